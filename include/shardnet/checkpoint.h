@@ -1,0 +1,107 @@
+/** Checkpoints: the whole state of a run in one HDF5 file (format version 1). */
+#ifndef SHARDNET_CHECKPOINT_H
+#define SHARDNET_CHECKPOINT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shardnet/digest.h"
+#include "shardnet/file.h"
+#include "shardnet/status.h"
+
+enum { SN_CHECKPOINT_FORMAT_VERSION = 1 };
+
+/** Where a run stands.  Attributes of /progress. */
+typedef struct sn_progress {
+    int64_t epoch;         /* finished epochs */
+    int64_t step;          /* finished updates since the start of the run */
+    int64_t step_in_epoch; /* finished updates of the current epoch */
+    int64_t samples_seen;
+    double learning_rate; /* of the last update */
+    int64_t best_epoch;   /* number of finished epochs then, from 1; 0 = none yet */
+    double best_error;    /* validation error then, a fraction; 1 where none yet */
+    uint64_t seed;
+    double epoch_loss_sum; /* running sums of the current epoch, so that a resumed
+                              epoch reports the same figures */
+    int64_t epoch_correct;
+    int64_t epoch_samples;
+    double train_seconds; /* time spent training, all invocations */
+} sn_progress;
+
+/** One layer's tensors, row-major: weight (out, in), bias (out). */
+typedef struct sn_layer_tensors {
+    int64_t in, out;
+    float *weight, *bias;
+    float *weight_velocity, *bias_velocity;
+} sn_layer_tensors;
+
+/** What a checkpoint says besides its tensors. */
+typedef struct sn_checkpoint_info {
+    int format_version;
+    char program_version[64];
+    char created_utc[32];
+    char digest[SN_DIGEST_TEXT_BYTES];
+    char *config_text; /* owned; sn_checkpoint_info_clear frees it */
+    int64_t input, classes, layers;
+    char activation[16];
+    double activation_scale_out, activation_scale_in; /* f(z) = out * tanh(in * z) */
+    double input_scale; /* network input = byte * input_scale */
+    char data_source[16];
+    int64_t train_count;
+    char train_digest[SN_DIGEST_TEXT_BYTES];
+    sn_progress progress;
+} sn_checkpoint_info;
+
+/** Writes path by way of path.tmp: write, close, fsync, rename, fsync of the folder.
+ *  tensors (info->layers).  created_utc, format_version and digest are filled in by the
+ *  writer.  Refuses non-finite tensors with SN_EDIVERGED before anything is written.
+ *  The file is first built in memory, which takes its whole size for a moment: a full
+ *  disk is then an error and nothing worse.
+ *  Rank 0 only.  SN_ECREATE, SN_EIO, SN_ENOMEM; on failure path.tmp is removed and an
+ *  older file of that name is untouched. */
+sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
+                              const sn_layer_tensors *tensors,
+                              sn_error *err) SN_MUST_CHECK;
+
+/** An open checkpoint. */
+typedef struct sn_checkpoint sn_checkpoint;
+
+/** Opens path and reads everything but the tensors into *info, checking structure,
+ *  ranks, types and sizes (each layer's in is the last one's out, the first is input,
+ *  the last classes).  SN_ENOINPUT, SN_EDATA.  On failure nothing stays open. */
+sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint,
+                             sn_checkpoint_info *info, sn_error *err) SN_MUST_CHECK;
+
+/** Layer's in and out, 0 <= layer < info.layers. */
+void sn_checkpoint_layer_shape(const sn_checkpoint *checkpoint, int64_t layer,
+                               int64_t *in, int64_t *out);
+
+/** Reads every tensor into tensors (layers), whose shapes must be the file's; velocity
+ *  pointers may be NULL, then they are read only for the check.  Checks the digest and
+ *  that every value is finite.  SN_EDATA. */
+sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *tensors,
+                             sn_error *err) SN_MUST_CHECK;
+
+void sn_checkpoint_close(sn_checkpoint **checkpoint);
+void sn_checkpoint_info_clear(sn_checkpoint_info *info);
+
+/** RUN/checkpoints/step-00012345.h5. */
+sn_status sn_checkpoint_path(char path[SN_PATH_BYTES], const char *run, int64_t step,
+                             sn_error *err) SN_MUST_CHECK;
+
+/** Steps of the checkpoints in RUN/checkpoints, newest first, into *steps (owned by the
+ *  caller, free()), *count of them; no folder is count 0.  SN_EIO. */
+sn_status sn_checkpoint_list(const char *run, int64_t **steps, size_t *count,
+                             sn_error *err) SN_MUST_CHECK;
+
+/** Removes all but the newest keep checkpoints of RUN (and stale .tmp files); never
+ *  removes best.h5.  keep >= 1.  SN_EIO. */
+sn_status sn_checkpoint_rotate(const char *run, size_t keep,
+                               sn_error *err) SN_MUST_CHECK;
+
+/** Path of the newest checkpoint under RUN (best.h5 where there is no other), or RUN
+ *  itself when it is a file.  SN_ENOINPUT when there is none. */
+sn_status sn_checkpoint_resolve(const char *file_or_run, char path[SN_PATH_BYTES],
+                                sn_error *err) SN_MUST_CHECK;
+
+#endif

@@ -1,0 +1,75 @@
+/** Communicators: who takes part, agreement on errors, broadcasts.  mpi.h stays behind
+ *  this header. */
+#ifndef SHARDNET_COMM_H
+#define SHARDNET_COMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shardnet/status.h"
+
+typedef struct sn_comm sn_comm;
+
+enum { SN_HOST_BYTES = 64 };
+
+/** Starts MPI (funnelled threads) and makes the communicator of all ranks.  Collective.
+ *  Refuses, with the fix in the message, when the environment promises more tasks than
+ *  MPI sees: SN_ECONFIG.  *comm exists whenever MPI started, so that the caller can ask
+ *  for the rank and finish; it is NULL otherwise (SN_EMPI). */
+sn_status sn_comm_start(int *argc, char ***argv, sn_comm **comm,
+                        sn_error *err) SN_MUST_CHECK;
+
+/** Number of this process among its launcher's tasks, from the environment alone, so
+ *  before MPI starts; -1 where no launcher says.  Not collective. */
+int sn_comm_launch_task(void);
+
+/** Ends MPI and frees the communicator.  Collective. */
+void sn_comm_finish(sn_comm **comm);
+
+/** Ends every process of the job at once with exit_code (never 0).  Only after MPI
+ * itself failed.  Does not return. */
+void sn_comm_abort(sn_comm *comm, int exit_code);
+
+/** Not collective. */
+int sn_comm_rank(const sn_comm *comm);
+int sn_comm_size(const sn_comm *comm);
+int sn_comm_node_rank(const sn_comm *comm); /* 0 leads its node */
+int sn_comm_node_size(const sn_comm *comm);
+int sn_comm_node_count(const sn_comm *comm);
+const char *sn_comm_host(const sn_comm *comm);
+
+/** True on the one process that speaks for the job: rank 0, or task 0 when a broken
+ *  launch made every task its own rank 0. */
+bool sn_comm_speaks(const sn_comm *comm);
+
+/** Every rank gives its own status; all get the worst one and, in err, the message of
+ * the lowest rank that has it.  Collective; one small allreduce, and a broadcast only
+ * when something failed.  Returns SN_EMPI when MPI failed. */
+sn_status sn_comm_agree(sn_comm *comm, sn_status status, sn_error *err) SN_MUST_CHECK;
+
+/** bytes at data from root to all.  Collective.  SN_EMPI. */
+sn_status sn_comm_broadcast(sn_comm *comm, void *data, size_t bytes, int root,
+                            sn_error *err) SN_MUST_CHECK;
+
+/** As sn_comm_broadcast within the node, from its leader. */
+sn_status sn_comm_node_broadcast(sn_comm *comm, void *data, size_t bytes,
+                                 sn_error *err) SN_MUST_CHECK;
+
+/** Sums, in place, on all ranks.  Collective.  SN_EMPI. */
+sn_status sn_comm_sum_int64(sn_comm *comm, int64_t *values, int count,
+                            sn_error *err) SN_MUST_CHECK;
+sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count,
+                             sn_error *err) SN_MUST_CHECK;
+
+/** bytes of every rank, in rank order, into all (size * bytes) on rank 0; all may be
+ *  NULL elsewhere.  Collective.  SN_EMPI. */
+sn_status sn_comm_gather(sn_comm *comm, const void *mine, size_t bytes, void *all,
+                         sn_error *err) SN_MUST_CHECK;
+
+/** True when the bytes at data are the same on every rank.  Collective.  bytes at most
+ *  256.  SN_EMPI. */
+sn_status sn_comm_same(sn_comm *comm, const void *data, size_t bytes, bool *same,
+                       sn_error *err) SN_MUST_CHECK;
+
+#endif

@@ -1,0 +1,102 @@
+/** The configuration of a run: INI text, --set overrides, one table of keys. */
+#ifndef SHARDNET_CONFIG_H
+#define SHARDNET_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "shardnet/activation.h"
+#include "shardnet/augment.h"
+#include "shardnet/dataset.h"
+#include "shardnet/init.h"
+#include "shardnet/optimizer.h"
+#include "shardnet/schedule.h"
+#include "shardnet/status.h"
+
+enum { SN_MAX_HIDDEN = 64 };
+
+/** A list of layer widths. */
+typedef struct sn_widths {
+    size_t count;
+    size_t width[SN_MAX_HIDDEN];
+} sn_widths;
+
+/** Every key, by section.  Units and ranges stand in the key table
+ *  (`shardnet train --help-config`).  Enumerations are ints here. */
+typedef struct sn_config {
+    int data_source; /* sn_data_source */
+    char data_dir[SN_PATH_BYTES];
+    int64_t data_validation, data_train_limit;
+    int augment_kind; /* sn_augment_kind */
+    double augment_rotation, augment_shear, augment_scale, augment_shift, augment_sigma,
+        augment_alpha;
+    sn_widths model_hidden;
+    int model_activation; /* sn_activation */
+    int model_init;       /* sn_init */
+    double model_init_scale, model_dropout_input, model_dropout_hidden, model_max_norm;
+    double optimizer_learning_rate, optimizer_momentum;
+    int optimizer_momentum_kind; /* sn_momentum */
+    double optimizer_l2, optimizer_l1;
+    int optimizer_schedule; /* sn_schedule_kind */
+    double optimizer_decay;
+    int64_t optimizer_decay_every;
+    double optimizer_warmup_epochs;
+    int64_t optimizer_scale_from_batch;
+    int64_t train_epochs, train_batch, train_seed, train_eval_every, train_report_every,
+        train_early_stop_patience;
+    double train_max_minutes;
+    int64_t train_max_steps;
+    int64_t compute_threads; /* 0 = auto */
+    int64_t checkpoint_every_epochs, checkpoint_every_steps;
+    double checkpoint_every_minutes;
+    int64_t checkpoint_keep;
+    int checkpoint_keep_best;
+    int64_t metrics_every_steps;
+    int metrics_per_rank;
+} sn_config;
+
+/** Defaults; data.dir from SHARDNET_DATA where it is set. */
+void sn_config_init(sn_config *config);
+
+/** Reads INI text over what config holds.  path names it in messages.  Not collective.
+ *  SN_ECONFIG with path and line number for an unknown or repeated key, a value of the
+ *  wrong type or out of range, or a line that is no INI. */
+sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
+                          sn_error *err) SN_MUST_CHECK;
+
+/** Reads the file at path.  SN_ENOINPUT, and what sn_config_parse gives. */
+sn_status sn_config_read(sn_config *config, const char *path,
+                         sn_error *err) SN_MUST_CHECK;
+
+/** One override "section.key=value".  SN_ECONFIG. */
+sn_status sn_config_set(sn_config *config, const char *assignment,
+                        sn_error *err) SN_MUST_CHECK;
+
+/** Demands between keys, checked when all are read.  SN_ECONFIG. */
+sn_status sn_config_check(const sn_config *config, sn_error *err) SN_MUST_CHECK;
+
+/** The effective configuration as INI text that sn_config_parse reads back to the same
+ *  values.  The caller frees it; NULL when memory is short. */
+char *sn_config_text(const sn_config *config) SN_MUST_CHECK;
+
+/** Every key with type, default, range and help, for people. */
+void sn_config_help(FILE *out);
+
+/** The name of an enumeration's value as the configuration writes it, for example
+ *  ("model", "activation", SN_RELU) gives "relu"; "" for no such value. */
+const char *sn_config_choice_name(const char *section, const char *key, int value);
+
+/** The value of an enumeration's name; -1 for no such name. */
+int sn_config_choice_value(const char *section, const char *key, const char *name);
+
+/** Views of the configuration as the modules want it. */
+sn_dataset_spec sn_config_dataset(const sn_config *config);
+sn_augment_spec sn_config_augment(const sn_config *config);
+sn_optimizer sn_config_optimizer(const sn_config *config);
+
+/** The schedule; its rate is scaled by batch / scale_from_batch where that key is set.
+ */
+sn_schedule sn_config_schedule(const sn_config *config);
+
+#endif

@@ -1,0 +1,36 @@
+/** Files and folders: paths, folders, durable publication. */
+#ifndef SHARDNET_FILE_H
+#define SHARDNET_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "shardnet/status.h"
+
+enum { SN_PATH_BYTES = 4096 };
+
+/** path = folder "/" name.  SN_ERANGE when it exceeds SN_PATH_BYTES. */
+sn_status sn_path_join(char path[SN_PATH_BYTES], const char *folder, const char *name,
+                       sn_error *err) SN_MUST_CHECK;
+
+/** Makes the folder and its missing parents; an existing folder is fine.
+ *  SN_ECREATE. */
+sn_status sn_folder_create(const char *folder, sn_error *err) SN_MUST_CHECK;
+
+/** Flushes a written file to the device (open, fsync, close).  SN_EIO. */
+sn_status sn_file_sync(const char *path, sn_error *err) SN_MUST_CHECK;
+
+/** Makes a complete file visible under its final name: fsync of the file, rename, fsync
+ *  of the folder.  temporary and path lie in the same folder.  SN_EIO. */
+sn_status sn_file_publish(const char *temporary, const char *path,
+                          sn_error *err) SN_MUST_CHECK;
+
+/** Writes text to path by way of path.tmp and sn_file_publish.  SN_ECREATE when the
+ *  file cannot be made, SN_EIO when it cannot be written; path.tmp is removed. */
+sn_status sn_file_write_text(const char *path, const char *text,
+                             sn_error *err) SN_MUST_CHECK;
+
+bool sn_file_exists(const char *path);
+bool sn_is_folder(const char *path);
+
+#endif

@@ -1,0 +1,76 @@
+/** Metrics: RUN/metrics.h5 with the 1-D compound datasets /epochs, /steps and /ranks,
+ *  appended and never rewritten; units in attributes. */
+#ifndef SHARDNET_METRICS_H
+#define SHARDNET_METRICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "shardnet/status.h"
+
+/** One finished epoch.  An error is a fraction; NAN where it was not measured. */
+typedef struct sn_epoch_row {
+    int64_t epoch; /* finished epochs, from 1 */
+    int64_t step;  /* finished updates */
+    double learning_rate;
+    double train_loss; /* mean cross-entropy over the epoch, plus penalty */
+    double penalty;    /* L1 and L2 terms at the end of the epoch */
+    double train_error;
+    double validation_loss;
+    double validation_error;
+    double test_loss;
+    double test_error;
+    double seconds; /* of training, without evaluation */
+    double samples_per_second;
+} sn_epoch_row;
+
+/** One update. */
+typedef struct sn_step_row {
+    int64_t step;  /* finished updates, from 1 */
+    int64_t epoch; /* finished epochs before it */
+    double learning_rate;
+    double loss; /* mean cross-entropy over the global batch */
+    double error;
+    double seconds;
+} sn_step_row;
+
+/** One rank in one epoch. */
+typedef struct sn_rank_row {
+    int64_t epoch;
+    int64_t step;
+    int64_t rank;
+    double gather_seconds;
+    double compute_seconds;
+    double reduce_seconds;
+    double update_seconds;
+    char host[64];
+} sn_rank_row;
+
+/** Opens or creates path, appends the rows, closes and fsyncs, so that the file is
+ *  complete between calls.  A file of up to 16 MiB is extended in memory and put in the
+ *  place of the old one, so that a kill leaves one or the other, whole; a larger one is
+ *  extended where it lies.  Counts may be 0; the datasets exist after the first call.
+ *  Rank 0 only.  SN_ECREATE, SN_EIO. */
+sn_status sn_metrics_append(const char *path, const sn_epoch_row *epochs,
+                            size_t epoch_count, const sn_step_row *steps,
+                            size_t step_count, const sn_rank_row *ranks,
+                            size_t rank_count, sn_error *err) SN_MUST_CHECK;
+
+/** Cuts every dataset back to rows whose step is at most step; a missing file is
+ *  created empty.  A file that HDF5 cannot read is renamed to path.damaged and
+ * *replaced set to 1.  Rank 0 only.  SN_EIO. */
+sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced,
+                         sn_error *err) SN_MUST_CHECK;
+
+/** Reads /epochs into *rows (owned by the caller, free()).  SN_ENOINPUT, SN_EDATA. */
+sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *count,
+                                 sn_error *err) SN_MUST_CHECK;
+
+/** Writes one table (epochs, steps or ranks) as comma-separated values with a header
+ *  line; numbers with enough digits to read back exactly, NAN as an empty field.
+ *  SN_ENOINPUT, SN_EDATA, SN_EUSAGE for an unknown table, SN_EIO. */
+sn_status sn_metrics_write_csv(const char *path, const char *table, FILE *out,
+                               sn_error *err) SN_MUST_CHECK;
+
+#endif

@@ -1,0 +1,78 @@
+/** Multilayer perceptrons over flat arenas.
+ *
+ *  Layer l maps A(l-1) (B, in) to A(l) (B, out):
+ *      Z = A(l-1) Wt + 1 bt,  A(l) = f(Z);  the last layer's Z goes to the softmax.
+ *  Backward (Rumelhart, Hinton, Williams 1986), from dZ of the last layer:
+ *      dW = dZt A(l-1),  db = dZt 1,  dA(l-1) = dZ W,  dZ(l-1) = dA(l-1) * f'(Z(l-1)).
+ *  Parameters, gradients and velocities are one arena each; every tensor starts at a
+ *  multiple of 64 bytes, the padding is zero and stays zero. */
+#ifndef SHARDNET_NET_H
+#define SHARDNET_NET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shardnet/activation.h"
+#include "shardnet/dropout.h"
+#include "shardnet/loss.h"
+#include "shardnet/real.h"
+#include "shardnet/status.h"
+
+typedef struct sn_layer {
+    size_t in, out;
+    size_t weight, bias; /* offsets into an arena: weight (out, in), bias (out) */
+} sn_layer;
+
+typedef struct sn_model {
+    size_t layers; /* weight layers: hidden layers + 1 */
+    sn_layer *layer;
+    size_t input, classes;
+    size_t parameters; /* without padding */
+    size_t arena;      /* elements of an arena, with padding */
+    size_t widest;     /* largest layer output */
+    sn_activation activation;
+} sn_model;
+
+/** A model input - hidden[0] - ... - classes.  hidden_count may be 0.  The model owns
+ *  its layer table.  SN_ECONFIG for a zero width, SN_ERANGE, SN_ENOMEM. */
+sn_status sn_model_init(sn_model *model, size_t input, const size_t *hidden,
+                        size_t hidden_count, size_t classes, sn_activation activation,
+                        sn_error *err) SN_MUST_CHECK;
+void sn_model_clear(sn_model *model);
+
+/** Memory for a forward and backward pass over up to capacity rows. */
+typedef struct sn_workspace {
+    size_t capacity;
+    sn_real **output;  /* per layer (capacity, out) */
+    uint8_t **mask;    /* per hidden layer (capacity, out), or NULL without dropout */
+    sn_real *gradient; /* (capacity, widest) */
+} sn_workspace;
+
+/** hidden_dropout says whether masks are needed.  SN_ENOMEM, SN_ERANGE. */
+sn_status sn_workspace_init(sn_workspace *workspace, const sn_model *model,
+                            size_t capacity, int hidden_dropout,
+                            sn_error *err) SN_MUST_CHECK;
+void sn_workspace_clear(sn_workspace *workspace, const sn_model *model);
+
+/** What a backward pass found. */
+typedef struct sn_pass {
+    sn_loss loss;
+    int non_finite; /* 0, or 1 + the first layer whose gradient is not finite; layers +
+                       1 when the loss alone is not */
+} sn_pass;
+
+/** Forward without dropout.  parameters (arena), X (rows, input), rows <= capacity.
+ *  Returns the logits (rows, classes), which belong to the workspace. */
+sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
+                        sn_workspace *workspace, const sn_real *x, size_t rows);
+
+/** Forward, loss and backward over rows (may be 0) samples.  gradient (arena) is
+ *  overwritten with the SUM over the rows of dLoss/dParameter.  X (rows, input) is
+ *  overwritten where input dropout is on.  samples (rows) key the dropout masks.
+ *  Allocates nothing. */
+sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
+                        sn_workspace *workspace, sn_real *x, const uint8_t *labels,
+                        const uint32_t *samples, size_t rows, const sn_dropout *dropout,
+                        sn_real *gradient);
+
+#endif

@@ -1,0 +1,49 @@
+/** What ranks of a node share: memory and cores. */
+#ifndef SHARDNET_NODE_H
+#define SHARDNET_NODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shardnet/comm.h"
+
+/** Memory that all ranks of a node see. */
+typedef struct sn_node_memory sn_node_memory;
+
+/** bytes of memory, one copy a node through an MPI shared-memory window, or a private
+ *  copy on every rank where no window can be had.  Collective.  SN_ENOMEM, SN_EMPI. */
+sn_status sn_node_memory_create(sn_comm *comm, size_t bytes, sn_node_memory **memory,
+                                sn_error *err) SN_MUST_CHECK;
+
+/** Collective. */
+void sn_node_memory_destroy(sn_node_memory **memory);
+
+uint8_t *sn_node_memory_data(sn_node_memory *memory);
+
+/** 1 where the ranks of the node see one copy, 0 where each has its own. */
+int sn_node_memory_shared(const sn_node_memory *memory);
+
+/** Makes what the node's leader wrote visible to its ranks: a barrier for a window, a
+ *  broadcast for private copies.  Collective.  SN_EMPI. */
+sn_status sn_node_memory_publish(sn_comm *comm, sn_node_memory *memory,
+                                 sn_error *err) SN_MUST_CHECK;
+
+/** Cores and threads of the ranks of this node. */
+typedef struct sn_node_cores {
+    int mask_cores; /* cores this rank may run on */
+    int node_cores; /* cores that the ranks of the node may run on together */
+    int threads;    /* for this rank, so that the sum over the node stays within its
+                       cores where there are at least as many cores as ranks */
+} sn_node_cores;
+
+/** Reads the affinity masks of the node's ranks and shares the cores out: a core that k
+ *  ranks may use counts 1/k for each.  Collective.  SN_EMPI. */
+sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores,
+                             sn_error *err) SN_MUST_CHECK;
+
+/** The share of one mask among the masks of a node: floor(sum over its cores of 1 /
+ * ranks that have the core), at least 1.  masks (ranks, words) of 64-bit words.  Pure.
+ */
+int sn_node_share(const uint64_t *masks, int ranks, int words, int rank);
+
+#endif

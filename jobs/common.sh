@@ -1,0 +1,86 @@
+# What the scripts in jobs/ and tests/ share.  Sourced, not run.
+# shellcheck shell=bash
+
+source_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+
+say() {
+    printf '== %s\n' "$*"
+}
+
+# fail CODE MESSAGE
+fail() {
+    printf '%s: %s\n' "${0##*/}" "$2" >&2
+    exit "$1"
+}
+
+# Processors of this process's affinity mask; nproc alone would obey OpenMP's variables.
+processors() {
+    env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc
+}
+
+# Cores among them: fewer where a core runs two hardware threads.
+cores() {
+    local processors cores
+    processors=$(processors)
+    cores=$(lscpu -p=CORE,SOCKET 2>/dev/null | grep -v '^#' | sort -u | wc -l) || cores=0
+    if ((cores > 0 && cores < processors)); then
+        processors=$cores
+    fi
+    echo "$processors"
+}
+
+# A relative path as seen from where the user stands, not from the source tree.
+absolute() {
+    realpath -m -- "$1"
+}
+
+# Open MPI's mpirun refuses to run as root unless told twice.
+allow_mpirun_as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    fi
+}
+
+# More ranks than cores: what --oversubscribe says, for Open MPI 4 and 5.
+allow_oversubscription() {
+    export OMPI_MCA_rmaps_base_oversubscribe=1
+    export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
+}
+
+# The mpirun of the MPI library that the program in this build folder was linked with.
+mpirun_of() {
+    local found
+    found=$(sed -n 's/^MPIEXEC_EXECUTABLE:[A-Z]*=//p' "$1/CMakeCache.txt" 2>/dev/null)
+    if [ -x "$found" ]; then
+        echo "$found"
+    else
+        echo mpirun
+    fi
+}
+
+# A preset's folder must belong to who builds in it.
+check_build_folder() {
+    local folder=$source_root/build/$1
+    while [ ! -e "$folder" ]; do
+        folder=${folder%/*}
+    done
+    if [ ! -w "$folder" ]; then
+        fail 73 "cannot build: $folder is not writable by $(id -un); copy the source tree to a folder of your own"
+    fi
+}
+
+# build PRESET: configures and builds with all processors; speaks only when it fails.
+build() {
+    local preset=$1 log
+    check_build_folder "$preset"
+    log=$(mktemp)
+    if ! (
+        cd -- "$source_root"
+        cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$(processors)"
+    ) >"$log" 2>&1; then
+        cat -- "$log" >&2
+        rm -f -- "$log"
+        fail 70 "the build of preset '$preset' failed, see above"
+    fi
+    rm -f -- "$log"
+}

@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# From a fresh source tree to a trained network with one command.
+#
+#     jobs/quickstart.sh [RANKS]
+#
+# Installs what is missing, builds the release program, finds MNIST (in SHARDNET_DATA, else
+# downloaded once to ~/.cache/shardnet/mnist, else synthetic digits take its place), trains
+# configs/quickstart.ini on RANKS ranks (default: all cores) and shows the result, which
+# stays in runs/quickstart-DATE-TIME.
+set -euo pipefail
+
+# shellcheck source=common.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+
+case ${1-} in
+-h | --help) sed -n 's/^# \{0,1\}//; 2,9p' "${BASH_SOURCE[0]}" && exit 0 ;;
+esac
+ranks=${1-$(cores)}
+if [ $# -gt 1 ] || ! [[ $ranks =~ ^[1-9][0-9]{0,5}$ ]]; then
+    fail 64 "usage: jobs/quickstart.sh [RANKS], RANKS a whole number from 1"
+fi
+
+build_folder=$source_root/build/release
+program=$build_folder/shardnet
+fetch_seconds=60
+
+# Prints the folder of MNIST; explains on stderr where it looked in vain.
+find_mnist() {
+    local cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/shardnet/mnist folder
+    if [ -n "${SHARDNET_DATA-}" ]; then
+        folder=$(absolute "$SHARDNET_DATA")
+        if "$program" data check "$folder" >/dev/null; then
+            echo "$folder"
+            return 0
+        fi
+    fi
+    if timeout "$fetch_seconds" "$program" data fetch "$cache" >/dev/null; then
+        echo "$cache"
+        return 0
+    fi
+    return 1
+}
+
+# A folder that no earlier run has.
+new_run() {
+    local stem number=1 run
+    stem=$source_root/runs/quickstart-$(date +%Y%m%d-%H%M%S)
+    run=$stem
+    mkdir -p -- "$source_root/runs" 2>/dev/null || fail 73 "cannot make $source_root/runs"
+    until mkdir -- "$run" 2>/dev/null; do
+        [ -e "$run" ] || fail 73 "cannot make $run"
+        number=$((number + 1))
+        run=$stem-$number
+    done
+    echo "$run"
+}
+
+say "1/4 packages"
+"$source_root/jobs/setup.sh" build
+
+say "2/4 build"
+build release
+"$program" --version
+
+say "3/4 data"
+if data=$(find_mnist); then
+    echo "MNIST in $data"
+    settings=(--set "data.dir=$data")
+else
+    echo "no MNIST found (SHARDNET_DATA unset or unusable, no download): training on synthetic digits, which are not MNIST"
+    settings=(--set data.source=synthetic)
+fi
+
+say "4/4 training on $ranks rank$([ "$ranks" -eq 1 ] || echo s)"
+run=$(new_run)
+allow_mpirun_as_root
+if ((ranks > $(cores))); then
+    allow_oversubscription
+fi
+mpirun=$(mpirun_of "$build_folder")
+code=0
+"$mpirun" -n "$ranks" "$program" train "$source_root/configs/quickstart.ini" \
+    "${settings[@]}" --out "$run" || code=$?
+
+echo
+if [ -e "$run/metrics.h5" ]; then
+    "$program" metrics "$run" || true
+fi
+cat <<END
+
+Go on with:
+  $program eval $run
+  $program inspect $run
+  mpirun -n $ranks $program train $run/config.ini --set train.epochs=20 --out $run --resume
+END
+exit "$code"

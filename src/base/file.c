@@ -1,0 +1,126 @@
+#include "shardnet/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+sn_status sn_path_join(char path[SN_PATH_BYTES], const char *folder, const char *name,
+                       sn_error *err)
+{
+    int length = snprintf(path, SN_PATH_BYTES, "%s/%s", folder, name);
+    if (length < 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ERANGE, "path too long (%s/%s)", folder, name);
+    }
+    return SN_OK;
+}
+
+sn_status sn_folder_create(const char *folder, sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    int length = snprintf(path, sizeof path, "%s", folder);
+    if (length <= 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ECREATE, "cannot make folder (%s): bad path", folder);
+    }
+    for (char *c = path + 1;; c++) {
+        char separator = *c;
+        if (separator != '/' && separator != '\0') {
+            continue;
+        }
+        *c = '\0';
+        if (mkdir(path, 0777) != 0 && !(errno == EEXIST && sn_is_folder(path))) {
+            return sn_fail(
+                err, SN_ECREATE,
+                "cannot make folder (%s): %s; choose a path you may write to", path,
+                strerror(errno));
+        }
+        if (separator == '\0') {
+            return SN_OK;
+        }
+        *c = separator;
+    }
+}
+
+static sn_status sync_path(const char *path, int flags, sn_error *err)
+{
+    int descriptor = open(path, flags);
+    if (descriptor < 0) {
+        return sn_fail(err, SN_EIO, "cannot open to flush (%s): %s", path,
+                       strerror(errno));
+    }
+    int failed = fsync(descriptor) != 0;
+    int reason = errno;
+    close(descriptor);
+    /* some file systems cannot flush a folder; that is no loss of data we caused */
+    if (failed && !(reason == EINVAL && (flags & O_DIRECTORY) != 0)) {
+        return sn_fail(err, SN_EIO, "cannot flush (%s): %s", path, strerror(reason));
+    }
+    return SN_OK;
+}
+
+sn_status sn_file_sync(const char *path, sn_error *err)
+{
+    return sync_path(path, O_RDONLY | O_CLOEXEC, err);
+}
+
+sn_status sn_file_publish(const char *temporary, const char *path, sn_error *err)
+{
+    sn_status status = sn_file_sync(temporary, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    if (rename(temporary, path) != 0) {
+        return sn_fail(err, SN_EIO, "cannot rename (%s to %s): %s", temporary, path,
+                       strerror(errno));
+    }
+    char folder[SN_PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        snprintf(folder, sizeof folder, ".");
+    } else {
+        size_t length = slash == path ? 1 : (size_t)(slash - path);
+        snprintf(folder, sizeof folder, "%.*s", (int)length, path);
+    }
+    return sync_path(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, err);
+}
+
+sn_status sn_file_write_text(const char *path, const char *text, sn_error *err)
+{
+    char temporary[SN_PATH_BYTES];
+    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    if (length < 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+    }
+    FILE *file = fopen(temporary, "w");
+    if (file == NULL) {
+        return sn_fail(err, SN_ECREATE, "cannot create (%s): %s", temporary,
+                       strerror(errno));
+    }
+    int written = fputs(text, file) >= 0;
+    int reason = errno;
+    if (fclose(file) != 0 && written) {
+        written = 0;
+        reason = errno;
+    }
+    sn_status status =
+        written ? sn_file_publish(temporary, path, err)
+                : sn_fail(err, SN_EIO, "cannot write (%s): %s", path, strerror(reason));
+    if (status != SN_OK) {
+        unlink(temporary);
+    }
+    return status;
+}
+
+bool sn_file_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+bool sn_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}

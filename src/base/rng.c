@@ -1,0 +1,127 @@
+#include "shardnet/rng.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "shardnet/real.h"
+
+/* Constants of Philox 4x32 (Salmon et al. 2011, section 3.3). */
+#define MULTIPLIER_0 UINT32_C(0xD2511F53)
+#define MULTIPLIER_1 UINT32_C(0xCD9E8D57)
+#define WEYL_0       UINT32_C(0x9E3779B9)
+#define WEYL_1       UINT32_C(0xBB67AE85)
+
+void sn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+{
+    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
+    uint32_t k0 = key[0], k1 = key[1];
+    for (int round = 0; round < 10; round++) {
+        uint64_t p0 = (uint64_t)MULTIPLIER_0 * c0;
+        uint64_t p1 = (uint64_t)MULTIPLIER_1 * c2;
+        c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)p1;
+        c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)p0;
+        k0 += WEYL_0;
+        k1 += WEYL_1;
+    }
+    out[0] = c0;
+    out[1] = c1;
+    out[2] = c2;
+    out[3] = c3;
+}
+
+void sn_rng_block(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
+                  uint32_t epoch, uint32_t item, uint32_t index, uint32_t out[4])
+{
+    const uint32_t counter[4] = {index, item, epoch, (uint32_t)purpose << 24 | stream};
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    sn_philox(counter, key, out);
+}
+
+enum { LANES = 16 };
+
+/* LANES blocks at a time: the loops over lanes become vector code. */
+SN_HOT
+static void philox_lanes(uint32_t first, uint32_t item, uint32_t epoch, uint32_t word,
+                         uint64_t seed, uint32_t *restrict out)
+{
+    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+    for (uint32_t j = 0; j < LANES; j++) {
+        c0[j] = first + j;
+        c1[j] = item;
+        c2[j] = epoch;
+        c3[j] = word;
+    }
+    for (int round = 0; round < 10; round++) {
+        for (uint32_t j = 0; j < LANES; j++) {
+            uint64_t p0 = (uint64_t)MULTIPLIER_0 * c0[j];
+            uint64_t p1 = (uint64_t)MULTIPLIER_1 * c2[j];
+            c0[j] = (uint32_t)(p1 >> 32) ^ c1[j] ^ k0;
+            c1[j] = (uint32_t)p1;
+            c2[j] = (uint32_t)(p0 >> 32) ^ c3[j] ^ k1;
+            c3[j] = (uint32_t)p0;
+        }
+        k0 += WEYL_0;
+        k1 += WEYL_1;
+    }
+    for (uint32_t j = 0; j < LANES; j++) {
+        out[4 * j] = c0[j];
+        out[4 * j + 1] = c1[j];
+        out[4 * j + 2] = c2[j];
+        out[4 * j + 3] = c3[j];
+    }
+}
+
+void sn_rng_blocks(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
+                   uint32_t epoch, uint32_t item, uint32_t first, uint32_t count,
+                   uint32_t *out)
+{
+    const uint32_t word = (uint32_t)purpose << 24 | stream;
+    uint32_t done = 0;
+    for (; done + LANES <= count; done += LANES) {
+        philox_lanes(first + done, item, epoch, word, seed, out + 4 * (size_t)done);
+    }
+    if (done < count) {
+        uint32_t rest[4 * LANES];
+        philox_lanes(first + done, item, epoch, word, seed, rest);
+        memcpy(out + 4 * (size_t)done, rest, 4 * sizeof rest[0] * (count - done));
+    }
+}
+
+void sn_rng_init(sn_rng *rng, uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
+                 uint32_t epoch, uint32_t item)
+{
+    *rng = (sn_rng){.seed = seed,
+                    .purpose = (uint32_t)purpose,
+                    .stream = stream,
+                    .epoch = epoch,
+                    .item = item,
+                    .used = 4};
+}
+
+uint32_t sn_rng_next(sn_rng *rng)
+{
+    if (rng->used == 4) {
+        sn_rng_block(rng->seed, (sn_rng_purpose)rng->purpose, rng->stream, rng->epoch,
+                     rng->item, rng->index++, rng->words);
+        rng->used = 0;
+    }
+    return rng->words[rng->used++];
+}
+
+float sn_rng_unit(uint32_t word)
+{
+    return ((float)(word >> 9) + 0.5F) * 0x1p-23F;
+}
+
+float sn_rng_uniform(sn_rng *rng)
+{
+    return sn_rng_unit(sn_rng_next(rng));
+}
+
+float sn_rng_between(sn_rng *rng, float low, float high)
+{
+    return low + (high - low) * sn_rng_uniform(rng);
+}

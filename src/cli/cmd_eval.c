@@ -1,0 +1,215 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/job.h"
+#include "shardnet/config.h"
+#include "shardnet/evaluate.h"
+#include "shardnet/gemm.h"
+#include "shardnet/loader.h"
+#include "shardnet/mem.h"
+
+enum { ROWS = 256 };
+
+typedef struct eval_arguments {
+    const char *checkpoint;
+    const char *data_dir;
+    const char *split;
+} eval_arguments;
+
+static void print_help(void)
+{
+    printf(
+        "usage: shardnet eval CHECKPOINT|RUN [--data DIR] "
+        "[--split test|train|validation]\n\n"
+        "Loss and accuracy of a checkpoint, or of the newest of a run.  Without --data "
+        "the\ndata folder of its configuration is used.\n");
+}
+
+static sn_status parse(int argc, char **argv, eval_arguments *arguments, sn_error *err)
+{
+    sn_status status = SN_OK;
+    for (int i = 1; i < argc && status == SN_OK; i++) {
+        if (strcmp(argv[i], "--data") == 0) {
+            status = sn_job_value(argc, argv, &i, &arguments->data_dir, err);
+        } else if (strcmp(argv[i], "--split") == 0) {
+            status = sn_job_value(argc, argv, &i, &arguments->split, err);
+        } else if (argv[i][0] == '-' || arguments->checkpoint != NULL) {
+            status = sn_fail(err, SN_EUSAGE,
+                             "unexpected argument '%s'; see `shardnet eval "
+                             "--help`",
+                             argv[i]);
+        } else {
+            arguments->checkpoint = argv[i];
+        }
+    }
+    if (status == SN_OK && arguments->checkpoint == NULL) {
+        status = sn_fail(err, SN_EUSAGE,
+                         "no CHECKPOINT or RUN given; see `shardnet eval "
+                         "--help`");
+    }
+    const char *split = arguments->split;
+    if (status == SN_OK && strcmp(split, "test") != 0 && strcmp(split, "train") != 0 &&
+        strcmp(split, "validation") != 0) {
+        status = sn_fail(err, SN_EUSAGE,
+                         "unknown split '%s': test, train or validation", split);
+    }
+    return status;
+}
+
+/* The data that the checkpoint's configuration names, on every rank. */
+static sn_status find_data(sn_comm *comm, const eval_arguments *arguments,
+                           const sn_checkpoint_info *info, const char *path,
+                           sn_dataset_spec *spec, sn_error *err)
+{
+    sn_status status = SN_OK;
+    if (sn_comm_rank(comm) == 0) {
+        sn_config *config = malloc(sizeof *config);
+        if (config == NULL) {
+            status = sn_fail(err, SN_ENOMEM, "out of memory");
+        } else {
+            sn_config_init(config);
+            status = sn_config_parse(config, info->config_text, path, err);
+            *spec = sn_config_dataset(config);
+        }
+        free(config);
+        if (status == SN_OK && arguments->data_dir != NULL) {
+            if (spec->source == SN_SOURCE_SYNTHETIC) {
+                spec->source = SN_SOURCE_IDX;
+            }
+            if (strlen(arguments->data_dir) >= sizeof spec->dir) {
+                status = sn_fail(err, SN_EUSAGE, "--data: path too long");
+            } else {
+                strcpy(spec->dir, arguments->data_dir);
+            }
+        }
+    }
+    status = sn_comm_agree(comm, status, err);
+    return status == SN_OK ? sn_comm_broadcast(comm, spec, sizeof *spec, 0, err)
+                           : status;
+}
+
+static sn_status check_fit(const sn_dataset *data, const sn_model *model, sn_error *err)
+{
+    if (data->features != model->input || data->classes > model->classes) {
+        return sn_fail(
+            err, SN_EDATA,
+            "data set: %zu features and %zu classes, but the model takes %zu "
+            "and gives %zu",
+            data->features, data->classes, model->input, model->classes);
+    }
+    return SN_OK;
+}
+
+static const sn_split *choose_split(const sn_dataset *data, const char *name)
+{
+    return strcmp(name, "train") == 0        ? &data->train
+           : strcmp(name, "validation") == 0 ? &data->validation
+                                             : &data->test;
+}
+
+static sn_status evaluate(sn_comm *comm, const sn_model *model, const float *parameters,
+                          const sn_split *split, sn_evaluation *evaluation,
+                          sn_error *err)
+{
+    sn_node_cores cores = {0};
+    sn_status status = sn_node_cores_find(comm, &cores, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_gemm_set_threads(cores.threads);
+    sn_workspace workspace = {0};
+    status = sn_workspace_init(&workspace, model, ROWS, 0, err);
+    float *x = sn_alloc(ROWS * model->input, sizeof *x);
+    if (status == SN_OK && x == NULL) {
+        status = sn_fail(err, SN_ENOMEM, "out of memory");
+    }
+    status = sn_comm_agree(comm, status, err);
+    if (status == SN_OK) {
+        status =
+            sn_evaluate(comm, model, parameters, &workspace, x, split, evaluation, err);
+    }
+    free(x);
+    sn_workspace_clear(&workspace, model);
+    return status;
+}
+
+static void print_result(const char *path, const char *name,
+                         const sn_checkpoint_info *info, const sn_dataset_spec *spec,
+                         const sn_evaluation *evaluation)
+{
+    printf("checkpoint %s: epoch %" PRId64 ", step %" PRId64 "\n", path,
+           info->progress.epoch, info->progress.step);
+    if (evaluation->count == 0) {
+        printf("%s: no samples\n", name);
+        return;
+    }
+    const double accuracy =
+        100.0 * (double)evaluation->correct / (double)evaluation->count;
+    printf("%s: accuracy %.2f %%, error %.2f %% (%" PRId64 " of %" PRId64
+           " correct), loss %.6f%s\n",
+           name, accuracy, 100 - accuracy, evaluation->correct, evaluation->count,
+           evaluation->loss,
+           spec->source == SN_SOURCE_SYNTHETIC ? "; synthetic, not MNIST" : "");
+}
+
+static sn_status body(sn_comm *comm, void *user, sn_error *err)
+{
+    const eval_arguments *arguments = user;
+    char path[SN_PATH_BYTES] = "";
+    sn_status status = SN_OK;
+    if (sn_comm_rank(comm) == 0) {
+        status = sn_checkpoint_resolve(arguments->checkpoint, path, err);
+    }
+    status = sn_comm_agree(comm, status, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_checkpoint_info info;
+    sn_model model;
+    float *parameters;
+    status = sn_loader_model(comm, path, &info, &model, &parameters, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_dataset_spec spec = {0};
+    sn_loaded loaded = {0};
+    sn_evaluation evaluation;
+    status = find_data(comm, arguments, &info, path, &spec, err);
+    if (status == SN_OK) {
+        status = sn_loader_data(comm, &spec, &loaded, err);
+    }
+    if (status == SN_OK) {
+        status = sn_comm_agree(comm, check_fit(&loaded.data, &model, err), err);
+    }
+    if (status == SN_OK) {
+        status =
+            evaluate(comm, &model, parameters,
+                     choose_split(&loaded.data, arguments->split), &evaluation, err);
+    }
+    if (status == SN_OK && sn_comm_rank(comm) == 0) {
+        print_result(path, arguments->split, &info, &spec, &evaluation);
+    }
+    sn_loaded_clear(&loaded);
+    sn_checkpoint_info_clear(&info);
+    sn_model_clear(&model);
+    free(parameters);
+    return status;
+}
+
+sn_status sn_cmd_eval(int argc, char **argv, sn_error *err)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            if (sn_comm_launch_task() <= 0) {
+                print_help();
+            }
+            return SN_OK;
+        }
+    }
+    eval_arguments arguments = {.split = "test"};
+    sn_status status = parse(argc, argv, &arguments, err);
+    return status == SN_OK ? sn_job_run(&argc, &argv, body, &arguments, err) : status;
+}

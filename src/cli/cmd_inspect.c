@@ -1,0 +1,326 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/commands.h"
+#include "shardnet/checkpoint.h"
+#include "shardnet/mem.h"
+#include "shardnet/metrics.h"
+
+#define SEE_HELP "see `shardnet inspect --help`"
+
+enum { LAST_EPOCHS = 5 };
+
+static const char help_text[] =
+    "usage: shardnet inspect FILE|RUN [--config]\n"
+    "\n"
+    "Prints what a checkpoint holds, after checking every byte of it against its "
+    "digest:\n"
+    "network, progress, data, and the range of each layer's weights and velocities.\n"
+    "Of a run's folder it lists the checkpoints and the last epochs, then shows the\n"
+    "newest checkpoint.\n"
+    "    --config  also print the configuration that the checkpoint was made with\n";
+
+/* An open checkpoint with all its tensors. */
+typedef struct page {
+    sn_checkpoint *checkpoint;
+    sn_checkpoint_info info;
+    sn_layer_tensors *layers;
+    float *arena;
+    int64_t parameters;
+} page;
+
+static void page_clear(page *shown)
+{
+    sn_checkpoint_close(&shown->checkpoint);
+    sn_checkpoint_info_clear(&shown->info);
+    free(shown->layers);
+    free(shown->arena);
+}
+
+/* The file holds all of its tensors, so their sizes cannot overflow. */
+static sn_status page_allocate(page *shown, sn_error *err)
+{
+    const int64_t layers = shown->info.layers;
+    shown->layers = sn_alloc((size_t)layers, sizeof *shown->layers);
+    for (int64_t i = 0; shown->layers != NULL && i < layers; i++) {
+        sn_layer_tensors *layer = &shown->layers[i];
+        sn_checkpoint_layer_shape(shown->checkpoint, i, &layer->in, &layer->out);
+        shown->parameters += layer->out * (layer->in + 1);
+    }
+    shown->arena = sn_alloc((size_t)shown->parameters, 2 * sizeof(float));
+    if (shown->layers == NULL || shown->arena == NULL) {
+        return sn_fail(err, SN_ENOMEM, "out of memory for %" PRId64 " parameters",
+                       shown->parameters);
+    }
+    float *next = shown->arena;
+    for (int64_t i = 0; i < layers; i++) {
+        sn_layer_tensors *layer = &shown->layers[i];
+        const int64_t weights = layer->out * layer->in;
+        layer->weight = next;
+        layer->bias = layer->weight + weights;
+        layer->weight_velocity = layer->bias + layer->out;
+        layer->bias_velocity = layer->weight_velocity + weights;
+        next = layer->bias_velocity + layer->out;
+    }
+    return SN_OK;
+}
+
+static sn_status page_read(page *shown, const char *path, sn_error *err)
+{
+    sn_status status = sn_checkpoint_open(path, &shown->checkpoint, &shown->info, err);
+    if (status == SN_OK) {
+        status = page_allocate(shown, err);
+    }
+    return status == SN_OK ? sn_checkpoint_read(shown->checkpoint, shown->layers, err)
+                           : status;
+}
+
+static void print_size(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0) {
+        const double bytes = (double)info.st_size;
+        if (bytes < 1e6) {
+            printf(" (%.1f kB)", bytes / 1e3);
+        } else {
+            printf(" (%.1f MB)", bytes / 1e6);
+        }
+    }
+}
+
+static void print_network(const page *shown)
+{
+    const sn_checkpoint_info *info = &shown->info;
+    printf("network    %" PRId64, info->input);
+    for (int64_t i = 0; i < info->layers; i++) {
+        printf("-%" PRId64, shown->layers[i].out);
+    }
+    printf(", %s", info->layers > 1 ? info->activation : "no hidden layer");
+    if (info->layers > 1 &&
+        (info->activation_scale_out != 1 || info->activation_scale_in != 1)) {
+        printf(" (%g tanh(%g z))", info->activation_scale_out,
+               info->activation_scale_in);
+    }
+    printf(", %" PRId64 " parameters\n", shown->parameters);
+    printf("input      byte * %.9g\n", info->input_scale);
+}
+
+static void print_progress(const sn_progress *progress)
+{
+    printf("progress   %" PRId64 " epochs", progress->epoch);
+    if (progress->step_in_epoch > 0) {
+        printf(" and %" PRId64 " steps of the next", progress->step_in_epoch);
+    }
+    printf("; step %" PRId64 ", %" PRId64 " samples seen, %.1f s of training\n",
+           progress->step, progress->samples_seen, progress->train_seconds);
+    printf("rate       %g at the last step; seed %" PRIu64 "\n",
+           progress->learning_rate, progress->seed);
+    if (progress->best_epoch > 0) {
+        printf("best       %.2f %% validation error after epoch %" PRId64 "\n",
+               100 * progress->best_error, progress->best_epoch);
+    } else {
+        printf("best       none yet\n");
+    }
+}
+
+static void print_range(int64_t layer, const char *name, const float *values,
+                        int64_t rows, int64_t cols)
+{
+    double low = values[0], high = values[0], sum = 0, squares = 0;
+    const int64_t count = rows * cols;
+    for (int64_t i = 0; i < count; i++) {
+        const double value = values[i];
+        low = value < low ? value : low;
+        high = value > high ? value : high;
+        sum += value;
+        squares += value * value;
+    }
+    char shape[48];
+    snprintf(shape, sizeof shape, "%" PRId64 " x %" PRId64, rows, cols);
+    printf("%5" PRId64 "  %-9s %14s %12.4g %12.4g %12.4g %12.4g\n", layer, name, shape,
+           low, sum / (double)count, high, sqrt(squares / (double)count));
+}
+
+static void print_ranges(const page *shown)
+{
+    printf("\nlayer  tensor       (out x in)          min         mean          max"
+           "          rms\n");
+    for (int64_t i = 0; i < shown->info.layers; i++) {
+        const sn_layer_tensors *layer = &shown->layers[i];
+        print_range(i, "weight", layer->weight, layer->out, layer->in);
+        print_range(i, "velocity", layer->weight_velocity, layer->out, layer->in);
+    }
+}
+
+static sn_status print_page(const char *path, bool with_config, sn_error *err)
+{
+    page shown = {0};
+    sn_status status = page_read(&shown, path, err);
+    if (status == SN_OK) {
+        const sn_checkpoint_info *info = &shown.info;
+        printf("file       %s", path);
+        print_size(path);
+        printf("\nformat     shardnet checkpoint, version %d; by shardnet %s, %s\n",
+               info->format_version, info->program_version, info->created_utc);
+        print_network(&shown);
+        print_progress(&info->progress);
+        printf("data       %s, %" PRId64 " training samples\n", info->data_source,
+               info->train_count);
+        printf("           SHA-256 %s\n", info->train_digest);
+        printf("digest     %s, verified\n", info->digest);
+        print_ranges(&shown);
+        if (with_config) {
+            printf("\n%s", info->config_text);
+        }
+    }
+    page_clear(&shown);
+    return status;
+}
+
+static void print_checkpoint_line(const char *path, const char *remark)
+{
+    sn_checkpoint *checkpoint;
+    sn_checkpoint_info info;
+    sn_error why = {""};
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    if (sn_checkpoint_open(path, &checkpoint, &info, &why) == SN_OK) {
+        printf("  %-20s epoch %5" PRId64 "  step %9" PRId64 "  %s%s\n", name,
+               info.progress.epoch, info.progress.step, info.created_utc, remark);
+        sn_checkpoint_close(&checkpoint);
+        sn_checkpoint_info_clear(&info);
+    } else {
+        printf("  %-20s %s%s\n", name, why.message, remark);
+    }
+}
+
+static sn_status print_checkpoints(const char *run, bool *any, sn_error *err)
+{
+    int64_t *steps;
+    size_t count;
+    char path[SN_PATH_BYTES];
+    sn_status status = sn_checkpoint_list(run, &steps, &count, err);
+    if (status == SN_OK && count > 0) {
+        printf("checkpoints\n");
+    }
+    for (size_t i = 0; status == SN_OK && i < count; i++) {
+        status = sn_checkpoint_path(path, run, steps[i], err);
+        if (status == SN_OK) {
+            print_checkpoint_line(path, i == 0 ? "  (newest)" : "");
+        }
+    }
+    free(steps);
+    if (status == SN_OK) {
+        status = sn_path_join(path, run, "checkpoints/best.h5", err);
+    }
+    const bool best = status == SN_OK && sn_file_exists(path);
+    if (best) {
+        print_checkpoint_line(path, "  (best)");
+    }
+    *any = count > 0 || best;
+    return status;
+}
+
+static void print_percent(double fraction)
+{
+    if (isnan(fraction)) {
+        printf("        -");
+    } else {
+        printf(" %7.2f%%", 100 * fraction);
+    }
+}
+
+/* Metrics are a side dish here: a file that cannot be read is told in its place. */
+static sn_status print_last_epochs(const char *run, bool *any, sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    sn_status status = sn_path_join(path, run, "metrics.h5", err);
+    *any = status == SN_OK && sn_file_exists(path);
+    if (!*any) {
+        return status;
+    }
+    sn_epoch_row *rows;
+    size_t count;
+    sn_error why = {""};
+    if (sn_metrics_read_epochs(path, &rows, &count, &why) != SN_OK) {
+        printf("last epochs\n  %s\n", why.message);
+        return SN_OK;
+    }
+    printf("last epochs, of %zu\n", count);
+    printf("  epoch       step       loss    train    valid     test error\n");
+    for (size_t i = count > LAST_EPOCHS ? count - LAST_EPOCHS : 0; i < count; i++) {
+        printf("  %5" PRId64 " %10" PRId64 " %10.5f", rows[i].epoch, rows[i].step,
+               rows[i].train_loss);
+        print_percent(rows[i].train_error);
+        print_percent(rows[i].validation_error);
+        print_percent(rows[i].test_error);
+        printf("\n");
+    }
+    free(rows);
+    return SN_OK;
+}
+
+static sn_status print_run(const char *run, bool with_config, sn_error *err)
+{
+    bool checkpoints = false, metrics = false;
+    char path[SN_PATH_BYTES];
+    sn_status status = print_checkpoints(run, &checkpoints, err);
+    if (status == SN_OK) {
+        status = print_last_epochs(run, &metrics, err);
+    }
+    if (status == SN_OK && metrics && !checkpoints) {
+        printf("\nno checkpoint yet\n");
+        return SN_OK;
+    }
+    if (status == SN_OK) {
+        status = sn_checkpoint_resolve(run, path, err);
+    }
+    if (status == SN_OK) {
+        printf("\n");
+        status = print_page(path, with_config, err);
+    }
+    return status;
+}
+
+sn_status sn_cmd_inspect(int argc, char **argv, sn_error *err)
+{
+    const char *target = NULL;
+    bool with_config = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(help_text, stdout);
+            return SN_OK;
+        }
+        if (strcmp(argv[i], "--config") == 0) {
+            with_config = true;
+        } else if (argv[i][0] == '-') {
+            return sn_fail(err, SN_EUSAGE,
+                           "unknown option (%s): inspect has --config; " SEE_HELP,
+                           argv[i]);
+        } else if (target != NULL) {
+            return sn_fail(
+                err, SN_EUSAGE,
+                "too many arguments (%s): inspect takes one file or folder; " SEE_HELP,
+                argv[i]);
+        } else {
+            target = argv[i];
+        }
+    }
+    if (target == NULL) {
+        return sn_fail(
+            err, SN_EUSAGE,
+            "missing argument (inspect): it needs a checkpoint or the folder "
+            "of a run; " SEE_HELP);
+    }
+    sn_status status = sn_is_folder(target) ? print_run(target, with_config, err)
+                                            : print_page(target, with_config, err);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {
+        status = sn_fail(err, SN_EIO, "cannot write to standard output");
+    }
+    return status;
+}

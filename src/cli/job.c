@@ -1,0 +1,48 @@
+#include "cli/job.h"
+
+#include <stdio.h>
+
+void sn_job_report(sn_status status, const sn_error *err)
+{
+    const char *detail =
+        err->message[0] == '\0' ? sn_status_text(status) : err->message;
+    fprintf(stderr, status == SN_ESTOPPED ? "shardnet: %s\n" : "shardnet: error: %s\n",
+            detail);
+}
+
+sn_status sn_job_run(int *argc, char ***argv, sn_job_body *body, void *arguments,
+                     sn_error *err)
+{
+    sn_comm *comm = NULL;
+    sn_status status = sn_comm_start(argc, argv, &comm, err);
+    if (comm == NULL) {
+        return status;
+    }
+    if (status == SN_OK) {
+        status = body(comm, arguments, err);
+    }
+    if (status == SN_EMPI) {
+        /* peers may wait inside a collective for ever */
+        sn_job_report(status, err);
+        sn_comm_abort(comm, sn_status_exit_code(status));
+    }
+    if (status != SN_OK && sn_comm_speaks(comm)) {
+        fflush(stdout);
+        sn_job_report(status, err);
+    }
+    err->message[0] = '\0';
+    sn_comm_finish(&comm);
+    return status;
+}
+
+sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
+                       sn_error *err)
+{
+    if (*index + 1 >= argc) {
+        return sn_fail(err, SN_EUSAGE,
+                       "option %s needs a value; see `shardnet %s --help`",
+                       argv[*index], argv[0]);
+    }
+    *value = argv[++*index];
+    return SN_OK;
+}

@@ -1,0 +1,24 @@
+/** Commands that run on several ranks (internal to cli). */
+#ifndef SHARDNET_CLI_JOB_H
+#define SHARDNET_CLI_JOB_H
+
+#include "shardnet/comm.h"
+#include "shardnet/status.h"
+
+/** What every rank runs; returns a status that all ranks share. */
+typedef sn_status sn_job_body(sn_comm *comm, void *arguments, sn_error *err);
+
+/** Starts MPI, runs body on every rank, prints its error once for the whole job, ends
+ *  MPI.  err is left empty where the error has been printed. */
+sn_status sn_job_run(int *argc, char ***argv, sn_job_body *body, void *arguments,
+                     sn_error *err) SN_MUST_CHECK;
+
+/** "shardnet: error: ..." for a failure, "shardnet: ..." for an early stop, on stderr.
+ */
+void sn_job_report(sn_status status, const sn_error *err);
+
+/** SN_EUSAGE unless index + 1 is an argument: the value of option argv[index]. */
+sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
+                       sn_error *err) SN_MUST_CHECK;
+
+#endif

@@ -1,0 +1,78 @@
+/* shardnet: the command line. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/job.h"
+#include "shardnet/comm.h"
+#include "shardnet/version.h"
+
+typedef struct command {
+    const char *name;
+    sn_status (*run)(int argc, char **argv, sn_error *err);
+    bool parallel; /* runs on every rank; the others run in one process of a job */
+    const char *summary;
+} command;
+
+static const command commands[] = {
+    {"train", sn_cmd_train, true,
+     "CONFIG [--set SECTION.KEY=VALUE]... --out RUN [--resume]"},
+    {"eval", sn_cmd_eval, true,
+     "CHECKPOINT|RUN [--data DIR] [--split test|train|validation]"},
+    {"inspect", sn_cmd_inspect, false, "FILE|RUN"},
+    {"metrics", sn_cmd_metrics, false, "RUN [--csv]"},
+    {"data", sn_cmd_data, false, "synth DIR | fetch DIR | check DIR"},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(void)
+{
+    printf(
+        "shardnet trains multilayer perceptrons with one MPI rank per shard of every "
+        "minibatch.\n\n");
+    for (int i = 0; i < COMMANDS; i++) {
+        printf("  shardnet %-8s %s\n", commands[i].name, commands[i].summary);
+    }
+    printf(
+        "\nEvery command has --help; `shardnet train --help-config` prints every key.\n"
+        "train and eval run under mpirun or srun; every command also runs alone.\n");
+}
+
+static sn_status dispatch(int argc, char **argv, sn_error *err)
+{
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        print_help();
+        return SN_OK;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("shardnet %s\n", SN_VERSION_TEXT);
+        return SN_OK;
+    }
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            if (!commands[i].parallel && sn_comm_launch_task() > 0) {
+                return SN_OK;
+            }
+            return commands[i].run(argc - 1, argv + 1, err);
+        }
+    }
+    return argc > 1 ? sn_fail(err, SN_EUSAGE,
+                              "unknown command '%s'; see `shardnet --help`", name)
+                    : sn_fail(err, SN_EUSAGE, "no command; see `shardnet --help`");
+}
+
+int main(int argc, char **argv)
+{
+    sn_error err = {""};
+    sn_status status = dispatch(argc, argv, &err);
+    if (status == SN_OK && fflush(stdout) != 0) {
+        status = sn_fail(&err, SN_EIO, "cannot write to standard output");
+    }
+    if (status != SN_OK && err.message[0] != '\0' && sn_comm_launch_task() <= 0) {
+        sn_job_report(status, &err);
+    }
+    return sn_status_exit_code(status);
+}

@@ -1,0 +1,28 @@
+#include "shardnet/batch.h"
+
+#include "shardnet/real.h"
+
+SN_HOT
+static void bytes_to_float(size_t count, const uint8_t *restrict bytes,
+                           float *restrict x)
+{
+    for (size_t i = 0; i < count; i++) {
+        x[i] = (float)bytes[i] * (float)SN_INPUT_SCALE;
+    }
+}
+
+void sn_batch_gather(const sn_split *split, size_t features, const uint32_t *samples,
+                     size_t count, float *x, uint8_t *labels)
+{
+    for (size_t i = 0; i < count; i++) {
+        bytes_to_float(features, split->images + (size_t)samples[i] * features,
+                       x + i * features);
+        labels[i] = split->labels[samples[i]];
+    }
+}
+
+void sn_batch_range(const sn_split *split, size_t features, size_t first, size_t count,
+                    float *x)
+{
+    bytes_to_float(features * count, split->images + first * features, x);
+}

@@ -1,0 +1,259 @@
+#include "shardnet/dataset.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "shardnet/idx.h"
+#include "shardnet/mem.h"
+#include "shardnet/synth.h"
+
+enum { TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS, FILES };
+
+enum { MNIST_ROWS = 28, MNIST_COLS = 28, MNIST_CLASSES = 10, CLASSES_MAX = 256 };
+
+const char *const sn_dataset_file_names[FILES] = {
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte"};
+
+#define HOW_TO_GET_DATA                                                                \
+    "get MNIST with `shardnet data fetch DIR`, name its folder in data.dir or "        \
+    "SHARDNET_DATA, or set source = synthetic"
+
+static int dimensions_of(int file)
+{
+    return file == TRAIN_IMAGES || file == TEST_IMAGES ? 3 : 1;
+}
+
+/* path = the plain file, else the .gz beside it */
+static sn_status find_file(const char *dir, int file, char path[SN_PATH_BYTES],
+                           sn_error *err)
+{
+    const char *name = sn_dataset_file_names[file];
+    sn_status status = sn_path_join(path, dir, name, err);
+    if (status != SN_OK || sn_file_exists(path)) {
+        return status;
+    }
+    char packed[64];
+    snprintf(packed, sizeof packed, "%s.gz", name);
+    status = sn_path_join(path, dir, packed, err);
+    if (status != SN_OK || sn_file_exists(path)) {
+        return status;
+    }
+    return sn_fail(
+        err, SN_ENOINPUT,
+        "no data file (%s/%s): neither it nor %s.gz exists; " HOW_TO_GET_DATA, dir,
+        name, name);
+}
+
+static sn_status find_folder(const char *dir, sn_error *err)
+{
+    if (dir[0] == '\0') {
+        return sn_fail(err, SN_ENOINPUT,
+                       "no data folder (data.dir): it is not set; " HOW_TO_GET_DATA);
+    }
+    if (!sn_is_folder(dir)) {
+        return sn_fail(
+            err, SN_ENOINPUT, "no data folder (%s): %s; " HOW_TO_GET_DATA, dir,
+            sn_file_exists(dir) ? "it is not a folder" : "it does not exist");
+    }
+    return SN_OK;
+}
+
+/* images and labels of one set must have one length */
+static sn_status check_pair(const char *dir, const sn_idx_header header[FILES],
+                            int images, sn_error *err)
+{
+    if (header[images].size[0] != header[images + 1].size[0]) {
+        return sn_fail(
+            err, SN_EDATA,
+            "data files do not belong together (%s): %s holds %zu images, %s "
+            "%zu labels; get both from one place",
+            dir, sn_dataset_file_names[images], header[images].size[0],
+            sn_dataset_file_names[images + 1], header[images + 1].size[0]);
+    }
+    return SN_OK;
+}
+
+static sn_status check_image_size(const sn_dataset_spec *spec,
+                                  const sn_idx_header header[FILES], sn_error *err)
+{
+    const size_t *train = header[TRAIN_IMAGES].size, *test = header[TEST_IMAGES].size;
+    if (train[1] != test[1] || train[2] != test[2]) {
+        return sn_fail(err, SN_EDATA,
+                       "data files do not belong together (%s): training images are "
+                       "%zu x %zu, test images %zu x %zu; get both from one place",
+                       spec->dir, train[1], train[2], test[1], test[2]);
+    }
+    if (spec->source == SN_SOURCE_MNIST &&
+        (train[1] != MNIST_ROWS || train[2] != MNIST_COLS)) {
+        return sn_fail(err, SN_EDATA,
+                       "not MNIST (%s): images are %zu x %zu, not 28 x 28; set "
+                       "source = idx for other data",
+                       spec->dir, train[1], train[2]);
+    }
+    return SN_OK;
+}
+
+sn_status sn_dataset_probe(const sn_dataset_spec *spec, sn_dataset_shape *shape,
+                           sn_error *err)
+{
+    if (spec->source == SN_SOURCE_SYNTHETIC) {
+        *shape = (sn_dataset_shape){SN_SYNTH_TRAIN_COUNT, SN_SYNTH_TEST_COUNT,
+                                    SN_SYNTH_ROWS, SN_SYNTH_COLS};
+        return SN_OK;
+    }
+    sn_status status = find_folder(spec->dir, err);
+    char path[SN_PATH_BYTES];
+    sn_idx_header header[FILES];
+    for (int file = 0; status == SN_OK && file < FILES; file++) {
+        status = find_file(spec->dir, file, path, err);
+        if (status == SN_OK) {
+            status = sn_idx_read_header(path, dimensions_of(file), &header[file], err);
+        }
+    }
+    if (status == SN_OK) {
+        status = check_pair(spec->dir, header, TRAIN_IMAGES, err);
+    }
+    if (status == SN_OK) {
+        status = check_pair(spec->dir, header, TEST_IMAGES, err);
+    }
+    if (status == SN_OK) {
+        status = check_image_size(spec, header, err);
+    }
+    if (status == SN_OK) {
+        const size_t *size = header[TRAIN_IMAGES].size;
+        *shape =
+            (sn_dataset_shape){size[0], header[TEST_IMAGES].size[0], size[1], size[2]};
+    }
+    return status;
+}
+
+bool sn_dataset_bytes(const sn_dataset_shape *shape, size_t *bytes)
+{
+    size_t features;
+    if (!sn_size_multiply(shape->rows, shape->cols, &features) ||
+        features == SIZE_MAX || shape->train_count > SIZE_MAX - shape->test_count) {
+        return false;
+    }
+    return sn_size_multiply(shape->train_count + shape->test_count, features + 1,
+                            bytes);
+}
+
+/* largest label + 1, and at least two, since one class is nothing to learn */
+static size_t count_classes(const uint8_t *labels, size_t count)
+{
+    uint8_t largest = 1;
+    for (size_t i = 0; i < count; i++) {
+        largest = labels[i] > largest ? labels[i] : largest;
+    }
+    return (size_t)largest + 1;
+}
+
+static sn_status check_labels(const char *path, const uint8_t *labels, size_t count,
+                              size_t classes, sn_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (labels[i] >= classes) {
+            return sn_fail(
+                err, SN_EDATA,
+                "label out of range (%s): sample %zu has label %u, but there "
+                "are %zu classes, 0 to %zu; check the file",
+                path, i, labels[i], classes, classes - 1);
+        }
+    }
+    return SN_OK;
+}
+
+/* Reads one of the four files, if it still is what the probe saw. */
+static sn_status fill_file(const char *path, int file, const sn_dataset_shape *shape,
+                           uint8_t *storage, sn_error *err)
+{
+    sn_idx_header header;
+    sn_status status = sn_idx_read_header(path, dimensions_of(file), &header, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    bool images = dimensions_of(file) == 3;
+    size_t count = file < TEST_IMAGES ? shape->train_count : shape->test_count;
+    if (header.size[0] != count ||
+        (images && (header.size[1] != shape->rows || header.size[2] != shape->cols))) {
+        return sn_fail(err, SN_EDATA,
+                       "changed while it was read (%s): its sizes are no longer those "
+                       "found at first; run again when nothing writes to the file",
+                       path);
+    }
+    return sn_idx_read_payload(path, &header, storage, err);
+}
+
+sn_status sn_dataset_fill(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
+                          uint8_t *storage, sn_error *err)
+{
+    const size_t features = shape->rows * shape->cols;
+    const size_t bytes[FILES] = {shape->train_count * features, shape->train_count,
+                                 shape->test_count * features, shape->test_count};
+    if (spec->source == SN_SOURCE_SYNTHETIC) {
+        uint8_t *test = storage + bytes[TRAIN_IMAGES] + bytes[TRAIN_LABELS];
+        sn_synth_draw(SN_SYNTH_SEED, 0, shape->train_count, storage,
+                      storage + bytes[TRAIN_IMAGES]);
+        sn_synth_draw(SN_SYNTH_SEED, shape->train_count, shape->test_count, test,
+                      test + bytes[TEST_IMAGES]);
+        return SN_OK;
+    }
+    size_t classes = spec->source == SN_SOURCE_MNIST ? MNIST_CLASSES : CLASSES_MAX;
+    for (int file = 0; file < FILES; file++) {
+        char path[SN_PATH_BYTES];
+        sn_status status = find_file(spec->dir, file, path, err);
+        if (status == SN_OK) {
+            status = fill_file(path, file, shape, storage, err);
+        }
+        if (status == SN_OK && dimensions_of(file) == 1) {
+            status = check_labels(path, storage, bytes[file], classes, err);
+        }
+        if (status != SN_OK) {
+            return status;
+        }
+        if (file == TRAIN_LABELS && spec->source == SN_SOURCE_IDX) {
+            classes = count_classes(storage, bytes[file]);
+        }
+        storage += bytes[file];
+    }
+    return SN_OK;
+}
+
+sn_status sn_dataset_view(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
+                          const uint8_t *storage, const char *digest,
+                          sn_dataset *dataset, sn_error *err)
+{
+    size_t used = shape->train_count;
+    if (spec->train_limit > 0 && spec->train_limit < used) {
+        used = spec->train_limit;
+    }
+    if (spec->validation >= used) {
+        return sn_fail(
+            err, SN_ECONFIG,
+            "nothing left to train on (data.validation): it holds out %zu of "
+            "%zu training samples; make it smaller",
+            spec->validation, used);
+    }
+    const size_t features = shape->rows * shape->cols;
+    const size_t training = used - spec->validation;
+    const uint8_t *labels = storage + shape->train_count * features;
+    const uint8_t *test = labels + shape->train_count;
+    *dataset = (sn_dataset){
+        .rows = shape->rows,
+        .cols = shape->cols,
+        .features = features,
+        .classes = spec->source == SN_SOURCE_IDX
+                       ? count_classes(labels, shape->train_count)
+                       : MNIST_CLASSES,
+        .train = {storage, labels, training},
+        .validation = {storage + training * features, labels + training,
+                       spec->validation},
+        .test = {test, test + shape->test_count * features, shape->test_count}};
+    if (digest != NULL) {
+        snprintf(dataset->train_digest, sizeof dataset->train_digest, "%s", digest);
+        return SN_OK;
+    }
+    return sn_digest_buffer(storage, shape->train_count * (features + 1),
+                            dataset->train_digest, err);
+}

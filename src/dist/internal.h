@@ -1,0 +1,21 @@
+/** What the files of dist share. */
+#ifndef SHARDNET_DIST_INTERNAL_H
+#define SHARDNET_DIST_INTERNAL_H
+
+#include <mpi.h>
+
+#include "shardnet/comm.h"
+
+struct sn_comm {
+    MPI_Comm world, node;
+    int rank, size;
+    int node_rank, node_size, node_count;
+    int task; /* number of this process by its launcher, -1 where unknown */
+    int owns_mpi;
+    char host[SN_HOST_BYTES];
+};
+
+/** SN_OK for MPI_SUCCESS, else SN_EMPI with MPI's own words. */
+sn_status sn_mpi_check(int code, const char *what, sn_error *err) SN_MUST_CHECK;
+
+#endif

@@ -1,0 +1,58 @@
+#include "dist/launch.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static int number(const char *name, int absent)
+{
+    const char *text = name == NULL ? NULL : getenv(name);
+    char *end;
+    if (text == NULL || *text == '\0') {
+        return absent;
+    }
+    long value = strtol(text, &end, 10);
+    return *end == '\0' && value >= 0 && value < 1 << 30 ? (int)value : absent;
+}
+
+static const struct {
+    const char *tasks, *task, *node_tasks;
+} launchers[] = {
+    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"},
+    {"PMI_SIZE", "PMI_RANK", "MPI_LOCALNRANKS"},
+    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", NULL},
+};
+
+void sn_launch_read(sn_launch *launch)
+{
+    *launch = (sn_launch){.tasks = 1, .task = -1};
+    for (size_t i = 0; i < sizeof launchers / sizeof launchers[0]; i++) {
+        int tasks = number(launchers[i].tasks, 0);
+        if (tasks > 0) {
+            launch->variable = launchers[i].tasks;
+            launch->tasks = tasks;
+            launch->task = number(launchers[i].task, -1);
+            launch->node_tasks = number(launchers[i].node_tasks, 0);
+            return;
+        }
+    }
+}
+
+void sn_launch_prepare(const sn_launch *launch)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (cores > 0 && launch->node_tasks > cores) {
+        setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+    }
+}
+
+sn_status sn_launch_check(const sn_launch *launch, int size, sn_error *err)
+{
+    if (launch->tasks <= size) {
+        return SN_OK;
+    }
+    return sn_fail(err, SN_ECONFIG,
+                   "launch (%s=%d): MPI sees only %d rank%s, so each task would train "
+                   "alone; start with `srun --mpi=pmix` or with the mpirun of the MPI "
+                   "library that shardnet was built with",
+                   launch->variable, launch->tasks, size, size == 1 ? "" : "s");
+}

@@ -1,0 +1,28 @@
+/** What the launcher (mpirun, srun, hydra) says in the environment, before MPI starts.
+ */
+#ifndef SHARDNET_DIST_LAUNCH_H
+#define SHARDNET_DIST_LAUNCH_H
+
+#include "shardnet/status.h"
+
+typedef struct sn_launch {
+    const char *variable; /* that gives the number of tasks; NULL for none */
+    int tasks;            /* promised; 1 for none */
+    int task;             /* this process's number, -1 where unknown */
+    int node_tasks;       /* on this node, 0 where unknown */
+} sn_launch;
+
+/** Reads OMPI_COMM_WORLD_*, PMI_* and SLURM_* (a step's only: a batch shell promises
+ *  nothing).  The first launcher that is present counts: mpirun under Slurm is mpirun.
+ */
+void sn_launch_read(sn_launch *launch);
+
+/** Sets what Open MPI reads at its start: yield_when_idle where the node's tasks exceed
+ *  the cores this process may use, unless the user set it. */
+void sn_launch_prepare(const sn_launch *launch);
+
+/** SN_ECONFIG, with the fix, when more tasks were promised than MPI sees. */
+sn_status sn_launch_check(const sn_launch *launch, int size,
+                          sn_error *err) SN_MUST_CHECK;
+
+#endif

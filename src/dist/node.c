@@ -1,0 +1,179 @@
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "shardnet/node.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dist/internal.h"
+#include "shardnet/fault.h"
+#include "shardnet/mem.h"
+
+struct sn_node_memory {
+    MPI_Win window; /* MPI_WIN_NULL for a private copy */
+    uint8_t *data;
+    size_t bytes;
+};
+
+/* One segment on the leader, none on the others; MPI_WIN_NULL when MPI refuses. */
+static void try_window(sn_comm *comm, sn_node_memory *memory)
+{
+    MPI_Win window = MPI_WIN_NULL;
+    void *base = NULL;
+    MPI_Aint bytes = comm->node_rank == 0 ? (MPI_Aint)memory->bytes : 0;
+    sn_error ignored;
+    int refused = sn_fault_check("node.window", comm->rank, -1, &ignored) != SN_OK;
+    int failed = 0;
+    MPI_Allreduce(&refused, &failed, 1, MPI_INT, MPI_LOR, comm->node);
+    if (failed || MPI_Win_allocate_shared(bytes, 1, MPI_INFO_NULL, comm->node, &base,
+                                          &window) != MPI_SUCCESS) {
+        return;
+    }
+    MPI_Aint leader_bytes;
+    int unit;
+    failed =
+        MPI_Win_shared_query(window, 0, &leader_bytes, &unit, &base) != MPI_SUCCESS;
+    MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_LOR, comm->node);
+    if (failed) {
+        MPI_Win_free(&window);
+        return;
+    }
+    memory->window = window;
+    memory->data = base;
+}
+
+sn_status sn_node_memory_create(sn_comm *comm, size_t bytes, sn_node_memory **out,
+                                sn_error *err)
+{
+    sn_node_memory *memory = calloc(1, sizeof *memory);
+    sn_status status =
+        memory == NULL ? sn_fail(err, SN_ENOMEM, "data set: out of memory") : SN_OK;
+    status = sn_comm_agree(comm, status, err);
+    if (status != SN_OK) {
+        free(memory);
+        return status;
+    }
+    memory->bytes = bytes;
+    memory->window = MPI_WIN_NULL;
+    try_window(comm, memory);
+    if (memory->window == MPI_WIN_NULL) {
+        memory->data = sn_alloc(bytes, 1);
+        if (memory->data == NULL) {
+            status =
+                sn_fail(err, SN_ENOMEM, "data set (%zu bytes): out of memory", bytes);
+        }
+    }
+    status = sn_comm_agree(comm, status, err);
+    if (status != SN_OK) {
+        sn_node_memory_destroy(&memory);
+    }
+    *out = memory;
+    return status;
+}
+
+void sn_node_memory_destroy(sn_node_memory **memory)
+{
+    if (*memory == NULL) {
+        return;
+    }
+    if ((*memory)->window != MPI_WIN_NULL) {
+        MPI_Win_free(&(*memory)->window);
+    } else {
+        free((*memory)->data);
+    }
+    free(*memory);
+    *memory = NULL;
+}
+
+uint8_t *sn_node_memory_data(sn_node_memory *memory)
+{
+    return memory->data;
+}
+
+int sn_node_memory_shared(const sn_node_memory *memory)
+{
+    return memory->window != MPI_WIN_NULL;
+}
+
+sn_status sn_node_memory_publish(sn_comm *comm, sn_node_memory *memory, sn_error *err)
+{
+    if (memory->window == MPI_WIN_NULL) {
+        return sn_comm_node_broadcast(comm, memory->data, memory->bytes, err);
+    }
+    sn_status status =
+        sn_mpi_check(MPI_Win_fence(0, memory->window), "MPI_Win_fence", err);
+    if (status == SN_OK) {
+        status = sn_mpi_check(MPI_Barrier(comm->node), "MPI_Barrier", err);
+    }
+    return status;
+}
+
+enum { MASK_WORDS = CPU_SETSIZE / 64 };
+
+static void read_mask(uint64_t mask[MASK_WORDS])
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    memset(mask, 0, MASK_WORDS * sizeof mask[0]);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
+        mask[0] = 1; /* more cores than cpu_set_t holds: one thread is safe */
+        return;
+    }
+    for (int core = 0; core < CPU_SETSIZE; core++) {
+        if (CPU_ISSET((size_t)core, &set)) {
+            mask[core / 64] |= UINT64_C(1) << (core % 64);
+        }
+    }
+}
+
+static int has_core(const uint64_t *masks, int words, int rank, int core)
+{
+    return (int)(masks[(size_t)rank * (size_t)words + (size_t)core / 64] >>
+                     (core % 64) &
+                 1);
+}
+
+int sn_node_share(const uint64_t *masks, int ranks, int words, int rank)
+{
+    double share = 0;
+    for (int core = 0; core < words * 64; core++) {
+        if (has_core(masks, words, rank, core)) {
+            int users = 0;
+            for (int other = 0; other < ranks; other++) {
+                users += has_core(masks, words, other, core);
+            }
+            share += 1.0 / users;
+        }
+    }
+    int threads = (int)(share + 1e-9);
+    return threads > 1 ? threads : 1;
+}
+
+sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores, sn_error *err)
+{
+    uint64_t mine[MASK_WORDS];
+    read_mask(mine);
+    uint64_t *masks = sn_alloc((size_t)comm->node_size, sizeof mine);
+    sn_status status = masks == NULL ? sn_fail(err, SN_ENOMEM, "out of memory") : SN_OK;
+    status = sn_comm_agree(comm, status, err);
+    if (status == SN_OK) {
+        status = sn_mpi_check(MPI_Allgather(mine, MASK_WORDS, MPI_UINT64_T, masks,
+                                            MASK_WORDS, MPI_UINT64_T, comm->node),
+                              "MPI_Allgather", err);
+    }
+    if (status == SN_OK) {
+        *cores = (sn_node_cores){0};
+        for (int core = 0; core < CPU_SETSIZE; core++) {
+            int used = 0;
+            for (int rank = 0; rank < comm->node_size; rank++) {
+                used |= has_core(masks, MASK_WORDS, rank, core);
+            }
+            cores->node_cores += used;
+            cores->mask_cores += has_core(masks, MASK_WORDS, comm->node_rank, core);
+        }
+        cores->threads =
+            sn_node_share(masks, comm->node_size, MASK_WORDS, comm->node_rank);
+    }
+    free(masks);
+    return status;
+}

@@ -1,0 +1,32 @@
+#include "shardnet/reduce.h"
+
+#include <limits.h>
+
+#include "dist/internal.h"
+
+sn_status sn_reduce_check(size_t arena, sn_error *err)
+{
+    if (arena > (size_t)INT_MAX - SN_TAIL_COUNT_OF) {
+        return sn_fail(
+            err, SN_ERANGE,
+            "model: %zu parameters exceed one MPI message (%d); use a smaller "
+            "model",
+            arena, INT_MAX - SN_TAIL_COUNT_OF);
+    }
+    return SN_OK;
+}
+
+sn_status sn_reduce_sum(sn_comm *comm, float *message, size_t arena, sn_error *err)
+{
+    if (comm->size == 1) {
+        return SN_OK;
+    }
+    sn_status status = sn_reduce_check(arena, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    return sn_mpi_check(MPI_Allreduce(MPI_IN_PLACE, message,
+                                      (int)(arena + SN_TAIL_COUNT_OF), MPI_FLOAT,
+                                      MPI_SUM, comm->world),
+                        "sum of gradients", err);
+}

@@ -1,0 +1,117 @@
+#include "shardnet/activation.h"
+
+#include "nn/transcendental.h"
+
+/* LeCun et al. 1998: f(1) = 1, f(-1) = -1 with the largest curvature there. */
+#define LECUN_OUT ((sn_real)1.7159)
+#define LECUN_IN  ((sn_real)(2.0 / 3.0))
+
+void sn_activation_scales(sn_activation activation, double *out, double *in)
+{
+    *out = activation == SN_LECUN_TANH ? 1.7159 : 1;
+    *in = activation == SN_LECUN_TANH ? 2.0 / 3.0 : 1;
+}
+
+SN_HOT
+void sn_bias_add(size_t rows, size_t cols, const sn_real *bias, sn_real *z)
+{
+    for (size_t i = 0; i < rows; i++) {
+        sn_real *row = z + i * cols;
+        for (size_t j = 0; j < cols; j++) {
+            row[j] += bias[j];
+        }
+    }
+}
+
+SN_HOT
+static void relu_row(size_t cols, const sn_real *restrict bias, sn_real *restrict row)
+{
+    for (size_t j = 0; j < cols; j++) {
+        sn_real z = row[j] + bias[j];
+        row[j] = z < 0 ? 0 : z; /* a NaN stays a NaN, so that it is found */
+    }
+}
+
+void sn_bias_activate(sn_activation activation, size_t rows, size_t cols,
+                      const sn_real *bias, sn_real *z)
+{
+    for (size_t i = 0; i < rows; i++) {
+        sn_real *row = z + i * cols;
+        switch (activation) {
+        case SN_TANH:
+            sn_tanh_row(cols, 1, 1, bias, row);
+            break;
+        case SN_LECUN_TANH:
+            sn_tanh_row(cols, LECUN_OUT, LECUN_IN, bias, row);
+            break;
+        case SN_SIGMOID:
+            sn_sigmoid_row(cols, bias, row);
+            break;
+        case SN_RELU:
+            relu_row(cols, bias, row);
+            break;
+        }
+    }
+}
+
+SN_HOT
+static void tanh_backward(size_t count, sn_real out, sn_real in,
+                          const sn_real *restrict da, sn_real *restrict a)
+{
+    /* d/dz out tanh(in z) = out in - (in / out) a^2 */
+    const sn_real constant = out * in, factor = in / out;
+    for (size_t i = 0; i < count; i++) {
+        a[i] = da[i] * (constant - factor * a[i] * a[i]);
+    }
+}
+
+SN_HOT
+static void sigmoid_backward(size_t count, const sn_real *restrict da,
+                             sn_real *restrict a)
+{
+    for (size_t i = 0; i < count; i++) {
+        a[i] = da[i] * a[i] * (1 - a[i]);
+    }
+}
+
+SN_HOT
+static void relu_backward(size_t count, const sn_real *restrict da, sn_real *restrict a)
+{
+    for (size_t i = 0; i < count; i++) {
+        a[i] = a[i] > 0 ? da[i] : 0;
+    }
+}
+
+void sn_activation_backward(sn_activation activation, size_t count, const sn_real *da,
+                            sn_real *a)
+{
+    switch (activation) {
+    case SN_TANH:
+        tanh_backward(count, 1, 1, da, a);
+        break;
+    case SN_LECUN_TANH:
+        tanh_backward(count, LECUN_OUT, LECUN_IN, da, a);
+        break;
+    case SN_SIGMOID:
+        sigmoid_backward(count, da, a);
+        break;
+    case SN_RELU:
+        relu_backward(count, da, a);
+        break;
+    }
+}
+
+SN_HOT
+void sn_bias_gradient(size_t rows, size_t cols, const sn_real *restrict dz,
+                      sn_real *restrict db)
+{
+    for (size_t j = 0; j < cols; j++) {
+        db[j] = 0;
+    }
+    for (size_t i = 0; i < rows; i++) {
+        const sn_real *row = dz + i * cols;
+        for (size_t j = 0; j < cols; j++) {
+            db[j] += row[j];
+        }
+    }
+}

@@ -1,0 +1,87 @@
+#include "shardnet/dropout.h"
+
+#include <string.h>
+
+#include "shardnet/rng.h"
+
+enum {
+    MASKS_PER_BLOCK = 8, /* one Philox block is four words, two masks a word */
+    BLOCKS = 32,         /* drawn at a time */
+    UNITS = BLOCKS * MASKS_PER_BLOCK
+};
+
+/* p in units of 2^-16, and the factor for what is kept. */
+static uint32_t threshold_of(double p, sn_real *scale)
+{
+    uint32_t threshold = (uint32_t)(p * 65536 + 0.5);
+    if (threshold > 65535) {
+        threshold = 65535;
+    }
+    *scale = (sn_real)(65536.0 / (65536.0 - (double)threshold));
+    return threshold;
+}
+
+/* Unit 2i takes the low half of word i, unit 2i + 1 the high half. */
+SN_HOT
+static void apply_words(uint32_t threshold, sn_real scale,
+                        const uint32_t *restrict words, uint8_t *restrict keep,
+                        sn_real *restrict factor)
+{
+    for (size_t i = 0; i < UNITS / 2; i++) {
+        keep[2 * i] = (words[i] & 0xFFFF) >= threshold;
+        keep[2 * i + 1] = (words[i] >> 16) >= threshold;
+    }
+    for (size_t i = 0; i < UNITS; i++) {
+        factor[i] = (sn_real)keep[i] * scale;
+    }
+}
+
+SN_HOT
+static void multiply(size_t count, const sn_real *restrict factor, sn_real *restrict a)
+{
+    for (size_t i = 0; i < count; i++) {
+        a[i] *= factor[i];
+    }
+}
+
+void sn_dropout_apply(double p, uint64_t seed, uint32_t epoch, uint32_t layer,
+                      const uint32_t *samples, size_t rows, size_t cols, sn_real *a,
+                      uint8_t *mask)
+{
+    sn_real scale;
+    const uint32_t threshold = threshold_of(p, &scale);
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t first = 0; first < cols; first += UNITS) {
+            const size_t count = cols - first < UNITS ? cols - first : UNITS;
+            uint32_t words[4 * BLOCKS];
+            uint8_t keep[UNITS];
+            sn_real factor[UNITS];
+            sn_rng_blocks(seed, SN_RNG_DROPOUT, layer, epoch, samples[i],
+                          (uint32_t)(first / MASKS_PER_BLOCK), BLOCKS, words);
+            apply_words(threshold, scale, words, keep, factor);
+            multiply(count, factor, a + i * cols + first);
+            if (mask != NULL) {
+                memcpy(mask + i * cols + first, keep, count);
+            }
+        }
+    }
+}
+
+SN_HOT
+static void mask_and_undo(sn_real scale, sn_real inverse, size_t count,
+                          const uint8_t *restrict mask, sn_real *restrict da,
+                          sn_real *restrict a)
+{
+    for (size_t i = 0; i < count; i++) {
+        da[i] *= mask[i] ? scale : 0;
+        a[i] *= inverse;
+    }
+}
+
+void sn_dropout_backward(double p, size_t count, const uint8_t *mask, sn_real *da,
+                         sn_real *a)
+{
+    sn_real scale;
+    const uint32_t threshold = threshold_of(p, &scale);
+    mask_and_undo(scale, (sn_real)(1 - threshold / 65536.0), count, mask, da, a);
+}

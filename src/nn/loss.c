@@ -1,0 +1,71 @@
+#include "shardnet/loss.h"
+
+#include <math.h>
+
+/* Index of the largest value, the lowest where equal. */
+static size_t largest(size_t classes, const sn_real *z)
+{
+    size_t best = 0;
+    for (size_t j = 1; j < classes; j++) {
+        if (z[j] > z[best]) {
+            best = j;
+        }
+    }
+    return best;
+}
+
+/* exp(z - max) into e (may be z itself); the sum of it. */
+static double exponentials(size_t classes, const sn_real *z, sn_real max, sn_real *e)
+{
+    double sum = 0;
+    for (size_t j = 0; j < classes; j++) {
+#ifdef SHARDNET_REAL_DOUBLE
+        sn_real value = exp(z[j] - max);
+#else
+        sn_real value = expf(z[j] - max);
+#endif
+        if (e != NULL) {
+            e[j] = value;
+        }
+        sum += (double)value;
+    }
+    return sum;
+}
+
+sn_loss sn_softmax_gradient(size_t rows, size_t classes, const uint8_t *labels,
+                            sn_real *z)
+{
+    sn_loss loss = {0, 0};
+    for (size_t i = 0; i < rows; i++) {
+        sn_real *row = z + i * classes;
+        size_t best = largest(classes, row);
+        sn_real max = row[best], own = row[labels[i]];
+        loss.correct += best == labels[i];
+        double sum = exponentials(classes, row, max, row);
+        loss.sum += log(sum) - (double)(own - max);
+        sn_real scale = (sn_real)(1 / sum);
+        for (size_t j = 0; j < classes; j++) {
+            row[j] *= scale;
+        }
+        row[labels[i]] -= 1;
+    }
+    return loss;
+}
+
+sn_loss sn_softmax_loss(size_t rows, size_t classes, const uint8_t *labels,
+                        const sn_real *z, uint8_t *predictions)
+{
+    sn_loss loss = {0, 0};
+    for (size_t i = 0; i < rows; i++) {
+        const sn_real *row = z + i * classes;
+        size_t best = largest(classes, row);
+        sn_real max = row[best];
+        loss.correct += best == labels[i];
+        loss.sum +=
+            log(exponentials(classes, row, max, NULL)) - (double)(row[labels[i]] - max);
+        if (predictions != NULL) {
+            predictions[i] = (uint8_t)best;
+        }
+    }
+    return loss;
+}

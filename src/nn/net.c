@@ -1,0 +1,241 @@
+#include "shardnet/net.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shardnet/gemm.h"
+#include "shardnet/mem.h"
+
+/* Elements rounded up so that the next tensor is aligned. */
+static size_t padded(size_t count)
+{
+    const size_t unit = SN_ALIGNMENT / sizeof(sn_real);
+    return (count + unit - 1) / unit * unit;
+}
+
+static sn_status add_layer(sn_model *model, size_t in, size_t out, sn_error *err)
+{
+    if (out == 0 || in == 0) {
+        return sn_fail(err, SN_ECONFIG,
+                       "model (layer %zu): width 0; every layer needs "
+                       "at least one unit",
+                       model->layers);
+    }
+    sn_status status = sn_gemm_check(in, "layer width", err);
+    if (status == SN_OK) {
+        status = sn_gemm_check(out, "layer width", err);
+    }
+    size_t weights, bytes;
+    if (status == SN_OK &&
+        (!sn_size_multiply(in, out, &weights) ||
+         !sn_size_multiply(model->arena + weights, 8 * sizeof(sn_real), &bytes))) {
+        status = sn_fail(err, SN_ERANGE,
+                         "model (layer %zu): %zu x %zu weights exceed "
+                         "the address space",
+                         model->layers, out, in);
+    }
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_layer *layer = &model->layer[model->layers++];
+    *layer = (sn_layer){.in = in, .out = out, .weight = model->arena};
+    model->arena += padded(weights);
+    layer->bias = model->arena;
+    model->arena += padded(out);
+    model->parameters += weights + out;
+    if (out > model->widest) {
+        model->widest = out;
+    }
+    return SN_OK;
+}
+
+sn_status sn_model_init(sn_model *model, size_t input, const size_t *hidden,
+                        size_t hidden_count, size_t classes, sn_activation activation,
+                        sn_error *err)
+{
+    *model = (sn_model){.input = input, .classes = classes, .activation = activation};
+    model->layer = calloc(hidden_count + 1, sizeof *model->layer);
+    if (model->layer == NULL) {
+        return sn_fail(err, SN_ENOMEM, "model: out of memory");
+    }
+    sn_status status = SN_OK;
+    size_t in = input;
+    for (size_t i = 0; i <= hidden_count && status == SN_OK; i++) {
+        size_t out = i < hidden_count ? hidden[i] : classes;
+        status = add_layer(model, in, out, err);
+        in = out;
+    }
+    if (status != SN_OK) {
+        sn_model_clear(model);
+    }
+    return status;
+}
+
+void sn_model_clear(sn_model *model)
+{
+    free(model->layer);
+    *model = (sn_model){0};
+}
+
+sn_status sn_workspace_init(sn_workspace *workspace, const sn_model *model,
+                            size_t capacity, int hidden_dropout, sn_error *err)
+{
+    *workspace = (sn_workspace){.capacity = capacity};
+    sn_status status = sn_gemm_check(capacity, "batch rows", err);
+    if (status != SN_OK) {
+        return status;
+    }
+    workspace->output = calloc(model->layers, sizeof *workspace->output);
+    workspace->mask = calloc(model->layers, sizeof *workspace->mask);
+    workspace->gradient = sn_alloc(capacity * model->widest, sizeof(sn_real));
+    int complete = workspace->output != NULL && workspace->mask != NULL &&
+                   workspace->gradient != NULL;
+    for (size_t l = 0; l < model->layers && complete; l++) {
+        size_t out = model->layer[l].out;
+        workspace->output[l] = sn_alloc(capacity * out, sizeof(sn_real));
+        complete = workspace->output[l] != NULL;
+        if (complete && hidden_dropout && l + 1 < model->layers) {
+            workspace->mask[l] = sn_alloc(capacity * out, 1);
+            complete = workspace->mask[l] != NULL;
+        }
+    }
+    if (!complete) {
+        sn_workspace_clear(workspace, model);
+        return sn_fail(err, SN_ENOMEM,
+                       "workspace (%zu rows, widest layer %zu): out of memory; use a "
+                       "smaller batch or more ranks",
+                       capacity, model->widest);
+    }
+    return SN_OK;
+}
+
+void sn_workspace_clear(sn_workspace *workspace, const sn_model *model)
+{
+    for (size_t l = 0; l < model->layers; l++) {
+        if (workspace->output != NULL) {
+            free(workspace->output[l]);
+        }
+        if (workspace->mask != NULL) {
+            free(workspace->mask[l]);
+        }
+    }
+    free(workspace->output);
+    free(workspace->mask);
+    free(workspace->gradient);
+    *workspace = (sn_workspace){0};
+}
+
+/* Z of one layer, then bias and, in a hidden layer, activation. */
+static void forward_layer(const sn_model *model, size_t l, const sn_real *parameters,
+                          const sn_real *x, size_t rows, sn_real *z)
+{
+    const sn_layer *layer = &model->layer[l];
+    const sn_real *bias = parameters + layer->bias;
+    sn_gemm_nt(rows, layer->out, layer->in, x, parameters + layer->weight, z);
+    if (l + 1 == model->layers) {
+        sn_bias_add(rows, layer->out, bias, z);
+    } else {
+        sn_bias_activate(model->activation, rows, layer->out, bias, z);
+    }
+}
+
+sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
+                        sn_workspace *workspace, const sn_real *x, size_t rows)
+{
+    for (size_t l = 0; l < model->layers; l++) {
+        forward_layer(model, l, parameters, x, rows, workspace->output[l]);
+        x = workspace->output[l];
+    }
+    return workspace->output[model->layers - 1];
+}
+
+static void forward_with_dropout(const sn_model *model, const sn_real *parameters,
+                                 sn_workspace *workspace, sn_real *x,
+                                 const uint32_t *samples, size_t rows,
+                                 const sn_dropout *dropout)
+{
+    if (dropout->input > 0) {
+        sn_dropout_apply(dropout->input, dropout->seed, dropout->epoch, 0, samples,
+                         rows, model->input, x, NULL);
+    }
+    for (size_t l = 0; l < model->layers; l++) {
+        sn_real *a = workspace->output[l];
+        forward_layer(model, l, parameters, x, rows, a);
+        if (dropout->hidden > 0 && l + 1 < model->layers) {
+            sn_dropout_apply(dropout->hidden, dropout->seed, dropout->epoch,
+                             (uint32_t)l + 1, samples, rows, model->layer[l].out, a,
+                             workspace->mask[l]);
+        }
+        x = a;
+    }
+}
+
+/* x * 0 is 0 for every finite x and NaN for the others. */
+SN_HOT
+static int all_finite(size_t count, const sn_real *x)
+{
+    sn_real partial[16] = {0};
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        for (size_t j = 0; j < 16; j++) {
+            partial[j] += x[i + j] * 0;
+        }
+    }
+    sn_real sum = 0;
+    for (; i < count; i++) {
+        sum += x[i] * 0;
+    }
+    for (size_t j = 0; j < 16; j++) {
+        sum += partial[j];
+    }
+    return sum == 0;
+}
+
+/* dZ(l-1) into the buffer of A(l-1), given dZ(l) and dropout's mask. */
+static void backward_activation(const sn_model *model, size_t l,
+                                const sn_real *parameters, sn_workspace *workspace,
+                                const sn_real *dz, size_t rows,
+                                const sn_dropout *dropout)
+{
+    const sn_layer *layer = &model->layer[l];
+    sn_real *da = workspace->gradient, *a = workspace->output[l - 1];
+    const size_t count = rows * layer->in;
+    sn_gemm_nn(rows, layer->in, layer->out, dz, parameters + layer->weight, da);
+    if (dropout->hidden > 0) {
+        sn_dropout_backward(dropout->hidden, count, workspace->mask[l - 1], da, a);
+    }
+    sn_activation_backward(model->activation, count, da, a);
+}
+
+sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
+                        sn_workspace *workspace, sn_real *x, const uint8_t *labels,
+                        const uint32_t *samples, size_t rows, const sn_dropout *dropout,
+                        sn_real *gradient)
+{
+    sn_pass pass = {{0, 0}, 0};
+    if (rows == 0) {
+        memset(gradient, 0, model->arena * sizeof *gradient);
+        return pass;
+    }
+    forward_with_dropout(model, parameters, workspace, x, samples, rows, dropout);
+    sn_real *dz = workspace->output[model->layers - 1];
+    pass.loss = sn_softmax_gradient(rows, model->classes, labels, dz);
+    if (!isfinite(pass.loss.sum)) {
+        pass.non_finite = (int)model->layers + 1;
+    }
+    for (size_t l = model->layers; l-- > 0;) {
+        const sn_layer *layer = &model->layer[l];
+        const sn_real *below = l == 0 ? x : workspace->output[l - 1];
+        sn_gemm_tn(layer->out, layer->in, rows, dz, below, gradient + layer->weight);
+        sn_bias_gradient(rows, layer->out, dz, gradient + layer->bias);
+        if (!all_finite(layer->out * layer->in, gradient + layer->weight)) {
+            pass.non_finite = (int)l + 1;
+        }
+        if (l > 0) {
+            backward_activation(model, l, parameters, workspace, dz, rows, dropout);
+            dz = workspace->output[l - 1];
+        }
+    }
+    return pass;
+}

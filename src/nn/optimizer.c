@@ -1,0 +1,166 @@
+#include "shardnet/optimizer.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef SHARDNET_REAL_DOUBLE
+typedef uint64_t real_bits;
+#define EXPONENT_BITS UINT64_C(0x7FF0000000000000)
+#else
+typedef uint32_t real_bits;
+#define EXPONENT_BITS UINT32_C(0x7F800000)
+#endif
+
+/* Partial sums in a fixed order, so that vector width does not change the result. */
+enum { LANES = 16 };
+
+typedef struct rule {
+    sn_real rate, momentum, scale, l1, l2;
+} rule;
+
+/* 0 for a subnormal v.  Integer arithmetic on the bits, not a choice between numbers,
+ * so that the loops become vector code on every processor. */
+static inline sn_real flushed(sn_real v)
+{
+    real_bits bits;
+    memcpy(&bits, &v, sizeof bits);
+    bits &= (real_bits)0 - (real_bits)((bits & EXPONENT_BITS) != 0);
+    memcpy(&v, &bits, sizeof bits);
+    return v;
+}
+
+static inline sn_real sign(sn_real w)
+{
+    return (sn_real)(w > 0) - (sn_real)(w < 0);
+}
+
+static inline sn_real scaled_gradient(const rule *r, sn_real g, sn_real w)
+{
+    return r->rate * (r->scale * g + r->l2 * w + r->l1 * sign(w));
+}
+
+SN_HOT
+static void heavy_ball(rule r, size_t count, const sn_real *restrict g,
+                       sn_real *restrict v, sn_real *restrict w)
+{
+    for (size_t i = 0; i < count; i++) {
+        sn_real velocity = r.momentum * v[i] + scaled_gradient(&r, g[i], w[i]);
+        v[i] = flushed(velocity);
+        w[i] -= velocity;
+    }
+}
+
+SN_HOT
+static void nesterov(rule r, size_t count, const sn_real *restrict g,
+                     sn_real *restrict v, sn_real *restrict w)
+{
+    for (size_t i = 0; i < count; i++) {
+        sn_real step = scaled_gradient(&r, g[i], w[i]);
+        sn_real velocity = r.momentum * v[i] + step;
+        v[i] = flushed(velocity);
+        w[i] -= r.momentum * velocity + step;
+    }
+}
+
+SN_HOT
+static void previous_gradient(rule r, size_t count, const sn_real *restrict g,
+                              sn_real *restrict v, sn_real *restrict w)
+{
+    for (size_t i = 0; i < count; i++) {
+        sn_real step = scaled_gradient(&r, g[i], w[i]);
+        w[i] -= step + r.momentum * v[i];
+        v[i] = flushed(step);
+    }
+}
+
+static void update_tensor(sn_momentum kind, rule r, size_t count, const sn_real *g,
+                          sn_real *v, sn_real *w)
+{
+    switch (kind) {
+    case SN_HEAVY_BALL:
+        heavy_ball(r, count, g, v, w);
+        break;
+    case SN_NESTEROV:
+        nesterov(r, count, g, v, w);
+        break;
+    case SN_PREVIOUS_GRADIENT:
+        previous_gradient(r, count, g, v, w);
+        break;
+    }
+}
+
+SN_HOT
+static sn_real sum_of_squares(size_t count, const sn_real *x)
+{
+    sn_real partial[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (size_t j = 0; j < LANES; j++) {
+            partial[j] += x[i + j] * x[i + j];
+        }
+    }
+    for (size_t j = 0; i < count; i++, j++) {
+        partial[j] += x[i] * x[i];
+    }
+    for (size_t half = LANES / 2; half > 0; half /= 2) {
+        for (size_t j = 0; j < half; j++) {
+            partial[j] += partial[j + half];
+        }
+    }
+    return partial[0];
+}
+
+static void limit_norms(sn_real max_norm, const sn_layer *layer, sn_real *weight)
+{
+    for (size_t unit = 0; unit < layer->out; unit++) {
+        sn_real *row = weight + unit * layer->in;
+        sn_real square = sum_of_squares(layer->in, row);
+        if (square > max_norm * max_norm) {
+            sn_real factor = max_norm / (sn_real)sqrt((double)square);
+            for (size_t i = 0; i < layer->in; i++) {
+                row[i] *= factor;
+            }
+        }
+    }
+}
+
+void sn_optimizer_update(const sn_optimizer *optimizer, const sn_model *model,
+                         double rate, double gradient_scale, const sn_real *gradient,
+                         sn_real *velocity, sn_real *parameters)
+{
+    const rule weights = {.rate = (sn_real)rate,
+                          .momentum = (sn_real)optimizer->momentum,
+                          .scale = (sn_real)gradient_scale,
+                          .l1 = (sn_real)optimizer->l1,
+                          .l2 = (sn_real)optimizer->l2};
+    rule biases = weights;
+    biases.l1 = biases.l2 = 0;
+    for (size_t l = 0; l < model->layers; l++) {
+        const sn_layer *layer = &model->layer[l];
+        const size_t w = layer->weight, b = layer->bias;
+        update_tensor(optimizer->kind, weights, layer->in * layer->out, gradient + w,
+                      velocity + w, parameters + w);
+        update_tensor(optimizer->kind, biases, layer->out, gradient + b, velocity + b,
+                      parameters + b);
+        if (optimizer->max_norm > 0) {
+            limit_norms((sn_real)optimizer->max_norm, layer, parameters + w);
+        }
+    }
+}
+
+double sn_optimizer_penalty(const sn_optimizer *optimizer, const sn_model *model,
+                            const sn_real *parameters)
+{
+    double absolute = 0, square = 0;
+    for (size_t l = 0; l < model->layers; l++) {
+        const sn_layer *layer = &model->layer[l];
+        const sn_real *weight = parameters + layer->weight;
+        for (size_t i = 0; i < layer->in * layer->out; i++) {
+            double w = (double)weight[i];
+            absolute += fabs(w);
+            square += w * w;
+        }
+    }
+    return optimizer->l1 * absolute + optimizer->l2 / 2 * square;
+}

@@ -1,0 +1,285 @@
+/* Writing: check, digest, build the file in memory, write it beside its place, publish.
+ */
+#include "shardnet/checkpoint.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shardnet/clock.h"
+#include "shardnet/fault.h"
+#include "store/checkpoint_layout.h"
+
+enum { CHUNK_ELEMENTS = (1 << 20) / sizeof(float) };
+
+static sn_status fault(const char *point, const sn_checkpoint_info *info, sn_error *err)
+{
+    return sn_fault_check(point, 0, info->progress.step, err) == SN_OK ? SN_OK : SN_EIO;
+}
+
+static sn_status check_layer(const char *path, int64_t index,
+                             const sn_layer_tensors *layer, int64_t in, sn_error *err)
+{
+    if (layer->in != in || layer->in < 1 || layer->out < 1 ||
+        layer->in > INT64_MAX / 16 / layer->out) {
+        return sn_fail(err, SN_EINTERNAL,
+                       "checkpoint (%s): layer %" PRId64 " is %" PRId64 " x %" PRId64
+                       " after %" PRId64 " units",
+                       path, index, layer->out, layer->in, in);
+    }
+    for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
+        const float *values = sn_layer_tensor(layer, kind);
+        char name[SN_TENSOR_NAME_BYTES];
+        sn_tensor_name(name, index, kind);
+        if (values == NULL) {
+            return sn_fail(err, SN_EINTERNAL, "checkpoint (%s): no %s", path, name);
+        }
+        if (!sn_tensor_finite(values, sn_tensor_count(layer, kind))) {
+            return sn_fail(err, SN_EDIVERGED,
+                           "checkpoint refused (%s): %s holds non-finite values", path,
+                           name);
+        }
+    }
+    return SN_OK;
+}
+
+static sn_status check_all(const char *path, const sn_checkpoint_info *info,
+                           const sn_layer_tensors *tensors, sn_error *err)
+{
+    const sn_field *field;
+    sn_h5_why why;
+    if (!sn_checkpoint_check_info(info, &field, &why)) {
+        sn_status status = field->kind == SN_FIELD_REAL ? SN_EDIVERGED : SN_EINTERNAL;
+        return sn_fail(err, status, "checkpoint refused (%s): %s of %s: %s", path,
+                       field->name, field->group, why.text);
+    }
+    if (info->config_text != NULL && strlen(info->config_text) >= SN_H5_TEXT_BYTES) {
+        return sn_fail(err, SN_ERANGE,
+                       "checkpoint refused (%s): configuration longer than %d bytes",
+                       path, SN_H5_TEXT_BYTES - 1);
+    }
+    int64_t in = info->input;
+    for (int64_t i = 0; i < info->layers; i++) {
+        sn_status status = check_layer(path, i, &tensors[i], in, err);
+        if (status != SN_OK) {
+            return status;
+        }
+        in = tensors[i].out;
+    }
+    if (in != info->classes) {
+        return sn_fail(err, SN_EINTERNAL,
+                       "checkpoint (%s): %" PRId64 " outputs, not %" PRId64, path, in,
+                       info->classes);
+    }
+    return SN_OK;
+}
+
+static sn_status compute_digest(sn_checkpoint_info *info,
+                                const sn_layer_tensors *tensors, sn_error *err)
+{
+    sn_digest *digest = sn_digest_create();
+    if (digest == NULL) {
+        return sn_fail(err, SN_ENOMEM, "digest of a checkpoint: out of memory");
+    }
+    sn_status status = sn_checkpoint_digest_info(digest, info, err);
+    for (int64_t i = 0; i < info->layers; i++) {
+        for (int kind = 0; status == SN_OK && kind < SN_TENSOR_KINDS; kind++) {
+            status = sn_checkpoint_digest_tensor(
+                digest, i, kind, sn_layer_tensor(&tensors[i], kind),
+                sn_tensor_count(&tensors[i], kind), err);
+        }
+    }
+    if (status == SN_OK) {
+        status = sn_digest_finish(digest, info->digest, err);
+    }
+    sn_digest_destroy(&digest);
+    return status;
+}
+
+static bool write_field(hid_t group, const sn_field *field,
+                        const sn_checkpoint_info *info, sn_h5_why *why)
+{
+    const char *name = field->name;
+    const void *value = sn_field_of(field, info);
+    switch (field->kind) {
+    case SN_FIELD_VERSION:
+        return sn_h5_write_int64(group, name, info->format_version, why);
+    case SN_FIELD_COUNT:
+        return sn_h5_write_int64(group, name, *(const int64_t *)value, why);
+    case SN_FIELD_WORD:
+        return sn_h5_write_uint64(group, name, *(const uint64_t *)value, why);
+    case SN_FIELD_REAL:
+        return sn_h5_write_double(group, name, *(const double *)value, why);
+    case SN_FIELD_TEXT:
+        return sn_h5_write_text(group, name, value, why);
+    case SN_FIELD_CONFIG:
+        return sn_h5_write_text(group, name, info->config_text ? info->config_text : "",
+                                why);
+    }
+    return sn_h5_because(why, "unknown kind of field");
+}
+
+/* Opens the group of that name, or makes it. */
+static bool enter_group(hid_t file, const char *name, hid_t *group, sn_h5_why *why)
+{
+    if (strcmp(name, "/") == 0 || H5Lexists(file, name, H5P_DEFAULT) > 0) {
+        *group = H5Gopen2(file, name, H5P_DEFAULT);
+        return *group >= 0 || sn_h5_explain(why);
+    }
+    return sn_h5_create_group(file, name, group, why);
+}
+
+static bool write_info(hid_t file, const sn_checkpoint_info *info, sn_h5_why *why)
+{
+    bool done = sn_h5_write_text(file, "format", SN_CHECKPOINT_FORMAT, why) &&
+                sn_h5_write_text(file, "digest", info->digest, why);
+    for (int i = 0; done && i < SN_CHECKPOINT_FIELDS; i++) {
+        hid_t group;
+        done = enter_group(file, sn_checkpoint_fields[i].group, &group, why) &&
+               write_field(group, &sn_checkpoint_fields[i], info, why);
+        sn_h5_close(&group);
+    }
+    hid_t progress = H5I_INVALID_HID;
+    done = done && enter_group(file, "/progress", &progress, why) &&
+           sn_h5_write_text(progress, "units",
+                            "epoch, best_epoch: finished epochs; step, step_in_epoch: "
+                            "finished updates; best_error: fraction of the validation "
+                            "set; train_seconds: s",
+                            why);
+    sn_h5_close(&progress);
+    return done;
+}
+
+/* Chunked for the sake of the checksum: whole rows, at most 1 MiB. */
+static bool set_chunks(hid_t creation, int rank, const hsize_t extents[])
+{
+    hsize_t chunk[2];
+    hsize_t room = CHUNK_ELEMENTS;
+    for (int i = rank - 1; i >= 0; i--) {
+        chunk[i] = extents[i] < room ? extents[i] : room;
+        room = room / chunk[i] > 0 ? room / chunk[i] : 1;
+    }
+    return H5Pset_chunk(creation, rank, chunk) >= 0 &&
+           H5Pset_fletcher32(creation) >= 0 &&
+           H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0;
+}
+
+static bool write_tensor(hid_t group, const sn_layer_tensors *layer, int kind,
+                         sn_h5_why *why)
+{
+    const sn_tensor_kind *tensor = &sn_tensor_kinds[kind];
+    const hsize_t extents[2] = {(hsize_t)layer->out, (hsize_t)layer->in};
+    hid_t space = H5Screate_simple(tensor->rank, extents, NULL);
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t dataset = H5I_INVALID_HID;
+    bool done = space >= 0 && creation >= 0 &&
+                set_chunks(creation, tensor->rank, extents) &&
+                (dataset = H5Dcreate2(group, tensor->leaf, H5T_IEEE_F32LE, space,
+                                      H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0 &&
+                H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                         sn_layer_tensor(layer, kind)) >= 0;
+    if (!done) {
+        sn_h5_explain(why);
+    }
+    done = done && sn_h5_write_text(dataset, "meaning", tensor->meaning, why) &&
+           sn_h5_write_text(dataset, "dimensions",
+                            tensor->rank == 2 ? "out, in" : "out", why) &&
+           sn_h5_write_text(dataset, "unit", "1", why);
+    if (dataset >= 0 && H5Dclose(dataset) < 0 && done) {
+        done = sn_h5_explain(why);
+    }
+    sn_h5_close(&creation);
+    sn_h5_close(&space);
+    return done;
+}
+
+static bool write_tensors(hid_t file, const sn_checkpoint_info *info,
+                          const sn_layer_tensors *tensors, sn_h5_why *why)
+{
+    bool done = true;
+    for (int64_t i = 0; i < info->layers; i++) {
+        for (int kind = 0; done && kind < SN_TENSOR_KINDS; kind++) {
+            char name[SN_TENSOR_NAME_BYTES];
+            sn_tensor_name(name, i, kind);
+            *strrchr(name, '/') = '\0';
+            hid_t parent = H5I_INVALID_HID;
+            hid_t group = H5I_INVALID_HID;
+            done = enter_group(file, sn_tensor_kinds[kind].group, &parent, why) &&
+                   enter_group(file, name, &group, why) &&
+                   write_tensor(group, &tensors[i], kind, why);
+            sn_h5_close(&group);
+            sn_h5_close(&parent);
+        }
+    }
+    return done;
+}
+
+static size_t expected_bytes(const sn_checkpoint_info *info,
+                             const sn_layer_tensors *tensors)
+{
+    enum { BYTES_A_LAYER = 16 * 1024, BYTES_AT_LEAST = 128 * 1024 };
+    size_t bytes = BYTES_AT_LEAST;
+    for (int64_t i = 0; i < info->layers; i++) {
+        bytes += BYTES_A_LAYER;
+        for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
+            bytes += sizeof(float) * sn_tensor_count(&tensors[i], kind);
+        }
+    }
+    return bytes;
+}
+
+static sn_status save(const char *temporary, const sn_checkpoint_info *info,
+                      const sn_layer_tensors *tensors, sn_error *err)
+{
+    sn_h5_why why;
+    hid_t file;
+    bool built = sn_h5_image_create(expected_bytes(info, tensors), &file, &why) &&
+                 write_info(file, info, &why) &&
+                 write_tensors(file, info, tensors, &why);
+    sn_status status = built
+                           ? sn_h5_image_save(file, temporary, err)
+                           : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s",
+                                     temporary, why.text);
+    sn_h5_close(&file);
+    return status;
+}
+
+sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
+                              const sn_layer_tensors *tensors, sn_error *err)
+{
+    sn_h5_begin();
+    char temporary[SN_PATH_BYTES];
+    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    if (length < 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+    }
+    sn_checkpoint_info filled = *info;
+    filled.format_version = SN_CHECKPOINT_FORMAT_VERSION;
+    sn_clock_utc_text(filled.created_utc);
+
+    sn_status status = check_all(path, &filled, tensors, err);
+    if (status == SN_OK) {
+        status = compute_digest(&filled, tensors, err);
+    }
+    if (status == SN_OK) {
+        status = fault("checkpoint.create", info, err);
+    }
+    if (status != SN_OK) {
+        return status;
+    }
+    status = save(temporary, &filled, tensors, err);
+    if (status == SN_OK) {
+        status = fault("checkpoint.write", info, err);
+    }
+    if (status == SN_OK) {
+        status = fault("checkpoint.publish", info, err);
+    }
+    if (status == SN_OK) {
+        status = sn_file_publish(temporary, path, err);
+    }
+    if (status != SN_OK) {
+        (void)unlink(temporary);
+    }
+    return status;
+}

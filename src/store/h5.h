@@ -1,0 +1,116 @@
+/** Small wrappers around HDF5 that the files of store share. */
+#ifndef SHARDNET_STORE_H5_H
+#define SHARDNET_STORE_H5_H
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shardnet/status.h"
+
+/** Why a step failed, in a few words. */
+typedef struct sn_h5_why {
+    char text[160];
+} sn_h5_why;
+
+/** Longest text attribute, with its terminating zero: HDF5 limits what fits an object
+ *  header to 64 KiB. */
+enum { SN_H5_TEXT_BYTES = 60 * 1024 };
+
+/** Silences the library's own printing.  First thing in every public function. */
+void sn_h5_begin(void);
+
+/** Writes the text into why; returns false, so that a check can end in it. */
+bool sn_h5_because(sn_h5_why *why, const char *format, ...) SN_PRINTF(2, 3);
+
+/** The same with the reason of the HDF5 call that just failed. */
+bool sn_h5_explain(sn_h5_why *why);
+
+/** Closes what *id stands for, if anything, and makes it H5I_INVALID_HID. */
+void sn_h5_close(hid_t *id);
+
+/** An HDF5 file that exists in memory only, about bytes large, so that a full disk
+ * never meets the library (HDF5 cannot close a file that it cannot flush).  False when
+ * memory is short. */
+bool sn_h5_image_create(size_t bytes, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+
+/** A copy of the file at path, in memory, that can be changed.  Takes no lock. */
+bool sn_h5_image_open(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Writes the file in memory to path, replacing what is there; not yet flushed to the
+ *  device.  SN_ECREATE, SN_EIO (path is removed), SN_ENOMEM. */
+sn_status sn_h5_image_save(hid_t file, const char *path, sn_error *err) SN_MUST_CHECK;
+
+/** SN_ENOINPUT unless path is a regular file that may be read. */
+sn_status sn_h5_find(const char *path, sn_error *err) SN_MUST_CHECK;
+
+/** Opens an existing file.  A lock that another process holds is waited for, but not
+ * for long: somebody who looks at a file must not stop the training that writes it. */
+bool sn_h5_open(const char *path, bool writable, hid_t *file,
+                sn_h5_why *why) SN_MUST_CHECK;
+
+/** Did an open fail only because another process has locked the file? */
+bool sn_h5_is_busy(const sn_h5_why *why);
+
+/** Lets everything that the library still has to write go into a temporary file that is
+ *  thrown away.  For a file that cannot be written any more: HDF5 cannot close one that
+ * it cannot flush, and crashes at exit over it; and so what lies on the disk stays as
+ * it is. */
+void sn_h5_detach(hid_t file);
+
+/** Flushes and closes a file opened for writing. */
+bool sn_h5_finish(hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Size of the open file. */
+bool sn_h5_file_bytes(hid_t file, uint64_t *bytes, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Opens a group or dataset under parent (name without '/'); links that are not plain
+ *  hard links are refused, since they may lead out of the file. */
+bool sn_h5_open_group(hid_t parent, const char *name, hid_t *group,
+                      sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_open_dataset(hid_t parent, const char *name, hid_t *dataset,
+                        sn_h5_why *why) SN_MUST_CHECK;
+
+/** Makes a group whose attributes all lie in its header. */
+bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group,
+                        sn_h5_why *why) SN_MUST_CHECK;
+
+/** Scalar attributes: 64-bit little-endian numbers and fixed-length UTF-8 text. */
+bool sn_h5_write_int64(hid_t object, const char *name, int64_t value,
+                       sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_write_uint64(hid_t object, const char *name, uint64_t value,
+                        sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_write_double(hid_t object, const char *name, double value,
+                        sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_write_text(hid_t object, const char *name, const char *value,
+                      sn_h5_why *why) SN_MUST_CHECK;
+
+/** The same, read; other types, shapes and sizes are refused.  *value of read_text
+ *  belongs to the caller: free(). */
+bool sn_h5_read_int64(hid_t object, const char *name, int64_t *value,
+                      sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_read_uint64(hid_t object, const char *name, uint64_t *value,
+                       sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_read_double(hid_t object, const char *name, double *value,
+                       sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_read_text(hid_t object, const char *name, char **value,
+                     sn_h5_why *why) SN_MUST_CHECK;
+
+/** Fixed-length, zero-terminated UTF-8 of bytes bytes.  Negative when memory is short.
+ */
+hid_t sn_h5_text_type(size_t bytes);
+
+/** Checks type and rank (at most 2) of a dataset and reads its extents. */
+bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
+                       sn_h5_why *why) SN_MUST_CHECK;
+
+/** Checks that the file really holds every byte that the dataset's extents claim,
+ * within its file_bytes and through no filter but fletcher32, so that memory of that
+ * size may be asked for.  Costs one index look-up for each chunk of a filtered dataset.
+ */
+bool sn_h5_check_storage(hid_t dataset, int rank, const hsize_t extents[],
+                         size_t element_bytes, uint64_t file_bytes,
+                         sn_h5_why *why) SN_MUST_CHECK;
+
+#endif

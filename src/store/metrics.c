@@ -1,0 +1,398 @@
+#include "shardnet/metrics.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shardnet/fault.h"
+#include "shardnet/file.h"
+#include "shardnet/mem.h"
+#include "store/metrics_table.h"
+
+/* The rows of one call, in the order of sn_metrics_tables. */
+typedef struct batch {
+    const void *rows[SN_TABLES];
+    size_t count[SN_TABLES];
+} batch;
+
+static int64_t step_at(const sn_table *table, const void *rows, size_t row)
+{
+    int64_t step;
+    memcpy(&step, (const char *)rows + row * table->row_bytes + table->step_offset,
+           sizeof step);
+    return step;
+}
+
+static int64_t last_step(const batch *added)
+{
+    int64_t last = -1;
+    for (int i = 0; i < SN_TABLES; i++) {
+        if (added->count[i] > 0) {
+            int64_t step =
+                step_at(&sn_metrics_tables[i], added->rows[i], added->count[i] - 1);
+            last = step > last ? step : last;
+        }
+    }
+    return last;
+}
+
+/* Puts a file in memory in the place of path. */
+static sn_status publish(hid_t file, const char *path, sn_error *err)
+{
+    char temporary[SN_PATH_BYTES];
+    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    if (length < 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+    }
+    sn_status status = sn_h5_image_save(file, temporary, err);
+    if (status == SN_OK) {
+        status = sn_file_publish(temporary, path, err);
+        if (status != SN_OK) {
+            (void)unlink(temporary);
+        }
+    }
+    return status;
+}
+
+static sn_status create_empty(const char *path, sn_error *err)
+{
+    enum { EMPTY_BYTES = 64 * 1024 };
+    sn_h5_why why;
+    hid_t file;
+    bool built = sn_h5_image_create(EMPTY_BYTES, &file, &why) &&
+                 sn_h5_write_text(file, "format", "shardnet metrics", &why) &&
+                 sn_h5_write_int64(file, "format_version", 1, &why);
+    for (int i = 0; built && i < SN_TABLES; i++) {
+        built = sn_table_create(file, &sn_metrics_tables[i], &why);
+    }
+    sn_status status = built
+                           ? publish(file, path, err)
+                           : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s",
+                                     path, why.text);
+    sn_h5_close(&file);
+    return status;
+}
+
+/* Room that the rows take in the file: whole chunks and their index, generously. */
+static off_t room_for(const batch *added)
+{
+    enum { INDEX_BYTES = 64 * 1024, INDEX_BYTES_A_CHUNK = 256 };
+    size_t bytes = INDEX_BYTES;
+    for (int i = 0; i < SN_TABLES; i++) {
+        const sn_table *table = &sn_metrics_tables[i];
+        size_t chunks = added->count[i] / table->chunk_rows + 2;
+        bytes += chunks * (table->chunk_rows * table->row_bytes + INDEX_BYTES_A_CHUNK);
+    }
+    return (off_t)bytes;
+}
+
+/* Asks the file system for room behind the end of the file before HDF5 changes
+ * anything: a full disk is then found while the file is still whole.  HDF5 gives the
+ * rest back when it closes the file. */
+static sn_status reserve(const char *path, off_t old_bytes, off_t room, sn_error *err)
+{
+    int descriptor = open(path, O_RDWR | O_CLOEXEC);
+    if (descriptor < 0) {
+        return sn_fail(err, SN_EIO, "cannot open to append (%s): %s", path,
+                       strerror(errno));
+    }
+    int reason = posix_fallocate(descriptor, old_bytes, room);
+    /* any other reason means that the file system cannot reserve, which is no harm */
+    bool full =
+        reason == ENOSPC || reason == EFBIG || reason == EDQUOT || reason == EIO;
+    if (full && ftruncate(descriptor, old_bytes) != 0) {
+        reason = errno;
+    }
+    close(descriptor);
+    return full ? sn_fail(err, SN_EIO, "cannot append (%s): %s; free some space", path,
+                          strerror(reason))
+                : SN_OK;
+}
+
+/* metrics.h5, open for a change. */
+typedef struct change {
+    const char *path;
+    bool in_memory;
+    hid_t file;
+} change;
+
+/* A small file is changed in memory and then put in the place of the old one, so that a
+ * kill or a full disk at any moment leaves the old or the new one, and somebody's
+ * reader is never disturbed.  A large one is changed in its place, to spare the copy:
+ * SN_EDATA when HDF5 cannot read it. */
+static sn_status begin_change(change *begun, const char *path, const batch *added,
+                              sn_error *err)
+{
+    const off_t in_memory_bytes = 16 << 20;
+    struct stat info;
+    if (stat(path, &info) != 0 || access(path, R_OK | W_OK) != 0) {
+        return sn_fail(err, SN_EIO, "cannot open to append (%s): %s", path,
+                       strerror(errno));
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return sn_fail(err, SN_EIO, "cannot open to append (%s): not a file", path);
+    }
+    *begun = (change){path, info.st_size <= in_memory_bytes, H5I_INVALID_HID};
+    sn_h5_why why;
+    sn_status status = SN_OK;
+    bool opened;
+    if (begun->in_memory) {
+        opened = sn_h5_image_open(path, &begun->file, &why);
+    } else {
+        status = reserve(path, info.st_size, room_for(added), err);
+        opened = status == SN_OK && sn_h5_open(path, true, &begun->file, &why);
+    }
+    if (status == SN_OK && !opened) {
+        (void)truncate(path, info.st_size);
+        status =
+            sn_h5_is_busy(&why)
+                ? sn_fail(err, SN_EIO, "another program has locked (%s)", path)
+                : sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why.text);
+    }
+    return status;
+}
+
+/* Makes the change last. */
+static sn_status end_change(change *begun, sn_error *err)
+{
+    sn_h5_why why;
+    if (begun->in_memory) {
+        sn_status status = publish(begun->file, begun->path, err);
+        sn_h5_close(&begun->file);
+        return status == SN_ECREATE ? SN_EIO : status;
+    }
+    if (!sn_h5_finish(&begun->file, &why)) {
+        return sn_fail(err, SN_EIO, "cannot append (%s): %s", begun->path, why.text);
+    }
+    return sn_file_sync(begun->path, err);
+}
+
+/* Writes nothing more. */
+static void drop_change(change *begun)
+{
+    sn_h5_detach(begun->file);
+    sn_h5_close(&begun->file);
+}
+
+/* Flushes and closes a dataset, or, where that fails or done is false, leaves the file
+ * on the disk alone. */
+static bool finish_table(hid_t file, hid_t dataset, bool done, sn_h5_why *why)
+{
+    if (done && H5Fflush(dataset, H5F_SCOPE_GLOBAL) < 0) {
+        done = sn_h5_explain(why);
+    }
+    if (!done) {
+        sn_h5_detach(file);
+    }
+    sn_h5_close(&dataset);
+    return done;
+}
+
+static bool append_table(hid_t file, const sn_table *table, const void *rows,
+                         size_t count, sn_h5_why *why)
+{
+    hid_t dataset;
+    uint64_t present;
+    if (!sn_table_open(file, table, &dataset, &present, why)) {
+        return false;
+    }
+    hid_t type = sn_table_memory_type(table);
+    const hsize_t extent = present + count;
+    bool done = sn_table_check(file, dataset, table, present, why);
+    if (done && (type < 0 || H5Dset_extent(dataset, &extent) < 0)) {
+        done = sn_h5_explain(why);
+    }
+    done = done && sn_table_write(dataset, type, present, count, rows, why);
+    sn_h5_close(&type);
+    return finish_table(file, dataset, done, why);
+}
+
+static sn_status append_all(const char *path, const batch *added, sn_error *err)
+{
+    change begun;
+    sn_status status = begin_change(&begun, path, added, err);
+    if (status != SN_OK) {
+        return SN_EIO;
+    }
+    sn_h5_why why;
+    bool done = true;
+    for (int i = 0; done && i < SN_TABLES; i++) {
+        if (added->count[i] > 0) {
+            done = append_table(begun.file, &sn_metrics_tables[i], added->rows[i],
+                                added->count[i], &why);
+        }
+    }
+    if (!done) {
+        drop_change(&begun);
+        return sn_fail(err, SN_EIO, "cannot append (%s): %s", path, why.text);
+    }
+    return end_change(&begun, err);
+}
+
+sn_status sn_metrics_append(const char *path, const sn_epoch_row *epochs,
+                            size_t epoch_count, const sn_step_row *steps,
+                            size_t step_count, const sn_rank_row *ranks,
+                            size_t rank_count, sn_error *err)
+{
+    sn_h5_begin();
+    const batch added = {{epochs, steps, ranks}, {epoch_count, step_count, rank_count}};
+    if (sn_fault_check("metrics.append", 0, last_step(&added), err) != SN_OK) {
+        return SN_EIO;
+    }
+    sn_status status = sn_file_exists(path) ? SN_OK : create_empty(path, err);
+    if (status != SN_OK || epoch_count + step_count + rank_count == 0) {
+        return status;
+    }
+    return append_all(path, &added, err);
+}
+
+/* Counts the rows up to the last one of 1 <= step <= limit.  Rows are ordered by step,
+ * so only what goes and one block more is read; a step of 0 is what an append that was
+ * killed leaves where its rows never arrived. */
+static bool rows_to_keep(hid_t dataset, uint64_t rows, int64_t limit, uint64_t *kept,
+                         sn_h5_why *why)
+{
+    enum { BLOCK_ROWS = 1024 };
+    int64_t steps[BLOCK_ROWS];
+    hid_t type = H5Tcreate(H5T_COMPOUND, sizeof steps[0]);
+    bool done = (type >= 0 && H5Tinsert(type, "step", 0, H5T_NATIVE_INT64) >= 0) ||
+                sn_h5_explain(why);
+    *kept = 0;
+    while (done && rows > 0 && *kept == 0) {
+        size_t count = rows < BLOCK_ROWS ? (size_t)rows : BLOCK_ROWS;
+        done = sn_table_read(dataset, type, rows - count, count, steps, why);
+        for (size_t i = count; done && i > 0 && *kept == 0; i--) {
+            if (steps[i - 1] >= 1 && steps[i - 1] <= limit) {
+                *kept = rows - count + i;
+            }
+        }
+        rows -= count;
+    }
+    sn_h5_close(&type);
+    return done;
+}
+
+static bool cut_table(hid_t file, const sn_table *table, int64_t step, bool *changed,
+                      sn_h5_why *why)
+{
+    hid_t dataset;
+    uint64_t rows, kept;
+    if (!sn_table_open(file, table, &dataset, &rows, why)) {
+        return false;
+    }
+    uint64_t file_bytes;
+    bool done = sn_h5_file_bytes(file, &file_bytes, why) &&
+                (rows <= file_bytes || sn_h5_because(why, "larger than the file")) &&
+                rows_to_keep(dataset, rows, step, &kept, why);
+    if (done && kept < rows) {
+        const hsize_t extent = kept;
+        *changed = true;
+        done = H5Dset_extent(dataset, &extent) >= 0 || sn_h5_explain(why);
+    }
+    done = done && sn_table_check(file, dataset, table, kept, why);
+    return finish_table(file, dataset, done, why);
+}
+
+/* SN_EDATA where the file cannot be read. */
+static sn_status cut_all(const char *path, int64_t step, sn_error *err)
+{
+    const batch nothing = {{NULL, NULL, NULL}, {0, 0, 0}};
+    change begun;
+    sn_status status = begin_change(&begun, path, &nothing, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_h5_why why;
+    bool done = true, changed = false;
+    for (int i = 0; done && i < SN_TABLES; i++) {
+        done = cut_table(begun.file, &sn_metrics_tables[i], step, &changed, &why);
+    }
+    /* a file on disk gives back what was reserved even where nothing goes */
+    if (done && (changed || !begun.in_memory)) {
+        return end_change(&begun, err);
+    }
+    drop_change(&begun);
+    return done ? SN_OK
+                : sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why.text);
+}
+
+static sn_status replace_damaged(const char *path, sn_error *err)
+{
+    char aside[SN_PATH_BYTES];
+    int length = snprintf(aside, sizeof aside, "%s.damaged", path);
+    if (length < 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+    }
+    sn_status status = sn_file_publish(path, aside, err);
+    return status == SN_OK ? create_empty(path, err) : status;
+}
+
+sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced, sn_error *err)
+{
+    sn_h5_begin();
+    *replaced = 0;
+    if (!sn_file_exists(path)) {
+        return create_empty(path, err);
+    }
+    sn_status status = cut_all(path, step, err);
+    if (status == SN_EDATA) {
+        status = replace_damaged(path, err);
+        *replaced = status == SN_OK;
+    }
+    return status;
+}
+
+static bool read_epochs(hid_t file, sn_epoch_row **rows, size_t *count, sn_h5_why *why)
+{
+    const sn_table *table = &sn_metrics_tables[SN_TABLE_EPOCHS];
+    hid_t dataset;
+    uint64_t present;
+    if (!sn_table_open(file, table, &dataset, &present, why)) {
+        return false;
+    }
+    hid_t type = sn_table_memory_type(table);
+    bool done = sn_table_check(file, dataset, table, present, why);
+    sn_epoch_row *read = done ? sn_alloc((size_t)present, sizeof *read) : NULL;
+    if (done && (read == NULL || type < 0)) {
+        done = sn_h5_because(why, "out of memory");
+    }
+    done = done && (present == 0 ||
+                    sn_table_read(dataset, type, 0, (size_t)present, read, why));
+    sn_h5_close(&type);
+    sn_h5_close(&dataset);
+    if (!done) {
+        free(read);
+        return false;
+    }
+    *rows = read;
+    *count = (size_t)present;
+    return true;
+}
+
+sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *count,
+                                 sn_error *err)
+{
+    sn_h5_begin();
+    *rows = NULL;
+    *count = 0;
+    sn_status status = sn_h5_find(path, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_h5_why why;
+    hid_t file;
+    if (!sn_h5_open(path, false, &file, &why)) {
+        return sn_fail(err, SN_EDATA, "not a readable HDF5 file (%s): %s", path,
+                       why.text);
+    }
+    if (!read_epochs(file, rows, count, &why)) {
+        status =
+            sn_fail(err, SN_EDATA, "metrics damaged (%s): /epochs: %s", path, why.text);
+    }
+    sn_h5_close(&file);
+    return status;
+}

@@ -1,0 +1,367 @@
+#include "shardnet/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/config_keys.h"
+
+static void set_error(sn_error *err, const char *where, const char *why)
+{
+    (void)sn_fail(err, SN_ECONFIG, "configuration (%s): %s", where, why);
+}
+
+static const sn_key *find_key(const char *section, const char *name)
+{
+    for (const sn_key *key = sn_keys; key->section != NULL; key++) {
+        if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
+static int parse_integer(const sn_key *key, const char *text, void *field,
+                         char why[SN_KEY_WHY_BYTES])
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (key->automatic != NULL && strcmp(text, key->automatic) == 0) {
+        value = 0;
+    } else if (end == text || *end != '\0') {
+        snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a whole number", text);
+        return 0;
+    } else if (errno == ERANGE || (double)value < key->min ||
+               (double)value > key->max) {
+        snprintf(why, SN_KEY_WHY_BYTES, "%.80s is out of range [%.0f, %.0f]", text,
+                 key->min, key->max);
+        return 0;
+    }
+    int64_t stored = value;
+    memcpy(field, &stored, sizeof stored);
+    return 1;
+}
+
+static int parse_real(const sn_key *key, const char *text, void *field,
+                      char why[SN_KEY_WHY_BYTES])
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(value)) {
+        snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a number", text);
+        return 0;
+    }
+    if (value < key->min || value > key->max || (key->max_open && value == key->max)) {
+        snprintf(why, SN_KEY_WHY_BYTES, "%.80s is out of range [%g, %g%c", text,
+                 key->min, key->max, key->max_open ? ')' : ']');
+        return 0;
+    }
+    memcpy(field, &value, sizeof value);
+    return 1;
+}
+
+static int parse_choice(const sn_key *key, const char *text, void *field,
+                        char why[SN_KEY_WHY_BYTES])
+{
+    for (int i = 0; key->choices[i] != NULL; i++) {
+        if (strcmp(key->choices[i], text) == 0) {
+            memcpy(field, &i, sizeof i);
+            return 1;
+        }
+    }
+    int length = snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not one of", text);
+    for (int i = 0; key->choices[i] != NULL; i++) {
+        length += snprintf(why + length, SN_KEY_WHY_BYTES - (size_t)length, "%s %s",
+                           i == 0 ? "" : ",", key->choices[i]);
+    }
+    return 0;
+}
+
+static int parse_widths(const char *text, void *field, char why[SN_KEY_WHY_BYTES])
+{
+    sn_widths widths = {0};
+    const char *position = text;
+    while (*position != '\0') {
+        char *end;
+        errno = 0;
+        long long value = strtoll(position, &end, 10);
+        if (end == position || errno != 0 || value < 1 || value > INT_MAX) {
+            snprintf(why, SN_KEY_WHY_BYTES,
+                     "'%.80s' is not a comma list of widths of at least 1", text);
+            return 0;
+        }
+        if (widths.count == SN_MAX_HIDDEN) {
+            snprintf(why, SN_KEY_WHY_BYTES, "more than %d hidden layers",
+                     SN_MAX_HIDDEN);
+            return 0;
+        }
+        widths.width[widths.count++] = (size_t)value;
+        while (isspace((unsigned char)*end)) {
+            end++;
+        }
+        if (*end == ',' && end[1] != '\0') {
+            end++;
+        } else if (*end != '\0') {
+            snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a comma list", text);
+            return 0;
+        }
+        position = end;
+    }
+    memcpy(field, &widths, sizeof widths);
+    return 1;
+}
+
+static int parse_path(const char *text, void *field, char why[SN_KEY_WHY_BYTES])
+{
+    if (strlen(text) >= SN_PATH_BYTES) {
+        snprintf(why, SN_KEY_WHY_BYTES, "path longer than %d bytes", SN_PATH_BYTES - 1);
+        return 0;
+    }
+    strcpy(field, text);
+    return 1;
+}
+
+/* 1, or 0 with why. */
+static int store_value(sn_config *config, const sn_key *key, const char *text,
+                       char why[SN_KEY_WHY_BYTES])
+{
+    void *field = (char *)config + key->offset;
+    switch (key->type) {
+    case SN_KEY_INTEGER:
+        return parse_integer(key, text, field, why);
+    case SN_KEY_REAL:
+        return parse_real(key, text, field, why);
+    case SN_KEY_CHOICE:
+        return parse_choice(key, text, field, why);
+    case SN_KEY_WIDTHS:
+        return parse_widths(text, field, why);
+    case SN_KEY_PATH:
+        return parse_path(text, field, why);
+    }
+    return 0;
+}
+
+void sn_config_init(sn_config *config)
+{
+    memset(config, 0, sizeof *config);
+    char why[SN_KEY_WHY_BYTES];
+    for (const sn_key *key = sn_keys; key->section != NULL; key++) {
+        store_value(config, key, key->standard, why);
+    }
+    const char *dir = getenv("SHARDNET_DATA");
+    if (dir != NULL && strlen(dir) < SN_PATH_BYTES) {
+        strcpy(config->data_dir, dir);
+    }
+}
+
+/* State of one libinih run: lines are counted as they are handed out, so that the
+ * handler knows where it is. */
+typedef struct reader {
+    sn_config *config;
+    const char *path;
+    const char *rest;
+    int line;
+    int long_line;
+    int failed_line; /* of the key that was refused, 0 for none */
+    int seen[SN_KEY_MAX];
+    sn_error *err;
+} reader;
+
+static char *next_line(char *buffer, int bytes, void *user)
+{
+    reader *r = user;
+    if (*r->rest == '\0') {
+        return NULL;
+    }
+    size_t length = strcspn(r->rest, "\n");
+    r->line++;
+    size_t copied = length < (size_t)bytes - 1 ? length : (size_t)bytes - 1;
+    if (copied < length && r->long_line == 0) {
+        r->long_line = r->line;
+    }
+    memcpy(buffer, r->rest, copied);
+    buffer[copied] = '\0';
+    r->rest += length + (r->rest[length] == '\n');
+    return buffer;
+}
+
+static int refuse(reader *r, const char *section, const char *name, const char *why)
+{
+    if (r->failed_line == 0) {
+        r->failed_line = r->line;
+        char where[SN_PATH_BYTES + 32];
+        snprintf(where, sizeof where, "%s:%d", r->path, r->line);
+        char text[2 * SN_KEY_WHY_BYTES];
+        snprintf(text, sizeof text, "[%.40s] %.60s: %s", section, name, why);
+        set_error(r->err, where, text);
+    }
+    return 0;
+}
+
+static int handle_key(void *user, const char *section, const char *name,
+                      const char *value)
+{
+    reader *r = user;
+    const sn_key *key = find_key(section, name);
+    if (key == NULL) {
+        return refuse(r, section, name,
+                      "unknown key; `shardnet train --help-config` lists the keys");
+    }
+    size_t index = (size_t)(key - sn_keys);
+    if (r->seen[index]++ > 0) {
+        return refuse(r, section, name, "set twice");
+    }
+    char why[SN_KEY_WHY_BYTES];
+    return store_value(r->config, key, value, why) ? 1 : refuse(r, section, name, why);
+}
+
+sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
+                          sn_error *err)
+{
+    reader r = {.config = config, .path = path, .rest = text, .err = err};
+    /* the first line that libinih or the handler refused */
+    const int bad_line = ini_parse_stream(next_line, &r, handle_key, &r);
+    const bool too_long = r.long_line > 0 && r.long_line <= bad_line;
+    if (bad_line > 0 && bad_line == r.failed_line && !too_long) {
+        return SN_ECONFIG;
+    }
+    if (bad_line > 0 || r.long_line > 0) {
+        char where[SN_PATH_BYTES + 32];
+        const bool is_long = too_long || bad_line <= 0;
+        snprintf(where, sizeof where, "%s:%d", path, is_long ? r.long_line : bad_line);
+        set_error(err, where,
+                  is_long ? "line too long for an INI file (199 bytes)"
+                          : "not a section, a key = value or a comment");
+        return SN_ECONFIG;
+    }
+    if (bad_line < 0) {
+        return sn_fail(err, SN_ENOMEM, "configuration (%s): out of memory", path);
+    }
+    return SN_OK;
+}
+
+sn_status sn_config_read(sn_config *config, const char *path, sn_error *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return sn_fail(err, SN_ENOINPUT, "configuration (%s): %s", path,
+                       strerror(errno));
+    }
+    enum { LIMIT = 1 << 20 };
+    char *text = malloc(LIMIT + 1);
+    sn_status status = SN_OK;
+    size_t bytes = 0;
+    if (text == NULL) {
+        status = sn_fail(err, SN_ENOMEM, "configuration (%s): out of memory", path);
+    } else {
+        bytes = fread(text, 1, LIMIT + 1, file);
+        if (ferror(file)) {
+            status = sn_fail(err, SN_ENOINPUT, "configuration (%s): %s", path,
+                             strerror(errno));
+        } else if (bytes > LIMIT || memchr(text, '\0', bytes) != NULL) {
+            status = sn_fail(err, SN_ECONFIG,
+                             "configuration (%s): not a text file of at "
+                             "most 1 MiB",
+                             path);
+        }
+    }
+    if (status == SN_OK) {
+        text[bytes] = '\0';
+        status = sn_config_parse(config, text, path, err);
+    }
+    free(text);
+    fclose(file);
+    return status;
+}
+
+sn_status sn_config_set(sn_config *config, const char *assignment, sn_error *err)
+{
+    const char *dot = strchr(assignment, '.'), *equals = strchr(assignment, '=');
+    char section[64], name[64], why[SN_KEY_WHY_BYTES];
+    if (dot == NULL || equals == NULL || dot > equals ||
+        dot - assignment >= (ptrdiff_t)sizeof section ||
+        equals - dot > (ptrdiff_t)sizeof name) {
+        return sn_fail(err, SN_ECONFIG,
+                       "configuration (--set %s): expected SECTION.KEY=VALUE",
+                       assignment);
+    }
+    snprintf(section, sizeof section, "%.*s", (int)(dot - assignment), assignment);
+    snprintf(name, sizeof name, "%.*s", (int)(equals - dot - 1), dot + 1);
+    const sn_key *key = find_key(section, name);
+    if (key == NULL) {
+        return sn_fail(err, SN_ECONFIG,
+                       "configuration (--set %s): unknown key; `shardnet train "
+                       "--help-config` lists the keys",
+                       assignment);
+    }
+    if (!store_value(config, key, equals + 1, why)) {
+        return sn_fail(err, SN_ECONFIG, "configuration (--set %s.%s): %s", section,
+                       name, why);
+    }
+    return SN_OK;
+}
+
+sn_status sn_config_check(const sn_config *config, sn_error *err)
+{
+    if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {
+        return sn_fail(err, SN_ECONFIG,
+                       "configuration ([data] dir): no data folder; set it, or "
+                       "SHARDNET_DATA, or use `[data] source = synthetic`");
+    }
+    if (config->train_early_stop_patience > 0 && config->data_validation == 0) {
+        return sn_fail(err, SN_ECONFIG,
+                       "configuration ([train] early_stop_patience): needs [data] "
+                       "validation > 0; the test set chooses nothing");
+    }
+    return SN_OK;
+}
+
+sn_dataset_spec sn_config_dataset(const sn_config *config)
+{
+    sn_dataset_spec spec = {.source = (sn_data_source)config->data_source,
+                            .train_limit = (size_t)config->data_train_limit,
+                            .validation = (size_t)config->data_validation};
+    strcpy(spec.dir, config->data_dir);
+    return spec;
+}
+
+sn_augment_spec sn_config_augment(const sn_config *config)
+{
+    return (sn_augment_spec){.kind = (sn_augment_kind)config->augment_kind,
+                             .rotation = config->augment_rotation,
+                             .shear = config->augment_shear,
+                             .scale = config->augment_scale,
+                             .shift = config->augment_shift,
+                             .sigma = config->augment_sigma,
+                             .alpha = config->augment_alpha};
+}
+
+sn_optimizer sn_config_optimizer(const sn_config *config)
+{
+    return (sn_optimizer){.kind = (sn_momentum)config->optimizer_momentum_kind,
+                          .momentum = config->optimizer_momentum,
+                          .l1 = config->optimizer_l1,
+                          .l2 = config->optimizer_l2,
+                          .max_norm = config->model_max_norm};
+}
+
+sn_schedule sn_config_schedule(const sn_config *config)
+{
+    double rate = config->optimizer_learning_rate;
+    if (config->optimizer_scale_from_batch > 0) {
+        rate *=
+            (double)config->train_batch / (double)config->optimizer_scale_from_batch;
+    }
+    return (sn_schedule){.kind = (sn_schedule_kind)config->optimizer_schedule,
+                         .rate = rate,
+                         .decay = config->optimizer_decay,
+                         .decay_every = config->optimizer_decay_every,
+                         .epochs = config->train_epochs,
+                         .warmup_epochs = config->optimizer_warmup_epochs};
+}

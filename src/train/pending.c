@@ -1,0 +1,88 @@
+#include "train/pending.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for more rows of row_bytes behind count; 0 when memory is short. */
+static int reserve(void **rows, size_t *capacity, size_t count, size_t more,
+                   size_t row_bytes)
+{
+    if (count + more <= *capacity) {
+        return 1;
+    }
+    const size_t wanted = 2 * (count + more);
+    void *grown = realloc(*rows, wanted * row_bytes);
+    if (grown == NULL) {
+        return 0;
+    }
+    *rows = grown;
+    *capacity = wanted;
+    return 1;
+}
+
+sn_status sn_pending_reserve(sn_state *state, sn_error *err)
+{
+    sn_pending *p = &state->pending;
+    const int64_t every = state->config.metrics_every_steps;
+    const size_t steps = every > 0 ? (size_t)(state->steps_per_epoch / every) + 1 : 0;
+    const size_t ranks = state->config.metrics_per_rank ? (size_t)state->size : 0;
+    sn_status status = SN_OK;
+    void *epoch_rows = p->epochs, *step_rows = p->steps, *rank_rows = p->ranks;
+    if (state->rank == 0) {
+        int room = reserve(&epoch_rows, &p->epoch_capacity, p->epoch_count, 1,
+                           sizeof *p->epochs) &&
+                   reserve(&step_rows, &p->step_capacity, p->step_count, steps,
+                           sizeof *p->steps) &&
+                   reserve(&rank_rows, &p->rank_capacity, p->rank_count, ranks,
+                           sizeof *p->ranks);
+        p->epochs = epoch_rows;
+        p->steps = step_rows;
+        p->ranks = rank_rows;
+        status = room ? SN_OK : sn_fail(err, SN_ENOMEM, "metrics: out of memory");
+    }
+    return sn_comm_agree(state->comm, status, err);
+}
+
+void sn_pending_step(sn_state *state, double seconds)
+{
+    const int64_t every = state->config.metrics_every_steps;
+    sn_pending *p = &state->pending;
+    if (state->rank != 0 || every == 0 || state->progress.step % every != 0 ||
+        p->step_count == p->step_capacity) {
+        return;
+    }
+    const float *tail = state->message + state->model.arena;
+    const double count = (double)tail[SN_TAIL_COUNT];
+    p->steps[p->step_count++] =
+        (sn_step_row){.step = state->progress.step,
+                      .epoch = state->progress.epoch,
+                      .learning_rate = state->progress.learning_rate,
+                      .loss = (double)tail[SN_TAIL_LOSS] / count,
+                      .error = 1 - (double)tail[SN_TAIL_CORRECT] / count,
+                      .seconds = seconds};
+}
+
+sn_status sn_pending_epoch(sn_state *state, const sn_epoch_row *row, sn_error *err)
+{
+    sn_pending *p = &state->pending;
+    if (state->rank == 0) {
+        p->epochs[p->epoch_count++] = *row;
+    }
+    if (!state->config.metrics_per_rank) {
+        return SN_OK;
+    }
+    sn_rank_row mine = {.epoch = row->epoch,
+                        .step = row->step,
+                        .rank = state->rank,
+                        .gather_seconds = state->phases.gather,
+                        .compute_seconds = state->phases.compute,
+                        .reduce_seconds = state->phases.reduce,
+                        .update_seconds = state->phases.update};
+    snprintf(mine.host, sizeof mine.host, "%s", sn_comm_host(state->comm));
+    sn_rank_row *all = state->rank == 0 ? p->ranks + p->rank_count : NULL;
+    sn_status status = sn_comm_gather(state->comm, &mine, sizeof mine, all, err);
+    if (status == SN_OK && state->rank == 0) {
+        p->rank_count += (size_t)state->size;
+    }
+    return status;
+}

@@ -1,0 +1,28 @@
+/** What a person sees of a run (internal to train).  Rank 0 prints; the others are
+ *  silent. */
+#ifndef SHARDNET_TRAIN_PROGRESS_H
+#define SHARDNET_TRAIN_PROGRESS_H
+
+#include "shardnet/evaluate.h"
+#include "train/state.h"
+
+/** Does a person watch what is written to out, on a terminal? */
+bool sn_progress_is_live(FILE *out);
+
+/** The first lines: program, ranks, nodes, threads, data, model, start or resume. */
+void sn_progress_header(const sn_state *state);
+
+/** A line that is rewritten in place, at most twice a second, on a terminal only. */
+void sn_progress_step(sn_state *state, double now, double loss);
+
+/** One line for a finished epoch. */
+void sn_progress_epoch(const sn_state *state, const sn_epoch_row *row);
+
+/** "shardnet: warning: ..." */
+void sn_progress_warn(const sn_state *state, const char *format, ...) SN_PRINTF(2, 3);
+
+/** The last lines: accuracy, times, rate, files. */
+void sn_progress_result(const sn_state *state, const sn_train_result *result,
+                        bool best_restored);
+
+#endif

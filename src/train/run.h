@@ -1,0 +1,31 @@
+/** The folder of a run: start or resume, checkpoints, metrics (internal to train). */
+#ifndef SHARDNET_TRAIN_RUN_H
+#define SHARDNET_TRAIN_RUN_H
+
+#include "train/state.h"
+
+/** Makes the folder, restores a checkpoint or draws the initial weights, writes
+ *  config.ini, cuts the metrics back.  Rank 0 decides and reads, all ranks receive.
+ *  Collective.  SN_ECREATE when the run already holds a checkpoint and resuming was not
+ *  asked for; SN_ECONFIG when the checkpoint belongs to other data, another model, seed
+ *  or batch; SN_EDATA when every checkpoint is damaged. */
+sn_status sn_run_open(sn_state *state, sn_error *err) SN_MUST_CHECK;
+
+/** Publishes a checkpoint of the present state and removes old ones.  A failure to
+ * write is a warning and SN_OK unless it is the last chance (final).  Collective. */
+sn_status sn_run_checkpoint(sn_state *state, bool final, sn_error *err) SN_MUST_CHECK;
+
+/** Publishes best.h5 (validation improved).  A failure is a warning.  Collective. */
+sn_status sn_run_save_best(sn_state *state, sn_error *err) SN_MUST_CHECK;
+
+/** Replaces the parameters by those of best.h5 when it holds the best epoch; *restored
+ *  says so.  Collective. */
+sn_status sn_run_restore_best(sn_state *state, bool *restored,
+                              sn_error *err) SN_MUST_CHECK;
+
+/** Appends the pending rows to metrics.h5.  A failure is a warning and the rows are
+ * kept, unless final: then SN_EIO.  Collective. */
+sn_status sn_run_flush_metrics(sn_state *state, bool final,
+                               sn_error *err) SN_MUST_CHECK;
+
+#endif

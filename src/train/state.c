@@ -1,0 +1,151 @@
+#include "train/state.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shardnet/clock.h"
+#include "shardnet/fault.h"
+#include "shardnet/gemm.h"
+#include "shardnet/mem.h"
+
+/* Rows of a workspace that evaluation alone would like to have. */
+enum { EVALUATION_ROWS = 256 };
+
+static sn_status choose_threads(sn_state *state, sn_error *err)
+{
+    sn_status status = sn_node_cores_find(state->comm, &state->cores, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    const int64_t wanted = state->config.compute_threads;
+    state->threads = wanted > 0 ? (int)wanted : state->cores.threads;
+    if (wanted > state->cores.threads) {
+        status =
+            sn_fail(err, SN_ECONFIG,
+                    "configuration ([compute] threads): %d, but the affinity mask "
+                    "leaves %d to this rank of %d on its node; use auto, fewer "
+                    "ranks, or bind ranks to more cores (mpirun --bind-to none)",
+                    (int)wanted, state->cores.threads, sn_comm_node_size(state->comm));
+    }
+    status = sn_comm_agree(state->comm, status, err);
+    if (status == SN_OK) {
+        sn_gemm_set_threads(state->threads);
+    }
+    return status;
+}
+
+static sn_status make_model(sn_state *state, sn_error *err)
+{
+    const sn_widths *hidden = &state->config.model_hidden;
+    sn_status status = sn_model_init(
+        &state->model, state->loaded.data.features, hidden->width, hidden->count,
+        state->loaded.data.classes, (sn_activation)state->config.model_activation, err);
+    return status == SN_OK ? sn_reduce_check(state->model.arena, err) : status;
+}
+
+static size_t workspace_rows(const sn_state *state)
+{
+    uint64_t batch = (uint64_t)state->config.train_batch;
+    if (batch > state->loaded.data.train.count) {
+        batch = state->loaded.data.train.count;
+    }
+    const size_t rows = sn_rank_range_max(batch, state->size);
+    return rows > EVALUATION_ROWS ? rows : EVALUATION_ROWS;
+}
+
+static sn_status allocate(sn_state *state, sn_error *err)
+{
+    const sn_model *model = &state->model;
+    const size_t rows = workspace_rows(state);
+    sn_status status = sn_workspace_init(&state->workspace, model, rows,
+                                         state->config.model_dropout_hidden > 0, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    state->parameters = sn_alloc(model->arena, sizeof(float));
+    state->velocity = sn_alloc(model->arena, sizeof(float));
+    state->message = sn_alloc(model->arena + SN_TAIL_COUNT_OF, sizeof(float));
+    state->x = sn_alloc(rows * model->input, sizeof(float));
+    state->labels = sn_alloc(rows, 1);
+    state->samples = sn_alloc(rows, sizeof(uint32_t));
+    state->tensors = calloc(model->layers, sizeof *state->tensors);
+    if (state->parameters == NULL || state->velocity == NULL ||
+        state->message == NULL || state->x == NULL || state->labels == NULL ||
+        state->samples == NULL || state->tensors == NULL) {
+        return sn_fail(err, SN_ENOMEM,
+                       "model (%zu parameters, %zu rows a rank): out of memory; use a "
+                       "smaller batch or model, or fewer ranks on a node",
+                       model->parameters, rows);
+    }
+    sn_loader_tensors(model, state->parameters, state->velocity, state->tensors);
+    if (state->config.augment_kind != SN_AUGMENT_NONE) {
+        const sn_augment_spec spec = sn_config_augment(&state->config);
+        const sn_dataset *data = &state->loaded.data;
+        status = sn_augment_create(&spec, data->rows, data->cols, &state->augment, err);
+        if (status != SN_OK) {
+            return status;
+        }
+    }
+    return sn_fault_check("state.allocate", state->rank, -1, err);
+}
+
+sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
+                        const sn_train_options *options, sn_error *err)
+{
+    memset(state, 0, sizeof *state);
+    state->comm = comm;
+    state->config = *config;
+    state->options = options;
+    state->rank = sn_comm_rank(comm);
+    state->size = sn_comm_size(comm);
+    state->started = sn_clock_seconds();
+    state->checkpoint_step = -1;
+
+    sn_status status = choose_threads(state, err);
+    if (status == SN_OK) {
+        const sn_dataset_spec spec = sn_config_dataset(config);
+        status = sn_loader_data(comm, &spec, &state->loaded, err);
+    }
+    if (status == SN_OK) {
+        status = make_model(state, err);
+        if (status == SN_OK) {
+            status = allocate(state, err);
+        }
+        status = sn_comm_agree(comm, status, err);
+    }
+    if (status != SN_OK) {
+        sn_state_close(state);
+        return status;
+    }
+    /* a later reader may stand in another folder */
+    char absolute[PATH_MAX];
+    if (config->data_dir[0] != '\0' && realpath(config->data_dir, absolute) != NULL &&
+        strlen(absolute) < SN_PATH_BYTES) {
+        strcpy(state->config.data_dir, absolute);
+    }
+    state->optimizer = sn_config_optimizer(config);
+    state->schedule = sn_config_schedule(config);
+    state->steps_per_epoch = (int64_t)sn_steps_per_epoch(state->loaded.data.train.count,
+                                                         (uint64_t)config->train_batch);
+    return SN_OK;
+}
+
+void sn_state_close(sn_state *state)
+{
+    sn_workspace_clear(&state->workspace, &state->model);
+    sn_model_clear(&state->model);
+    sn_loaded_clear(&state->loaded);
+    free(state->parameters);
+    free(state->velocity);
+    free(state->message);
+    free(state->x);
+    free(state->labels);
+    free(state->samples);
+    sn_augment_destroy(&state->augment);
+    free(state->tensors);
+    free(state->pending.epochs);
+    free(state->pending.steps);
+    free(state->pending.ranks);
+    memset(state, 0, sizeof *state);
+}

@@ -1,0 +1,83 @@
+/** The state of a training run, shared by the files of train. */
+#ifndef SHARDNET_TRAIN_STATE_H
+#define SHARDNET_TRAIN_STATE_H
+
+#include "shardnet/augment.h"
+#include "shardnet/loader.h"
+#include "shardnet/metrics.h"
+#include "shardnet/optimizer.h"
+#include "shardnet/reduce.h"
+#include "shardnet/sampler.h"
+#include "shardnet/schedule.h"
+#include "shardnet/trainer.h"
+
+/** Seconds spent in the parts of a step, summed since the epoch began. */
+typedef struct sn_phases {
+    double gather, compute, reduce, update;
+} sn_phases;
+
+/** Rows that wait to be appended to metrics.h5 (rank 0). */
+typedef struct sn_pending {
+    sn_epoch_row *epochs;
+    size_t epoch_count, epoch_capacity;
+    sn_step_row *steps;
+    size_t step_count, step_capacity;
+    sn_rank_row *ranks;
+    size_t rank_count, rank_capacity;
+    int64_t saved_step; /* rows up to here are in the file */
+    bool torn;          /* an append failed: the file may hold a part of the rows */
+} sn_pending;
+
+typedef struct sn_state {
+    sn_comm *comm;
+    sn_config config; /* effective */
+    const sn_train_options *options;
+    int rank, size;
+    sn_node_cores cores;
+    int threads;
+
+    sn_loaded loaded;
+    sn_model model;
+    sn_workspace workspace;
+    float *parameters, *velocity; /* arenas */
+    float *message;               /* gradient arena || tail */
+    float *x;                     /* (workspace capacity, input) */
+    uint8_t *labels;              /* (workspace capacity) */
+    uint32_t *samples;            /* (workspace capacity) */
+    sn_augment *augment;          /* NULL for none */
+    sn_layer_tensors *tensors;    /* views, (layers) */
+
+    sn_optimizer optimizer;
+    sn_schedule schedule;
+    sn_sampler sampler; /* of the current epoch */
+    double epoch_rate;
+    int64_t steps_per_epoch;
+    sn_progress progress;
+
+    double started;      /* clock of this invocation */
+    double loop_started; /* clock of its first step */
+    bool live;           /* the progress line is rewritten in place */
+    double last_line;    /* clock of the last progress line on a terminal */
+    double last_checkpoint_time;
+    int64_t first_step; /* progress.step when this invocation began */
+    double invocation_train_seconds;
+    int64_t samples_here;         /* seen in this invocation */
+    int64_t epoch_samples_before; /* of this epoch, seen in earlier invocations */
+    sn_phases phases;
+    bool stop, checkpoint_due; /* decided by all ranks together, in the tail */
+    double last_train_loss;
+
+    sn_pending pending;
+    char checkpoint[SN_PATH_BYTES]; /* newest written or restored, rank 0 */
+    int64_t checkpoint_step;        /* its step, -1 for none; same on all ranks */
+} sn_state;
+
+/** Data, model, memory, threads.  Collective.  state is zeroed first; on failure
+ *  everything is released. */
+sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
+                        const sn_train_options *options, sn_error *err) SN_MUST_CHECK;
+
+/** Collective. */
+void sn_state_close(sn_state *state);
+
+#endif

@@ -1,0 +1,271 @@
+#!/usr/bin/env bash
+# Every failure is one line from one rank, the right exit code, and no hang.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_test "$@"
+cd -- "$scratch"
+
+train_images=train-images-idx3-ubyte
+train_labels=train-labels-idx1-ubyte
+
+# data NAME: a folder with a fresh copy of a good data set
+data() {
+    cp -R good "$1"
+}
+
+# put FILE OFFSET BYTES...: overwrites, bytes in octal as printf wants them
+put() {
+    # shellcheck disable=SC2059
+    printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# fails CODE PATTERN WHAT ARGUMENT...: without mpirun
+fails() {
+    expect_one_line_error "$1" 0 "$2" "$program" "${@:4}"
+    checked "$3: exit $1"
+}
+
+# fails_on "RANKS..." CODE PATTERN WHAT ARGUMENT...: without mpirun and on so many ranks
+fails_on() {
+    local ranks
+    fails "${@:2}"
+    for ranks in $1; do
+        expect_one_line_error "$2" "$ranks" "$3" "$program" "${@:5}"
+        checked "$4: exit $2 on $ranks ranks"
+    done
+}
+
+# train_on NAME: $arguments to train on this folder
+train_on() {
+    arguments=(train idx.ini --set "data.dir=$scratch/$1" --out "$scratch/run-$1")
+}
+
+# contents RUN: all its files, to see whether one changes
+contents() {
+    find "$1" -type f -exec sha256sum {} + | sort
+}
+
+expect_exit 0 "$program" data synth good --train 300 --test 100
+write_config idx.ini data.source=mnist model.hidden=8 train.epochs=2 train.batch=50
+write_config small.ini data.source=synthetic data.train_limit=500 model.hidden=8 \
+    train.epochs=2 train.batch=50 checkpoint.every_epochs=1
+
+# --- data
+
+train_on none
+fails_on "2 3" 66 "no data folder \($scratch/none\)" "missing data folder" "${arguments[@]}"
+
+data no-labels
+rm no-labels/$train_labels
+train_on no-labels
+fails 66 "no-labels/$train_labels" "missing data file" "${arguments[@]}"
+
+data cut
+truncate -s -1 cut/$train_images
+train_on cut
+fails_on "2 3" 65 "cut/$train_images" "truncated IDX" "${arguments[@]}"
+
+data cut-header
+truncate -s 10 cut-header/$train_images
+train_on cut-header
+fails 65 "cut-header/$train_images" "IDX with half a header" "${arguments[@]}"
+
+data long
+printf x >>long/$train_labels
+train_on long
+fails 65 "long/$train_labels" "IDX with a byte too many" "${arguments[@]}"
+
+data packed
+gzip packed/$train_images
+cp -R packed damaged
+put damaged/$train_images.gz 20000 '\377\000\377\000\377\000\377\000'
+train_on damaged
+fails_on 2 65 "damaged/$train_images.gz" "gzip-damaged IDX" "${arguments[@]}"
+
+cp -R packed packed-cut
+truncate -s -100 packed-cut/$train_images.gz
+train_on packed-cut
+fails 65 "packed-cut/$train_images.gz" "truncated gzip" "${arguments[@]}"
+
+data huge
+put huge/$train_images 4 '\377\377\377\377'
+train_on huge
+fails_on 2 65 "huge/$train_images.*claims" "header that claims 2^32 images" "${arguments[@]}"
+
+data huge-labels
+put huge-labels/$train_images 4 '\377\377\377\377'
+put huge-labels/$train_labels 4 '\377\377\377\377'
+gzip huge-labels/$train_images huge-labels/$train_labels
+train_on huge-labels
+fails 65 "huge-labels/.*claims" "2^32 images and labels, gzip" "${arguments[@]}"
+
+data magic
+put magic/$train_images 0 '\001'
+train_on magic
+fails 65 "magic/$train_images" "not an IDX file" "${arguments[@]}"
+
+data label
+put label/$train_labels 100 '\012'
+train_on label
+fails_on 2 65 "label/$train_labels" "label out of range" "${arguments[@]}"
+
+expect_exit 0 "$program" data synth other --train 299 --test 100
+data mismatch
+cp other/$train_labels mismatch
+train_on mismatch
+fails_on "2 3" 65 "300 images.*299 labels" "count mismatch" "${arguments[@]}"
+
+fails 65 "cut/$train_images" "data check of a truncated IDX" data check cut
+fails 66 "$scratch/none" "data check of no folder" data check "$scratch/none"
+
+# --- configuration
+
+# bad_line LINE PATTERN [RANKS]: as the third line of a configuration, and through --set
+bad_line() {
+    printf '[%s]\n# next\n%s\n' "${1%%.*}" "${1#*.}" >bad.ini
+    fails_on "${3-}" 78 "bad\.ini:3\).*$2" "${1#*.}" train bad.ini --out never
+    expect_one_line_error 78 0 "$2" "$program" train small.ini --set "${1/ = /=}" --out never
+    checked "--set ${1/ = /=}: exit 78"
+}
+
+bad_line "train.epoch = 3" "unknown key" "2 3"
+bad_line "trains.epochs = 3" "unknown key"
+bad_line "model.dropout_input = 1.0" "out of range" 2
+bad_line "model.dropout_hidden = 1" "out of range"
+bad_line "optimizer.momentum = 1.5" "out of range"
+bad_line "optimizer.learning_rate = -0.1" "out of range"
+bad_line "optimizer.l2 = nan" "not a number"
+bad_line "train.batch = 0" "out of range"
+bad_line "train.batch = 64.5" "not a whole number"
+bad_line "train.epochs = ten" "not a whole number"
+bad_line "train.seed = 99999999999999999999" "out of range"
+bad_line "model.hidden = 30,0" "30,0" 2
+bad_line "model.hidden = 30,,20" "30,,20"
+bad_line "model.activation = tan" "not one of"
+
+printf '[train]\nepochs = 3\nepochs = 4\n' >twice.ini
+fails 78 'twice\.ini:3\)' "key set twice" train twice.ini --out never
+printf '[train\nepochs = 3\n' >section.ini
+fails 78 'section\.ini:1\)' "not an INI file" train section.ini --out never
+write_config nowhere.ini data.source=mnist
+fails 78 "no data folder" "no data folder named" train nowhere.ini --out never
+fails_on 2 66 "absent\.ini" "missing configuration file" train absent.ini --out never
+write_config held.ini data.source=synthetic data.train_limit=100 data.validation=100
+fails 78 "validation" "nothing left to train on" train held.ini --out never
+[ ! -e never ] || wrong "a run refused for its configuration left a folder"
+
+# --- command line
+
+fails_on "2 3" 64 "unknown command 'fly'" "unknown command" fly
+fails 64 "no command" "no command"
+fails 64 "unknown option '--fast'" "unknown option" train small.ini --fast --out never
+fails 64 "no CONFIG" "missing CONFIG" train --out never
+fails_on 2 64 "no --out" "missing --out" train small.ini
+fails 64 "needs a value" "--set without a value" train small.ini --out never --set
+fails 64 "more than one CONFIG" "two configurations" train small.ini idx.ini --out never
+fails 64 "unknown split" "unknown split" eval never --split all
+fails_on 2 64 "inspect" "inspect of nothing" inspect
+fails 64 "unknown command" "unknown data command" data drop
+
+# --- output
+
+printf x >file
+fails_on 2 73 "$scratch/file" "output folder below a file" train small.ini --out "$scratch/file/run"
+
+expect_exit 0 "$program" train small.ini --out run
+before=$(contents run)
+fails_on 2 73 "--resume" "run that holds a checkpoint" train small.ini --out run
+[ "$(contents run)" = "$before" ] || wrong "a refused run changed what is there"
+
+# --- checkpoints
+
+fails_on 2 66 "absent" "eval of nothing" eval absent
+fails 66 "absent" "inspect of nothing" inspect absent
+mkdir empty
+fails 66 "empty" "eval of an empty folder" eval empty
+fails 66 "empty" "metrics of an empty folder" metrics empty
+fails 65 "small\.ini" "eval of a text file" eval small.ini
+
+newest=run/checkpoints/step-00000020.h5
+older=run/checkpoints/step-00000010.h5
+if [ ! -e $newest ] || [ ! -e $older ]; then
+    wrong "no checkpoints step-00000010.h5 and step-00000020.h5"
+fi
+
+# break_tensor FILE: one bit of a weight, found by its bytes and those behind it
+break_tensor() {
+    local pattern offset
+    h5dump -d /model/layer0/weight -b LE -o weights.raw "$1" >out 2>err || wrong "h5dump $1"
+    pattern=$(tail -c +12001 weights.raw | od -An -v -tx1 -N 32 | tr -d '\n' | sed 's/ /\\x/g')
+    offset=$(LC_ALL=C grep -obUaP -- "$pattern" "$1" | head -n 1)
+    [ -n "$offset" ] || wrong "no weights in $1"
+    put "$1" "${offset%%:*}" "$(tail -c +12001 weights.raw | head -c 1 | od -An -tu1 |
+        awk '{ printf "\\%03o", $1 % 2 ? $1 - 1 : $1 + 1 }')"
+}
+
+cp -R run broken
+break_tensor broken/checkpoints/step-00000020.h5
+fails_on "2 3" 65 "broken/checkpoints/step-00000020\.h5" "eval of a damaged checkpoint" eval broken
+fails_on 2 65 "broken/checkpoints/step-00000020\.h5" "inspect of a damaged checkpoint" \
+    inspect broken/checkpoints/step-00000020.h5
+
+cp $newest cut.h5
+truncate -s -5000 cut.h5
+fails 65 "cut\.h5" "eval of a truncated checkpoint" eval cut.h5
+fails_on 2 65 "cut\.h5" "resume from a truncated checkpoint" \
+    train small.ini --out fresh --resume=cut.h5
+
+# resume_over RANKS: the damaged newest is passed over
+resume_over() {
+    rm -rf resumed
+    cp -R broken resumed
+    expect_mpi_exit 0 "$1" "$program" train small.ini --out resumed --resume
+    [ "$(grep -c '^shardnet: ' err)" -eq 1 ] || wrong "other lines than one warning"
+    expect_text err '^shardnet: warning: .*resumed/checkpoints/step-00000020\.h5'
+    expect_text out 'resume .*step-00000010\.h5'
+    [ "$("$program" metrics resumed --csv | wc -l)" -eq 3 ] || wrong "not two epochs in metrics"
+    checked "a damaged newest checkpoint is passed over with a warning ($1 under mpirun)"
+}
+resume_over 0
+resume_over 2
+
+for ranks in 0 2; do
+    rm -rf resumed
+    cp -R broken resumed
+    break_tensor resumed/checkpoints/step-00000010.h5
+    expect_one_line_error 65 $ranks "every checkpoint is damaged" \
+        "$program" train small.ini --out resumed --resume
+    for step in 10 20; do
+        expect_text err "^shardnet: warning: .*resumed/checkpoints/step-000000$step\.h5"
+    done
+    checked "nothing but damaged checkpoints: exit 65 ($ranks under mpirun)"
+done
+
+# --- another run than the checkpoint's
+
+fails_on "2 3" 78 "seed 1,.*configuration 9" "resume with another seed" \
+    train small.ini --set train.seed=9 --out run --resume
+fails 78 "784-8-10,.*784-9-10" "resume with another model" \
+    train small.ini --set model.hidden=9 --out run --resume
+fails 78 "784-8-10,.*784-8-8-10" "resume with another depth" \
+    train small.ini --set "model.hidden=8, 8" --out run --resume
+fails 78 "tanh.*relu" "resume with another activation" \
+    train small.ini --set model.activation=relu --out run --resume
+fails 78 "batch 50,.*configuration 25" "resume with another batch" \
+    train small.ini --set train.batch=25 --out run --resume
+fails 78 "500 samples.*400 samples" "resume with fewer data" \
+    train small.ini --set data.train_limit=400 --out run --resume
+fails 78 "500 samples.*300 samples" "resume with other data" \
+    train idx.ini --set "data.dir=$scratch/good" --out run --resume
+[ "$(contents run)" = "$before" ] || wrong "a refused resume changed the run"
+checked "a refused resume leaves the run as it was"
+
+# --- srun without PMIx: every task sees one rank
+
+expect_one_line_error 78 0 "SLURM_STEP_NUM_TASKS=4.*pmix" \
+    env SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=0 "$program" train small.ini --out never
+expect_exit 78 env SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=1 "$program" train small.ini --out never
+[ ! -s err ] || wrong "task 1 of 4 is not silent"
+[ ! -e never ] || wrong "a task that is not a rank left a folder"
+checked "srun without PMIx: exit 78, one line from task 0"

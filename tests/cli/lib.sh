@@ -1,0 +1,244 @@
+# What the tests of the command share.  Sourced by a test, after which $program and $scratch
+# are set; the scratch folder goes away with the script, and so does what it started.
+# shellcheck shell=bash
+
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=../../jobs/common.sh
+. "$here/../../jobs/common.sh"
+
+# A longer run of the program is a hang.
+limit=${SHARDNET_TEST_SECONDS:-60}
+job=
+
+# setup_test "$@": the arguments of the script
+setup_test() {
+    if [ $# -ne 1 ] || [ ! -x "$1" ]; then
+        fail 64 "usage: ${0##*/} PROGRAM"
+    fi
+    program=$(absolute "$1")
+    mpirun=$(mpirun_of "$(dirname -- "$program")")
+    scratch=$(mktemp -d)
+    trap clean_up EXIT
+    allow_mpirun_as_root
+    allow_oversubscription
+    export OMPI_MCA_btl_vader_single_copy_mechanism=none
+    # what another launcher, or a person at work, may have left
+    unset SLURM_STEP_NUM_TASKS SLURM_PROCID PMI_SIZE PMI_RANK SHARDNET_FAULT
+    mnist=${SHARDNET_DATA-}
+    unset SHARDNET_DATA
+}
+
+clean_up() {
+    if [ -n "$job" ]; then
+        kill_tree "$job"
+    fi
+    rm -rf -- "$scratch"
+}
+
+checked() {
+    printf 'ok: %s\n' "$*"
+}
+
+# wrong MESSAGE: shows what the last command printed
+wrong() {
+    printf 'FAILED: %s\n' "$*"
+    printf -- '--- stdout\n'
+    cat -- "$scratch/out" 2>/dev/null || true
+    printf -- '--- stderr\n'
+    cat -- "$scratch/err" 2>/dev/null || true
+    exit 1
+}
+
+skip() {
+    printf 'skipped: %s\n' "$*"
+    exit 77
+}
+
+# A Python that can read HDF5, or skips the test.
+python_with_h5py() {
+    local python
+    for python in python3 /usr/bin/python3; do
+        if "$python" -c 'import h5py, numpy' >/dev/null 2>&1; then
+            echo "$python"
+            return
+        fi
+    done
+    return 1
+}
+
+# run COMMAND...: its exit code in $code, its output in $scratch/out and $scratch/err
+run() {
+    code=0
+    timeout -k 5 "$limit" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || code=$?
+    if [ "$code" -eq 124 ] || [ "$code" -eq 137 ]; then
+        wrong "no end within $limit s: $*"
+    fi
+}
+
+# on_ranks N COMMAND...: the words to run, N = 0 for no mpirun, in $words
+on_ranks() {
+    words=("${@:2}")
+    if [ "$1" -gt 0 ]; then
+        words=("$mpirun" -n "$1" "${words[@]}")
+    fi
+}
+
+# mpi N COMMAND...: run under mpirun
+mpi() {
+    on_ranks "$@"
+    run "${words[@]}"
+}
+
+# expect_exit CODE COMMAND...
+expect_exit() {
+    run "${@:2}"
+    if [ "$code" -ne "$1" ]; then
+        wrong "exit code $code instead of $1: ${*:2}"
+    fi
+}
+
+# expect_mpi_exit CODE N COMMAND...
+expect_mpi_exit() {
+    on_ranks "${@:2}"
+    expect_exit "$1" "${words[@]}"
+}
+
+# expect_text FILE PATTERN: out or err of the last command
+expect_text() {
+    if ! grep -Eq -- "$2" "$scratch/$1"; then
+        wrong "std$1 has nothing like '$2'"
+    fi
+}
+
+expect_no_text() {
+    if grep -Eq -- "$2" "$scratch/$1"; then
+        wrong "std$1 has '$2'"
+    fi
+}
+
+# expect_one_line_error CODE N PATTERN COMMAND...: one line about the error from all ranks
+# together; mpirun adds lines of its own, without it there is no other line.
+expect_one_line_error() {
+    local ranks=$2 pattern=$3 lines
+    on_ranks "$ranks" "${@:4}"
+    expect_exit "$1" "${words[@]}"
+    lines=$(grep -c '^shardnet: error: ' "$scratch/err") || true
+    if [ "$lines" -ne 1 ]; then
+        wrong "$lines lines of error instead of 1: ${words[*]}"
+    fi
+    if [ "$ranks" -eq 0 ] && [ "$(wc -l <"$scratch/err")" -ne 1 ]; then
+        wrong "stderr is not one line: ${words[*]}"
+    fi
+    if ! grep '^shardnet: error: ' "$scratch/err" | grep -Eq -- "$pattern"; then
+        wrong "the line of error has nothing like '$pattern': ${words[*]}"
+    fi
+}
+
+# write_config FILE SECTION.KEY=VALUE...: keys of one section stand together
+write_config() {
+    local file=$1 setting section last=
+    shift
+    : >"$file"
+    for setting in "$@"; do
+        section=${setting%%.*}
+        if [ "$section" != "$last" ]; then
+            printf '[%s]\n' "$section" >>"$file"
+            last=$section
+        fi
+        setting=${setting#*.}
+        printf '%s = %s\n' "${setting%%=*}" "${setting#*=}" >>"$file"
+    done
+}
+
+newest_checkpoint() {
+    local files=("$1"/checkpoints/step-*.h5)
+    echo "${files[-1]}"
+}
+
+# dataset_names FILE: of everything under /model and /optimizer
+dataset_names() {
+    h5dump -n 1 "$1" | awk '$1 == "dataset" && $2 ~ "^/(model|optimizer)/" { print $2 }'
+}
+
+# same_parameters A B: /model and /optimizer byte for byte, two checkpoint files
+same_parameters() {
+    local name names
+    names=$(dataset_names "$1")
+    if [ -z "$names" ] || [ "$names" != "$(dataset_names "$2")" ]; then
+        wrong "other datasets in $1 and $2"
+    fi
+    for name in $names; do
+        h5dump -d "$name" -b LE -o "$scratch/a.raw" "$1" >"$scratch/out" 2>"$scratch/err" &&
+            h5dump -d "$name" -b LE -o "$scratch/b.raw" "$2" >"$scratch/out" 2>"$scratch/err" ||
+            wrong "h5dump cannot read $name of $1 or $2"
+        if [ ! -s "$scratch/a.raw" ] || ! cmp -s "$scratch/a.raw" "$scratch/b.raw"; then
+            wrong "$name differs between $1 and $2"
+        fi
+    done
+    for name in /model /optimizer; do
+        h5diff "$1" "$2" "$name" "$name" >"$scratch/out" 2>"$scratch/err" ||
+            wrong "h5diff: $name differs between $1 and $2"
+    done
+}
+
+# table RUN NAME COLUMN...: these columns of a table of metrics, as CSV
+table() {
+    "$program" metrics "$1" --csv --table "$2" | awk -F, -v wanted="${*:3}" '
+        NR == 1 { count = split(wanted, name, " "); for (i = 1; i <= NF; i++) column[$i] = i
+                  for (i = 1; i <= count; i++) if (!(name[i] in column)) exit 1 }
+        { line = ""
+          for (i = 1; i <= count; i++) line = line (i > 1 ? "," : "") $column[name[i]]
+          print line }'
+}
+
+# children_of PID; from /proc, since ps may not be installed
+children_of() {
+    local status
+    for status in /proc/[0-9]*/status; do
+        awk -v parent="$1" '$1 == "Pid:" { pid = $2 } $1 == "PPid:" && $2 == parent { print pid }' \
+            "$status" 2>/dev/null || true
+    done
+}
+
+# kill_tree PID: kill -9 of a job of this test, mpirun and all ranks at once
+kill_tree() {
+    local child children
+    children=$(children_of "$1")
+    for child in $children; do
+        kill_tree "$child"
+    done
+    kill -9 "$1" 2>/dev/null || true
+}
+
+# start N COMMAND...: in the background; its process in $job
+start() {
+    on_ranks "$@"
+    : >"$scratch/out"
+    : >"$scratch/err"
+    "${words[@]}" >"$scratch/out" 2>"$scratch/err" </dev/null &
+    job=$!
+}
+
+# wait_for PATTERN: until the job in the background has printed it
+wait_for() {
+    local end=$((SECONDS + limit))
+    until grep -Eq -- "$1" "$scratch/out"; do
+        if ! kill -0 "$job" 2>/dev/null; then
+            wrong "the job ended before it printed '$1'"
+        fi
+        ((SECONDS < end)) || wrong "no '$1' within $limit s"
+        sleep 0.02
+    done
+}
+
+# finish: waits for the job; its exit code in $code
+finish() {
+    local end=$((SECONDS + limit))
+    while kill -0 "$job" 2>/dev/null; do
+        ((SECONDS < end)) || wrong "no end within $limit s"
+        sleep 0.02
+    done 2>/dev/null # bash tells there that a job was killed
+    code=0
+    wait "$job" 2>/dev/null || code=$?
+    job=
+}

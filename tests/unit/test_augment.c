@@ -1,0 +1,585 @@
+/* Distortions: nothing where nothing is asked for, the same whoever draws them, and of
+ * the kind and size that the header states. */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/data/augment_internal.h"
+#include "shardnet/augment.h"
+#include "shardnet/batch.h"
+#include "shardnet/digest.h"
+#include "shardnet/rng.h"
+#include "shardnet/synth.h"
+
+enum { SIDE = 28, PIXELS = SIDE * SIDE, SEED = 11 };
+
+static const sn_augment_spec strong = {.kind = SN_AUGMENT_ELASTIC,
+                                       .rotation = 15,
+                                       .shear = 0.2,
+                                       .scale = 0.2,
+                                       .shift = 2,
+                                       .sigma = 4,
+                                       .alpha = 34};
+
+static sn_augment *create(const sn_augment_spec *spec, size_t rows, size_t cols)
+{
+    sn_error err;
+    sn_augment *augment;
+    assert_int_equal(sn_augment_create(spec, rows, cols, &augment, &err), SN_OK);
+    assert_non_null(augment);
+    return augment;
+}
+
+static void *allocate(size_t count, size_t bytes)
+{
+    void *memory = calloc(count, bytes);
+    assert_non_null(memory);
+    return memory;
+}
+
+/* any bytes */
+static void fill_bytes(uint8_t *image, size_t count)
+{
+    sn_rng rng;
+    sn_rng_init(&rng, 1, SN_RNG_SYNTH, 0, 0, 0);
+    for (size_t i = 0; i < count; i++) {
+        image[i] = (uint8_t)(sn_rng_next(&rng) >> 24);
+    }
+}
+
+/* rows first .. end - 1, columns first .. end - 1 white */
+static void fill_box(uint8_t image[PIXELS], size_t row, size_t row_end, size_t col,
+                     size_t col_end)
+{
+    memset(image, 0, PIXELS);
+    for (size_t r = row; r < row_end; r++) {
+        memset(image + r * SIDE + col, 255, col_end - col);
+    }
+}
+
+/* a disc with a soft edge about the centre */
+static void fill_disc(uint8_t image[PIXELS], double radius)
+{
+    for (size_t i = 0; i < PIXELS; i++) {
+        double x = (double)(i % SIDE) - 13.5, y = (double)(i / SIDE) - 13.5;
+        double inside = 0.5 + (radius - sqrt(x * x + y * y)) / 4;
+        image[i] = (uint8_t)(255 * fmin(1, fmax(0, inside)));
+    }
+}
+
+typedef struct moments {
+    double mass, x, y, xx, yy, xy; /* about the centre, x .. xy divided by mass */
+} moments;
+
+static moments moments_of(const float *x, size_t rows, size_t cols)
+{
+    moments m = {0};
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < cols; c++) {
+            const double v = (double)x[r * cols + c];
+            const double dx = (double)c - ((double)cols - 1) / 2;
+            const double dy = (double)r - ((double)rows - 1) / 2;
+            m.mass += v;
+            m.x += v * dx;
+            m.y += v * dy;
+            m.xx += v * dx * dx;
+            m.yy += v * dy * dy;
+            m.xy += v * dx * dy;
+        }
+    }
+    m.x /= m.mass;
+    m.y /= m.mass;
+    m.xx /= m.mass;
+    m.yy /= m.mass;
+    m.xy /= m.mass;
+    return m;
+}
+
+static void words_are_those_of_the_generator(void **state)
+{
+    (void)state;
+    const size_t counts[] = {1, 2, 7, 196, 511, 512, 513, 1500};
+    const uint64_t seed = UINT64_C(0xFEDCBA9876543210);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        const size_t blocks = counts[i];
+        uint32_t *words = allocate(4 * blocks, sizeof *words);
+        sn_augment_words(seed, SN_AUGMENT_STREAM_NOISE, 4000000000U, 59999, blocks,
+                         words);
+        for (size_t b = 0; b < blocks; b++) {
+            uint32_t expected[4];
+            sn_rng_block(seed, SN_RNG_AUGMENT, SN_AUGMENT_STREAM_NOISE, 4000000000U,
+                         59999, (uint32_t)b, expected);
+            for (size_t q = 0; q < 4; q++) {
+                assert_int_equal(words[q * blocks + b], expected[q]);
+            }
+        }
+        free(words);
+    }
+}
+
+static void sine_and_cosine_are_right(void **state)
+{
+    (void)state;
+    double sine, cosine;
+    sn_augment_sine_cosine(0, &sine, &cosine);
+    assert_true(sine == 0 && cosine == 1);
+    for (int i = -1800; i <= 1800; i++) {
+        const double angle = i * (acos(-1.0) / 1800);
+        sn_augment_sine_cosine(angle, &sine, &cosine);
+        assert_true(fabs(sine - sin(angle)) < 1e-14);
+        assert_true(fabs(cosine - cos(angle)) < 1e-14);
+    }
+}
+
+static void nothing_asked_nothing_changed(void **state)
+{
+    (void)state;
+    const sn_augment_spec specs[] = {
+        {.kind = SN_AUGMENT_NONE, .rotation = NAN, .sigma = -1},
+        {.kind = SN_AUGMENT_AFFINE, .sigma = -1, .alpha = NAN},
+        {.kind = SN_AUGMENT_ELASTIC, .sigma = 6}};
+    const size_t sizes[][2] = {{28, 28}, {1, 1},  {1, 9},    {9, 1},
+                               {2, 3},   {40, 3}, {33, 130}, {200, 31}};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        const size_t rows = sizes[s][0], cols = sizes[s][1];
+        uint8_t *image = allocate(rows * cols, 1);
+        float *x = allocate(rows * cols, sizeof *x);
+        fill_bytes(image, rows * cols);
+        for (size_t k = 0; k < sizeof specs / sizeof specs[0]; k++) {
+            sn_augment *augment = create(&specs[k], rows, cols);
+            sn_augment_apply(augment, SEED, 3, 4, image, x);
+            for (size_t i = 0; i < rows * cols; i++) {
+                const float expected = (float)image[i] * (float)SN_INPUT_SCALE;
+                assert_memory_equal(&x[i], &expected, sizeof expected);
+            }
+            sn_augment_destroy(&augment);
+            assert_null(augment);
+        }
+        free(image);
+        free(x);
+    }
+}
+
+static void order_of_calls_does_not_matter(void **state)
+{
+    (void)state;
+    enum { COUNT = 20 };
+    static float forward[COUNT][PIXELS], x[PIXELS];
+    uint8_t image[PIXELS];
+    fill_bytes(image, PIXELS);
+    sn_augment *augment = create(&strong, SIDE, SIDE);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        sn_augment_apply(augment, SEED, 2, i, image, forward[i]);
+    }
+    for (uint32_t i = COUNT; i-- > 0;) {
+        sn_augment *fresh = create(&strong, SIDE, SIDE);
+        sn_augment_apply(augment, SEED, 2, i, image, x);
+        assert_memory_equal(x, forward[i], sizeof x);
+        sn_augment_apply(fresh, SEED, 2, i, image, x);
+        assert_memory_equal(x, forward[i], sizeof x);
+        sn_augment_destroy(&fresh);
+    }
+    sn_augment_destroy(&augment);
+    sn_augment_destroy(&augment);
+}
+
+static void seeds_epochs_and_samples_differ(void **state)
+{
+    (void)state;
+    const struct {
+        uint64_t seed;
+        uint32_t epoch, sample;
+    } keys[] = {{1, 0, 0}, {2, 0, 0}, {UINT64_C(1) << 32 | 1, 0, 0},
+                {1, 1, 0}, {1, 0, 1}, {1, 1, 1}};
+    enum { KEYS = sizeof keys / sizeof keys[0] };
+    static float x[KEYS][PIXELS];
+    uint8_t image[PIXELS];
+    fill_disc(image, 8);
+    for (int kind = SN_AUGMENT_AFFINE; kind <= SN_AUGMENT_ELASTIC; kind++) {
+        sn_augment_spec spec = strong;
+        spec.kind = (sn_augment_kind)kind;
+        sn_augment *augment = create(&spec, SIDE, SIDE);
+        for (size_t i = 0; i < KEYS; i++) {
+            sn_augment_apply(augment, keys[i].seed, keys[i].epoch, keys[i].sample,
+                             image, x[i]);
+            for (size_t j = 0; j < i; j++) {
+                assert_memory_not_equal(x[i], x[j], sizeof x[i]);
+            }
+        }
+        sn_augment_destroy(&augment);
+    }
+}
+
+/* Another digest means other training images for the same seed: runs that people hold
+ * would no longer continue bit for bit.  It is the same for every instruction set. */
+static void bits_are_the_golden_ones(void **state)
+{
+    (void)state;
+    enum { COUNT = 50 };
+    static uint8_t images[COUNT * PIXELS], labels[COUNT], bytes[COUNT * PIXELS * 4];
+    float x[PIXELS];
+    char digest[SN_DIGEST_TEXT_BYTES];
+    sn_synth_draw(SN_SYNTH_SEED, 0, COUNT, images, labels);
+    sn_augment *augment = create(&strong, SIDE, SIDE);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        sn_augment_apply(augment, SEED, 7, i, images + i * PIXELS, x);
+        for (size_t pixel = 0; pixel < PIXELS; pixel++) {
+            uint32_t bits;
+            memcpy(&bits, &x[pixel], sizeof bits);
+            for (size_t k = 0; k < 4; k++) {
+                bytes[(i * PIXELS + pixel) * 4 + k] = (uint8_t)(bits >> 8 * k);
+            }
+        }
+    }
+    sn_augment_destroy(&augment);
+    assert_int_equal(sn_digest_buffer(bytes, sizeof bytes, digest, NULL), SN_OK);
+    assert_string_equal(
+        digest, "6f20a8d1b315dcdb225df47ea4e78e998768711d04b7a047412a19f2452b24b0");
+}
+
+static void values_stay_in_range(void **state)
+{
+    (void)state;
+    const sn_augment_spec wild = {.kind = SN_AUGMENT_ELASTIC,
+                                  .rotation = 180,
+                                  .shear = 10,
+                                  .scale = 0.999999,
+                                  .shift = 30,
+                                  .sigma = 0.1,
+                                  .alpha = 1e6};
+    const size_t sizes[][2] = {{28, 28}, {1, 1}, {1, 50}, {50, 1}, {67, 5}, {3, 300}};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        const size_t rows = sizes[s][0], cols = sizes[s][1], count = rows * cols;
+        uint8_t *image = allocate(count, 1);
+        float *x = allocate(count, sizeof *x);
+        const sn_augment_spec *specs[] = {&strong, &wild};
+        for (size_t k = 0; k < 2; k++) {
+            sn_augment *augment = create(specs[k], rows, cols);
+            for (uint32_t sample = 0; sample < 200; sample++) {
+                memset(image, 0, count);
+                sn_augment_apply(augment, SEED, 0, sample, image, x);
+                for (size_t i = 0; i < count; i++) {
+                    assert_true(x[i] == 0);
+                }
+                fill_bytes(image, count);
+                sn_augment_apply(augment, SEED, 0, sample, image, x);
+                for (size_t i = 0; i < count; i++) {
+                    assert_true(x[i] >= 0 && x[i] <= 1);
+                }
+            }
+            sn_augment_destroy(&augment);
+        }
+        free(image);
+        free(x);
+    }
+}
+
+/* Bilinear weights of a translation sum to one: what stays inside keeps its mass, and
+ * what comes in from outside is black. */
+static void shift_moves_the_image(void **state)
+{
+    (void)state;
+    const sn_augment_spec spec = {.kind = SN_AUGMENT_AFFINE, .shift = 5};
+    uint8_t image[PIXELS];
+    float x[PIXELS];
+    fill_box(image, 9, 19, 11, 17);
+    double least = 0, most = 0, sum = 0;
+    enum { COUNT = 400 };
+    sn_augment *augment = create(&spec, SIDE, SIDE);
+    for (uint32_t sample = 0; sample < COUNT; sample++) {
+        sn_augment_apply(augment, SEED, 0, sample, image, x);
+        const moments m = moments_of(x, SIDE, SIDE);
+        assert_true(relative_difference(m.mass, 60, 1) < 1e-5);
+        assert_true(fabs(m.x) < 5 + 1e-4 && fabs(m.y) < 5 + 1e-4);
+        least = fmin(least, m.x);
+        most = fmax(most, m.y);
+        sum += m.x;
+    }
+    sn_augment_destroy(&augment);
+    assert_true(least < -4.7 && most > 4.7);
+    assert_true(fabs(sum / COUNT) < 4 * 5 / sqrt(3.0 * COUNT));
+    const sn_augment_spec away = {.kind = SN_AUGMENT_AFFINE, .shift = 1e6};
+    memset(image, 255, sizeof image);
+    augment = create(&away, SIDE, SIDE);
+    sn_augment_apply(augment, SEED, 0, 0, image, x);
+    for (size_t i = 0; i < PIXELS; i++) {
+        assert_true(x[i] == 0);
+    }
+    sn_augment_destroy(&augment);
+}
+
+/* x += shear * y: rows keep their mass and move in proportion to their height. */
+static void shear_moves_rows(void **state)
+{
+    (void)state;
+    const sn_augment_spec spec = {.kind = SN_AUGMENT_AFFINE, .shear = 0.4};
+    uint8_t image[PIXELS];
+    float x[PIXELS];
+    fill_box(image, 4, 24, 12, 16);
+    sn_augment *augment = create(&spec, SIDE, SIDE);
+    double least = 0, most = 0;
+    for (uint32_t sample = 0; sample < 100; sample++) {
+        sn_augment_apply(augment, SEED, 0, sample, image, x);
+        const double shear = moments_of(x + 4 * SIDE, 1, SIDE).x / (4 - 13.5);
+        assert_true(fabs(shear) < 0.4 + 1e-4);
+        least = fmin(least, shear);
+        most = fmax(most, shear);
+        for (size_t r = 4; r < 24; r++) {
+            const moments m = moments_of(x + r * SIDE, 1, SIDE);
+            assert_true(relative_difference(m.mass, 4, 1) < 1e-5);
+            assert_true(fabs(m.x - shear * ((double)r - 13.5)) < 1e-4);
+        }
+    }
+    sn_augment_destroy(&augment);
+    assert_true(least < -0.35 && most > 0.35);
+}
+
+static void rotation_turns_the_image(void **state)
+{
+    (void)state;
+    const sn_augment_spec spec = {.kind = SN_AUGMENT_AFFINE, .rotation = 30};
+    uint8_t disc[PIXELS], bar[PIXELS];
+    float x[PIXELS];
+    fill_disc(disc, 8);
+    fill_box(bar, 12, 16, 5, 23);
+    sn_augment *augment = create(&spec, SIDE, SIDE);
+    double least = 0, most = 0;
+    for (uint32_t sample = 0; sample < 100; sample++) {
+        sn_augment_apply(augment, SEED, 0, sample, disc, x);
+        for (size_t i = 0; i < PIXELS; i++) {
+            assert_true(fabs((double)x[i] - disc[i] * SN_INPUT_SCALE) < 0.08);
+        }
+        sn_augment_apply(augment, SEED, 0, sample, bar, x);
+        const moments m = moments_of(x, SIDE, SIDE);
+        assert_true(relative_difference(m.mass, 72, 1) < 0.02);
+        assert_true(fabs(m.x) < 0.01 && fabs(m.y) < 0.01);
+        const double degrees = atan2(2 * m.xy, m.xx - m.yy) * 90 / acos(-1.0);
+        assert_true(fabs(degrees) < 30.5);
+        least = fmin(least, degrees);
+        most = fmax(most, degrees);
+    }
+    sn_augment_destroy(&augment);
+    assert_true(least < -27 && most > 27);
+}
+
+/* Each axis by a factor of its own. */
+static void scale_stretches_the_axes(void **state)
+{
+    (void)state;
+    const sn_augment_spec spec = {.kind = SN_AUGMENT_AFFINE, .scale = 0.3};
+    uint8_t image[PIXELS];
+    float x[PIXELS];
+    fill_disc(image, 7);
+    for (size_t i = 0; i < PIXELS; i++) {
+        x[i] = (float)image[i] * (float)SN_INPUT_SCALE;
+    }
+    const moments before = moments_of(x, SIDE, SIDE);
+    double least = 1, most = 1, apart = 0;
+    sn_augment *augment = create(&spec, SIDE, SIDE);
+    for (uint32_t sample = 0; sample < 200; sample++) {
+        sn_augment_apply(augment, SEED, 0, sample, image, x);
+        const moments m = moments_of(x, SIDE, SIDE);
+        const double wide = sqrt(m.xx / before.xx), high = sqrt(m.yy / before.yy);
+        assert_true(wide > 0.68 && wide < 1.32 && high > 0.68 && high < 1.32);
+        assert_true(relative_difference(m.mass / before.mass, wide * high, 1) < 0.02);
+        least = fmin(least, wide);
+        most = fmax(most, high);
+        apart = fmax(apart, fabs(wide - high));
+    }
+    sn_augment_destroy(&augment);
+    assert_true(least < 0.75 && most > 1.25 && apart > 0.4);
+}
+
+/* The same field once more: noise from the generator itself, the Gaussian in two
+ * dimensions, in double, zero outside the image. */
+static double plain_field(const sn_augment_spec *spec, size_t rows, size_t cols,
+                          uint32_t sample, int axis, size_t row, size_t col)
+{
+    const long radius = (long)(3 * spec->sigma) + 1;
+    const size_t blocks = (rows * cols + 3) / 4;
+    double total = 0, sum = 0;
+    for (long k = -radius; k <= radius; k++) {
+        total += exp(-(double)(k * k) / (2 * spec->sigma * spec->sigma));
+    }
+    for (long r = 0; r < (long)rows; r++) {
+        for (long c = 0; c < (long)cols; c++) {
+            const long dy = r - (long)row, dx = c - (long)col;
+            if (labs(dx) > radius || labs(dy) > radius) {
+                continue;
+            }
+            const size_t pixel = (size_t)r * cols + (size_t)c;
+            uint32_t words[4];
+            sn_rng_block(SEED, SN_RNG_AUGMENT, SN_AUGMENT_STREAM_NOISE, 1, sample,
+                         (uint32_t)(pixel % blocks), words);
+            const uint32_t half = words[pixel / blocks] >> 16 * axis & 0xFFFF;
+            const double noise = (half + 0.5) / 32768 - 1;
+            sum += noise *
+                   exp(-(double)(dx * dx + dy * dy) / (2 * spec->sigma * spec->sigma));
+        }
+    }
+    return spec->alpha * sum / (total * total);
+}
+
+static void fields_are_smoothed_noise(void **state)
+{
+    (void)state;
+    const struct {
+        size_t rows, cols;
+        double sigma;
+    } cases[] = {{28, 28, 6}, {1, 1, 6},    {9, 37, 2.5},
+                 {40, 5, 1},  {70, 70, 20}, {3, 100, 0.1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const sn_augment_spec spec = {
+            .kind = SN_AUGMENT_ELASTIC, .sigma = cases[i].sigma, .alpha = 36};
+        const size_t rows = cases[i].rows, cols = cases[i].cols;
+        float *field[2] = {allocate(rows * cols, sizeof(float)),
+                           allocate(rows * cols, sizeof(float))};
+        sn_augment *augment = create(&spec, rows, cols);
+        sn_augment_fields(augment, SEED, 1, 2, field[0], field[1]);
+        for (size_t k = 0; k < 24; k++) {
+            const size_t pixel = k * 7919 % (rows * cols);
+            for (int axis = 0; axis < 2; axis++) {
+                const double expected =
+                    plain_field(&spec, rows, cols, 2, axis, pixel / cols, pixel % cols);
+                assert_true(relative_difference((double)field[axis][pixel], expected,
+                                                1) < 1e-5);
+            }
+        }
+        sn_augment_destroy(&augment);
+        free(field[0]);
+        free(field[1]);
+    }
+}
+
+/* As the header says: alpha / (sigma sqrt(12 pi)) in the middle, half of it in a
+ * corner; the two axes independent; neighbours related as a Gaussian of sigma makes
+ * them. */
+static void fields_have_the_stated_size(void **state)
+{
+    (void)state;
+    enum { COUNT = 2000, MIDDLE = 14 * SIDE + 14 };
+    const sn_augment_spec spec = {.kind = SN_AUGMENT_ELASTIC, .sigma = 6, .alpha = 36};
+    const double pi = acos(-1.0), expected = 36 / (6 * sqrt(12 * pi));
+    static float dx[PIXELS], dy[PIXELS];
+    double middle = 0, corner = 0, step = 0, product = 0, mean = 0, whole = 0;
+    sn_augment *augment = create(&spec, SIDE, SIDE);
+    for (uint32_t sample = 0; sample < COUNT; sample++) {
+        sn_augment_fields(augment, SEED, 0, sample, dx, dy);
+        const double x = (double)dx[MIDDLE], y = (double)dy[MIDDLE];
+        middle += (x * x + y * y) / 2;
+        corner += ((double)dx[0] * (double)dx[0] + (double)dy[0] * (double)dy[0]) / 2;
+        step += pow((double)dx[MIDDLE + 1] - x, 2);
+        product += x * y;
+        mean += (x + y) / 2;
+        for (size_t i = 0; i < PIXELS; i++) {
+            whole += (double)dx[i] * (double)dx[i] / PIXELS;
+        }
+    }
+    sn_augment_destroy(&augment);
+    const double measured = sqrt(middle / COUNT);
+    assert_true(relative_difference(measured, expected, 0) < 0.07);
+    assert_true(relative_difference(sqrt(corner / COUNT), expected / 2, 0) < 0.12);
+    assert_true(sqrt(whole / COUNT) > 0.6 && sqrt(whole / COUNT) < expected);
+    assert_true(relative_difference(step / COUNT,
+                                    2 * measured * measured * (1 - exp(-1 / 144.0)),
+                                    0) < 0.15);
+    assert_true(fabs(product / COUNT) < 5 * measured * measured / sqrt(COUNT));
+    assert_true(fabs(mean / COUNT) < 5 * measured / sqrt(2.0 * COUNT));
+}
+
+/* A digit keeps about its ink and stays about where it was. */
+static void digits_stay_digits(void **state)
+{
+    (void)state;
+    enum { COUNT = 300 };
+    const sn_augment_spec spec = {.kind = SN_AUGMENT_ELASTIC,
+                                  .rotation = 15,
+                                  .shear = 0.15,
+                                  .scale = 0.15,
+                                  .sigma = 6,
+                                  .alpha = 36};
+    static uint8_t images[COUNT * PIXELS], labels[COUNT];
+    float x[PIXELS], plain[PIXELS];
+    double ratio = 0;
+    sn_synth_draw(SN_SYNTH_SEED, 0, COUNT, images, labels);
+    sn_augment *augment = create(&spec, SIDE, SIDE);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        const uint8_t *image = images + i * PIXELS;
+        for (size_t pixel = 0; pixel < PIXELS; pixel++) {
+            plain[pixel] = (float)image[pixel] * (float)SN_INPUT_SCALE;
+        }
+        sn_augment_apply(augment, SEED, 0, i, image, x);
+        assert_memory_not_equal(x, plain, sizeof x);
+        const moments before = moments_of(plain, SIDE, SIDE);
+        const moments after = moments_of(x, SIDE, SIDE);
+        assert_true(after.mass > 0.4 * before.mass && after.mass < 1.9 * before.mass);
+        assert_true(fabs(after.x - before.x) < 5 && fabs(after.y - before.y) < 5);
+        ratio += after.mass / before.mass / COUNT;
+    }
+    sn_augment_destroy(&augment);
+    assert_true(ratio > 0.9 && ratio < 1.1);
+}
+
+static void expect_refused(sn_status expected, const sn_augment_spec *spec, size_t rows,
+                           size_t cols, const char *word)
+{
+    sn_error err = {""};
+    sn_augment *augment = (sn_augment *)(uintptr_t)1;
+    assert_int_equal(sn_augment_create(spec, rows, cols, &augment, &err), expected);
+    assert_null(augment);
+    assert_non_null(strstr(err.message, word));
+}
+
+static void what_is_out_of_range_is_refused(void **state)
+{
+    (void)state;
+    const struct {
+        const char *word;
+        size_t offset;
+        double bad[3];
+    } keys[] = {
+        {"rotation", offsetof(sn_augment_spec, rotation), {-1, 181, NAN}},
+        {"shear", offsetof(sn_augment_spec, shear), {-0.1, 11, NAN}},
+        {"scale", offsetof(sn_augment_spec, scale), {-0.1, 1, NAN}},
+        {"shift", offsetof(sn_augment_spec, shift), {-1, 2e6, INFINITY}},
+        {"sigma", offsetof(sn_augment_spec, sigma), {0, -3, NAN}},
+        {"alpha", offsetof(sn_augment_spec, alpha), {-1, INFINITY, NAN}},
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        for (size_t k = 0; k < 3; k++) {
+            sn_augment_spec spec = strong;
+            memcpy((char *)&spec + keys[i].offset, &keys[i].bad[k], sizeof(double));
+            expect_refused(SN_ECONFIG, &spec, SIDE, SIDE, keys[i].word);
+        }
+    }
+    sn_augment_spec spec = strong;
+    spec.kind = (sn_augment_kind)3;
+    expect_refused(SN_ECONFIG, &spec, SIDE, SIDE, "kind");
+    expect_refused(SN_ERANGE, &strong, 0, 5, "0 x 5");
+    expect_refused(SN_ERANGE, &strong, 5, 0, "5 x 0");
+    expect_refused(SN_ERANGE, &strong, 40000, 40000, "40000 x 40000");
+    expect_refused(SN_ERANGE, &strong, SIZE_MAX, SIZE_MAX, " x ");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_are_those_of_the_generator),
+        cmocka_unit_test(sine_and_cosine_are_right),
+        cmocka_unit_test(nothing_asked_nothing_changed),
+        cmocka_unit_test(order_of_calls_does_not_matter),
+        cmocka_unit_test(seeds_epochs_and_samples_differ),
+        cmocka_unit_test(bits_are_the_golden_ones),
+        cmocka_unit_test(values_stay_in_range),
+        cmocka_unit_test(shift_moves_the_image),
+        cmocka_unit_test(shear_moves_rows),
+        cmocka_unit_test(rotation_turns_the_image),
+        cmocka_unit_test(scale_stretches_the_axes),
+        cmocka_unit_test(fields_are_smoothed_noise),
+        cmocka_unit_test(fields_have_the_stated_size),
+        cmocka_unit_test(digits_stay_digits),
+        cmocka_unit_test(what_is_out_of_range_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,178 @@
+/* status, mem, rng, digest, file. */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shardnet/digest.h"
+#include "shardnet/file.h"
+#include "shardnet/mem.h"
+#include "shardnet/rng.h"
+#include "shardnet/status.h"
+
+static void exit_codes_are_sysexits(void **state)
+{
+    (void)state;
+    assert_int_equal(sn_status_exit_code(SN_OK), 0);
+    assert_int_equal(sn_status_exit_code(SN_EUSAGE), 64);
+    assert_int_equal(sn_status_exit_code(SN_EDATA), 65);
+    assert_int_equal(sn_status_exit_code(SN_ENOINPUT), 66);
+    assert_int_equal(sn_status_exit_code(SN_EMPI), 70);
+    assert_int_equal(sn_status_exit_code(SN_ECREATE), 73);
+    assert_int_equal(sn_status_exit_code(SN_EIO), 74);
+    assert_int_equal(sn_status_exit_code(SN_ESTOPPED), 75);
+    assert_int_equal(sn_status_exit_code(SN_EDIVERGED), 76);
+    assert_int_equal(sn_status_exit_code(SN_ECONFIG), 78);
+    assert_int_equal(sn_status_exit_code((sn_status)1000), 70);
+}
+
+static void a_message_is_one_line(void **state)
+{
+    (void)state;
+    sn_error err;
+    assert_int_equal(sn_fail(&err, SN_EDATA, "a\nb %d", 3), SN_EDATA);
+    assert_string_equal(err.message, "a b 3");
+    assert_int_equal(sn_fail(NULL, SN_EIO, "nobody listens"), SN_EIO);
+}
+
+static void allocation_is_aligned_zeroed_and_checked(void **state)
+{
+    (void)state;
+    unsigned char *memory = sn_alloc(1000, 3);
+    assert_non_null(memory);
+    assert_int_equal((uintptr_t)memory % SN_ALIGNMENT, 0);
+    for (int i = 0; i < 3000; i++) {
+        assert_int_equal(memory[i], 0);
+    }
+    free(memory);
+    assert_null(sn_alloc(SIZE_MAX / 2, 3));
+    assert_null(sn_alloc(SIZE_MAX, 1));
+    void *empty = sn_alloc(0, 8);
+    assert_non_null(empty);
+    free(empty);
+}
+
+/* Known answers of Random123's kat_vectors (philox4x32 10). */
+static void philox_gives_the_published_vectors(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t counter[4], key[2], expected[4];
+    } cases[] = {
+        {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
+         {0xffffffff, 0xffffffff},
+         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+         {0xa4093822, 0x299f31d0},
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint32_t out[4];
+        sn_philox(cases[i].counter, cases[i].key, out);
+        assert_memory_equal(out, cases[i].expected, sizeof out);
+    }
+}
+
+static void uniform_draws_lie_inside_the_open_interval(void **state)
+{
+    (void)state;
+    assert_true(sn_rng_unit(0) > 0);
+    assert_true(sn_rng_unit(UINT32_MAX) < 1);
+    sn_rng rng;
+    sn_rng_init(&rng, 7, SN_RNG_AUGMENT, 1, 2, 3);
+    double sum = 0, square = 0;
+    enum { DRAWS = 100000 };
+    for (int i = 0; i < DRAWS; i++) {
+        double u = (double)sn_rng_uniform(&rng);
+        sum += u;
+        square += u * u;
+    }
+    /* mean 1/2 and second moment 1/3 within five standard errors */
+    assert_true(fabs(sum / DRAWS - 0.5) < 5 * 0.2887 / sqrt(DRAWS));
+    assert_true(fabs(square / DRAWS - 1.0 / 3) < 5 * 0.2981 / sqrt(DRAWS));
+}
+
+static void purposes_and_items_have_streams_of_their_own(void **state)
+{
+    (void)state;
+    uint32_t base[4], other[4];
+    sn_rng_block(1, SN_RNG_DROPOUT, 1, 2, 3, 4, base);
+    sn_rng_block(1, SN_RNG_AUGMENT, 1, 2, 3, 4, other);
+    assert_memory_not_equal(base, other, sizeof base);
+    sn_rng_block(1, SN_RNG_DROPOUT, 1, 2, 4, 4, other);
+    assert_memory_not_equal(base, other, sizeof base);
+    sn_rng_block(2, SN_RNG_DROPOUT, 1, 2, 3, 4, other);
+    assert_memory_not_equal(base, other, sizeof base);
+}
+
+static void many_blocks_are_the_single_blocks(void **state)
+{
+    (void)state;
+    enum { MOST = 40 };
+    uint32_t many[4 * MOST + 4], one[4];
+    for (uint32_t count = 0; count <= MOST; count++) {
+        memset(many, 0xAB, sizeof many);
+        sn_rng_blocks(0x123456789abcdef0, SN_RNG_DROPOUT, 3, 5, 77, 9, count, many);
+        for (uint32_t i = 0; i < count; i++) {
+            sn_rng_block(0x123456789abcdef0, SN_RNG_DROPOUT, 3, 5, 77, 9 + i, one);
+            assert_memory_equal(many + 4 * i, one, sizeof one);
+        }
+        assert_int_equal(many[4 * count], 0xABABABAB);
+    }
+}
+
+static void digest_is_sha256(void **state)
+{
+    (void)state;
+    char text[SN_DIGEST_TEXT_BYTES];
+    sn_error err;
+    assert_int_equal(sn_digest_buffer("abc", 3, text, &err), SN_OK);
+    assert_string_equal(
+        text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_int_equal(sn_digest_file("no such file", text, &err), SN_ENOINPUT);
+}
+
+static void files_are_written_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/shardnet-base-XXXXXX", path[SN_PATH_BYTES];
+    sn_error err;
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(sn_path_join(path, folder, "a/b/c", &err), SN_OK);
+    assert_int_equal(sn_folder_create(path, &err), SN_OK);
+    assert_int_equal(sn_folder_create(path, &err), SN_OK);
+    assert_true(sn_is_folder(path));
+
+    assert_int_equal(sn_path_join(path, folder, "text", &err), SN_OK);
+    assert_int_equal(sn_file_write_text(path, "hello\n", &err), SN_OK);
+    assert_true(sn_file_exists(path));
+    char temporary[SN_PATH_BYTES];
+    snprintf(temporary, sizeof temporary, "%.4000s.tmp", path);
+    assert_false(sn_file_exists(temporary));
+
+    char below[SN_PATH_BYTES];
+    snprintf(below, sizeof below, "%.4000s/x", path);
+    assert_int_equal(sn_file_write_text(below, "x", &err), SN_ECREATE);
+    assert_int_equal(sn_folder_create(below, &err), SN_ECREATE);
+
+    char command[SN_PATH_BYTES];
+    snprintf(command, sizeof command, "rm -r %.4000s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exit_codes_are_sysexits),
+        cmocka_unit_test(a_message_is_one_line),
+        cmocka_unit_test(allocation_is_aligned_zeroed_and_checked),
+        cmocka_unit_test(philox_gives_the_published_vectors),
+        cmocka_unit_test(uniform_draws_lie_inside_the_open_interval),
+        cmocka_unit_test(purposes_and_items_have_streams_of_their_own),
+        cmocka_unit_test(many_blocks_are_the_single_blocks),
+        cmocka_unit_test(digest_is_sha256),
+        cmocka_unit_test(files_are_written_whole_or_not_at_all)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

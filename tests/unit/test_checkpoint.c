@@ -1,0 +1,599 @@
+/* Checkpoints: what is written is read back bit for bit, and damage never passes. */
+#include <dirent.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shardnet/checkpoint.h"
+#include "shardnet/fault.h"
+#include "shardnet/rng.h"
+#include "support.h"
+
+enum { LAYERS = 3, FLOATS = 2 * (30 * (60 + 1) + 20 * (30 + 1) + 10 * (20 + 1)) };
+
+static const int64_t widths[LAYERS + 1] = {60, 30, 20, 10};
+
+typedef struct network {
+    sn_layer_tensors layers[LAYERS];
+    float arena[FLOATS];
+} network;
+
+typedef struct fixture {
+    char folder[64];
+    char path[128];
+    char *config;
+    network written;
+    sn_checkpoint_info info;
+} fixture;
+
+static void lay_out(network *net)
+{
+    float *next = net->arena;
+    for (int i = 0; i < LAYERS; i++) {
+        sn_layer_tensors *layer = &net->layers[i];
+        layer->in = widths[i];
+        layer->out = widths[i + 1];
+        layer->weight = next;
+        layer->bias = layer->weight + layer->in * layer->out;
+        layer->weight_velocity = layer->bias + layer->out;
+        layer->bias_velocity = layer->weight_velocity + layer->in * layer->out;
+        next = layer->bias_velocity + layer->out;
+    }
+    assert_ptr_equal(next, net->arena + FLOATS);
+}
+
+static void fill_info(sn_checkpoint_info *info)
+{
+    *info = (sn_checkpoint_info){
+        .program_version = "0.1.0 (abc)",
+        .input = widths[0],
+        .classes = widths[LAYERS],
+        .layers = LAYERS,
+        .activation = "tanh",
+        .activation_scale_out = 1.7159,
+        .activation_scale_in = 2.0 / 3.0,
+        .input_scale = 1.0 / 255.0,
+        .data_source = "mnist",
+        .train_count = 60000,
+        .train_digest =
+            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+        .progress = {.epoch = 3,
+                     .step = 12345,
+                     .step_in_epoch = 17,
+                     .samples_seen = INT64_C(9007199254740993),
+                     .learning_rate = 0.1,
+                     .best_epoch = 2,
+                     .best_error = 0.0213,
+                     .seed = UINT64_C(18446744073709551615),
+                     .epoch_loss_sum = 1.0 / 3.0,
+                     .epoch_correct = 1000,
+                     .epoch_samples = 1088,
+                     .train_seconds = 12.75}};
+}
+
+static void remove_tree(const char *path)
+{
+    DIR *stream = opendir(path);
+    const struct dirent *entry;
+    while (stream != NULL && (entry = readdir(stream)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+            char child[512];
+            snprintf(child, sizeof child, "%s/%s", path, entry->d_name);
+            remove_tree(child);
+        }
+    }
+    if (stream != NULL) {
+        closedir(stream);
+    }
+    assert_int_equal(remove(path), 0);
+}
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    strcpy(f->folder, "/tmp/shardnet-checkpoint-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    snprintf(f->path, sizeof f->path, "%s/one.h5", f->folder);
+    lay_out(&f->written);
+    sn_rng rng;
+    sn_rng_init(&rng, 7, SN_RNG_INIT, 0, 0, 0);
+    for (int i = 0; i < FLOATS; i++) {
+        f->written.arena[i] = sn_rng_between(&rng, -1, 1);
+    }
+    /* values that a careless conversion loses */
+    f->written.arena[0] = -0.0f;
+    f->written.arena[1] = 1e-42f;
+    f->written.arena[2] = 3.4028235e38f;
+    f->config =
+        strdup("[model]\nhidden = 7,5\n# \xc3\xa9t\xc3\xa9\n\n[train]\nseed = 1\n");
+    fill_info(&f->info);
+    f->info.config_text = f->config;
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    remove_tree(f->folder);
+    free(f->config);
+    free(f);
+    return 0;
+}
+
+static void write_good(const fixture *f, const char *path)
+{
+    sn_error err = {""};
+    sn_status status = sn_checkpoint_write(path, &f->info, f->written.layers, &err);
+    if (status != SN_OK) {
+        fail_msg("%s", err.message);
+    }
+}
+
+static sn_status read_back(const char *path, network *net, sn_checkpoint_info *info,
+                           sn_error *err)
+{
+    sn_checkpoint *checkpoint;
+    memset(net, 0, sizeof *net);
+    lay_out(net);
+    sn_status status = sn_checkpoint_open(path, &checkpoint, info, err);
+    if (status == SN_OK) {
+        status = sn_checkpoint_read(checkpoint, net->layers, err);
+    }
+    sn_checkpoint_close(&checkpoint);
+    return status;
+}
+
+static bool same_progress(const sn_progress *a, const sn_progress *b)
+{
+    /* every member has 8 bytes: no padding */
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+static void assert_no_temporary(const fixture *f)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s.tmp", f->path);
+    assert_false(sn_file_exists(path));
+}
+
+static void assert_reads_as_written(const fixture *f)
+{
+    sn_error err = {""};
+    network *net = malloc(sizeof *net);
+    sn_checkpoint_info info;
+    assert_non_null(net);
+    if (read_back(f->path, net, &info, &err) != SN_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_memory_equal(net->arena, f->written.arena, sizeof net->arena);
+    assert_true(same_progress(&info.progress, &f->info.progress));
+    sn_checkpoint_info_clear(&info);
+    free(net);
+}
+
+static void test_round_trip(void **state)
+{
+    fixture *f = *state;
+    write_good(f, f->path);
+    assert_no_temporary(f);
+    assert_reads_as_written(f);
+
+    sn_error err = {""};
+    sn_checkpoint *checkpoint;
+    sn_checkpoint_info info;
+    assert_int_equal(sn_checkpoint_open(f->path, &checkpoint, &info, &err), SN_OK);
+    assert_int_equal(info.format_version, SN_CHECKPOINT_FORMAT_VERSION);
+    assert_string_equal(info.program_version, f->info.program_version);
+    assert_int_equal(strlen(info.created_utc), strlen("2026-01-31T23:59:59Z"));
+    assert_int_equal(strlen(info.digest), SN_DIGEST_TEXT_BYTES - 1);
+    assert_string_equal(info.config_text, f->config);
+    assert_int_equal(info.input, f->info.input);
+    assert_int_equal(info.classes, f->info.classes);
+    assert_int_equal(info.layers, LAYERS);
+    assert_string_equal(info.activation, "tanh");
+    assert_true(info.activation_scale_out == f->info.activation_scale_out);
+    assert_true(info.activation_scale_in == f->info.activation_scale_in);
+    assert_true(info.input_scale == f->info.input_scale);
+    assert_string_equal(info.data_source, "mnist");
+    assert_int_equal(info.train_count, 60000);
+    assert_string_equal(info.train_digest, f->info.train_digest);
+    for (int64_t i = 0; i < LAYERS; i++) {
+        int64_t in, out;
+        sn_checkpoint_layer_shape(checkpoint, i, &in, &out);
+        assert_int_equal(in, widths[i]);
+        assert_int_equal(out, widths[i + 1]);
+    }
+    sn_checkpoint_close(&checkpoint);
+    sn_checkpoint_info_clear(&info);
+}
+
+static void test_parameters_only(void **state)
+{
+    fixture *f = *state;
+    write_good(f, f->path);
+    sn_error err = {""};
+    sn_checkpoint *checkpoint;
+    sn_checkpoint_info info;
+    network net = {0};
+    lay_out(&net);
+    for (int i = 0; i < LAYERS; i++) {
+        net.layers[i].weight_velocity = net.layers[i].bias_velocity = NULL;
+    }
+    assert_int_equal(sn_checkpoint_open(f->path, &checkpoint, &info, &err), SN_OK);
+    assert_int_equal(sn_checkpoint_read(checkpoint, net.layers, &err), SN_OK);
+    for (int i = 0; i < LAYERS; i++) {
+        const size_t out = (size_t)widths[i + 1], count = out * (size_t)widths[i];
+        assert_memory_equal(net.layers[i].weight, f->written.layers[i].weight,
+                            count * sizeof(float));
+        assert_memory_equal(net.layers[i].bias, f->written.layers[i].bias,
+                            out * sizeof(float));
+    }
+    net.layers[1].in++;
+    assert_int_equal(sn_checkpoint_read(checkpoint, net.layers, &err), SN_EDATA);
+    sn_checkpoint_close(&checkpoint);
+    sn_checkpoint_info_clear(&info);
+}
+
+static void test_stale_temporary_is_replaced(void **state)
+{
+    fixture *f = *state;
+    char path[160];
+    snprintf(path, sizeof path, "%s.tmp", f->path);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("what a killed write left", file);
+    fclose(file);
+    write_good(f, f->path);
+    assert_no_temporary(f);
+    assert_reads_as_written(f);
+}
+
+static unsigned char *slurp(const char *path, size_t *bytes)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    *bytes = (size_t)ftell(file);
+    rewind(file);
+    unsigned char *data = malloc(*bytes);
+    assert_non_null(data);
+    assert_int_equal(fread(data, 1, *bytes, file), *bytes);
+    fclose(file);
+    return data;
+}
+
+static void spill(const char *path, const unsigned char *data, size_t bytes)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, bytes, file), bytes);
+    assert_int_equal(fclose(file), 0);
+}
+
+typedef enum outcome { REFUSED, SAME, WRONG } outcome;
+
+/* Reads a damaged file: it is refused with its name in the message, or it says what the
+ * good one says. */
+static outcome read_damaged(const fixture *f, const char *path)
+{
+    sn_error err = {""};
+    network *net = malloc(sizeof *net);
+    sn_checkpoint_info info;
+    if (net == NULL) {
+        return WRONG;
+    }
+    outcome result;
+    const sn_status status = read_back(path, net, &info, &err);
+    if (status == SN_OK) {
+        result = memcmp(net->arena, f->written.arena, sizeof net->arena) == 0 &&
+                         same_progress(&info.progress, &f->info.progress) &&
+                         strcmp(info.config_text, f->config) == 0
+                     ? SAME
+                     : WRONG;
+    } else {
+        result =
+            status == SN_EDATA && strstr(err.message, path) != NULL ? REFUSED : WRONG;
+    }
+    if (result == WRONG) {
+        fprintf(stderr, "status %d: %s\n", (int)status, err.message);
+    }
+    sn_checkpoint_info_clear(&info);
+    free(net);
+    return result;
+}
+
+typedef bool damage_test(const fixture *f, const char *path, unsigned char *data,
+                         size_t bytes);
+
+/* In a child process: a crash is a failure of this test alone, and what HDF5 itself
+ * leaks over each damaged object header is not taken for ours. */
+static void run_damage_test(const fixture *f, damage_test *test)
+{
+    write_good(f, f->path);
+    size_t bytes;
+    unsigned char *data = slurp(f->path, &bytes);
+    char path[128];
+    snprintf(path, sizeof path, "%s/damaged.h5", f->folder);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(test(f, path, data, bytes) ? 0 : 1);
+    }
+    free(data);
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(WIFEXITED(result));
+    assert_int_equal(WEXITSTATUS(result), 0);
+}
+
+static bool flip_bytes(const fixture *f, const char *path, unsigned char *data,
+                       size_t bytes)
+{
+    enum { FLIPS = 300 };
+    sn_rng rng;
+    sn_rng_init(&rng, 11, SN_RNG_SHUFFLE, 0, 0, 0);
+    int refused = 0;
+    for (int i = 0; i < FLIPS; i++) {
+        const size_t at = sn_rng_next(&rng) % bytes;
+        const unsigned char flip = (unsigned char)(1 + sn_rng_next(&rng) % 255);
+        data[at] = (unsigned char)(data[at] ^ flip);
+        spill(path, data, bytes);
+        const outcome result = read_damaged(f, path);
+        if (result == WRONG) {
+            fprintf(stderr, "byte %zu ^ %d\n", at, flip);
+            return false;
+        }
+        refused += result == REFUSED;
+        data[at] = (unsigned char)(data[at] ^ flip);
+    }
+    /* the rest hit bytes that nothing uses: index nodes are mostly empty */
+    return refused > FLIPS / 3;
+}
+
+static void test_flipped_bytes(void **state)
+{
+    run_damage_test(*state, flip_bytes);
+}
+
+static bool truncate_file(const fixture *f, const char *path, unsigned char *data,
+                          size_t bytes)
+{
+    enum { CUTS = 50 };
+    for (size_t i = 0; i < CUTS; i++) {
+        const size_t left = i + 1 < CUTS ? bytes * i / CUTS : bytes - 1;
+        spill(path, data, left);
+        if (read_damaged(f, path) != REFUSED) {
+            fprintf(stderr, "cut to %zu of %zu bytes\n", left, bytes);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void test_truncated(void **state)
+{
+    run_damage_test(*state, truncate_file);
+}
+
+static void test_non_finite_refused(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    write_good(f, f->path);
+    const float kept = f->written.layers[1].weight_velocity[3];
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    for (int i = 0; i < 3; i++) {
+        f->written.layers[1].weight_velocity[3] = bad[i];
+        assert_int_equal(
+            sn_checkpoint_write(f->path, &f->info, f->written.layers, &err),
+            SN_EDIVERGED);
+        assert_non_null(strstr(err.message, "/optimizer/layer1/weight"));
+        assert_no_temporary(f);
+    }
+    f->written.layers[1].weight_velocity[3] = kept;
+    assert_reads_as_written(f);
+}
+
+static void test_unreadable_values_refused(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    f->info.progress.epoch = -1;
+    assert_int_equal(sn_checkpoint_write(f->path, &f->info, f->written.layers, &err),
+                     SN_EINTERNAL);
+    f->info.progress.epoch = 3;
+    f->info.classes = 11;
+    assert_int_equal(sn_checkpoint_write(f->path, &f->info, f->written.layers, &err),
+                     SN_EINTERNAL);
+    f->info.classes = widths[LAYERS];
+    enum { LONG_TEXT = 100000 };
+    char *text = calloc(LONG_TEXT + 1, 1);
+    assert_non_null(text);
+    memset(text, '#', LONG_TEXT);
+    f->info.config_text = text;
+    assert_int_equal(sn_checkpoint_write(f->path, &f->info, f->written.layers, &err),
+                     SN_ERANGE);
+    text[50000] = '\0';
+    write_good(f, f->path);
+    assert_reads_as_written(f);
+    f->info.config_text = f->config;
+    free(text);
+}
+
+static void test_unwritable(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    char path[160];
+    snprintf(path, sizeof path, "%s/none/one.h5", f->folder);
+    assert_int_equal(sn_checkpoint_write(path, &f->info, f->written.layers, &err),
+                     SN_ECREATE);
+    assert_non_null(strstr(err.message, path));
+    write_good(f, f->path);
+    snprintf(path, sizeof path, "%s/below.h5", f->path);
+    assert_int_equal(sn_checkpoint_write(path, &f->info, f->written.layers, &err),
+                     SN_ECREATE);
+}
+
+/* In a child process, since the limit cannot be lifted again. */
+static void test_full_disk(void **state)
+{
+    fixture *f = *state;
+    write_good(f, f->path);
+    const rlim_t limits[] = {0, 1, 100, 4096};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            const struct rlimit limit = {limits[i], limits[i]};
+            sn_error err = {""};
+            signal(SIGXFSZ, SIG_IGN);
+            if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+                _exit(99);
+            }
+            /* exit, not _exit: HDF5's own shutdown must survive as well */
+            exit((int)sn_checkpoint_write(f->path, &f->info, f->written.layers, &err));
+        }
+        int result;
+        assert_int_equal(waitpid(child, &result, 0), child);
+        assert_true(WIFEXITED(result));
+        assert_int_equal(WEXITSTATUS(result), SN_EIO);
+        assert_no_temporary(f);
+        assert_reads_as_written(f);
+    }
+}
+
+static void test_injected_faults(void **state)
+{
+    static const char *const points[] = {"checkpoint.create", "checkpoint.write",
+                                         "checkpoint.publish@0:12345"};
+    fixture *f = *state;
+    sn_error err = {""};
+    setenv("SHARDNET_FAULT", "probe", 1);
+    const bool compiled_in = sn_fault_check("probe", 0, 0, &err) != SN_OK;
+    unsetenv("SHARDNET_FAULT");
+    if (!compiled_in) {
+        skip();
+    }
+    write_good(f, f->path);
+    for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+        setenv("SHARDNET_FAULT", points[i], 1);
+        assert_int_equal(
+            sn_checkpoint_write(f->path, &f->info, f->written.layers, &err), SN_EIO);
+        unsetenv("SHARDNET_FAULT");
+        assert_no_temporary(f);
+        assert_reads_as_written(f);
+    }
+}
+
+static void test_other_files(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    sn_checkpoint *checkpoint;
+    sn_checkpoint_info info;
+    assert_int_equal(sn_checkpoint_open(f->path, &checkpoint, &info, &err),
+                     SN_ENOINPUT);
+    assert_int_equal(sn_checkpoint_open(f->folder, &checkpoint, &info, &err),
+                     SN_ENOINPUT);
+    spill(f->path, (const unsigned char *)"", 0);
+    assert_int_equal(sn_checkpoint_open(f->path, &checkpoint, &info, &err), SN_EDATA);
+    spill(f->path, (const unsigned char *)"text", 4);
+    assert_int_equal(sn_checkpoint_open(f->path, &checkpoint, &info, &err), SN_EDATA);
+    assert_non_null(strstr(err.message, f->path));
+}
+
+static void touch(const char *folder, const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    spill(path, (const unsigned char *)"", 0);
+}
+
+static void test_folder(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    int64_t *steps;
+    size_t count;
+    char path[SN_PATH_BYTES], folder[128];
+    assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
+    assert_int_equal(count, 0);
+    assert_null(steps);
+    assert_int_equal(sn_checkpoint_resolve(f->folder, path, &err), SN_ENOINPUT);
+    assert_int_equal(sn_checkpoint_rotate(f->folder, 1, &err), SN_OK);
+
+    snprintf(folder, sizeof folder, "%s/checkpoints", f->folder);
+    assert_int_equal(sn_folder_create(folder, &err), SN_OK);
+    touch(folder, "best.h5");
+    assert_int_equal(sn_checkpoint_resolve(f->folder, path, &err), SN_OK);
+    assert_non_null(strstr(path, "/checkpoints/best.h5"));
+
+    static const char *const names[] = {
+        "step-00000007.h5",     "step-00000123.h5",  "step-123456789.h5",
+        "step-00000099.h5",     "step-5.h5",         "step-00000001.h5.tmp",
+        "step-00000002.h5.bak", "step-0000000x.h5",  "notes.tmp",
+        "best.h5.tmp",          "step-000000003.h5", "step-00000004"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        touch(folder, names[i]);
+    }
+    static const int64_t expected[] = {123456789, 123, 99, 7};
+    assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
+    assert_int_equal(count, 4);
+    assert_memory_equal(steps, expected, sizeof expected);
+    free(steps);
+
+    assert_int_equal(sn_checkpoint_resolve(f->folder, path, &err), SN_OK);
+    assert_non_null(strstr(path, "/checkpoints/step-123456789.h5"));
+    assert_int_equal(sn_checkpoint_path(path, f->folder, 123, &err), SN_OK);
+    assert_true(sn_file_exists(path));
+    char same[SN_PATH_BYTES];
+    assert_int_equal(sn_checkpoint_resolve(path, same, &err), SN_OK);
+    assert_string_equal(path, same);
+
+    assert_int_equal(sn_checkpoint_rotate(f->folder, 2, &err), SN_OK);
+    assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
+    assert_int_equal(count, 2);
+    assert_memory_equal(steps, expected, 2 * sizeof expected[0]);
+    free(steps);
+    static const char *const kept[] = {"best.h5", "step-5.h5", "step-00000002.h5.bak",
+                                       "notes.tmp"};
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        assert_int_equal(sn_path_join(path, folder, kept[i], &err), SN_OK);
+        assert_true(sn_file_exists(path));
+    }
+    assert_int_equal(sn_path_join(path, folder, "step-00000001.h5.tmp", &err), SN_OK);
+    assert_false(sn_file_exists(path));
+    assert_int_equal(sn_path_join(path, folder, "best.h5.tmp", &err), SN_OK);
+    assert_false(sn_file_exists(path));
+    assert_int_equal(sn_checkpoint_resolve("/nowhere/at/all", path, &err), SN_ENOINPUT);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_round_trip),
+        CASE(test_parameters_only),
+        CASE(test_stale_temporary_is_replaced),
+        CASE(test_flipped_bytes),
+        CASE(test_truncated),
+        CASE(test_non_finite_refused),
+        CASE(test_unreadable_values_refused),
+        CASE(test_unwritable),
+        CASE(test_full_disk),
+        CASE(test_injected_faults),
+        CASE(test_other_files),
+        CASE(test_folder),
+    };
+    return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);
+}

@@ -1,0 +1,187 @@
+/* The configuration: parsing, refusals with line numbers, reading back. */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shardnet/config.h"
+
+static sn_status parse(sn_config *config, const char *text, sn_error *err)
+{
+    sn_config_init(config);
+    return sn_config_parse(config, text, "x.ini", err);
+}
+
+static void keys_are_read(void **state)
+{
+    (void)state;
+    static sn_config c;
+    sn_error err;
+    assert_int_equal(
+        parse(&c,
+              "; comment\n[model]\nhidden = 800, 400,200\nactivation=relu\n"
+              "# another\n[optimizer]\nlearning_rate = 2.5e-2 ; inline\n"
+              "[train]\nseed = 9000000000000000\n[compute]\nthreads = auto\n",
+              &err),
+        SN_OK);
+    assert_int_equal(c.model_hidden.count, 3);
+    assert_int_equal(c.model_hidden.width[0], 800);
+    assert_int_equal(c.model_hidden.width[2], 200);
+    assert_int_equal(c.model_activation, SN_RELU);
+    assert_true(c.optimizer_learning_rate == 0.025);
+    assert_int_equal(c.train_seed, 9000000000000000);
+    assert_int_equal(c.compute_threads, 0);
+    assert_int_equal(c.train_batch, 64);
+    assert_int_equal(parse(&c, "[model]\nhidden =\n", &err), SN_OK);
+    assert_int_equal(c.model_hidden.count, 0);
+}
+
+static void refusals_name_file_and_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *where;
+    } cases[] = {{"[model]\nhiden = 30\n", "x.ini:2"},
+                 {"[train]\n\nepochs = 0\n", "x.ini:3"},
+                 {"[train]\nepochs = many\n", "x.ini:2"},
+                 {"[train]\nepochs = 3.5\n", "x.ini:2"},
+                 {"[train]\nbatch = 0\n", "x.ini:2"},
+                 {"[train]\nbatch = 99999999999999999999\n", "x.ini:2"},
+                 {"[model]\ndropout_hidden = 1.0\n", "x.ini:2"},
+                 {"[model]\ndropout_input = -0.1\n", "x.ini:2"},
+                 {"[model]\nhidden = 30, 0\n", "x.ini:2"},
+                 {"[model]\nhidden = 30,\n", "x.ini:2"},
+                 {"[model]\nhidden = 30 40\n", "x.ini:2"},
+                 {"[model]\nactivation = swish\n", "x.ini:2"},
+                 {"[optimizer]\nmomentum = 1.5\n", "x.ini:2"},
+                 {"[optimizer]\nmomentum = 1\n", "x.ini:2"},
+                 {"[optimizer]\nlearning_rate = -1\n", "x.ini:2"},
+                 {"[optimizer]\nlearning_rate = nan\n", "x.ini:2"},
+                 {"[optimizer]\nl2 = inf\n", "x.ini:2"},
+                 {"[optimizer]\nl2 = 1\nl2 = 2\n", "x.ini:3"},
+                 {"[nothing]\nl2 = 1\n", "x.ini:2"},
+                 {"[model]\n\n\nnonsense\n", "x.ini:4"},
+                 {"[model\nhidden = 3\n", "x.ini:1"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static sn_config c;
+        sn_error err = {""};
+        assert_int_equal(parse(&c, cases[i].text, &err), SN_ECONFIG);
+        if (strstr(err.message, cases[i].where) == NULL) {
+            fail_msg("case %zu: '%s' does not name %s", i, err.message, cases[i].where);
+        }
+    }
+}
+
+static void the_first_fault_is_the_one_reported(void **state)
+{
+    (void)state;
+    static sn_config c;
+    sn_error err;
+    assert_int_equal(parse(&c, "[train]\nbatch = 0\nepochs = 0\n", &err), SN_ECONFIG);
+    assert_non_null(strstr(err.message, "x.ini:2"));
+    assert_non_null(strstr(err.message, "batch"));
+}
+
+static void text_reads_back_to_the_same_values(void **state)
+{
+    (void)state;
+    static sn_config c, d;
+    sn_error err;
+    assert_int_equal(
+        parse(&c,
+              "[data]\nsource = synthetic\ndir = /some/where\n[model]\nhidden "
+              "= 5, 6\ninit_scale = 0.1\n[optimizer]\nlearning_rate = "
+              "0.30000000000000004\nmomentum_kind = nesterov\n[train]\nepochs "
+              "= 77\n[compute]\nthreads = 3\n[metrics]\nper_rank = false\n",
+              &err),
+        SN_OK);
+    char *text = sn_config_text(&c);
+    assert_non_null(text);
+    assert_int_equal(parse(&d, text, &err), SN_OK);
+    assert_memory_equal(&c, &d, sizeof c);
+    free(text);
+}
+
+static void overrides_are_checked_like_lines(void **state)
+{
+    (void)state;
+    static sn_config c;
+    sn_error err;
+    sn_config_init(&c);
+    assert_int_equal(sn_config_set(&c, "train.epochs=4", &err), SN_OK);
+    assert_int_equal(c.train_epochs, 4);
+    assert_int_equal(sn_config_set(&c, "model.hidden=", &err), SN_OK);
+    assert_int_equal(c.model_hidden.count, 0);
+    static const char *const wrong[] = {"epochs=4",
+                                        "train.epochs",
+                                        "train.epoch=4",
+                                        "train.epochs=0",
+                                        "train.epochs = 4",
+                                        "=",
+                                        "optimizer.momentum=1.5"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(sn_config_set(&c, wrong[i], &err), SN_ECONFIG);
+        assert_non_null(strstr(err.message, "--set"));
+    }
+}
+
+static void data_folder_comes_from_the_environment(void **state)
+{
+    (void)state;
+    static sn_config c;
+    sn_error err;
+    char *kept = getenv("SHARDNET_DATA");
+    kept = kept == NULL ? NULL : strdup(kept);
+    assert_int_equal(setenv("SHARDNET_DATA", "/from/environment", 1), 0);
+    sn_config_init(&c);
+    assert_string_equal(c.data_dir, "/from/environment");
+    assert_int_equal(unsetenv("SHARDNET_DATA"), 0);
+    sn_config_init(&c);
+    assert_string_equal(c.data_dir, "");
+    assert_int_equal(sn_config_check(&c, &err), SN_ECONFIG);
+    if (kept != NULL) {
+        setenv("SHARDNET_DATA", kept, 1);
+        free(kept);
+    }
+}
+
+static void early_stopping_needs_a_validation_set(void **state)
+{
+    (void)state;
+    static sn_config c;
+    sn_error err;
+    assert_int_equal(parse(&c,
+                           "[data]\nsource = synthetic\n[train]\nearly_stop_patience = "
+                           "3\n",
+                           &err),
+                     SN_OK);
+    assert_int_equal(sn_config_check(&c, &err), SN_ECONFIG);
+    assert_int_equal(sn_config_set(&c, "data.validation=100", &err), SN_OK);
+    assert_int_equal(sn_config_check(&c, &err), SN_OK);
+}
+
+static void long_lines_are_refused_not_split(void **state)
+{
+    (void)state;
+    static sn_config c;
+    sn_error err;
+    char text[1024] = "[model]\n# ";
+    memset(text + 10, 'x', 600);
+    strcpy(text + 610, "\nhidden = 3\n");
+    assert_int_equal(parse(&c, text, &err), SN_ECONFIG);
+    assert_non_null(strstr(err.message, "x.ini:2"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_are_read),
+        cmocka_unit_test(refusals_name_file_and_line),
+        cmocka_unit_test(the_first_fault_is_the_one_reported),
+        cmocka_unit_test(text_reads_back_to_the_same_values),
+        cmocka_unit_test(overrides_are_checked_like_lines),
+        cmocka_unit_test(data_folder_comes_from_the_environment),
+        cmocka_unit_test(early_stopping_needs_a_validation_set),
+        cmocka_unit_test(long_lines_are_refused_not_split)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

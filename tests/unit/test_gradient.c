@@ -1,0 +1,241 @@
+/* The gradient of every kind of network against central differences, on a double build
+ * of the very sources of src/nn. */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "shardnet/init.h"
+#include "shardnet/mem.h"
+#include "shardnet/net.h"
+#include "shardnet/optimizer.h"
+#include "shardnet/rng.h"
+
+enum { INPUT = 7, CLASSES = 4, ROWS = 6 };
+
+typedef struct fixture {
+    sn_model model;
+    sn_workspace workspace;
+    double *parameters, *gradient;
+    double x[ROWS * INPUT], scratch[ROWS * INPUT];
+    uint8_t labels[ROWS];
+    uint32_t samples[ROWS];
+    sn_dropout dropout;
+} fixture;
+
+static void open_fixture(fixture *f, size_t depth, sn_activation activation,
+                         double input_drop, double hidden_drop)
+{
+    static const size_t widths[] = {5, 9, 3, 6};
+    sn_error err;
+    assert_int_equal(
+        sn_model_init(&f->model, INPUT, widths, depth, CLASSES, activation, &err),
+        SN_OK);
+    assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, 1, &err), SN_OK);
+    f->parameters = sn_alloc(f->model.arena, sizeof(double));
+    f->gradient = sn_alloc(f->model.arena, sizeof(double));
+    assert_non_null(f->parameters);
+    assert_non_null(f->gradient);
+    sn_init_parameters(&f->model, SN_INIT_XAVIER, 1, 11, f->parameters);
+    sn_rng rng;
+    sn_rng_init(&rng, 3, SN_RNG_SYNTH, 0, 0, (uint32_t)depth);
+    for (size_t l = 0; l < f->model.layers; l++) {
+        for (size_t j = 0; j < f->model.layer[l].out; j++) {
+            f->parameters[f->model.layer[l].bias + j] =
+                (double)sn_rng_between(&rng, -0.3F, 0.3F);
+        }
+    }
+    for (int i = 0; i < ROWS * INPUT; i++) {
+        f->x[i] = (double)sn_rng_between(&rng, -1, 1);
+    }
+    for (uint32_t i = 0; i < ROWS; i++) {
+        f->labels[i] = (uint8_t)(sn_rng_next(&rng) % CLASSES);
+        f->samples[i] = 1000 + 17 * i;
+    }
+    f->dropout =
+        (sn_dropout){.input = input_drop, .hidden = hidden_drop, .seed = 5, .epoch = 2};
+}
+
+static void close_fixture(fixture *f)
+{
+    sn_workspace_clear(&f->workspace, &f->model);
+    sn_model_clear(&f->model);
+    free(f->parameters);
+    free(f->gradient);
+}
+
+static double cost(fixture *f, const sn_optimizer *penalty, double *gradient)
+{
+    for (int i = 0; i < ROWS * INPUT; i++) {
+        f->scratch[i] = f->x[i];
+    }
+    sn_pass pass = sn_net_gradient(&f->model, f->parameters, &f->workspace, f->scratch,
+                                   f->labels, f->samples, ROWS, &f->dropout, gradient);
+    assert_int_equal(pass.non_finite, 0);
+    return pass.loss.sum + sn_optimizer_penalty(penalty, &f->model, f->parameters);
+}
+
+static int is_padding(const sn_model *model, size_t index)
+{
+    for (size_t l = 0; l < model->layers; l++) {
+        const sn_layer *layer = &model->layer[l];
+        if ((index >= layer->weight &&
+             index < layer->weight + layer->in * layer->out) ||
+            (index >= layer->bias && index < layer->bias + layer->out)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static double sign(double w)
+{
+    return (double)(w > 0) - (double)(w < 0);
+}
+
+/* Penalty's part of the gradient, which the optimizer adds to weights. */
+static double penalty_gradient(const fixture *f, const sn_optimizer *penalty,
+                               size_t index)
+{
+    for (size_t l = 0; l < f->model.layers; l++) {
+        const sn_layer *layer = &f->model.layer[l];
+        if (index >= layer->weight && index < layer->weight + layer->in * layer->out) {
+            const double w = f->parameters[index];
+            return penalty->l2 * w + penalty->l1 * sign(w);
+        }
+    }
+    return 0;
+}
+
+/* Largest SIGNED relative error over all parameters. */
+static double worst_error(fixture *f, const sn_optimizer *penalty)
+{
+    const double h = 1e-5;
+    double *scrap = sn_alloc(f->model.arena, sizeof(double));
+    assert_non_null(scrap);
+    cost(f, penalty, f->gradient);
+    double worst = 0;
+    for (size_t i = 0; i < f->model.arena; i++) {
+        if (is_padding(&f->model, i)) {
+            assert_true(f->gradient[i] == 0);
+            continue;
+        }
+        const double kept = f->parameters[i];
+        f->parameters[i] = kept + h;
+        const double above = cost(f, penalty, scrap);
+        f->parameters[i] = kept - h;
+        const double below = cost(f, penalty, scrap);
+        f->parameters[i] = kept;
+        const double expected = (above - below) / (2 * h);
+        const double found = f->gradient[i] + penalty_gradient(f, penalty, i);
+        /* differences carry an absolute error of about 1e-16 * cost / h */
+        worst = fmax(worst, relative_difference(found, expected, 1e-3));
+    }
+    free(scrap);
+    return worst;
+}
+
+static void every_kind_matches_central_differences(void **state)
+{
+    (void)state;
+    static const sn_activation kinds[] = {SN_TANH, SN_SIGMOID, SN_RELU, SN_LECUN_TANH};
+    static const sn_optimizer penalties[] = {{.l1 = 0, .l2 = 0},
+                                             {.l1 = 0, .l2 = 0.03},
+                                             {.l1 = 0.02, .l2 = 0},
+                                             {.l1 = 0.01, .l2 = 0.02}};
+    static const double drops[][2] = {{0, 0}, {0.2, 0}, {0, 0.5}, {0.2, 0.5}};
+    double worst = 0;
+    for (size_t depth = 0; depth <= 4; depth++) {
+        for (size_t k = 0; k < 4; k++) {
+            for (size_t p = 0; p < 4; p++) {
+                for (size_t d = 0; d < 4; d++) {
+                    fixture f;
+                    open_fixture(&f, depth, kinds[k], drops[d][0], drops[d][1]);
+                    double error = worst_error(&f, &penalties[p]);
+                    worst = fmax(worst, error);
+                    close_fixture(&f);
+                    if (error >= 1e-6) {
+                        print_error("depth %zu, activation %zu, penalty %zu, dropout "
+                                    "%zu: %g\n",
+                                    depth, k, p, d, error);
+                    }
+                    assert_true(error < 1e-6);
+                }
+            }
+        }
+    }
+    print_message("worst relative error %.2e\n", worst);
+}
+
+static void a_wrong_sign_would_be_seen(void **state)
+{
+    (void)state;
+    fixture f;
+    open_fixture(&f, 1, SN_TANH, 0, 0);
+    const sn_optimizer none = {0};
+    cost(&f, &none, f.gradient);
+    double largest = 0;
+    for (size_t i = 0; i < f.model.arena; i++) {
+        largest = fmax(largest, fabs(f.gradient[i]));
+    }
+    assert_true(relative_difference(largest, -largest, 1e-3) > 1);
+    close_fixture(&f);
+}
+
+static void an_empty_slice_has_a_zero_gradient(void **state)
+{
+    (void)state;
+    fixture f;
+    open_fixture(&f, 2, SN_RELU, 0, 0);
+    for (size_t i = 0; i < f.model.arena; i++) {
+        f.gradient[i] = 9;
+    }
+    sn_pass pass = sn_net_gradient(&f.model, f.parameters, &f.workspace, f.scratch,
+                                   f.labels, f.samples, 0, &f.dropout, f.gradient);
+    assert_true(pass.loss.sum == 0 && pass.loss.correct == 0 && pass.non_finite == 0);
+    for (size_t i = 0; i < f.model.arena; i++) {
+        assert_true(f.gradient[i] == 0);
+    }
+    close_fixture(&f);
+}
+
+static void a_gradient_is_the_sum_over_slices(void **state)
+{
+    (void)state;
+    fixture f;
+    open_fixture(&f, 3, SN_TANH, 0.2, 0.5);
+    const sn_optimizer none = {0};
+    const double whole = cost(&f, &none, f.gradient);
+    double *part = sn_alloc(2 * f.model.arena, sizeof(double));
+    assert_non_null(part);
+    double sum = 0;
+    const size_t begins[] = {0, 4}, ends[] = {4, ROWS};
+    for (int s = 0; s < 2; s++) {
+        for (int i = 0; i < ROWS * INPUT; i++) {
+            f.scratch[i] = f.x[i];
+        }
+        size_t b = begins[s];
+        sum +=
+            sn_net_gradient(&f.model, f.parameters, &f.workspace, f.scratch + b * INPUT,
+                            f.labels + b, f.samples + b, ends[s] - b, &f.dropout,
+                            part + (size_t)s * f.model.arena)
+                .loss.sum;
+    }
+    assert_true(relative_difference(sum, whole, 1) < 1e-12);
+    for (size_t i = 0; i < f.model.arena; i++) {
+        assert_true(relative_difference(part[i] + part[f.model.arena + i],
+                                        f.gradient[i], 1e-3) < 1e-10);
+    }
+    free(part);
+    close_fixture(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_matches_central_differences),
+        cmocka_unit_test(a_wrong_sign_would_be_seen),
+        cmocka_unit_test(an_empty_slice_has_a_zero_gradient),
+        cmocka_unit_test(a_gradient_is_the_sum_over_slices)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,495 @@
+/* Metrics: rows come back exactly, a cut keeps the prefix, damage is moved aside. */
+#include <dirent.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shardnet/fault.h"
+#include "shardnet/file.h"
+#include "shardnet/metrics.h"
+#include "support.h"
+
+enum { STEPS_AN_EPOCH = 700, RANKS = 3 };
+
+typedef struct fixture {
+    char folder[64];
+    char path[128];
+} fixture;
+
+static int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    strcpy(f->folder, "/tmp/shardnet-metrics-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    snprintf(f->path, sizeof f->path, "%s/metrics.h5", f->folder);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture *f = *state;
+    DIR *stream = opendir(f->folder);
+    assert_non_null(stream);
+    const struct dirent *entry;
+    while ((entry = readdir(stream)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            char path[512];
+            snprintf(path, sizeof path, "%s/%s", f->folder, entry->d_name);
+            assert_int_equal(unlink(path), 0);
+        }
+    }
+    closedir(stream);
+    assert_int_equal(rmdir(f->folder), 0);
+    free(f);
+    return 0;
+}
+
+static sn_epoch_row epoch_row(int64_t epoch)
+{
+    const double x = (double)epoch;
+    return (sn_epoch_row){.epoch = epoch,
+                          .step = epoch * STEPS_AN_EPOCH,
+                          .learning_rate = 0.1 / x,
+                          .train_loss = 1.0 / (3.0 + x),
+                          .penalty = epoch % 2 == 0 ? 0 : 1e-300,
+                          .train_error = 1.0 / (7.0 * x),
+                          .validation_loss = epoch % 2 == 0 ? NAN : 0.3,
+                          .validation_error = epoch % 2 == 0 ? NAN : 0.02,
+                          .test_loss = NAN,
+                          .test_error = NAN,
+                          .seconds = 0.1 * x,
+                          .samples_per_second = 123456.789 * x};
+}
+
+static sn_step_row step_row(int64_t step)
+{
+    return (sn_step_row){.step = step,
+                         .epoch = (step - 1) / STEPS_AN_EPOCH,
+                         .learning_rate = 0.1,
+                         .loss = 2.3 / (double)step,
+                         .error = 1.0 / 3.0,
+                         .seconds = 1e-3};
+}
+
+static sn_rank_row rank_row(int64_t epoch, int64_t rank)
+{
+    sn_rank_row row = {.epoch = epoch,
+                       .step = epoch * STEPS_AN_EPOCH,
+                       .rank = rank,
+                       .gather_seconds = 0.25,
+                       .compute_seconds = 1.0 / 3.0,
+                       .reduce_seconds = 0.125,
+                       .update_seconds = 0};
+    snprintf(row.host, sizeof row.host, "node%d", (int)rank);
+    return row;
+}
+
+/* One call an epoch, as a run makes them. */
+static sn_status append_epoch(const char *path, int64_t epoch, sn_error *err)
+{
+    const sn_epoch_row finished = epoch_row(epoch);
+    static sn_step_row steps[STEPS_AN_EPOCH];
+    sn_rank_row ranks[RANKS];
+    for (int64_t i = 0; i < STEPS_AN_EPOCH; i++) {
+        steps[i] = step_row((epoch - 1) * STEPS_AN_EPOCH + i + 1);
+    }
+    for (int64_t i = 0; i < RANKS; i++) {
+        ranks[i] = rank_row(epoch, i);
+    }
+    return sn_metrics_append(path, &finished, 1, steps, STEPS_AN_EPOCH, ranks, RANKS,
+                             err);
+}
+
+static void append_epochs(const fixture *f, int64_t first, int64_t last)
+{
+    sn_error err = {""};
+    for (int64_t epoch = first; epoch <= last; epoch++) {
+        if (append_epoch(f->path, epoch, &err) != SN_OK) {
+            fail_msg("%s", err.message);
+        }
+    }
+}
+
+static char *csv_of(const fixture *f, const char *table)
+{
+    enum { TEXT_BYTES = 1 << 26 };
+    sn_error err = {""};
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    if (sn_metrics_write_csv(f->path, table, file, &err) != SN_OK) {
+        fail_msg("%s", err.message);
+    }
+    char *text = calloc(TEXT_BYTES, 1);
+    assert_non_null(text);
+    rewind(file);
+    assert_true(fread(text, 1, TEXT_BYTES - 1, file) < TEXT_BYTES - 1);
+    fclose(file);
+    return text;
+}
+
+static size_t csv_rows(const fixture *f, const char *table)
+{
+    char *text = csv_of(f, table);
+    size_t lines = 0;
+    for (const char *c = text; *c != '\0'; c++) {
+        lines += *c == '\n';
+    }
+    free(text);
+    return lines - 1;
+}
+
+static void assert_epochs(const fixture *f, int64_t last)
+{
+    sn_error err = {""};
+    sn_epoch_row *rows;
+    size_t count;
+    if (sn_metrics_read_epochs(f->path, &rows, &count, &err) != SN_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_int_equal(count, last);
+    for (size_t i = 0; i < count; i++) {
+        const sn_epoch_row expected = epoch_row((int64_t)i + 1);
+        assert_memory_equal(&rows[i], &expected, sizeof expected);
+    }
+    free(rows);
+    assert_int_equal(csv_rows(f, "steps"), last * STEPS_AN_EPOCH);
+    assert_int_equal(csv_rows(f, "ranks"), last * RANKS);
+}
+
+static void assert_absent(const fixture *f, const char *suffix)
+{
+    char path[192];
+    snprintf(path, sizeof path, "%s%s", f->path, suffix);
+    assert_false(sn_file_exists(path));
+}
+
+static void test_append(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    assert_int_equal(sn_metrics_append(f->path, NULL, 0, NULL, 0, NULL, 0, &err),
+                     SN_OK);
+    assert_absent(f, ".tmp");
+    assert_epochs(f, 0);
+    append_epochs(f, 1, 5);
+    assert_epochs(f, 5);
+    const sn_step_row more = step_row(5 * STEPS_AN_EPOCH + 1);
+    assert_int_equal(sn_metrics_append(f->path, NULL, 0, &more, 1, NULL, 0, &err),
+                     SN_OK);
+    assert_int_equal(csv_rows(f, "steps"), 5 * STEPS_AN_EPOCH + 1);
+}
+
+static void test_first_append_creates(void **state)
+{
+    fixture *f = *state;
+    append_epochs(f, 1, 1);
+    assert_absent(f, ".tmp");
+    assert_epochs(f, 1);
+}
+
+static void test_cut(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    int replaced = -1;
+    append_epochs(f, 1, 5);
+    assert_int_equal(sn_metrics_cut(f->path, 1000000, &replaced, &err), SN_OK);
+    assert_epochs(f, 5);
+    assert_int_equal(sn_metrics_cut(f->path, 3 * STEPS_AN_EPOCH, &replaced, &err),
+                     SN_OK);
+    assert_epochs(f, 3);
+    append_epochs(f, 4, 6);
+    assert_epochs(f, 6);
+    /* between two epochs: only the steps know the difference */
+    assert_int_equal(sn_metrics_cut(f->path, 2 * STEPS_AN_EPOCH + 10, &replaced, &err),
+                     SN_OK);
+    assert_int_equal(csv_rows(f, "epochs"), 2);
+    assert_int_equal(csv_rows(f, "ranks"), 2 * RANKS);
+    assert_int_equal(csv_rows(f, "steps"), 2 * STEPS_AN_EPOCH + 10);
+    assert_int_equal(sn_metrics_cut(f->path, 0, &replaced, &err), SN_OK);
+    assert_epochs(f, 0);
+    append_epochs(f, 1, 2);
+    assert_epochs(f, 2);
+    assert_int_equal(replaced, 0);
+}
+
+static void test_cut_drops_rows_that_never_arrived(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    int replaced;
+    append_epochs(f, 1, 2);
+    /* an append that was killed may leave zeros */
+    const sn_epoch_row zeros[3] = {{0}};
+    assert_int_equal(sn_metrics_append(f->path, zeros, 3, NULL, 0, NULL, 0, &err),
+                     SN_OK);
+    assert_int_equal(sn_metrics_cut(f->path, 1000000, &replaced, &err), SN_OK);
+    assert_epochs(f, 2);
+    assert_int_equal(replaced, 0);
+}
+
+static void test_cut_creates(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    int replaced = -1;
+    assert_int_equal(sn_metrics_cut(f->path, 0, &replaced, &err), SN_OK);
+    assert_int_equal(replaced, 0);
+    assert_absent(f, ".tmp");
+    assert_absent(f, ".damaged");
+    assert_epochs(f, 0);
+}
+
+static void overwrite(const char *path, long at, const char *bytes, size_t count)
+{
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    assert_int_equal(fwrite(bytes, 1, count, file), count);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_damaged_is_moved_aside(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    char aside[192];
+    snprintf(aside, sizeof aside, "%s.damaged", f->path);
+    const long places[] = {0, 48};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        int replaced = 0;
+        append_epochs(f, 1, 2);
+        overwrite(f->path, places[i], "no HDF5 any more", 16);
+        sn_epoch_row *rows;
+        size_t count;
+        assert_int_equal(sn_metrics_read_epochs(f->path, &rows, &count, &err),
+                         SN_EDATA);
+        assert_null(rows);
+        assert_int_equal(append_epoch(f->path, 3, &err), SN_EIO);
+        assert_int_equal(sn_metrics_cut(f->path, STEPS_AN_EPOCH, &replaced, &err),
+                         SN_OK);
+        assert_int_equal(replaced, 1);
+        assert_true(sn_file_exists(aside));
+        assert_epochs(f, 0);
+    }
+}
+
+static void assert_field(const char **cursor, double expected)
+{
+    if (isnan(expected)) {
+        assert_true(**cursor == ',' || **cursor == '\n');
+    } else {
+        char *end;
+        const double value = strtod(*cursor, &end);
+        assert_true(end != *cursor);
+        assert_memory_equal(&value, &expected, sizeof value);
+        *cursor = end;
+    }
+    assert_true(**cursor == ',' || **cursor == '\n');
+    (*cursor)++;
+}
+
+static void test_csv_is_exact(void **state)
+{
+    enum { EPOCHS = 4 };
+    fixture *f = *state;
+    append_epochs(f, 1, EPOCHS);
+    char *text = csv_of(f, "epochs");
+    static const char header[] =
+        "epoch,step,learning_rate,train_loss,penalty,train_error,validation_loss,"
+        "validation_error,test_loss,test_error,seconds,samples_per_second\n";
+    assert_memory_equal(text, header, sizeof header - 1);
+    const char *cursor = text + sizeof header - 1;
+    for (int64_t epoch = 1; epoch <= EPOCHS; epoch++) {
+        const sn_epoch_row row = epoch_row(epoch);
+        assert_field(&cursor, (double)row.epoch);
+        assert_field(&cursor, (double)row.step);
+        assert_field(&cursor, row.learning_rate);
+        assert_field(&cursor, row.train_loss);
+        assert_field(&cursor, row.penalty);
+        assert_field(&cursor, row.train_error);
+        assert_field(&cursor, row.validation_loss);
+        assert_field(&cursor, row.validation_error);
+        assert_field(&cursor, row.test_loss);
+        assert_field(&cursor, row.test_error);
+        assert_field(&cursor, row.seconds);
+        assert_field(&cursor, row.samples_per_second);
+        assert_int_equal(cursor[-1], '\n');
+    }
+    assert_int_equal(*cursor, '\0');
+    free(text);
+
+    text = csv_of(f, "ranks");
+    static const char first[] =
+        "epoch,step,rank,gather_seconds,compute_seconds,reduce_seconds,update_seconds,"
+        "host\n1,700,0,0.25,0.3333333333333333,0.125,0,node0\n";
+    assert_memory_equal(text, first, sizeof first - 1);
+    free(text);
+}
+
+static void test_csv_quotes_hosts(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    sn_rank_row row = rank_row(1, 0);
+    strcpy(row.host, "a,\"b\"\n");
+    assert_int_equal(sn_metrics_append(f->path, NULL, 0, NULL, 0, &row, 1, &err),
+                     SN_OK);
+    char *text = csv_of(f, "ranks");
+    assert_non_null(strstr(text, ",\"a,\"\"b\"\"?\"\n"));
+    free(text);
+}
+
+static void test_csv_refusals(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    assert_int_equal(sn_metrics_write_csv(f->path, "epochs", stdout, &err),
+                     SN_ENOINPUT);
+    assert_int_equal(sn_metrics_write_csv(f->folder, "epochs", stdout, &err),
+                     SN_ENOINPUT);
+    append_epochs(f, 1, 1);
+    assert_int_equal(sn_metrics_write_csv(f->path, "hours", stdout, &err), SN_EUSAGE);
+    FILE *full = fopen("/dev/full", "w");
+    if (full != NULL) {
+        assert_int_equal(sn_metrics_write_csv(f->path, "steps", full, &err), SN_EIO);
+        fclose(full);
+    }
+}
+
+static void test_unwritable(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    char path[192];
+    snprintf(path, sizeof path, "%s/none/metrics.h5", f->folder);
+    assert_int_equal(append_epoch(path, 1, &err), SN_ECREATE);
+    assert_non_null(strstr(err.message, path));
+}
+
+/* In a child process, since the limit cannot be lifted again. */
+static int child_with_limit(rlim_t bytes, const char *path, int64_t epoch)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct rlimit limit = {bytes, bytes};
+        sn_error err = {""};
+        signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+            _exit(99);
+        }
+        /* exit, not _exit: HDF5's own shutdown must survive as well */
+        exit((int)append_epoch(path, epoch, &err));
+    }
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(WIFEXITED(result));
+    return WEXITSTATUS(result);
+}
+
+static void test_full_disk(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(child_with_limit(100, f->path, 1), SN_EIO);
+    assert_absent(f, "");
+    assert_absent(f, ".tmp");
+    append_epochs(f, 1, 2);
+    const rlim_t limits[] = {100, 20000, 120000, 160000};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        assert_int_equal(child_with_limit(limits[i], f->path, 3), SN_EIO);
+        assert_epochs(f, 2);
+    }
+    append_epochs(f, 3, 3);
+    assert_epochs(f, 3);
+}
+
+/* Over 16 MiB a file is changed in its place. */
+static void test_large_file(void **state)
+{
+    enum { EPOCHS_BEFORE = 520, ROWS = EPOCHS_BEFORE * STEPS_AN_EPOCH };
+    fixture *f = *state;
+    sn_error err = {""};
+    sn_step_row *steps = calloc(ROWS, sizeof *steps);
+    assert_non_null(steps);
+    for (int64_t i = 0; i < ROWS; i++) {
+        steps[i] = step_row(i + 1);
+    }
+    assert_int_equal(sn_metrics_append(f->path, NULL, 0, steps, ROWS, NULL, 0, &err),
+                     SN_OK);
+    free(steps);
+    struct stat info;
+    assert_int_equal(stat(f->path, &info), 0);
+    assert_true(info.st_size > (16 << 20));
+    append_epochs(f, EPOCHS_BEFORE + 1, EPOCHS_BEFORE + 2);
+    assert_int_equal(csv_rows(f, "epochs"), 2);
+
+    struct stat before, after;
+    assert_int_equal(stat(f->path, &before), 0);
+    assert_true(before.st_ino == info.st_ino);
+    assert_int_equal(
+        child_with_limit((rlim_t)before.st_size, f->path, EPOCHS_BEFORE + 3), SN_EIO);
+    assert_int_equal(stat(f->path, &after), 0);
+    assert_true(after.st_size == before.st_size);
+
+    int replaced;
+    const int64_t step = (EPOCHS_BEFORE + 1) * STEPS_AN_EPOCH;
+    assert_int_equal(sn_metrics_cut(f->path, step, &replaced, &err), SN_OK);
+    assert_int_equal(csv_rows(f, "epochs"), 1);
+    assert_int_equal(sn_metrics_cut(f->path, 5 * STEPS_AN_EPOCH, &replaced, &err),
+                     SN_OK);
+    assert_int_equal(replaced, 0);
+    assert_int_equal(csv_rows(f, "epochs"), 0);
+    assert_int_equal(csv_rows(f, "steps"), 5 * STEPS_AN_EPOCH);
+    append_epochs(f, 6, 6);
+    assert_int_equal(csv_rows(f, "epochs"), 1);
+    assert_int_equal(csv_rows(f, "steps"), 6 * STEPS_AN_EPOCH);
+}
+
+static void test_injected_fault(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    setenv("SHARDNET_FAULT", "probe", 1);
+    const bool compiled_in = sn_fault_check("probe", 0, 0, &err) != SN_OK;
+    unsetenv("SHARDNET_FAULT");
+    if (!compiled_in) {
+        skip();
+    }
+    append_epochs(f, 1, 1);
+    setenv("SHARDNET_FAULT", "metrics.append@0:1400", 1);
+    assert_int_equal(append_epoch(f->path, 2, &err), SN_EIO);
+    assert_int_equal(append_epoch(f->path, 3, &err), SN_OK);
+    unsetenv("SHARDNET_FAULT");
+    assert_int_equal(csv_rows(f, "epochs"), 2);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_append),
+        CASE(test_first_append_creates),
+        CASE(test_cut),
+        CASE(test_cut_drops_rows_that_never_arrived),
+        CASE(test_cut_creates),
+        CASE(test_damaged_is_moved_aside),
+        CASE(test_csv_is_exact),
+        CASE(test_csv_quotes_hosts),
+        CASE(test_csv_refusals),
+        CASE(test_unwritable),
+        CASE(test_full_disk),
+        CASE(test_large_file),
+        CASE(test_injected_fault),
+    };
+    return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
+}

@@ -1,0 +1,299 @@
+/* activation, loss, dropout, init, optimizer, schedule, in float as the program runs.
+ */
+#include "support.h"
+
+#include <float.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shardnet/activation.h"
+#include "shardnet/dropout.h"
+#include "shardnet/gemm.h"
+#include "shardnet/init.h"
+#include "shardnet/loss.h"
+#include "shardnet/mem.h"
+#include "shardnet/net.h"
+#include "shardnet/optimizer.h"
+#include "shardnet/schedule.h"
+
+static void activations_match_the_library(void **state)
+{
+    (void)state;
+    enum { COLS = 401 };
+    float z[COLS], bias[COLS], a[COLS];
+    static const sn_activation kinds[] = {SN_TANH, SN_SIGMOID, SN_RELU, SN_LECUN_TANH};
+    for (size_t k = 0; k < 4; k++) {
+        for (int i = 0; i < COLS; i++) {
+            z[i] = a[i] = (float)(i - 200) * 0.05F;
+            bias[i] = 0.25F;
+        }
+        sn_bias_activate(kinds[k], 1, COLS, bias, a);
+        for (int i = 0; i < COLS; i++) {
+            const double v = (double)(z[i] + bias[i]);
+            const double expected = k == 0   ? tanh(v)
+                                    : k == 1 ? 1 / (1 + exp(-v))
+                                    : k == 2 ? fmax(v, 0)
+                                             : 1.7159 * tanh(2.0 / 3 * v);
+            assert_true(relative_difference((double)a[i], expected, 1e-4) < 2e-6);
+        }
+    }
+}
+
+static void activations_keep_nan_and_bear_extremes(void **state)
+{
+    (void)state;
+    static const sn_activation kinds[] = {SN_TANH, SN_SIGMOID, SN_RELU, SN_LECUN_TANH};
+    for (size_t k = 0; k < 4; k++) {
+        float bias[32] = {0}, a[32];
+        for (int i = 0; i < 32; i++) {
+            a[i] = i % 3 == 0 ? NAN : i % 3 == 1 ? 1e30F : -1e30F;
+        }
+        sn_bias_activate(kinds[k], 1, 32, bias, a);
+        for (int i = 0; i < 32; i++) {
+            assert_int_equal(isnan(a[i]) != 0, i % 3 == 0);
+        }
+    }
+}
+
+static void softmax_is_stable_and_its_gradient_sums_to_zero(void **state)
+{
+    (void)state;
+    const float z[] = {1000, 999, -1000, 0.5F, 0.25F, 0, -80, -90, -100};
+    const uint8_t labels[] = {1, 0, 2};
+    float d[9];
+    memcpy(d, z, sizeof d);
+    sn_loss plain = sn_softmax_loss(3, 3, labels, z, NULL);
+    sn_loss loss = sn_softmax_gradient(3, 3, labels, d);
+    /* -log softmax by hand: 1 + log(1 + e^-1); ...; 20 + log(1 + e^-10 + e^-20) */
+    const double expected = 1 + log1p(exp(-1)) + log(1 + exp(-0.25) + exp(-0.5)) + 20 +
+                            log1p(exp(-10) + exp(-20));
+    assert_true(relative_difference(loss.sum, expected, 1) < 1e-6);
+    assert_true(loss.sum == plain.sum);
+    assert_int_equal(loss.correct, 1);
+    assert_int_equal(plain.correct, 1);
+    for (int i = 0; i < 3; i++) {
+        assert_true(fabsf(d[3 * i] + d[3 * i + 1] + d[3 * i + 2]) < 1e-6F);
+    }
+}
+
+static void equal_outputs_choose_the_lowest_index(void **state)
+{
+    (void)state;
+    const float z[] = {2, 2, 1};
+    const uint8_t label = 0;
+    uint8_t prediction = 9;
+    assert_int_equal(sn_softmax_loss(1, 3, &label, z, &prediction).correct, 1);
+    assert_int_equal(prediction, 0);
+}
+
+static void dropout_keeps_the_mean_and_follows_the_sample(void **state)
+{
+    (void)state;
+    enum { ROWS = 50, COLS = 1001 };
+    float *a = sn_alloc(ROWS * COLS, sizeof *a);
+    uint8_t *mask = sn_alloc(ROWS * COLS, 1);
+    uint32_t samples[ROWS];
+    assert_non_null(a);
+    assert_non_null(mask);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        samples[i] = 7 * i;
+    }
+    for (int i = 0; i < ROWS * COLS; i++) {
+        a[i] = 1;
+    }
+    sn_dropout_apply(0.3, 9, 4, 2, samples, ROWS, COLS, a, mask);
+    double sum = 0;
+    for (int i = 0; i < ROWS * COLS; i++) {
+        assert_true(mask[i] ? fabsf(a[i] - 1 / 0.7F) < 1e-4F : a[i] == 0);
+        sum += (double)a[i];
+    }
+    /* variance of one term is p / (1 - p) */
+    const double n = ROWS * COLS;
+    assert_true(fabs(sum / n - 1) < 5 * sqrt(0.3 / 0.7 / n));
+
+    float one[COLS];
+    for (int i = 0; i < COLS; i++) {
+        one[i] = 1;
+    }
+    sn_dropout_apply(0.3, 9, 4, 2, &samples[31], 1, COLS, one, NULL);
+    assert_memory_equal(one, a + 31 * COLS, sizeof one);
+    free(a);
+    free(mask);
+}
+
+static void initial_weights_have_the_stated_bounds(void **state)
+{
+    (void)state;
+    const size_t hidden[] = {40};
+    sn_model model;
+    sn_error err;
+    assert_int_equal(sn_model_init(&model, 60, hidden, 1, 10, SN_TANH, &err), SN_OK);
+    float *p = sn_alloc(model.arena, sizeof *p);
+    assert_non_null(p);
+    static const sn_init kinds[] = {SN_INIT_UNIFORM, SN_INIT_XAVIER, SN_INIT_HE};
+    for (int k = 0; k < 3; k++) {
+        sn_init_parameters(&model, kinds[k], 0.5, 3, p);
+        const double bound = 0.5 * (k == 0   ? 1
+                                    : k == 1 ? sqrt(6.0 / 100)
+                                             : sqrt(6.0 / 60));
+        double square = 0;
+        for (size_t i = 0; i < 2400; i++) {
+            assert_true(fabs((double)p[i]) < bound);
+            square += (double)p[i] * (double)p[i];
+        }
+        assert_true(relative_difference(square / 2400, bound * bound / 3, 0) < 0.1);
+        for (size_t j = 0; j < 40; j++) {
+            assert_true(p[model.layer[0].bias + j] == 0);
+        }
+    }
+    free(p);
+    sn_model_clear(&model);
+}
+
+/* Three updates of one weight and one bias by hand. */
+static void momentum_kinds_follow_their_formulas(void **state)
+{
+    (void)state;
+    sn_model model;
+    sn_error err;
+    assert_int_equal(sn_model_init(&model, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
+    const size_t w = model.layer[0].weight, b = model.layer[0].bias;
+    static const sn_momentum kinds[] = {SN_HEAVY_BALL, SN_NESTEROV,
+                                        SN_PREVIOUS_GRADIENT};
+    for (int k = 0; k < 3; k++) {
+        float p[64] = {0}, v[64] = {0}, g[64] = {0};
+        assert_true(model.arena <= 64);
+        const sn_optimizer o = {
+            .kind = kinds[k], .momentum = 0.9, .l1 = 0.01, .l2 = 0.1};
+        double pw = 0.5, pb = -0.25, vw = 0, vb = 0;
+        p[w] = 0.5F;
+        p[b] = -0.25F;
+        for (int step = 0; step < 3; step++) {
+            g[w] = 2 + (float)step;
+            g[b] = -4;
+            sn_optimizer_update(&o, &model, 0.05, 0.25, g, v, p);
+            const double gw =
+                0.05 * (0.25 * (2 + step) + 0.1 * pw + 0.01 * (pw > 0 ? 1 : -1));
+            const double gb = 0.05 * (0.25 * -4);
+            if (k == 2) {
+                pw -= gw + 0.9 * vw;
+                pb -= gb + 0.9 * vb;
+                vw = gw;
+                vb = gb;
+            } else {
+                vw = 0.9 * vw + gw;
+                vb = 0.9 * vb + gb;
+                pw -= k == 0 ? vw : 0.9 * vw + gw;
+                pb -= k == 0 ? vb : 0.9 * vb + gb;
+            }
+            assert_true(relative_difference((double)p[w], pw, 0) < 1e-6);
+            assert_true(relative_difference((double)p[b], pb, 0) < 1e-6);
+            assert_true(relative_difference((double)v[w], vw, 0) < 1e-6);
+        }
+    }
+    sn_model_clear(&model);
+}
+
+static void idle_velocities_become_zero_not_subnormal(void **state)
+{
+    (void)state;
+    sn_model model;
+    sn_error err;
+    assert_int_equal(sn_model_init(&model, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
+    float p[64] = {0}, v[64] = {0}, g[64] = {0};
+    v[0] = 1.1F * FLT_MIN;
+    const sn_optimizer o = {.kind = SN_HEAVY_BALL, .momentum = 0.5};
+    sn_optimizer_update(&o, &model, 0.1, 1, g, v, p);
+    assert_true(v[0] == 0);
+    sn_model_clear(&model);
+}
+
+static void max_norm_bounds_each_unit(void **state)
+{
+    (void)state;
+    sn_model model;
+    sn_error err;
+    assert_int_equal(sn_model_init(&model, 37, NULL, 0, 3, SN_TANH, &err), SN_OK);
+    float *p = sn_alloc(3 * model.arena, sizeof *p);
+    assert_non_null(p);
+    for (size_t i = 0; i < 37; i++) {
+        p[i] = 1;          /* norm 6.08 */
+        p[37 + i] = 0.01F; /* norm 0.06 */
+        p[74 + i] = i == 5 ? -3.0F : 0.0F;
+    }
+    const sn_optimizer o = {.kind = SN_HEAVY_BALL, .max_norm = 2};
+    sn_optimizer_update(&o, &model, 0.1, 1, p + model.arena, p + 2 * model.arena, p);
+    double norms[3] = {0};
+    for (int unit = 0; unit < 3; unit++) {
+        for (int i = 0; i < 37; i++) {
+            norms[unit] += (double)p[37 * unit + i] * (double)p[37 * unit + i];
+        }
+    }
+    assert_true(fabs(sqrt(norms[0]) - 2) < 1e-5);
+    assert_true(p[37] == 0.01F);
+    assert_true(fabs(sqrt(norms[2]) - 2) < 1e-5);
+    free(p);
+    sn_model_clear(&model);
+}
+
+static void schedules_follow_their_formulas(void **state)
+{
+    (void)state;
+    sn_schedule s = {.kind = SN_SCHEDULE_INVERSE,
+                     .rate = 1,
+                     .decay = 0.5,
+                     .epochs = 10,
+                     .decay_every = 1};
+    assert_true(sn_schedule_epoch_rate(&s, 0) == 1);
+    assert_true(fabs(sn_schedule_epoch_rate(&s, 3) - 1 / 1.5 / 2 / 2.5) < 1e-15);
+    s = (sn_schedule){
+        .kind = SN_SCHEDULE_STEP, .rate = 1, .decay = 0.5, .decay_every = 3};
+    assert_true(sn_schedule_epoch_rate(&s, 2) == 1);
+    assert_true(sn_schedule_epoch_rate(&s, 3) == 0.5);
+    assert_true(sn_schedule_epoch_rate(&s, 8) == 0.25);
+    s = (sn_schedule){.kind = SN_SCHEDULE_COSINE, .rate = 2, .epochs = 10};
+    for (int epoch = 0; epoch <= 10; epoch++) {
+        const double expected = 1 + cos(3.14159265358979323846 * (epoch + 0.25) / 10);
+        const double t = epoch == 10 ? 0 : expected;
+        assert_true(fabs(sn_schedule_step_rate(&s, 2, epoch, 1, 4) - t) < 1e-12);
+    }
+    s = (sn_schedule){.kind = SN_SCHEDULE_CONSTANT, .rate = 1, .warmup_epochs = 2};
+    assert_true(sn_schedule_step_rate(&s, 1, 0, 0, 10) > 0);
+    double former = 0;
+    for (int step = 0; step < 20; step++) {
+        double rate = sn_schedule_step_rate(&s, 1, step / 10, step % 10, 10);
+        assert_true(rate > former && rate <= 1);
+        former = rate;
+    }
+    assert_true(sn_schedule_step_rate(&s, 1, 2, 0, 10) == 1);
+}
+
+static void impossible_models_are_refused(void **state)
+{
+    (void)state;
+    sn_model model;
+    sn_error err;
+    const size_t zero[] = {0};
+    assert_int_equal(sn_model_init(&model, 4, zero, 1, 3, SN_TANH, &err), SN_ECONFIG);
+    const size_t huge[] = {(size_t)1 << 40};
+    assert_int_equal(sn_model_init(&model, 4, huge, 1, 3, SN_TANH, &err), SN_ERANGE);
+    assert_int_equal(sn_gemm_check((size_t)1 << 31, "x", &err), SN_ERANGE);
+    assert_int_equal(sn_gemm_check(((size_t)1 << 31) - 1, "x", &err), SN_OK);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(activations_match_the_library),
+        cmocka_unit_test(activations_keep_nan_and_bear_extremes),
+        cmocka_unit_test(softmax_is_stable_and_its_gradient_sums_to_zero),
+        cmocka_unit_test(equal_outputs_choose_the_lowest_index),
+        cmocka_unit_test(dropout_keeps_the_mean_and_follows_the_sample),
+        cmocka_unit_test(initial_weights_have_the_stated_bounds),
+        cmocka_unit_test(momentum_kinds_follow_their_formulas),
+        cmocka_unit_test(idle_velocities_become_zero_not_subnormal),
+        cmocka_unit_test(max_norm_bounds_each_unit),
+        cmocka_unit_test(schedules_follow_their_formulas),
+        cmocka_unit_test(impossible_models_are_refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

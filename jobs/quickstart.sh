@@ -24,21 +24,32 @@ build_folder=$source_root/build/release
 program=$build_folder/shardnet
 fetch_seconds=60
 
-# Prints the folder of MNIST; explains on stderr where it looked in vain.
+# reason COMMAND...: runs it; prints why it failed, without what marks a line of error
+reason() {
+    local text code=0
+    text=$("$@" 2>&1 >/dev/null) || code=$?
+    if [ "$code" -eq 124 ]; then
+        text="no end within $fetch_seconds s; \`$program data fetch DIR\` has more patience"
+    fi
+    printf '%s\n' "${text#shardnet: error: }"
+    return "$code"
+}
+
+# The folder of MNIST in $data, empty where there is none.
 find_mnist() {
-    local cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/shardnet/mnist folder
+    local cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/shardnet/mnist why
     if [ -n "${SHARDNET_DATA-}" ]; then
-        folder=$(absolute "$SHARDNET_DATA")
-        if "$program" data check "$folder" >/dev/null; then
-            echo "$folder"
-            return 0
+        data=$(absolute "$SHARDNET_DATA")
+        if why=$(reason "$program" data check "$data"); then
+            return
         fi
+        echo "SHARDNET_DATA cannot be used: $why"
     fi
-    if timeout "$fetch_seconds" "$program" data fetch "$cache" >/dev/null; then
-        echo "$cache"
-        return 0
+    data=$cache
+    if ! why=$(reason timeout "$fetch_seconds" "$program" data fetch "$cache"); then
+        echo "no MNIST (training on synthetic digits, which are not MNIST): $why"
+        data=
     fi
-    return 1
 }
 
 # A folder that no earlier run has.
@@ -63,11 +74,11 @@ build release
 "$program" --version
 
 say "3/4 data"
-if data=$(find_mnist); then
+find_mnist
+if [ -n "$data" ]; then
     echo "MNIST in $data"
     settings=(--set "data.dir=$data")
 else
-    echo "no MNIST found (SHARDNET_DATA unset or unusable, no download): training on synthetic digits, which are not MNIST"
     settings=(--set data.source=synthetic)
 fi
 
@@ -86,11 +97,20 @@ echo
 if [ -e "$run/metrics.h5" ]; then
     "$program" metrics "$run" || true
 fi
-cat <<END
-
-Go on with:
-  $program eval $run
-  $program inspect $run
-  mpirun -n $ranks $program train $run/config.ini --set train.epochs=20 --out $run --resume
-END
+# show WORD...: a command that can be pasted
+show() {
+    printf '  '
+    printf '%q ' "$@"
+    echo
+}
+as_root=()
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=(--allow-run-as-root)
+fi
+echo
+echo "Go on with:"
+show "$program" eval "$run"
+show "$program" inspect "$run"
+show "$mpirun" "${as_root[@]}" -n "$ranks" "$program" train "$run/config.ini" \
+    --set train.epochs=20 --out "$run" --resume
 exit "$code"

@@ -54,8 +54,8 @@ void sn_augment_destroy(sn_augment **augment);
 /** X (rows * cols) of a distorted image, bytes times SN_INPUT_SCALE and so in [0, 1],
  *  from image (rows, cols) bytes.  The distortion depends on (seed, epoch, sample) and
  *  the spec alone; kind none and ranges of zero give the image itself.  Not collective;
- *  allocates nothing, writes to augment's scratch.  Cost, 28 x 28 on one core: about 3
- *  microseconds for affine, 11 for elastic at sigma 6. */
+ *  allocates nothing, writes to augment's scratch.  Cost, 28 x 28 on one core: about 2
+ *  microseconds for affine, 7 to 10 for elastic at sigma 6. */
 void sn_augment_apply(sn_augment *augment, uint64_t seed, uint32_t epoch,
                       uint32_t sample, const uint8_t *image, float *x);
 

@@ -58,8 +58,8 @@ sn_status sn_metrics_append(const char *path, const sn_epoch_row *epochs,
                             size_t rank_count, sn_error *err) SN_MUST_CHECK;
 
 /** Cuts every dataset back to rows whose step is at most step; a missing file is
- *  created empty.  A file that HDF5 cannot read is renamed to path.damaged and
- * *replaced set to 1.  Rank 0 only.  SN_EIO. */
+ *  created empty.  A file that HDF5 cannot read is renamed to path.damaged, and
+ *  *replaced becomes 1.  Rank 0 only.  SN_EIO. */
 sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced,
                          sn_error *err) SN_MUST_CHECK;
 

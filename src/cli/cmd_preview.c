@@ -214,8 +214,8 @@ static sn_status draw(const sn_config *config, uint32_t epoch, const sn_dataset 
         status = sn_fail(err, SN_ENOMEM, "not enough memory (image of %zu x %zu)",
                          data->rows, data->cols);
     }
-    const size_t count =
-        data->train.count < SIDE * SIDE ? data->train.count : SIDE * SIDE;
+    const size_t places = (size_t)SIDE * SIDE;
+    const size_t count = data->train.count < places ? data->train.count : places;
     for (size_t i = 0; status == SN_OK && i < count; i++) {
         draw_pair(drawn, i, augment, (uint64_t)config->train_seed, epoch,
                   data->train.images + i * data->features, x);
@@ -229,7 +229,7 @@ static sn_status preview(const options *chosen, const sn_config *config, sn_erro
 {
     const sn_dataset_spec spec = sn_config_dataset(config);
     uint8_t *storage;
-    sn_dataset data;
+    sn_dataset data = {.rows = 0};
     sheet drawn = {.pixels = NULL};
     sn_status status = load(&spec, &storage, &data, err);
     if (status == SN_OK) {
@@ -253,6 +253,16 @@ static sn_status preview(const options *chosen, const sn_config *config, sn_erro
     return status;
 }
 
+static sn_status run(int argc, char **argv, options *chosen, sn_config *config,
+                     sn_error *err)
+{
+    sn_status status = parse(argc, argv, chosen, err);
+    if (status == SN_OK) {
+        status = read_config(chosen, config, err);
+    }
+    return status == SN_OK ? preview(chosen, config, err) : status;
+}
+
 sn_status sn_cmd_preview(int argc, char **argv, sn_error *err)
 {
     options chosen = {.assignments =
@@ -260,13 +270,7 @@ sn_status sn_cmd_preview(int argc, char **argv, sn_error *err)
     sn_config *config = malloc(sizeof *config);
     sn_status status = chosen.assignments == NULL || config == NULL
                            ? sn_fail(err, SN_ENOMEM, "out of memory")
-                           : parse(argc, argv, &chosen, err);
-    if (status == SN_OK) {
-        status = read_config(&chosen, config, err);
-    }
-    if (status == SN_OK) {
-        status = preview(&chosen, config, err);
-    }
+                           : run(argc, argv, &chosen, config, err);
     free(config);
     free(chosen.assignments);
     return status;

@@ -1,4 +1,5 @@
 /* shardnet: the command line. */
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -66,6 +67,8 @@ static sn_status dispatch(int argc, char **argv, sn_error *err)
 
 int main(int argc, char **argv)
 {
+    /* a file-size limit is an error of the write, not the end of the process */
+    signal(SIGXFSZ, SIG_IGN);
     sn_error err = {""};
     sn_status status = dispatch(argc, argv, &err);
     if (status == SN_OK && fflush(stdout) != 0) {

@@ -24,3 +24,31 @@ checked "configs/article.ini on 2 ranks: $correct of 10000 correct; $(grep '^tim
 expect_exit 0 "$program" eval run
 expect_text out "\($correct of 10000 correct\)"
 checked "eval agrees"
+
+images=("$mnist"/t10k-images-idx3-ubyte*) labels=("$mnist"/t10k-labels-idx1-ubyte*)
+read_by_python run "${images[0]}" "${labels[0]}"
+if [ -n "$predicted" ]; then
+    [ "$predicted" = "$correct of 10000" ] || wrong "Python predicts $predicted, eval $correct"
+    checked "Python reads checkpoint and metrics, and predicts as eval: $predicted"
+fi
+
+# a mirror with a damaged file is passed over; what is there is kept
+if [ -e "$mnist/train-images-idx3-ubyte.gz" ]; then
+    mkdir damaged
+    cp -- "$mnist"/*.gz damaged
+    chmod -R u+w damaged
+    printf 'xxxx' | dd of=damaged/t10k-labels-idx1-ubyte.gz bs=1 seek=3000 conv=notrunc status=none
+    expect_exit 0 "$program" data fetch fetched --from "file://$scratch/damaged" \
+        --from "file://$mnist"
+    [ "$(grep -c '^fetched' out)" -eq 4 ] || wrong "not four files were fetched"
+    expect_exit 0 "$program" data fetch fetched --from "file://$scratch/damaged"
+    [ "$(grep -c '^kept' out)" -eq 4 ] || wrong "not four files were kept"
+    expect_exit 0 "$program" data check fetched
+    expect_text out '^original MNIST: yes'
+    rm fetched/t10k-labels-idx1-ubyte
+    expect_one_line_error 65 0 't10k-labels' "$program" data fetch fetched \
+        --from "file://$scratch/damaged"
+    expect_one_line_error 66 0 'nowhere' "$program" data fetch fetched --from "file://$scratch/nowhere"
+    [ -z "$(find fetched -name '*.tmp*')" ] || wrong "data fetch leaves temporary files"
+    checked "data fetch: damaged mirror passed over, files kept, exit 65 and 66"
+fi

@@ -123,11 +123,21 @@ expect_text out '^model +784-10, softmax, 7850 parameters'
 cd deep/er
 expect_exit 0 "$program" eval run
 expect_text out 'of 100 correct'
+right=$(sed -n 's/.*(\([0-9]* of 100\) correct).*/\1/p' "$scratch/out")
 expect_exit 0 env SHARDNET_DATA="$scratch/none" "$program" eval run
 expect_exit 0 "$program" eval run --data ../../set --split train
 expect_text out 'of 400 correct'
 cd ../..
 checked "a linear classifier on IDX files; eval from another folder"
+
+read_by_python deep/er/run set/t10k-images-idx3-ubyte set/t10k-labels-idx1-ubyte
+if [ -n "$predicted" ]; then
+    [ "$predicted" = "$right" ] || wrong "Python predicts $predicted, eval $right"
+    checked "Python reads checkpoint and metrics, and predicts as eval: $predicted"
+fi
+expect_exit 0 h5dump -d /epochs -d /steps -d /ranks run/metrics.h5
+expect_text out 'train_loss'
+checked "h5dump reads the metrics"
 
 write_config default.ini data.source=mnist model.hidden= train.epochs=1
 expect_exit 0 env SHARDNET_DATA=set "$program" train default.ini --out by-variable

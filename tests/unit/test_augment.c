@@ -12,15 +12,12 @@
 #include "shardnet/rng.h"
 #include "shardnet/synth.h"
 
-enum { SIDE = 28, PIXELS = SIDE * SIDE, SEED = 11 };
+enum { SIDE = 28, PIXELS = SIDE * SIDE, SEED = 11, LARGEST = 6400 /* pixels */ };
 
-static const sn_augment_spec strong = {.kind = SN_AUGMENT_ELASTIC,
-                                       .rotation = 15,
-                                       .shear = 0.2,
-                                       .scale = 0.2,
-                                       .shift = 2,
-                                       .sigma = 4,
-                                       .alpha = 34};
+/* rotation, shear, scale, shift, sigma, alpha */
+static const sn_augment_spec strong = {SN_AUGMENT_ELASTIC, 15, 0.2, 0.2, 2, 4, 34};
+static const sn_augment_spec wild = {
+    SN_AUGMENT_ELASTIC, 180, 10, 0.999999, 30, 0.1, 1e6};
 
 static sn_augment *create(const sn_augment_spec *spec, size_t rows, size_t cols)
 {
@@ -29,13 +26,6 @@ static sn_augment *create(const sn_augment_spec *spec, size_t rows, size_t cols)
     assert_int_equal(sn_augment_create(spec, rows, cols, &augment, &err), SN_OK);
     assert_non_null(augment);
     return augment;
-}
-
-static void *allocate(size_t count, size_t bytes)
-{
-    void *memory = calloc(count, bytes);
-    assert_non_null(memory);
-    return memory;
 }
 
 /* any bytes */
@@ -68,32 +58,34 @@ static void fill_disc(uint8_t image[PIXELS], double radius)
     }
 }
 
+static void to_float(const uint8_t image[PIXELS], float x[PIXELS])
+{
+    for (size_t i = 0; i < PIXELS; i++) {
+        x[i] = (float)image[i] * (float)SN_INPUT_SCALE;
+    }
+}
+
+/* about the centre of the image; all but mass divided by it */
 typedef struct moments {
-    double mass, x, y, xx, yy, xy; /* about the centre, x .. xy divided by mass */
+    double mass, x, y, xx, yy, xy;
 } moments;
 
 static moments moments_of(const float *x, size_t rows, size_t cols)
 {
     moments m = {0};
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t c = 0; c < cols; c++) {
-            const double v = (double)x[r * cols + c];
-            const double dx = (double)c - ((double)cols - 1) / 2;
-            const double dy = (double)r - ((double)rows - 1) / 2;
-            m.mass += v;
-            m.x += v * dx;
-            m.y += v * dy;
-            m.xx += v * dx * dx;
-            m.yy += v * dy * dy;
-            m.xy += v * dx * dy;
-        }
+    for (size_t i = 0; i < rows * cols; i++) {
+        const double v = (double)x[i];
+        const double dx = (double)(i % cols) - ((double)cols - 1) / 2;
+        const double dy = (double)(i / cols) - ((double)rows - 1) / 2;
+        m.mass += v;
+        m.x += v * dx;
+        m.y += v * dy;
+        m.xx += v * dx * dx;
+        m.yy += v * dy * dy;
+        m.xy += v * dx * dy;
     }
-    m.x /= m.mass;
-    m.y /= m.mass;
-    m.xx /= m.mass;
-    m.yy /= m.mass;
-    m.xy /= m.mass;
-    return m;
+    return (moments){m.mass,        m.x / m.mass,  m.y / m.mass,
+                     m.xx / m.mass, m.yy / m.mass, m.xy / m.mass};
 }
 
 static void words_are_those_of_the_generator(void **state)
@@ -101,9 +93,9 @@ static void words_are_those_of_the_generator(void **state)
     (void)state;
     const size_t counts[] = {1, 2, 7, 196, 511, 512, 513, 1500};
     const uint64_t seed = UINT64_C(0xFEDCBA9876543210);
+    static uint32_t words[LARGEST];
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         const size_t blocks = counts[i];
-        uint32_t *words = allocate(4 * blocks, sizeof *words);
         sn_augment_words(seed, SN_AUGMENT_STREAM_NOISE, 4000000000U, 59999, blocks,
                          words);
         for (size_t b = 0; b < blocks; b++) {
@@ -114,7 +106,6 @@ static void words_are_those_of_the_generator(void **state)
                 assert_int_equal(words[q * blocks + b], expected[q]);
             }
         }
-        free(words);
     }
 }
 
@@ -135,6 +126,8 @@ static void sine_and_cosine_are_right(void **state)
 static void nothing_asked_nothing_changed(void **state)
 {
     (void)state;
+    static uint8_t image[LARGEST];
+    static float x[LARGEST];
     const sn_augment_spec specs[] = {
         {.kind = SN_AUGMENT_NONE, .rotation = NAN, .sigma = -1},
         {.kind = SN_AUGMENT_AFFINE, .sigma = -1, .alpha = NAN},
@@ -143,8 +136,6 @@ static void nothing_asked_nothing_changed(void **state)
                                {2, 3},   {40, 3}, {33, 130}, {200, 31}};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         const size_t rows = sizes[s][0], cols = sizes[s][1];
-        uint8_t *image = allocate(rows * cols, 1);
-        float *x = allocate(rows * cols, sizeof *x);
         fill_bytes(image, rows * cols);
         for (size_t k = 0; k < sizeof specs / sizeof specs[0]; k++) {
             sn_augment *augment = create(&specs[k], rows, cols);
@@ -156,35 +147,11 @@ static void nothing_asked_nothing_changed(void **state)
             sn_augment_destroy(&augment);
             assert_null(augment);
         }
-        free(image);
-        free(x);
     }
 }
 
-static void order_of_calls_does_not_matter(void **state)
-{
-    (void)state;
-    enum { COUNT = 20 };
-    static float forward[COUNT][PIXELS], x[PIXELS];
-    uint8_t image[PIXELS];
-    fill_bytes(image, PIXELS);
-    sn_augment *augment = create(&strong, SIDE, SIDE);
-    for (uint32_t i = 0; i < COUNT; i++) {
-        sn_augment_apply(augment, SEED, 2, i, image, forward[i]);
-    }
-    for (uint32_t i = COUNT; i-- > 0;) {
-        sn_augment *fresh = create(&strong, SIDE, SIDE);
-        sn_augment_apply(augment, SEED, 2, i, image, x);
-        assert_memory_equal(x, forward[i], sizeof x);
-        sn_augment_apply(fresh, SEED, 2, i, image, x);
-        assert_memory_equal(x, forward[i], sizeof x);
-        sn_augment_destroy(&fresh);
-    }
-    sn_augment_destroy(&augment);
-    sn_augment_destroy(&augment);
-}
-
-static void seeds_epochs_and_samples_differ(void **state)
+/* Not to the order of the calls, nor to the object that draws them. */
+static void images_belong_to_their_keys(void **state)
 {
     (void)state;
     const struct {
@@ -193,21 +160,29 @@ static void seeds_epochs_and_samples_differ(void **state)
     } keys[] = {{1, 0, 0}, {2, 0, 0}, {UINT64_C(1) << 32 | 1, 0, 0},
                 {1, 1, 0}, {1, 0, 1}, {1, 1, 1}};
     enum { KEYS = sizeof keys / sizeof keys[0] };
-    static float x[KEYS][PIXELS];
+    static float x[KEYS][PIXELS], again[PIXELS];
     uint8_t image[PIXELS];
     fill_disc(image, 8);
     for (int kind = SN_AUGMENT_AFFINE; kind <= SN_AUGMENT_ELASTIC; kind++) {
         sn_augment_spec spec = strong;
         spec.kind = (sn_augment_kind)kind;
-        sn_augment *augment = create(&spec, SIDE, SIDE);
+        sn_augment *augments[2] = {create(&spec, SIDE, SIDE),
+                                   create(&spec, SIDE, SIDE)};
         for (size_t i = 0; i < KEYS; i++) {
-            sn_augment_apply(augment, keys[i].seed, keys[i].epoch, keys[i].sample,
+            sn_augment_apply(augments[0], keys[i].seed, keys[i].epoch, keys[i].sample,
                              image, x[i]);
             for (size_t j = 0; j < i; j++) {
                 assert_memory_not_equal(x[i], x[j], sizeof x[i]);
             }
         }
-        sn_augment_destroy(&augment);
+        for (size_t i = 2 * KEYS; i-- > 0;) {
+            const size_t k = i / 2;
+            sn_augment_apply(augments[i % 2], keys[k].seed, keys[k].epoch,
+                             keys[k].sample, image, again);
+            assert_memory_equal(x[k], again, sizeof again);
+        }
+        sn_augment_destroy(&augments[0]);
+        sn_augment_destroy(&augments[1]);
     }
 }
 
@@ -216,10 +191,11 @@ static void seeds_epochs_and_samples_differ(void **state)
 static void bits_are_the_golden_ones(void **state)
 {
     (void)state;
-    enum { COUNT = 50 };
+    enum { COUNT = 100 };
     static uint8_t images[COUNT * PIXELS], labels[COUNT], bytes[COUNT * PIXELS * 4];
-    float x[PIXELS];
+    float x[PIXELS], plain[PIXELS];
     char digest[SN_DIGEST_TEXT_BYTES];
+    double ratio = 0;
     sn_synth_draw(SN_SYNTH_SEED, 0, COUNT, images, labels);
     sn_augment *augment = create(&strong, SIDE, SIDE);
     for (uint32_t i = 0; i < COUNT; i++) {
@@ -231,47 +207,43 @@ static void bits_are_the_golden_ones(void **state)
                 bytes[(i * PIXELS + pixel) * 4 + k] = (uint8_t)(bits >> 8 * k);
             }
         }
+        to_float(images + i * PIXELS, plain);
+        /* a digit keeps about its ink and stays about where it was */
+        const moments before = moments_of(plain, SIDE, SIDE);
+        const moments after = moments_of(x, SIDE, SIDE);
+        assert_true(after.mass > 0.4 * before.mass && after.mass < 2 * before.mass);
+        assert_true(fabs(after.x - before.x) < 7 && fabs(after.y - before.y) < 7);
+        ratio += after.mass / before.mass / COUNT;
     }
     sn_augment_destroy(&augment);
+    assert_true(ratio > 0.9 && ratio < 1.1);
     assert_int_equal(sn_digest_buffer(bytes, sizeof bytes, digest, NULL), SN_OK);
     assert_string_equal(
-        digest, "6f20a8d1b315dcdb225df47ea4e78e998768711d04b7a047412a19f2452b24b0");
+        digest, "90c639d201ece56ff7a865934e2b2acb6aa60ee622b80e71583fbb0ad1991b05");
 }
 
 static void values_stay_in_range(void **state)
 {
     (void)state;
-    const sn_augment_spec wild = {.kind = SN_AUGMENT_ELASTIC,
-                                  .rotation = 180,
-                                  .shear = 10,
-                                  .scale = 0.999999,
-                                  .shift = 30,
-                                  .sigma = 0.1,
-                                  .alpha = 1e6};
+    static uint8_t image[LARGEST], black[LARGEST];
+    static float x[LARGEST], still_black[LARGEST];
     const size_t sizes[][2] = {{28, 28}, {1, 1}, {1, 50}, {50, 1}, {67, 5}, {3, 300}};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         const size_t rows = sizes[s][0], cols = sizes[s][1], count = rows * cols;
-        uint8_t *image = allocate(count, 1);
-        float *x = allocate(count, sizeof *x);
         const sn_augment_spec *specs[] = {&strong, &wild};
         for (size_t k = 0; k < 2; k++) {
             sn_augment *augment = create(specs[k], rows, cols);
             for (uint32_t sample = 0; sample < 200; sample++) {
-                memset(image, 0, count);
-                sn_augment_apply(augment, SEED, 0, sample, image, x);
-                for (size_t i = 0; i < count; i++) {
-                    assert_true(x[i] == 0);
-                }
                 fill_bytes(image, count);
                 sn_augment_apply(augment, SEED, 0, sample, image, x);
+                sn_augment_apply(augment, SEED, 0, sample, black, still_black);
                 for (size_t i = 0; i < count; i++) {
                     assert_true(x[i] >= 0 && x[i] <= 1);
+                    assert_true(still_black[i] == 0);
                 }
             }
             sn_augment_destroy(&augment);
         }
-        free(image);
-        free(x);
     }
 }
 
@@ -371,9 +343,7 @@ static void scale_stretches_the_axes(void **state)
     uint8_t image[PIXELS];
     float x[PIXELS];
     fill_disc(image, 7);
-    for (size_t i = 0; i < PIXELS; i++) {
-        x[i] = (float)image[i] * (float)SN_INPUT_SCALE;
-    }
+    to_float(image, x);
     const moments before = moments_of(x, SIDE, SIDE);
     double least = 1, most = 1, apart = 0;
     sn_augment *augment = create(&spec, SIDE, SIDE);
@@ -424,6 +394,7 @@ static double plain_field(const sn_augment_spec *spec, size_t rows, size_t cols,
 static void fields_are_smoothed_noise(void **state)
 {
     (void)state;
+    static float field[2][LARGEST];
     const struct {
         size_t rows, cols;
         double sigma;
@@ -433,8 +404,6 @@ static void fields_are_smoothed_noise(void **state)
         const sn_augment_spec spec = {
             .kind = SN_AUGMENT_ELASTIC, .sigma = cases[i].sigma, .alpha = 36};
         const size_t rows = cases[i].rows, cols = cases[i].cols;
-        float *field[2] = {allocate(rows * cols, sizeof(float)),
-                           allocate(rows * cols, sizeof(float))};
         sn_augment *augment = create(&spec, rows, cols);
         sn_augment_fields(augment, SEED, 1, 2, field[0], field[1]);
         for (size_t k = 0; k < 24; k++) {
@@ -447,8 +416,6 @@ static void fields_are_smoothed_noise(void **state)
             }
         }
         sn_augment_destroy(&augment);
-        free(field[0]);
-        free(field[1]);
     }
 }
 
@@ -462,7 +429,7 @@ static void fields_have_the_stated_size(void **state)
     const sn_augment_spec spec = {.kind = SN_AUGMENT_ELASTIC, .sigma = 6, .alpha = 36};
     const double pi = acos(-1.0), expected = 36 / (6 * sqrt(12 * pi));
     static float dx[PIXELS], dy[PIXELS];
-    double middle = 0, corner = 0, step = 0, product = 0, mean = 0, whole = 0;
+    double middle = 0, corner = 0, step = 0, product = 0;
     sn_augment *augment = create(&spec, SIDE, SIDE);
     for (uint32_t sample = 0; sample < COUNT; sample++) {
         sn_augment_fields(augment, SEED, 0, sample, dx, dy);
@@ -471,54 +438,15 @@ static void fields_have_the_stated_size(void **state)
         corner += ((double)dx[0] * (double)dx[0] + (double)dy[0] * (double)dy[0]) / 2;
         step += pow((double)dx[MIDDLE + 1] - x, 2);
         product += x * y;
-        mean += (x + y) / 2;
-        for (size_t i = 0; i < PIXELS; i++) {
-            whole += (double)dx[i] * (double)dx[i] / PIXELS;
-        }
     }
     sn_augment_destroy(&augment);
     const double measured = sqrt(middle / COUNT);
     assert_true(relative_difference(measured, expected, 0) < 0.07);
     assert_true(relative_difference(sqrt(corner / COUNT), expected / 2, 0) < 0.12);
-    assert_true(sqrt(whole / COUNT) > 0.6 && sqrt(whole / COUNT) < expected);
     assert_true(relative_difference(step / COUNT,
                                     2 * measured * measured * (1 - exp(-1 / 144.0)),
                                     0) < 0.15);
     assert_true(fabs(product / COUNT) < 5 * measured * measured / sqrt(COUNT));
-    assert_true(fabs(mean / COUNT) < 5 * measured / sqrt(2.0 * COUNT));
-}
-
-/* A digit keeps about its ink and stays about where it was. */
-static void digits_stay_digits(void **state)
-{
-    (void)state;
-    enum { COUNT = 300 };
-    const sn_augment_spec spec = {.kind = SN_AUGMENT_ELASTIC,
-                                  .rotation = 15,
-                                  .shear = 0.15,
-                                  .scale = 0.15,
-                                  .sigma = 6,
-                                  .alpha = 36};
-    static uint8_t images[COUNT * PIXELS], labels[COUNT];
-    float x[PIXELS], plain[PIXELS];
-    double ratio = 0;
-    sn_synth_draw(SN_SYNTH_SEED, 0, COUNT, images, labels);
-    sn_augment *augment = create(&spec, SIDE, SIDE);
-    for (uint32_t i = 0; i < COUNT; i++) {
-        const uint8_t *image = images + i * PIXELS;
-        for (size_t pixel = 0; pixel < PIXELS; pixel++) {
-            plain[pixel] = (float)image[pixel] * (float)SN_INPUT_SCALE;
-        }
-        sn_augment_apply(augment, SEED, 0, i, image, x);
-        assert_memory_not_equal(x, plain, sizeof x);
-        const moments before = moments_of(plain, SIDE, SIDE);
-        const moments after = moments_of(x, SIDE, SIDE);
-        assert_true(after.mass > 0.4 * before.mass && after.mass < 1.9 * before.mass);
-        assert_true(fabs(after.x - before.x) < 5 && fabs(after.y - before.y) < 5);
-        ratio += after.mass / before.mass / COUNT;
-    }
-    sn_augment_destroy(&augment);
-    assert_true(ratio > 0.9 && ratio < 1.1);
 }
 
 static void expect_refused(sn_status expected, const sn_augment_spec *spec, size_t rows,
@@ -557,7 +485,6 @@ static void what_is_out_of_range_is_refused(void **state)
     spec.kind = (sn_augment_kind)3;
     expect_refused(SN_ECONFIG, &spec, SIDE, SIDE, "kind");
     expect_refused(SN_ERANGE, &strong, 0, 5, "0 x 5");
-    expect_refused(SN_ERANGE, &strong, 5, 0, "5 x 0");
     expect_refused(SN_ERANGE, &strong, 40000, 40000, "40000 x 40000");
     expect_refused(SN_ERANGE, &strong, SIZE_MAX, SIZE_MAX, " x ");
 }
@@ -568,8 +495,7 @@ int main(void)
         cmocka_unit_test(words_are_those_of_the_generator),
         cmocka_unit_test(sine_and_cosine_are_right),
         cmocka_unit_test(nothing_asked_nothing_changed),
-        cmocka_unit_test(order_of_calls_does_not_matter),
-        cmocka_unit_test(seeds_epochs_and_samples_differ),
+        cmocka_unit_test(images_belong_to_their_keys),
         cmocka_unit_test(bits_are_the_golden_ones),
         cmocka_unit_test(values_stay_in_range),
         cmocka_unit_test(shift_moves_the_image),
@@ -578,7 +504,6 @@ int main(void)
         cmocka_unit_test(scale_stretches_the_axes),
         cmocka_unit_test(fields_are_smoothed_noise),
         cmocka_unit_test(fields_have_the_stated_size),
-        cmocka_unit_test(digits_stay_digits),
         cmocka_unit_test(what_is_out_of_range_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ reason() {
     return "$code"
 }
 
-# The folder of MNIST in $data, empty where there is none.
+# The folder to train on in $data, empty where there is none.
 find_mnist() {
     local cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/shardnet/mnist why
     if [ -n "${SHARDNET_DATA-}" ]; then
@@ -66,6 +66,13 @@ new_run() {
     echo "$run"
 }
 
+# show WORD...: a command as it can be pasted
+show() {
+    local line
+    line=$(printf '%q ' "$@")
+    printf '  %s\n' "${line% }"
+}
+
 say "1/4 packages"
 "$source_root/jobs/setup.sh" build
 
@@ -76,7 +83,7 @@ build release
 say "3/4 data"
 find_mnist
 if [ -n "$data" ]; then
-    echo "MNIST in $data"
+    echo "data in $data"
     settings=(--set "data.dir=$data")
 else
     settings=(--set data.source=synthetic)
@@ -97,12 +104,7 @@ echo
 if [ -e "$run/metrics.h5" ]; then
     "$program" metrics "$run" || true
 fi
-# show WORD...: a command that can be pasted
-show() {
-    printf '  '
-    printf '%q ' "$@"
-    echo
-}
+
 as_root=()
 if [ "$(id -u)" -eq 0 ]; then
     as_root=(--allow-run-as-root)

@@ -13,7 +13,7 @@ typedef float sn_real;
  * builds leave it out, since the resolver runs before their start-up. */
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) &&                  \
     !defined(__clang__) && !defined(SHARDNET_SANITIZED)
-#define SN_HOT __attribute__((target_clones("avx512f", "arch=haswell", "default")))
+#define SN_HOT __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define SN_HOT
 #endif

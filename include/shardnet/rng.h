@@ -5,6 +5,7 @@
 #ifndef SHARDNET_RNG_H
 #define SHARDNET_RNG_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /** What a draw is for; two purposes never share a stream. */
@@ -25,11 +26,12 @@ void sn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]
 void sn_rng_block(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
                   uint32_t epoch, uint32_t item, uint32_t index, uint32_t out[4]);
 
-/** count blocks with indices first, first + 1, ...: out (4 * count) holds the words of
- *  sn_rng_block in order.  Vector code: about a quarter of the time for 16 or more. */
+/** Blocks first .. first + blocks - 1 of (seed, purpose, stream, epoch, item), many at
+ * a time in vector code: words (4, blocks), so words[q * blocks + b] is word q of block
+ *  first + b as sn_rng_block gives it. */
 void sn_rng_blocks(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
-                   uint32_t epoch, uint32_t item, uint32_t first, uint32_t count,
-                   uint32_t *out);
+                   uint32_t epoch, uint32_t item, uint32_t first, size_t blocks,
+                   uint32_t *words);
 
 /** A sequence of draws within one (seed, purpose, stream, epoch, item). */
 typedef struct sn_rng {

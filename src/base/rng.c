@@ -1,8 +1,5 @@
 #include "shardnet/rng.h"
 
-#include <stddef.h>
-#include <string.h>
-
 #include "shardnet/real.h"
 
 /* Constants of Philox 4x32 (Salmon et al. 2011, section 3.3). */
@@ -39,54 +36,44 @@ void sn_rng_block(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
     sn_philox(counter, key, out);
 }
 
-enum { LANES = 16 };
+enum { CHUNK = 256 }; /* blocks whose words stay in the first-level cache */
 
-/* LANES blocks at a time: the loops over lanes become vector code. */
+/* The loop over counters becomes vector code. */
 SN_HOT
-static void philox_lanes(uint32_t first, uint32_t item, uint32_t epoch, uint32_t word,
-                         uint64_t seed, uint32_t *restrict out)
+static void philox_round(size_t count, uint32_t k0, uint32_t k1, uint32_t *restrict c0,
+                         uint32_t *restrict c1, uint32_t *restrict c2,
+                         uint32_t *restrict c3)
 {
-    uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
-    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-    for (uint32_t j = 0; j < LANES; j++) {
-        c0[j] = first + j;
-        c1[j] = item;
-        c2[j] = epoch;
-        c3[j] = word;
-    }
-    for (int round = 0; round < 10; round++) {
-        for (uint32_t j = 0; j < LANES; j++) {
-            uint64_t p0 = (uint64_t)MULTIPLIER_0 * c0[j];
-            uint64_t p1 = (uint64_t)MULTIPLIER_1 * c2[j];
-            c0[j] = (uint32_t)(p1 >> 32) ^ c1[j] ^ k0;
-            c1[j] = (uint32_t)p1;
-            c2[j] = (uint32_t)(p0 >> 32) ^ c3[j] ^ k1;
-            c3[j] = (uint32_t)p0;
-        }
-        k0 += WEYL_0;
-        k1 += WEYL_1;
-    }
-    for (uint32_t j = 0; j < LANES; j++) {
-        out[4 * j] = c0[j];
-        out[4 * j + 1] = c1[j];
-        out[4 * j + 2] = c2[j];
-        out[4 * j + 3] = c3[j];
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t p0 = (uint64_t)MULTIPLIER_0 * c0[i];
+        const uint64_t p1 = (uint64_t)MULTIPLIER_1 * c2[i];
+        c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
+        c1[i] = (uint32_t)p1;
+        c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
+        c3[i] = (uint32_t)p0;
     }
 }
 
 void sn_rng_blocks(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
-                   uint32_t epoch, uint32_t item, uint32_t first, uint32_t count,
-                   uint32_t *out)
+                   uint32_t epoch, uint32_t item, uint32_t first, size_t blocks,
+                   uint32_t *words)
 {
-    const uint32_t word = (uint32_t)purpose << 24 | stream;
-    uint32_t done = 0;
-    for (; done + LANES <= count; done += LANES) {
-        philox_lanes(first + done, item, epoch, word, seed, out + 4 * (size_t)done);
-    }
-    if (done < count) {
-        uint32_t rest[4 * LANES];
-        philox_lanes(first + done, item, epoch, word, seed, rest);
-        memcpy(out + 4 * (size_t)done, rest, 4 * sizeof rest[0] * (count - done));
+    for (size_t begin = 0; begin < blocks; begin += CHUNK) {
+        const size_t count = blocks - begin < CHUNK ? blocks - begin : CHUNK;
+        uint32_t *c0 = words + begin, *c1 = c0 + blocks, *c2 = c1 + blocks,
+                 *c3 = c2 + blocks;
+        for (size_t i = 0; i < count; i++) {
+            c0[i] = first + (uint32_t)(begin + i);
+            c1[i] = item;
+            c2[i] = epoch;
+            c3[i] = (uint32_t)purpose << 24 | stream;
+        }
+        uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+        for (int round = 0; round < 10; round++) {
+            philox_round(count, k0, k1, c0, c1, c2, c3);
+            k0 += WEYL_0;
+            k1 += WEYL_1;
+        }
     }
 }
 

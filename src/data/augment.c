@@ -26,9 +26,8 @@
 #include "shardnet/rng.h"
 
 enum {
-    LANES = 32,  /* floats whose sums are kept in registers together */
-    CHUNK = 512, /* Philox blocks at a time, so that they stay in the nearest cache */
-    BORDER = 3,  /* black rows and columns: one before the image, two behind it */
+    LANES = 32, /* floats whose sums are kept in registers together */
+    BORDER = 3, /* black rows and columns: one before the image, two behind it */
     PIXELS_MAX = 1 << 30
 };
 
@@ -50,50 +49,6 @@ struct sn_augment {
     float *across;   /* (rows, 2, width): dx and dy smoothed along the rows */
     float *field;    /* one row: dx (width), dy (width) */
 };
-
-/* Multipliers and key increments of Philox 4x32, as in rng.c. */
-#define MULTIPLIER_0 UINT32_C(0xD2511F53)
-#define MULTIPLIER_1 UINT32_C(0xCD9E8D57)
-#define WEYL_0       UINT32_C(0x9E3779B9)
-#define WEYL_1       UINT32_C(0xBB67AE85)
-
-/* One of the ten rounds over count counters, which compilers turn into vector code. */
-SN_HOT
-static void philox_round(size_t count, uint32_t k0, uint32_t k1, uint32_t *restrict c0,
-                         uint32_t *restrict c1, uint32_t *restrict c2,
-                         uint32_t *restrict c3)
-{
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t p0 = (uint64_t)MULTIPLIER_0 * c0[i];
-        const uint64_t p1 = (uint64_t)MULTIPLIER_1 * c2[i];
-        c0[i] = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0;
-        c1[i] = (uint32_t)p1;
-        c2[i] = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-        c3[i] = (uint32_t)p0;
-    }
-}
-
-void sn_augment_words(uint64_t seed, uint32_t stream, uint32_t epoch, uint32_t sample,
-                      size_t blocks, uint32_t *words)
-{
-    for (size_t first = 0; first < blocks; first += CHUNK) {
-        const size_t count = blocks - first < CHUNK ? blocks - first : CHUNK;
-        uint32_t *c0 = words + first, *c1 = c0 + blocks, *c2 = c1 + blocks,
-                 *c3 = c2 + blocks;
-        for (size_t i = 0; i < count; i++) {
-            c0[i] = (uint32_t)(first + i);
-            c1[i] = sample;
-            c2[i] = epoch;
-            c3[i] = (uint32_t)SN_RNG_AUGMENT << 24 | stream;
-        }
-        uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-        for (int round = 0; round < 10; round++) {
-            philox_round(count, k0, k1, c0, c1, c2, c3);
-            k0 += WEYL_0;
-            k1 += WEYL_1;
-        }
-    }
-}
 
 /* out[i] = sum_t weight[t] * in[t * step + i], t ascending, for LANES neighbours i;
  * taps >= 1.  The sums have a fixed number, and a function of their own, so that
@@ -172,8 +127,8 @@ static void begin_fields(sn_augment *augment, uint64_t seed, uint32_t epoch,
 {
     const size_t cols = augment->cols, width = augment->width;
     float *dx = augment->noise, *dy = dx + cols;
-    sn_augment_words(seed, SN_AUGMENT_STREAM_NOISE, epoch, sample, augment->blocks,
-                     augment->words);
+    sn_rng_blocks(seed, SN_RNG_AUGMENT, SN_AUGMENT_STREAM_NOISE, epoch, sample, 0,
+                  augment->blocks, augment->words);
     for (size_t r = 0; r < augment->rows; r++) {
         float *across = augment->across + r * 2 * width;
         fill_noise(cols, (float)augment->spec.alpha, augment->words + r * cols, dx, dy);

@@ -10,12 +10,6 @@
 /** Streams within SN_RNG_AUGMENT. */
 enum { SN_AUGMENT_STREAM_AFFINE, SN_AUGMENT_STREAM_NOISE };
 
-/** Philox blocks 0 .. blocks - 1 of (seed, SN_RNG_AUGMENT, stream, epoch, sample), many
- *  at a time: words (4, blocks), so words[q * blocks + b] is word q of block b as
- *  sn_rng_block gives it. */
-void sn_augment_words(uint64_t seed, uint32_t stream, uint32_t epoch, uint32_t sample,
-                      size_t blocks, uint32_t *words);
-
 /** sin and cos of an angle in [-pi, pi] by their Taylor series, error below 1e-14: a
  *  mathematics library may give other bits on another machine. */
 void sn_augment_sine_cosine(double angle, double *sine, double *cosine);

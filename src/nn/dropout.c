@@ -21,7 +21,8 @@ static uint32_t threshold_of(double p, sn_real *scale)
     return threshold;
 }
 
-/* Unit 2i takes the low half of word i, unit 2i + 1 the high half. */
+/* Words lie as sn_rng_blocks gives them: unit 2i of the UNITS that are drawn together
+ * takes the low half of words[i], unit 2i + 1 the high half. */
 SN_HOT
 static void apply_words(uint32_t threshold, sn_real scale,
                         const uint32_t *restrict words, uint8_t *restrict keep,

@@ -263,6 +263,18 @@ fails 78 "500 samples.*300 samples" "resume with other data" \
 [ "$(contents run)" = "$before" ] || wrong "a refused resume changed the run"
 checked "a refused resume leaves the run as it was"
 
+# --- divergence
+
+for ranks in 0 2; do
+    rm -rf hot
+    cp -R run hot
+    before=$(contents hot/checkpoints)
+    expect_one_line_error 76 $ranks "diverged" "$program" train small.ini --out hot --resume \
+        --set train.epochs=9 --set optimizer.learning_rate=1e6 --set optimizer.l2=1
+    [ "$(contents hot/checkpoints)" = "$before" ] || wrong "divergence changed the checkpoints"
+    checked "divergence: exit 76, the last good checkpoint is kept (mpirun -n $ranks)"
+done
+
 # --- srun without PMIx: every task sees one rank
 
 expect_one_line_error 78 0 "SLURM_STEP_NUM_TASKS=4.*pmix" \

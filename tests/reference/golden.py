@@ -83,11 +83,13 @@ def order(seed, epoch, count):
 
 def dropout_factor(p, seed, epoch, layer, samples, units):
     threshold = int(p * 65536 + 0.5)
-    blocks = np.arange(-(-units // 8))
+    chunks = -(-units // 256)  # 256 units are drawn together, from 32 blocks
+    blocks = np.arange(32 * chunks)
     words = draw(seed, DROPOUT, layer, epoch, samples[:, None], blocks[None, :])
     halves = np.stack([words & np.uint64(0xFFFF), words >> np.uint64(16)], axis=-1)
-    # (word, sample, block, half) -> (sample, block, word, half)
-    values = halves.transpose(1, 2, 0, 3).reshape(len(samples), -1)[:, :units]
+    # (word, sample, chunk, block, half) -> (sample, chunk, word, block, half)
+    values = halves.reshape(4, len(samples), chunks, 32, 2).transpose(1, 2, 0, 3, 4)
+    values = values.reshape(len(samples), -1)[:, :units]
     return (values >= threshold) * (65536.0 / (65536 - threshold))
 
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "../../src/data/augment_internal.h"
-#include "shardnet/augment.h"
 #include "shardnet/batch.h"
 #include "shardnet/digest.h"
 #include "shardnet/rng.h"
@@ -16,15 +15,13 @@ enum { SIDE = 28, PIXELS = SIDE * SIDE, SEED = 11, LARGEST = 6400 /* pixels */ }
 
 /* rotation, shear, scale, shift, sigma, alpha */
 static const sn_augment_spec strong = {SN_AUGMENT_ELASTIC, 15, 0.2, 0.2, 2, 4, 34};
-static const sn_augment_spec wild = {
-    SN_AUGMENT_ELASTIC, 180, 10, 0.999999, 30, 0.1, 1e6};
+static const sn_augment_spec wild = {SN_AUGMENT_ELASTIC, 180, 10, 0.99, 30, 0.1, 1e6};
 
 static sn_augment *create(const sn_augment_spec *spec, size_t rows, size_t cols)
 {
     sn_error err;
     sn_augment *augment;
     assert_int_equal(sn_augment_create(spec, rows, cols, &augment, &err), SN_OK);
-    assert_non_null(augment);
     return augment;
 }
 
@@ -38,13 +35,13 @@ static void fill_bytes(uint8_t *image, size_t count)
     }
 }
 
-/* rows first .. end - 1, columns first .. end - 1 white */
-static void fill_box(uint8_t image[PIXELS], size_t row, size_t row_end, size_t col,
-                     size_t col_end)
+/* white from (top, left) to before (bottom, right) */
+static void fill_box(uint8_t image[PIXELS], size_t top, size_t bottom, size_t left,
+                     size_t right)
 {
     memset(image, 0, PIXELS);
-    for (size_t r = row; r < row_end; r++) {
-        memset(image + r * SIDE + col, 255, col_end - col);
+    for (size_t r = top; r < bottom; r++) {
+        memset(image + r * SIDE + left, 255, right - left);
     }
 }
 
@@ -86,27 +83,6 @@ static moments moments_of(const float *x, size_t rows, size_t cols)
     }
     return (moments){m.mass,        m.x / m.mass,  m.y / m.mass,
                      m.xx / m.mass, m.yy / m.mass, m.xy / m.mass};
-}
-
-static void words_are_those_of_the_generator(void **state)
-{
-    (void)state;
-    const size_t counts[] = {1, 2, 7, 196, 511, 512, 513, 1500};
-    const uint64_t seed = UINT64_C(0xFEDCBA9876543210);
-    static uint32_t words[LARGEST];
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        const size_t blocks = counts[i];
-        sn_augment_words(seed, SN_AUGMENT_STREAM_NOISE, 4000000000U, 59999, blocks,
-                         words);
-        for (size_t b = 0; b < blocks; b++) {
-            uint32_t expected[4];
-            sn_rng_block(seed, SN_RNG_AUGMENT, SN_AUGMENT_STREAM_NOISE, 4000000000U,
-                         59999, (uint32_t)b, expected);
-            for (size_t q = 0; q < 4; q++) {
-                assert_int_equal(words[q * blocks + b], expected[q]);
-            }
-        }
-    }
 }
 
 static void sine_and_cosine_are_right(void **state)
@@ -157,8 +133,8 @@ static void images_belong_to_their_keys(void **state)
     const struct {
         uint64_t seed;
         uint32_t epoch, sample;
-    } keys[] = {{1, 0, 0}, {2, 0, 0}, {UINT64_C(1) << 32 | 1, 0, 0},
-                {1, 1, 0}, {1, 0, 1}, {1, 1, 1}};
+    } keys[] = {
+        {1, 0, 0}, {2, 0, 0}, {UINT64_C(1) << 32 | 1, 0, 0}, {1, 1, 0}, {1, 0, 1}};
     enum { KEYS = sizeof keys / sizeof keys[0] };
     static float x[KEYS][PIXELS], again[PIXELS];
     uint8_t image[PIXELS];
@@ -367,25 +343,21 @@ static double plain_field(const sn_augment_spec *spec, size_t rows, size_t cols,
                           uint32_t sample, int axis, size_t row, size_t col)
 {
     const long radius = (long)(3 * spec->sigma) + 1;
+    const double spread = 2 * spec->sigma * spec->sigma;
     const size_t blocks = (rows * cols + 3) / 4;
     double total = 0, sum = 0;
     for (long k = -radius; k <= radius; k++) {
-        total += exp(-(double)(k * k) / (2 * spec->sigma * spec->sigma));
+        total += exp(-(double)(k * k) / spread);
     }
-    for (long r = 0; r < (long)rows; r++) {
-        for (long c = 0; c < (long)cols; c++) {
-            const long dy = r - (long)row, dx = c - (long)col;
-            if (labs(dx) > radius || labs(dy) > radius) {
-                continue;
-            }
-            const size_t pixel = (size_t)r * cols + (size_t)c;
-            uint32_t words[4];
-            sn_rng_block(SEED, SN_RNG_AUGMENT, SN_AUGMENT_STREAM_NOISE, 1, sample,
-                         (uint32_t)(pixel % blocks), words);
-            const uint32_t half = words[pixel / blocks] >> 16 * axis & 0xFFFF;
-            const double noise = (half + 0.5) / 32768 - 1;
-            sum += noise *
-                   exp(-(double)(dx * dx + dy * dy) / (2 * spec->sigma * spec->sigma));
+    for (size_t i = 0; i < rows * cols; i++) {
+        const long dy = (long)(i / cols) - (long)row, dx = (long)(i % cols) - (long)col;
+        uint32_t words[4];
+        sn_rng_block(SEED, SN_RNG_AUGMENT, SN_AUGMENT_STREAM_NOISE, 1, sample,
+                     (uint32_t)(i % blocks), words);
+        const uint32_t half = words[i / blocks] >> 16 * axis & 0xFFFF;
+        if (labs(dx) <= radius && labs(dy) <= radius) {
+            sum +=
+                ((half + 0.5) / 32768 - 1) * exp(-(double)(dx * dx + dy * dy) / spread);
         }
     }
     return spec->alpha * sum / (total * total);
@@ -443,9 +415,8 @@ static void fields_have_the_stated_size(void **state)
     const double measured = sqrt(middle / COUNT);
     assert_true(relative_difference(measured, expected, 0) < 0.07);
     assert_true(relative_difference(sqrt(corner / COUNT), expected / 2, 0) < 0.12);
-    assert_true(relative_difference(step / COUNT,
-                                    2 * measured * measured * (1 - exp(-1 / 144.0)),
-                                    0) < 0.15);
+    const double apart = 2 * measured * measured * (1 - exp(-1 / 144.0));
+    assert_true(relative_difference(step / COUNT, apart, 0) < 0.15);
     assert_true(fabs(product / COUNT) < 5 * measured * measured / sqrt(COUNT));
 }
 
@@ -481,9 +452,8 @@ static void what_is_out_of_range_is_refused(void **state)
             expect_refused(SN_ECONFIG, &spec, SIDE, SIDE, keys[i].word);
         }
     }
-    sn_augment_spec spec = strong;
-    spec.kind = (sn_augment_kind)3;
-    expect_refused(SN_ECONFIG, &spec, SIDE, SIDE, "kind");
+    const sn_augment_spec unknown = {.kind = (sn_augment_kind)3};
+    expect_refused(SN_ECONFIG, &unknown, SIDE, SIDE, "kind");
     expect_refused(SN_ERANGE, &strong, 0, 5, "0 x 5");
     expect_refused(SN_ERANGE, &strong, 40000, 40000, "40000 x 40000");
     expect_refused(SN_ERANGE, &strong, SIZE_MAX, SIZE_MAX, " x ");
@@ -492,7 +462,6 @@ static void what_is_out_of_range_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_are_those_of_the_generator),
         cmocka_unit_test(sine_and_cosine_are_right),
         cmocka_unit_test(nothing_asked_nothing_changed),
         cmocka_unit_test(images_belong_to_their_keys),

@@ -110,16 +110,21 @@ static void purposes_and_items_have_streams_of_their_own(void **state)
 static void many_blocks_are_the_single_blocks(void **state)
 {
     (void)state;
-    enum { MOST = 40 };
-    uint32_t many[4 * MOST + 4], one[4];
-    for (uint32_t count = 0; count <= MOST; count++) {
-        memset(many, 0xAB, sizeof many);
-        sn_rng_blocks(0x123456789abcdef0, SN_RNG_DROPOUT, 3, 5, 77, 9, count, many);
-        for (uint32_t i = 0; i < count; i++) {
-            sn_rng_block(0x123456789abcdef0, SN_RNG_DROPOUT, 3, 5, 77, 9 + i, one);
-            assert_memory_equal(many + 4 * i, one, sizeof one);
+    static const size_t counts[] = {0, 1, 7, 196, 255, 256, 257, 1500};
+    static uint32_t words[4 * 1500 + 1];
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        const size_t blocks = counts[i];
+        words[4 * blocks] = 0xABABABAB;
+        sn_rng_blocks(0x123456789abcdef0, SN_RNG_DROPOUT, 3, 5, 77, 9, blocks, words);
+        for (size_t b = 0; b < blocks; b++) {
+            uint32_t one[4];
+            sn_rng_block(0x123456789abcdef0, SN_RNG_DROPOUT, 3, 5, 77, 9 + (uint32_t)b,
+                         one);
+            for (size_t q = 0; q < 4; q++) {
+                assert_int_equal(words[q * blocks + b], one[q]);
+            }
         }
-        assert_int_equal(many[4 * count], 0xABABABAB);
+        assert_int_equal(words[4 * blocks], 0xABABABAB);
     }
 }
 

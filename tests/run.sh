@@ -36,6 +36,8 @@ if ((jobs > 2)); then
     export OMPI_MCA_hwloc_base_binding_policy=none
 fi
 export LSAN_OPTIONS=suppressions=$source_root/tests/lsan.supp:print_suppressions=0
+# full stacks, or a leak below a function without frame pointer has no library's name
+export ASAN_OPTIONS=fast_unwind_on_malloc=0
 export UBSAN_OPTIONS=print_stacktrace=1
 
 # Names and reasons of the skipped tests of a preset, from CTest's log.

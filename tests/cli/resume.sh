@@ -6,21 +6,6 @@ set -euo pipefail
 setup_test "$@"
 cd -- "$scratch"
 
-# same_run A B: last parameters, and metrics but for times
-same_run() {
-    local a b
-    a=$(newest_checkpoint "$1") b=$(newest_checkpoint "$2")
-    [ "${a##*/}" = "${b##*/}" ] || wrong "the last checkpoints are $a and $b"
-    same_parameters "$a" "$b"
-    for columns in \
-        "epochs epoch step learning_rate train_loss penalty train_error validation_loss validation_error test_loss test_error" \
-        "steps step epoch learning_rate loss error" "ranks epoch step rank"; do
-        # shellcheck disable=SC2086
-        table "$1" $columns >a.csv && table "$2" $columns >b.csv || wrong "no table: $columns"
-        cmp a.csv b.csv >out 2>err || wrong "${columns%% *} differ between $1 and $2"
-    done
-}
-
 # no_gap RUN EVERY: /steps has each multiple of EVERY once and in order, /epochs each epoch
 no_gap() {
     table "$1" steps step | awk -v every="$2" 'NR > 1 && $1 != every * (NR - 1) { exit 1 }' ||

@@ -16,6 +16,13 @@
 
 enum { SN_MAX_HIDDEN = 64 };
 
+/** How gradients are summed over ranks. */
+typedef enum sn_reduce_kind {
+    SN_REDUCE_ALLREDUCE,   /* one MPI_Allreduce: the order of additions is MPI's */
+    SN_REDUCE_REPRODUCIBLE /* along a fixed tree: the same bits on any number of ranks
+                            */
+} sn_reduce_kind;
+
 /** A list of layer widths. */
 typedef struct sn_widths {
     size_t count;
@@ -47,6 +54,8 @@ typedef struct sn_config {
         train_early_stop_patience;
     double train_max_minutes;
     int64_t train_max_steps;
+    int comm_reduce; /* sn_reduce_kind */
+    int64_t comm_leaves;
     int64_t compute_threads; /* 0 = auto */
     int64_t checkpoint_every_epochs, checkpoint_every_steps;
     double checkpoint_every_minutes;

@@ -314,6 +314,11 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
                        "configuration ([data] dir): no data folder; set it, or "
                        "SHARDNET_DATA, or use `[data] source = synthetic`");
     }
+    if ((config->comm_leaves & (config->comm_leaves - 1)) != 0) {
+        return sn_fail(err, SN_ECONFIG,
+                       "configuration ([comm] leaves): %lld is not a power of two",
+                       (long long)config->comm_leaves);
+    }
     if (config->train_early_stop_patience > 0 && config->data_validation == 0) {
         return sn_fail(err, SN_ECONFIG,
                        "configuration ([train] early_stop_patience): needs [data] "

@@ -70,6 +70,13 @@ void sn_progress_header(const sn_state *state)
         state->threads == 1 ? "" : "s", state->cores.mask_cores,
         state->cores.mask_cores == 1 ? "" : "s", state->cores.node_cores);
     fprintf(out, "blas     %s\n", sn_gemm_library());
+    if (state->tree != NULL) {
+        fprintf(out,
+                "reduce   reproducible: %" PRId64
+                " leaves, the same bits on any number "
+                "of ranks up to that\n",
+                state->config.comm_leaves);
+    }
     if (state->config.data_source == SN_SOURCE_SYNTHETIC) {
         fprintf(out,
                 "data     synthetic digits drawn by the program: this is NOT MNIST\n");

@@ -10,6 +10,7 @@
 #include "shardnet/sampler.h"
 #include "shardnet/schedule.h"
 #include "shardnet/trainer.h"
+#include "shardnet/tree.h"
 
 /** Seconds spent in the parts of a step, summed since the epoch began. */
 typedef struct sn_phases {
@@ -41,6 +42,7 @@ typedef struct sn_state {
     sn_workspace workspace;
     float *parameters, *velocity; /* arenas */
     float *message;               /* gradient arena || tail */
+    sn_tree *tree;                /* of the reproducible sum, NULL for the plain one */
     float *x;                     /* (workspace capacity, input) */
     uint8_t *labels;              /* (workspace capacity) */
     uint32_t *samples;            /* (workspace capacity) */

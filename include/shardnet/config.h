@@ -89,6 +89,16 @@ sn_status sn_config_check(const sn_config *config, sn_error *err) SN_MUST_CHECK;
  *  values.  The caller frees it; NULL when memory is short. */
 char *sn_config_text(const sn_config *config) SN_MUST_CHECK;
 
+/** Called for each key that differs; NULL where a side does not have it. */
+typedef void sn_config_difference(void *user, const char *section, const char *key,
+                                  const char *a, const char *b);
+
+/** Compares two texts of sn_config_text key by key, also of other versions of the
+ *  program: nothing is demanded of keys and values.  *count is the number of
+ *  differences.  SN_ENOMEM. */
+sn_status sn_config_compare(const char *a, const char *b, sn_config_difference *differs,
+                            void *user, size_t *count, sn_error *err) SN_MUST_CHECK;
+
 /** Every key with type, default, range and help, for people. */
 void sn_config_help(FILE *out);
 

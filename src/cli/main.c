@@ -22,6 +22,8 @@ static const command commands[] = {
     {"eval", sn_cmd_eval, true,
      "CHECKPOINT|RUN [--data DIR] [--split test|train|validation]"},
     {"inspect", sn_cmd_inspect, false, "FILE|RUN"},
+    {"verify", sn_cmd_verify, false, "FILE|RUN"},
+    {"diff", sn_cmd_diff, false, "A B"},
     {"metrics", sn_cmd_metrics, false, "RUN [--csv]"},
     {"data", sn_cmd_data, false, "synth DIR | fetch DIR | check DIR"},
 };

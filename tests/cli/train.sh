@@ -101,9 +101,10 @@ checked "inspect of a run and of a checkpoint"
 # --- the same again, from the run's own configuration
 
 expect_mpi_exit 0 2 "$program" train run/config.ini --out again --quiet
-[ "$(wc -l <out)" -le 4 ] || wrong "--quiet prints more than the result"
 expect_text out '^test +accuracy'
-expect_no_text out '^(epoch|ranks|model)'
+if grep -Evq '^(best|test|time|store|files) ' out; then
+    wrong "--quiet prints more than the result"
+fi
 cmp -s run/config.ini again/config.ini || wrong "config.ini changes when it is used"
 for step in 32 64; do
     same_parameters run/checkpoints/step-000000$step.h5 again/checkpoints/step-000000$step.h5

@@ -164,6 +164,23 @@ int sn_config_choice_value(const char *section, const char *name, const char *ch
     return -1;
 }
 
+/* In pieces that fit a line of INI, cut where no white space would be lost. */
+static void write_path(FILE *out, const char *path)
+{
+    enum { PIECE = 150, LONGEST = 180 };
+    size_t rest = strlen(path);
+    while (rest > LONGEST) {
+        size_t piece = PIECE;
+        while (piece < LONGEST && (path[piece] == ' ' || path[piece - 1] == ' ')) {
+            piece++;
+        }
+        fprintf(out, "%.*s\n    ", (int)piece, path);
+        path += piece;
+        rest -= piece;
+    }
+    fprintf(out, "%s", path);
+}
+
 static void write_value(FILE *out, const sn_key *key, const sn_config *config)
 {
     const char *field = (const char *)config + key->offset;
@@ -195,7 +212,7 @@ static void write_value(FILE *out, const sn_key *key, const sn_config *config)
         }
         break;
     case SN_KEY_PATH:
-        fprintf(out, "%s", field);
+        write_path(out, field);
         break;
     }
 }

@@ -23,9 +23,9 @@ eval "$("$lab" env)"
 cd -- "$scratch"
 export SHARDNET=$program
 
-write_config job.ini data.source=synthetic data.train_limit=6000 model.hidden=64 \
-    model.dropout_hidden=0.2 train.epochs=100 train.batch=60 comm.reduce=reproducible comm.leaves=4 \
-    checkpoint.every_steps=50 metrics.every_steps=100
+write_config job.ini data.source=synthetic data.train_limit=6000 model.hidden=512 \
+    model.dropout_hidden=0.2 train.epochs=60 train.batch=600 comm.reduce=reproducible comm.leaves=4 \
+    checkpoint.every_steps=10 metrics.every_steps=10
 expect_mpi_exit 0 2 "$program" train job.ini --out whole
 
 # submit RUN SBATCH-OPTION...: its number in $id

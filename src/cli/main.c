@@ -73,7 +73,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);
     sn_error err = {""};
     sn_status status = dispatch(argc, argv, &err);
-    if (status == SN_OK && fflush(stdout) != 0) {
+    if (status == SN_OK && (fflush(stdout) != 0 || ferror(stdout))) {
         status = sn_fail(&err, SN_EIO, "cannot write to standard output");
     }
     if (status != SN_OK && err.message[0] != '\0' && sn_comm_launch_task() <= 0) {

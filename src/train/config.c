@@ -119,7 +119,8 @@ static int parse_widths(const char *text, void *field, char why[SN_KEY_WHY_BYTES
 
 static int parse_path(const char *text, void *field, char why[SN_KEY_WHY_BYTES])
 {
-    if (strlen(text) >= SN_PATH_BYTES) {
+    const size_t length = strlen(text);
+    if (length >= SN_PATH_BYTES) {
         snprintf(why, SN_KEY_WHY_BYTES, "path longer than %d bytes", SN_PATH_BYTES - 1);
         return 0;
     }
@@ -167,6 +168,7 @@ typedef struct reader {
     const char *path;
     const char *rest;
     int line;
+    bool continues; /* the line is indented: libinih gives it to the key before */
     int long_line;
     int failed_line; /* of the key that was refused, 0 for none */
     int seen[SN_KEY_MAX];
@@ -185,6 +187,7 @@ static char *next_line(char *buffer, int bytes, void *user)
     if (copied < length && r->long_line == 0) {
         r->long_line = r->line;
     }
+    r->continues = copied > 0 && isspace((unsigned char)*r->rest);
     memcpy(buffer, r->rest, copied);
     buffer[copied] = '\0';
     r->rest += length + (r->rest[length] == '\n');
@@ -204,6 +207,56 @@ static int refuse(reader *r, const char *section, const char *name, const char *
     return 0;
 }
 
+/* A path longer than a line goes on in indented lines. */
+static int append_path(char *path, const char *text, char why[SN_KEY_WHY_BYTES])
+{
+    if (strlen(path) + strlen(text) >= SN_PATH_BYTES) {
+        snprintf(why, SN_KEY_WHY_BYTES, "path longer than %d bytes", SN_PATH_BYTES - 1);
+        return 0;
+    }
+    strcat(path, text);
+    return 1;
+}
+
+/* So does a list, each line after the first with a comma before it. */
+static int append_widths(sn_widths *widths, const char *text,
+                         char why[SN_KEY_WHY_BYTES])
+{
+    sn_widths more = {0};
+    if (*text != ',') {
+        snprintf(why, SN_KEY_WHY_BYTES, "a list that goes on needs ',' before '%.80s'",
+                 text);
+        return 0;
+    }
+    if (!parse_widths(text + 1, &more, why)) {
+        return 0;
+    }
+    if (more.count > SN_MAX_HIDDEN - widths->count) {
+        snprintf(why, SN_KEY_WHY_BYTES, "more than %d hidden layers", SN_MAX_HIDDEN);
+        return 0;
+    }
+    memcpy(widths->width + widths->count, more.width, more.count * sizeof *more.width);
+    widths->count += more.count;
+    return 1;
+}
+
+static int append_value(sn_config *config, const sn_key *key, const char *text,
+                        char why[SN_KEY_WHY_BYTES])
+{
+    void *field = (char *)config + key->offset;
+    if (key->type == SN_KEY_PATH) {
+        return append_path(field, text, why);
+    }
+    if (key->type == SN_KEY_WIDTHS) {
+        return append_widths(field, text, why);
+    }
+    snprintf(
+        why, SN_KEY_WHY_BYTES,
+        "an indented line continues the one before, which only a path or a list may "
+        "need");
+    return 0;
+}
+
 static int handle_key(void *user, const char *section, const char *name,
                       const char *value)
 {
@@ -214,10 +267,14 @@ static int handle_key(void *user, const char *section, const char *name,
                       "unknown key; `shardnet train --help-config` lists the keys");
     }
     size_t index = (size_t)(key - sn_keys);
+    char why[SN_KEY_WHY_BYTES];
+    if (r->continues && r->seen[index] > 0) {
+        return append_value(r->config, key, value, why) ? 1
+                                                        : refuse(r, section, name, why);
+    }
     if (r->seen[index]++ > 0) {
         return refuse(r, section, name, "set twice");
     }
-    char why[SN_KEY_WHY_BYTES];
     return store_value(r->config, key, value, why) ? 1 : refuse(r, section, name, why);
 }
 
@@ -307,8 +364,39 @@ sn_status sn_config_set(sn_config *config, const char *assignment, sn_error *err
     return SN_OK;
 }
 
+/* What an INI file would not give back: inline comments, lines, outer white space, and
+ * what can nowhere be cut into lines. */
+static bool is_plain_path(const char *path)
+{
+    const size_t length = strlen(path);
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)path[i];
+        const bool outer = i == 0 || i + 1 == length;
+        if (iscntrl(c) || (isspace(c) && (outer || path[i + 1] == ';'))) {
+            return false;
+        }
+    }
+    for (const char *rest = path; *rest != '\0';) {
+        const size_t piece = sn_key_path_piece(rest);
+        if (piece == 0) {
+            return false;
+        }
+        rest += piece;
+    }
+    return path[0] != ';';
+}
+
 sn_status sn_config_check(const sn_config *config, sn_error *err)
 {
+    if (!is_plain_path(config->data_dir)) {
+        return sn_fail(
+            err, SN_ECONFIG,
+            "configuration ([data] dir): '%s' has white space at an end, before "
+            "a ';', or a control character, or too many blanks in a row, which an INI "
+            "file cannot hold; "
+            "use another name or a symbolic link",
+            config->data_dir);
+    }
     if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {
         return sn_fail(err, SN_ECONFIG,
                        "configuration ([data] dir): no data folder; set it, or "

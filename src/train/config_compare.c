@@ -30,6 +30,20 @@ static char *trimmed(char *text)
     return text;
 }
 
+/* An indented line goes on with the value before it. */
+static bool continues(const char *line, const listing *made)
+{
+    return made->count > 0 && (*line == ' ' || *line == '\t') &&
+           strchr(";#", line[strspn(line, " \t\r")]) == NULL;
+}
+
+static void append(entry *last, char *line)
+{
+    /* the value lies before the line in the same copy of the text */
+    const char *more = trimmed(line);
+    memmove(last->value + strlen(last->value), more, strlen(more) + 1);
+}
+
 /* Takes the line apart; false for one that sets no key. */
 static bool split(char *line, char **section, entry *found)
 {
@@ -67,7 +81,11 @@ static sn_status list(const char *text, listing *made, sn_error *err)
         if (next != NULL) {
             *next++ = '\0';
         }
-        made->count += split(line, &section, &made->entries[made->count]);
+        if (continues(line, made)) {
+            append(&made->entries[made->count - 1], line);
+        } else {
+            made->count += split(line, &section, &made->entries[made->count]);
+        }
     }
     return SN_OK;
 }

@@ -164,6 +164,41 @@ int sn_config_choice_value(const char *section, const char *name, const char *ch
     return -1;
 }
 
+size_t sn_key_path_piece(const char *path)
+{
+    enum { LONGEST = 180 };
+    const size_t rest = strlen(path);
+    if (rest <= LONGEST) {
+        return rest;
+    }
+    size_t piece = LONGEST;
+    while (piece > 0 &&
+           (path[piece - 1] == ' ' || strchr(" ;#", path[piece]) != NULL)) {
+        piece--;
+    }
+    return piece;
+}
+
+static void write_path(FILE *out, const char *path)
+{
+    size_t piece = sn_key_path_piece(path);
+    while (piece > 0 && path[piece] != '\0') {
+        fprintf(out, "%.*s\n    ", (int)piece, path);
+        path += piece;
+        piece = sn_key_path_piece(path);
+    }
+    fprintf(out, "%s", path);
+}
+
+static void write_widths(FILE *out, const sn_widths *widths)
+{
+    enum { IN_A_LINE = 12 };
+    for (size_t i = 0; i < widths->count; i++) {
+        const char *before = i % IN_A_LINE == 0 ? "\n    , " : ", ";
+        fprintf(out, "%s%zu", i == 0 ? "" : before, widths->width[i]);
+    }
+}
+
 static void write_value(FILE *out, const sn_key *key, const sn_config *config)
 {
     const char *field = (const char *)config + key->offset;
@@ -190,12 +225,10 @@ static void write_value(FILE *out, const sn_key *key, const sn_config *config)
         break;
     case SN_KEY_WIDTHS:
         memcpy(&widths, field, sizeof widths);
-        for (size_t i = 0; i < widths.count; i++) {
-            fprintf(out, "%s%zu", i == 0 ? "" : ", ", widths.width[i]);
-        }
+        write_widths(out, &widths);
         break;
     case SN_KEY_PATH:
-        fprintf(out, "%s", field);
+        write_path(out, field);
         break;
     }
 }

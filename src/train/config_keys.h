@@ -29,4 +29,8 @@ typedef struct sn_key {
 /** Ends with a NULL section. */
 extern const sn_key sn_keys[];
 
+/** How much of a path may stand on one line of an INI file: all of it, or up to a place
+ *  where a new line loses no white space and starts no comment; 0 where none is. */
+size_t sn_key_path_piece(const char *path);
+
 #endif

@@ -93,7 +93,7 @@ void sn_progress_header(const sn_state *state)
                 state->schedule.rate, state->config.optimizer_scale_from_batch,
                 state->config.train_batch);
     }
-    if (state->checkpoint_step >= 0) {
+    if (state->resumed) {
         fprintf(out, "resume   %s: epoch %" PRId64 ", step %" PRId64 "\n",
                 state->checkpoint, state->progress.epoch, state->progress.step);
     }
@@ -187,6 +187,13 @@ void sn_progress_result(const sn_state *state, const sn_train_result *result,
     }
     fprintf(out, "time     %.2f s, of which training %.2f s; %.0f images/s\n",
             result->seconds, result->train_seconds, result->samples_per_second);
+    if (sn_writer_count(state->writer) > 0) {
+        fprintf(out,
+                "store    %" PRId64
+                " checkpoints written beside training, which waited "
+                "%.3f s for them\n",
+                sn_writer_count(state->writer), sn_writer_stall_seconds(state->writer));
+    }
     fprintf(out, "files    %s: config.ini, metrics.h5; newest checkpoint %s\n",
             state->options->run, state->checkpoint);
     fflush(out);

@@ -92,6 +92,12 @@ static sn_status allocate(sn_state *state, sn_error *err)
             return status;
         }
     }
+    if (state->rank == 0) {
+        status = sn_writer_create(model, &state->writer, err);
+        if (status != SN_OK) {
+            return status;
+        }
+    }
     return sn_fault_check("state.allocate", state->rank, -1, err);
 }
 
@@ -105,7 +111,7 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
     state->rank = sn_comm_rank(comm);
     state->size = sn_comm_size(comm);
     state->started = sn_clock_seconds();
-    state->checkpoint_step = -1;
+    state->saved_step = -1;
 
     sn_status status = choose_threads(state, err);
     if (status == SN_OK) {
@@ -142,6 +148,7 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
 
 void sn_state_close(sn_state *state)
 {
+    sn_writer_destroy(&state->writer);
     sn_workspace_clear(&state->workspace, &state->model);
     sn_model_clear(&state->model);
     sn_loaded_clear(&state->loaded);

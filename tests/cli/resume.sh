@@ -83,14 +83,13 @@ checked "stopped on 2 ranks, resumed on 3"
 
 # --- a signal, and kill -9, at a moment that no one chose
 
-write_config long.ini data.source=synthetic model.hidden=128 model.activation=relu \
-    model.dropout_hidden=0.3 train.epochs=6 train.batch=64 checkpoint.every_steps=40 \
+write_config long.ini data.source=synthetic data.train_limit=12000 model.hidden=128 \
+    model.activation=relu model.dropout_hidden=0.3 train.epochs=8 train.batch=64 checkpoint.every_steps=40 \
     metrics.every_steps=10
 expect_mpi_exit 0 2 "$program" train long.ini --out long
 
 start 2 "$program" train long.ini --out signalled
 wait_for '^epoch 2/'
-sleep 0.1
 kill -USR1 "$job"
 finish
 [ "$code" -eq 75 ] || wrong "exit code $code instead of 75 after USR1"

@@ -102,6 +102,63 @@ static void text_reads_back_to_the_same_values(void **state)
     free(text);
 }
 
+static void paths_of_any_length_are_read_back(void **state)
+{
+    (void)state;
+    static sn_config c, d;
+    sn_error err;
+    for (size_t length = 1; length < SN_PATH_BYTES; length += length < 400 ? 1 : 611) {
+        sn_config_init(&c);
+        c.data_source = SN_SOURCE_SYNTHETIC;
+        memset(c.data_dir, 0, sizeof c.data_dir);
+        for (size_t i = 0; i < length; i++) {
+            /* pieces must not begin with a comment or end in a blank */
+            static const char texts[2][8] = {"/ a#b#c", "/;;;#;;"};
+            c.data_dir[i] =
+                i % 7 == 1 && i + 1 == length ? '/' : texts[length % 2][i % 7];
+        }
+        assert_int_equal(sn_config_check(&c, &err), SN_OK);
+        char *text = sn_config_text(&c);
+        assert_non_null(text);
+        assert_int_equal(parse(&d, text, &err), SN_OK);
+        assert_string_equal(c.data_dir, d.data_dir);
+        free(text);
+    }
+    static const char *const wrong[] = {"a ;b", " a", "a ", "a\nb", ";a"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        strcpy(c.data_dir, wrong[i]);
+        assert_int_equal(sn_config_check(&c, &err), SN_ECONFIG);
+    }
+    memset(c.data_dir, ';', 400);
+    c.data_dir[0] = '/';
+    c.data_dir[400] = '\0';
+    assert_int_equal(sn_config_check(&c, &err), SN_ECONFIG);
+    assert_int_equal(parse(&c, "[train]\nepochs = 3\n  batch = 4\n", &err), SN_ECONFIG);
+    assert_non_null(strstr(err.message, "x.ini:3"));
+}
+
+static void long_lists_are_read_back(void **state)
+{
+    (void)state;
+    static sn_config c, d;
+    sn_error err;
+    for (size_t count = 0; count <= SN_MAX_HIDDEN; count++) {
+        sn_config_init(&c);
+        c.model_hidden.count = count;
+        for (size_t i = 0; i < SN_MAX_HIDDEN; i++) {
+            c.model_hidden.width[i] = i < count ? 2147483647 - i : 0;
+        }
+        char *text = sn_config_text(&c);
+        assert_non_null(text);
+        assert_int_equal(parse(&d, text, &err), SN_OK);
+        assert_memory_equal(&c.model_hidden, &d.model_hidden, sizeof c.model_hidden);
+        free(text);
+    }
+    assert_int_equal(parse(&c, "[model]\nhidden = 3\n  4\n", &err), SN_ECONFIG);
+    assert_non_null(strstr(err.message, "x.ini:3"));
+    assert_int_equal(parse(&c, "[model]\nhidden = 3\n  , 0\n", &err), SN_ECONFIG);
+}
+
 static void overrides_are_checked_like_lines(void **state)
 {
     (void)state;
@@ -179,6 +236,8 @@ int main(void)
         cmocka_unit_test(refusals_name_file_and_line),
         cmocka_unit_test(the_first_fault_is_the_one_reported),
         cmocka_unit_test(text_reads_back_to_the_same_values),
+        cmocka_unit_test(paths_of_any_length_are_read_back),
+        cmocka_unit_test(long_lists_are_read_back),
         cmocka_unit_test(overrides_are_checked_like_lines),
         cmocka_unit_test(data_folder_comes_from_the_environment),
         cmocka_unit_test(early_stopping_needs_a_validation_set),

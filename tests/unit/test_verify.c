@@ -209,11 +209,11 @@ static void test_configurations(void **state)
     static const char a[] = "[x]\nsame = 1\nchanged = 1,2\ngone = a=b\n# n = 1\n[y]\n"
                             "same = 2";
     static const char b[] =
-        "; n = 2\n[x]\nchanged =\n  same=1  \n\n[z]\n[y]\nsame = 2\n"
+        "; n = 2\n[x]\nchanged = 1\n   ,3 \n  ; c\nsame=1  \n\n[z]\n[y]\nsame = 2\n"
         "come = 3\nno key\n";
     assert_int_equal(sn_config_compare(a, b, note_key, &all, &count, &err), SN_OK);
     assert_int_equal(count, 3);
-    assert_string_equal(all.text, "x.changed: 1,2 -> \n"
+    assert_string_equal(all.text, "x.changed: 1,2 -> 1,3\n"
                                   "x.gone: a=b -> -\n"
                                   "y.come: - -> 3\n");
     assert_int_equal(sn_config_compare("", "", note_key, &all, &count, &err), SN_OK);

@@ -206,10 +206,10 @@ fi
 break_tensor() {
     local pattern offset
     h5dump -d /model/layer0/weight -b LE -o weights.raw "$1" >out 2>err || wrong "h5dump $1"
-    pattern=$(tail -c +12001 weights.raw | od -An -v -tx1 -N 32 | tr -d '\n' | sed 's/ /\\x/g')
+    pattern=$(od -An -v -tx1 -j 12000 -N 32 weights.raw | tr -d '\n' | sed 's/ /\\x/g')
     offset=$(LC_ALL=C grep -obUaP -- "$pattern" "$1" | head -n 1)
     [ -n "$offset" ] || wrong "no weights in $1"
-    put "$1" "${offset%%:*}" "$(tail -c +12001 weights.raw | head -c 1 | od -An -tu1 |
+    put "$1" "${offset%%:*}" "$(od -An -tu1 -j 12000 -N 1 weights.raw |
         awk '{ printf "\\%03o", $1 % 2 ? $1 - 1 : $1 + 1 }')"
 }
 

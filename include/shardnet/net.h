@@ -59,6 +59,7 @@ typedef struct sn_pass {
     sn_loss loss;
     int non_finite; /* 0, or 1 + the first layer whose gradient is not finite; layers +
                        1 when the loss alone is not */
+    double forward_seconds; /* forward and loss, 0 without rows; backward is the rest */
 } sn_pass;
 
 /** Forward without dropout.  parameters (arena), X (rows, input), rows <= capacity.

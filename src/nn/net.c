@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shardnet/clock.h"
 #include "shardnet/gemm.h"
 #include "shardnet/mem.h"
 
@@ -213,14 +214,16 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,
                         sn_real *gradient)
 {
-    sn_pass pass = {{0, 0}, 0};
+    sn_pass pass = {0};
     if (rows == 0) {
         memset(gradient, 0, model->arena * sizeof *gradient);
         return pass;
     }
+    const double begun = sn_clock_seconds();
     forward_with_dropout(model, parameters, workspace, x, samples, rows, dropout);
     sn_real *dz = workspace->output[model->layers - 1];
     pass.loss = sn_softmax_gradient(rows, model->classes, labels, dz);
+    pass.forward_seconds = sn_clock_seconds() - begun;
     if (!isfinite(pass.loss.sum)) {
         pass.non_finite = (int)model->layers + 1;
     }

@@ -44,6 +44,7 @@ expect_text out '^epoch 1/2 .*loss [0-9.]+ .*validation error .*test error .*ima
 expect_text out '^epoch 2/2 '
 expect_text out '^test +accuracy [0-9.]+ %.*of 4000 correct'
 expect_text out '^time .*images/s'
+expect_text out '^step +[0-9.e+-]+ ms: gather [0-9]+ %, forward [0-9]+ %, backward [0-9]+ %, reduce [0-9]+ %, update [0-9]+ % '
 expect_text out '^files +run'
 if grep -q "$(printf '[\033\r]')" out; then
     wrong "escape codes or carriage returns where stdout is no terminal"
@@ -103,7 +104,7 @@ checked "inspect of a run and of a checkpoint"
 expect_mpi_exit 0 2 "$program" train run/config.ini --out again --quiet
 [ "$(wc -l <out)" -le 4 ] || wrong "--quiet prints more than the result"
 expect_text out '^test +accuracy'
-expect_no_text out '^(epoch|ranks|model)'
+expect_no_text out '^(epoch|ranks|model|step)'
 cmp -s run/config.ini again/config.ini || wrong "config.ini changes when it is used"
 for step in 32 64; do
     same_parameters run/checkpoints/step-000000$step.h5 again/checkpoints/step-000000$step.h5

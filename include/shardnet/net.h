@@ -76,4 +76,19 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,
                         sn_real *gradient);
 
+/** The matrix products of sn_net_gradient alone, forward and backward: the same calls
+ * in the same order on the same buffers, for measurements.  What they leave in
+ * workspace and gradient is of no use.  X (rows, input), rows <= capacity; no rows, no
+ * products. */
+void sn_net_forward_products(const sn_model *model, const sn_real *parameters,
+                             sn_workspace *workspace, const sn_real *x, size_t rows);
+void sn_net_backward_products(const sn_model *model, const sn_real *parameters,
+                              sn_workspace *workspace, const sn_real *x, size_t rows,
+                              sn_real *gradient);
+
+/** Floating-point operations of these products, a multiplication and an addition
+ * counted as two: 2 rows in out for each of two products a layer in the backward pass
+ * (one in the first layer) and one in the forward pass. */
+double sn_net_product_flops(const sn_model *model, size_t rows);
+
 #endif

@@ -242,3 +242,41 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
     }
     return pass;
 }
+
+void sn_net_forward_products(const sn_model *model, const sn_real *parameters,
+                             sn_workspace *workspace, const sn_real *x, size_t rows)
+{
+    for (size_t l = 0; l < model->layers && rows > 0; l++) {
+        const sn_layer *layer = &model->layer[l];
+        sn_gemm_nt(rows, layer->out, layer->in, x, parameters + layer->weight,
+                   workspace->output[l]);
+        x = workspace->output[l];
+    }
+}
+
+void sn_net_backward_products(const sn_model *model, const sn_real *parameters,
+                              sn_workspace *workspace, const sn_real *x, size_t rows,
+                              sn_real *gradient)
+{
+    for (size_t l = model->layers; l-- > 0 && rows > 0;) {
+        const sn_layer *layer = &model->layer[l];
+        const sn_real *dz = workspace->output[l];
+        const sn_real *below = l == 0 ? x : workspace->output[l - 1];
+        sn_gemm_tn(layer->out, layer->in, rows, dz, below, gradient + layer->weight);
+        if (l > 0) {
+            sn_gemm_nn(rows, layer->in, layer->out, dz, parameters + layer->weight,
+                       workspace->gradient);
+        }
+    }
+}
+
+double sn_net_product_flops(const sn_model *model, size_t rows)
+{
+    double flops = 0;
+    for (size_t l = 0; l < model->layers; l++) {
+        const sn_layer *layer = &model->layer[l];
+        flops += 2.0 * (double)rows * (double)layer->in * (double)layer->out *
+                 (l == 0 ? 2 : 3);
+    }
+    return flops;
+}

@@ -33,6 +33,9 @@ hdf5-tools       | hdf5      | HDF5      | tool:h5diff
 python3-numpy    | py-numpy  | SciPy-bundle | python:numpy
 python3-h5py     | py-h5py   | h5py      | python:h5py'
 
+# Only where they can be installed: without them the tests on a real Slurm are skipped.
+cluster_packages=(slurmctld slurmd slurm-client munge iproute2)
+
 # shellcheck source=common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
@@ -180,6 +183,14 @@ if [ -n "$missing" ]; then
             list_missing <<<"$missing"
             exit 69
         fi
+    fi
+fi
+if [ "${1-build}" = test ] && [ "$(id -u)" -eq 0 ] && may_install; then
+    mapfile -t packages < <(for package in "${cluster_packages[@]}"; do
+        has_package "$package" || echo "$package"
+    done)
+    if [ ${#packages[@]} -gt 0 ]; then
+        install_packages "${packages[@]}"
     fi
 fi
 check_cmake

@@ -3,7 +3,7 @@
 #
 #     tests/run.sh [--quick|--asan] [CTEST ARGUMENT...]
 #
-# All tests of the preset dev, then those labelled unit, mpi and fault once more under
+# All tests of the preset dev, then those labelled unit, mpi, fault and fuzz once more under
 # AddressSanitizer and UndefinedBehaviorSanitizer (preset asan).
 #     --quick  the first half only
 #     --asan   every test, only under the sanitizers
@@ -69,7 +69,7 @@ if [ "$plan" != asan ]; then
     run_tests dev "$@" || failed=1
 fi
 if [ "$plan" = both ]; then
-    run_tests asan -L '^(unit|mpi|fault)$' --no-tests=ignore "$@" || failed=1
+    run_tests asan -L '^(unit|mpi|fault|fuzz)$' --no-tests=ignore "$@" || failed=1
 elif [ "$plan" = asan ]; then
     run_tests asan "$@" || failed=1
 fi

@@ -51,7 +51,8 @@ typedef struct sn_bench_result {
     size_t layers, width[SN_MAX_HIDDEN + 2];  /* widths: input, (layers) */
     size_t parameters;
     int64_t batch;        /* images of a step over all ranks */
-    int64_t rows;         /* images of a step on rank 0 */
+    int64_t rows;         /* of the products of rank 0 */
+    int reproducible;     /* is the sum, and so the batch in comm.leaves pieces? */
     int distorts;         /* are images distorted? */
     double product_flops; /* of a step over all ranks */
     double message_bytes; /* of the step's sum */

@@ -85,6 +85,27 @@ sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *
 void sn_checkpoint_close(sn_checkpoint **checkpoint);
 void sn_checkpoint_info_clear(sn_checkpoint_info *info);
 
+/** A checkpoint in memory.  Start with zeroes. */
+typedef struct sn_checkpoint_state {
+    sn_checkpoint_info info;
+    sn_layer_tensors *layers; /* (info.layers), with velocities */
+    float *arena;             /* what the layers are views of */
+    int64_t parameters;       /* weights and biases, velocities not counted */
+} sn_checkpoint_state;
+
+/** Opens, reads and closes; every check of _open and _read.  *state holds nothing on
+ *  failure.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+sn_status sn_checkpoint_load(const char *path, sn_checkpoint_state *state,
+                             sn_error *err) SN_MUST_CHECK;
+
+/** Frees what the state holds and leaves it zero. */
+void sn_checkpoint_state_clear(sn_checkpoint_state *state);
+
+/** Makes the same checks as _load with memory for the largest tensor alone.  The caller
+ *  clears *info, on failure too.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+sn_status sn_checkpoint_verify(const char *path, sn_checkpoint_info *info,
+                               sn_error *err) SN_MUST_CHECK;
+
 /** RUN/checkpoints/step-00012345.h5. */
 sn_status sn_checkpoint_path(char path[SN_PATH_BYTES], const char *run, int64_t step,
                              sn_error *err) SN_MUST_CHECK;
@@ -98,6 +119,10 @@ sn_status sn_checkpoint_list(const char *run, int64_t **steps, size_t *count,
  *  removes best.h5.  keep >= 1.  SN_EIO. */
 sn_status sn_checkpoint_rotate(const char *run, size_t keep,
                                sn_error *err) SN_MUST_CHECK;
+
+/** RUN/checkpoints/best.h5, whether it is there or not. */
+sn_status sn_checkpoint_best_path(char path[SN_PATH_BYTES], const char *run,
+                                  sn_error *err) SN_MUST_CHECK;
 
 /** Path of the newest checkpoint under RUN (best.h5 where there is no other), or RUN
  *  itself when it is a file.  SN_ENOINPUT when there is none. */

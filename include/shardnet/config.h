@@ -16,6 +16,13 @@
 
 enum { SN_MAX_HIDDEN = 64 };
 
+/** How gradients are summed over ranks. */
+typedef enum sn_reduce_kind {
+    SN_REDUCE_ALLREDUCE,   /* one MPI_Allreduce: the order of additions is MPI's */
+    SN_REDUCE_REPRODUCIBLE /* along a fixed tree: the same bits on any number of ranks
+                            */
+} sn_reduce_kind;
+
 /** A list of layer widths. */
 typedef struct sn_widths {
     size_t count;
@@ -47,6 +54,8 @@ typedef struct sn_config {
         train_early_stop_patience;
     double train_max_minutes;
     int64_t train_max_steps;
+    int comm_reduce; /* sn_reduce_kind */
+    int64_t comm_leaves;
     int64_t compute_threads; /* 0 = auto */
     int64_t checkpoint_every_epochs, checkpoint_every_steps;
     double checkpoint_every_minutes;
@@ -79,6 +88,16 @@ sn_status sn_config_check(const sn_config *config, sn_error *err) SN_MUST_CHECK;
 /** The effective configuration as INI text that sn_config_parse reads back to the same
  *  values.  The caller frees it; NULL when memory is short. */
 char *sn_config_text(const sn_config *config) SN_MUST_CHECK;
+
+/** Called for each key that differs; NULL where a side does not have it. */
+typedef void sn_config_difference(void *user, const char *section, const char *key,
+                                  const char *a, const char *b);
+
+/** Compares two texts of sn_config_text key by key, also of other versions of the
+ *  program: nothing is demanded of keys and values.  *count is the number of
+ *  differences.  SN_ENOMEM. */
+sn_status sn_config_compare(const char *a, const char *b, sn_config_difference *differs,
+                            void *user, size_t *count, sn_error *err) SN_MUST_CHECK;
 
 /** Every key with type, default, range and help, for people. */
 void sn_config_help(FILE *out);

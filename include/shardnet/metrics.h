@@ -67,6 +67,11 @@ sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced,
 sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *count,
                                  sn_error *err) SN_MUST_CHECK;
 
+/** Reads every row of every table.  SN_ENOINPUT, SN_EDATA with the table named,
+ *  SN_ENOMEM. */
+sn_status sn_metrics_verify(const char *path, size_t *epoch_count, size_t *step_count,
+                            size_t *rank_count, sn_error *err) SN_MUST_CHECK;
+
 /** Writes one table (epochs, steps or ranks) as comma-separated values with a header
  *  line; numbers with enough digits to read back exactly, NAN as an empty field.
  *  SN_ENOINPUT, SN_EDATA, SN_EUSAGE for an unknown table, SN_EIO. */

@@ -8,7 +8,6 @@
 
 #include "cli/commands.h"
 #include "shardnet/checkpoint.h"
-#include "shardnet/mem.h"
 #include "shardnet/metrics.h"
 
 #define SEE_HELP "see `shardnet inspect --help`"
@@ -25,61 +24,6 @@ static const char help_text[] =
     "newest checkpoint.\n"
     "    --config  also print the configuration that the checkpoint was made with\n";
 
-/* An open checkpoint with all its tensors. */
-typedef struct page {
-    sn_checkpoint *checkpoint;
-    sn_checkpoint_info info;
-    sn_layer_tensors *layers;
-    float *arena;
-    int64_t parameters;
-} page;
-
-static void page_clear(page *shown)
-{
-    sn_checkpoint_close(&shown->checkpoint);
-    sn_checkpoint_info_clear(&shown->info);
-    free(shown->layers);
-    free(shown->arena);
-}
-
-/* The file holds all of its tensors, so their sizes cannot overflow. */
-static sn_status page_allocate(page *shown, sn_error *err)
-{
-    const int64_t layers = shown->info.layers;
-    shown->layers = sn_alloc((size_t)layers, sizeof *shown->layers);
-    for (int64_t i = 0; shown->layers != NULL && i < layers; i++) {
-        sn_layer_tensors *layer = &shown->layers[i];
-        sn_checkpoint_layer_shape(shown->checkpoint, i, &layer->in, &layer->out);
-        shown->parameters += layer->out * (layer->in + 1);
-    }
-    shown->arena = sn_alloc((size_t)shown->parameters, 2 * sizeof(float));
-    if (shown->layers == NULL || shown->arena == NULL) {
-        return sn_fail(err, SN_ENOMEM, "out of memory for %" PRId64 " parameters",
-                       shown->parameters);
-    }
-    float *next = shown->arena;
-    for (int64_t i = 0; i < layers; i++) {
-        sn_layer_tensors *layer = &shown->layers[i];
-        const int64_t weights = layer->out * layer->in;
-        layer->weight = next;
-        layer->bias = layer->weight + weights;
-        layer->weight_velocity = layer->bias + layer->out;
-        layer->bias_velocity = layer->weight_velocity + weights;
-        next = layer->bias_velocity + layer->out;
-    }
-    return SN_OK;
-}
-
-static sn_status page_read(page *shown, const char *path, sn_error *err)
-{
-    sn_status status = sn_checkpoint_open(path, &shown->checkpoint, &shown->info, err);
-    if (status == SN_OK) {
-        status = page_allocate(shown, err);
-    }
-    return status == SN_OK ? sn_checkpoint_read(shown->checkpoint, shown->layers, err)
-                           : status;
-}
-
 static void print_size(const char *path)
 {
     struct stat info;
@@ -93,7 +37,7 @@ static void print_size(const char *path)
     }
 }
 
-static void print_network(const page *shown)
+static void print_network(const sn_checkpoint_state *shown)
 {
     const sn_checkpoint_info *info = &shown->info;
     printf("network    %" PRId64, info->input);
@@ -146,7 +90,7 @@ static void print_range(int64_t layer, const char *name, const float *values,
            low, sum / (double)count, high, sqrt(squares / (double)count));
 }
 
-static void print_ranges(const page *shown)
+static void print_ranges(const sn_checkpoint_state *shown)
 {
     printf("\nlayer  tensor       (out x in)          min         mean          max"
            "          rms\n");
@@ -159,8 +103,8 @@ static void print_ranges(const page *shown)
 
 static sn_status print_page(const char *path, bool with_config, sn_error *err)
 {
-    page shown = {0};
-    sn_status status = page_read(&shown, path, err);
+    sn_checkpoint_state shown;
+    sn_status status = sn_checkpoint_load(path, &shown, err);
     if (status == SN_OK) {
         const sn_checkpoint_info *info = &shown.info;
         printf("file       %s", path);
@@ -178,7 +122,7 @@ static sn_status print_page(const char *path, bool with_config, sn_error *err)
             printf("\n%s", info->config_text);
         }
     }
-    page_clear(&shown);
+    sn_checkpoint_state_clear(&shown);
     return status;
 }
 
@@ -216,7 +160,7 @@ static sn_status print_checkpoints(const char *run, bool *any, sn_error *err)
     }
     free(steps);
     if (status == SN_OK) {
-        status = sn_path_join(path, run, "checkpoints/best.h5", err);
+        status = sn_checkpoint_best_path(path, run, err);
     }
     const bool best = status == SN_OK && sn_file_exists(path);
     if (best) {

@@ -24,6 +24,8 @@ static const command commands[] = {
     {"bench", sn_cmd_bench, true,
      "CONFIG [--set SECTION.KEY=VALUE]... [--json] [--seconds S] [--repeats N]"},
     {"inspect", sn_cmd_inspect, false, "FILE|RUN"},
+    {"verify", sn_cmd_verify, false, "FILE|RUN"},
+    {"diff", sn_cmd_diff, false, "A B"},
     {"metrics", sn_cmd_metrics, false, "RUN [--csv]"},
     {"data", sn_cmd_data, false, "synth DIR | fetch DIR | check DIR"},
 };
@@ -74,7 +76,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);
     sn_error err = {""};
     sn_status status = dispatch(argc, argv, &err);
-    if (status == SN_OK && fflush(stdout) != 0) {
+    if (status == SN_OK && (fflush(stdout) != 0 || ferror(stdout))) {
         status = sn_fail(&err, SN_EIO, "cannot write to standard output");
     }
     if (status != SN_OK && err.message[0] != '\0' && sn_comm_launch_task() <= 0) {

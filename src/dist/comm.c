@@ -45,6 +45,10 @@ sn_status sn_comm_start(int *argc, char ***argv, sn_comm **out, sn_error *err)
     *out = NULL;
     sn_launch launch;
     sn_launch_read(&launch);
+    sn_status status = sn_launch_check_before(&launch, err);
+    if (status != SN_OK) {
+        return status;
+    }
     sn_launch_prepare(&launch);
     int provided;
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
@@ -63,7 +67,7 @@ sn_status sn_comm_start(int *argc, char ***argv, sn_comm **out, sn_error *err)
     comm->world = MPI_COMM_WORLD;
     *out = comm;
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    sn_status status =
+    status =
         sn_mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &comm->world), "MPI_Comm_dup", err);
     if (status != SN_OK) {
         return status;

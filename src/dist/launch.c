@@ -1,6 +1,8 @@
 #include "dist/launch.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int number(const char *name, int absent)
@@ -45,14 +47,31 @@ void sn_launch_prepare(const sn_launch *launch)
     }
 }
 
-sn_status sn_launch_check(const sn_launch *launch, int size, sn_error *err)
+static sn_status refuse(const sn_launch *launch, int size, sn_error *err)
 {
-    if (launch->tasks <= size) {
-        return SN_OK;
-    }
     return sn_fail(err, SN_ECONFIG,
                    "launch (%s=%d): MPI sees only %d rank%s, so each task would train "
                    "alone; start with `srun --mpi=pmix` or with the mpirun of the MPI "
                    "library that shardnet was built with",
                    launch->variable, launch->tasks, size, size == 1 ? "" : "s");
+}
+
+sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
+{
+    /* srun with a PMI leaves one of these; without any, Open MPI ends the process in
+     * MPI_Init with a page of text, or starts as a single rank */
+    const bool by_srun = launch->variable != NULL &&
+                         strcmp(launch->variable, "SLURM_STEP_NUM_TASKS") == 0;
+    const bool has_pmi = getenv("PMIX_NAMESPACE") != NULL ||
+                         getenv("PMIX_RANK") != NULL || getenv("PMI_FD") != NULL ||
+                         getenv("PMI_RANK") != NULL;
+    return by_srun && !has_pmi && launch->tasks > 1 ? refuse(launch, 1, err) : SN_OK;
+}
+
+sn_status sn_launch_check(const sn_launch *launch, int size, sn_error *err)
+{
+    if (launch->tasks <= size) {
+        return SN_OK;
+    }
+    return refuse(launch, size, err);
 }

@@ -21,6 +21,10 @@ void sn_launch_read(sn_launch *launch);
  *  the cores this process may use, unless the user set it. */
 void sn_launch_prepare(const sn_launch *launch);
 
+/** SN_ECONFIG, with the fix, when srun started several tasks without any PMI.  Before MPI
+ *  starts. */
+sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err) SN_MUST_CHECK;
+
 /** SN_ECONFIG, with the fix, when more tasks were promised than MPI sees. */
 sn_status sn_launch_check(const sn_launch *launch, int size,
                           sn_error *err) SN_MUST_CHECK;

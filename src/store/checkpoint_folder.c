@@ -26,6 +26,14 @@ sn_status sn_checkpoint_path(char path[SN_PATH_BYTES], const char *run, int64_t 
     return sn_path_join(path, run, name, err);
 }
 
+sn_status sn_checkpoint_best_path(char path[SN_PATH_BYTES], const char *run,
+                                  sn_error *err)
+{
+    char name[64];
+    snprintf(name, sizeof name, "checkpoints/%s", best_name);
+    return sn_path_join(path, run, name, err);
+}
+
 /* Step of a file name that sn_checkpoint_path makes; -1 for any other name. */
 static int64_t step_of(const char *name)
 {
@@ -187,7 +195,7 @@ sn_status sn_checkpoint_resolve(const char *file_or_run, char path[SN_PATH_BYTES
     if (status == SN_OK && count > 0) {
         status = sn_checkpoint_path(path, file_or_run, steps[0], err);
     } else if (status == SN_OK) {
-        status = sn_path_join(path, file_or_run, "checkpoints/best.h5", err);
+        status = sn_checkpoint_best_path(path, file_or_run, err);
         if (status == SN_OK && !sn_file_exists(path)) {
             status = sn_fail(err, SN_ENOINPUT,
                              "no checkpoint (%s): its folder checkpoints is empty or "

@@ -84,24 +84,59 @@ static void print_header(FILE *out, const sn_table *table)
     fputc('\n', out);
 }
 
-static bool print_rows(FILE *out, const sn_table *table, hid_t dataset, uint64_t rows,
-                       sn_h5_why *why)
+/* Reads all rows of a table block by block, and prints them where out is not NULL. */
+static bool pass_rows(FILE *out, const sn_table *table, hid_t dataset, uint64_t rows,
+                      sn_h5_why *why)
 {
     enum { BLOCK_ROWS = 1024 };
     hid_t type = sn_table_memory_type(table);
     char *block = sn_alloc(BLOCK_ROWS, table->row_bytes);
     bool done = (type >= 0 && block != NULL) || sn_h5_because(why, "out of memory");
-    for (uint64_t first = 0; done && first < rows && !ferror(out);
+    for (uint64_t first = 0; done && first < rows && (out == NULL || !ferror(out));
          first += BLOCK_ROWS) {
         size_t count = rows - first < BLOCK_ROWS ? (size_t)(rows - first) : BLOCK_ROWS;
         done = sn_table_read(dataset, type, first, count, block, why);
-        for (size_t i = 0; done && i < count; i++) {
+        for (size_t i = 0; out != NULL && done && i < count; i++) {
             print_row(out, table, block + i * table->row_bytes);
         }
     }
     free(block);
     sn_h5_close(&type);
     return done;
+}
+
+/* One table, checked and read whole; printed where out is not NULL. */
+static sn_status pass_table(const char *path, const sn_table *table, FILE *out,
+                            uint64_t *rows, sn_error *err)
+{
+    sn_h5_why why;
+    hid_t file, dataset = H5I_INVALID_HID;
+    bool done = sn_h5_open(path, false, &file, &why) &&
+                sn_table_open(file, table, &dataset, rows, &why) &&
+                sn_table_check(file, dataset, table, *rows, &why);
+    if (done && out != NULL) {
+        print_header(out, table);
+    }
+    done = done && pass_rows(out, table, dataset, *rows, &why);
+    sn_h5_close(&dataset);
+    sn_h5_close(&file);
+    return done ? SN_OK
+                : sn_fail(err, SN_EDATA, "metrics damaged (%s): /%s: %s", path,
+                          table->name, why.text);
+}
+
+sn_status sn_metrics_verify(const char *path, size_t *epoch_count, size_t *step_count,
+                            size_t *rank_count, sn_error *err)
+{
+    sn_h5_begin();
+    size_t *const counts[SN_TABLES] = {epoch_count, step_count, rank_count};
+    sn_status status = sn_h5_find(path, err);
+    for (int i = 0; status == SN_OK && i < SN_TABLES; i++) {
+        uint64_t rows;
+        status = pass_table(path, &sn_metrics_tables[i], NULL, &rows, err);
+        *counts[i] = status == SN_OK ? (size_t)rows : 0;
+    }
+    return status;
 }
 
 sn_status sn_metrics_write_csv(const char *path, const char *name, FILE *out,
@@ -116,28 +151,13 @@ sn_status sn_metrics_write_csv(const char *path, const char *name, FILE *out,
             "ranks",
             name);
     }
-    sn_status status = sn_h5_find(path, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    sn_h5_why why;
-    hid_t file, dataset = H5I_INVALID_HID;
     uint64_t rows;
-    bool done = sn_h5_open(path, false, &file, &why) &&
-                sn_table_open(file, table, &dataset, &rows, &why) &&
-                sn_table_check(file, dataset, table, rows, &why);
-    if (done) {
-        print_header(out, table);
-        done = print_rows(out, table, dataset, rows, &why);
+    sn_status status = sn_h5_find(path, err);
+    if (status == SN_OK) {
+        status = pass_table(path, table, out, &rows, err);
     }
-    sn_h5_close(&dataset);
-    sn_h5_close(&file);
-    if (!done) {
-        return sn_fail(err, SN_EDATA, "metrics damaged (%s): /%s: %s", path, name,
-                       why.text);
+    if (status == SN_OK && (fflush(out) != 0 || ferror(out))) {
+        status = sn_fail(err, SN_EIO, "cannot write the table %s of (%s)", name, path);
     }
-    if (fflush(out) != 0 || ferror(out)) {
-        return sn_fail(err, SN_EIO, "cannot write the table %s of (%s)", name, path);
-    }
-    return SN_OK;
+    return status;
 }

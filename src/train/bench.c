@@ -30,7 +30,7 @@ typedef struct sample {
 typedef struct bench {
     sn_state state;
     int64_t full_steps;      /* of an epoch, those with a full batch; at least 1 */
-    size_t rows;             /* of this rank in each of them */
+    sn_range batch;          /* one of them */
     float *scratch;          /* (3, third): one written, two read */
     size_t third;            /* elements */
     double forward_products; /* seconds */
@@ -61,30 +61,55 @@ static sn_status run_steps(bench *b, int64_t count, sn_error *err)
                                   : status;
 }
 
+static size_t rows_of(const bench *b, uint64_t piece)
+{
+    const sn_range positions = sn_step_piece(&b->state, b->batch, piece);
+    return (size_t)(positions.end - positions.begin);
+}
+
 static sn_status run_products(bench *b, int64_t count, sn_error *err)
 {
     (void)err;
     sn_state *s = &b->state;
+    const sn_range pieces = sn_step_pieces(s);
     b->forward_products = 0;
     for (int64_t i = 0; i < count; i++) {
-        const double begun = sn_clock_seconds();
-        sn_net_forward_products(&s->model, s->parameters, &s->workspace, s->x, b->rows);
-        b->forward_products += sn_clock_seconds() - begun;
-        sn_net_backward_products(&s->model, s->parameters, &s->workspace, s->x, b->rows,
-                                 s->message);
+        for (uint64_t piece = pieces.begin; piece < pieces.end; piece++) {
+            const size_t rows = rows_of(b, piece);
+            const double begun = sn_clock_seconds();
+            sn_net_forward_products(&s->model, s->parameters, &s->workspace, s->x,
+                                    rows);
+            b->forward_products += sn_clock_seconds() - begun;
+            sn_net_backward_products(&s->model, s->parameters, &s->workspace, s->x,
+                                     rows, s->message);
+        }
     }
     return SN_OK;
 }
 
-/* The message is zero, so that its sums stay finite. */
+/* The same sum as the step's.  The message is zero, so that it stays finite; what lies
+ * in the tree's buffers costs the same whatever it is. */
 static sn_status run_allreduce(bench *b, int64_t count, sn_error *err)
 {
     sn_state *s = &b->state;
+    const sn_range pieces = sn_step_pieces(s);
     sn_status status = SN_OK;
     for (int64_t i = 0; i < count && status == SN_OK; i++) {
-        status = sn_reduce_sum(s->comm, s->message, s->model.arena, err);
+        for (uint64_t p = pieces.begin; p < pieces.end && s->tree != NULL; p++) {
+            (void)sn_tree_next(s->tree);
+            sn_tree_push(s->tree);
+        }
+        status = s->tree == NULL
+                     ? sn_reduce_sum(s->comm, s->message, s->model.arena, err)
+                     : sn_tree_sum(s->tree, s->message, err);
     }
     return status;
+}
+
+/* Is there anything to sum? */
+static bool sums(const bench *b)
+{
+    return b->state.size > 1 || b->state.tree != NULL;
 }
 
 static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
@@ -202,7 +227,7 @@ static sn_status repeat_once(bench *b, const int64_t count[KINDS], sample *into,
     figure[SN_BENCH_BACKWARD_PRODUCTS] =
         (seconds[PRODUCTS] - b->forward_products) / runs;
     figure[SN_BENCH_ALLREDUCE] =
-        b->state.size == 1 ? 0 : seconds[ALLREDUCE] / (double)count[ALLREDUCE];
+        sums(b) ? seconds[ALLREDUCE] / (double)count[ALLREDUCE] : 0;
     figure[SN_BENCH_LARGE_PRODUCT] = 2.0 * LARGE * LARGE * LARGE *
                                      (double)count[LARGE_PRODUCT] /
                                      seconds[LARGE_PRODUCT] * 1e-9;
@@ -241,8 +266,7 @@ static void summarise(bench *b, size_t count, sn_bench_result *result)
 static void describe(const bench *b, sn_bench_result *result)
 {
     const sn_state *s = &b->state;
-    const sn_range batch =
-        sn_step_range(s->loaded.data.train.count, (uint64_t)s->config.train_batch, 0);
+    const uint64_t images = b->batch.end - b->batch.begin;
     *result = (sn_bench_result){
         .ranks = s->size,
         .nodes = sn_comm_node_count(s->comm),
@@ -252,11 +276,11 @@ static void describe(const bench *b, sn_bench_result *result)
         .layers = s->model.layers,
         .width = {s->model.input},
         .parameters = s->model.parameters,
-        .batch = (int64_t)(batch.end - batch.begin),
-        .rows = (int64_t)b->rows,
+        .batch = (int64_t)images,
+        .reproducible = s->tree != NULL,
+        .rows = (int64_t)rows_of(b, sn_step_pieces(s).begin),
         .distorts = s->augment != NULL,
-        .product_flops =
-            sn_net_product_flops(&s->model, (size_t)(batch.end - batch.begin)),
+        .product_flops = sn_net_product_flops(&s->model, (size_t)images),
         .message_bytes = (double)(s->model.arena + SN_TAIL_COUNT_OF) * sizeof(float),
         .triad_bytes = 3.0 * (double)b->third * sizeof(float)};
     for (size_t l = 0; l < s->model.layers; l++) {
@@ -272,7 +296,7 @@ static sn_status measure(bench *b, const sn_bench_options *options,
     sn_status status = SN_OK;
     for (int k = 0; k < KINDS && status == SN_OK; k++) {
         count[k] = 1;
-        if (k != ALLREDUCE || ranks > 1) {
+        if (k != ALLREDUCE || sums(b)) {
             status = calibrate(b, (kind)k, options->seconds, &count[k], err);
         }
     }
@@ -333,8 +357,7 @@ static void prepare(bench *b)
     sn_init_parameters(&s->model, (sn_init)s->config.model_init,
                        s->config.model_init_scale, s->progress.seed, s->parameters);
     sn_step_open_epoch(s);
-    const sn_range slice = sn_step_slice(s);
-    b->rows = (size_t)(slice.end - slice.begin);
+    b->batch = sn_step_batch(s);
     b->full_steps =
         (int64_t)(s->loaded.data.train.count / (uint64_t)s->config.train_batch);
     b->full_steps = b->full_steps > 0 ? b->full_steps : 1;

@@ -117,8 +117,11 @@ static int small_products(const sn_bench_result *r, char *text)
     }
     snprintf(text, SN_BENCH_ADVICE_BYTES,
              "the model's products run at %.0f %% of a large product's rate, %" PRId64
-             " rows on rank 0: a larger train.batch%s means larger products",
-             100 * part, r->rows, r->ranks > 1 ? " or fewer ranks" : "");
+             " rows on rank 0: a larger train.batch%s makes them larger",
+             100 * part, r->rows,
+             r->reproducible ? " or fewer comm.leaves"
+             : r->ranks > 1  ? " or fewer ranks"
+                             : "");
     return 1;
 }
 
@@ -208,7 +211,7 @@ static void print_limits(FILE *out, const sn_bench_result *r)
             "median", "max");
     print_limit(out, "products", &f[SN_BENCH_PRODUCTS], 1e6,
                 "us, those of the step alone");
-    if (r->ranks > 1) {
+    if (f[SN_BENCH_ALLREDUCE].max > 0) {
         snprintf(unit, sizeof unit, "us, %.3f MB alone", 1e-6 * r->message_bytes);
         print_limit(out, "allreduce", &f[SN_BENCH_ALLREDUCE], 1e6, unit);
     }
@@ -227,8 +230,8 @@ void sn_bench_print(FILE *out, const sn_bench_result *r)
     const int count = sn_bench_advise(r, advice);
 
     fprintf(out,
-            "batch    %" PRId64 " images, %" PRId64 " on rank 0; %d repeats of %" PRId64
-            " steps\n\n",
+            "batch    %" PRId64 " images, products of %" PRId64
+            " rows on rank 0; %d repeats of %" PRId64 " steps\n\n",
             r->batch, r->rows, r->repeats, r->steps);
     print_step(out, r);
     fputc('\n', out);
@@ -275,7 +278,8 @@ static void print_json_job(FILE *out, const sn_bench_result *r)
     }
     fprintf(out,
             "], \"parameters\": %zu, \"batch_images\": %" PRId64
-            ", \"rank0_images\": %" PRId64 ", \"repeats\": %d, \"steps_per_repeat\": "
+            ", \"rank0_product_rows\": %" PRId64
+            ", \"repeats\": %d, \"steps_per_repeat\": "
             "%" PRId64 ", \"product_flop_per_step\": %.0f, \"message_bytes\": %.0f, "
             "\"triad_bytes\": %.0f",
             r->parameters, r->batch, r->rows, r->repeats, r->steps, r->product_flops,

@@ -119,7 +119,8 @@ static int parse_widths(const char *text, void *field, char why[SN_KEY_WHY_BYTES
 
 static int parse_path(const char *text, void *field, char why[SN_KEY_WHY_BYTES])
 {
-    if (strlen(text) >= SN_PATH_BYTES) {
+    const size_t length = strlen(text);
+    if (length >= SN_PATH_BYTES) {
         snprintf(why, SN_KEY_WHY_BYTES, "path longer than %d bytes", SN_PATH_BYTES - 1);
         return 0;
     }
@@ -167,6 +168,7 @@ typedef struct reader {
     const char *path;
     const char *rest;
     int line;
+    bool continues; /* the line is indented: libinih gives it to the key before */
     int long_line;
     int failed_line; /* of the key that was refused, 0 for none */
     int seen[SN_KEY_MAX];
@@ -185,6 +187,7 @@ static char *next_line(char *buffer, int bytes, void *user)
     if (copied < length && r->long_line == 0) {
         r->long_line = r->line;
     }
+    r->continues = copied > 0 && isspace((unsigned char)*r->rest);
     memcpy(buffer, r->rest, copied);
     buffer[copied] = '\0';
     r->rest += length + (r->rest[length] == '\n');
@@ -204,6 +207,25 @@ static int refuse(reader *r, const char *section, const char *name, const char *
     return 0;
 }
 
+/* A path longer than a line goes on in indented lines. */
+static int append_path(sn_config *config, const sn_key *key, const char *text,
+                       char why[SN_KEY_WHY_BYTES])
+{
+    char *path = (char *)config + key->offset;
+    if (key->type != SN_KEY_PATH) {
+        snprintf(
+            why, SN_KEY_WHY_BYTES,
+            "an indented line continues the one before, which only a path may need");
+        return 0;
+    }
+    if (strlen(path) + strlen(text) >= SN_PATH_BYTES) {
+        snprintf(why, SN_KEY_WHY_BYTES, "path longer than %d bytes", SN_PATH_BYTES - 1);
+        return 0;
+    }
+    strcat(path, text);
+    return 1;
+}
+
 static int handle_key(void *user, const char *section, const char *name,
                       const char *value)
 {
@@ -214,10 +236,14 @@ static int handle_key(void *user, const char *section, const char *name,
                       "unknown key; `shardnet train --help-config` lists the keys");
     }
     size_t index = (size_t)(key - sn_keys);
+    char why[SN_KEY_WHY_BYTES];
+    if (r->continues && r->seen[index] > 0) {
+        return append_path(r->config, key, value, why) ? 1
+                                                       : refuse(r, section, name, why);
+    }
     if (r->seen[index]++ > 0) {
         return refuse(r, section, name, "set twice");
     }
-    char why[SN_KEY_WHY_BYTES];
     return store_value(r->config, key, value, why) ? 1 : refuse(r, section, name, why);
 }
 
@@ -307,12 +333,39 @@ sn_status sn_config_set(sn_config *config, const char *assignment, sn_error *err
     return SN_OK;
 }
 
+/* What an INI file would not give back: inline comments, lines, outer white space. */
+static bool is_plain_path(const char *path)
+{
+    const size_t length = strlen(path);
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)path[i];
+        const bool outer = i == 0 || i + 1 == length;
+        if (iscntrl(c) || (isspace(c) && (outer || path[i + 1] == ';'))) {
+            return false;
+        }
+    }
+    return path[0] != ';';
+}
+
 sn_status sn_config_check(const sn_config *config, sn_error *err)
 {
+    if (!is_plain_path(config->data_dir)) {
+        return sn_fail(
+            err, SN_ECONFIG,
+            "configuration ([data] dir): '%s' has white space at an end, before "
+            "a ';', or a control character, which an INI file cannot hold; "
+            "use another name or a symbolic link",
+            config->data_dir);
+    }
     if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {
         return sn_fail(err, SN_ECONFIG,
                        "configuration ([data] dir): no data folder; set it, or "
                        "SHARDNET_DATA, or use `[data] source = synthetic`");
+    }
+    if ((config->comm_leaves & (config->comm_leaves - 1)) != 0) {
+        return sn_fail(err, SN_ECONFIG,
+                       "configuration ([comm] leaves): %lld is not a power of two",
+                       (long long)config->comm_leaves);
     }
     if (config->train_early_stop_patience > 0 && config->data_validation == 0) {
         return sn_fail(err, SN_ECONFIG,

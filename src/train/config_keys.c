@@ -13,6 +13,7 @@ static const char *const inits[] = {"uniform", "xavier", "he", NULL};
 static const char *const momenta[] = {"heavy_ball", "nesterov", "previous_gradient",
                                       NULL};
 static const char *const schedules[] = {"constant", "inverse", "step", "cosine", NULL};
+static const char *const reductions[] = {"allreduce", "reproducible", NULL};
 static const char *const switches[] = {"false", "true", NULL};
 
 #define FIELD(member) offsetof(sn_config, member)
@@ -106,6 +107,12 @@ const sn_key sn_keys[] = {
     INTEGER("train", "max_steps", train_max_steps, "0", 0, 9e15,
             "stop with a checkpoint and exit code 75 after this many updates of this "
             "invocation; 0 = off"),
+    CHOICE("comm", "reduce", comm_reduce, "allreduce", reductions,
+           "sum of gradients; reproducible: the same bits on any number of ranks"),
+    INTEGER(
+        "comm", "leaves", comm_leaves, "8", 1, 65536,
+        "pieces of a batch in reproducible sums: a power of two, at least the number "
+        "of ranks"),
     {"compute", "threads", SN_KEY_INTEGER, FIELD(compute_threads), "auto", 1, 4096, 0,
      NULL, "auto", "threads of a rank; auto: from the affinity masks of the node"},
     INTEGER("checkpoint", "every_epochs", checkpoint_every_epochs, "1", 0, 1e9,
@@ -157,6 +164,23 @@ int sn_config_choice_value(const char *section, const char *name, const char *ch
     return -1;
 }
 
+/* In pieces that fit a line of INI, cut where no white space would be lost. */
+static void write_path(FILE *out, const char *path)
+{
+    enum { PIECE = 150, LONGEST = 180 };
+    size_t rest = strlen(path);
+    while (rest > LONGEST) {
+        size_t piece = PIECE;
+        while (piece < LONGEST && (path[piece] == ' ' || path[piece - 1] == ' ')) {
+            piece++;
+        }
+        fprintf(out, "%.*s\n    ", (int)piece, path);
+        path += piece;
+        rest -= piece;
+    }
+    fprintf(out, "%s", path);
+}
+
 static void write_value(FILE *out, const sn_key *key, const sn_config *config)
 {
     const char *field = (const char *)config + key->offset;
@@ -188,7 +212,7 @@ static void write_value(FILE *out, const sn_key *key, const sn_config *config)
         }
         break;
     case SN_KEY_PATH:
-        fprintf(out, "%s", field);
+        write_path(out, field);
         break;
     }
 }

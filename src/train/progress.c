@@ -71,6 +71,13 @@ void sn_progress_header(const sn_state *state)
         state->threads == 1 ? "" : "s", state->cores.mask_cores,
         state->cores.mask_cores == 1 ? "" : "s", state->cores.node_cores);
     fprintf(out, "blas     %s\n", sn_gemm_library());
+    if (state->tree != NULL) {
+        fprintf(out,
+                "reduce   reproducible: %" PRId64
+                " leaves, the same bits on any number "
+                "of ranks up to that\n",
+                state->config.comm_leaves);
+    }
     if (state->config.data_source == SN_SOURCE_SYNTHETIC) {
         fprintf(out,
                 "data     synthetic digits drawn by the program: this is NOT MNIST\n");
@@ -87,7 +94,7 @@ void sn_progress_header(const sn_state *state)
                 state->schedule.rate, state->config.optimizer_scale_from_batch,
                 state->config.train_batch);
     }
-    if (state->checkpoint_step >= 0) {
+    if (state->resumed) {
         fprintf(out, "resume   %s: epoch %" PRId64 ", step %" PRId64 "\n",
                 state->checkpoint, state->progress.epoch, state->progress.step);
     }
@@ -199,6 +206,13 @@ void sn_progress_result(const sn_state *state, const sn_train_result *result,
             result->seconds, result->train_seconds, result->samples_per_second);
     if (!state->options->quiet) {
         print_step(out, state);
+    }
+    if (sn_writer_count(state->writer) > 0) {
+        fprintf(out,
+                "store    %" PRId64
+                " checkpoints written beside training, which waited "
+                "%.3f s for them\n",
+                sn_writer_count(state->writer), sn_writer_stall_seconds(state->writer));
     }
     fprintf(out, "files    %s: config.ini, metrics.h5; newest checkpoint %s\n",
             state->options->run, state->checkpoint);

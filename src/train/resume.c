@@ -103,6 +103,15 @@ static sn_status check_run(const sn_state *state, const char *path,
         snprintf(theirs, sizeof theirs, "%" PRId64, former->train_batch);
         snprintf(ours, sizeof ours, "%" PRId64, state->config.train_batch);
         status = refuse(err, path, "the global batch", theirs, ours);
+    } else if (former->comm_reduce == SN_REDUCE_REPRODUCIBLE &&
+               (state->config.comm_reduce != former->comm_reduce ||
+                state->config.comm_leaves != former->comm_leaves)) {
+        snprintf(theirs, sizeof theirs, "reproducible with %" PRId64 " leaves,",
+                 former->comm_leaves);
+        snprintf(ours, sizeof ours, "%s with %" PRId64,
+                 sn_config_choice_name("comm", "reduce", state->config.comm_reduce),
+                 state->config.comm_leaves);
+        status = refuse(err, path, "sums that are", theirs, ours);
     }
     free(former);
     return status;

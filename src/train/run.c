@@ -36,18 +36,6 @@ static sn_status describe(sn_state *state, sn_checkpoint_info *info, sn_error *e
     return SN_OK;
 }
 
-/* Rank 0: writes one checkpoint file. */
-static sn_status write_file(sn_state *state, const char *path, sn_error *err)
-{
-    sn_checkpoint_info info;
-    sn_status status = describe(state, &info, err);
-    if (status == SN_OK) {
-        status = sn_checkpoint_write(path, &info, state->tensors, err);
-        sn_checkpoint_info_clear(&info);
-    }
-    return status;
-}
-
 /* A write that failed is a warning while the run can go on without it. */
 static sn_status forgive(sn_state *state, sn_status status, bool final, sn_error *err)
 {
@@ -60,80 +48,96 @@ static sn_status forgive(sn_state *state, sn_status status, bool final, sn_error
     return may_retry ? SN_EIO : status;
 }
 
-static sn_status write_rotated(sn_state *state, char path[SN_PATH_BYTES], sn_error *err)
+/* Rank 0: waits for the last write and notes what it left. */
+static sn_status settle(sn_state *state, sn_error *err)
 {
-    char folder[SN_PATH_BYTES];
-    sn_status status = sn_path_join(folder, state->options->run, "checkpoints", err);
-    if (status == SN_OK) {
-        status = sn_folder_create(folder, err);
+    if (!state->writing) {
+        return SN_OK;
     }
-    if (status == SN_OK) {
-        status =
-            sn_checkpoint_path(path, state->options->run, state->progress.step, err);
-    }
-    if (status == SN_OK) {
-        status = write_file(state, path, err);
-    }
-    if (status == SN_OK) {
-        status = sn_checkpoint_rotate(state->options->run,
-                                      (size_t)state->config.checkpoint_keep, err);
+    state->writing = false;
+    const sn_status status = sn_writer_wait(state->writer, err);
+    if (status == SN_OK && state->submitted[0] != '\0') {
+        memcpy(state->checkpoint, state->submitted, sizeof state->checkpoint);
+        state->saved_step = state->submitted_step;
     }
     return status;
 }
 
-sn_status sn_run_checkpoint(sn_state *state, bool final, sn_error *err)
+/* Rank 0: hands the present state to the writer, as a checkpoint of the step, as
+ * best.h5, or both. */
+static sn_status submit(sn_state *state, bool rotated, bool best, sn_error *err)
 {
+    char folder[SN_PATH_BYTES], best_file[SN_PATH_BYTES] = "";
+    sn_checkpoint_info info;
+    sn_status status = sn_path_join(folder, state->options->run, "checkpoints", err);
+    if (status == SN_OK) {
+        status = sn_folder_create(folder, err);
+    }
+    state->submitted[0] = '\0';
+    if (status == SN_OK && rotated) {
+        status = sn_checkpoint_path(state->submitted, state->options->run,
+                                    state->progress.step, err);
+    }
+    if (status == SN_OK && best) {
+        status = sn_path_join(best_file, folder, "best.h5", err);
+    }
+    if (status == SN_OK) {
+        status = describe(state, &info, err);
+    }
+    if (status == SN_OK) {
+        state->submitted_step = state->progress.step;
+        state->writing = true;
+        const sn_writer_job job = {.path = state->submitted,
+                                   .best = best_file,
+                                   .run = state->options->run,
+                                   .keep = (size_t)state->config.checkpoint_keep};
+        sn_writer_submit(state->writer, &job, &info, state->parameters,
+                         state->velocity);
+    }
+    return status;
+}
+
+/* Rank 0: after this a final state is on the disk. */
+static sn_status write_state(sn_state *state, bool rotated, bool best, bool final,
+                             sn_error *err)
+{
+    sn_status status = SN_OK;
+    rotated = rotated && state->saved_step != state->progress.step;
+    if (rotated || best) {
+        status = submit(state, rotated, best, err);
+    }
+    if (status == SN_OK && final) {
+        status = settle(state, err);
+    }
+    return status;
+}
+
+sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final,
+                            sn_error *err)
+{
+    sn_status status = state->rank == 0 ? settle(state, err) : SN_OK;
+    status = forgive(state, sn_comm_agree(state->comm, status, err), false, err);
+    if (status != SN_OK) {
+        return status;
+    }
     /* metrics first: rows beyond the newest checkpoint are cut on resume, rows missing
      * before it could not be made up.  Metrics that cannot be written cost no weights.
      */
     const sn_status metrics = sn_run_flush_metrics(state, final, err);
-    if (metrics == SN_EMPI || state->checkpoint_step == state->progress.step) {
+    if (metrics == SN_EMPI) {
         return metrics;
     }
     const sn_error metrics_error = *err;
-    char path[SN_PATH_BYTES] = "";
-    sn_status written = SN_OK;
     if (state->rank == 0) {
-        written = write_rotated(state, path, err);
+        status = write_state(state, rotated, best, final, err);
     }
-    written = sn_comm_agree(state->comm, written, err);
-    if (written == SN_OK) {
-        memcpy(state->checkpoint, path, sizeof path);
-        state->checkpoint_step = state->progress.step;
-    }
+    status = forgive(state, sn_comm_agree(state->comm, status, err), final, err);
     state->last_checkpoint_time = sn_clock_seconds();
-    const sn_status status = forgive(state, written, final, err);
     if (status == SN_OK && metrics != SN_OK) {
         *err = metrics_error;
         return metrics;
     }
     return status;
-}
-
-static sn_status best_path(const sn_state *state, char path[SN_PATH_BYTES],
-                           sn_error *err)
-{
-    return sn_path_join(path, state->options->run, "checkpoints/best.h5", err);
-}
-
-static sn_status write_best(sn_state *state, sn_error *err)
-{
-    char path[SN_PATH_BYTES], folder[SN_PATH_BYTES];
-    sn_status status = sn_path_join(folder, state->options->run, "checkpoints", err);
-    if (status == SN_OK) {
-        status = sn_folder_create(folder, err);
-    }
-    if (status == SN_OK) {
-        status = best_path(state, path, err);
-    }
-    return status == SN_OK ? write_file(state, path, err) : status;
-}
-
-sn_status sn_run_save_best(sn_state *state, sn_error *err)
-{
-    sn_status status = state->rank == 0 ? write_best(state, err) : SN_OK;
-    status = sn_comm_agree(state->comm, status, err);
-    return forgive(state, status, false, err);
 }
 
 /* Rank 0: reads best.h5; *found only when it is the best epoch's. */
@@ -142,7 +146,8 @@ static sn_status read_best(sn_state *state, int *found, sn_error *err)
     char path[SN_PATH_BYTES];
     sn_checkpoint *checkpoint = NULL;
     sn_checkpoint_info info = {0};
-    sn_status status = best_path(state, path, err);
+    sn_status status =
+        sn_path_join(path, state->options->run, "checkpoints/best.h5", err);
     if (status == SN_OK) {
         status = sn_checkpoint_open(path, &checkpoint, &info, err);
     }
@@ -249,7 +254,8 @@ static sn_status distribute(sn_state *state, bool resumed, sn_error *err)
         status = sn_comm_broadcast(state->comm, state->velocity, bytes, 0, err);
     }
     state->first_step = state->pending.saved_step = state->progress.step;
-    state->checkpoint_step = resumed ? state->progress.step : -1;
+    state->resumed = resumed;
+    state->saved_step = resumed ? state->progress.step : -1;
     return status;
 }
 

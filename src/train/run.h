@@ -11,12 +11,12 @@
  *  or batch; SN_EDATA when every checkpoint is damaged. */
 sn_status sn_run_open(sn_state *state, sn_error *err) SN_MUST_CHECK;
 
-/** Publishes a checkpoint of the present state and removes old ones.  A failure to
- * write is a warning and SN_OK unless it is the last chance (final).  Collective. */
-sn_status sn_run_checkpoint(sn_state *state, bool final, sn_error *err) SN_MUST_CHECK;
-
-/** Publishes best.h5 (validation improved).  A failure is a warning.  Collective. */
-sn_status sn_run_save_best(sn_state *state, sn_error *err) SN_MUST_CHECK;
+/** Hands the present state to the writer thread: as the checkpoint of its step
+ * (rotated), as best.h5 (best), or both, after the metrics so far.  Waits for the write
+ * before, and for its own when it is the last chance (final).  A failure to write is a
+ * warning, told at the next call, and SN_OK unless final: then SN_EIO.  Collective. */
+sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final,
+                            sn_error *err) SN_MUST_CHECK;
 
 /** Replaces the parameters by those of best.h5 when it holds the best epoch; *restored
  *  says so.  Collective. */

@@ -20,6 +20,9 @@ static sn_status choose_threads(sn_state *state, sn_error *err)
     }
     const int64_t wanted = state->config.compute_threads;
     state->threads = wanted > 0 ? (int)wanted : state->cores.threads;
+    if (state->config.comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+        state->threads = 1; /* the BLAS may add in another order on more threads */
+    }
     if (wanted > state->cores.threads) {
         status =
             sn_fail(err, SN_ECONFIG,
@@ -50,7 +53,9 @@ static size_t workspace_rows(const sn_state *state)
     if (batch > state->loaded.data.train.count) {
         batch = state->loaded.data.train.count;
     }
-    const size_t rows = sn_rank_range_max(batch, state->size);
+    const bool leaves = state->config.comm_reduce == SN_REDUCE_REPRODUCIBLE;
+    const int pieces = leaves ? (int)state->config.comm_leaves : state->size;
+    const size_t rows = (size_t)sn_rank_range_max(batch, pieces);
     return rows > EVALUATION_ROWS ? rows : EVALUATION_ROWS;
 }
 
@@ -87,6 +92,12 @@ static sn_status allocate(sn_state *state, sn_error *err)
             return status;
         }
     }
+    if (state->rank == 0) {
+        status = sn_writer_create(model, &state->writer, err);
+        if (status != SN_OK) {
+            return status;
+        }
+    }
     return sn_fault_check("state.allocate", state->rank, -1, err);
 }
 
@@ -100,7 +111,7 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
     state->rank = sn_comm_rank(comm);
     state->size = sn_comm_size(comm);
     state->started = sn_clock_seconds();
-    state->checkpoint_step = -1;
+    state->saved_step = -1;
 
     sn_status status = choose_threads(state, err);
     if (status == SN_OK) {
@@ -113,6 +124,10 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
             status = allocate(state, err);
         }
         status = sn_comm_agree(comm, status, err);
+    }
+    if (status == SN_OK && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+        status = sn_tree_create(comm, state->model.arena + SN_TAIL_COUNT_OF,
+                                (int)config->comm_leaves, &state->tree, err);
     }
     if (status != SN_OK) {
         sn_state_close(state);
@@ -133,12 +148,14 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
 
 void sn_state_close(sn_state *state)
 {
+    sn_writer_destroy(&state->writer);
     sn_workspace_clear(&state->workspace, &state->model);
     sn_model_clear(&state->model);
     sn_loaded_clear(&state->loaded);
     free(state->parameters);
     free(state->velocity);
     free(state->message);
+    sn_tree_destroy(&state->tree);
     free(state->x);
     free(state->labels);
     free(state->samples);

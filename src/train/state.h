@@ -10,6 +10,8 @@
 #include "shardnet/sampler.h"
 #include "shardnet/schedule.h"
 #include "shardnet/trainer.h"
+#include "shardnet/tree.h"
+#include "train/writer.h"
 
 /** Seconds spent in the parts of steps; the loss counts as forward. */
 typedef struct sn_phases {
@@ -41,6 +43,7 @@ typedef struct sn_state {
     sn_workspace workspace;
     float *parameters, *velocity; /* arenas */
     float *message;               /* gradient arena || tail */
+    sn_tree *tree;                /* of the reproducible sum, NULL for the plain one */
     float *x;                     /* (workspace capacity, input) */
     uint8_t *labels;              /* (workspace capacity) */
     uint32_t *samples;            /* (workspace capacity) */
@@ -69,8 +72,14 @@ typedef struct sn_state {
     double last_train_loss;
 
     sn_pending pending;
-    char checkpoint[SN_PATH_BYTES]; /* newest written or restored, rank 0 */
-    int64_t checkpoint_step;        /* its step, -1 for none; same on all ranks */
+
+    bool resumed;
+    /* rank 0 */
+    sn_writer *writer;
+    bool writing;                       /* a job was submitted and not yet settled */
+    char submitted[SN_PATH_BYTES];      /* its path, "" for best.h5 alone */
+    char checkpoint[SN_PATH_BYTES];     /* newest written or restored */
+    int64_t submitted_step, saved_step; /* of these; -1 for none */
 } sn_state;
 
 /** Data, model, memory, threads.  Collective.  state is zeroed first; on failure

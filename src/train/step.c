@@ -34,29 +34,40 @@ void sn_step_open_epoch(sn_state *state)
     state->epoch_rate = sn_schedule_epoch_rate(&state->schedule, p->epoch);
 }
 
-sn_range sn_step_slice(const sn_state *state)
+sn_range sn_step_batch(const sn_state *state)
 {
-    const sn_range batch = sn_step_range(state->loaded.data.train.count,
-                                         (uint64_t)state->config.train_batch,
-                                         (uint64_t)state->progress.step_in_epoch);
-    return sn_rank_range(batch, state->rank, state->size);
+    return sn_step_range(state->loaded.data.train.count,
+                         (uint64_t)state->config.train_batch,
+                         (uint64_t)state->progress.step_in_epoch);
+}
+
+sn_range sn_step_pieces(const sn_state *state)
+{
+    const uint64_t rank = (uint64_t)state->rank;
+    return state->tree == NULL ? (sn_range){rank, rank + 1}
+                               : sn_tree_leaves(state->tree);
+}
+
+sn_range sn_step_piece(const sn_state *state, sn_range batch, uint64_t piece)
+{
+    const int pieces =
+        state->tree == NULL ? state->size : (int)state->config.comm_leaves;
+    return sn_rank_range(batch, (int)piece, pieces);
 }
 
 /* indices = sampler(seed, epoch, step, rank, size); X, y = batch_gather(dataset,
- * indices), distorted where the configuration says so.  Returns the number of samples
- * of this rank, which may be 0. */
-static size_t gather_slice(sn_state *state)
+ * indices), distorted where the configuration says so.  positions of the epoch's order,
+ * may be empty. */
+static void gather(sn_state *state, sn_range positions)
 {
     const sn_split *train = &state->loaded.data.train;
-    const sn_range mine = sn_step_slice(state);
-    const size_t rows = (size_t)(mine.end - mine.begin);
+    const size_t rows = (size_t)(positions.end - positions.begin);
+    const size_t features = state->model.input;
     for (size_t i = 0; i < rows; i++) {
-        state->samples[i] = sn_sampler_at(&state->sampler, mine.begin + i);
+        state->samples[i] = sn_sampler_at(&state->sampler, positions.begin + i);
     }
-    sn_batch_gather(train, state->model.input, state->samples, rows, state->x,
-                    state->labels);
+    sn_batch_gather(train, features, state->samples, rows, state->x, state->labels);
     for (size_t i = 0; i < rows && state->augment != NULL; i++) {
-        const size_t features = state->model.input;
         sn_augment_apply(state->augment, state->progress.seed,
                          (uint32_t)state->progress.epoch, state->samples[i],
                          train->images + (size_t)state->samples[i] * features,
@@ -65,13 +76,12 @@ static size_t gather_slice(sn_state *state)
     if (sn_fault_check("train.nan", state->rank, state->progress.step, NULL) != SN_OK) {
         state->x[0] = NAN;
     }
-    return rows;
 }
 
-/* What travels behind this rank's gradient. */
-static void write_tail(sn_state *state, const sn_pass *pass, size_t rows, double now)
+/* What travels behind a gradient. */
+static void write_tail(sn_state *state, const sn_pass *pass, size_t rows, double now,
+                       float *tail)
 {
-    float *tail = state->message + state->model.arena;
     const sn_config *config = &state->config;
     bool stop = sn_stop_requested() != 0, checkpoint = false;
     if (state->rank == 0) {
@@ -124,36 +134,65 @@ static void advance(sn_state *state, double rate)
     p->epoch_samples += (int64_t)tail[SN_TAIL_COUNT];
 }
 
-/* One step, the heart of the program: gather this rank's slice of the global batch,
- * gradient of its loss, one sum over all ranks, one update. */
-sn_status sn_step_run(sn_state *state, sn_error *err)
+/* Gradient || tail of the samples at positions into message. */
+static void compute_message(sn_state *state, sn_range positions, float *message)
 {
     const sn_config *config = &state->config;
     const sn_dropout dropout = {.input = config->model_dropout_input,
                                 .hidden = config->model_dropout_hidden,
                                 .seed = state->progress.seed,
                                 .epoch = (uint32_t)state->progress.epoch};
+    const size_t rows = (size_t)(positions.end - positions.begin);
     const double begun = sn_clock_seconds();
-
-    const size_t rows = gather_slice(state);
+    gather(state, positions);
     const double gathered = sn_clock_seconds();
-
     const sn_pass pass =
         sn_net_gradient(&state->model, state->parameters, &state->workspace, state->x,
-                        state->labels, state->samples, rows, &dropout, state->message);
+                        state->labels, state->samples, rows, &dropout, message);
     const double computed = sn_clock_seconds();
+    write_tail(state, &pass, rows, computed, message + state->model.arena);
+    state->phases.gather += gathered - begun;
+    state->phases.forward += pass.forward_seconds;
+    state->phases.backward += computed - gathered - pass.forward_seconds;
+}
 
-    write_tail(state, &pass, rows, computed);
-    sn_status status =
-        sn_reduce_sum(state->comm, state->message, state->model.arena, err);
-    const double reduced = sn_clock_seconds();
+/* The messages of this rank's pieces, then one sum over all ranks into state->message.
+ */
+static sn_status combine_gradients(sn_state *state, sn_error *err)
+{
+    sn_tree *tree = state->tree;
+    const sn_range batch = sn_step_batch(state), pieces = sn_step_pieces(state);
+    double pushing = 0;
+    for (uint64_t piece = pieces.begin; piece < pieces.end; piece++) {
+        compute_message(state, sn_step_piece(state, batch, piece),
+                        tree == NULL ? state->message : sn_tree_next(tree));
+        if (tree != NULL) {
+            const double begun = sn_clock_seconds();
+            sn_tree_push(tree);
+            pushing += sn_clock_seconds() - begun;
+        }
+    }
+    const double begun = sn_clock_seconds();
+    const sn_status status = tree == NULL ? sn_reduce_sum(state->comm, state->message,
+                                                          state->model.arena, err)
+                                          : sn_tree_sum(tree, state->message, err);
+    state->phases.reduce += sn_clock_seconds() - begun + pushing;
+    return status;
+}
+
+/* One step, the heart of the program: the gradient of this rank's slice of the global
+ * batch, one sum over all ranks, the same decisions and one update on every rank. */
+sn_status sn_step_run(sn_state *state, sn_error *err)
+{
+    const double begun = sn_clock_seconds();
+    sn_status status = combine_gradients(state, err);
     if (status == SN_OK) {
         status = read_tail(state, err);
     }
     if (status != SN_OK) {
         return status;
     }
-
+    const double reduced = sn_clock_seconds();
     const double rate = sn_schedule_step_rate(
         &state->schedule, state->epoch_rate, state->progress.epoch,
         state->progress.step_in_epoch, state->steps_per_epoch);
@@ -164,12 +203,7 @@ sn_status sn_step_run(sn_state *state, sn_error *err)
     advance(state, rate);
 
     const double updated = sn_clock_seconds();
-    const sn_phases spent = {.gather = gathered - begun,
-                             .forward = pass.forward_seconds,
-                             .backward = computed - gathered - pass.forward_seconds,
-                             .reduce = reduced - computed,
-                             .update = updated - reduced};
-    sn_phases_add(&state->phases, &spent);
+    state->phases.update += updated - reduced;
     state->progress.train_seconds += updated - begun;
     state->invocation_train_seconds += updated - begun;
     sn_pending_step(state, updated - begun);

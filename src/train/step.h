@@ -8,11 +8,18 @@
  *  collective. */
 void sn_step_open_epoch(sn_state *state);
 
-/** Positions, in the epoch's order, of this rank's samples of the next step.  Pure. */
-sn_range sn_step_slice(const sn_state *state);
+/** Positions, in the epoch's order, of the next step's global batch. */
+sn_range sn_step_batch(const sn_state *state);
 
-/** Gathers this rank's slice of the global batch, takes the gradient of its loss, sums
- *  over all ranks, updates; progress and phases move on.  Allocates nothing, writes no
+/** The pieces of a batch whose gradients this rank computes one by one: its slice, or
+ *  its leaves of the reproducible sum. */
+sn_range sn_step_pieces(const sn_state *state);
+
+/** Positions of one of these pieces, may be empty. */
+sn_range sn_step_piece(const sn_state *state, sn_range batch, uint64_t piece);
+
+/** The gradient of this rank's part of the global batch, one sum over all ranks, one
+ *  update; progress and phases move on.  Allocates nothing, writes no
  *  file.  Collective; the same status on all ranks.  SN_EDIVERGED, SN_EMPI. */
 sn_status sn_step_run(sn_state *state, sn_error *err) SN_MUST_CHECK;
 

@@ -30,8 +30,9 @@ static void note_best(sn_state *state, double error, bool *improved)
     }
 }
 
-/* Figures of the epoch that has just ended; progress moves on to the next. */
-static sn_status close_epoch(sn_state *state, sn_error *err)
+/* Figures of the epoch that has just ended; progress moves on to the next.  *improved
+ * says whether the validation error is the best so far. */
+static sn_status close_epoch(sn_state *state, bool *improved, sn_error *err)
 {
     sn_progress *p = &state->progress;
     sn_epoch_row row = {.epoch = p->epoch + 1,
@@ -57,7 +58,6 @@ static sn_status close_epoch(sn_state *state, sn_error *err)
     p->epoch_correct = p->epoch_samples = 0;
 
     sn_status status = SN_OK;
-    bool improved = false;
     if (p->epoch % state->config.train_eval_every == 0 ||
         p->epoch == state->config.train_epochs) {
         const sn_dataset *data = &state->loaded.data;
@@ -66,7 +66,7 @@ static sn_status close_epoch(sn_state *state, sn_error *err)
         if (status == SN_OK) {
             row.validation_loss = evaluation.loss;
             row.validation_error = sn_evaluation_error(&evaluation);
-            note_best(state, row.validation_error, &improved);
+            note_best(state, row.validation_error, improved);
             status = evaluate_split(state, &data->test, &evaluation, err);
             row.test_loss = evaluation.loss;
             row.test_error = sn_evaluation_error(&evaluation);
@@ -74,9 +74,6 @@ static sn_status close_epoch(sn_state *state, sn_error *err)
     }
     if (status == SN_OK) {
         status = sn_pending_epoch(state, &row, err);
-    }
-    if (status == SN_OK && improved && state->config.checkpoint_keep_best) {
-        status = sn_run_save_best(state, err);
     }
     sn_progress_epoch(state, &row);
     return status;
@@ -108,7 +105,7 @@ static sn_status train_epoch(sn_state *state, sn_error *err)
         if (status != SN_OK || last || !(state->stop || state->checkpoint_due)) {
             continue;
         }
-        status = sn_run_checkpoint(state, state->stop, err);
+        status = sn_run_checkpoint(state, true, false, state->stop, err);
         state->checkpoint_due = false;
         if (state->stop) {
             return status;
@@ -117,14 +114,17 @@ static sn_status train_epoch(sn_state *state, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    status = close_epoch(state, err);
+    bool improved = false;
+    status = close_epoch(state, &improved, err);
     const int64_t every = state->config.checkpoint_every_epochs;
     const bool finished = state->progress.epoch >= state->config.train_epochs ||
                           patience_exhausted(state);
-    if (status == SN_OK && (state->stop || finished || state->checkpoint_due ||
-                            (every > 0 && state->progress.epoch % every == 0))) {
-        status = sn_run_checkpoint(state, state->stop || finished, err);
-        state->checkpoint_due = false;
+    const bool due = state->stop || finished || state->checkpoint_due ||
+                     (every > 0 && state->progress.epoch % every == 0);
+    const bool best = improved && state->config.checkpoint_keep_best;
+    if (status == SN_OK && (due || best)) {
+        status = sn_run_checkpoint(state, due, best, state->stop || finished, err);
+        state->checkpoint_due = state->checkpoint_due && !due;
     }
     if (finished) {
         state->stop = false; /* nothing is left to stop */

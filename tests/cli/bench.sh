@@ -25,7 +25,7 @@ for ranks in 0 2; do
     [ ! -s err ] || wrong "a good bench writes to stderr"
     [ "$(grep -c '^ranks ' out)" -eq 1 ] || wrong "the header is not printed once"
     expect_text out '^model +784-16-8-10, relu'
-    expect_text out '^batch +64 images, (64|32) on rank 0; 2 repeats of [0-9]+ steps'
+    expect_text out '^batch +64 images, products of (64|32) rows on rank 0; 2 repeats of [0-9]+ steps'
     for part in gather forward backward reduce update other step; do
         expect_text out "^$part +([0-9.]+ +){3}[0-9.]+ %"
     done
@@ -81,6 +81,11 @@ for ranks in 0 1 2; do
     checked "--json: one object, parts that sum to the step (mpirun -n $ranks)"
 done
 
+expect_mpi_exit 0 2 "$program" bench small.ini "${short[@]}" --set comm.reduce=reproducible \
+    --set comm.leaves=4
+expect_text out '^batch +64 images, products of 16 rows'
+expect_text out '^allreduce '
+checked "the reproducible sum"
 expect_mpi_exit 0 3 "$program" bench small.ini "${short[@]}" --json --set train.batch=2
 checked "a rank without samples"
 expect_exit 0 "$program" bench small.ini "${short[@]}" --set train.batch=1000 \

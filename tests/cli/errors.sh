@@ -26,14 +26,23 @@ fails() {
     checked "$3: exit $1"
 }
 
-# fails_on "RANKS..." CODE PATTERN WHAT ARGUMENT...: without mpirun and on so many ranks
+# fails_on "RANKS..." CODE PATTERN WHAT ARGUMENT...: without mpirun and on so many ranks, all
+# at a time, since mpirun waits a second after a failure
 fails_on() {
-    local ranks
-    fails "${@:2}"
-    for ranks in $1; do
-        expect_one_line_error "$2" "$ranks" "$3" "$program" "${@:5}"
-        checked "$4: exit $2 on $ranks ranks"
+    local folder=$scratch ranks task tasks=() failed=0
+    for ranks in 0 $1; do
+        (
+            scratch=$folder/output-$ranks
+            mkdir -p -- "$scratch"
+            expect_one_line_error "$2" "$ranks" "$3" "$program" "${@:5}"
+        ) &
+        tasks+=($!)
     done
+    for task in "${tasks[@]}"; do
+        wait "$task" || failed=1
+    done
+    [ "$failed" -eq 0 ] || exit 1
+    checked "$4: exit $2 without mpirun${1:+ and on $1 ranks}"
 }
 
 # train_on NAME: $arguments to train on this folder

@@ -22,6 +22,8 @@ setup_test() {
     allow_mpirun_as_root
     allow_oversubscription
     export OMPI_MCA_btl_vader_single_copy_mechanism=none
+    # tests share the cores: a rank that waits must not spin
+    export OMPI_MCA_mpi_yield_when_idle=1
     # what another launcher, or a person at work, may have left
     unset SLURM_STEP_NUM_TASKS SLURM_PROCID PMI_SIZE PMI_RANK SHARDNET_FAULT
     mnist=${SHARDNET_DATA-}
@@ -193,6 +195,30 @@ table() {
         { line = ""
           for (i = 1; i <= count; i++) line = line (i > 1 ? "," : "") $column[name[i]]
           print line }'
+}
+
+# same_run A B: last parameters, and metrics but for times
+same_run() {
+    local a b
+    a=$(newest_checkpoint "$1") b=$(newest_checkpoint "$2")
+    [ "${a##*/}" = "${b##*/}" ] || wrong "the last checkpoints are $a and $b"
+    same_parameters "$a" "$b"
+    for columns in \
+        "epochs epoch step learning_rate train_loss penalty train_error validation_loss validation_error test_loss test_error" \
+        "steps step epoch learning_rate loss error" "ranks epoch step rank"; do
+        # shellcheck disable=SC2086
+        table "$1" $columns >a.csv && table "$2" $columns >b.csv || wrong "no table: $columns"
+        cmp a.csv b.csv >out 2>err || wrong "${columns%% *} differ between $1 and $2"
+    done
+}
+
+# same_loss A B: the training loss of every epoch, within 1e-4 relative
+same_loss() {
+    paste -d, <(table "$1" epochs train_loss) <(table "$2" epochs train_loss) | awk -F, '
+        NR > 1 { rows++; d = ($1 - $2) / $1; if (d < 0) d = -d; if (d > worst) worst = d
+                 if ($2 == "" || !(d <= 1e-4)) bad = 1 }
+        END { printf "%.1e\n", worst; exit bad || rows == 0 }' >worst ||
+        wrong "the losses of $1 and $2 differ by $(cat worst) relative"
 }
 
 # children_of PID; from /proc, since ps may not be installed

@@ -102,9 +102,10 @@ checked "inspect of a run and of a checkpoint"
 # --- the same again, from the run's own configuration
 
 expect_mpi_exit 0 2 "$program" train run/config.ini --out again --quiet
-[ "$(wc -l <out)" -le 4 ] || wrong "--quiet prints more than the result"
 expect_text out '^test +accuracy'
-expect_no_text out '^(epoch|ranks|model|step)'
+if grep -Evq '^(best|test|time|store|files) ' out; then
+    wrong "--quiet prints more than the result"
+fi
 cmp -s run/config.ini again/config.ini || wrong "config.ini changes when it is used"
 for step in 32 64; do
     same_parameters run/checkpoints/step-000000$step.h5 again/checkpoints/step-000000$step.h5
@@ -144,3 +145,16 @@ write_config default.ini data.source=mnist model.hidden= train.epochs=1
 expect_exit 0 env SHARDNET_DATA=set "$program" train default.ini --out by-variable
 expect_text out '^data +400 training'
 checked "SHARDNET_DATA is the default of data.dir"
+
+deep=$scratch/$(printf 'a-long-name-of-a-folder/%.0s' 1 2 3 4 5 6 7 8 9 10 11 12)
+expect_exit 0 "$program" data synth "$deep" --train 200 --test 50
+write_config deep.ini model.hidden=4 train.epochs=1
+expect_exit 0 env SHARDNET_DATA="$deep" "$program" train deep.ini --out deep-run
+expect_exit 0 "$program" eval deep-run
+expect_exit 0 "$program" train deep-run/config.ini --out deep-run --resume --set train.epochs=2
+checked "a data folder of ${#deep} bytes is read back from config.ini and checkpoint"
+
+if [ -e /dev/full ]; then
+    expect_exit 74 bash -c '"$0" train deep-run/config.ini --out full >/dev/full' "$program"
+    checked "a result that cannot be printed: exit 74"
+fi

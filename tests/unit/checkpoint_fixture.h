@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shardnet/checkpoint.h"
@@ -30,7 +31,7 @@ typedef struct fixture {
     sn_checkpoint_info info;
 } fixture;
 
-static void lay_out(network *net)
+static inline void lay_out(network *net)
 {
     float *next = net->arena;
     for (int i = 0; i < LAYERS; i++) {
@@ -46,7 +47,7 @@ static void lay_out(network *net)
     assert_ptr_equal(next, net->arena + FLOATS);
 }
 
-static void fill_info(sn_checkpoint_info *info)
+static inline void fill_info(sn_checkpoint_info *info)
 {
     *info = (sn_checkpoint_info){
         .program_version = "0.1.0 (abc)",
@@ -126,7 +127,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void write_good(const fixture *f, const char *path)
+static inline void write_good(const fixture *f, const char *path)
 {
     sn_error err = {""};
     sn_status status = sn_checkpoint_write(path, &f->info, f->written.layers, &err);
@@ -135,8 +136,8 @@ static void write_good(const fixture *f, const char *path)
     }
 }
 
-static sn_status read_back(const char *path, network *net, sn_checkpoint_info *info,
-                           sn_error *err)
+static inline sn_status read_back(const char *path, network *net,
+                                  sn_checkpoint_info *info, sn_error *err)
 {
     sn_checkpoint *checkpoint;
     memset(net, 0, sizeof *net);
@@ -149,20 +150,20 @@ static sn_status read_back(const char *path, network *net, sn_checkpoint_info *i
     return status;
 }
 
-static bool same_progress(const sn_progress *a, const sn_progress *b)
+static inline bool same_progress(const sn_progress *a, const sn_progress *b)
 {
     /* every member has 8 bytes: no padding */
     return memcmp(a, b, sizeof *a) == 0;
 }
 
-static void assert_no_temporary(const fixture *f)
+static inline void assert_no_temporary(const fixture *f)
 {
     char path[160];
     snprintf(path, sizeof path, "%s.tmp", f->path);
     assert_false(sn_file_exists(path));
 }
 
-static void assert_reads_as_written(const fixture *f)
+static inline void assert_reads_as_written(const fixture *f)
 {
     sn_error err = {""};
     network *net = malloc(sizeof *net);
@@ -177,7 +178,7 @@ static void assert_reads_as_written(const fixture *f)
     free(net);
 }
 
-static unsigned char *slurp(const char *path, size_t *bytes)
+static inline unsigned char *slurp(const char *path, size_t *bytes)
 {
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
@@ -191,12 +192,36 @@ static unsigned char *slurp(const char *path, size_t *bytes)
     return data;
 }
 
-static void spill(const char *path, const unsigned char *data, size_t bytes)
+static inline void spill(const char *path, const unsigned char *data, size_t bytes)
 {
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     assert_int_equal(fwrite(data, 1, bytes, file), bytes);
     assert_int_equal(fclose(file), 0);
+}
+
+typedef bool damage_test(const fixture *f, const char *path, unsigned char *data,
+                         size_t bytes);
+
+/* In a child process: a crash is a failure of this test alone, and what HDF5 itself
+ * leaks over each damaged object header is not taken for ours. */
+static inline void run_damage_test(const fixture *f, damage_test *test)
+{
+    write_good(f, f->path);
+    size_t bytes;
+    unsigned char *data = slurp(f->path, &bytes);
+    char path[128];
+    snprintf(path, sizeof path, "%s/damaged.h5", f->folder);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(test(f, path, data, bytes) ? 0 : 1);
+    }
+    free(data);
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(WIFEXITED(result));
+    assert_int_equal(WEXITSTATUS(result), 0);
 }
 
 #endif

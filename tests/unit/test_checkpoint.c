@@ -116,30 +116,6 @@ static outcome read_damaged(const fixture *f, const char *path)
     return result;
 }
 
-typedef bool damage_test(const fixture *f, const char *path, unsigned char *data,
-                         size_t bytes);
-
-/* In a child process: a crash is a failure of this test alone, and what HDF5 itself
- * leaks over each damaged object header is not taken for ours. */
-static void run_damage_test(const fixture *f, damage_test *test)
-{
-    write_good(f, f->path);
-    size_t bytes;
-    unsigned char *data = slurp(f->path, &bytes);
-    char path[128];
-    snprintf(path, sizeof path, "%s/damaged.h5", f->folder);
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        _exit(test(f, path, data, bytes) ? 0 : 1);
-    }
-    free(data);
-    int result;
-    assert_int_equal(waitpid(child, &result, 0), child);
-    assert_true(WIFEXITED(result));
-    assert_int_equal(WEXITSTATUS(result), 0);
-}
-
 static bool flip_bytes(const fixture *f, const char *path, unsigned char *data,
                        size_t bytes)
 {

@@ -102,6 +102,34 @@ static void text_reads_back_to_the_same_values(void **state)
     free(text);
 }
 
+static void paths_of_any_length_are_read_back(void **state)
+{
+    (void)state;
+    static sn_config c, d;
+    sn_error err;
+    for (size_t length = 1; length < SN_PATH_BYTES; length += length < 400 ? 1 : 611) {
+        sn_config_init(&c);
+        c.data_source = SN_SOURCE_SYNTHETIC;
+        memset(c.data_dir, 0, sizeof c.data_dir);
+        for (size_t i = 0; i < length; i++) {
+            c.data_dir[i] = i % 50 == 49 && i + 1 < length ? ' ' : '/';
+        }
+        assert_int_equal(sn_config_check(&c, &err), SN_OK);
+        char *text = sn_config_text(&c);
+        assert_non_null(text);
+        assert_int_equal(parse(&d, text, &err), SN_OK);
+        assert_string_equal(c.data_dir, d.data_dir);
+        free(text);
+    }
+    static const char *const wrong[] = {"a ;b", " a", "a ", "a\nb", ";a"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        strcpy(c.data_dir, wrong[i]);
+        assert_int_equal(sn_config_check(&c, &err), SN_ECONFIG);
+    }
+    assert_int_equal(parse(&c, "[train]\nepochs = 3\n  batch = 4\n", &err), SN_ECONFIG);
+    assert_non_null(strstr(err.message, "x.ini:3"));
+}
+
 static void overrides_are_checked_like_lines(void **state)
 {
     (void)state;
@@ -179,6 +207,7 @@ int main(void)
         cmocka_unit_test(refusals_name_file_and_line),
         cmocka_unit_test(the_first_fault_is_the_one_reported),
         cmocka_unit_test(text_reads_back_to_the_same_values),
+        cmocka_unit_test(paths_of_any_length_are_read_back),
         cmocka_unit_test(overrides_are_checked_like_lines),
         cmocka_unit_test(data_folder_comes_from_the_environment),
         cmocka_unit_test(early_stopping_needs_a_validation_set),

@@ -1,0 +1,218 @@
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "shardnet/checkpoint.h"
+#include "shardnet/compare.h"
+#include "shardnet/config.h"
+
+#define SEE_HELP "see `shardnet diff --help`"
+
+static const char help_text[] =
+    "usage: shardnet diff A B\n"
+    "\n"
+    "Compares two checkpoints, or the newest checkpoints of two runs: configuration "
+    "key\n"
+    "by key, progress, data, model, and each tensor of weights and of velocities.  Of "
+    "a\n"
+    "tensor it tells how many values differ in any bit, the largest absolute "
+    "difference\n"
+    "and the largest difference relative to the larger of the two values.\n"
+    "\n"
+    "The last line is `identical` or `different`; the exit code is 0 in both cases.\n"
+    "The file's date and version of the program, and the seconds spent in training, "
+    "are\n"
+    "shown under `file` and `time` and do not count.\n";
+
+/* Prints the differences of one section below its name, or `identical` beside it. */
+typedef struct section {
+    const char *name;
+    size_t printed;
+} section;
+
+static void print_difference(section *shown, const char *group, const char *name,
+                             const char *a, const char *b)
+{
+    if (shown->printed++ == 0) {
+        printf("%s:\n", shown->name);
+    }
+    printf("  %s%s%s: %s -> %s\n", group, *group != '\0' ? "." : "", name,
+           a != NULL ? a : "(not set)", b != NULL ? b : "(not set)");
+}
+
+static void print_key(void *user, const char *group, const char *key, const char *a,
+                      const char *b)
+{
+    print_difference(user, group, key, a, b);
+}
+
+static bool is_time(const char *name)
+{
+    return strcmp(name, "train_seconds") == 0;
+}
+
+static void print_attribute(void *user, const char *name, const char *a, const char *b)
+{
+    if (!is_time(name)) {
+        print_difference(user, "", name, a, b);
+    }
+}
+
+static void print_time(void *user, const char *name, const char *a, const char *b)
+{
+    if (is_time(name)) {
+        print_difference(user, "", name, a, b);
+    }
+}
+
+/* Ends a section; did it differ? */
+static bool end_section(const section *shown)
+{
+    if (shown->printed == 0) {
+        printf("%s: identical\n", shown->name);
+    }
+    return shown->printed > 0;
+}
+
+static bool compare_group(const sn_checkpoint_state *a, const sn_checkpoint_state *b,
+                          const char *name, const char *group)
+{
+    section shown = {.name = name};
+    sn_compare_attributes(&a->info, &b->info, group, print_attribute, &shown);
+    return end_section(&shown);
+}
+
+static void print_shape(int rank, int64_t out, int64_t in)
+{
+    if (out == 0) {
+        printf("none");
+    } else if (rank == 2) {
+        printf("%" PRId64 " x %" PRId64, out, in);
+    } else {
+        printf("%" PRId64, out);
+    }
+}
+
+/* True where the tensors differ. */
+static bool print_tensor(const sn_compare_tensor *tensor)
+{
+    printf("  %-28s ", tensor->name);
+    if (!tensor->same_shape) {
+        printf("other shape: ");
+        print_shape(tensor->rank, tensor->out_a, tensor->in_a);
+        printf(" -> ");
+        print_shape(tensor->rank, tensor->out_b, tensor->in_b);
+        printf("\n");
+        return true;
+    }
+    if (tensor->differing == 0) {
+        printf("identical\n");
+        return false;
+    }
+    printf("%" PRId64 " of %" PRId64 " differ, max absolute %.3g, max relative %.3g\n",
+           tensor->differing, tensor->count, tensor->max_absolute,
+           tensor->max_relative);
+    return true;
+}
+
+static bool compare_tensors(const sn_checkpoint_state *a, const sn_checkpoint_state *b,
+                            const char *name, bool velocities)
+{
+    const int64_t layers =
+        a->info.layers > b->info.layers ? a->info.layers : b->info.layers;
+    bool different = false;
+    printf("%s:\n", name);
+    for (int64_t layer = 0; layer < layers; layer++) {
+        for (int kind = 0; kind < SN_COMPARE_KINDS; kind++) {
+            sn_compare_tensor tensor;
+            sn_compare_layer(a, b, layer, kind, &tensor);
+            if (tensor.velocity == velocities) {
+                different = print_tensor(&tensor) || different;
+            }
+        }
+    }
+    return different;
+}
+
+static sn_status compare(const sn_checkpoint_state *a, const sn_checkpoint_state *b,
+                         sn_error *err)
+{
+    section file = {.name = "file"}, time = {.name = "time"};
+    section config = {.name = "configuration"};
+    sn_compare_attributes(&a->info, &b->info, "/", print_attribute, &file);
+    end_section(&file);
+    sn_compare_attributes(&a->info, &b->info, "/progress", print_time, &time);
+    end_section(&time);
+    size_t count;
+    sn_status status = sn_config_compare(a->info.config_text, b->info.config_text,
+                                         print_key, &config, &count, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    bool different = end_section(&config);
+    different = compare_group(a, b, "progress", "/progress") || different;
+    different = compare_group(a, b, "data", "/data") || different;
+    different = compare_group(a, b, "model", "/model") || different;
+    different = compare_tensors(a, b, "weights", false) || different;
+    different = compare_tensors(a, b, "velocities", true) || different;
+    printf("%s\n", different ? "different" : "identical");
+    return SN_OK;
+}
+
+static sn_status load(const char *name, const char *target, sn_checkpoint_state *state,
+                      sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    sn_status status = sn_checkpoint_resolve(target, path, err);
+    if (status == SN_OK) {
+        status = sn_checkpoint_load(path, state, err);
+    }
+    if (status == SN_OK) {
+        printf("%s: %s\n", name, path);
+    }
+    return status;
+}
+
+sn_status sn_cmd_diff(int argc, char **argv, sn_error *err)
+{
+    const char *targets[2] = {NULL, NULL};
+    int count = 0;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(help_text, stdout);
+            return SN_OK;
+        }
+        if (argv[i][0] == '-') {
+            return sn_fail(err, SN_EUSAGE,
+                           "unknown option (%s): diff has none; " SEE_HELP, argv[i]);
+        }
+        if (count == 2) {
+            return sn_fail(err, SN_EUSAGE,
+                           "too many arguments (%s): diff takes two; " SEE_HELP,
+                           argv[i]);
+        }
+        targets[count++] = argv[i];
+    }
+    if (count < 2) {
+        return sn_fail(
+            err, SN_EUSAGE,
+            "missing argument (diff): it needs two checkpoints or folders of "
+            "runs; " SEE_HELP);
+    }
+    sn_checkpoint_state a = {0}, b = {0};
+    sn_status status = load("A", targets[0], &a, err);
+    if (status == SN_OK) {
+        status = load("B", targets[1], &b, err);
+    }
+    if (status == SN_OK) {
+        status = compare(&a, &b, err);
+    }
+    sn_checkpoint_state_clear(&a);
+    sn_checkpoint_state_clear(&b);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {
+        status = sn_fail(err, SN_EIO, "cannot write to standard output");
+    }
+    return status;
+}

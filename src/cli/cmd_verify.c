@@ -1,0 +1,152 @@
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "shardnet/checkpoint.h"
+#include "shardnet/metrics.h"
+
+#define SEE_HELP "see `shardnet verify --help`"
+
+static const char help_text[] =
+    "usage: shardnet verify FILE|RUN\n"
+    "\n"
+    "Checks a checkpoint, or every checkpoint and the metrics of a run's folder:\n"
+    "structure, checksums, the digest over the whole state, and that every number is\n"
+    "finite.  One line a file, `good` or `bad`; exit code 65 when a file is damaged,\n"
+    "with the first fault named, 66 when there is nothing to check.\n"
+    "\n"
+    "The digest covers every attribute and tensor that is read back.  Outside it are\n"
+    "the notes for people: the attributes meaning, dimensions and unit of the\n"
+    "datasets and units of /progress; a change there does no harm.\n";
+
+/* The first fault of all files. */
+typedef struct verdict {
+    sn_status status;
+    sn_error fault;
+    size_t files;
+} verdict;
+
+/* Tells of a bad file; the good have told of themselves. */
+static void judge(verdict *found, sn_status status, const sn_error *why)
+{
+    found->files++;
+    if (status != SN_OK) {
+        printf("bad   %s\n", why->message);
+    }
+    if (found->status == SN_OK) {
+        found->status = status;
+        found->fault = *why;
+    }
+}
+
+static void check_checkpoint(verdict *found, const char *path)
+{
+    sn_checkpoint_info info;
+    sn_error why = {""};
+    sn_status status = sn_checkpoint_verify(path, &info, &why);
+    if (status == SN_OK) {
+        printf("good  %s: epoch %" PRId64 ", step %" PRId64 ", SHA-256 %s\n", path,
+               info.progress.epoch, info.progress.step, info.digest);
+    }
+    sn_checkpoint_info_clear(&info);
+    judge(found, status, &why);
+}
+
+static void check_metrics(verdict *found, const char *path)
+{
+    size_t epochs, steps, ranks;
+    sn_error why = {""};
+    sn_status status = sn_metrics_verify(path, &epochs, &steps, &ranks, &why);
+    if (status == SN_OK) {
+        printf("good  %s: %zu epochs, %zu steps, %zu rows of ranks\n", path, epochs,
+               steps, ranks);
+    }
+    judge(found, status, &why);
+}
+
+static sn_status check_run(verdict *found, const char *run, sn_error *err)
+{
+    int64_t *steps;
+    size_t count;
+    char path[SN_PATH_BYTES];
+    sn_status status = sn_checkpoint_list(run, &steps, &count, err);
+    for (size_t i = 0; status == SN_OK && i < count; i++) {
+        status = sn_checkpoint_path(path, run, steps[i], err);
+        if (status == SN_OK) {
+            check_checkpoint(found, path);
+        }
+    }
+    free(steps);
+    if (status == SN_OK) {
+        status = sn_checkpoint_best_path(path, run, err);
+    }
+    if (status == SN_OK && sn_file_exists(path)) {
+        check_checkpoint(found, path);
+    }
+    if (status == SN_OK) {
+        status = sn_path_join(path, run, "metrics.h5", err);
+    }
+    if (status == SN_OK && sn_file_exists(path)) {
+        check_metrics(found, path);
+    }
+    if (status == SN_OK && found->files == 0) {
+        status = sn_fail(err, SN_ENOINPUT,
+                         "nothing to verify (%s): no checkpoint and no metrics.h5; "
+                         "give a checkpoint file or the folder of a run",
+                         run);
+    }
+    return status;
+}
+
+static sn_status verify(const char *target, sn_error *err)
+{
+    verdict found = {.status = SN_OK};
+    sn_status status = SN_OK;
+    if (sn_is_folder(target)) {
+        status = check_run(&found, target, err);
+    } else if (!sn_file_exists(target)) {
+        status = sn_fail(err, SN_ENOINPUT, "no such file (%s)", target);
+    } else {
+        check_checkpoint(&found, target);
+    }
+    if (status == SN_OK && found.status != SN_OK) {
+        *err = found.fault;
+        status = found.status;
+    }
+    return status;
+}
+
+sn_status sn_cmd_verify(int argc, char **argv, sn_error *err)
+{
+    const char *target = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(help_text, stdout);
+            return SN_OK;
+        }
+        if (argv[i][0] == '-') {
+            return sn_fail(err, SN_EUSAGE,
+                           "unknown option (%s): verify has none; " SEE_HELP, argv[i]);
+        }
+        if (target != NULL) {
+            return sn_fail(
+                err, SN_EUSAGE,
+                "too many arguments (%s): verify takes one file or folder; " SEE_HELP,
+                argv[i]);
+        }
+        target = argv[i];
+    }
+    if (target == NULL) {
+        return sn_fail(err, SN_EUSAGE,
+                       "missing argument (verify): it needs a checkpoint or the folder "
+                       "of a run; " SEE_HELP);
+    }
+    sn_status status = verify(target, err);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {
+        status = sn_fail(err, SN_EIO, "cannot write to standard output");
+    }
+    return status;
+}

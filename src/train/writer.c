@@ -1,0 +1,190 @@
+#include "train/writer.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shardnet/clock.h"
+#include "shardnet/loader.h"
+#include "shardnet/mem.h"
+
+struct sn_writer {
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool busy, ending; /* under mutex, as are status and err */
+    sn_status status;  /* of writes since the last wait */
+    sn_error err;
+
+    /* the job: the caller's while idle, the thread's while busy */
+    size_t arena;
+    float *parameters, *velocity;
+    sn_layer_tensors *tensors;
+    sn_checkpoint_info info;
+    char path[SN_PATH_BYTES], best[SN_PATH_BYTES], run[SN_PATH_BYTES];
+    size_t keep;
+
+    double stall_seconds;
+    int64_t count;
+};
+
+static sn_status write_job(sn_writer *writer, sn_error *err)
+{
+    sn_status status = SN_OK;
+    if (writer->best[0] != '\0') {
+        status = sn_checkpoint_write(writer->best, &writer->info, writer->tensors, err);
+    }
+    if (status == SN_OK && writer->path[0] != '\0') {
+        status = sn_checkpoint_write(writer->path, &writer->info, writer->tensors, err);
+        if (status == SN_OK) {
+            status = sn_checkpoint_rotate(writer->run, writer->keep, err);
+        }
+    }
+    return status;
+}
+
+static void *work(void *user)
+{
+    sn_writer *writer = user;
+    pthread_mutex_lock(&writer->mutex);
+    for (;;) {
+        while (!writer->busy && !writer->ending) {
+            pthread_cond_wait(&writer->changed, &writer->mutex);
+        }
+        if (!writer->busy) {
+            break;
+        }
+        pthread_mutex_unlock(&writer->mutex);
+        sn_error err = {""};
+        const sn_status status = write_job(writer, &err);
+        pthread_mutex_lock(&writer->mutex);
+        if (status != SN_OK) {
+            writer->status = status;
+            writer->err = err;
+        } else {
+            writer->count++;
+        }
+        writer->busy = false;
+        pthread_cond_broadcast(&writer->changed);
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    return NULL;
+}
+
+/* Signals are the training thread's. */
+static int start_thread(sn_writer *writer)
+{
+    sigset_t all, former;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+    const int failed = pthread_create(&writer->thread, NULL, work, writer);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    return failed;
+}
+
+static void release(sn_writer *writer)
+{
+    pthread_mutex_destroy(&writer->mutex);
+    pthread_cond_destroy(&writer->changed);
+    sn_checkpoint_info_clear(&writer->info);
+    free(writer->parameters);
+    free(writer->velocity);
+    free(writer->tensors);
+    free(writer);
+}
+
+sn_status sn_writer_create(const sn_model *model, sn_writer **out, sn_error *err)
+{
+    *out = NULL;
+    sn_writer *writer = calloc(1, sizeof *writer);
+    if (writer == NULL) {
+        return sn_fail(err, SN_ENOMEM, "checkpoint writer: out of memory");
+    }
+    pthread_mutex_init(&writer->mutex, NULL);
+    pthread_cond_init(&writer->changed, NULL);
+    writer->arena = model->arena;
+    writer->parameters = sn_alloc(model->arena, sizeof(float));
+    writer->velocity = sn_alloc(model->arena, sizeof(float));
+    writer->tensors = calloc(model->layers, sizeof *writer->tensors);
+    sn_status status = SN_OK;
+    if (writer->parameters == NULL || writer->velocity == NULL ||
+        writer->tensors == NULL) {
+        status = sn_fail(err, SN_ENOMEM,
+                         "checkpoint writer (a copy of %zu parameters): out of memory",
+                         model->parameters);
+    } else if (start_thread(writer) != 0) {
+        status = sn_fail(err, SN_EINTERNAL,
+                         "checkpoint writer: no thread can be made; "
+                         "raise the limit on processes (ulimit -u)");
+    }
+    if (status != SN_OK) {
+        release(writer);
+        return status;
+    }
+    sn_loader_tensors(model, writer->parameters, writer->velocity, writer->tensors);
+    *out = writer;
+    return SN_OK;
+}
+
+void sn_writer_destroy(sn_writer **writer)
+{
+    if (*writer == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&(*writer)->mutex);
+    (*writer)->ending = true;
+    pthread_cond_broadcast(&(*writer)->changed);
+    pthread_mutex_unlock(&(*writer)->mutex);
+    pthread_join((*writer)->thread, NULL);
+    release(*writer);
+    *writer = NULL;
+}
+
+void sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
+                      const sn_checkpoint_info *info, const float *parameters,
+                      const float *velocity)
+{
+    const double begun = sn_clock_seconds();
+    sn_checkpoint_info_clear(&writer->info);
+    writer->info = *info;
+    writer->keep = job->keep;
+    strcpy(writer->path, job->path);
+    strcpy(writer->best, job->best);
+    strcpy(writer->run, job->run);
+    memcpy(writer->parameters, parameters, writer->arena * sizeof *parameters);
+    memcpy(writer->velocity, velocity, writer->arena * sizeof *velocity);
+    pthread_mutex_lock(&writer->mutex);
+    writer->busy = true;
+    pthread_cond_broadcast(&writer->changed);
+    pthread_mutex_unlock(&writer->mutex);
+    writer->stall_seconds += sn_clock_seconds() - begun;
+}
+
+sn_status sn_writer_wait(sn_writer *writer, sn_error *err)
+{
+    const double begun = sn_clock_seconds();
+    pthread_mutex_lock(&writer->mutex);
+    while (writer->busy) {
+        pthread_cond_wait(&writer->changed, &writer->mutex);
+    }
+    const sn_status status = writer->status;
+    if (status != SN_OK) {
+        *err = writer->err;
+    }
+    writer->status = SN_OK;
+    pthread_mutex_unlock(&writer->mutex);
+    writer->stall_seconds += sn_clock_seconds() - begun;
+    return status;
+}
+
+double sn_writer_stall_seconds(const sn_writer *writer)
+{
+    return writer->stall_seconds;
+}
+
+int64_t sn_writer_count(const sn_writer *writer)
+{
+    return writer->count;
+}

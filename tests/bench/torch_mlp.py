@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""The same training in PyTorch: images/s of the training loop, on one line.
+
+    torch_mlp.py --data DIR --hidden 1024,1024 --batch 256 --epochs 3        one process, all cores
+    torchrun --nproc-per-node 2 torch_mlp.py ... --ddp     one process a rank, gloo
+
+The data lies in memory as float rows; the loop does what a careful user would write.  With
+--ddp each process takes its part of every global batch.  --bf16 runs under autocast.
+"""
+import argparse
+import gzip
+import os
+import time
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+def read_idx(path):
+    raw = gzip.open(path + ".gz").read() if os.path.exists(path + ".gz") else open(path, "rb").read()
+    dims = raw[3]
+    shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(dims)]
+    return torch.frombuffer(bytearray(raw[4 + 4 * dims :]), dtype=torch.uint8).reshape(shape)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--hidden", required=True)
+    parser.add_argument("--activation", default="relu", choices=["relu", "tanh", "sigmoid"])
+    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--ddp", action="store_true")
+    parser.add_argument("--bf16", action="store_true")
+    options = parser.parse_args()
+
+    cores = len(os.sched_getaffinity(0))
+    rank, size = 0, 1
+    if options.ddp:
+        dist.init_process_group("gloo")
+        rank, size = dist.get_rank(), dist.get_world_size()
+    torch.set_num_threads(max(1, cores // size))
+    torch.manual_seed(1)
+
+    x = read_idx(os.path.join(options.data, "train-images-idx3-ubyte"))
+    x = x.reshape(len(x), -1).float() / 255
+    y = read_idx(os.path.join(options.data, "train-labels-idx1-ubyte")).long()
+    activation = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[options.activation]
+    widths = [x.shape[1]] + [int(w) for w in options.hidden.split(",") if w]
+    layers = []
+    for i, o in zip(widths, widths[1:]):
+        layers += [nn.Linear(i, o), activation()]
+    model = nn.Sequential(*layers, nn.Linear(widths[-1], 10))
+    if options.ddp:
+        model = nn.parallel.DistributedDataParallel(model)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    loss_of = nn.CrossEntropyLoss()
+
+    def step(samples):
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=options.bf16):
+            loss = loss_of(model(x[samples]), y[samples])
+        loss.backward()
+        optimizer.step()
+
+    def epoch():
+        order = torch.randperm(len(x))
+        for batch in order.split(options.batch):
+            step(batch.tensor_split(size)[rank])
+
+    for batch in torch.randperm(len(x))[: 10 * options.batch].split(options.batch):  # warm-up
+        step(batch.tensor_split(size)[rank])
+    begun = time.perf_counter()
+    for _ in range(options.epochs):
+        epoch()
+    seconds = time.perf_counter() - begun
+    if rank == 0:
+        print(f"{options.epochs * len(x) / seconds:.0f}")
+    if options.ddp:
+        dist.destroy_process_group()
+
+
+main()

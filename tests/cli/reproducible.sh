@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# reduce = reproducible: the same bits on any number of ranks and threads, also when a run
+# goes on with another number of ranks.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_test "$@"
+cd -- "$scratch"
+
+write_config all.ini data.source=synthetic data.train_limit=600 data.validation=100 \
+    augment.kind=elastic model.hidden="24, 16" model.activation=tanh \
+    model.dropout_input=0.2 model.dropout_hidden=0.3 model.max_norm=2 optimizer.l2=1e-4 \
+    train.epochs=2 train.batch=77 comm.reduce=reproducible comm.leaves=8 checkpoint.keep=9
+expect_exit 0 "$program" train all.ini --out alone
+expect_text out '^reduce +reproducible: 8 leaves'
+for ranks in 1 2 3 4 5 8; do
+    expect_mpi_exit 0 $ranks "$program" train all.ini --out ranks-$ranks
+    same_parameters "$(newest_checkpoint alone)" "$(newest_checkpoint ranks-$ranks)"
+    same_parameters alone/checkpoints/best.h5 ranks-$ranks/checkpoints/best.h5
+    checked "$ranks ranks: the same bytes"
+done
+
+expect_mpi_exit 75 2 "$program" train all.ini --out moving --set train.max_steps=3
+expect_mpi_exit 75 3 "$program" train all.ini --out moving --resume --set train.max_steps=5
+expect_mpi_exit 75 1 "$program" train all.ini --out moving --resume --set train.max_steps=1
+expect_mpi_exit 0 4 "$program" train all.ini --out moving --resume
+same_parameters "$(newest_checkpoint alone)" "$(newest_checkpoint moving)"
+checked "2, then 3, then 1, then 4 ranks: the same bytes"
+
+run env OPENBLAS_NUM_THREADS=1 "$program" train all.ini --out one-thread
+[ "$code" -eq 0 ] || wrong "exit code $code"
+same_parameters "$(newest_checkpoint alone)" "$(newest_checkpoint one-thread)"
+checked "threads of the BLAS change nothing"
+
+# the sum of plain runs depends on the ranks, or this test could not fail
+for ranks in 1 3; do
+    expect_mpi_exit 0 $ranks "$program" train all.ini --out plain-$ranks --set comm.reduce=allreduce
+done
+if (same_parameters "$(newest_checkpoint plain-1)" "$(newest_checkpoint plain-3)") >differ 2>&1; then
+    wrong "plain sums on 1 and 3 ranks have the same bytes"
+fi
+checked "plain sums differ between 1 and 3 ranks"
+
+expect_one_line_error 78 9 'leaves.*9 ranks' "$program" train all.ini --out many
+expect_one_line_error 78 0 'leaves.*power of two' "$program" train all.ini --out odd --set comm.leaves=6
+expect_one_line_error 78 2 'reproducible with 8 leaves.*with 16' \
+    "$program" train all.ini --out moving --resume --set comm.leaves=16
+checked "too few leaves, no power of two, other leaves on resume: exit 78"

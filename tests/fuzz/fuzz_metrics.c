@@ -1,0 +1,57 @@
+/* metrics.h5. */
+#include "fuzz.h"
+
+#include <stdlib.h>
+
+#include "hdf5_checksum.h"
+#include "shardnet/metrics.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size > FUZZ_BYTES_MAX) {
+        return 0;
+    }
+    sn_error err = {""};
+    size_t epochs, steps, ranks, count;
+    sn_epoch_row *rows;
+    const char *path = fuzz_file(data, size);
+    const int good = fuzz_accepts(
+        sn_metrics_verify(path, &epochs, &steps, &ranks, &err), SN_EDATA, &err);
+    if (fuzz_accepts(sn_metrics_read_epochs(path, &rows, &count, &err), SN_EDATA,
+                     &err)) {
+        if (count * sizeof *rows > size || (good && count != epochs)) {
+            fuzz_never("%zu epochs in %zu bytes", count, size);
+        }
+        free(rows);
+    } else if (good) {
+        fuzz_never("verified, but not read: %s", err.message);
+    }
+    return 0;
+}
+
+uint8_t *fuzz_seed(size_t number, size_t *size)
+{
+    enum { SEEDS = 2, ROWS = 5 };
+    if (number >= SEEDS) {
+        return NULL;
+    }
+    sn_epoch_row epochs[ROWS] = {{0}};
+    sn_step_row steps[ROWS] = {{0}};
+    sn_rank_row ranks[ROWS] = {{.host = "node1"}};
+    for (int i = 0; i < ROWS; i++) {
+        epochs[i].epoch = steps[i].step = epochs[i].step = ranks[i].step = i + 1;
+    }
+    const size_t rows = number == 0 ? 0 : ROWS;
+    sn_error err = {""};
+    const char *path = fuzz_seed_path();
+    if (sn_metrics_append(path, epochs, rows, steps, rows, ranks, rows, &err) !=
+        SN_OK) {
+        fuzz_never("no seed: %s", err.message);
+    }
+    return fuzz_take_file(path, size);
+}
+
+void fuzz_repair(uint8_t *data, size_t size)
+{
+    hdf5_mend(data, size);
+}

@@ -1,0 +1,104 @@
+/* The fixed tree gives the same bits on any number of ranks: each is compared with a
+ * plain recursive sum that every rank computes for itself. */
+#include "../unit/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shardnet/comm.h"
+#include "shardnet/rng.h"
+#include "shardnet/tree.h"
+
+static sn_comm *comm;
+
+/* Values of many magnitudes, so that another order gives other bits. */
+static float value(uint32_t leaf, uint32_t i, uint32_t round)
+{
+    uint32_t words[4];
+    sn_rng_block(3, SN_RNG_SYNTH, round, 0, leaf, i, words);
+    const float sign = (words[1] & 1) != 0 ? 1.0F : -1.0F;
+    return sign * sn_rng_unit(words[0]) * ldexpf(1, (int)(words[2] % 20));
+}
+
+static float tree_sum(uint32_t begin, uint32_t count, uint32_t i, uint32_t round)
+{
+    if (count == 1) {
+        return value(begin, i, round);
+    }
+    volatile float left = tree_sum(begin, count / 2, i, round);
+    volatile float right = tree_sum(begin + count / 2, count / 2, i, round);
+    return left + right;
+}
+
+static void check_sum(int leaves, uint32_t length)
+{
+    sn_tree *tree;
+    sn_error err;
+    assert_int_equal(sn_tree_create(comm, length, leaves, &tree, &err), SN_OK);
+    float *message = malloc((length + 1) * sizeof *message);
+    assert_non_null(message);
+    const sn_range mine = sn_tree_leaves(tree);
+    for (uint32_t round = 0; round < 2; round++) {
+        for (uint64_t leaf = mine.begin; leaf < mine.end; leaf++) {
+            float *part = sn_tree_next(tree);
+            for (uint32_t i = 0; i < length; i++) {
+                part[i] = value((uint32_t)leaf, i, round);
+            }
+            sn_tree_push(tree);
+        }
+        assert_int_equal(sn_tree_sum(tree, message, &err), SN_OK);
+        for (uint32_t i = 0; i < length; i++) {
+            const float expected = tree_sum(0, (uint32_t)leaves, i, round);
+            assert_memory_equal(&message[i], &expected, sizeof expected);
+        }
+    }
+    free(message);
+    sn_tree_destroy(&tree);
+    assert_null(tree);
+}
+
+static void sums_are_the_trees_own(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {1, 2, 3, 5, 17, 1000};
+    for (int leaves = 1; leaves <= 64; leaves *= 2) {
+        for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+            if (leaves >= sn_comm_size(comm)) {
+                check_sum(leaves, lengths[i]);
+            }
+        }
+    }
+}
+
+static void impossible_trees_are_refused(void **state)
+{
+    (void)state;
+    sn_tree *tree;
+    sn_error err;
+    assert_int_equal(sn_tree_create(comm, 10, 6, &tree, &err), SN_ECONFIG);
+    assert_int_equal(sn_tree_create(comm, 10, 0, &tree, &err), SN_ECONFIG);
+    if (sn_comm_size(comm) > 1) {
+        assert_int_equal(sn_tree_create(comm, 10, 1, &tree, &err), SN_ECONFIG);
+    }
+    assert_null(tree);
+}
+
+int main(int argc, char **argv)
+{
+    sn_error err = {""};
+    if (sn_comm_start(&argc, &argv, &comm, &err) != SN_OK) {
+        fprintf(stderr, "%s\n", err.message);
+        return 1;
+    }
+    if (argc > 1 && atoi(argv[1]) != sn_comm_size(comm)) {
+        fprintf(stderr, "expected %s ranks, MPI sees %d\n", argv[1],
+                sn_comm_size(comm));
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sums_are_the_trees_own),
+                                       cmocka_unit_test(impossible_trees_are_refused)};
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    sn_comm_finish(&comm);
+    return failed;
+}

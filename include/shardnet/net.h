@@ -59,6 +59,7 @@ typedef struct sn_pass {
     sn_loss loss;
     int non_finite; /* 0, or 1 + the first layer whose gradient is not finite; layers +
                        1 when the loss alone is not */
+    double forward_seconds; /* forward and loss, 0 without rows; backward is the rest */
 } sn_pass;
 
 /** Forward without dropout.  parameters (arena), X (rows, input), rows <= capacity.
@@ -74,5 +75,20 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
                         sn_workspace *workspace, sn_real *x, const uint8_t *labels,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,
                         sn_real *gradient);
+
+/** The matrix products of sn_net_gradient alone, forward and backward: the same calls
+ * in the same order on the same buffers, for measurements.  What they leave in
+ * workspace and gradient is of no use.  X (rows, input), rows <= capacity; no rows, no
+ * products. */
+void sn_net_forward_products(const sn_model *model, const sn_real *parameters,
+                             sn_workspace *workspace, const sn_real *x, size_t rows);
+void sn_net_backward_products(const sn_model *model, const sn_real *parameters,
+                              sn_workspace *workspace, const sn_real *x, size_t rows,
+                              sn_real *gradient);
+
+/** Floating-point operations of these products, a multiplication and an addition
+ * counted as two: 2 rows in out for each of two products a layer in the backward pass
+ * (one in the first layer) and one in the forward pass. */
+double sn_net_product_flops(const sn_model *model, size_t rows);
 
 #endif

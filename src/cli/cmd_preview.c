@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "cli/png_write.h"
 #include "shardnet/augment.h"
 #include "shardnet/config.h"
@@ -120,16 +121,6 @@ static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
             "missing option (data preview): name the picture with -o FILE; " SEE_HELP);
     }
     return SN_OK;
-}
-
-static sn_status read_config(const options *chosen, sn_config *config, sn_error *err)
-{
-    sn_config_init(config);
-    sn_status status = sn_config_read(config, chosen->config, err);
-    for (size_t i = 0; status == SN_OK && i < chosen->assignment_count; i++) {
-        status = sn_config_set(config, chosen->assignments[i], err);
-    }
-    return status == SN_OK ? sn_config_check(config, err) : status;
 }
 
 /* The data set's samples; *storage is the caller's to free. */
@@ -258,7 +249,8 @@ static sn_status run(int argc, char **argv, options *chosen, sn_config *config,
 {
     sn_status status = parse(argc, argv, chosen, err);
     if (status == SN_OK) {
-        status = read_config(chosen, config, err);
+        status = sn_job_config(chosen->config, chosen->assignments,
+                               chosen->assignment_count, config, err);
     }
     return status == SN_OK ? preview(chosen, config, err) : status;
 }

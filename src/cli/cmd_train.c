@@ -9,7 +9,7 @@
 typedef struct train_arguments {
     const char *config_path;
     const char **assignments; /* --set, in order */
-    int assignment_count;
+    size_t assignment_count;
     sn_train_options options;
 } train_arguments;
 
@@ -102,23 +102,14 @@ static sn_status parse(int argc, char **argv, train_arguments *arguments, sn_err
     return status;
 }
 
-static sn_status read_config(const train_arguments *arguments, sn_config *config,
-                             sn_error *err)
-{
-    sn_config_init(config);
-    sn_status status = sn_config_read(config, arguments->config_path, err);
-    for (int i = 0; i < arguments->assignment_count && status == SN_OK; i++) {
-        status = sn_config_set(config, arguments->assignments[i], err);
-    }
-    return status == SN_OK ? sn_config_check(config, err) : status;
-}
-
 static sn_status body(sn_comm *comm, void *user, sn_error *err)
 {
     const train_arguments *arguments = user;
     sn_config *config = malloc(sizeof *config);
-    sn_status status = config == NULL ? sn_fail(err, SN_ENOMEM, "out of memory")
-                                      : read_config(arguments, config, err);
+    sn_status status =
+        config == NULL ? sn_fail(err, SN_ENOMEM, "out of memory")
+                       : sn_job_config(arguments->config_path, arguments->assignments,
+                                       arguments->assignment_count, config, err);
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
         sn_train_result result;

@@ -46,3 +46,14 @@ sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
     *value = argv[++*index];
     return SN_OK;
 }
+
+sn_status sn_job_config(const char *path, const char *const *assignments, size_t count,
+                        sn_config *config, sn_error *err)
+{
+    sn_config_init(config);
+    sn_status status = sn_config_read(config, path, err);
+    for (size_t i = 0; i < count && status == SN_OK; i++) {
+        status = sn_config_set(config, assignments[i], err);
+    }
+    return status == SN_OK ? sn_config_check(config, err) : status;
+}

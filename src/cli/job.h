@@ -3,6 +3,7 @@
 #define SHARDNET_CLI_JOB_H
 
 #include "shardnet/comm.h"
+#include "shardnet/config.h"
 #include "shardnet/status.h"
 
 /** What every rank runs; returns a status that all ranks share. */
@@ -20,5 +21,10 @@ void sn_job_report(sn_status status, const sn_error *err);
 /** SN_EUSAGE unless index + 1 is an argument: the value of option argv[index]. */
 sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
                        sn_error *err) SN_MUST_CHECK;
+
+/** The configuration at path with --set assignments (count) over it, checked.  Not
+ *  collective.  SN_ENOINPUT, SN_ECONFIG. */
+sn_status sn_job_config(const char *path, const char *const *assignments, size_t count,
+                        sn_config *config, sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -21,6 +21,8 @@ static const command commands[] = {
      "CONFIG [--set SECTION.KEY=VALUE]... --out RUN [--resume]"},
     {"eval", sn_cmd_eval, true,
      "CHECKPOINT|RUN [--data DIR] [--split test|train|validation]"},
+    {"bench", sn_cmd_bench, true,
+     "CONFIG [--set SECTION.KEY=VALUE]... [--json] [--seconds S] [--repeats N]"},
     {"inspect", sn_cmd_inspect, false, "FILE|RUN"},
     {"verify", sn_cmd_verify, false, "FILE|RUN"},
     {"diff", sn_cmd_diff, false, "A B"},
@@ -40,7 +42,8 @@ static void print_help(void)
     }
     printf(
         "\nEvery command has --help; `shardnet train --help-config` prints every key.\n"
-        "train and eval run under mpirun or srun; every command also runs alone.\n");
+        "train, eval and bench run under mpirun or srun; every command also runs "
+        "alone.\n");
 }
 
 static sn_status dispatch(int argc, char **argv, sn_error *err)

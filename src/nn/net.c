@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shardnet/clock.h"
 #include "shardnet/gemm.h"
 #include "shardnet/mem.h"
 
@@ -213,14 +214,16 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,
                         sn_real *gradient)
 {
-    sn_pass pass = {{0, 0}, 0};
+    sn_pass pass = {0};
     if (rows == 0) {
         memset(gradient, 0, model->arena * sizeof *gradient);
         return pass;
     }
+    const double begun = sn_clock_seconds();
     forward_with_dropout(model, parameters, workspace, x, samples, rows, dropout);
     sn_real *dz = workspace->output[model->layers - 1];
     pass.loss = sn_softmax_gradient(rows, model->classes, labels, dz);
+    pass.forward_seconds = sn_clock_seconds() - begun;
     if (!isfinite(pass.loss.sum)) {
         pass.non_finite = (int)model->layers + 1;
     }
@@ -238,4 +241,42 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
         }
     }
     return pass;
+}
+
+void sn_net_forward_products(const sn_model *model, const sn_real *parameters,
+                             sn_workspace *workspace, const sn_real *x, size_t rows)
+{
+    for (size_t l = 0; l < model->layers && rows > 0; l++) {
+        const sn_layer *layer = &model->layer[l];
+        sn_gemm_nt(rows, layer->out, layer->in, x, parameters + layer->weight,
+                   workspace->output[l]);
+        x = workspace->output[l];
+    }
+}
+
+void sn_net_backward_products(const sn_model *model, const sn_real *parameters,
+                              sn_workspace *workspace, const sn_real *x, size_t rows,
+                              sn_real *gradient)
+{
+    for (size_t l = model->layers; l-- > 0 && rows > 0;) {
+        const sn_layer *layer = &model->layer[l];
+        const sn_real *dz = workspace->output[l];
+        const sn_real *below = l == 0 ? x : workspace->output[l - 1];
+        sn_gemm_tn(layer->out, layer->in, rows, dz, below, gradient + layer->weight);
+        if (l > 0) {
+            sn_gemm_nn(rows, layer->in, layer->out, dz, parameters + layer->weight,
+                       workspace->gradient);
+        }
+    }
+}
+
+double sn_net_product_flops(const sn_model *model, size_t rows)
+{
+    double flops = 0;
+    for (size_t l = 0; l < model->layers; l++) {
+        const sn_layer *layer = &model->layer[l];
+        flops += 2.0 * (double)rows * (double)layer->in * (double)layer->out *
+                 (l == 0 ? 2 : 3);
+    }
+    return flops;
 }

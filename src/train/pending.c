@@ -75,7 +75,8 @@ sn_status sn_pending_epoch(sn_state *state, const sn_epoch_row *row, sn_error *e
                         .step = row->step,
                         .rank = state->rank,
                         .gather_seconds = state->phases.gather,
-                        .compute_seconds = state->phases.compute,
+                        .compute_seconds =
+                            state->phases.forward + state->phases.backward,
                         .reduce_seconds = state->phases.reduce,
                         .update_seconds = state->phases.update};
     snprintf(mine.host, sizeof mine.host, "%s", sn_comm_host(state->comm));

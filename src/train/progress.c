@@ -8,6 +8,7 @@
 
 #include "shardnet/gemm.h"
 #include "shardnet/version.h"
+#include "train/step.h"
 
 static FILE *stream(const sn_state *state)
 {
@@ -161,6 +162,22 @@ void sn_progress_warn(const sn_state *state, const char *format, ...)
     fflush(out);
 }
 
+/* Where the time of a step of this invocation went, on rank 0. */
+static void print_step(FILE *out, const sn_state *state)
+{
+    const sn_phases *p = &state->run_phases;
+    const double steps = (double)(state->progress.step - state->first_step);
+    const double total = sn_phases_total(p);
+    if (steps > 0 && total > 0) {
+        fprintf(out,
+                "step     %.3g ms: gather %.0f %%, forward %.0f %%, backward %.0f %%, "
+                "reduce %.0f %%, update %.0f %% (rank 0)\n",
+                1e3 * total / steps, 100 * p->gather / total, 100 * p->forward / total,
+                100 * p->backward / total, 100 * p->reduce / total,
+                100 * p->update / total);
+    }
+}
+
 void sn_progress_result(const sn_state *state, const sn_train_result *result,
                         bool best_restored)
 {
@@ -187,6 +204,9 @@ void sn_progress_result(const sn_state *state, const sn_train_result *result,
     }
     fprintf(out, "time     %.2f s, of which training %.2f s; %.0f images/s\n",
             result->seconds, result->train_seconds, result->samples_per_second);
+    if (!state->options->quiet) {
+        print_step(out, state);
+    }
     if (sn_writer_count(state->writer) > 0) {
         fprintf(out,
                 "store    %" PRId64

@@ -21,7 +21,7 @@ void sn_progress_epoch(const sn_state *state, const sn_epoch_row *row);
 /** "shardnet: warning: ..." */
 void sn_progress_warn(const sn_state *state, const char *format, ...) SN_PRINTF(2, 3);
 
-/** The last lines: accuracy, times, rate, files. */
+/** The last lines: accuracy, times, rate, parts of a step unless quiet, files. */
 void sn_progress_result(const sn_state *state, const sn_train_result *result,
                         bool best_restored);
 

@@ -13,9 +13,9 @@
 #include "shardnet/tree.h"
 #include "train/writer.h"
 
-/** Seconds spent in the parts of a step, summed since the epoch began. */
+/** Seconds spent in the parts of steps; the loss counts as forward. */
 typedef struct sn_phases {
-    double gather, compute, reduce, update;
+    double gather, forward, backward, reduce, update;
 } sn_phases;
 
 /** Rows that wait to be appended to metrics.h5 (rank 0). */
@@ -66,8 +66,9 @@ typedef struct sn_state {
     double invocation_train_seconds;
     int64_t samples_here;         /* seen in this invocation */
     int64_t epoch_samples_before; /* of this epoch, seen in earlier invocations */
-    sn_phases phases;
-    bool stop, checkpoint_due; /* decided by all ranks together, in the tail */
+    sn_phases phases;             /* since the epoch began */
+    sn_phases run_phases;         /* of the epochs finished in this invocation */
+    bool stop, checkpoint_due;    /* decided by all ranks together, in the tail */
     double last_train_loss;
 
     sn_pending pending;

@@ -4,178 +4,14 @@
 #include <math.h>
 #include <string.h>
 
-#include "shardnet/batch.h"
 #include "shardnet/clock.h"
 #include "shardnet/evaluate.h"
-#include "shardnet/fault.h"
 #include "train/pending.h"
 #include "train/progress.h"
 #include "train/run.h"
 #include "train/state.h"
+#include "train/step.h"
 #include "train/stop.h"
-
-/* indices = sampler(seed, epoch, step, rank, size); X, y = batch_gather(dataset,
- * indices), distorted where the configuration says so.  positions of the epoch's order,
- * may be empty. */
-static void gather(sn_state *state, sn_range positions)
-{
-    const sn_split *train = &state->loaded.data.train;
-    const size_t rows = (size_t)(positions.end - positions.begin);
-    const size_t features = state->model.input;
-    for (size_t i = 0; i < rows; i++) {
-        state->samples[i] = sn_sampler_at(&state->sampler, positions.begin + i);
-    }
-    sn_batch_gather(train, features, state->samples, rows, state->x, state->labels);
-    for (size_t i = 0; i < rows && state->augment != NULL; i++) {
-        sn_augment_apply(state->augment, state->progress.seed,
-                         (uint32_t)state->progress.epoch, state->samples[i],
-                         train->images + (size_t)state->samples[i] * features,
-                         state->x + i * features);
-    }
-    if (sn_fault_check("train.nan", state->rank, state->progress.step, NULL) != SN_OK) {
-        state->x[0] = NAN;
-    }
-}
-
-/* What travels behind a gradient. */
-static void write_tail(sn_state *state, const sn_pass *pass, size_t rows, double now,
-                       float *tail)
-{
-    const sn_config *config = &state->config;
-    bool stop = sn_stop_requested() != 0, checkpoint = false;
-    if (state->rank == 0) {
-        stop = stop || (config->train_max_minutes > 0 &&
-                        now - state->started >= 60 * config->train_max_minutes);
-        checkpoint =
-            config->checkpoint_every_minutes > 0 &&
-            now - state->last_checkpoint_time >= 60 * config->checkpoint_every_minutes;
-    }
-    memset(tail, 0, SN_TAIL_COUNT_OF * sizeof *tail);
-    tail[SN_TAIL_LOSS] = (float)pass->loss.sum;
-    tail[SN_TAIL_CORRECT] = (float)pass->loss.correct;
-    tail[SN_TAIL_COUNT] = (float)rows;
-    tail[SN_TAIL_NON_FINITE] = pass->non_finite != 0;
-    tail[SN_TAIL_STOP] = stop;
-    tail[SN_TAIL_CHECKPOINT] = checkpoint;
-}
-
-/* Every rank decides the same from the same sums. */
-static sn_status read_tail(sn_state *state, sn_error *err)
-{
-    const float *tail = state->message + state->model.arena;
-    if (tail[SN_TAIL_NON_FINITE] != 0 || !isfinite(tail[SN_TAIL_LOSS])) {
-        return sn_fail(err, SN_EDIVERGED,
-                       "training diverged (epoch %" PRId64 ", step %" PRId64
-                       "): the loss or a gradient is not finite on %.0f rank(s); lower "
-                       "the learning rate, then continue with --resume",
-                       state->progress.epoch + 1, state->progress.step + 1,
-                       (double)tail[SN_TAIL_NON_FINITE]);
-    }
-    const int64_t done = state->progress.step + 1 - state->first_step;
-    state->stop = tail[SN_TAIL_STOP] != 0 || (state->config.train_max_steps > 0 &&
-                                              done >= state->config.train_max_steps);
-    const int64_t every = state->config.checkpoint_every_steps;
-    state->checkpoint_due = state->checkpoint_due || tail[SN_TAIL_CHECKPOINT] != 0 ||
-                            (every > 0 && (state->progress.step + 1) % every == 0);
-    return SN_OK;
-}
-
-static void advance(sn_state *state, double rate)
-{
-    const float *tail = state->message + state->model.arena;
-    sn_progress *p = &state->progress;
-    p->step++;
-    p->step_in_epoch++;
-    p->samples_seen += (int64_t)tail[SN_TAIL_COUNT];
-    p->learning_rate = rate;
-    p->epoch_loss_sum += (double)tail[SN_TAIL_LOSS];
-    p->epoch_correct += (int64_t)tail[SN_TAIL_CORRECT];
-    p->epoch_samples += (int64_t)tail[SN_TAIL_COUNT];
-}
-
-/* Gradient || tail of the samples at positions into message. */
-static void compute_message(sn_state *state, sn_range positions, float *message)
-{
-    const sn_config *config = &state->config;
-    const sn_dropout dropout = {.input = config->model_dropout_input,
-                                .hidden = config->model_dropout_hidden,
-                                .seed = state->progress.seed,
-                                .epoch = (uint32_t)state->progress.epoch};
-    const size_t rows = (size_t)(positions.end - positions.begin);
-    const double begun = sn_clock_seconds();
-    gather(state, positions);
-    const double gathered = sn_clock_seconds();
-    const sn_pass pass =
-        sn_net_gradient(&state->model, state->parameters, &state->workspace, state->x,
-                        state->labels, state->samples, rows, &dropout, message);
-    const double computed = sn_clock_seconds();
-    write_tail(state, &pass, rows, computed, message + state->model.arena);
-    state->phases.gather += gathered - begun;
-    state->phases.compute += computed - gathered;
-}
-
-/* This rank's part of the batch, then one sum over all ranks into state->message. */
-static sn_status combine_gradients(sn_state *state, sn_range batch, sn_error *err)
-{
-    const size_t arena = state->model.arena;
-    if (state->tree == NULL) {
-        compute_message(state, sn_rank_range(batch, state->rank, state->size),
-                        state->message);
-        const double begun = sn_clock_seconds();
-        const sn_status status = sn_reduce_sum(state->comm, state->message, arena, err);
-        state->phases.reduce += sn_clock_seconds() - begun;
-        return status;
-    }
-    const sn_range mine = sn_tree_leaves(state->tree);
-    double pushing = 0;
-    for (uint64_t leaf = mine.begin; leaf < mine.end; leaf++) {
-        compute_message(state,
-                        sn_rank_range(batch, (int)leaf, (int)state->config.comm_leaves),
-                        sn_tree_next(state->tree));
-        const double begun = sn_clock_seconds();
-        sn_tree_push(state->tree);
-        pushing += sn_clock_seconds() - begun;
-    }
-    const double begun = sn_clock_seconds();
-    const sn_status status = sn_tree_sum(state->tree, state->message, err);
-    state->phases.reduce += sn_clock_seconds() - begun + pushing;
-    return status;
-}
-
-/* One step, the heart of the program: the gradient of this rank's slice of the global
- * batch, one sum over all ranks, the same decisions and one update on every rank. */
-static sn_status train_step(sn_state *state, sn_error *err)
-{
-    const double begun = sn_clock_seconds();
-    const sn_range batch = sn_step_range(state->loaded.data.train.count,
-                                         (uint64_t)state->config.train_batch,
-                                         (uint64_t)state->progress.step_in_epoch);
-    sn_status status = combine_gradients(state, batch, err);
-    if (status == SN_OK) {
-        status = read_tail(state, err);
-    }
-    if (status != SN_OK) {
-        return status;
-    }
-    const double reduced = sn_clock_seconds();
-    const double rate = sn_schedule_step_rate(
-        &state->schedule, state->epoch_rate, state->progress.epoch,
-        state->progress.step_in_epoch, state->steps_per_epoch);
-    const float *tail = state->message + state->model.arena;
-    sn_optimizer_update(&state->optimizer, &state->model, rate,
-                        1 / (double)tail[SN_TAIL_COUNT], state->message,
-                        state->velocity, state->parameters);
-    advance(state, rate);
-
-    const double updated = sn_clock_seconds();
-    state->phases.update += updated - reduced;
-    state->progress.train_seconds += updated - begun;
-    state->invocation_train_seconds += updated - begun;
-    sn_pending_step(state, updated - begun);
-    sn_progress_step(state, updated,
-                     (double)(tail[SN_TAIL_LOSS] / tail[SN_TAIL_COUNT]));
-    return SN_OK;
-}
 
 static sn_status evaluate_split(sn_state *state, const sn_split *split,
                                 sn_evaluation *evaluation, sn_error *err)
@@ -206,8 +42,7 @@ static sn_status close_epoch(sn_state *state, bool *improved, sn_error *err)
                         .validation_error = NAN,
                         .test_loss = NAN,
                         .test_error = NAN,
-                        .seconds = state->phases.gather + state->phases.compute +
-                                   state->phases.reduce + state->phases.update};
+                        .seconds = sn_phases_total(&state->phases)};
     const double samples = (double)p->epoch_samples;
     row.penalty =
         sn_optimizer_penalty(&state->optimizer, &state->model, state->parameters);
@@ -216,6 +51,7 @@ static sn_status close_epoch(sn_state *state, bool *improved, sn_error *err)
     row.samples_per_second =
         (samples - (double)state->epoch_samples_before) / row.seconds;
     state->last_train_loss = row.train_loss;
+    sn_phases_add(&state->run_phases, &state->phases);
     p->epoch++;
     p->step_in_epoch = 0;
     p->epoch_loss_sum = 0;
@@ -245,12 +81,9 @@ static sn_status close_epoch(sn_state *state, bool *improved, sn_error *err)
 
 static void open_epoch(sn_state *state)
 {
-    const sn_progress *p = &state->progress;
-    sn_sampler_init(&state->sampler, p->seed, (uint32_t)p->epoch,
-                    state->loaded.data.train.count);
-    state->epoch_rate = sn_schedule_epoch_rate(&state->schedule, p->epoch);
+    sn_step_open_epoch(state);
     state->phases = (sn_phases){0};
-    state->epoch_samples_before = p->epoch_samples;
+    state->epoch_samples_before = state->progress.epoch_samples;
 }
 
 static bool patience_exhausted(const sn_state *state)
@@ -267,7 +100,7 @@ static sn_status train_epoch(sn_state *state, sn_error *err)
     open_epoch(state);
     sn_status status = sn_pending_reserve(state, err);
     while (status == SN_OK && state->progress.step_in_epoch < state->steps_per_epoch) {
-        status = train_step(state, err);
+        status = sn_step_run(state, err);
         const bool last = state->progress.step_in_epoch == state->steps_per_epoch;
         if (status != SN_OK || last || !(state->stop || state->checkpoint_due)) {
             continue;

@@ -15,10 +15,10 @@ write_config small.ini data.source=synthetic data.validation=200 data.train_limi
 expect_exit 0 "$program" --version
 expect_text out '^shardnet [0-9]+\.[0-9]+\.[0-9]+'
 expect_exit 0 "$program" --help
-for command in train eval inspect metrics data; do
+for command in train eval bench inspect metrics data; do
     expect_text out "shardnet $command"
 done
-for command in train eval inspect metrics data; do
+for command in train eval bench inspect metrics data; do
     expect_exit 0 "$program" "$command" --help
     expect_text out "^usage: shardnet $command"
     [ ! -s err ] || wrong "$command --help writes to stderr"
@@ -44,6 +44,7 @@ expect_text out '^epoch 1/2 .*loss [0-9.]+ .*validation error .*test error .*ima
 expect_text out '^epoch 2/2 '
 expect_text out '^test +accuracy [0-9.]+ %.*of 4000 correct'
 expect_text out '^time .*images/s'
+expect_text out '^step +[0-9.e+-]+ ms: gather [0-9]+ %, forward [0-9]+ %, backward [0-9]+ %, reduce [0-9]+ %, update [0-9]+ % '
 expect_text out '^files +run'
 if grep -q "$(printf '[\033\r]')" out; then
     wrong "escape codes or carriage returns where stdout is no terminal"

@@ -20,6 +20,12 @@ for point in data.probe data.fill state.allocate; do
     checked "$point on ranks 0, 1, 2 of 3: one line, exit 70"
 done
 
+for rank in 0 1 2; do
+    expect_one_line_error 70 3 "injected fault \(bench.allocate\): rank $rank" \
+        env SHARDNET_FAULT="bench.allocate@$rank" "$program" bench small.ini --json
+done
+checked "bench.allocate on ranks 0, 1, 2 of 3: one line, exit 70"
+
 expect_mpi_exit 0 2 env SHARDNET_FAULT=node.window "$program" train small.ini --out private
 expect_no_text out 'one copy a node'
 expect_mpi_exit 0 2 "$program" train small.ini --out shared

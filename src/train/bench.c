@@ -1,0 +1,391 @@
+/* Measures the training step and, alternating with it in the same process, its limits.
+ *
+ * Each repeat runs every measurement of the table below once, each behind a barrier and
+ * as many times as the warm-up found to fill its share of options.seconds, so that a
+ * machine that slows down or speeds up does so for all of them.  The counts come from
+ * the mean over ranks: collectives match. */
+#include "shardnet/bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shardnet/clock.h"
+#include "shardnet/fault.h"
+#include "shardnet/gemm.h"
+#include "shardnet/init.h"
+#include "shardnet/mem.h"
+#include "train/progress.h"
+#include "train/state.h"
+#include "train/step.h"
+
+enum { LARGE = 2048, MIB = 1 << 20 };
+
+/* Figures of one rank in one repeat. */
+typedef struct sample {
+    double figure[SN_BENCH_FIGURES];
+} sample;
+
+typedef struct bench {
+    sn_state state;
+    int64_t full_steps;      /* of an epoch, those with a full batch; at least 1 */
+    sn_range batch;          /* one of them */
+    float *scratch;          /* (3, third): one written, two read */
+    size_t third;            /* elements */
+    double forward_products; /* seconds */
+    sample *mine;            /* (repeats) */
+    sample *all;             /* (size, repeats) on rank 0 */
+    double *column;          /* (size * repeats) on rank 0 */
+} bench;
+
+/* The real steps; a short batch at the end of an epoch is left out, and after the last
+ * epoch comes the first. */
+static sn_status run_steps(bench *b, int64_t count, sn_error *err)
+{
+    sn_state *state = &b->state;
+    sn_progress *p = &state->progress;
+    sn_status status = SN_OK;
+    state->phases = (sn_phases){0};
+    for (int64_t i = 0; i < count && status == SN_OK; i++) {
+        if (p->step_in_epoch == b->full_steps) {
+            p->step_in_epoch = 0;
+            p->epoch = (p->epoch + 1) % state->config.train_epochs;
+            sn_step_open_epoch(state);
+        }
+        status = sn_step_run(state, err);
+    }
+    return status == SN_EDIVERGED ? sn_fail(err, status,
+                                            "bench: training diverged; lower the "
+                                            "learning rate to measure finite numbers")
+                                  : status;
+}
+
+static size_t rows_of(const bench *b, uint64_t piece)
+{
+    const sn_range positions = sn_step_piece(&b->state, b->batch, piece);
+    return (size_t)(positions.end - positions.begin);
+}
+
+static sn_status run_products(bench *b, int64_t count, sn_error *err)
+{
+    (void)err;
+    sn_state *s = &b->state;
+    const sn_range pieces = sn_step_pieces(s);
+    b->forward_products = 0;
+    for (int64_t i = 0; i < count; i++) {
+        for (uint64_t piece = pieces.begin; piece < pieces.end; piece++) {
+            const size_t rows = rows_of(b, piece);
+            const double begun = sn_clock_seconds();
+            sn_net_forward_products(&s->model, s->parameters, &s->workspace, s->x,
+                                    rows);
+            b->forward_products += sn_clock_seconds() - begun;
+            sn_net_backward_products(&s->model, s->parameters, &s->workspace, s->x,
+                                     rows, s->message);
+        }
+    }
+    return SN_OK;
+}
+
+/* The same sum as the step's.  The message is zero, so that it stays finite; what lies
+ * in the tree's buffers costs the same whatever it is. */
+static sn_status run_allreduce(bench *b, int64_t count, sn_error *err)
+{
+    sn_state *s = &b->state;
+    const sn_range pieces = sn_step_pieces(s);
+    sn_status status = SN_OK;
+    for (int64_t i = 0; i < count && status == SN_OK; i++) {
+        for (uint64_t p = pieces.begin; p < pieces.end && s->tree != NULL; p++) {
+            (void)sn_tree_next(s->tree);
+            sn_tree_push(s->tree);
+        }
+        status = s->tree == NULL
+                     ? sn_reduce_sum(s->comm, s->message, s->model.arena, err)
+                     : sn_tree_sum(s->tree, s->message, err);
+    }
+    return status;
+}
+
+/* Is there anything to sum? */
+static bool sums(const bench *b)
+{
+    return b->state.size > 1 || b->state.tree != NULL;
+}
+
+static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
+{
+    (void)err;
+    const float *a = b->scratch + b->third;
+    for (int64_t i = 0; i < count; i++) {
+        sn_gemm_nn(LARGE, LARGE, LARGE, a, a + (size_t)LARGE * LARGE, b->scratch);
+    }
+    return SN_OK;
+}
+
+SN_HOT
+static void triad(size_t count, float s, const float *restrict b,
+                  const float *restrict c, float *restrict a)
+{
+    for (size_t i = 0; i < count; i++) {
+        a[i] = b[i] + s * c[i];
+    }
+}
+
+static sn_status run_triad(bench *b, int64_t count, sn_error *err)
+{
+    (void)err;
+    for (int64_t i = 0; i < count; i++) {
+        triad(b->third, (float)(i + 1), b->scratch + b->third,
+              b->scratch + 2 * b->third, b->scratch);
+    }
+    return SN_OK;
+}
+
+typedef enum kind { STEPS, PRODUCTS, ALLREDUCE, LARGE_PRODUCT, TRIAD, KINDS } kind;
+
+static const struct {
+    sn_status (*run)(bench *b, int64_t count, sn_error *err);
+    double share; /* of the seconds of a repeat's steps */
+} measurement[KINDS] = {[STEPS] = {run_steps, 1},
+                        [PRODUCTS] = {run_products, 0.5},
+                        [ALLREDUCE] = {run_allreduce, 0.25},
+                        [LARGE_PRODUCT] = {run_large_product, 0.25},
+                        [TRIAD] = {run_triad, 0.25}};
+
+/* Seconds of count runs that all ranks begin together. */
+static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
+                       sn_error *err)
+{
+    if (which == ALLREDUCE) {
+        memset(b->state.message, 0,
+               (b->state.model.arena + SN_TAIL_COUNT_OF) * sizeof(float));
+    }
+    sn_status status = sn_comm_agree(b->state.comm, SN_OK, err);
+    const double begun = sn_clock_seconds();
+    if (status == SN_OK) {
+        status = measurement[which].run(b, count, err);
+    }
+    *seconds = sn_clock_seconds() - begun;
+    return status;
+}
+
+/* Warms up and finds how many runs fill the measurement's share of seconds; the same on
+ * all ranks. */
+static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
+                           sn_error *err)
+{
+    static const int64_t most = 1 << 24;
+    const double target = seconds * measurement[which].share;
+    double spent = 0;
+    sn_status status = timed(b, which, 1, &spent, err);
+    for (*count = 1; status == SN_OK; *count *= 2) {
+        status = timed(b, which, *count, &spent, err);
+        if (status == SN_OK) {
+            status = sn_comm_sum_double(b->state.comm, &spent, 1, err);
+        }
+        spent /= b->state.size;
+        if (status == SN_OK && (spent >= target / 4 || *count >= most)) {
+            const double wanted = ceil((double)*count * target / spent);
+            *count = wanted < 1 ? 1 : wanted < (double)most ? (int64_t)wanted : most;
+            break;
+        }
+    }
+    return status;
+}
+
+static void note_parts(const bench *b, int64_t steps, double seconds, double *figure)
+{
+    const sn_phases *p = &b->state.phases;
+    const double n = (double)steps;
+    figure[SN_BENCH_GATHER] = p->gather / n;
+    figure[SN_BENCH_FORWARD] = p->forward / n;
+    figure[SN_BENCH_BACKWARD] = p->backward / n;
+    figure[SN_BENCH_REDUCE] = p->reduce / n;
+    figure[SN_BENCH_UPDATE] = p->update / n;
+    figure[SN_BENCH_OTHER] = (seconds - sn_phases_total(p)) / n;
+    figure[SN_BENCH_STEP] = seconds / n;
+}
+
+/* One of each. */
+static sn_status repeat_once(bench *b, const int64_t count[KINDS], sample *into,
+                             sn_error *err)
+{
+    double seconds[KINDS], *figure = into->figure;
+    sn_status status = SN_OK;
+    for (int k = 0; k < KINDS && status == SN_OK; k++) {
+        status = timed(b, (kind)k, count[k], &seconds[k], err);
+        if (status == SN_OK && k == STEPS) {
+            note_parts(b, count[k], seconds[k], figure);
+        }
+    }
+    if (status != SN_OK) {
+        return status;
+    }
+    const double runs = (double)count[PRODUCTS];
+    figure[SN_BENCH_PRODUCTS] = seconds[PRODUCTS] / runs;
+    figure[SN_BENCH_FORWARD_PRODUCTS] = b->forward_products / runs;
+    figure[SN_BENCH_BACKWARD_PRODUCTS] =
+        (seconds[PRODUCTS] - b->forward_products) / runs;
+    figure[SN_BENCH_ALLREDUCE] =
+        sums(b) ? seconds[ALLREDUCE] / (double)count[ALLREDUCE] : 0;
+    figure[SN_BENCH_LARGE_PRODUCT] = 2.0 * LARGE * LARGE * LARGE *
+                                     (double)count[LARGE_PRODUCT] /
+                                     seconds[LARGE_PRODUCT] * 1e-9;
+    figure[SN_BENCH_TRIAD] = 3.0 * (double)b->third * sizeof(float) *
+                             (double)count[TRIAD] / seconds[TRIAD] * 1e-9;
+    figure[SN_BENCH_EFFICIENCY] = figure[SN_BENCH_PRODUCTS] / figure[SN_BENCH_STEP];
+    return SN_OK;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return (x > y) - (x < y);
+}
+
+static void summarise(bench *b, size_t count, sn_bench_result *result)
+{
+    double *column = b->column;
+    for (int f = 0; f < SN_BENCH_FIGURES; f++) {
+        double sum = 0;
+        for (size_t i = 0; i < count; i++) {
+            column[i] = b->all[i].figure[f];
+            sum += column[i];
+        }
+        qsort(column, count, sizeof *column, ascending);
+        result->figure[f] = (sn_bench_spread){
+            .min = column[0],
+            .median = (column[(count - 1) / 2] + column[count / 2]) / 2,
+            .max = column[count - 1],
+            .mean = sum / (double)count};
+    }
+}
+
+static void describe(const bench *b, sn_bench_result *result)
+{
+    const sn_state *s = &b->state;
+    const uint64_t images = b->batch.end - b->batch.begin;
+    *result = (sn_bench_result){
+        .ranks = s->size,
+        .nodes = sn_comm_node_count(s->comm),
+        .node_ranks = sn_comm_node_size(s->comm),
+        .node_cores = s->cores.node_cores,
+        .threads = s->threads,
+        .layers = s->model.layers,
+        .width = {s->model.input},
+        .parameters = s->model.parameters,
+        .batch = (int64_t)images,
+        .reproducible = s->tree != NULL,
+        .rows = (int64_t)rows_of(b, sn_step_pieces(s).begin),
+        .distorts = s->augment != NULL,
+        .product_flops = sn_net_product_flops(&s->model, (size_t)images),
+        .message_bytes = (double)(s->model.arena + SN_TAIL_COUNT_OF) * sizeof(float),
+        .triad_bytes = 3.0 * (double)b->third * sizeof(float)};
+    for (size_t l = 0; l < s->model.layers; l++) {
+        result->width[l + 1] = s->model.layer[l].out;
+    }
+}
+
+static sn_status measure(bench *b, const sn_bench_options *options,
+                         sn_bench_result *result, sn_error *err)
+{
+    const size_t repeats = (size_t)options->repeats, ranks = (size_t)b->state.size;
+    int64_t count[KINDS];
+    sn_status status = SN_OK;
+    for (int k = 0; k < KINDS && status == SN_OK; k++) {
+        count[k] = 1;
+        if (k != ALLREDUCE || sums(b)) {
+            status = calibrate(b, (kind)k, options->seconds, &count[k], err);
+        }
+    }
+    for (size_t r = 0; r < repeats && status == SN_OK; r++) {
+        status = repeat_once(b, count, &b->mine[r], err);
+    }
+    if (status == SN_OK) {
+        status = sn_comm_gather(b->state.comm, b->mine, repeats * sizeof *b->mine,
+                                b->all, err);
+    }
+    if (status == SN_OK && b->state.rank == 0) {
+        describe(b, result);
+        result->repeats = options->repeats;
+        result->steps = count[STEPS];
+        summarise(b, repeats * ranks, result);
+    }
+    return status;
+}
+
+/* The triad's arrays: four times the largest cache, shared by the node's ranks, within
+ * bounds.  A third holds both factors of the large product. */
+static size_t scratch_third(const sn_state *state)
+{
+    long cache = 0;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+    cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+#endif
+    double bytes =
+        4.0 * (cache > 0 ? (double)cache : 32.0 * MIB) / sn_comm_node_size(state->comm);
+    bytes = fmin(fmax(bytes, 96.0 * MIB), 512.0 * MIB);
+    return (size_t)(bytes / 3 / sizeof(float));
+}
+
+static sn_status allocate(bench *b, size_t repeats, sn_error *err)
+{
+    const size_t samples = repeats * (size_t)b->state.size;
+    b->third = scratch_third(&b->state);
+    b->scratch = sn_alloc(3 * b->third, sizeof(float));
+    b->mine = calloc(repeats, sizeof *b->mine);
+    if (b->state.rank == 0) {
+        b->all = calloc(samples, sizeof *b->all);
+        b->column = calloc(samples, sizeof *b->column);
+    }
+    if (b->scratch == NULL || b->mine == NULL ||
+        (b->state.rank == 0 && (b->all == NULL || b->column == NULL))) {
+        return sn_fail(err, SN_ENOMEM,
+                       "bench (%zu MiB a rank for the memory's bandwidth): out of "
+                       "memory; use fewer ranks on a node",
+                       3 * b->third * sizeof(float) / MIB);
+    }
+    return sn_fault_check("bench.allocate", b->state.rank, -1, err);
+}
+
+static void prepare(bench *b)
+{
+    sn_state *s = &b->state;
+    s->progress.seed = (uint64_t)s->config.train_seed;
+    sn_init_parameters(&s->model, (sn_init)s->config.model_init,
+                       s->config.model_init_scale, s->progress.seed, s->parameters);
+    sn_step_open_epoch(s);
+    b->batch = sn_step_batch(s);
+    b->full_steps =
+        (int64_t)(s->loaded.data.train.count / (uint64_t)s->config.train_batch);
+    b->full_steps = b->full_steps > 0 ? b->full_steps : 1;
+    for (size_t i = 0; i < 3 * b->third; i++) {
+        b->scratch[i] = (float)(i % 7) - 3;
+    }
+}
+
+sn_status sn_bench(sn_comm *comm, const sn_config *config,
+                   const sn_bench_options *options, sn_bench_result *result,
+                   sn_error *err)
+{
+    const sn_train_options silent = {.out = options->header};
+    bench b = {.third = 0};
+    sn_status status = sn_state_open(&b.state, comm, config, &silent, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    status = sn_comm_agree(comm, allocate(&b, (size_t)options->repeats, err), err);
+    if (status == SN_OK) {
+        sn_progress_header(&b.state);
+        prepare(&b);
+        status = measure(&b, options, result, err);
+    }
+    free(b.scratch);
+    free(b.mine);
+    free(b.all);
+    free(b.column);
+    sn_state_close(&b.state);
+    return status;
+}

@@ -1,0 +1,213 @@
+#include "train/step.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "shardnet/batch.h"
+#include "shardnet/clock.h"
+#include "shardnet/fault.h"
+#include "train/pending.h"
+#include "train/progress.h"
+#include "train/stop.h"
+
+void sn_phases_add(sn_phases *sum, const sn_phases *more)
+{
+    sum->gather += more->gather;
+    sum->forward += more->forward;
+    sum->backward += more->backward;
+    sum->reduce += more->reduce;
+    sum->update += more->update;
+}
+
+double sn_phases_total(const sn_phases *phases)
+{
+    return phases->gather + phases->forward + phases->backward + phases->reduce +
+           phases->update;
+}
+
+void sn_step_open_epoch(sn_state *state)
+{
+    const sn_progress *p = &state->progress;
+    sn_sampler_init(&state->sampler, p->seed, (uint32_t)p->epoch,
+                    state->loaded.data.train.count);
+    state->epoch_rate = sn_schedule_epoch_rate(&state->schedule, p->epoch);
+}
+
+sn_range sn_step_batch(const sn_state *state)
+{
+    return sn_step_range(state->loaded.data.train.count,
+                         (uint64_t)state->config.train_batch,
+                         (uint64_t)state->progress.step_in_epoch);
+}
+
+sn_range sn_step_pieces(const sn_state *state)
+{
+    const uint64_t rank = (uint64_t)state->rank;
+    return state->tree == NULL ? (sn_range){rank, rank + 1}
+                               : sn_tree_leaves(state->tree);
+}
+
+sn_range sn_step_piece(const sn_state *state, sn_range batch, uint64_t piece)
+{
+    const int pieces =
+        state->tree == NULL ? state->size : (int)state->config.comm_leaves;
+    return sn_rank_range(batch, (int)piece, pieces);
+}
+
+/* indices = sampler(seed, epoch, step, rank, size); X, y = batch_gather(dataset,
+ * indices), distorted where the configuration says so.  positions of the epoch's order,
+ * may be empty. */
+static void gather(sn_state *state, sn_range positions)
+{
+    const sn_split *train = &state->loaded.data.train;
+    const size_t rows = (size_t)(positions.end - positions.begin);
+    const size_t features = state->model.input;
+    for (size_t i = 0; i < rows; i++) {
+        state->samples[i] = sn_sampler_at(&state->sampler, positions.begin + i);
+    }
+    sn_batch_gather(train, features, state->samples, rows, state->x, state->labels);
+    for (size_t i = 0; i < rows && state->augment != NULL; i++) {
+        sn_augment_apply(state->augment, state->progress.seed,
+                         (uint32_t)state->progress.epoch, state->samples[i],
+                         train->images + (size_t)state->samples[i] * features,
+                         state->x + i * features);
+    }
+    if (sn_fault_check("train.nan", state->rank, state->progress.step, NULL) != SN_OK) {
+        state->x[0] = NAN;
+    }
+}
+
+/* What travels behind a gradient. */
+static void write_tail(sn_state *state, const sn_pass *pass, size_t rows, double now,
+                       float *tail)
+{
+    const sn_config *config = &state->config;
+    bool stop = sn_stop_requested() != 0, checkpoint = false;
+    if (state->rank == 0) {
+        stop = stop || (config->train_max_minutes > 0 &&
+                        now - state->started >= 60 * config->train_max_minutes);
+        checkpoint =
+            config->checkpoint_every_minutes > 0 &&
+            now - state->last_checkpoint_time >= 60 * config->checkpoint_every_minutes;
+    }
+    memset(tail, 0, SN_TAIL_COUNT_OF * sizeof *tail);
+    tail[SN_TAIL_LOSS] = (float)pass->loss.sum;
+    tail[SN_TAIL_CORRECT] = (float)pass->loss.correct;
+    tail[SN_TAIL_COUNT] = (float)rows;
+    tail[SN_TAIL_NON_FINITE] = pass->non_finite != 0;
+    tail[SN_TAIL_STOP] = stop;
+    tail[SN_TAIL_CHECKPOINT] = checkpoint;
+}
+
+/* Every rank decides the same from the same sums. */
+static sn_status read_tail(sn_state *state, sn_error *err)
+{
+    const float *tail = state->message + state->model.arena;
+    if (tail[SN_TAIL_NON_FINITE] != 0 || !isfinite(tail[SN_TAIL_LOSS])) {
+        return sn_fail(err, SN_EDIVERGED,
+                       "training diverged (epoch %" PRId64 ", step %" PRId64
+                       "): the loss or a gradient is not finite on %.0f rank(s); lower "
+                       "the learning rate, then continue with --resume",
+                       state->progress.epoch + 1, state->progress.step + 1,
+                       (double)tail[SN_TAIL_NON_FINITE]);
+    }
+    const int64_t done = state->progress.step + 1 - state->first_step;
+    state->stop = tail[SN_TAIL_STOP] != 0 || (state->config.train_max_steps > 0 &&
+                                              done >= state->config.train_max_steps);
+    const int64_t every = state->config.checkpoint_every_steps;
+    state->checkpoint_due = state->checkpoint_due || tail[SN_TAIL_CHECKPOINT] != 0 ||
+                            (every > 0 && (state->progress.step + 1) % every == 0);
+    return SN_OK;
+}
+
+static void advance(sn_state *state, double rate)
+{
+    const float *tail = state->message + state->model.arena;
+    sn_progress *p = &state->progress;
+    p->step++;
+    p->step_in_epoch++;
+    p->samples_seen += (int64_t)tail[SN_TAIL_COUNT];
+    p->learning_rate = rate;
+    p->epoch_loss_sum += (double)tail[SN_TAIL_LOSS];
+    p->epoch_correct += (int64_t)tail[SN_TAIL_CORRECT];
+    p->epoch_samples += (int64_t)tail[SN_TAIL_COUNT];
+}
+
+/* Gradient || tail of the samples at positions into message. */
+static void compute_message(sn_state *state, sn_range positions, float *message)
+{
+    const sn_config *config = &state->config;
+    const sn_dropout dropout = {.input = config->model_dropout_input,
+                                .hidden = config->model_dropout_hidden,
+                                .seed = state->progress.seed,
+                                .epoch = (uint32_t)state->progress.epoch};
+    const size_t rows = (size_t)(positions.end - positions.begin);
+    const double begun = sn_clock_seconds();
+    gather(state, positions);
+    const double gathered = sn_clock_seconds();
+    const sn_pass pass =
+        sn_net_gradient(&state->model, state->parameters, &state->workspace, state->x,
+                        state->labels, state->samples, rows, &dropout, message);
+    const double computed = sn_clock_seconds();
+    write_tail(state, &pass, rows, computed, message + state->model.arena);
+    state->phases.gather += gathered - begun;
+    state->phases.forward += pass.forward_seconds;
+    state->phases.backward += computed - gathered - pass.forward_seconds;
+}
+
+/* The messages of this rank's pieces, then one sum over all ranks into state->message.
+ */
+static sn_status combine_gradients(sn_state *state, sn_error *err)
+{
+    sn_tree *tree = state->tree;
+    const sn_range batch = sn_step_batch(state), pieces = sn_step_pieces(state);
+    double pushing = 0;
+    for (uint64_t piece = pieces.begin; piece < pieces.end; piece++) {
+        compute_message(state, sn_step_piece(state, batch, piece),
+                        tree == NULL ? state->message : sn_tree_next(tree));
+        if (tree != NULL) {
+            const double begun = sn_clock_seconds();
+            sn_tree_push(tree);
+            pushing += sn_clock_seconds() - begun;
+        }
+    }
+    const double begun = sn_clock_seconds();
+    const sn_status status = tree == NULL ? sn_reduce_sum(state->comm, state->message,
+                                                          state->model.arena, err)
+                                          : sn_tree_sum(tree, state->message, err);
+    state->phases.reduce += sn_clock_seconds() - begun + pushing;
+    return status;
+}
+
+/* One step, the heart of the program: the gradient of this rank's slice of the global
+ * batch, one sum over all ranks, the same decisions and one update on every rank. */
+sn_status sn_step_run(sn_state *state, sn_error *err)
+{
+    const double begun = sn_clock_seconds();
+    sn_status status = combine_gradients(state, err);
+    if (status == SN_OK) {
+        status = read_tail(state, err);
+    }
+    if (status != SN_OK) {
+        return status;
+    }
+    const double reduced = sn_clock_seconds();
+    const double rate = sn_schedule_step_rate(
+        &state->schedule, state->epoch_rate, state->progress.epoch,
+        state->progress.step_in_epoch, state->steps_per_epoch);
+    const float *tail = state->message + state->model.arena;
+    sn_optimizer_update(&state->optimizer, &state->model, rate,
+                        1 / (double)tail[SN_TAIL_COUNT], state->message,
+                        state->velocity, state->parameters);
+    advance(state, rate);
+
+    const double updated = sn_clock_seconds();
+    state->phases.update += updated - reduced;
+    state->progress.train_seconds += updated - begun;
+    state->invocation_train_seconds += updated - begun;
+    sn_pending_step(state, updated - begun);
+    sn_progress_step(state, updated,
+                     (double)(tail[SN_TAIL_LOSS] / tail[SN_TAIL_COUNT]));
+    return SN_OK;
+}

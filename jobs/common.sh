@@ -84,3 +84,13 @@ build() {
     fi
     rm -f -- "$log"
 }
+
+# The program of SHARDNET, of the release build, or on the PATH.
+find_program() {
+    local program=${SHARDNET:-$source_root/build/release/shardnet}
+    if [ -x "$program" ]; then
+        echo "$program"
+    else
+        command -v shardnet || fail 66 "no program $program: build it, or set SHARDNET"
+    fi
+}

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "shardnet/trainer.h"
+#include "train/stop.h"
 
 typedef struct train_arguments {
     const char *config_path;
@@ -137,7 +138,10 @@ sn_status sn_cmd_train(int argc, char **argv, sn_error *err)
     }
     sn_status status = parse(argc, argv, &arguments, err);
     if (status == SN_OK) {
+        /* from here on: a large job takes long to start, and may be asked to stop then */
+        sn_stop_watch();
         status = sn_job_run(&argc, &argv, body, &arguments, err);
+        sn_stop_unwatch();
     }
     free(arguments.assignments);
     return status;

@@ -9,6 +9,7 @@ enum { WATCHED = sizeof watched / sizeof watched[0] };
 /* A signal handler reaches nothing but what is global. */
 static volatile sig_atomic_t requested;
 static struct sigaction former[WATCHED];
+static int watchers;
 
 static void remember(int signal_number)
 {
@@ -17,6 +18,9 @@ static void remember(int signal_number)
 
 void sn_stop_watch(void)
 {
+    if (watchers++ > 0) {
+        return;
+    }
     struct sigaction action = {.sa_handler = remember,
                                .sa_flags = (int)((unsigned)SA_RESTART | SA_RESETHAND)};
     sigemptyset(&action.sa_mask);
@@ -28,6 +32,9 @@ void sn_stop_watch(void)
 
 void sn_stop_unwatch(void)
 {
+    if (--watchers > 0) {
+        return;
+    }
     for (size_t i = 0; i < WATCHED; i++) {
         sigaction(watched[i], &former[i], NULL);
     }

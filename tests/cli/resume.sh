@@ -108,6 +108,18 @@ finish
 [ "$code" -eq 75 ] || wrong "exit code $code instead of 75 after TERM"
 checked "TERM to a rank: exit 75"
 
+# sent while MPI starts, long before there is anything to checkpoint
+start 0 "$program" train long.ini --out early
+until [ $((0x$(sed -n 's/^SigCgt:\s*//p' "/proc/$job/status") & 0x200)) -ne 0 ]; do
+    kill -0 "$job" 2>/dev/null || wrong "ended before it watched for USR1"
+done
+[ ! -s out ] || wrong "watches for USR1 only after it has started"
+kill -USR1 "$job"
+finish
+[ "$code" -eq 75 ] || wrong "exit code $code instead of 75 after an early USR1"
+expect_mpi_exit 0 2 "$program" train long.ini --out early --resume
+checked "USR1 during start-up: exit 75, and resumed"
+
 for moment in '^epoch 1/' '^epoch 3/'; do
     rm -rf killed
     start 2 "$program" train long.ini --out killed

@@ -167,6 +167,11 @@ down() {
     [ -e "$lab/slurm.conf" ] || return 0
     local network signal
     network=$(cat "$lab/netns" 2>/dev/null || true)
+    if [ -z "$network" ]; then # it never came up
+        rm -rf "$lab"
+        return 0
+    fi
+    [ "$network" != "$(readlink /proc/self/ns/net)" ] || stop "down must be run outside the lab"
     for signal in TERM KILL; do # everything in the lab's network is the lab's
         members net "$network" | xargs -r kill "-$signal" 2>/dev/null || true
         if wait_until 3 has_no_members net "$network"; then

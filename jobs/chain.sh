@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# A training in N Slurm jobs, one after the other, for sites that forbid requeueing.
+#
+#     jobs/chain.sh N CONFIG RUN [SBATCH OPTION...] [-- TRAIN ARGUMENT...]
+#     jobs/chain.sh 5 configs/dropout-8192x2.ini runs/big -N 4 -t 2:00:00 -A ACCOUNT
+#
+# Each job is jobs/train.sbatch and starts when the one before it has ended, in whatever way
+# (time limit, preemption, node failure); it continues from the newest checkpoint in RUN.
+# Jobs that find the training complete end at once.  Prints the number of each job.  Its
+# variables are those of jobs/train.sbatch; to give up the rest: scancel the numbers.
+set -euo pipefail
+
+# shellcheck source=common.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+
+case ${1-} in
+-h | --help) sed -n 's/^# \{0,1\}//; 2,10p' "${BASH_SOURCE[0]}" && exit 0 ;;
+esac
+if [ $# -lt 3 ] || ! [[ $1 =~ ^[1-9][0-9]{0,2}$ ]]; then
+    fail 64 "usage: jobs/chain.sh N CONFIG RUN [SBATCH OPTION...] [-- TRAIN ARGUMENT...]"
+fi
+count=$1 config=$2 run=$3
+shift 3
+[ -r "$config" ] || fail 66 "cannot read CONFIG $config"
+
+options=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    options+=("$1")
+    shift
+done
+if [ $# -gt 0 ]; then
+    shift # the --
+fi
+
+export SHARDNET_REQUEUE=no SHARDNET_HOME=${SHARDNET_HOME:-$source_root}
+previous=
+for ((i = 1; i <= count; i++)); do
+    # what stands later wins: the options of the caller over the script's, not over the chain's
+    previous=$(sbatch --parsable "--job-name=${run##*/}-$i" "${options[@]}" --no-requeue \
+        ${previous:+"--dependency=afterany:$previous"} \
+        "$source_root/jobs/train.sbatch" "$config" "$run" "$@")
+    previous=${previous%%;*} # "number;cluster" where there are several clusters
+    echo "$previous"
+done

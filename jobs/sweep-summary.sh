@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The runs of a sweep as a table: epochs trained, last errors and speed of each.
+#
+#     jobs/sweep-summary.sh FOLDER
+#
+# FOLDER is that of jobs/sweep.sbatch; every folder in it that holds metrics is a run, named
+# by task and setting.  The best test error stands first.  The program is SHARDNET, else
+# build/release/shardnet, else on the PATH.
+set -euo pipefail
+
+# shellcheck source=common.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+
+case ${1-} in
+-h | --help) sed -n 's/^# \{0,1\}//; 2,8p' "${BASH_SOURCE[0]}" && exit 0 ;;
+esac
+[ $# -eq 1 ] || fail 64 "usage: jobs/sweep-summary.sh FOLDER"
+folder=$1
+[ -d "$folder" ] || fail 66 "no folder $folder"
+program=$(find_program)
+
+# Of a table of epochs: how many, the last test and validation errors in percent, the mean
+# speed.  A field that was not measured is -.
+last_row() {
+    awk -F, '
+        NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
+        {
+            epoch = $column["epoch"]; samples = $column["samples_per_second"] * $column["seconds"]
+            total += samples; seconds += $column["seconds"]
+            if ($column["test_error"] != "") test = 100 * $column["test_error"]
+            if ($column["validation_error"] != "") valid = 100 * $column["validation_error"]
+            loss = $column["train_loss"]
+        }
+        function percent(value) { return value == "" ? "-" : sprintf("%.2f", value) }
+        END {
+            if (epoch == "") exit 1
+            printf "%s %d %.5f %s %s %.0f\n", percent(test), epoch, loss, percent(valid), \
+                percent(test), (seconds > 0 ? total / seconds : 0)
+        }'
+}
+
+printf '%6s %10s %9s %9s %11s  %s\n' epochs loss 'valid %' 'test %' images/s run
+for run in "$folder"/*/; do
+    [ -e "$run/metrics.h5" ] || continue
+    row=$("$program" metrics "$run" --csv 2>/dev/null | last_row) || row="- 0 - - - -"
+    echo "$row $(basename -- "$run")"
+done | sort -g | while read -r _ epochs loss valid test speed name; do
+    printf '%6s %10s %9s %9s %11s  %s\n' "$epochs" "$loss" "$valid" "$test" "$speed" "$name"
+done

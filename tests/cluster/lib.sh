@@ -1,0 +1,118 @@
+# What the tests on a real Slurm share.  Sourced by a test, after which a Slurm of two nodes
+# with two processors each is up, and goes away with the script.
+# shellcheck shell=bash
+
+# shellcheck source=../cli/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+
+patience=100 # seconds until a job that does not get on is a failure
+
+# setup_cluster "$@": the arguments of the script; the working folder is $scratch then
+setup_cluster() {
+    local tool
+    setup_test "$@"
+    for tool in slurmctld slurmd munged sbatch nsenter unshare ip; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null ||
+            skip "$tool is missing (Debian: slurmctld slurmd slurm-client munge iproute2)"
+    done
+    [ "$(id -u)" -eq 0 ] || skip "not root: a Slurm of one's own needs namespaces"
+    unshare -n -u -m true 2>/dev/null || skip "no namespaces can be made here"
+
+    lab=$source_root/tests/cluster/slurm-lab.sh
+    SLURM_LAB_DIR=$(mktemp -u /tmp/slXXXXXX)
+    export SLURM_LAB_DIR
+    trap '"$lab" down || true; clean_up' EXIT
+    "$lab" up 2 2
+    eval "$("$lab" env)"
+    unset SHARDNET_LAUNCHER SHARDNET_REQUEUE SWEEP
+    export SHARDNET=$program SHARDNET_HOME=$source_root
+    cd -- "$scratch"
+}
+
+# write_job EPOCHS: job.ini, which every start of a job reads anew
+write_job() {
+    write_config job.tmp data.source=synthetic data.train_limit=3000 model.hidden=64 \
+        model.dropout_hidden=0.2 "train.epochs=$1" train.batch=100 train.eval_every=1000000 \
+        comm.reduce=reproducible comm.leaves=4 checkpoint.every_steps=50
+    mv job.tmp job.ini
+}
+
+# An end that no job reaches before the test interrupts it, however fast the machine.
+endless=900000
+
+# cut_short RUN: the next start of its job trains a few epochs beyond what the log tells
+cut_short() {
+    write_job $(($(last_epoch "$1") + 20))
+}
+
+last_epoch() {
+    sed -n 's/^epoch \([0-9]*\)\/.*/\1/p' "$1.log" | tail -n 1
+}
+
+# submit NAME SCRIPT-AND-ARGUMENTS... with $options for sbatch: log NAME.log, number in $id
+options=()
+submit() {
+    id=$(sbatch --parsable -N 2 --ntasks-per-node=2 -t 10 -J "$1" -o "$1.log" \
+        "${options[@]}" "${@:2}")
+}
+
+# train RUN: submits jobs/train.sbatch
+train() {
+    submit "$1" "$source_root/jobs/train.sbatch" job.ini "$1"
+}
+
+# state JOB
+state() {
+    scontrol -o show job "$1" 2>/dev/null | sed -n 's/.* JobState=\([A-Z_]*\).*/\1/p' |
+        sort -u | tr '\n' ' ' | sed 's/ $//'
+}
+
+# fail_job NAME MESSAGE
+fail_job() {
+    tail -n 60 -- "$1".log >out 2>&1 || true
+    wrong "job $1, $(state "$id"): $2"
+}
+
+# wait_for_log NAME PATTERN [TIMES]
+wait_for_log() {
+    local end=$((SECONDS + patience))
+    until [ "$(grep -Ec -- "$2" "$1.log" 2>/dev/null)" -ge "${3:-1}" ] 2>/dev/null; do
+        ((SECONDS < end)) || fail_job "$1" "no '$2' in its log within $patience s"
+        sleep 0.1
+    done
+}
+
+# wait_for_epochs NAME: until its job has trained some more
+wait_for_epochs() {
+    local seen
+    seen=$(grep -c '^epoch ' "$1.log" 2>/dev/null) || true
+    wait_for_log "$1" '^epoch ' $((${seen:-0} + 5))
+}
+
+# wait_for_start NAME COUNT: the job's start number COUNT, from 0
+wait_for_start() {
+    wait_for_log "$1" "^== job .*, start $2,"
+}
+
+# wait_for_state NAME STATE: of job $id
+wait_for_state() {
+    local end=$((SECONDS + patience))
+    until [ "$(state "$id")" = "$2" ]; do
+        if ((SECONDS >= end)) || { [ "$2" = COMPLETED ] && [ "$(state "$id")" = FAILED ]; }; then
+            fail_job "$1" "not $2"
+        fi
+        sleep 0.1
+    done
+}
+
+# What --signal=B:USR1 does before a time limit, without waiting for Slurm's half-minute clock.
+signal_job() {
+    scancel --batch --signal=USR1 "$id"
+}
+
+# same_as_undisturbed RUN: the bytes of a run of as many epochs by four ranks in one go
+same_as_undisturbed() {
+    rm -rf undisturbed
+    expect_mpi_exit 0 4 "$program" train "$1/config.ini" --out undisturbed
+    same_parameters "$(newest_checkpoint undisturbed)" "$(newest_checkpoint "$1")"
+}

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Time limits: signalled by Slurm itself before the limit, by either launcher; checkpoint,
+# back into the queue, resumed, and the bytes of an undisturbed run at the end.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_cluster "$@"
+
+write_job "$endless"
+SHARDNET_LAUNCHER=mpirun train by-mpirun
+wait_for_epochs by-mpirun
+signal_job
+wait_for_log by-mpirun 'back into the queue'
+cut_short by-mpirun
+wait_for_start by-mpirun 1
+wait_for_state by-mpirun COMPLETED
+expect_exit 0 grep -q '^resume' by-mpirun.log
+same_as_undisturbed by-mpirun
+checked "mpirun: signalled, checkpoint, requeued, resumed, the same bytes"
+
+# Slurm looks every half minute; one minute before a limit of one minute is at once
+write_job "$endless"
+options=(-t 1 --signal=B:USR1@60)
+train by-srun
+wait_for_log by-srun 'back into the queue'
+cut_short by-srun
+wait_for_start by-srun 1
+wait_for_state by-srun COMPLETED
+expect_exit 0 grep -q '^resume' by-srun.log
+same_as_undisturbed by-srun
+checked "srun: signalled before the time limit, checkpoint, requeued, resumed, the same bytes"

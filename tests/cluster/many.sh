@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Many runs: an array over settings, a chain of jobs without requeueing, scaling.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_cluster "$@"
+
+write_job 5
+id=$(SWEEP="optimizer.learning_rate=0.01 optimizer.learning_rate=0.1;train.seed=2 train.seed=3" \
+    sbatch --parsable -N 1 --ntasks-per-node=1 -t 10 --array=1-3 -o 'sweep-%a.log' \
+    "$source_root/jobs/sweep.sbatch" job.ini rates --quiet)
+wait_for_state sweep-1 COMPLETED
+[ "$(grep -c '^ *5 ' rates/summary.txt)" -eq 3 ] ||
+    wrong "not three complete runs: $(cat rates/summary.txt)"
+for setting in '1-optimizer.learning_rate=0.01' '2-optimizer.learning_rate=0.1;train.seed=2' \
+    '3-train.seed=3'; do
+    grep -Fq -- " $setting" rates/summary.txt || wrong "no run $setting in the summary"
+done
+expect_exit 0 "$source_root/jobs/sweep-summary.sh" rates
+cmp out rates/summary.txt || wrong "the summary is not that of the complete runs"
+checked "sweep: three tasks, a run each, a complete summary"
+
+write_job "$endless"
+mapfile -t chain < <("$source_root/jobs/chain.sh" 3 job.ini linked -N 2 --ntasks-per-node=2 \
+    -t 10 -o linked.log -- --set train.seed=5)
+[ ${#chain[@]} -eq 3 ] || wrong "chain.sh printed '${chain[*]}' instead of three numbers"
+scontrol hold "${chain[2]}" # until job.ini tells where it shall end
+for id in "${chain[@]:0:2}"; do
+    wait_for_log linked "^== job $id, start 0,"
+    wait_for_epochs linked
+    signal_job
+    wait_for_state linked FAILED
+    expect_exit 0 grep -q 'ExitCode=75:0' <(scontrol show job "$id")
+done
+cut_short linked
+scontrol release "${chain[2]}"
+id=${chain[2]}
+wait_for_state linked COMPLETED
+[ "$(grep -c '^resume' linked.log)" -eq 2 ] || fail_job linked "was not resumed twice"
+same_as_undisturbed linked
+checked "chain: three jobs, two of them stopped, the bytes of an undisturbed run"
+
+write_job 2
+SCALING_EPOCHS=2 submit scaling "$source_root/jobs/scaling.sbatch" job.ini speeds
+wait_for_state scaling COMPLETED
+[ "$(cut -d, -f 1,2 speeds/scaling.csv | tr '\n' ' ')" = \
+    "kind,ranks strong,1 strong,2 strong,4 weak,1 weak,2 weak,4 " ] ||
+    wrong "other rows: $(cat speeds/scaling.csv)"
+[ "$(grep -Ec '^(strong|weak) +[124] ' speeds/scaling.txt)" -eq 6 ] ||
+    wrong "no table: $(cat speeds/scaling.txt)"
+expect_exit 0 grep -q '^batch = 400$' speeds/weak-4/config.ini
+if command -v gnuplot >/dev/null; then
+    [ -s speeds/scaling.png ] || wrong "no plot"
+else
+    expect_exit 0 grep -q '^no plot: gnuplot' scaling.log
+fi
+checked "scaling: 1, 2 and 4 ranks, strong and weak"

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# jobs/train.sbatch under a real Slurm on two nodes: to the end by either launcher, and what
+# it refuses.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_cluster "$@"
+
+write_job 20
+for launcher in '' mpirun; do
+    name=plain-${launcher:-srun}
+    SHARDNET_LAUNCHER=$launcher train "$name"
+    wait_for_state "$name" COMPLETED
+    expect_exit 0 grep -Eq '^ranks +4 on 2 nodes' "$name.log"
+    expect_exit 0 grep -Eq "^== job .*, ${launcher:-srun}," "$name.log"
+    same_as_undisturbed "$name"
+    checked "${launcher:-srun}: 2 nodes x 2 tasks, the bytes of a run by mpirun"
+done
+
+train plain-srun
+wait_for_state plain-srun COMPLETED
+checked "a run that is complete: ends at once, exit code 0"
+
+write_job "$endless"
+SHARDNET_REQUEUE=no train kept
+wait_for_epochs kept
+signal_job
+wait_for_state kept FAILED
+expect_exit 0 grep -q 'ExitCode=75:0' <(scontrol show job "$id")
+checked "SHARDNET_REQUEUE=no: a checkpoint and exit code 75"
+
+write_config job.ini data.source=nonsense
+train refused
+wait_for_state refused FAILED
+expect_exit 0 grep -q 'ExitCode=78:0' <(scontrol show job "$id")
+[ "$(grep -c '^shardnet:' refused.log)" -eq 1 ] || fail_job refused "not one line of error"
+checked "a wrong CONFIG: one line of error, exit code 78, not requeued"
+
+write_job 20
+printf '#!/bin/sh\nexec srun --mpi=none "%s" train job.ini --out alone\n' "$program" \
+    >alone.sbatch
+submit alone alone.sbatch
+wait_for_state alone FAILED
+expect_exit 0 grep -q 'ExitCode=78:0' <(scontrol show job "$id")
+[ "$(grep -c '^shardnet: error: .*srun --mpi=pmix' alone.log)" -eq 1 ] ||
+    fail_job alone "not one line of error"
+[ ! -e alone/checkpoints ] || fail_job alone "separate jobs trained"
+checked "srun without PMIx: one line that names the fix, exit code 78"

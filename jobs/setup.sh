@@ -26,7 +26,8 @@ libopenblas-dev  | openblas  | OpenBLAS  | header:openblas_config.h
 libinih-dev      | inih      | inih      | header:ini.h
 zlib1g-dev       | zlib      | zlib      | header:zlib.h
 libpng-dev       | libpng    | libpng    | header:png.h
-libssl-dev       | openssl   | OpenSSL   | header:openssl/evp.h'
+libssl-dev       | openssl   | OpenSSL   | header:openssl/evp.h
+libdnnl-dev      | onednn    | oneDNN    | none'
 test_needs='
 libcmocka-dev    | cmocka    | cmocka    | header:cmocka.h
 hdf5-tools       | hdf5      | HDF5      | tool:h5diff

@@ -48,7 +48,8 @@ typedef struct sn_bench_options {
 typedef struct sn_bench_result {
     int ranks, nodes, node_ranks, node_cores; /* node: that of rank 0 */
     int threads;                              /* of rank 0 */
-    size_t layers, width[SN_MAX_HIDDEN + 2];  /* widths: input, (layers) */
+    sn_backend backend;
+    size_t layers, width[SN_MAX_HIDDEN + 2]; /* widths: input, (layers) */
     size_t parameters;
     int64_t batch;        /* images of a step over all ranks */
     int64_t rows;         /* of the products of rank 0 */

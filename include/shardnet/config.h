@@ -18,9 +18,11 @@ enum { SN_MAX_HIDDEN = 64 };
 
 /** How gradients are summed over ranks. */
 typedef enum sn_reduce_kind {
-    SN_REDUCE_ALLREDUCE,   /* one MPI_Allreduce: the order of additions is MPI's */
-    SN_REDUCE_REPRODUCIBLE /* along a fixed tree: the same bits on any number of ranks
-                            */
+    SN_REDUCE_ALLREDUCE,    /* one MPI_Allreduce: the order of additions is MPI's */
+    SN_REDUCE_OVERLAP,      /* MPI_Iallreduce of buckets during the backward pass */
+    SN_REDUCE_REPRODUCIBLE, /* along a fixed tree: the same bits on any number of ranks
+                             */
+    SN_REDUCE_AUTO          /* not chosen yet */
 } sn_reduce_kind;
 
 /** A list of layer widths. */
@@ -55,7 +57,8 @@ typedef struct sn_config {
     double train_max_minutes;
     int64_t train_max_steps;
     int comm_reduce; /* sn_reduce_kind */
-    int64_t comm_leaves;
+    int64_t comm_bucket_kib, comm_leaves;
+    int compute_backend;     /* sn_backend */
     int64_t compute_threads; /* 0 = auto */
     int64_t checkpoint_every_epochs, checkpoint_every_steps;
     double checkpoint_every_minutes;

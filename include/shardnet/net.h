@@ -14,6 +14,7 @@
 
 #include "shardnet/activation.h"
 #include "shardnet/dropout.h"
+#include "shardnet/gemm.h"
 #include "shardnet/loss.h"
 #include "shardnet/real.h"
 #include "shardnet/status.h"
@@ -40,12 +41,21 @@ sn_status sn_model_init(sn_model *model, size_t input, const size_t *hidden,
                         sn_error *err) SN_MUST_CHECK;
 void sn_model_clear(sn_model *model);
 
+/** Told during a backward pass, between pieces of its products, that the gradient from
+ *  element first to the end of the arena is final. */
+typedef void sn_observer(void *user, size_t first);
+
 /** Memory for a forward and backward pass over up to capacity rows. */
 typedef struct sn_workspace {
     size_t capacity;
     sn_real **output;  /* per layer (capacity, out) */
     uint8_t **mask;    /* per hidden layer (capacity, out), or NULL without dropout */
     sn_real *gradient; /* (capacity, widest) */
+
+    /* set by the owner */
+    sn_backend backend;    /* of the products */
+    sn_observer *observer; /* or NULL: then each product is computed in one piece */
+    void *observer_user;
 } sn_workspace;
 
 /** hidden_dropout says whether masks are needed.  SN_ENOMEM, SN_ERANGE. */

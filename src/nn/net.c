@@ -128,12 +128,13 @@ void sn_workspace_clear(sn_workspace *workspace, const sn_model *model)
 }
 
 /* Z of one layer, then bias and, in a hidden layer, activation. */
-static void forward_layer(const sn_model *model, size_t l, const sn_real *parameters,
-                          const sn_real *x, size_t rows, sn_real *z)
+static void forward_layer(sn_backend backend, const sn_model *model, size_t l,
+                          const sn_real *parameters, const sn_real *x, size_t rows,
+                          sn_real *z)
 {
     const sn_layer *layer = &model->layer[l];
     const sn_real *bias = parameters + layer->bias;
-    sn_gemm_nt(rows, layer->out, layer->in, x, parameters + layer->weight, z);
+    sn_gemm_nt(backend, rows, layer->out, layer->in, x, parameters + layer->weight, z);
     if (l + 1 == model->layers) {
         sn_bias_add(rows, layer->out, bias, z);
     } else {
@@ -145,7 +146,8 @@ sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
                         sn_workspace *workspace, const sn_real *x, size_t rows)
 {
     for (size_t l = 0; l < model->layers; l++) {
-        forward_layer(model, l, parameters, x, rows, workspace->output[l]);
+        forward_layer(workspace->backend, model, l, parameters, x, rows,
+                      workspace->output[l]);
         x = workspace->output[l];
     }
     return workspace->output[model->layers - 1];
@@ -162,7 +164,7 @@ static void forward_with_dropout(const sn_model *model, const sn_real *parameter
     }
     for (size_t l = 0; l < model->layers; l++) {
         sn_real *a = workspace->output[l];
-        forward_layer(model, l, parameters, x, rows, a);
+        forward_layer(workspace->backend, model, l, parameters, x, rows, a);
         if (dropout->hidden > 0 && l + 1 < model->layers) {
             sn_dropout_apply(dropout->hidden, dropout->seed, dropout->epoch,
                              (uint32_t)l + 1, samples, rows, model->layer[l].out, a,
@@ -193,16 +195,62 @@ static int all_finite(size_t count, const sn_real *x)
     return sum == 0;
 }
 
-/* dZ(l-1) into the buffer of A(l-1), given dZ(l) and dropout's mask. */
-static void backward_activation(const sn_model *model, size_t l,
-                                const sn_real *parameters, sn_workspace *workspace,
-                                const sn_real *dz, size_t rows,
-                                const sn_dropout *dropout)
+/* Rows of a product that are computed between two calls of the observer, about a
+ * millisecond's worth; all of them where there is none. */
+static size_t piece_rows(const sn_workspace *workspace, size_t rows,
+                         size_t flop_per_row)
+{
+    static const size_t piece_flop = 32000000;
+    const size_t piece = piece_flop / (flop_per_row + 1) + 1;
+    return workspace->observer != NULL && piece < rows ? piece : rows;
+}
+
+static void observe(const sn_workspace *workspace, size_t first)
+{
+    if (workspace->observer != NULL) {
+        workspace->observer(workspace->observer_user, first);
+    }
+}
+
+/* dW and db of layer l.  The last units come first: what is final grows downwards. */
+static void layer_gradient(const sn_model *model, size_t l, sn_workspace *workspace,
+                           const sn_real *dz, const sn_real *below, size_t rows,
+                           sn_real *gradient)
 {
     const sn_layer *layer = &model->layer[l];
+    const size_t piece = piece_rows(workspace, layer->out, 2 * rows * layer->in);
+    sn_bias_gradient(rows, layer->out, dz, gradient + layer->bias);
+    for (size_t end = layer->out, begin; end > 0; end = begin) {
+        begin = end > piece ? end - piece : 0;
+        const size_t first = layer->weight + begin * layer->in;
+        sn_gemm_tn(workspace->backend, end - begin, layer->in, rows, dz + begin,
+                   layer->out, below, gradient + first);
+        observe(workspace, first);
+    }
+}
+
+/* dA(l-1) = dZ(l) W(l) into the workspace.  Nothing more of the gradient is final. */
+static void input_gradient(const sn_model *model, size_t l, const sn_real *parameters,
+                           sn_workspace *workspace, const sn_real *dz, size_t rows)
+{
+    const sn_layer *layer = &model->layer[l];
+    const size_t piece = piece_rows(workspace, rows, 2 * layer->in * layer->out);
+    for (size_t begin = 0, end; begin < rows; begin = end) {
+        end = rows - begin > piece ? begin + piece : rows;
+        sn_gemm_nn(workspace->backend, end - begin, layer->in, layer->out,
+                   dz + begin * layer->out, parameters + layer->weight,
+                   workspace->gradient + begin * layer->in);
+        observe(workspace, layer->weight);
+    }
+}
+
+/* dZ(l-1) into the buffer of A(l-1), given dA(l-1) and dropout's mask. */
+static void backward_activation(const sn_model *model, size_t l,
+                                sn_workspace *workspace, size_t rows,
+                                const sn_dropout *dropout)
+{
     sn_real *da = workspace->gradient, *a = workspace->output[l - 1];
-    const size_t count = rows * layer->in;
-    sn_gemm_nn(rows, layer->in, layer->out, dz, parameters + layer->weight, da);
+    const size_t count = rows * model->layer[l].in;
     if (dropout->hidden > 0) {
         sn_dropout_backward(dropout->hidden, count, workspace->mask[l - 1], da, a);
     }
@@ -230,13 +278,13 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
     for (size_t l = model->layers; l-- > 0;) {
         const sn_layer *layer = &model->layer[l];
         const sn_real *below = l == 0 ? x : workspace->output[l - 1];
-        sn_gemm_tn(layer->out, layer->in, rows, dz, below, gradient + layer->weight);
-        sn_bias_gradient(rows, layer->out, dz, gradient + layer->bias);
+        layer_gradient(model, l, workspace, dz, below, rows, gradient);
         if (!all_finite(layer->out * layer->in, gradient + layer->weight)) {
             pass.non_finite = (int)l + 1;
         }
         if (l > 0) {
-            backward_activation(model, l, parameters, workspace, dz, rows, dropout);
+            input_gradient(model, l, parameters, workspace, dz, rows);
+            backward_activation(model, l, workspace, rows, dropout);
             dz = workspace->output[l - 1];
         }
     }
@@ -248,8 +296,8 @@ void sn_net_forward_products(const sn_model *model, const sn_real *parameters,
 {
     for (size_t l = 0; l < model->layers && rows > 0; l++) {
         const sn_layer *layer = &model->layer[l];
-        sn_gemm_nt(rows, layer->out, layer->in, x, parameters + layer->weight,
-                   workspace->output[l]);
+        sn_gemm_nt(workspace->backend, rows, layer->out, layer->in, x,
+                   parameters + layer->weight, workspace->output[l]);
         x = workspace->output[l];
     }
 }
@@ -262,10 +310,11 @@ void sn_net_backward_products(const sn_model *model, const sn_real *parameters,
         const sn_layer *layer = &model->layer[l];
         const sn_real *dz = workspace->output[l];
         const sn_real *below = l == 0 ? x : workspace->output[l - 1];
-        sn_gemm_tn(layer->out, layer->in, rows, dz, below, gradient + layer->weight);
+        sn_gemm_tn(workspace->backend, layer->out, layer->in, rows, dz, layer->out,
+                   below, gradient + layer->weight);
         if (l > 0) {
-            sn_gemm_nn(rows, layer->in, layer->out, dz, parameters + layer->weight,
-                       workspace->gradient);
+            sn_gemm_nn(workspace->backend, rows, layer->in, layer->out, dz,
+                       parameters + layer->weight, workspace->gradient);
         }
     }
 }

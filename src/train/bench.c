@@ -19,6 +19,7 @@
 #include "train/progress.h"
 #include "train/state.h"
 #include "train/step.h"
+#include "train/tune.h"
 
 enum { LARGE = 2048, MIB = 1 << 20 };
 
@@ -99,9 +100,7 @@ static sn_status run_allreduce(bench *b, int64_t count, sn_error *err)
             (void)sn_tree_next(s->tree);
             sn_tree_push(s->tree);
         }
-        status = s->tree == NULL
-                     ? sn_reduce_sum(s->comm, s->message, s->model.arena, err)
-                     : sn_tree_sum(s->tree, s->message, err);
+        status = sn_step_sum(s, err);
     }
     return status;
 }
@@ -117,7 +116,8 @@ static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
     (void)err;
     const float *a = b->scratch + b->third;
     for (int64_t i = 0; i < count; i++) {
-        sn_gemm_nn(LARGE, LARGE, LARGE, a, a + (size_t)LARGE * LARGE, b->scratch);
+        sn_gemm_nn(b->state.workspace.backend, LARGE, LARGE, LARGE, a,
+                   a + (size_t)LARGE * LARGE, b->scratch);
     }
     return SN_OK;
 }
@@ -273,6 +273,7 @@ static void describe(const bench *b, sn_bench_result *result)
         .node_ranks = sn_comm_node_size(s->comm),
         .node_cores = s->cores.node_cores,
         .threads = s->threads,
+        .backend = s->workspace.backend,
         .layers = s->model.layers,
         .width = {s->model.input},
         .parameters = s->model.parameters,
@@ -377,6 +378,9 @@ sn_status sn_bench(sn_comm *comm, const sn_config *config,
         return status;
     }
     status = sn_comm_agree(comm, allocate(&b, (size_t)options->repeats, err), err);
+    if (status == SN_OK) {
+        status = sn_tune(&b.state, err);
+    }
     if (status == SN_OK) {
         sn_progress_header(&b.state);
         prepare(&b);

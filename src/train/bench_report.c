@@ -268,7 +268,7 @@ static void print_json_job(FILE *out, const sn_bench_result *r)
     fputs("{\"program_version\": ", out);
     print_string(out, SN_VERSION_TEXT);
     fputs(", \"blas\": ", out);
-    print_string(out, sn_gemm_library());
+    print_string(out, sn_gemm_library(r->backend));
     fprintf(out,
             ", \"ranks\": %d, \"nodes\": %d, \"node_ranks\": %d, \"node_cores\": %d, "
             "\"threads_per_rank\": %d, \"model_widths\": [%zu",

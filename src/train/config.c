@@ -402,6 +402,13 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
                        "configuration ([data] dir): no data folder; set it, or "
                        "SHARDNET_DATA, or use `[data] source = synthetic`");
     }
+    if (!sn_gemm_has((sn_backend)config->compute_backend)) {
+        return sn_fail(
+            err, SN_ECONFIG,
+            "configuration ([compute] backend): this build has no oneDNN; use "
+            "openblas or auto, or build where CMake finds oneDNN (Debian: "
+            "libdnnl-dev; Spack: onednn; EasyBuild: oneDNN)");
+    }
     if ((config->comm_leaves & (config->comm_leaves - 1)) != 0) {
         return sn_fail(err, SN_ECONFIG,
                        "configuration ([comm] leaves): %lld is not a power of two",

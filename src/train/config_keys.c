@@ -13,7 +13,9 @@ static const char *const inits[] = {"uniform", "xavier", "he", NULL};
 static const char *const momenta[] = {"heavy_ball", "nesterov", "previous_gradient",
                                       NULL};
 static const char *const schedules[] = {"constant", "inverse", "step", "cosine", NULL};
-static const char *const reductions[] = {"allreduce", "reproducible", NULL};
+static const char *const reductions[] = {"allreduce", "overlap", "reproducible", "auto",
+                                         NULL};
+static const char *const backends[] = {"auto", "openblas", "onednn", NULL};
 static const char *const switches[] = {"false", "true", NULL};
 
 #define FIELD(member) offsetof(sn_config, member)
@@ -107,12 +109,21 @@ const sn_key sn_keys[] = {
     INTEGER("train", "max_steps", train_max_steps, "0", 0, 9e15,
             "stop with a checkpoint and exit code 75 after this many updates of this "
             "invocation; 0 = off"),
-    CHOICE("comm", "reduce", comm_reduce, "allreduce", reductions,
-           "sum of gradients; reproducible: the same bits on any number of ranks"),
+    CHOICE(
+        "comm", "reduce", comm_reduce, "allreduce", reductions,
+        "sum of gradients; overlap: during the backward pass; reproducible: the same "
+        "bits on any number of ranks; auto: the faster of the first two, measured at "
+        "the start and kept by the run"),
+    INTEGER("comm", "bucket_kib", comm_bucket_kib, "2048", 1, 1048576,
+            "size of a message of overlap, KiB"),
     INTEGER(
         "comm", "leaves", comm_leaves, "8", 1, 65536,
         "pieces of a batch in reproducible sums: a power of two, at least the number "
         "of ranks"),
+    CHOICE(
+        "compute", "backend", compute_backend, "openblas", backends,
+        "library of the matrix products; auto: the faster for this model, measured at "
+        "the start and kept by the run"),
     {"compute", "threads", SN_KEY_INTEGER, FIELD(compute_threads), "auto", 1, 4096, 0,
      NULL, "auto", "threads of a rank; auto: from the affinity masks of the node"},
     INTEGER("checkpoint", "every_epochs", checkpoint_every_epochs, "1", 0, 1e9,

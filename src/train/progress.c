@@ -54,6 +54,41 @@ static void print_model(FILE *out, const sn_state *state)
             model->parameters);
 }
 
+static void print_backend(FILE *out, const sn_state *state)
+{
+    const sn_backend backend = state->workspace.backend;
+    const double *seconds = state->tuned.backend;
+    fprintf(out, "blas     %s", sn_gemm_library(backend));
+    if (seconds[backend] > 0) {
+        fprintf(out, " (auto: products %.3g ms with openblas, %.3g ms with onednn)",
+                1e3 * seconds[SN_BACKEND_OPENBLAS], 1e3 * seconds[SN_BACKEND_ONEDNN]);
+    }
+    fputc('\n', out);
+}
+
+static void print_reduce(FILE *out, const sn_state *state)
+{
+    const double *seconds = state->tuned.reduce;
+    if (state->tree != NULL) {
+        fprintf(out,
+                "reduce   reproducible: %" PRId64
+                " leaves, the same bits on any number "
+                "of ranks up to that\n",
+                state->config.comm_leaves);
+    } else if (state->config.comm_reduce == SN_REDUCE_OVERLAP || seconds[0] > 0) {
+        fprintf(out, "reduce   %s",
+                sn_config_choice_name("comm", "reduce", state->config.comm_reduce));
+        if (seconds[0] > 0) {
+            fprintf(out,
+                    " (auto: gradient and sum %.3g ms with allreduce, %.3g ms with "
+                    "overlap)",
+                    1e3 * seconds[SN_REDUCE_ALLREDUCE],
+                    1e3 * seconds[SN_REDUCE_OVERLAP]);
+        }
+        fputc('\n', out);
+    }
+}
+
 void sn_progress_header(const sn_state *state)
 {
     FILE *out = stream(state);
@@ -70,14 +105,8 @@ void sn_progress_header(const sn_state *state)
         state->size, nodes, nodes == 1 ? "" : "s", state->threads,
         state->threads == 1 ? "" : "s", state->cores.mask_cores,
         state->cores.mask_cores == 1 ? "" : "s", state->cores.node_cores);
-    fprintf(out, "blas     %s\n", sn_gemm_library());
-    if (state->tree != NULL) {
-        fprintf(out,
-                "reduce   reproducible: %" PRId64
-                " leaves, the same bits on any number "
-                "of ranks up to that\n",
-                state->config.comm_leaves);
-    }
+    print_backend(out, state);
+    print_reduce(out, state);
     if (state->config.data_source == SN_SOURCE_SYNTHETIC) {
         fprintf(out,
                 "data     synthetic digits drawn by the program: this is NOT MNIST\n");

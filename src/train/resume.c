@@ -71,7 +71,20 @@ static sn_status check_model(const sn_state *state, const char *path,
     return SN_OK;
 }
 
-static sn_status check_run(const sn_state *state, const char *path,
+/* What the run has measured once it keeps. */
+static void keep_choices(sn_state *state, const sn_config *former)
+{
+    sn_config *config = &state->config;
+    if (config->compute_backend == SN_BACKEND_AUTO) {
+        config->compute_backend = former->compute_backend;
+    }
+    if (config->comm_reduce == SN_REDUCE_AUTO &&
+        former->comm_reduce != SN_REDUCE_REPRODUCIBLE) {
+        config->comm_reduce = former->comm_reduce;
+    }
+}
+
+static sn_status check_run(sn_state *state, const char *path,
                            const sn_checkpoint_info *info, sn_error *err)
 {
     char theirs[512], ours[512];
@@ -97,13 +110,16 @@ static sn_status check_run(const sn_state *state, const char *path,
     }
     sn_config_init(former);
     sn_status status = sn_config_parse(former, info->config_text, path, err);
-    if (status != SN_OK) {
+    if (status == SN_OK) {
+        keep_choices(state, former);
+    } else {
         status = SN_EDATA;
-    } else if (former->train_batch != state->config.train_batch) {
+    }
+    if (status == SN_OK && former->train_batch != state->config.train_batch) {
         snprintf(theirs, sizeof theirs, "%" PRId64, former->train_batch);
         snprintf(ours, sizeof ours, "%" PRId64, state->config.train_batch);
         status = refuse(err, path, "the global batch", theirs, ours);
-    } else if (former->comm_reduce == SN_REDUCE_REPRODUCIBLE &&
+    } else if (status == SN_OK && former->comm_reduce == SN_REDUCE_REPRODUCIBLE &&
                (state->config.comm_reduce != former->comm_reduce ||
                 state->config.comm_leaves != former->comm_leaves)) {
         snprintf(theirs, sizeof theirs, "reproducible with %" PRId64 " leaves,",

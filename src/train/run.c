@@ -9,6 +9,7 @@
 #include "shardnet/version.h"
 #include "train/progress.h"
 #include "train/resume.h"
+#include "train/tune.h"
 
 static sn_status describe(sn_state *state, sn_checkpoint_info *info, sn_error *err)
 {
@@ -275,13 +276,17 @@ sn_status sn_run_open(sn_state *state, sn_error *err)
                                state->config.model_init_scale, state->progress.seed,
                                state->parameters);
         }
-        if (status == SN_OK) {
-            status = write_folder(state, err);
-        }
     }
     status = sn_comm_agree(state->comm, status, err);
     if (status == SN_OK) {
         status = sn_comm_broadcast(state->comm, &resumed, sizeof resumed, 0, err);
+    }
+    if (status == SN_OK) {
+        status = sn_tune(state, err);
+    }
+    if (status == SN_OK) {
+        status = state->rank == 0 ? write_folder(state, err) : SN_OK;
+        status = sn_comm_agree(state->comm, status, err);
     }
     if (status == SN_OK) {
         status = distribute(state, resumed != 0, err);

@@ -71,6 +71,7 @@ static sn_status allocate(sn_state *state, sn_error *err)
     state->parameters = sn_alloc(model->arena, sizeof(float));
     state->velocity = sn_alloc(model->arena, sizeof(float));
     state->message = sn_alloc(model->arena + SN_TAIL_COUNT_OF, sizeof(float));
+    state->sum = state->message;
     state->x = sn_alloc(rows * model->input, sizeof(float));
     state->labels = sn_alloc(rows, 1);
     state->samples = sn_alloc(rows, sizeof(uint32_t));
@@ -154,7 +155,11 @@ void sn_state_close(sn_state *state)
     sn_loaded_clear(&state->loaded);
     free(state->parameters);
     free(state->velocity);
+    if (state->sum != state->message) {
+        free(state->sum);
+    }
     free(state->message);
+    sn_overlap_destroy(&state->overlap);
     sn_tree_destroy(&state->tree);
     free(state->x);
     free(state->labels);

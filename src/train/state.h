@@ -6,6 +6,7 @@
 #include "shardnet/loader.h"
 #include "shardnet/metrics.h"
 #include "shardnet/optimizer.h"
+#include "shardnet/overlap.h"
 #include "shardnet/reduce.h"
 #include "shardnet/sampler.h"
 #include "shardnet/schedule.h"
@@ -17,6 +18,13 @@
 typedef struct sn_phases {
     double gather, forward, backward, reduce, update;
 } sn_phases;
+
+/** Mean seconds over ranks of one pass of products, and of one gradient with its sum,
+ *  either way; 0 where nothing was measured. */
+typedef struct sn_tuned {
+    double backend[SN_BACKENDS];
+    double reduce[SN_REDUCE_OVERLAP + 1];
+} sn_tuned;
 
 /** Rows that wait to be appended to metrics.h5 (rank 0). */
 typedef struct sn_pending {
@@ -43,12 +51,16 @@ typedef struct sn_state {
     sn_workspace workspace;
     float *parameters, *velocity; /* arenas */
     float *message;               /* gradient arena || tail */
+    float *sum;                   /* message summed over ranks; message itself, or
+                                     memory of its own with overlap */
+    sn_overlap *overlap;          /* NULL where the sum waits for the backward pass */
     sn_tree *tree;                /* of the reproducible sum, NULL for the plain one */
-    float *x;                     /* (workspace capacity, input) */
-    uint8_t *labels;              /* (workspace capacity) */
-    uint32_t *samples;            /* (workspace capacity) */
-    sn_augment *augment;          /* NULL for none */
-    sn_layer_tensors *tensors;    /* views, (layers) */
+    sn_tuned tuned;
+    float *x;                  /* (workspace capacity, input) */
+    uint8_t *labels;           /* (workspace capacity) */
+    uint32_t *samples;         /* (workspace capacity) */
+    sn_augment *augment;       /* NULL for none */
+    sn_layer_tensors *tensors; /* views, (layers) */
 
     sn_optimizer optimizer;
     sn_schedule schedule;

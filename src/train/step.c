@@ -103,7 +103,7 @@ static void write_tail(sn_state *state, const sn_pass *pass, size_t rows, double
 /* Every rank decides the same from the same sums. */
 static sn_status read_tail(sn_state *state, sn_error *err)
 {
-    const float *tail = state->message + state->model.arena;
+    const float *tail = state->sum + state->model.arena;
     if (tail[SN_TAIL_NON_FINITE] != 0 || !isfinite(tail[SN_TAIL_LOSS])) {
         return sn_fail(err, SN_EDIVERGED,
                        "training diverged (epoch %" PRId64 ", step %" PRId64
@@ -123,7 +123,7 @@ static sn_status read_tail(sn_state *state, sn_error *err)
 
 static void advance(sn_state *state, double rate)
 {
-    const float *tail = state->message + state->model.arena;
+    const float *tail = state->sum + state->model.arena;
     sn_progress *p = &state->progress;
     p->step++;
     p->step_in_epoch++;
@@ -156,8 +156,17 @@ static void compute_message(sn_state *state, sn_range positions, float *message)
     state->phases.backward += computed - gathered - pass.forward_seconds;
 }
 
-/* The messages of this rank's pieces, then one sum over all ranks into state->message.
- */
+sn_status sn_step_sum(sn_state *state, sn_error *err)
+{
+    if (state->tree != NULL) {
+        return sn_tree_sum(state->tree, state->sum, err);
+    }
+    return state->overlap != NULL
+               ? sn_overlap_finish(state->overlap, err)
+               : sn_reduce_sum(state->comm, state->message, state->model.arena, err);
+}
+
+/* The messages of this rank's pieces, then one sum over all ranks into state->sum. */
 static sn_status combine_gradients(sn_state *state, sn_error *err)
 {
     sn_tree *tree = state->tree;
@@ -173,9 +182,7 @@ static sn_status combine_gradients(sn_state *state, sn_error *err)
         }
     }
     const double begun = sn_clock_seconds();
-    const sn_status status = tree == NULL ? sn_reduce_sum(state->comm, state->message,
-                                                          state->model.arena, err)
-                                          : sn_tree_sum(tree, state->message, err);
+    const sn_status status = sn_step_sum(state, err);
     state->phases.reduce += sn_clock_seconds() - begun + pushing;
     return status;
 }
@@ -196,10 +203,10 @@ sn_status sn_step_run(sn_state *state, sn_error *err)
     const double rate = sn_schedule_step_rate(
         &state->schedule, state->epoch_rate, state->progress.epoch,
         state->progress.step_in_epoch, state->steps_per_epoch);
-    const float *tail = state->message + state->model.arena;
+    const float *tail = state->sum + state->model.arena;
     sn_optimizer_update(&state->optimizer, &state->model, rate,
-                        1 / (double)tail[SN_TAIL_COUNT], state->message,
-                        state->velocity, state->parameters);
+                        1 / (double)tail[SN_TAIL_COUNT], state->sum, state->velocity,
+                        state->parameters);
     advance(state, rate);
 
     const double updated = sn_clock_seconds();

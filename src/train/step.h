@@ -18,6 +18,10 @@ sn_range sn_step_pieces(const sn_state *state);
 /** Positions of one of these pieces, may be empty. */
 sn_range sn_step_piece(const sn_state *state, sn_range batch, uint64_t piece);
 
+/** The sum over all ranks that ends the gradients of a step, into state->sum; with
+ *  overlap, what of it is left.  Collective.  SN_EMPI. */
+sn_status sn_step_sum(sn_state *state, sn_error *err) SN_MUST_CHECK;
+
 /** The gradient of this rank's part of the global batch, one sum over all ranks, one
  *  update; progress and phases move on.  Allocates nothing, writes no
  *  file.  Collective; the same status on all ranks.  SN_EDIVERGED, SN_EMPI. */

@@ -8,6 +8,7 @@
 
 #include "shardnet/comm.h"
 #include "shardnet/node.h"
+#include "shardnet/overlap.h"
 #include "shardnet/reduce.h"
 
 static sn_comm *comm;
@@ -82,6 +83,39 @@ static void the_message_is_summed_with_its_tail(void **state)
     assert_int_equal(sn_reduce_check((size_t)1 << 31, &err), SN_ERANGE);
 }
 
+/* Ranks that say at other moments what is final start the same buckets. */
+static void buckets_are_summed_like_one_message(void **state)
+{
+    (void)state;
+    enum { ARENA = 1000, ALL = ARENA + SN_TAIL_COUNT_OF };
+    static const size_t buckets[] = {1, 16, 333, ARENA, 5000};
+    const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
+    float message[ALL], result[ALL];
+    sn_error err;
+    for (size_t b = 0; b < sizeof buckets / sizeof buckets[0]; b++) {
+        sn_overlap *overlap = NULL;
+        assert_int_equal(
+            sn_overlap_create(comm, message, result, ARENA, buckets[b], &overlap, &err),
+            SN_OK);
+        for (int step = 0; step < 3; step++) {
+            for (int i = 0; i < ALL; i++) {
+                message[i] = (float)(i + rank + step);
+            }
+            const size_t piece = (size_t)(100 + 150 * rank);
+            for (size_t first = ARENA; first > piece && rank < 3; first -= piece) {
+                sn_overlap_ready(overlap, first);
+            }
+            assert_int_equal(sn_overlap_finish(overlap, &err), SN_OK);
+            for (int i = 0; i < ALL; i++) {
+                const int sum = (i + step) * size + size * (size - 1) / 2;
+                assert_true(result[i] == (float)sum);
+            }
+        }
+        sn_overlap_destroy(&overlap);
+        assert_null(overlap);
+    }
+}
+
 static void the_node_shares_memory(void **state)
 {
     (void)state;
@@ -148,6 +182,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(agreement_takes_the_worst_and_the_lowest_rank),
         cmocka_unit_test(broadcasts_and_sums),
         cmocka_unit_test(the_message_is_summed_with_its_tail),
+        cmocka_unit_test(buckets_are_summed_like_one_message),
         cmocka_unit_test(the_node_shares_memory),
         cmocka_unit_test(threads_stay_within_the_cores),
         cmocka_unit_test(shares_of_masks)};

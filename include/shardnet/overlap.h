@@ -1,0 +1,38 @@
+/** The sum over ranks while the backward pass goes on: the arena is cut into buckets
+ *  from its end, each summed by MPI_Iallreduce as soon as its gradients are final.
+ *
+ *  Open MPI makes no progress on a nonblocking collective by itself, so the backward
+ *  pass calls sn_overlap_ready between pieces of its products, and that calls MPI_Test.
+ *  The result has its own memory: with MPI_IN_PLACE Open MPI 4.1 falls back to a
+ *  binomial tree, log2(p) times the whole message, where it else takes a ring for
+ *  buckets of 64 KiB and more on 4 ranks and more, 2 (p - 1) / p of it. */
+#ifndef SHARDNET_OVERLAP_H
+#define SHARDNET_OVERLAP_H
+
+#include <stddef.h>
+
+#include "shardnet/comm.h"
+
+typedef struct sn_overlap sn_overlap;
+
+/** message (arena + SN_TAIL_COUNT_OF) is the sum's operand, result of the same size
+ *  its outcome; both belong to the caller and outlive the object.  bucket: elements, at
+ *  least 1.  Not collective.  SN_ENOMEM. */
+sn_status sn_overlap_create(sn_comm *comm, const float *message, float *result,
+                            size_t arena, size_t bucket, sn_overlap **overlap,
+                            sn_error *err) SN_MUST_CHECK;
+
+/** Waits for nothing: only between steps.  Accepts NULL. */
+void sn_overlap_destroy(sn_overlap **overlap);
+
+/** message from element first to the end of the arena is final: starts the buckets that
+ *  lie in it and lets the started ones get on.  overlap is an sn_overlap; the type is
+ *  that of sn_workspace's observer.  Every rank starts the same buckets in the same
+ *  order, whatever first it calls with.  Not collective, does not wait. */
+void sn_overlap_ready(void *overlap, size_t first);
+
+/** The rest of the arena and the tail are final too: starts them and waits for all.
+ *  Collective.  SN_EMPI, also for what failed in sn_overlap_ready. */
+sn_status sn_overlap_finish(sn_overlap *overlap, sn_error *err) SN_MUST_CHECK;
+
+#endif

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# compute.backend and comm.reduce: every way gives the same losses within rounding and
+# resumes bit for bit; what auto measured is kept by the run.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_test "$@"
+cd -- "$scratch"
+
+write_config small.ini data.source=synthetic data.train_limit=1500 model.hidden="40, 30" \
+    model.dropout_hidden=0.2 train.epochs=2 train.batch=77 comm.bucket_kib=16 checkpoint.keep=9
+backends=(openblas onednn)
+run "$program" train small.ini --out probe --set compute.backend=onednn --set train.epochs=1
+if [ "$code" -eq 78 ]; then
+    expect_text err '^shardnet: error: .*no oneDNN.*libdnnl-dev'
+    checked "a build without oneDNN refuses it"
+    backends=(openblas)
+elif [ "$code" -ne 0 ]; then
+    wrong "exit code $code"
+fi
+
+# setting RUN KEY: of its config.ini
+setting() {
+    sed -n "s/^$2 = //p" "$1/config.ini"
+}
+
+expect_mpi_exit 0 1 "$program" train small.ini --out plain
+for backend in "${backends[@]}"; do
+    for ranks in 2 4; do
+        ways=(--set "compute.backend=$backend" --set comm.reduce=overlap)
+        name=$backend-$ranks
+        expect_mpi_exit 0 $ranks "$program" train small.ini --out "$name" "${ways[@]}"
+        expect_text out '^reduce +overlap'
+        same_loss plain "$name"
+        checked "$backend, overlap, $ranks ranks: losses within $(cat worst) of the plain run's"
+        expect_mpi_exit 75 $ranks "$program" train small.ini --out "$name-again" "${ways[@]}" \
+            --set train.max_steps=27
+        expect_mpi_exit 0 $ranks "$program" train small.ini --out "$name-again" "${ways[@]}" --resume
+        same_run "$name" "$name-again"
+        checked "$backend, overlap, $ranks ranks: stopped and resumed, the same bytes"
+    done
+done
+# rows fewer than ranks, and one rank with nothing to overlap
+for ranks in 1 3; do
+    expect_mpi_exit 0 $ranks "$program" train small.ini --out "tiny-$ranks" --set train.batch=2 \
+        --set data.train_limit=51 --set comm.reduce=overlap
+done
+same_loss tiny-1 tiny-3
+checked "overlap, 3 ranks, batch 2: losses within $(cat worst) of 1 rank's"
+
+automatic=(--set compute.backend=auto --set comm.reduce=auto)
+expect_mpi_exit 75 2 "$program" train small.ini --out auto "${automatic[@]}" --set train.max_steps=27
+expect_text out '^reduce +(allreduce|overlap) \(auto: '
+backend=$(setting auto backend)
+reduce=$(setting auto reduce)
+case $backend-$reduce in
+openblas-allreduce | openblas-overlap | onednn-allreduce | onednn-overlap) ;;
+*) wrong "auto wrote backend = $backend, reduce = $reduce" ;;
+esac
+expect_mpi_exit 0 2 "$program" train small.ini --out auto "${automatic[@]}" --resume
+expect_no_text out '\(auto: '
+[ "$(setting auto backend)-$(setting auto reduce)" = "$backend-$reduce" ] ||
+    wrong "the resumed run chose again"
+expect_mpi_exit 0 2 "$program" train small.ini --out chosen --set "compute.backend=$backend" \
+    --set "comm.reduce=$reduce"
+same_run chosen auto
+checked "auto: chose $backend and $reduce, kept them on resume, the same bytes"

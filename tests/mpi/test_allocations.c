@@ -1,0 +1,108 @@
+/* Training steps allocate nothing: the linker sends every allocation of the library
+ * through the counters below (ld --wrap).  Allocations inside MPI, BLAS and HDF5 are not
+ * seen. */
+#include "../unit/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "shardnet/init.h"
+#include "train/state.h"
+#include "train/step.h"
+#include "train/tune.h"
+
+static long allocations;
+
+void *__real_malloc(size_t bytes);
+void *__real_calloc(size_t count, size_t bytes);
+void *__real_realloc(void *memory, size_t bytes);
+void *__real_aligned_alloc(size_t alignment, size_t bytes);
+void *__wrap_malloc(size_t bytes);
+void *__wrap_calloc(size_t count, size_t bytes);
+void *__wrap_realloc(void *memory, size_t bytes);
+void *__wrap_aligned_alloc(size_t alignment, size_t bytes);
+
+void *__wrap_malloc(size_t bytes)
+{
+    allocations++;
+    return __real_malloc(bytes);
+}
+
+void *__wrap_calloc(size_t count, size_t bytes)
+{
+    allocations++;
+    return __real_calloc(count, bytes);
+}
+
+void *__wrap_realloc(void *memory, size_t bytes)
+{
+    allocations++;
+    return __real_realloc(memory, bytes);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
+{
+    allocations++;
+    return __real_aligned_alloc(alignment, bytes);
+}
+
+static sn_comm *comm;
+
+/* Allocations of ten steps after the first, and of what was done before them. */
+static long count_in_steps(const char *way, long *before)
+{
+    static const char *const assignments[] = {
+        "data.source=synthetic", "data.train_limit=600",    "model.hidden=20,10",
+        "augment.kind=elastic",  "model.dropout_input=0.2", "model.dropout_hidden=0.5",
+        "model.max_norm=2",      "optimizer.l1=1e-5",       "comm.leaves=4",
+        "comm.bucket_kib=4",     "compute.backend=auto",    "train.batch=50"};
+    sn_config config;
+    sn_error err;
+    sn_config_init(&config);
+    for (size_t i = 0; i < sizeof assignments / sizeof assignments[0]; i++) {
+        assert_int_equal(sn_config_set(&config, assignments[i], &err), SN_OK);
+    }
+    assert_int_equal(sn_config_set(&config, way, &err), SN_OK);
+
+    const sn_train_options options = {.quiet = true};
+    sn_state state;
+    allocations = 0;
+    assert_int_equal(sn_state_open(&state, comm, &config, &options, &err), SN_OK);
+    assert_int_equal(sn_tune(&state, &err), SN_OK);
+    sn_init_parameters(&state.model, SN_INIT_XAVIER, 1, 1, state.parameters);
+    sn_step_open_epoch(&state);
+    assert_int_equal(sn_step_run(&state, &err), SN_OK);
+    *before = allocations;
+    allocations = 0;
+    for (int step = 0; step < 10; step++) {
+        assert_int_equal(sn_step_run(&state, &err), SN_OK);
+    }
+    const long counted = allocations;
+    sn_state_close(&state);
+    return counted;
+}
+
+static void steps_allocate_nothing(void **unused)
+{
+    (void)unused;
+    static const char *const ways[] = {"comm.reduce=allreduce", "comm.reduce=overlap",
+                                       "comm.reduce=reproducible"};
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        long before;
+        assert_int_equal(count_in_steps(ways[i], &before), 0);
+        assert_true(before > 10); /* or the counters see nothing */
+    }
+}
+
+int main(int argc, char **argv)
+{
+    sn_error err;
+    if (sn_comm_start(&argc, &argv, &comm, &err) != SN_OK) {
+        fprintf(stderr, "%s\n", err.message);
+        return 1;
+    }
+    const struct CMUnitTest tests[] = {cmocka_unit_test(steps_allocate_nothing)};
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    sn_comm_finish(&comm);
+    return failed;
+}

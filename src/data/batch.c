@@ -1,5 +1,6 @@
 #include "shardnet/batch.h"
 
+#include "shardnet/parallel.h"
 #include "shardnet/real.h"
 
 SN_HOT
@@ -14,6 +15,7 @@ static void bytes_to_float(size_t count, const uint8_t *restrict bytes,
 void sn_batch_gather(const sn_split *split, size_t features, const uint32_t *samples,
                      size_t count, float *x, uint8_t *labels)
 {
+    SN_PARALLEL_IF(count * features >= SN_PARALLEL_ELEMENTS)
     for (size_t i = 0; i < count; i++) {
         bytes_to_float(features, split->images + (size_t)samples[i] * features,
                        x + i * features);

@@ -1,6 +1,7 @@
 #include "shardnet/activation.h"
 
 #include "nn/transcendental.h"
+#include "shardnet/parallel.h"
 
 /* LeCun et al. 1998: f(1) = 1, f(-1) = -1 with the largest curvature there. */
 #define LECUN_OUT ((sn_real)1.7159)
@@ -101,17 +102,28 @@ void sn_activation_backward(sn_activation activation, size_t count, const sn_rea
     }
 }
 
+/* Columns of dZ (rows, stride). */
 SN_HOT
-void sn_bias_gradient(size_t rows, size_t cols, const sn_real *restrict dz,
-                      sn_real *restrict db)
+static void sum_columns(size_t rows, size_t stride, size_t cols,
+                        const sn_real *restrict dz, sn_real *restrict db)
 {
     for (size_t j = 0; j < cols; j++) {
         db[j] = 0;
     }
     for (size_t i = 0; i < rows; i++) {
-        const sn_real *row = dz + i * cols;
+        const sn_real *row = dz + i * stride;
         for (size_t j = 0; j < cols; j++) {
             db[j] += row[j];
         }
+    }
+}
+
+void sn_bias_gradient(size_t rows, size_t cols, const sn_real *dz, sn_real *db)
+{
+    enum { PART = 256 };
+    SN_PARALLEL_IF(rows * cols >= SN_PARALLEL_ELEMENTS)
+    for (size_t first = 0; first < cols; first += PART) {
+        sum_columns(rows, cols, cols - first < PART ? cols - first : PART, dz + first,
+                    db + first);
     }
 }

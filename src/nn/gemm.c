@@ -6,10 +6,11 @@
 #if defined(SHARDNET_ONEDNN) && !defined(SHARDNET_REAL_DOUBLE)
 #define HAS_ONEDNN 1
 #include <dnnl.h>
-#include <omp.h>
 #else
 #define HAS_ONEDNN 0
 #endif
+
+#include "shardnet/parallel.h"
 
 #ifdef SHARDNET_REAL_DOUBLE
 #define CBLAS_GEMM cblas_dgemm
@@ -72,9 +73,7 @@ void sn_gemm_tn(sn_backend backend, size_t m, size_t n, size_t k, const sn_real 
 void sn_gemm_set_threads(int threads)
 {
     openblas_set_num_threads(threads);
-#if HAS_ONEDNN
-    omp_set_num_threads(threads);
-#endif
+    sn_set_threads(threads);
 }
 
 const char *sn_gemm_library(sn_backend backend)

@@ -7,6 +7,7 @@
 #include "shardnet/clock.h"
 #include "shardnet/gemm.h"
 #include "shardnet/mem.h"
+#include "shardnet/parallel.h"
 
 /* Elements rounded up so that the next tensor is aligned. */
 static size_t padded(size_t count)
@@ -127,56 +128,67 @@ void sn_workspace_clear(sn_workspace *workspace, const sn_model *model)
     *workspace = (sn_workspace){0};
 }
 
-/* Z of one layer, then bias and, in a hidden layer, activation. */
-static void forward_layer(sn_backend backend, const sn_model *model, size_t l,
-                          const sn_real *parameters, const sn_real *x, size_t rows,
-                          sn_real *z)
+/* A of layer l from its Z, in place: bias, activation and, given a dropout, its mask on
+ * each row while it is in the cache. */
+static void finish_layer(const sn_model *model, size_t l, const sn_real *parameters,
+                         sn_workspace *workspace, const uint32_t *samples, size_t rows,
+                         const sn_dropout *dropout)
 {
     const sn_layer *layer = &model->layer[l];
+    const size_t out = layer->out;
     const sn_real *bias = parameters + layer->bias;
-    sn_gemm_nt(backend, rows, layer->out, layer->in, x, parameters + layer->weight, z);
-    if (l + 1 == model->layers) {
-        sn_bias_add(rows, layer->out, bias, z);
-    } else {
-        sn_bias_activate(model->activation, rows, layer->out, bias, z);
+    const int hidden = l + 1 < model->layers;
+    SN_PARALLEL_IF(rows * out >= SN_PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < rows; i++) {
+        sn_real *row = workspace->output[l] + i * out;
+        if (!hidden) {
+            sn_bias_add(1, out, bias, row);
+            continue;
+        }
+        sn_bias_activate(model->activation, 1, out, bias, row);
+        if (dropout != NULL && dropout->hidden > 0) {
+            sn_dropout_apply(dropout->hidden, dropout->seed, dropout->epoch,
+                             (uint32_t)l + 1, samples + i, 1, out, row,
+                             workspace->mask[l] + i * out);
+        }
     }
 }
 
-sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
-                        sn_workspace *workspace, const sn_real *x, size_t rows)
+/* All layers; dropout and samples NULL for none. */
+static sn_real *forward(const sn_model *model, const sn_real *parameters,
+                        sn_workspace *workspace, const sn_real *x,
+                        const uint32_t *samples, size_t rows, const sn_dropout *dropout)
 {
     for (size_t l = 0; l < model->layers; l++) {
-        forward_layer(workspace->backend, model, l, parameters, x, rows,
-                      workspace->output[l]);
+        const sn_layer *layer = &model->layer[l];
+        sn_gemm_nt(workspace->backend, rows, layer->out, layer->in, x,
+                   parameters + layer->weight, workspace->output[l]);
+        finish_layer(model, l, parameters, workspace, samples, rows, dropout);
         x = workspace->output[l];
     }
     return workspace->output[model->layers - 1];
 }
 
-static void forward_with_dropout(const sn_model *model, const sn_real *parameters,
-                                 sn_workspace *workspace, sn_real *x,
-                                 const uint32_t *samples, size_t rows,
-                                 const sn_dropout *dropout)
+sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
+                        sn_workspace *workspace, const sn_real *x, size_t rows)
 {
-    if (dropout->input > 0) {
-        sn_dropout_apply(dropout->input, dropout->seed, dropout->epoch, 0, samples,
-                         rows, model->input, x, NULL);
-    }
-    for (size_t l = 0; l < model->layers; l++) {
-        sn_real *a = workspace->output[l];
-        forward_layer(workspace->backend, model, l, parameters, x, rows, a);
-        if (dropout->hidden > 0 && l + 1 < model->layers) {
-            sn_dropout_apply(dropout->hidden, dropout->seed, dropout->epoch,
-                             (uint32_t)l + 1, samples, rows, model->layer[l].out, a,
-                             workspace->mask[l]);
-        }
-        x = a;
+    return forward(model, parameters, workspace, x, NULL, rows, NULL);
+}
+
+static void drop_inputs(const sn_model *model, sn_real *x, const uint32_t *samples,
+                        size_t rows, const sn_dropout *dropout)
+{
+    const size_t input = model->input;
+    SN_PARALLEL_IF(rows * input >= SN_PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < rows; i++) {
+        sn_dropout_apply(dropout->input, dropout->seed, dropout->epoch, 0, samples + i,
+                         1, input, x + i * input, NULL);
     }
 }
 
 /* x * 0 is 0 for every finite x and NaN for the others. */
 SN_HOT
-static int all_finite(size_t count, const sn_real *x)
+static int finite_part(size_t count, const sn_real *x)
 {
     sn_real partial[16] = {0};
     size_t i = 0;
@@ -193,6 +205,17 @@ static int all_finite(size_t count, const sn_real *x)
         sum += partial[j];
     }
     return sum == 0;
+}
+
+static int all_finite(size_t count, const sn_real *x)
+{
+    enum { PART = 1 << 14 };
+    int bad = 0;
+    SN_PARALLEL_OR(count >= SN_PARALLEL_ELEMENTS, bad)
+    for (size_t first = 0; first < count; first += PART) {
+        bad |= !finite_part(count - first < PART ? count - first : PART, x + first);
+    }
+    return !bad;
 }
 
 /* Rows of a product that are computed between two calls of the observer, about a
@@ -249,12 +272,19 @@ static void backward_activation(const sn_model *model, size_t l,
                                 sn_workspace *workspace, size_t rows,
                                 const sn_dropout *dropout)
 {
-    sn_real *da = workspace->gradient, *a = workspace->output[l - 1];
+    enum { PART = 1 << 12 };
     const size_t count = rows * model->layer[l].in;
-    if (dropout->hidden > 0) {
-        sn_dropout_backward(dropout->hidden, count, workspace->mask[l - 1], da, a);
+    SN_PARALLEL_IF(count >= SN_PARALLEL_ELEMENTS)
+    for (size_t first = 0; first < count; first += PART) {
+        const size_t part = count - first < PART ? count - first : PART;
+        sn_real *da = workspace->gradient + first;
+        sn_real *a = workspace->output[l - 1] + first;
+        if (dropout->hidden > 0) {
+            sn_dropout_backward(dropout->hidden, part, workspace->mask[l - 1] + first,
+                                da, a);
+        }
+        sn_activation_backward(model->activation, part, da, a);
     }
-    sn_activation_backward(model->activation, count, da, a);
 }
 
 sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
@@ -268,8 +298,10 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
         return pass;
     }
     const double begun = sn_clock_seconds();
-    forward_with_dropout(model, parameters, workspace, x, samples, rows, dropout);
-    sn_real *dz = workspace->output[model->layers - 1];
+    if (dropout->input > 0) {
+        drop_inputs(model, x, samples, rows, dropout);
+    }
+    sn_real *dz = forward(model, parameters, workspace, x, samples, rows, dropout);
     pass.loss = sn_softmax_gradient(rows, model->classes, labels, dz);
     pass.forward_seconds = sn_clock_seconds() - begun;
     if (!isfinite(pass.loss.sum)) {

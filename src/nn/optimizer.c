@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "shardnet/parallel.h"
+
 #ifdef SHARDNET_REAL_DOUBLE
 typedef uint64_t real_bits;
 #define EXPONENT_BITS UINT64_C(0x7FF0000000000000)
@@ -111,16 +113,32 @@ static sn_real sum_of_squares(size_t count, const sn_real *x)
     return partial[0];
 }
 
-static void limit_norms(sn_real max_norm, const sn_layer *layer, sn_real *weight)
+/* weight (in) of one unit. */
+static void limit_norm(sn_real max_norm, size_t in, sn_real *weight)
 {
-    for (size_t unit = 0; unit < layer->out; unit++) {
-        sn_real *row = weight + unit * layer->in;
-        sn_real square = sum_of_squares(layer->in, row);
-        if (square > max_norm * max_norm) {
-            sn_real factor = max_norm / (sn_real)sqrt((double)square);
-            for (size_t i = 0; i < layer->in; i++) {
-                row[i] *= factor;
-            }
+    const sn_real square = sum_of_squares(in, weight);
+    if (square > max_norm * max_norm) {
+        const sn_real factor = max_norm / (sn_real)sqrt((double)square);
+        for (size_t i = 0; i < in; i++) {
+            weight[i] *= factor;
+        }
+    }
+}
+
+/* Weights of one layer, some units at a time while they are in the cache. */
+static void update_weights(const sn_optimizer *optimizer, const sn_layer *layer, rule r,
+                           const sn_real *g, sn_real *v, sn_real *w)
+{
+    enum { PART = 1 << 13 };
+    const size_t in = layer->in, out = layer->out;
+    const size_t units = in < PART ? PART / in : 1;
+    SN_PARALLEL_IF(in * out >= SN_PARALLEL_ELEMENTS)
+    for (size_t unit = 0; unit < out; unit += units) {
+        const size_t end = out - unit < units ? out : unit + units;
+        update_tensor(optimizer->kind, r, (end - unit) * in, g + unit * in,
+                      v + unit * in, w + unit * in);
+        for (size_t u = unit; u < end && optimizer->max_norm > 0; u++) {
+            limit_norm((sn_real)optimizer->max_norm, in, w + u * in);
         }
     }
 }
@@ -139,13 +157,10 @@ void sn_optimizer_update(const sn_optimizer *optimizer, const sn_model *model,
     for (size_t l = 0; l < model->layers; l++) {
         const sn_layer *layer = &model->layer[l];
         const size_t w = layer->weight, b = layer->bias;
-        update_tensor(optimizer->kind, weights, layer->in * layer->out, gradient + w,
-                      velocity + w, parameters + w);
+        update_weights(optimizer, layer, weights, gradient + w, velocity + w,
+                       parameters + w);
         update_tensor(optimizer->kind, biases, layer->out, gradient + b, velocity + b,
                       parameters + b);
-        if (optimizer->max_norm > 0) {
-            limit_norms((sn_real)optimizer->max_norm, layer, parameters + w);
-        }
     }
 }
 

@@ -88,7 +88,14 @@ static sn_status allocate(sn_state *state, sn_error *err)
     if (state->config.augment_kind != SN_AUGMENT_NONE) {
         const sn_augment_spec spec = sn_config_augment(&state->config);
         const sn_dataset *data = &state->loaded.data;
-        status = sn_augment_create(&spec, data->rows, data->cols, &state->augment, err);
+        state->augment = calloc((size_t)state->threads, sizeof *state->augment);
+        if (state->augment == NULL) {
+            return sn_fail(err, SN_ENOMEM, "distortions: out of memory");
+        }
+        for (int t = 0; t < state->threads && status == SN_OK; t++) {
+            status = sn_augment_create(&spec, data->rows, data->cols,
+                                       &state->augment[t], err);
+        }
         if (status != SN_OK) {
             return status;
         }
@@ -164,7 +171,10 @@ void sn_state_close(sn_state *state)
     free(state->x);
     free(state->labels);
     free(state->samples);
-    sn_augment_destroy(&state->augment);
+    for (int t = 0; t < state->threads && state->augment != NULL; t++) {
+        sn_augment_destroy(&state->augment[t]);
+    }
+    free(state->augment);
     free(state->tensors);
     free(state->pending.epochs);
     free(state->pending.steps);

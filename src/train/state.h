@@ -59,7 +59,7 @@ typedef struct sn_state {
     float *x;                  /* (workspace capacity, input) */
     uint8_t *labels;           /* (workspace capacity) */
     uint32_t *samples;         /* (workspace capacity) */
-    sn_augment *augment;       /* NULL for none */
+    sn_augment **augment;      /* (threads), NULL for none */
     sn_layer_tensors *tensors; /* views, (layers) */
 
     sn_optimizer optimizer;

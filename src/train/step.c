@@ -7,6 +7,7 @@
 #include "shardnet/batch.h"
 #include "shardnet/clock.h"
 #include "shardnet/fault.h"
+#include "shardnet/parallel.h"
 #include "train/pending.h"
 #include "train/progress.h"
 #include "train/stop.h"
@@ -55,6 +56,21 @@ sn_range sn_step_piece(const sn_state *state, sn_range batch, uint64_t piece)
     return sn_rank_range(batch, (int)piece, pieces);
 }
 
+/* X and y of the samples (rows), distorted. */
+static void distort(sn_state *state, size_t rows)
+{
+    const sn_split *train = &state->loaded.data.train;
+    const size_t features = state->model.input;
+    SN_PARALLEL_IF(rows >= (size_t)sn_threads())
+    for (size_t i = 0; i < rows; i++) {
+        const size_t sample = state->samples[i];
+        state->labels[i] = train->labels[sample];
+        sn_augment_apply(state->augment[sn_thread()], state->progress.seed,
+                         (uint32_t)state->progress.epoch, state->samples[i],
+                         train->images + sample * features, state->x + i * features);
+    }
+}
+
 /* indices = sampler(seed, epoch, step, rank, size); X, y = batch_gather(dataset,
  * indices), distorted where the configuration says so.  positions of the epoch's order,
  * may be empty. */
@@ -66,12 +82,10 @@ static void gather(sn_state *state, sn_range positions)
     for (size_t i = 0; i < rows; i++) {
         state->samples[i] = sn_sampler_at(&state->sampler, positions.begin + i);
     }
-    sn_batch_gather(train, features, state->samples, rows, state->x, state->labels);
-    for (size_t i = 0; i < rows && state->augment != NULL; i++) {
-        sn_augment_apply(state->augment, state->progress.seed,
-                         (uint32_t)state->progress.epoch, state->samples[i],
-                         train->images + (size_t)state->samples[i] * features,
-                         state->x + i * features);
+    if (state->augment == NULL) {
+        sn_batch_gather(train, features, state->samples, rows, state->x, state->labels);
+    } else {
+        distort(state, rows);
     }
     if (sn_fault_check("train.nan", state->rank, state->progress.step, NULL) != SN_OK) {
         state->x[0] = NAN;

@@ -185,6 +185,13 @@ static sn_status fill_file(const char *path, int file, const sn_dataset_shape *s
     return sn_idx_read_payload(path, &header, storage, err);
 }
 
+/* Training samples that the specification lets in, with those for validation. */
+static size_t used_of(const sn_dataset_spec *spec, const sn_dataset_shape *shape)
+{
+    const size_t limit = spec->train_limit;
+    return limit > 0 && limit < shape->train_count ? limit : shape->train_count;
+}
+
 sn_status sn_dataset_fill(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
                           uint8_t *storage, sn_error *err)
 {
@@ -193,7 +200,8 @@ sn_status sn_dataset_fill(const sn_dataset_spec *spec, const sn_dataset_shape *s
                                  shape->test_count * features, shape->test_count};
     if (spec->source == SN_SOURCE_SYNTHETIC) {
         uint8_t *test = storage + bytes[TRAIN_IMAGES] + bytes[TRAIN_LABELS];
-        sn_synth_draw(SN_SYNTH_SEED, 0, shape->train_count, storage,
+        memset(storage, 0, bytes[TRAIN_IMAGES] + bytes[TRAIN_LABELS]);
+        sn_synth_draw(SN_SYNTH_SEED, 0, used_of(spec, shape), storage,
                       storage + bytes[TRAIN_IMAGES]);
         sn_synth_draw(SN_SYNTH_SEED, shape->train_count, shape->test_count, test,
                       test + bytes[TEST_IMAGES]);
@@ -224,10 +232,7 @@ sn_status sn_dataset_view(const sn_dataset_spec *spec, const sn_dataset_shape *s
                           const uint8_t *storage, const char *digest,
                           sn_dataset *dataset, sn_error *err)
 {
-    size_t used = shape->train_count;
-    if (spec->train_limit > 0 && spec->train_limit < used) {
-        used = spec->train_limit;
-    }
+    const size_t used = used_of(spec, shape);
     if (spec->validation >= used) {
         return sn_fail(
             err, SN_ECONFIG,

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "shardnet/parallel.h"
 #include "shardnet/rng.h"
 
 enum {
@@ -373,6 +374,7 @@ static uint8_t draw_one(uint64_t seed, uint64_t sample, uint8_t image[PIXELS])
 void sn_synth_draw(uint64_t seed, size_t first, size_t count, uint8_t *images,
                    uint8_t *labels)
 {
+    SN_PARALLEL_IF(count > 1)
     for (size_t i = 0; i < count; i++) {
         labels[i] = draw_one(seed, (uint64_t)first + i, images + i * PIXELS);
     }

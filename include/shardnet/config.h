@@ -57,6 +57,7 @@ typedef struct sn_config {
     double train_max_minutes;
     int64_t train_max_steps;
     int comm_reduce; /* sn_reduce_kind */
+    int comm_wire;   /* sn_wire */
     int64_t comm_bucket_kib, comm_leaves;
     int compute_backend;     /* sn_backend */
     int64_t compute_threads; /* 0 = auto */

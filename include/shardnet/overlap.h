@@ -15,14 +15,23 @@
 
 typedef struct sn_overlap sn_overlap;
 
+/** How the arena travels; the tail is always sent as it is. */
+typedef enum sn_wire {
+    SN_WIRE_FP32,
+    SN_WIRE_BF16 /* half the bytes; every gradient, and every sum of two, is rounded to
+                    8 bits of significand: 2^-8 relative, (1 + log2 p) times for p ranks
+                  */
+} sn_wire;
+
 /** message (arena + SN_TAIL_COUNT_OF) is the sum's operand, result of the same size
  *  its outcome; both belong to the caller and outlive the object.  bucket: elements, at
- *  least 1.  Not collective.  SN_ENOMEM. */
+ *  least 1; the whole arena makes a plain sum.  Memory: 4 bytes an element for bf16.
+ *  Collective.  SN_ENOMEM, SN_EMPI. */
 sn_status sn_overlap_create(sn_comm *comm, const float *message, float *result,
-                            size_t arena, size_t bucket, sn_overlap **overlap,
-                            sn_error *err) SN_MUST_CHECK;
+                            size_t arena, size_t bucket, sn_wire wire,
+                            sn_overlap **overlap, sn_error *err) SN_MUST_CHECK;
 
-/** Waits for nothing: only between steps.  Accepts NULL. */
+/** Only between steps.  Collective.  Accepts NULL. */
 void sn_overlap_destroy(sn_overlap **overlap);
 
 /** message from element first to the end of the arena is final: starts the buckets that

@@ -409,6 +409,12 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
             "openblas or auto, or build where CMake finds oneDNN (Debian: "
             "libdnnl-dev; Spack: onednn; EasyBuild: oneDNN)");
     }
+    if (config->comm_wire != 0 && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+        return sn_fail(err, SN_ECONFIG,
+                       "configuration ([comm] wire): bf16 rounds partial sums, which "
+                       "depend on the number of ranks; use fp32 with reduce = "
+                       "reproducible");
+    }
     if ((config->comm_leaves & (config->comm_leaves - 1)) != 0) {
         return sn_fail(err, SN_ECONFIG,
                        "configuration ([comm] leaves): %lld is not a power of two",

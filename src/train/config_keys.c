@@ -15,6 +15,7 @@ static const char *const momenta[] = {"heavy_ball", "nesterov", "previous_gradie
 static const char *const schedules[] = {"constant", "inverse", "step", "cosine", NULL};
 static const char *const reductions[] = {"allreduce", "overlap", "reproducible", "auto",
                                          NULL};
+static const char *const wires[] = {"fp32", "bf16", NULL};
 static const char *const backends[] = {"auto", "openblas", "onednn", NULL};
 static const char *const switches[] = {"false", "true", NULL};
 
@@ -114,6 +115,9 @@ const sn_key sn_keys[] = {
         "sum of gradients; overlap: during the backward pass; reproducible: the same "
         "bits on any number of ranks; auto: the faster of the first two, measured at "
         "the start and kept by the run"),
+    CHOICE("comm", "wire", comm_wire, "fp32", wires,
+           "how gradients travel; bf16 halves the bytes and rounds to 8 bits of "
+           "significand; not with reproducible"),
     INTEGER("comm", "bucket_kib", comm_bucket_kib, "2048", 1, 1048576,
             "size of a message of overlap, KiB"),
     INTEGER(

@@ -1,5 +1,6 @@
 #include "train/tune.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "shardnet/clock.h"
@@ -73,31 +74,50 @@ static void drop_overlap(sn_state *state)
     state->workspace.observer = NULL;
 }
 
-/* Collective. */
-static sn_status make_overlap(sn_state *state, sn_error *err)
+/* Buckets of this many elements, sent during the backward pass or after it. */
+static sn_status make_overlap(sn_state *state, size_t bucket, bool during,
+                              sn_error *err)
 {
     const size_t arena = state->model.arena;
-    const size_t bucket = (size_t)state->config.comm_bucket_kib * 1024 / sizeof(float);
     sn_status status = SN_OK;
     float *sum = sn_alloc(arena + SN_TAIL_COUNT_OF, sizeof(float));
     if (sum == NULL) {
         status = sn_fail(err, SN_ENOMEM,
-                         "overlapped sums (%zu parameters): out of memory; use "
-                         "comm.reduce = allreduce",
+                         "sums over ranks (%zu parameters): out of memory; use "
+                         "comm.reduce = allreduce and comm.wire = fp32",
                          arena);
     } else {
         state->sum = sum;
-        status = sn_overlap_create(state->comm, state->message, sum, arena, bucket,
-                                   &state->overlap, err);
     }
     status = sn_comm_agree(state->comm, status, err);
+    if (status == SN_OK) {
+        status =
+            sn_overlap_create(state->comm, state->message, sum, arena, bucket,
+                              (sn_wire)state->config.comm_wire, &state->overlap, err);
+    }
     if (status != SN_OK) {
         drop_overlap(state);
         return status;
     }
-    state->workspace.observer = sn_overlap_ready;
+    state->workspace.observer = during ? sn_overlap_ready : NULL;
     state->workspace.observer_user = state->overlap;
     return SN_OK;
+}
+
+/* Makes what comm.reduce and comm.wire need; nothing for one rank. */
+static sn_status make_reduce(sn_state *state, int reduce, sn_error *err)
+{
+    const sn_config *config = &state->config;
+    if (state->size == 1 || reduce == SN_REDUCE_REPRODUCIBLE) {
+        return SN_OK;
+    }
+    if (reduce == SN_REDUCE_OVERLAP) {
+        const size_t bucket = (size_t)config->comm_bucket_kib * 1024 / sizeof(float);
+        return make_overlap(state, bucket, true, err);
+    }
+    return config->comm_wire == SN_WIRE_FP32
+               ? SN_OK
+               : make_overlap(state, state->model.arena, false, err);
 }
 
 /* A gradient and its sum with the overlap that state has, or without. */
@@ -117,58 +137,38 @@ static sn_status sum_seconds(sn_state *state, double *seconds, sn_error *err)
     return status;
 }
 
-static sn_status measure_sums(sn_state *state, double seconds[2], sn_error *err)
+/* The least of a few, after one to warm up. */
+static sn_status measure_sums(sn_state *state, double *seconds, sn_error *err)
 {
-    enum { ROUNDS = 3 }; /* after one to warm up */
-    sn_overlap *overlap = state->overlap;
-    float *sum = state->sum;
+    enum { ROUNDS = 3 };
     sn_status status = SN_OK;
     for (int round = -1; round < ROUNDS && status == SN_OK; round++) {
-        for (int way = SN_REDUCE_ALLREDUCE; way <= SN_REDUCE_OVERLAP; way++) {
-            double s = 0;
-            const int plain = way == SN_REDUCE_ALLREDUCE;
-            state->overlap = plain ? NULL : overlap;
-            state->sum = plain ? state->message : sum;
-            state->workspace.observer = plain ? NULL : sn_overlap_ready;
-            if (status == SN_OK) {
-                status = sum_seconds(state, &s, err);
-            }
-            if (round >= 0) {
-                seconds[way] = round == 0 || s < seconds[way] ? s : seconds[way];
-            }
-        }
+        double s = 0;
+        status = sum_seconds(state, &s, err);
+        *seconds = round <= 0 || s < *seconds ? s : *seconds;
     }
-    state->overlap = overlap;
-    state->sum = sum;
-    state->workspace.observer = sn_overlap_ready;
-    return status;
+    return status == SN_OK ? sn_comm_sum_double(state->comm, seconds, 1, err) : status;
 }
 
 static sn_status choose_reduce(sn_state *state, sn_error *err)
 {
     double *seconds = state->tuned.reduce;
-    state->config.comm_reduce = SN_REDUCE_ALLREDUCE;
-    if (state->size == 1) {
-        return SN_OK;
-    }
-    sn_status status = make_overlap(state, err);
-    if (status == SN_OK) {
-        status = measure_sums(state, seconds, err);
-    }
-    if (status == SN_OK) {
-        status = sn_comm_sum_double(state->comm, seconds, 2, err);
-    }
-    if (status != SN_OK) {
-        return status;
-    }
-    seconds[0] /= state->size;
-    seconds[1] /= state->size;
-    if (seconds[SN_REDUCE_OVERLAP] < seconds[SN_REDUCE_ALLREDUCE]) {
-        state->config.comm_reduce = SN_REDUCE_OVERLAP;
-    } else {
+    sn_status status = SN_OK;
+    for (int way = SN_REDUCE_ALLREDUCE; way <= SN_REDUCE_OVERLAP && state->size > 1;
+         way++) {
+        if (status == SN_OK) {
+            status = make_reduce(state, way, err);
+        }
+        if (status == SN_OK) {
+            status = measure_sums(state, &seconds[way], err);
+        }
+        seconds[way] /= state->size;
         drop_overlap(state);
     }
-    return SN_OK;
+    state->config.comm_reduce =
+        seconds[SN_REDUCE_OVERLAP] < seconds[SN_REDUCE_ALLREDUCE] ? SN_REDUCE_OVERLAP
+                                                                  : SN_REDUCE_ALLREDUCE;
+    return status;
 }
 
 sn_status sn_tune(sn_state *state, sn_error *err)
@@ -187,9 +187,6 @@ sn_status sn_tune(sn_state *state, sn_error *err)
     state->workspace.backend = (sn_backend)config->compute_backend;
     if (status == SN_OK && config->comm_reduce == SN_REDUCE_AUTO) {
         status = choose_reduce(state, err);
-    } else if (status == SN_OK && config->comm_reduce == SN_REDUCE_OVERLAP &&
-               state->size > 1) {
-        status = make_overlap(state, err);
     }
-    return status;
+    return status == SN_OK ? make_reduce(state, config->comm_reduce, err) : status;
 }

@@ -94,9 +94,9 @@ static void buckets_are_summed_like_one_message(void **state)
     sn_error err;
     for (size_t b = 0; b < sizeof buckets / sizeof buckets[0]; b++) {
         sn_overlap *overlap = NULL;
-        assert_int_equal(
-            sn_overlap_create(comm, message, result, ARENA, buckets[b], &overlap, &err),
-            SN_OK);
+        assert_int_equal(sn_overlap_create(comm, message, result, ARENA, buckets[b],
+                                           SN_WIRE_FP32, &overlap, &err),
+                         SN_OK);
         for (int step = 0; step < 3; step++) {
             for (int i = 0; i < ALL; i++) {
                 message[i] = (float)(i + rank + step);
@@ -114,6 +114,35 @@ static void buckets_are_summed_like_one_message(void **state)
         sn_overlap_destroy(&overlap);
         assert_null(overlap);
     }
+}
+
+static void bf16_rounds_sums_but_not_the_tail(void **state)
+{
+    (void)state;
+    enum { ARENA = 700, ALL = ARENA + SN_TAIL_COUNT_OF };
+    const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
+    float message[ALL], result[ALL];
+    sn_error err;
+    sn_overlap *overlap = NULL;
+    assert_int_equal(sn_overlap_create(comm, message, result, ARENA, 100, SN_WIRE_BF16,
+                                       &overlap, &err),
+                     SN_OK);
+    for (int i = 0; i < ALL; i++) {
+        message[i] = (float)(1000 + i) + (float)rank / 7;
+    }
+    message[3] = rank == size - 1 ? NAN : 1;
+    sn_overlap_ready(overlap, 350);
+    assert_int_equal(sn_overlap_finish(overlap, &err), SN_OK);
+    for (int i = 0; i < ALL; i++) {
+        double exact = 0;
+        for (int r = 0; r < size; r++) {
+            exact += 1000 + i + r / 7.0;
+        }
+        const double bound = i < ARENA ? size / 256.0 : 1e-6;
+        assert_true(i == 3 ? isnan(result[i])
+                           : relative_difference((double)result[i], exact, 1) <= bound);
+    }
+    sn_overlap_destroy(&overlap);
 }
 
 static void the_node_shares_memory(void **state)
@@ -183,6 +212,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(broadcasts_and_sums),
         cmocka_unit_test(the_message_is_summed_with_its_tail),
         cmocka_unit_test(buckets_are_summed_like_one_message),
+        cmocka_unit_test(bf16_rounds_sums_but_not_the_tail),
         cmocka_unit_test(the_node_shares_memory),
         cmocka_unit_test(threads_stay_within_the_cores),
         cmocka_unit_test(shares_of_masks)};

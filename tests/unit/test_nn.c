@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "shardnet/activation.h"
+#include "shardnet/bf16.h"
 #include "shardnet/dropout.h"
 #include "shardnet/gemm.h"
 #include "shardnet/init.h"
@@ -268,6 +269,49 @@ static void schedules_follow_their_formulas(void **state)
     assert_true(sn_schedule_step_rate(&s, 1, 2, 0, 10) == 1);
 }
 
+static void bf16_rounds_to_nearest_even(void **state)
+{
+    (void)state;
+    static const struct {
+        float x, expected;
+    } cases[] = {{0, 0},
+                 {1, 1},
+                 {-1.5F, -1.5F},
+                 {1 + 1.0F / 256, 1},              /* a tie, down to even */
+                 {1 + 3.0F / 256, 1 + 4.0F / 256}, /* a tie, up to even */
+                 {1 + 1.1F / 256, 1 + 2.0F / 256}, /* just above a tie */
+                 {FLT_MAX, INFINITY},              /* beyond the largest bf16 */
+                 {-INFINITY, -INFINITY}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint16_t half;
+        float back;
+        sn_bf16_from_float(1, &cases[i].x, &half);
+        sn_bf16_to_float(1, &half, &back);
+        assert_true(back == cases[i].expected);
+    }
+    float x[100], back[100];
+    uint16_t halves[100], sum[100];
+    for (int i = 0; i < 100; i++) {
+        x[i] = expf((float)(i - 50)) * (i % 2 == 0 ? 1.0F : -1.0F);
+    }
+    x[7] = NAN;
+    sn_bf16_from_float(100, x, halves);
+    sn_bf16_to_float(100, halves, back);
+    memcpy(sum, halves, sizeof sum);
+    sn_bf16_add(100, halves, sum);
+    for (int i = 0; i < 100; i++) {
+        float twice;
+        sn_bf16_to_float(1, &sum[i], &twice);
+        if (i == 7) {
+            assert_true(isnan(back[i]) && isnan(twice));
+        } else {
+            assert_true(relative_difference((double)back[i], (double)x[i], 0) <=
+                        1.0 / 256);
+            assert_true(twice == 2 * back[i]);
+        }
+    }
+}
+
 static void impossible_models_are_refused(void **state)
 {
     (void)state;
@@ -294,6 +338,7 @@ int main(void)
         cmocka_unit_test(idle_velocities_become_zero_not_subnormal),
         cmocka_unit_test(max_norm_bounds_each_unit),
         cmocka_unit_test(schedules_follow_their_formulas),
+        cmocka_unit_test(bf16_rounds_to_nearest_even),
         cmocka_unit_test(impossible_models_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,6 +25,9 @@ typedef enum sn_reduce_kind {
     SN_REDUCE_AUTO          /* not chosen yet */
 } sn_reduce_kind;
 
+/** Type of the factors of matrix products. */
+typedef enum sn_precision { SN_PRECISION_FP32, SN_PRECISION_BF16 } sn_precision;
+
 /** A list of layer widths. */
 typedef struct sn_widths {
     size_t count;
@@ -59,6 +62,7 @@ typedef struct sn_config {
     int comm_reduce; /* sn_reduce_kind */
     int comm_wire;   /* sn_wire */
     int64_t comm_bucket_kib, comm_leaves;
+    int compute_precision;   /* sn_precision */
     int compute_backend;     /* sn_backend */
     int64_t compute_threads; /* 0 = auto */
     int64_t checkpoint_every_epochs, checkpoint_every_steps;

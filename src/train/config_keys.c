@@ -16,6 +16,7 @@ static const char *const schedules[] = {"constant", "inverse", "step", "cosine",
 static const char *const reductions[] = {"allreduce", "overlap", "reproducible", "auto",
                                          NULL};
 static const char *const wires[] = {"fp32", "bf16", NULL};
+static const char *const precisions[] = {"fp32", "bf16", NULL};
 static const char *const backends[] = {"auto", "openblas", "onednn", NULL};
 static const char *const switches[] = {"false", "true", NULL};
 
@@ -128,6 +129,8 @@ const sn_key sn_keys[] = {
         "compute", "backend", compute_backend, "openblas", backends,
         "library of the matrix products; auto: the faster for this model, measured at "
         "the start and kept by the run"),
+    CHOICE("compute", "precision", compute_precision, "fp32", precisions,
+           "of the factors of products; bf16 needs a processor and a build for it"),
     {"compute", "threads", SN_KEY_INTEGER, FIELD(compute_threads), "auto", 1, 4096, 0,
      NULL, "auto", "threads of a rank; auto: from the affinity masks of the node"},
     INTEGER("checkpoint", "every_epochs", checkpoint_every_epochs, "1", 0, 1e9,

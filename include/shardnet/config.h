@@ -18,8 +18,9 @@ enum { SN_MAX_HIDDEN = 64 };
 
 /** How gradients are summed over ranks. */
 typedef enum sn_reduce_kind {
-    SN_REDUCE_ALLREDUCE,    /* one MPI_Allreduce: the order of additions is MPI's */
-    SN_REDUCE_OVERLAP,      /* MPI_Iallreduce of buckets during the backward pass */
+    SN_REDUCE_ALLREDUCE, /* one MPI_Allreduce: the order of additions is MPI's */
+    SN_REDUCE_OVERLAP,   /* MPI_Iallreduce of buckets during the backward pass */
+    SN_REDUCE_NODE,      /* shared memory on a node, one MPI_Allreduce a slice across */
     SN_REDUCE_REPRODUCIBLE, /* along a fixed tree: the same bits on any number of ranks
                              */
     SN_REDUCE_AUTO          /* not chosen yet */

@@ -414,11 +414,13 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
                        "configuration ([compute] precision): this build has no bf16 "
                        "products; use fp32 (gradients can travel as bf16: comm.wire)");
     }
-    if (config->comm_wire != 0 && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
-        return sn_fail(err, SN_ECONFIG,
-                       "configuration ([comm] wire): bf16 rounds partial sums, which "
-                       "depend on the number of ranks; use fp32 with reduce = "
-                       "reproducible");
+    if (config->comm_wire != 0 && (config->comm_reduce == SN_REDUCE_REPRODUCIBLE ||
+                                   config->comm_reduce == SN_REDUCE_NODE)) {
+        return sn_fail(
+            err, SN_ECONFIG,
+            "configuration ([comm] wire): bf16 goes with reduce = allreduce, "
+            "overlap or auto, not with %s",
+            sn_config_choice_name("comm", "reduce", config->comm_reduce));
     }
     if ((config->comm_leaves & (config->comm_leaves - 1)) != 0) {
         return sn_fail(err, SN_ECONFIG,

@@ -13,8 +13,8 @@ static const char *const inits[] = {"uniform", "xavier", "he", NULL};
 static const char *const momenta[] = {"heavy_ball", "nesterov", "previous_gradient",
                                       NULL};
 static const char *const schedules[] = {"constant", "inverse", "step", "cosine", NULL};
-static const char *const reductions[] = {"allreduce", "overlap", "reproducible", "auto",
-                                         NULL};
+static const char *const reductions[] = {"allreduce",    "overlap", "node",
+                                         "reproducible", "auto",    NULL};
 static const char *const wires[] = {"fp32", "bf16", NULL};
 static const char *const precisions[] = {"fp32", "bf16", NULL};
 static const char *const backends[] = {"auto", "openblas", "onednn", NULL};
@@ -113,9 +113,10 @@ const sn_key sn_keys[] = {
             "invocation; 0 = off"),
     CHOICE(
         "comm", "reduce", comm_reduce, "allreduce", reductions,
-        "sum of gradients; overlap: during the backward pass; reproducible: the same "
-        "bits on any number of ranks; auto: the faster of the first two, measured at "
-        "the start and kept by the run"),
+        "sum of gradients; overlap: during the backward pass; node: in the memory "
+        "that ranks of a node share; reproducible: the same bits on any number of "
+        "ranks; auto: the fastest of the first three, measured at the start and kept "
+        "by the run"),
     CHOICE("comm", "wire", comm_wire, "fp32", wires,
            "how gradients travel; bf16 halves the bytes and rounds to 8 bits of "
            "significand; not with reproducible"),

@@ -75,17 +75,24 @@ static void print_reduce(FILE *out, const sn_state *state)
                 " leaves, the same bits on any number "
                 "of ranks up to that\n",
                 state->config.comm_leaves);
-    } else if (state->config.comm_reduce == SN_REDUCE_OVERLAP || seconds[0] > 0) {
-        fprintf(out, "reduce   %s",
-                sn_config_choice_name("comm", "reduce", state->config.comm_reduce));
-        if (seconds[0] > 0) {
-            fprintf(out,
-                    " (auto: gradient and sum %.3g ms with allreduce, %.3g ms with "
-                    "overlap)",
-                    1e3 * seconds[SN_REDUCE_ALLREDUCE],
-                    1e3 * seconds[SN_REDUCE_OVERLAP]);
+        return;
+    }
+    const int reduce = state->config.comm_reduce;
+    if (reduce != SN_REDUCE_ALLREDUCE || seconds[0] > 0) {
+        const char *unused =
+            reduce == SN_REDUCE_NODE && state->node_sum == NULL && state->size > 1
+                ? ", which these ranks cannot: one MPI_Allreduce"
+                : "";
+        fprintf(out, "reduce   %s%s", sn_config_choice_name("comm", "reduce", reduce),
+                unused);
+        for (int way = 0; way <= SN_REDUCE_NODE && seconds[0] > 0; way++) {
+            if (seconds[way] > 0) {
+                fprintf(
+                    out, "%s %s %.3g ms", way == 0 ? " (auto: gradient and sum" : ",",
+                    sn_config_choice_name("comm", "reduce", way), 1e3 * seconds[way]);
+            }
         }
-        fputc('\n', out);
+        fputs(seconds[0] > 0 ? ")\n" : "\n", out);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "shardnet/fault.h"
 #include "shardnet/gemm.h"
 #include "shardnet/mem.h"
+#include "train/tune.h"
 
 /* Rows of a workspace that evaluation alone would like to have. */
 enum { EVALUATION_ROWS = 256 };
@@ -70,7 +71,8 @@ static sn_status allocate(sn_state *state, sn_error *err)
     }
     state->parameters = sn_alloc(model->arena, sizeof(float));
     state->velocity = sn_alloc(model->arena, sizeof(float));
-    state->message = sn_alloc(model->arena + SN_TAIL_COUNT_OF, sizeof(float));
+    state->message_memory = sn_alloc(model->arena + SN_TAIL_COUNT_OF, sizeof(float));
+    state->message = state->message_memory;
     state->sum = state->message;
     state->x = sn_alloc(rows * model->input, sizeof(float));
     state->labels = sn_alloc(rows, 1);
@@ -162,11 +164,8 @@ void sn_state_close(sn_state *state)
     sn_loaded_clear(&state->loaded);
     free(state->parameters);
     free(state->velocity);
-    if (state->sum != state->message) {
-        free(state->sum);
-    }
-    free(state->message);
-    sn_overlap_destroy(&state->overlap);
+    sn_tune_drop(state);
+    free(state->message_memory);
     sn_tree_destroy(&state->tree);
     free(state->x);
     free(state->labels);

@@ -5,6 +5,7 @@
 #include "shardnet/augment.h"
 #include "shardnet/loader.h"
 #include "shardnet/metrics.h"
+#include "shardnet/node_sum.h"
 #include "shardnet/optimizer.h"
 #include "shardnet/overlap.h"
 #include "shardnet/reduce.h"
@@ -23,7 +24,7 @@ typedef struct sn_phases {
  *  either way; 0 where nothing was measured. */
 typedef struct sn_tuned {
     double backend[SN_BACKENDS];
-    double reduce[SN_REDUCE_OVERLAP + 1];
+    double reduce[SN_REDUCE_NODE + 1];
 } sn_tuned;
 
 /** Rows that wait to be appended to metrics.h5 (rank 0). */
@@ -53,6 +54,8 @@ typedef struct sn_state {
     float *message;               /* gradient arena || tail */
     float *sum;                   /* message summed over ranks; message itself, or
                                      memory of its own with overlap */
+    float *message_memory;        /* of message, NULL where it lies in node_sum */
+    sn_node_sum *node_sum;        /* NULL unless ranks sum in shared memory */
     sn_overlap *overlap;          /* NULL where the sum waits for the backward pass */
     sn_tree *tree;                /* of the reproducible sum, NULL for the plain one */
     sn_tuned tuned;

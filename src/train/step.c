@@ -175,6 +175,9 @@ sn_status sn_step_sum(sn_state *state, sn_error *err)
     if (state->tree != NULL) {
         return sn_tree_sum(state->tree, state->sum, err);
     }
+    if (state->node_sum != NULL) {
+        return sn_node_sum_run(state->node_sum, err);
+    }
     return state->overlap != NULL
                ? sn_overlap_finish(state->overlap, err)
                : sn_reduce_sum(state->comm, state->message, state->model.arena, err);

@@ -64,9 +64,14 @@ static sn_status choose_backend(sn_state *state, sn_error *err)
     return status;
 }
 
-static void drop_overlap(sn_state *state)
+void sn_tune_drop(sn_state *state)
 {
     sn_overlap_destroy(&state->overlap);
+    sn_node_sum_destroy(&state->node_sum);
+    if (state->message != state->message_memory) {
+        state->message = state->message_memory;
+        state->sum = state->message;
+    }
     if (state->sum != state->message) {
         free(state->sum);
     }
@@ -96,12 +101,24 @@ static sn_status make_overlap(sn_state *state, size_t bucket, bool during,
                               (sn_wire)state->config.comm_wire, &state->overlap, err);
     }
     if (status != SN_OK) {
-        drop_overlap(state);
+        sn_tune_drop(state);
         return status;
     }
     state->workspace.observer = during ? sn_overlap_ready : NULL;
     state->workspace.observer_user = state->overlap;
     return SN_OK;
+}
+
+/* Messages and their sum in shared memory, where they can be. */
+static sn_status make_node_sum(sn_state *state, sn_error *err)
+{
+    const sn_status status = sn_node_sum_create(
+        state->comm, state->model.arena + SN_TAIL_COUNT_OF, &state->node_sum, err);
+    if (status == SN_OK && state->node_sum != NULL) {
+        state->message = sn_node_sum_message(state->node_sum);
+        state->sum = sn_node_sum_result(state->node_sum);
+    }
+    return status;
 }
 
 /* Makes what comm.reduce and comm.wire need; nothing for one rank. */
@@ -114,6 +131,9 @@ static sn_status make_reduce(sn_state *state, int reduce, sn_error *err)
     if (reduce == SN_REDUCE_OVERLAP) {
         const size_t bucket = (size_t)config->comm_bucket_kib * 1024 / sizeof(float);
         return make_overlap(state, bucket, true, err);
+    }
+    if (reduce == SN_REDUCE_NODE) {
+        return make_node_sum(state, err);
     }
     return config->comm_wire == SN_WIRE_FP32
                ? SN_OK
@@ -153,21 +173,22 @@ static sn_status measure_sums(sn_state *state, double *seconds, sn_error *err)
 static sn_status choose_reduce(sn_state *state, sn_error *err)
 {
     double *seconds = state->tuned.reduce;
+    const int last =
+        state->config.comm_wire == SN_WIRE_FP32 ? SN_REDUCE_NODE : SN_REDUCE_OVERLAP;
+    int best = SN_REDUCE_ALLREDUCE;
     sn_status status = SN_OK;
-    for (int way = SN_REDUCE_ALLREDUCE; way <= SN_REDUCE_OVERLAP && state->size > 1;
-         way++) {
+    for (int way = SN_REDUCE_ALLREDUCE; way <= last && state->size > 1; way++) {
         if (status == SN_OK) {
             status = make_reduce(state, way, err);
         }
-        if (status == SN_OK) {
+        if (status == SN_OK && (way != SN_REDUCE_NODE || state->node_sum != NULL)) {
             status = measure_sums(state, &seconds[way], err);
+            seconds[way] /= state->size;
+            best = seconds[way] < seconds[best] ? way : best;
         }
-        seconds[way] /= state->size;
-        drop_overlap(state);
+        sn_tune_drop(state);
     }
-    state->config.comm_reduce =
-        seconds[SN_REDUCE_OVERLAP] < seconds[SN_REDUCE_ALLREDUCE] ? SN_REDUCE_OVERLAP
-                                                                  : SN_REDUCE_ALLREDUCE;
+    state->config.comm_reduce = best;
     return status;
 }
 

@@ -26,27 +26,30 @@ setting() {
 
 expect_mpi_exit 0 1 "$program" train small.ini --out plain
 for backend in "${backends[@]}"; do
-    for ranks in 2 4; do
-        ways=(--set "compute.backend=$backend" --set comm.reduce=overlap)
-        name=$backend-$ranks
+    for ranks_reduce in 2-overlap 4-overlap 2-node 3-node; do
+        ranks=${ranks_reduce%-*} reduce=${ranks_reduce#*-}
+        ways=(--set "compute.backend=$backend" --set "comm.reduce=$reduce")
+        name=$backend-$ranks-$reduce
         expect_mpi_exit 0 $ranks "$program" train small.ini --out "$name" "${ways[@]}"
-        expect_text out '^reduce +overlap'
+        expect_text out "^reduce +$reduce\$"
         same_loss plain "$name"
-        checked "$backend, overlap, $ranks ranks: losses within $(cat worst) of the plain run's"
+        checked "$backend, $reduce, $ranks ranks: losses within $(cat worst) of the plain run's"
         expect_mpi_exit 75 $ranks "$program" train small.ini --out "$name-again" "${ways[@]}" \
             --set train.max_steps=27
         expect_mpi_exit 0 $ranks "$program" train small.ini --out "$name-again" "${ways[@]}" --resume
         same_run "$name" "$name-again"
-        checked "$backend, overlap, $ranks ranks: stopped and resumed, the same bytes"
+        checked "$backend, $reduce, $ranks ranks: stopped and resumed, the same bytes"
     done
 done
 # rows fewer than ranks, and one rank with nothing to overlap
-for ranks in 1 3; do
-    expect_mpi_exit 0 $ranks "$program" train small.ini --out "tiny-$ranks" --set train.batch=2 \
-        --set data.train_limit=51 --set comm.reduce=overlap
+for reduce in overlap node; do
+    for ranks in 1 3; do
+        expect_mpi_exit 0 $ranks "$program" train small.ini --out "$reduce-$ranks" \
+            --set train.batch=2 --set data.train_limit=51 --set "comm.reduce=$reduce"
+    done
+    same_loss $reduce-1 $reduce-3
+    checked "$reduce, 3 ranks, batch 2: losses within $(cat worst) of 1 rank's"
 done
-same_loss tiny-1 tiny-3
-checked "overlap, 3 ranks, batch 2: losses within $(cat worst) of 1 rank's"
 
 # gradients rounded on their way: another result, the same quality, and it resumes
 for reduce in allreduce overlap; do
@@ -64,16 +67,17 @@ for reduce in allreduce overlap; do
     same_run "bf16-$reduce" "bf16-$reduce-again"
     checked "bf16 on the wire, $reduce: near the plain losses; stopped and resumed, the same bytes"
 done
-expect_one_line_error 78 2 'wire.*reproducible' "$program" train small.ini --out none \
+expect_one_line_error 78 2 'wire.*not with reproducible' "$program" train small.ini --out none \
     --set comm.wire=bf16 --set comm.reduce=reproducible
 
 automatic=(--set compute.backend=auto --set comm.reduce=auto)
 expect_mpi_exit 75 2 "$program" train small.ini --out auto "${automatic[@]}" --set train.max_steps=27
-expect_text out '^reduce +(allreduce|overlap) \(auto: '
+expect_text out '^reduce +(allreduce|overlap|node) \(auto: '
 backend=$(setting auto backend)
 reduce=$(setting auto reduce)
 case $backend-$reduce in
-openblas-allreduce | openblas-overlap | onednn-allreduce | onednn-overlap) ;;
+openblas-allreduce | openblas-overlap | openblas-node) ;;
+onednn-allreduce | onednn-overlap | onednn-node) ;;
 *) wrong "auto wrote backend = $backend, reduce = $reduce" ;;
 esac
 expect_mpi_exit 0 2 "$program" train small.ini --out auto "${automatic[@]}" --resume

@@ -1,6 +1,6 @@
 /* Training steps allocate nothing: the linker sends every allocation of the library
- * through the counters below (ld --wrap).  Allocations inside MPI, BLAS and HDF5 are not
- * seen. */
+ * through the counters below (ld --wrap).  Allocations inside MPI, BLAS and HDF5 are
+ * not seen. */
 #include "../unit/support.h"
 
 #include <stdio.h>
@@ -86,7 +86,7 @@ static void steps_allocate_nothing(void **unused)
 {
     (void)unused;
     static const char *const ways[] = {"comm.reduce=allreduce", "comm.reduce=overlap",
-                                       "comm.reduce=reproducible"};
+                                       "comm.reduce=node", "comm.reduce=reproducible"};
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         long before;
         assert_int_equal(count_in_steps(ways[i], &before), 0);

@@ -8,6 +8,7 @@
 
 #include "shardnet/comm.h"
 #include "shardnet/node.h"
+#include "shardnet/node_sum.h"
 #include "shardnet/overlap.h"
 #include "shardnet/reduce.h"
 
@@ -116,6 +117,37 @@ static void buckets_are_summed_like_one_message(void **state)
     }
 }
 
+static void a_node_sums_in_its_own_memory(void **state)
+{
+    (void)state;
+    static const size_t counts[] = {1, 15, 16, 100, 5000};
+    const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
+    sn_error err;
+    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+        sn_node_sum *sum = NULL;
+        assert_int_equal(sn_node_sum_create(comm, counts[c], &sum, &err), SN_OK);
+        if (size == 1 || getenv("SHARDNET_FAULT") != NULL) {
+            assert_null(sum); /* one rank, or no shared memory */
+            continue;
+        }
+        assert_non_null(sum);
+        float *message = sn_node_sum_message(sum);
+        const float *result = sn_node_sum_result(sum);
+        for (int step = 0; step < 50; step++) {
+            for (size_t i = 0; i < counts[c]; i++) {
+                message[i] = (float)((int)i + rank + step);
+            }
+            assert_int_equal(sn_node_sum_run(sum, &err), SN_OK);
+            for (size_t i = 0; i < counts[c]; i++) {
+                const int exact = ((int)i + step) * size + size * (size - 1) / 2;
+                assert_true(result[i] == (float)exact);
+            }
+        }
+        sn_node_sum_destroy(&sum);
+        assert_null(sum);
+    }
+}
+
 static void bf16_rounds_sums_but_not_the_tail(void **state)
 {
     (void)state;
@@ -212,6 +244,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(broadcasts_and_sums),
         cmocka_unit_test(the_message_is_summed_with_its_tail),
         cmocka_unit_test(buckets_are_summed_like_one_message),
+        cmocka_unit_test(a_node_sums_in_its_own_memory),
         cmocka_unit_test(bf16_rounds_sums_but_not_the_tail),
         cmocka_unit_test(the_node_shares_memory),
         cmocka_unit_test(threads_stay_within_the_cores),

@@ -1,0 +1,238 @@
+#include "shardnet/node_sum.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dist/internal.h"
+#include "shardnet/fault.h"
+#include "shardnet/real.h"
+
+enum {
+    LANES = 16,   /* slices begin at multiples: 64 bytes */
+    SPINS = 2000, /* looks at a flag before the core is given to others */
+    LINE = 64,    /* bytes of a cache line */
+    PIECE = 4096  /* elements that stay in the cache while messages are added */
+};
+
+/* A rank's progress, alone in its cache line. */
+typedef union flag {
+    atomic_uint_least64_t done;
+    char line[LINE];
+} flag;
+
+struct sn_node_sum {
+    MPI_Win window;
+    MPI_Comm across; /* ranks of this number on all nodes */
+    int rank, size;  /* within the node */
+    int nodes;
+    size_t count;      /* elements of a message */
+    size_t begin, end; /* the slice of this rank */
+    flag *flags;       /* (size) */
+    float **message;   /* (size): where each rank writes */
+    float *result;     /* (count) */
+    uint64_t round;    /* flags that were raised so far */
+};
+
+static size_t padded(size_t count)
+{
+    return (count + LANES - 1) / LANES * LANES;
+}
+
+/* Slices differ by at most LANES elements. */
+static size_t slice_begin(size_t count, int size, int rank)
+{
+    const size_t blocks = padded(count) / LANES;
+    const size_t begin = blocks * (size_t)rank / (size_t)size * LANES;
+    return begin < count ? begin : count;
+}
+
+/* Does every node have as many ranks as this one, and more than one? */
+static sn_status is_regular(sn_comm *comm, bool *regular, sn_error *err)
+{
+    int fits = comm->node_size > 1 && comm->size == comm->node_size * comm->node_count;
+    int all = 0;
+    const sn_status status =
+        sn_mpi_check(MPI_Allreduce(&fits, &all, 1, MPI_INT, MPI_LAND, comm->world),
+                     "comparison", err);
+    *regular = all != 0;
+    return status;
+}
+
+/* Every rank gives the memory of its own message, so that it lies near its core; the
+ * leader that of flags and result too. */
+static int make_window(sn_comm *comm, sn_node_sum *sum)
+{
+    const size_t message = padded(sum->count) * sizeof(float);
+    const size_t flags = (size_t)sum->size * sizeof(flag);
+    const size_t bytes = sum->rank == 0 ? flags + 2 * message : message;
+    void *base = NULL;
+    if (MPI_Win_allocate_shared((MPI_Aint)(bytes + LINE), 1, MPI_INFO_NULL, comm->node,
+                                &base, &sum->window) != MPI_SUCCESS) {
+        return 0;
+    }
+    memset(base, 0, bytes + LINE);
+    int found = 1;
+    for (int r = 0; r < sum->size; r++) {
+        MPI_Aint size;
+        int unit;
+        found =
+            MPI_Win_shared_query(sum->window, r, &size, &unit, &base) == MPI_SUCCESS &&
+            found;
+        char *at = base;
+        at += (LINE - (uintptr_t)at % LINE) % LINE;
+        if (r == 0) {
+            sum->flags = (flag *)(void *)at;
+            sum->result = (float *)(void *)(at + flags);
+            at += flags + message;
+        }
+        sum->message[r] = (float *)(void *)at;
+    }
+    return found;
+}
+
+static sn_status open_sum(sn_comm *comm, size_t count, sn_node_sum *sum, sn_error *err)
+{
+    *sum = (sn_node_sum){.window = MPI_WIN_NULL,
+                         .across = MPI_COMM_NULL,
+                         .rank = comm->node_rank,
+                         .size = comm->node_size,
+                         .nodes = comm->node_count,
+                         .count = count};
+    sum->begin = slice_begin(count, sum->size, sum->rank);
+    sum->end = slice_begin(count, sum->size, sum->rank + 1);
+    sum->message = calloc((size_t)sum->size, sizeof *sum->message);
+    sn_status status = sum->message == NULL
+                           ? sn_fail(err, SN_ENOMEM, "sums on a node: out of memory")
+                           : SN_OK;
+    return sn_comm_agree(comm, status, err);
+}
+
+sn_status sn_node_sum_create(sn_comm *comm, size_t count, sn_node_sum **out,
+                             sn_error *err)
+{
+    *out = NULL;
+    bool regular = false;
+    sn_status status = is_regular(comm, &regular, err);
+    if (status != SN_OK || !regular) {
+        return status;
+    }
+    sn_node_sum *sum = calloc(1, sizeof *sum);
+    status =
+        sum == NULL ? sn_fail(err, SN_ENOMEM, "sums on a node: out of memory") : SN_OK;
+    status = sn_comm_agree(comm, status, err);
+    if (status == SN_OK) {
+        status = open_sum(comm, count, sum, err);
+    }
+    if (status != SN_OK) {
+        sn_node_sum_destroy(&sum);
+        return status;
+    }
+    sn_error ignored;
+    int refused = sn_fault_check("node.window", comm->rank, -1, &ignored) != SN_OK;
+    int failed = 0;
+    MPI_Allreduce(&refused, &failed, 1, MPI_INT, MPI_LOR, comm->world);
+    refused = failed || !make_window(comm, sum);
+    status =
+        sn_mpi_check(MPI_Allreduce(&refused, &failed, 1, MPI_INT, MPI_LOR, comm->world),
+                     "agreement on shared memory", err);
+    if (status == SN_OK && !failed && sum->nodes > 1) {
+        status = sn_mpi_check(
+            MPI_Comm_split(comm->world, sum->rank, comm->rank, &sum->across),
+            "MPI_Comm_split", err);
+        if (status == SN_OK) {
+            MPI_Comm_set_errhandler(sum->across, MPI_ERRORS_RETURN);
+        }
+    }
+    if (status != SN_OK || failed) {
+        sn_node_sum_destroy(&sum);
+    }
+    *out = sum;
+    return status;
+}
+
+void sn_node_sum_destroy(sn_node_sum **sum)
+{
+    if (*sum == NULL) {
+        return;
+    }
+    if ((*sum)->across != MPI_COMM_NULL) {
+        MPI_Comm_free(&(*sum)->across);
+    }
+    if ((*sum)->window != MPI_WIN_NULL) {
+        MPI_Win_free(&(*sum)->window);
+    }
+    free((*sum)->message);
+    free(*sum);
+    *sum = NULL;
+}
+
+float *sn_node_sum_message(sn_node_sum *sum)
+{
+    return sum->message[sum->rank];
+}
+
+float *sn_node_sum_result(sn_node_sum *sum)
+{
+    return sum->result;
+}
+
+/* All ranks of the node have come here. */
+static void meet(sn_node_sum *sum)
+{
+    const uint64_t round = ++sum->round;
+    atomic_store_explicit(&sum->flags[sum->rank].done, round, memory_order_release);
+    for (int r = 0; r < sum->size; r++) {
+        for (int looks = 0;
+             atomic_load_explicit(&sum->flags[r].done, memory_order_acquire) < round;
+             looks++) {
+            if (looks >= SPINS) {
+                sched_yield();
+            }
+        }
+    }
+}
+
+SN_HOT
+static void add(size_t count, const float *restrict a, const float *restrict b,
+                float *restrict sum)
+{
+    for (size_t i = 0; i < count; i++) {
+        sum[i] = a[i] + b[i];
+    }
+}
+
+SN_HOT
+static void add_to(size_t count, const float *restrict a, float *restrict sum)
+{
+    for (size_t i = 0; i < count; i++) {
+        sum[i] += a[i];
+    }
+}
+
+static void add_slice(sn_node_sum *sum)
+{
+    for (size_t i = sum->begin; i < sum->end; i += PIECE) {
+        const size_t piece = sum->end - i < PIECE ? sum->end - i : PIECE;
+        add(piece, sum->message[0] + i, sum->message[1] + i, sum->result + i);
+        for (int r = 2; r < sum->size; r++) {
+            add_to(piece, sum->message[r] + i, sum->result + i);
+        }
+    }
+}
+
+sn_status sn_node_sum_run(sn_node_sum *sum, sn_error *err)
+{
+    sn_status status = SN_OK;
+    meet(sum);
+    add_slice(sum);
+    if (sum->nodes > 1) {
+        status = sn_mpi_check(MPI_Allreduce(MPI_IN_PLACE, sum->result + sum->begin,
+                                            (int)(sum->end - sum->begin), MPI_FLOAT,
+                                            MPI_SUM, sum->across),
+                              "sum over nodes", err);
+    }
+    meet(sum);
+    return status;
+}

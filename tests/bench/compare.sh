@@ -7,15 +7,17 @@
 #     tests/bench/compare.sh 1024,1024,1024 relu 1024 1 5
 #
 # SHARDNET_DATA names the folder of MNIST.  PYTHON is a python3 with torch (default: python3);
-# RANKS the ranks of shardnet and of DistributedDataParallel (default: all cores).  The
-# release preset must be built.  Images/s are of the training loop, start-up and evaluation
-# apart.
+# RANKS the ranks of shardnet and of DistributedDataParallel (default: all cores); SETTINGS
+# what train gets beside the model (default: --set compute.backend=auto --set
+# comm.reduce=auto).  The release preset must be built.  Images/s are of the training loop,
+# start-up and evaluation apart.
 set -euo pipefail
 # shellcheck source=../../jobs/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../../jobs/common.sh"
 here=$source_root/tests/bench
 
 hidden=${1-30} activation=${2-tanh} batch=${3-64} epochs=${4-4} rounds=${5-5}
+read -ra settings <<<"${SETTINGS---set compute.backend=auto --set comm.reduce=auto}"
 python=${PYTHON-python3}
 ranks=${RANKS-$(cores)}
 data=$(absolute "${SHARDNET_DATA:?names the folder of MNIST}")
@@ -33,7 +35,7 @@ ours() {
     "$(mpirun_of "$source_root/build/release")" -n "$ranks" "$program" train "$scratch/empty.ini" \
         --set data.dir="$data" --set model.hidden="$hidden" --set model.activation="$activation" \
         --set train.batch="$batch" --set train.epochs="$epochs" --set train.eval_every="$epochs" \
-        --set optimizer.learning_rate=0.01 --quiet --out "$scratch/run" |
+        --set optimizer.learning_rate=0.01 "${settings[@]}" --quiet --out "$scratch/run" |
         sed -n 's/^time.*; \([0-9]*\) images\/s.*/\1/p'
 }
 torch_alone() { "$python" "$here/torch_mlp.py" "${model[@]}"; }

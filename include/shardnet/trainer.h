@@ -10,6 +10,7 @@
 #include "shardnet/config.h"
 #include "shardnet/file.h"
 #include "shardnet/status.h"
+#include "shardnet/watchdog.h"
 
 typedef enum sn_resume {
     SN_RESUME_NEVER, /* a run that holds a checkpoint is refused */
@@ -26,6 +27,8 @@ typedef struct sn_train_options {
     bool quiet;              /* only the result, no progress */
     bool handle_signals; /* stop with a checkpoint on SIGTERM, SIGINT, SIGUSR1, SIGUSR2
                           */
+    sn_watchdog_alarm *on_hang; /* of comm.timeout_seconds; NULL for no watchdog */
+    void *on_hang_user;
 } sn_train_options;
 
 typedef struct sn_train_result {

@@ -132,13 +132,17 @@ sn_status sn_cmd_train(int argc, char **argv, sn_error *err)
     }
     train_arguments arguments = {
         .assignments = calloc((size_t)argc, sizeof *arguments.assignments),
-        .options = {.out = stdout, .warnings = stderr, .handle_signals = true}};
+        .options = {.out = stdout,
+                    .warnings = stderr,
+                    .handle_signals = true,
+                    .on_hang = sn_job_hang}};
     if (arguments.assignments == NULL) {
         return sn_fail(err, SN_ENOMEM, "out of memory");
     }
     sn_status status = parse(argc, argv, &arguments, err);
     if (status == SN_OK) {
-        /* from here on: a large job takes long to start, and may be asked to stop then */
+        /* from here on: a large job takes long to start, and may be asked to stop then
+         */
         sn_stop_watch();
         status = sn_job_run(&argc, &argv, body, &arguments, err);
         sn_stop_unwatch();

@@ -6,6 +6,7 @@
 #include "shardnet/config.h"
 #include "shardnet/fault.h"
 #include "shardnet/mem.h"
+#include "shardnet/watchdog.h"
 
 /* Shape on every rank, probed by the node's leader. */
 static sn_status share_shape(sn_comm *comm, const sn_dataset_spec *spec,
@@ -62,6 +63,9 @@ sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *
     size_t bytes = 0;
     sn_status status = share_shape(comm, spec, &shape, &bytes, err);
     if (status == SN_OK) {
+        sn_watchdog_mark_bytes(
+            comm, sn_comm_node_rank(comm) == 0 ? SN_PHASE_LOAD : SN_PHASE_AGREE, -1,
+            bytes);
         status = sn_node_memory_create(comm, bytes, &loaded->memory, err);
     }
     if (status == SN_OK) {

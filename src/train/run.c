@@ -48,6 +48,15 @@ static sn_status forgive(sn_state *state, sn_status status, bool final, sn_error
     return may_retry ? SN_EIO : status;
 }
 
+/* For the watchdog: rank 0 reads or writes copies of parameters and velocities, the
+ * others wait for it. */
+static void mark_files(const sn_state *state, size_t copies)
+{
+    sn_watchdog_mark_bytes(
+        state->comm, state->rank == 0 ? SN_PHASE_FILES : SN_PHASE_AGREE,
+        state->progress.step, copies * 2 * state->model.arena * sizeof(float));
+}
+
 /* Rank 0: waits for the last write and notes what it left. */
 static sn_status settle(sn_state *state, sn_error *err)
 {
@@ -115,6 +124,7 @@ static sn_status write_state(sn_state *state, bool rotated, bool best, bool fina
 sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final,
                             sn_error *err)
 {
+    mark_files(state, 4); /* the last write and this one, best.h5 beside each */
     sn_status status = state->rank == 0 ? settle(state, err) : SN_OK;
     status = forgive(state, sn_comm_agree(state->comm, status, err), false, err);
     if (status != SN_OK) {
@@ -170,6 +180,7 @@ static sn_status read_best(sn_state *state, int *found, sn_error *err)
 sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
 {
     int found = 0;
+    mark_files(state, 1);
     sn_status status = state->rank == 0 ? read_best(state, &found, err) : SN_OK;
     status = sn_comm_agree(state->comm, status, err);
     if (status == SN_OK) {
@@ -263,6 +274,7 @@ sn_status sn_run_open(sn_state *state, sn_error *err)
 {
     sn_status status = SN_OK;
     int resumed = 0;
+    mark_files(state, 1);
     if (state->rank == 0) {
         state->progress.seed = (uint64_t)state->config.train_seed;
         state->progress.best_error = 1;

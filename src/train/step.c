@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shardnet/batch.h"
 #include "shardnet/clock.h"
@@ -76,6 +77,10 @@ static void gather(sn_state *state, sn_range positions)
     if (sn_fault_check("train.nan", state->rank, state->progress.step, NULL) != SN_OK) {
         state->x[0] = NAN;
     }
+    while (sn_fault_check("step.hang", state->rank, state->progress.step, NULL) !=
+           SN_OK) {
+        sleep(1);
+    }
 }
 
 /* What travels behind a gradient. */
@@ -144,8 +149,10 @@ static void compute_message(sn_state *state, sn_range positions, float *message)
                                 .epoch = (uint32_t)state->progress.epoch};
     const size_t rows = (size_t)(positions.end - positions.begin);
     const double begun = sn_clock_seconds();
+    sn_watchdog_mark(state->comm, SN_PHASE_GATHER, state->progress.step);
     gather(state, positions);
     const double gathered = sn_clock_seconds();
+    sn_watchdog_mark(state->comm, SN_PHASE_GRADIENT, state->progress.step);
     const sn_pass pass =
         sn_net_gradient(&state->model, state->parameters, &state->workspace, state->x,
                         state->labels, state->samples, rows, &dropout, message);
@@ -173,6 +180,7 @@ static sn_status combine_gradients(sn_state *state, sn_error *err)
         }
     }
     const double begun = sn_clock_seconds();
+    sn_watchdog_mark(state->comm, SN_PHASE_REDUCE, state->progress.step);
     const sn_status status = tree == NULL ? sn_reduce_sum(state->comm, state->message,
                                                           state->model.arena, err)
                                           : sn_tree_sum(tree, state->message, err);
@@ -193,6 +201,7 @@ sn_status sn_step_run(sn_state *state, sn_error *err)
         return status;
     }
     const double reduced = sn_clock_seconds();
+    sn_watchdog_mark(state->comm, SN_PHASE_UPDATE, state->progress.step);
     const double rate = sn_schedule_step_rate(
         &state->schedule, state->epoch_rate, state->progress.epoch,
         state->progress.step_in_epoch, state->steps_per_epoch);

@@ -198,8 +198,16 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
                    sn_error *err)
 {
     sn_state state;
-    sn_status status = sn_state_open(&state, comm, config, options, err);
+    sn_status status = SN_OK;
+    if (options->on_hang != NULL && config->comm_timeout_seconds > 0) {
+        status = sn_watchdog_start(comm, config->comm_timeout_seconds, options->on_hang,
+                                   options->on_hang_user, err);
+    }
+    if (status == SN_OK) {
+        status = sn_state_open(&state, comm, config, options, err);
+    }
     if (status != SN_OK) {
+        sn_watchdog_stop(comm);
         return status;
     }
     if (options->handle_signals) {
@@ -209,6 +217,7 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
     if (options->handle_signals) {
         sn_stop_unwatch();
     }
+    sn_watchdog_stop(comm);
     sn_state_close(&state);
     return status;
 }

@@ -68,6 +68,7 @@ typedef struct sn_state {
     int64_t epoch_samples_before; /* of this epoch, seen in earlier invocations */
     sn_phases phases;             /* since the epoch began */
     sn_phases run_phases;         /* of the epochs finished in this invocation */
+    int non_finite;               /* sn_pass.non_finite of this rank's pieces */
     bool stop, checkpoint_due;    /* decided by all ranks together, in the tail */
     double last_train_loss;
 

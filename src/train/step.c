@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shardnet/batch.h"
@@ -56,6 +57,21 @@ sn_range sn_step_piece(const sn_state *state, sn_range batch, uint64_t piece)
     return sn_rank_range(batch, (int)piece, pieces);
 }
 
+/* What the tests do to a step. */
+static void inject_faults(sn_state *state)
+{
+    const int64_t step = state->progress.step;
+    if (sn_fault_check("train.nan", state->rank, step, NULL) != SN_OK) {
+        state->x[0] = NAN;
+    }
+    if (sn_fault_check("step.slow", state->rank, -1, NULL) != SN_OK) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    }
+    while (sn_fault_check("step.hang", state->rank, step, NULL) != SN_OK) {
+        sleep(1);
+    }
+}
+
 /* indices = sampler(seed, epoch, step, rank, size); X, y = batch_gather(dataset,
  * indices), distorted where the configuration says so.  positions of the epoch's order,
  * may be empty. */
@@ -74,13 +90,7 @@ static void gather(sn_state *state, sn_range positions)
                          train->images + (size_t)state->samples[i] * features,
                          state->x + i * features);
     }
-    if (sn_fault_check("train.nan", state->rank, state->progress.step, NULL) != SN_OK) {
-        state->x[0] = NAN;
-    }
-    while (sn_fault_check("step.hang", state->rank, state->progress.step, NULL) !=
-           SN_OK) {
-        sleep(1);
-    }
+    inject_faults(state);
 }
 
 /* What travels behind a gradient. */
@@ -105,17 +115,40 @@ static void write_tail(sn_state *state, const sn_pass *pass, size_t rows, double
     tail[SN_TAIL_CHECKPOINT] = checkpoint;
 }
 
+/* Where a non-finite number appeared first, told by the lowest rank that has one. */
+static sn_status diverged(sn_state *state, sn_error *err)
+{
+    const int found = state->non_finite;
+    char where[SN_HOST_BYTES + 64] = "";
+    int first;
+    sn_status status = sn_comm_first(state->comm, found != 0, &first, err);
+    if (found == (int)state->model.layers + 1) {
+        snprintf(where, sizeof where, "the loss, on rank %d on %s", state->rank,
+                 sn_comm_host(state->comm));
+    } else {
+        snprintf(where, sizeof where, "the gradient of layer%d, on rank %d on %s",
+                 found - 1, state->rank, sn_comm_host(state->comm));
+    }
+    if (status == SN_OK && first < state->size) {
+        status = sn_comm_broadcast(state->comm, where, sizeof where, first, err);
+    } else {
+        strcpy(where, "the sum over ranks");
+    }
+    return status != SN_OK
+               ? status
+               : sn_fail(err, SN_EDIVERGED,
+                         "training diverged (epoch %" PRId64 ", step %" PRId64
+                         "): not finite is %s; lower the learning rate, then continue "
+                         "with --resume",
+                         state->progress.epoch + 1, state->progress.step + 1, where);
+}
+
 /* Every rank decides the same from the same sums. */
 static sn_status read_tail(sn_state *state, sn_error *err)
 {
     const float *tail = state->message + state->model.arena;
     if (tail[SN_TAIL_NON_FINITE] != 0 || !isfinite(tail[SN_TAIL_LOSS])) {
-        return sn_fail(err, SN_EDIVERGED,
-                       "training diverged (epoch %" PRId64 ", step %" PRId64
-                       "): the loss or a gradient is not finite on %.0f rank(s); lower "
-                       "the learning rate, then continue with --resume",
-                       state->progress.epoch + 1, state->progress.step + 1,
-                       (double)tail[SN_TAIL_NON_FINITE]);
+        return diverged(state, err);
     }
     const int64_t done = state->progress.step + 1 - state->first_step;
     state->stop = tail[SN_TAIL_STOP] != 0 || (state->config.train_max_steps > 0 &&
@@ -157,6 +190,9 @@ static void compute_message(sn_state *state, sn_range positions, float *message)
         sn_net_gradient(&state->model, state->parameters, &state->workspace, state->x,
                         state->labels, state->samples, rows, &dropout, message);
     const double computed = sn_clock_seconds();
+    if (state->non_finite == 0) {
+        state->non_finite = pass.non_finite;
+    }
     write_tail(state, &pass, rows, computed, message + state->model.arena);
     state->phases.gather += gathered - begun;
     state->phases.forward += pass.forward_seconds;

@@ -211,7 +211,7 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
         return status;
     }
     if (options->handle_signals) {
-        sn_stop_watch();
+        sn_stop_watch(NULL);
     }
     status = train(&state, result, err);
     if (options->handle_signals) {

@@ -7,6 +7,7 @@
 #include "shardnet/clock.h"
 #include "shardnet/init.h"
 #include "shardnet/version.h"
+#include "train/deadline.h"
 #include "train/progress.h"
 #include "train/resume.h"
 
@@ -65,6 +66,9 @@ static sn_status settle(sn_state *state, sn_error *err)
     }
     state->writing = false;
     const sn_status status = sn_writer_wait(state->writer, err);
+    const double longest = sn_writer_longest_seconds(state->writer);
+    state->stop_seconds =
+        state->job_seconds - sn_deadline_margin(state->job_seconds, longest);
     if (status == SN_OK && state->submitted[0] != '\0') {
         memcpy(state->checkpoint, state->submitted, sizeof state->checkpoint);
         state->saved_step = state->submitted_step;

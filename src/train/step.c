@@ -100,8 +100,10 @@ static void write_tail(sn_state *state, const sn_pass *pass, size_t rows, double
     const sn_config *config = &state->config;
     bool stop = sn_stop_requested() != 0, checkpoint = false;
     if (state->rank == 0) {
-        stop = stop || (config->train_max_minutes > 0 &&
-                        now - state->started >= 60 * config->train_max_minutes);
+        stop = stop ||
+               (config->train_max_minutes > 0 &&
+                now - state->started >= 60 * config->train_max_minutes) ||
+               now - state->started >= state->stop_seconds;
         checkpoint =
             config->checkpoint_every_minutes > 0 &&
             now - state->last_checkpoint_time >= 60 * config->checkpoint_every_minutes;

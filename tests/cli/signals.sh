@@ -67,3 +67,13 @@ expect_exit 0 "$program" verify stuck
 expect_mpi_exit 75 2 "$program" train job.ini --out stuck --resume --set train.max_steps=5
 expect_text out '^resume .*step 10$'
 checked "a second signal: exit 75 at once, and resumed from the checkpoint before"
+
+begun=$SECONDS
+expect_mpi_exit 75 2 env SLURM_JOB_END_TIME=$(($(date +%s) + 10)) "$program" train job.ini --out limited
+((SECONDS - begun < 10)) || wrong "stopped only after $((SECONDS - begun)) s of ten"
+expect_text err '^shardnet: stopped early on request'
+expect_text out '^limit '
+expect_exit 75 env SLURM_JOB_END_TIME=$(($(date +%s) - 10)) "$program" train job.ini --out limited \
+    --resume --set train.max_steps=50
+expect_no_text out '^limit '
+checked "the end of the job by SLURM_JOB_END_TIME: stopped before it; one in the past is none"

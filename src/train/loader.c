@@ -55,6 +55,22 @@ static sn_status fill(sn_comm *comm, const sn_dataset_spec *spec,
     return sn_comm_agree(comm, status, err);
 }
 
+/* Every node must have the same training data. */
+static sn_status compare(sn_comm *comm, const sn_dataset_spec *spec,
+                         const sn_dataset *data, sn_error *err)
+{
+    char first[SN_DIGEST_TEXT_BYTES];
+    memcpy(first, data->train_digest, sizeof first);
+    sn_status status = sn_comm_broadcast(comm, first, sizeof first, 0, err);
+    if (status == SN_OK && strcmp(first, data->train_digest) != 0) {
+        status = sn_fail(err, SN_ECONFIG,
+                         "data set (%s): other training data than rank 0 has; put the "
+                         "same files where every node finds them",
+                         spec->dir);
+    }
+    return sn_comm_agree(comm, status, err);
+}
+
 sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *loaded,
                          sn_error *err)
 {
@@ -71,17 +87,8 @@ sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *
     if (status == SN_OK) {
         status = fill(comm, spec, &shape, loaded, err);
     }
-    bool same = true;
     if (status == SN_OK) {
-        status = sn_comm_same(comm, loaded->data.train_digest, SN_DIGEST_TEXT_BYTES,
-                              &same, err);
-    }
-    if (status == SN_OK && !same) {
-        status =
-            sn_fail(err, SN_EDATA,
-                    "data set (%s): nodes see different training data; put the same "
-                    "files where every node finds them",
-                    spec->dir);
+        status = compare(comm, spec, &loaded->data, err);
     }
     if (status != SN_OK) {
         sn_loaded_clear(loaded);

@@ -13,6 +13,15 @@ expect_text out '^data .*one copy a node'
     " 6 h1; 6 h2; 6 h3; 6 h4;" ] || wrong "not two ranks a host: $(table whole ranks rank host)"
 checked "two ranks on each of four hosts: four nodes, one copy of the data on each"
 
+"$program" data synth one --train 600 --test 100 >out 2>err &&
+    "$program" data synth two --train 700 --test 100 >out 2>err || wrong "no data"
+each=(train job.ini --out never --set data.source=mnist)
+expect_exit 78 "$net" mpirun -n 1 env SHARDNET_DATA="$scratch/one" "$program" "${each[@]}" : \
+    -n 1 env SHARDNET_DATA="$scratch/two" "$program" "${each[@]}"
+expect_text err '^shardnet: error: data set \(.*/two\): other training data .*\[rank 1 on h2\]$'
+[ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line of error"
+checked "hosts with different data: exit 78, the host named"
+
 train link
 "$net" link h3 down data
 broken_off 75 '^shardnet: error: no progress for [0-9]+ s \(rank 2 on h3, .*a link is down.*--resume$'

@@ -68,6 +68,11 @@ sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count,
 sn_status sn_comm_gather(sn_comm *comm, const void *mine, size_t bytes, void *all,
                          sn_error *err) SN_MUST_CHECK;
 
+/** The lowest rank that says yes, the number of ranks where none does.  Collective.
+ *  SN_EMPI. */
+sn_status sn_comm_first(sn_comm *comm, bool yes, int *rank,
+                        sn_error *err) SN_MUST_CHECK;
+
 /** True when the bytes at data are the same on every rank.  Collective.  bytes at most
  *  256.  SN_EMPI. */
 sn_status sn_comm_same(sn_comm *comm, const void *data, size_t bytes, bool *same,

@@ -63,8 +63,9 @@ typedef struct sn_config {
     int comm_reduce; /* sn_reduce_kind */
     int comm_wire;   /* sn_wire */
     int64_t comm_bucket_kib, comm_leaves;
-    int compute_precision;   /* sn_precision */
-    int compute_backend;     /* sn_backend */
+    int compute_precision; /* sn_precision */
+    int compute_backend;   /* sn_backend */
+    double comm_timeout_seconds;
     int64_t compute_threads; /* 0 = auto */
     int64_t checkpoint_every_epochs, checkpoint_every_steps;
     double checkpoint_every_minutes;

@@ -10,6 +10,7 @@
 #include "shardnet/config.h"
 #include "shardnet/file.h"
 #include "shardnet/status.h"
+#include "shardnet/watchdog.h"
 
 typedef enum sn_resume {
     SN_RESUME_NEVER, /* a run that holds a checkpoint is refused */
@@ -20,12 +21,14 @@ typedef enum sn_resume {
 typedef struct sn_train_options {
     const char *run; /* folder of the run */
     sn_resume resume;
-    const char *resume_path; /* for SN_RESUME_PATH */
-    FILE *out;               /* progress, rank 0; NULL for none */
-    FILE *warnings;          /* warnings, rank 0; NULL for none */
-    bool quiet;              /* only the result, no progress */
-    bool handle_signals; /* stop with a checkpoint on SIGTERM, SIGINT, SIGUSR1, SIGUSR2
-                          */
+    const char *resume_path;    /* for SN_RESUME_PATH */
+    FILE *out;                  /* progress, rank 0; NULL for none */
+    FILE *warnings;             /* warnings, rank 0; NULL for none */
+    bool quiet;                 /* only the result, no progress */
+    bool handle_signals;        /* stop with a checkpoint on SIGTERM, SIGINT, SIGUSR1,
+                                   SIGUSR2; a second one ends the process with code 75 */
+    sn_watchdog_alarm *on_hang; /* of comm.timeout_seconds; NULL for no watchdog */
+    void *on_hang_user;
 } sn_train_options;
 
 typedef struct sn_train_result {

@@ -120,6 +120,9 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
     return status;
 }
 
+static const char last_words[] = "shardnet: stopped at once on a second request: no "
+                                 "checkpoint of this step; continue with --resume\n";
+
 sn_status sn_cmd_train(int argc, char **argv, sn_error *err)
 {
     for (int i = 1; i < argc; i++) {
@@ -132,14 +135,18 @@ sn_status sn_cmd_train(int argc, char **argv, sn_error *err)
     }
     train_arguments arguments = {
         .assignments = calloc((size_t)argc, sizeof *arguments.assignments),
-        .options = {.out = stdout, .warnings = stderr, .handle_signals = true}};
+        .options = {.out = stdout,
+                    .warnings = stderr,
+                    .handle_signals = true,
+                    .on_hang = sn_job_hang}};
     if (arguments.assignments == NULL) {
         return sn_fail(err, SN_ENOMEM, "out of memory");
     }
     sn_status status = parse(argc, argv, &arguments, err);
     if (status == SN_OK) {
-        /* from here on: a large job takes long to start, and may be asked to stop then */
-        sn_stop_watch();
+        /* from here on: a large job takes long to start, and may be asked to stop then
+         */
+        sn_stop_watch(sn_comm_launch_task() <= 0 ? last_words : NULL);
         status = sn_job_run(&argc, &argv, body, &arguments, err);
         sn_stop_unwatch();
     }

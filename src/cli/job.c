@@ -1,6 +1,7 @@
 #include "cli/job.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 void sn_job_report(sn_status status, const sn_error *err)
 {
@@ -8,6 +9,20 @@ void sn_job_report(sn_status status, const sn_error *err)
         err->message[0] == '\0' ? sn_status_text(status) : err->message;
     fprintf(stderr, status == SN_ESTOPPED ? "shardnet: %s\n" : "shardnet: error: %s\n",
             detail);
+}
+
+void sn_job_hang(const char *message, void *user)
+{
+    (void)user;
+    /* no stdio: the other thread may hold its locks for ever */
+    if (message != NULL) {
+        char line[SN_MESSAGE_BYTES + 32];
+        const int length =
+            snprintf(line, sizeof line, "shardnet: error: %s\n", message);
+        const ssize_t written = write(STDERR_FILENO, line, (size_t)length);
+        (void)written;
+    }
+    _exit(sn_status_exit_code(SN_ESTOPPED));
 }
 
 sn_status sn_job_run(int *argc, char ***argv, sn_job_body *body, void *arguments,

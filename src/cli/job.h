@@ -18,6 +18,10 @@ sn_status sn_job_run(int *argc, char ***argv, sn_job_body *body, void *arguments
  */
 void sn_job_report(sn_status status, const sn_error *err);
 
+/** Ends a process whose peers do not answer, with exit code 75, after the message (NULL
+ *  for none).  user is not used. */
+void sn_job_hang(const char *message, void *user);
+
 /** SN_EUSAGE unless index + 1 is an argument: the value of option argv[index]. */
 sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
                        sn_error *err) SN_MUST_CHECK;

@@ -231,6 +231,14 @@ sn_status sn_comm_gather(sn_comm *comm, const void *mine, size_t bytes, void *al
                         "gather", err);
 }
 
+sn_status sn_comm_first(sn_comm *comm, bool yes, int *rank, sn_error *err)
+{
+    const int mine = yes ? comm->rank : comm->size;
+    *rank = comm->size;
+    return sn_mpi_check(MPI_Allreduce(&mine, rank, 1, MPI_INT, MPI_MIN, comm->world),
+                        "lowest rank", err);
+}
+
 sn_status sn_comm_same(sn_comm *comm, const void *data, size_t bytes, bool *same,
                        sn_error *err)
 {

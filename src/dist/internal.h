@@ -6,6 +6,8 @@
 
 #include "shardnet/comm.h"
 
+struct sn_watchdog;
+
 struct sn_comm {
     MPI_Comm world, node;
     int rank, size;
@@ -13,6 +15,7 @@ struct sn_comm {
     int task; /* number of this process by its launcher, -1 where unknown */
     int owns_mpi;
     char host[SN_HOST_BYTES];
+    struct sn_watchdog *watchdog; /* NULL for none */
 };
 
 /** SN_OK for MPI_SUCCESS, else SN_EMPI with MPI's own words. */

@@ -126,6 +126,9 @@ const sn_key sn_keys[] = {
         "comm", "leaves", comm_leaves, "8", 1, 65536,
         "pieces of a batch in reproducible sums: a power of two, at least the number "
         "of ranks"),
+    REAL("comm", "timeout_seconds", comm_timeout_seconds, "300", 0, 1e6, 0,
+         "end a job with exit code 75, and the culprit named, when no rank has made "
+         "progress for this time; 0 = off"),
     CHOICE(
         "compute", "backend", compute_backend, "openblas", backends,
         "library of the matrix products; auto: the faster for this model, measured at "

@@ -1,9 +1,12 @@
 #include "shardnet/evaluate.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #include "shardnet/batch.h"
+#include "shardnet/fault.h"
 #include "shardnet/sampler.h"
+#include "shardnet/watchdog.h"
 
 sn_status sn_evaluate(sn_comm *comm, const sn_model *model, const float *parameters,
                       sn_workspace *workspace, float *x, const sn_split *split,
@@ -14,6 +17,10 @@ sn_status sn_evaluate(sn_comm *comm, const sn_model *model, const float *paramet
     double loss = 0;
     int64_t counts[2] = {0, (int64_t)(mine.end - mine.begin)};
     for (size_t first = mine.begin; first < mine.end; first += workspace->capacity) {
+        sn_watchdog_mark(comm, SN_PHASE_EVALUATE, -1);
+        if (sn_fault_check("evaluate.slow", sn_comm_rank(comm), -1, NULL) != SN_OK) {
+            sleep(1);
+        }
         size_t rows = mine.end - first;
         if (rows > workspace->capacity) {
             rows = workspace->capacity;
@@ -25,6 +32,7 @@ sn_status sn_evaluate(sn_comm *comm, const sn_model *model, const float *paramet
         loss += part.sum;
         counts[0] += part.correct;
     }
+    sn_watchdog_mark(comm, SN_PHASE_AGREE, -1);
     sn_status status = sn_comm_sum_int64(comm, counts, 2, err);
     if (status == SN_OK) {
         status = sn_comm_sum_double(comm, &loss, 1, err);

@@ -6,6 +6,7 @@
 #include "shardnet/config.h"
 #include "shardnet/fault.h"
 #include "shardnet/mem.h"
+#include "shardnet/watchdog.h"
 
 /* Shape on every rank, probed by the node's leader. */
 static sn_status share_shape(sn_comm *comm, const sn_dataset_spec *spec,
@@ -54,6 +55,22 @@ static sn_status fill(sn_comm *comm, const sn_dataset_spec *spec,
     return sn_comm_agree(comm, status, err);
 }
 
+/* Every node must have the same training data. */
+static sn_status compare(sn_comm *comm, const sn_dataset_spec *spec,
+                         const sn_dataset *data, sn_error *err)
+{
+    char first[SN_DIGEST_TEXT_BYTES];
+    memcpy(first, data->train_digest, sizeof first);
+    sn_status status = sn_comm_broadcast(comm, first, sizeof first, 0, err);
+    if (status == SN_OK && strcmp(first, data->train_digest) != 0) {
+        status = sn_fail(err, SN_ECONFIG,
+                         "data set (%s): other training data than rank 0 has; put the "
+                         "same files where every node finds them",
+                         spec->dir);
+    }
+    return sn_comm_agree(comm, status, err);
+}
+
 sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *loaded,
                          sn_error *err)
 {
@@ -62,22 +79,16 @@ sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *
     size_t bytes = 0;
     sn_status status = share_shape(comm, spec, &shape, &bytes, err);
     if (status == SN_OK) {
+        sn_watchdog_mark_bytes(
+            comm, sn_comm_node_rank(comm) == 0 ? SN_PHASE_LOAD : SN_PHASE_AGREE, -1,
+            bytes);
         status = sn_node_memory_create(comm, bytes, &loaded->memory, err);
     }
     if (status == SN_OK) {
         status = fill(comm, spec, &shape, loaded, err);
     }
-    bool same = true;
     if (status == SN_OK) {
-        status = sn_comm_same(comm, loaded->data.train_digest, SN_DIGEST_TEXT_BYTES,
-                              &same, err);
-    }
-    if (status == SN_OK && !same) {
-        status =
-            sn_fail(err, SN_EDATA,
-                    "data set (%s): nodes see different training data; put the same "
-                    "files where every node finds them",
-                    spec->dir);
+        status = compare(comm, spec, &loaded->data, err);
     }
     if (status != SN_OK) {
         sn_loaded_clear(loaded);

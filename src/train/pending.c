@@ -51,7 +51,7 @@ void sn_pending_step(sn_state *state, double seconds)
         p->step_count == p->step_capacity) {
         return;
     }
-    const float *tail = state->message + state->model.arena;
+    const float *tail = state->sum + state->model.arena;
     const double count = (double)tail[SN_TAIL_COUNT];
     p->steps[p->step_count++] =
         (sn_step_row){.step = state->progress.step,

@@ -130,6 +130,12 @@ void sn_progress_header(const sn_state *state)
                 state->schedule.rate, state->config.optimizer_scale_from_batch,
                 state->config.train_batch);
     }
+    if (isfinite(state->job_seconds)) {
+        fprintf(out,
+                "limit    the job ends %.0f s from its start here; training stops "
+                "%.0f s before, or more where a checkpoint takes long\n",
+                state->job_seconds, state->job_seconds - state->stop_seconds);
+    }
     if (state->resumed) {
         fprintf(out, "resume   %s: epoch %" PRId64 ", step %" PRId64 "\n",
                 state->checkpoint, state->progress.epoch, state->progress.step);

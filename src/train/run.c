@@ -7,6 +7,7 @@
 #include "shardnet/clock.h"
 #include "shardnet/init.h"
 #include "shardnet/version.h"
+#include "train/deadline.h"
 #include "train/progress.h"
 #include "train/resume.h"
 #include "train/tune.h"
@@ -49,6 +50,15 @@ static sn_status forgive(sn_state *state, sn_status status, bool final, sn_error
     return may_retry ? SN_EIO : status;
 }
 
+/* For the watchdog: rank 0 reads or writes copies of parameters and velocities, the
+ * others wait for it. */
+static void mark_files(const sn_state *state, size_t copies)
+{
+    sn_watchdog_mark_bytes(
+        state->comm, state->rank == 0 ? SN_PHASE_FILES : SN_PHASE_AGREE,
+        state->progress.step, copies * 2 * state->model.arena * sizeof(float));
+}
+
 /* Rank 0: waits for the last write and notes what it left. */
 static sn_status settle(sn_state *state, sn_error *err)
 {
@@ -57,6 +67,9 @@ static sn_status settle(sn_state *state, sn_error *err)
     }
     state->writing = false;
     const sn_status status = sn_writer_wait(state->writer, err);
+    const double longest = sn_writer_longest_seconds(state->writer);
+    state->stop_seconds =
+        state->job_seconds - sn_deadline_margin(state->job_seconds, longest);
     if (status == SN_OK && state->submitted[0] != '\0') {
         memcpy(state->checkpoint, state->submitted, sizeof state->checkpoint);
         state->saved_step = state->submitted_step;
@@ -116,6 +129,7 @@ static sn_status write_state(sn_state *state, bool rotated, bool best, bool fina
 sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final,
                             sn_error *err)
 {
+    mark_files(state, 4); /* the last write and this one, best.h5 beside each */
     sn_status status = state->rank == 0 ? settle(state, err) : SN_OK;
     status = forgive(state, sn_comm_agree(state->comm, status, err), false, err);
     if (status != SN_OK) {
@@ -171,6 +185,7 @@ static sn_status read_best(sn_state *state, int *found, sn_error *err)
 sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
 {
     int found = 0;
+    mark_files(state, 1);
     sn_status status = state->rank == 0 ? read_best(state, &found, err) : SN_OK;
     status = sn_comm_agree(state->comm, status, err);
     if (status == SN_OK) {
@@ -264,6 +279,7 @@ sn_status sn_run_open(sn_state *state, sn_error *err)
 {
     sn_status status = SN_OK;
     int resumed = 0;
+    mark_files(state, 1);
     if (state->rank == 0) {
         state->progress.seed = (uint64_t)state->config.train_seed;
         state->progress.best_error = 1;

@@ -8,6 +8,7 @@
 #include "shardnet/fault.h"
 #include "shardnet/gemm.h"
 #include "shardnet/mem.h"
+#include "train/deadline.h"
 #include "train/tune.h"
 
 /* Rows of a workspace that evaluation alone would like to have. */
@@ -122,6 +123,9 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
     state->size = sn_comm_size(comm);
     state->started = sn_clock_seconds();
     state->saved_step = -1;
+    state->job_seconds = sn_deadline_seconds_left();
+    state->stop_seconds =
+        state->job_seconds - sn_deadline_margin(state->job_seconds, 0);
 
     sn_status status = choose_threads(state, err);
     if (status == SN_OK) {

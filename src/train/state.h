@@ -77,12 +77,16 @@ typedef struct sn_state {
     bool live;           /* the progress line is rewritten in place */
     double last_line;    /* clock of the last progress line on a terminal */
     double last_checkpoint_time;
-    int64_t first_step; /* progress.step when this invocation began */
+    double
+        job_seconds; /* from started to the end of the batch job, INFINITY for none */
+    double stop_seconds; /* of these, when training stops (rank 0) */
+    int64_t first_step;  /* progress.step when this invocation began */
     double invocation_train_seconds;
     int64_t samples_here;         /* seen in this invocation */
     int64_t epoch_samples_before; /* of this epoch, seen in earlier invocations */
     sn_phases phases;             /* since the epoch began */
     sn_phases run_phases;         /* of the epochs finished in this invocation */
+    int non_finite;               /* sn_pass.non_finite of this rank's pieces */
     bool stop, checkpoint_due;    /* decided by all ranks together, in the tail */
     double last_train_loss;
 

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "shardnet/batch.h"
 #include "shardnet/clock.h"
@@ -71,6 +73,21 @@ static void distort(sn_state *state, size_t rows)
     }
 }
 
+/* What the tests do to a step. */
+static void inject_faults(sn_state *state)
+{
+    const int64_t step = state->progress.step;
+    if (sn_fault_check("train.nan", state->rank, step, NULL) != SN_OK) {
+        state->x[0] = NAN;
+    }
+    if (sn_fault_check("step.slow", state->rank, -1, NULL) != SN_OK) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    }
+    while (sn_fault_check("step.hang", state->rank, step, NULL) != SN_OK) {
+        sleep(1);
+    }
+}
+
 /* indices = sampler(seed, epoch, step, rank, size); X, y = batch_gather(dataset,
  * indices), distorted where the configuration says so.  positions of the epoch's order,
  * may be empty. */
@@ -87,9 +104,7 @@ static void gather(sn_state *state, sn_range positions)
     } else {
         distort(state, rows);
     }
-    if (sn_fault_check("train.nan", state->rank, state->progress.step, NULL) != SN_OK) {
-        state->x[0] = NAN;
-    }
+    inject_faults(state);
 }
 
 /* What travels behind a gradient. */
@@ -99,8 +114,10 @@ static void write_tail(sn_state *state, const sn_pass *pass, size_t rows, double
     const sn_config *config = &state->config;
     bool stop = sn_stop_requested() != 0, checkpoint = false;
     if (state->rank == 0) {
-        stop = stop || (config->train_max_minutes > 0 &&
-                        now - state->started >= 60 * config->train_max_minutes);
+        stop = stop ||
+               (config->train_max_minutes > 0 &&
+                now - state->started >= 60 * config->train_max_minutes) ||
+               now - state->started >= state->stop_seconds;
         checkpoint =
             config->checkpoint_every_minutes > 0 &&
             now - state->last_checkpoint_time >= 60 * config->checkpoint_every_minutes;
@@ -114,17 +131,40 @@ static void write_tail(sn_state *state, const sn_pass *pass, size_t rows, double
     tail[SN_TAIL_CHECKPOINT] = checkpoint;
 }
 
+/* Where a non-finite number appeared first, told by the lowest rank that has one. */
+static sn_status diverged(sn_state *state, sn_error *err)
+{
+    const int found = state->non_finite;
+    char where[SN_HOST_BYTES + 64] = "";
+    int first;
+    sn_status status = sn_comm_first(state->comm, found != 0, &first, err);
+    if (found == (int)state->model.layers + 1) {
+        snprintf(where, sizeof where, "the loss, on rank %d on %s", state->rank,
+                 sn_comm_host(state->comm));
+    } else {
+        snprintf(where, sizeof where, "the gradient of layer%d, on rank %d on %s",
+                 found - 1, state->rank, sn_comm_host(state->comm));
+    }
+    if (status == SN_OK && first < state->size) {
+        status = sn_comm_broadcast(state->comm, where, sizeof where, first, err);
+    } else {
+        strcpy(where, "the sum over ranks");
+    }
+    return status != SN_OK
+               ? status
+               : sn_fail(err, SN_EDIVERGED,
+                         "training diverged (epoch %" PRId64 ", step %" PRId64
+                         "): not finite is %s; lower the learning rate, then continue "
+                         "with --resume",
+                         state->progress.epoch + 1, state->progress.step + 1, where);
+}
+
 /* Every rank decides the same from the same sums. */
 static sn_status read_tail(sn_state *state, sn_error *err)
 {
     const float *tail = state->sum + state->model.arena;
     if (tail[SN_TAIL_NON_FINITE] != 0 || !isfinite(tail[SN_TAIL_LOSS])) {
-        return sn_fail(err, SN_EDIVERGED,
-                       "training diverged (epoch %" PRId64 ", step %" PRId64
-                       "): the loss or a gradient is not finite on %.0f rank(s); lower "
-                       "the learning rate, then continue with --resume",
-                       state->progress.epoch + 1, state->progress.step + 1,
-                       (double)tail[SN_TAIL_NON_FINITE]);
+        return diverged(state, err);
     }
     const int64_t done = state->progress.step + 1 - state->first_step;
     state->stop = tail[SN_TAIL_STOP] != 0 || (state->config.train_max_steps > 0 &&
@@ -158,12 +198,17 @@ static void compute_message(sn_state *state, sn_range positions, float *message)
                                 .epoch = (uint32_t)state->progress.epoch};
     const size_t rows = (size_t)(positions.end - positions.begin);
     const double begun = sn_clock_seconds();
+    sn_watchdog_mark(state->comm, SN_PHASE_GATHER, state->progress.step);
     gather(state, positions);
     const double gathered = sn_clock_seconds();
+    sn_watchdog_mark(state->comm, SN_PHASE_GRADIENT, state->progress.step);
     const sn_pass pass =
         sn_net_gradient(&state->model, state->parameters, &state->workspace, state->x,
                         state->labels, state->samples, rows, &dropout, message);
     const double computed = sn_clock_seconds();
+    if (state->non_finite == 0) {
+        state->non_finite = pass.non_finite;
+    }
     write_tail(state, &pass, rows, computed, message + state->model.arena);
     state->phases.gather += gathered - begun;
     state->phases.forward += pass.forward_seconds;
@@ -199,6 +244,7 @@ static sn_status combine_gradients(sn_state *state, sn_error *err)
         }
     }
     const double begun = sn_clock_seconds();
+    sn_watchdog_mark(state->comm, SN_PHASE_REDUCE, state->progress.step);
     const sn_status status = sn_step_sum(state, err);
     state->phases.reduce += sn_clock_seconds() - begun + pushing;
     return status;
@@ -217,6 +263,7 @@ sn_status sn_step_run(sn_state *state, sn_error *err)
         return status;
     }
     const double reduced = sn_clock_seconds();
+    sn_watchdog_mark(state->comm, SN_PHASE_UPDATE, state->progress.step);
     const double rate = sn_schedule_step_rate(
         &state->schedule, state->epoch_rate, state->progress.epoch,
         state->progress.step_in_epoch, state->steps_per_epoch);

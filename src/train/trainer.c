@@ -9,6 +9,7 @@
 #include "train/pending.h"
 #include "train/progress.h"
 #include "train/run.h"
+#include "train/setup.h"
 #include "train/state.h"
 #include "train/step.h"
 #include "train/stop.h"
@@ -179,6 +180,7 @@ static sn_status train(sn_state *state, sn_train_result *result, sn_error *err)
     }
     state->live = state->rank == 0 && sn_progress_is_live(state->options->out);
     sn_progress_header(state);
+    status = sn_setup_warn_of_binding(state, err);
     state->loop_started = sn_clock_seconds();
     const int64_t seen = state->progress.samples_seen;
     while (status == SN_OK && !state->stop &&
@@ -198,17 +200,27 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
                    sn_error *err)
 {
     sn_state state;
-    sn_status status = sn_state_open(&state, comm, config, options, err);
+    sn_status status = sn_setup_check(comm, config, err);
+    if (status == SN_OK && options->on_hang != NULL &&
+        config->comm_timeout_seconds > 0) {
+        status = sn_watchdog_start(comm, config->comm_timeout_seconds, options->on_hang,
+                                   options->on_hang_user, err);
+    }
+    if (status == SN_OK) {
+        status = sn_state_open(&state, comm, config, options, err);
+    }
     if (status != SN_OK) {
+        sn_watchdog_stop(comm);
         return status;
     }
     if (options->handle_signals) {
-        sn_stop_watch();
+        sn_stop_watch(NULL);
     }
     status = train(&state, result, err);
     if (options->handle_signals) {
         sn_stop_unwatch();
     }
+    sn_watchdog_stop(comm);
     sn_state_close(&state);
     return status;
 }

@@ -26,7 +26,7 @@ struct sn_writer {
     char path[SN_PATH_BYTES], best[SN_PATH_BYTES], run[SN_PATH_BYTES];
     size_t keep;
 
-    double stall_seconds;
+    double stall_seconds, longest_seconds;
     int64_t count;
 };
 
@@ -58,8 +58,13 @@ static void *work(void *user)
         }
         pthread_mutex_unlock(&writer->mutex);
         sn_error err = {""};
+        const double begun = sn_clock_seconds();
         const sn_status status = write_job(writer, &err);
+        const double seconds = sn_clock_seconds() - begun;
         pthread_mutex_lock(&writer->mutex);
+        if (seconds > writer->longest_seconds) {
+            writer->longest_seconds = seconds;
+        }
         if (status != SN_OK) {
             writer->status = status;
             writer->err = err;
@@ -182,6 +187,11 @@ sn_status sn_writer_wait(sn_writer *writer, sn_error *err)
 double sn_writer_stall_seconds(const sn_writer *writer)
 {
     return writer->stall_seconds;
+}
+
+double sn_writer_longest_seconds(const sn_writer *writer)
+{
+    return writer->longest_seconds;
 }
 
 int64_t sn_writer_count(const sn_writer *writer)

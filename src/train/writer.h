@@ -36,8 +36,10 @@ void sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
  * last call, with its message; else SN_OK. */
 sn_status sn_writer_wait(sn_writer *writer, sn_error *err) SN_MUST_CHECK;
 
-/** Seconds that callers spent waiting and copying, and checkpoints written. */
+/** Seconds that callers spent waiting and copying, the longest job (only while idle),
+ *  and checkpoints written. */
 double sn_writer_stall_seconds(const sn_writer *writer);
+double sn_writer_longest_seconds(const sn_writer *writer);
 int64_t sn_writer_count(const sn_writer *writer);
 
 #endif

@@ -25,7 +25,7 @@ setup_test() {
     # tests share the cores: a rank that waits must not spin
     export OMPI_MCA_mpi_yield_when_idle=1
     # what another launcher, or a person at work, may have left
-    unset SLURM_STEP_NUM_TASKS SLURM_PROCID PMI_SIZE PMI_RANK SHARDNET_FAULT
+    unset SLURM_STEP_NUM_TASKS SLURM_PROCID PMI_SIZE PMI_RANK SLURM_JOB_END_TIME SHARDNET_FAULT
     mnist=${SHARDNET_DATA-}
     unset SHARDNET_DATA
 }

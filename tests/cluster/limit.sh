@@ -28,4 +28,5 @@ wait_for_start by-srun 1
 wait_for_state by-srun COMPLETED
 expect_exit 0 grep -q '^resume' by-srun.log
 same_as_undisturbed by-srun
+expect_exit 0 grep -q '^limit ' by-srun.log
 checked "srun: signalled before the time limit, checkpoint, requeued, resumed, the same bytes"

@@ -35,11 +35,12 @@ checked "no shared window: private copies give the same parameters"
 
 for rank in 0 1 2; do
     rm -rf nan
-    expect_one_line_error 76 3 'step 15.*not finite' \
+    expect_one_line_error 76 3 \
+        "step 15\): not finite is the gradient of layer0, on rank $rank on $(hostname);" \
         env SHARDNET_FAULT="train.nan@$rank:14" "$program" train small.ini --out nan
     [ "$(ls nan/checkpoints)" = step-00000010.h5 ] || wrong "not only the good checkpoint is left"
     expect_mpi_exit 0 3 "$program" train small.ini --out nan --resume
-    checked "a NaN on rank $rank: exit 76 at that step, the last good checkpoint continues"
+    checked "a NaN on rank $rank: named, exit 76 at that step, the last good checkpoint continues"
 done
 
 for point in checkpoint.create checkpoint.write checkpoint.publish; do

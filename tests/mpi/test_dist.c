@@ -54,6 +54,11 @@ static void broadcasts_and_sums(void **state)
     assert_int_equal(sn_comm_sum_int64(comm, values, 2, &err), SN_OK);
     assert_int_equal(values[0], size);
     assert_int_equal(values[1], size * (size - 1) / 2);
+    int first;
+    assert_int_equal(sn_comm_first(comm, rank >= size - 2, &first, &err), SN_OK);
+    assert_int_equal(first, size > 2 ? size - 2 : 0);
+    assert_int_equal(sn_comm_first(comm, false, &first, &err), SN_OK);
+    assert_int_equal(first, size);
     bool same;
     assert_int_equal(sn_comm_same(comm, "equal", 5, &same, &err), SN_OK);
     assert_true(same);

@@ -1,0 +1,14 @@
+/** The end of the job that a batch system has set (internal to train). */
+#ifndef SHARDNET_TRAIN_DEADLINE_H
+#define SHARDNET_TRAIN_DEADLINE_H
+
+/** Seconds until the end that SLURM_JOB_END_TIME (seconds since 1970) tells; INFINITY
+ *  where it is absent, no number or in the past. */
+double sn_deadline_seconds_left(void);
+
+/** How many seconds before the end training stops: 30, or three times the longest
+ *  checkpoint so far where that is more, but at most half of seconds_left, what was
+ *  left when it began; 0 without an end.  Pure. */
+double sn_deadline_margin(double seconds_left, double checkpoint_seconds);
+
+#endif

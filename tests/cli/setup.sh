@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Mistakes of a launch: one line that names the rank, exit code 78; or a warning.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_test "$@"
+cd -- "$scratch"
+
+write_config job.ini data.source=synthetic data.train_limit=600 model.hidden=8 train.epochs=1 \
+    train.batch=60
+write_config other.ini data.source=synthetic data.train_limit=600 model.hidden=8 train.epochs=1 \
+    train.batch=64
+
+# refused PATTERN COMMAND...: two ranks of one kind, and a third of another
+refused() {
+    expect_exit 78 "$mpirun" -n 2 "$program" train job.ini --out never "${common[@]}" : \
+        -n 1 "${@:2}" --out never "${common[@]}"
+    [ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line of error"
+    expect_text err "^shardnet: error: $1"
+    [ ! -e never ] || wrong "a run that is refused left a folder"
+    checked "$1: exit 78"
+}
+
+common=()
+refused "configuration: rank 2 on .* has 'batch = 64', rank 0 has 'batch = 60'; give every rank" \
+    "$program" train other.ini
+refused "configuration: rank 2 on .* has 'seed = 2', rank 0 has 'seed = 1'" \
+    "$program" train job.ini --set train.seed=2
+refused "configuration: rank 2 on .* has 'timeout_seconds = 0'" \
+    "$program" train job.ini --set comm.timeout_seconds=0
+refused "program: rank 2 on .* has 'another version', rank 0 has .*same program" \
+    env SHARDNET_FAULT=setup.version@2 "$program" train job.ini
+
+# another type of processor; whichever this one is, it is not both
+common=(--set comm.reduce=reproducible --set comm.leaves=4)
+for type in Prescott Nehalem; do
+    if ! OPENBLAS_CORETYPE=$type "$program" train job.ini --out types --quiet >/dev/null 2>&1 ||
+        [ "$(uname -m)" != x86_64 ]; then
+        echo "skipped: OPENBLAS_CORETYPE=$type cannot be had here"
+        continue
+    fi
+    rm -rf types
+    refused "processors: rank 2 on .* has '.*$type.*', rank 0 has .*reproducible needs one type" \
+        env OPENBLAS_CORETYPE=$type "$program" train job.ini
+    expect_exit 0 "$mpirun" -n 1 "$program" train job.ini --out mixed-$type : \
+        -n 1 env OPENBLAS_CORETYPE=$type "$program" train job.ini --out mixed-$type
+    checked "processors of two types and plain sums: trains"
+done
+
+if [ "$(nproc --all)" -gt 1 ] && command -v taskset >/dev/null; then
+    core=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
+    expect_exit 0 taskset -c "$core" "$mpirun" -n 2 --bind-to none "$program" train job.ini --out bound
+    expect_text err "^shardnet: warning: binding \(.*\): 2 ranks share 1 core of [0-9]+; bind them apart"
+    [ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line of warning"
+    expect_mpi_exit 0 2 --bind-to none "$program" train job.ini --out free
+    expect_no_text err '^shardnet:'
+    checked "two ranks on one core of several: a warning"
+fi

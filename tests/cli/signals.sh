@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# A request to stop, to any one rank, is obeyed within two steps; a second one at once.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_test "$@"
+cd -- "$scratch"
+
+# an epoch is one step, and prints its number when it ends
+write_config job.ini data.source=synthetic data.train_limit=600 model.hidden=8 train.epochs=900000 \
+    train.batch=600 train.eval_every=1000000 checkpoint.every_epochs=0 checkpoint.every_steps=10
+slow=(env SHARDNET_FAULT="step.slow") # a tenth of a second
+
+last_step() {
+    sed -n 's/^epoch .* step \([0-9]*\) .*/\1/p' out | tail -n 1
+}
+
+saved_step() {
+    local file
+    file=$(newest_checkpoint "$1")
+    file=${file##*step-}
+    echo $((10#${file%.h5}))
+}
+
+# pids of the ranks of the job, in the order of their ranks
+ranks_of_job() {
+    local pid
+    for pid in $(children_of "$job"); do
+        echo "$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^OMPI_COMM_WORLD_RANK=//p') $pid"
+    done | sort -n | cut -d' ' -f2
+}
+
+for rank in 0 1 2; do
+    start 3 "${slow[@]}" "$program" train job.ini --out "one-$rank"
+    wait_for '^epoch 3/'
+    pid=$(ranks_of_job | sed -n "$((rank + 1))p")
+    kill -USR1 "$pid"
+    before=$(last_step)
+    finish
+    [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
+    after=$(saved_step "one-$rank")
+    ((after <= before + 2)) || wrong "signalled after step $before, checkpoint at step $after"
+    checked "USR1 to rank $rank of 3 after step $before: exit 75, checkpoint of step $after"
+done
+
+start 3 "${slow[@]}" "$program" train job.ini --out twice
+wait_for '^epoch 3/'
+kill -USR1 "$job"
+kill -USR2 "$job"
+finish
+[ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
+expect_text err '^shardnet: stopped early on request'
+checked "two signals in one moment: one request"
+
+# a step that never ends: only a second signal helps
+start 3 env SHARDNET_FAULT=step.hang@1:14 "$program" train job.ini --out stuck
+wait_for '^epoch 14/'
+kill -USR1 "$job"
+sleep 1.5
+kill -0 "$job" 2>/dev/null || wrong "the first signal ended a job that could not obey"
+kill -USR1 "$job"
+finish
+[ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
+[ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line about the end"
+expect_text err '^shardnet: stopped at once on a second request: .*--resume$'
+expect_exit 0 "$program" verify stuck
+expect_mpi_exit 75 2 "$program" train job.ini --out stuck --resume --set train.max_steps=5
+expect_text out '^resume .*step 10$'
+checked "a second signal: exit 75 at once, and resumed from the checkpoint before"
+
+begun=$SECONDS
+expect_mpi_exit 75 2 env SLURM_JOB_END_TIME=$(($(date +%s) + 10)) "$program" train job.ini --out limited
+((SECONDS - begun < 10)) || wrong "stopped only after $((SECONDS - begun)) s of ten"
+expect_text err '^shardnet: stopped early on request'
+expect_text out '^limit '
+expect_exit 75 env SLURM_JOB_END_TIME=$(($(date +%s) - 10)) "$program" train job.ini --out limited \
+    --resume --set train.max_steps=50
+expect_no_text out '^limit '
+checked "the end of the job by SLURM_JOB_END_TIME: stopped before it; one in the past is none"

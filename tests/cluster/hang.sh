@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# A rank that stops under Slurm, by either launcher: the job ends by its own watchdog, goes
+# back into the queue, is resumed, and ends with the bytes of an undisturbed run.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_cluster "$@"
+
+# ranks_of RUN: process numbers
+ranks_of() {
+    local process
+    for process in /proc/[0-9]*; do
+        if [ "$(readlink "$process/exe" 2>/dev/null)" = "$program" ] &&
+            tr '\0' ' ' <"$process/cmdline" | grep -q -- "--out $1 "; then
+            echo "${process#/proc/}"
+        fi
+    done
+}
+
+for launcher in srun mpirun; do
+    write_job "$endless"
+    sed -i 's/^leaves = .*/&\ntimeout_seconds = 5/' job.ini
+    SHARDNET_LAUNCHER=$launcher train "by-$launcher"
+    wait_for_epochs "by-$launcher"
+    kill -STOP "$(ranks_of "by-$launcher" | tail -n 1)"
+    wait_for_log "by-$launcher" '== ended with 75 after a new checkpoint; back into the queue'
+    expect_exit 0 grep -Eq '^shardnet: error: no progress for .* \(rank [0-3] on node[12], .*: silent' \
+        "by-$launcher.log"
+    cut_short "by-$launcher"
+    wait_for_start "by-$launcher" 1
+    wait_for_state "by-$launcher" COMPLETED
+    expect_exit 0 grep -q '^resume' "by-$launcher.log"
+    same_as_undisturbed "by-$launcher"
+    checked "$launcher: a stopped rank is named, the job is requeued and resumed, the same bytes"
+done

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Four hosts, 1 ms and 1 Gbit/s apart: training, and links that break.
+set -euo pipefail
+# shellcheck source=net.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/net.sh"
+setup_network "$@"
+
+expect_exit 0 "$net" mpirun -n 8 --oversubscribe "$program" train job.ini --out whole \
+    --set train.epochs=3 --set comm.leaves=8
+expect_text out '^ranks +8 on 4 nodes'
+expect_text out '^data .*one copy a node'
+[ "$(table whole ranks host | tail -n +2 | sort | uniq -c | tr -s ' ' | tr '\n' ';')" = \
+    " 6 h1; 6 h2; 6 h3; 6 h4;" ] || wrong "not two ranks a host: $(table whole ranks rank host)"
+checked "two ranks on each of four hosts: four nodes, one copy of the data on each"
+
+"$program" data synth one --train 600 --test 100 >out 2>err &&
+    "$program" data synth two --train 700 --test 100 >out 2>err || wrong "no data"
+each=(train job.ini --out never --set data.source=mnist)
+expect_exit 78 "$net" mpirun -n 1 env SHARDNET_DATA="$scratch/one" "$program" "${each[@]}" : \
+    -n 1 env SHARDNET_DATA="$scratch/two" "$program" "${each[@]}"
+expect_text err '^shardnet: error: data set \(.*/two\): other training data .*\[rank 1 on h2\]$'
+[ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line of error"
+checked "hosts with different data: exit 78, the host named"
+
+train link
+"$net" link h3 down data
+broken_off 75 '^shardnet: error: no progress for [0-9]+ s \(rank 2 on h3, .*a link is down.*--resume$'
+[ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line about the hang"
+all_leave h1 h2 h3 h4
+"$net" link h3 up
+resumed link
+checked "the data link of h3 cut: exit 75, rank 2 on h3 named, resumed"
+
+train own
+"$net" link h1 down data
+broken_off 75 '^shardnet: error: no progress for [0-9]+ s \(rank 0 on h1, .*no other host .* a link is down'
+"$net" link h1 up
+resumed own
+checked "the data link of rank 0's host cut: exit 75, rank 0 on h1 named, resumed"

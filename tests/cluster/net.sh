@@ -1,0 +1,77 @@
+# What the tests on several hosts share.  Sourced by a test, after which four hosts of one
+# rank each are up, 1 ms and 1 Gbit/s apart, and go away with the script.
+# shellcheck shell=bash
+
+# shellcheck source=../cli/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+
+timeout_seconds=5
+
+# setup_network "$@": the arguments of the script; the working folder is $scratch then
+setup_network() {
+    local tool
+    setup_test "$@"
+    for tool in ip tc unshare; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null ||
+            skip "$tool is missing (Debian: iproute2, util-linux)"
+    done
+    [ "$(id -u)" -eq 0 ] || skip "not root: hosts of one's own need namespaces"
+    unshare -n -u -m true 2>/dev/null || skip "no namespaces can be made here"
+
+    net=$source_root/tests/cluster/net-lab.sh
+    NET_LAB_DIR=$(mktemp -u /tmp/slnXXXXXX)
+    export NET_LAB_DIR NET_LAB_MPIRUN=$mpirun
+    NET_LAB_SWITCH=$(dirname -- "$program")/tests/delay_switch
+    export NET_LAB_SWITCH
+    trap '"$net" down || true; clean_up' EXIT
+    "$net" up 4 1 1gbit
+    cd -- "$scratch"
+    write_config job.ini data.source=synthetic data.train_limit=600 model.hidden=16 \
+        train.epochs=900000 train.batch=100 train.eval_every=1000000 comm.reduce=reproducible \
+        comm.leaves=4 "comm.timeout_seconds=$timeout_seconds" checkpoint.every_steps=5
+}
+
+# train RUN: four ranks, in the background, until some epochs are done
+train() {
+    start 0 "$net" mpirun -n 4 "$program" train job.ini --out "$1"
+    wait_for '^epoch 3/'
+}
+
+# pid_on HOST: of its rank
+pid_on() {
+    local pid
+    for pid in $("$net" pids "$1"); do
+        [ "$(readlink "/proc/$pid/exe")" != "$program" ] || echo "$pid"
+    done
+}
+
+# broken_off CODE PATTERN: the job ends in time, and its output names the culprit
+broken_off() {
+    local begun=$SECONDS
+    finish
+    ((SECONDS - begun <= timeout_seconds + 15)) || wrong "ended only after $((SECONDS - begun)) s"
+    [ "$code" -eq "$1" ] || wrong "exit code $code instead of $1"
+    expect_text err "$2"
+}
+
+# all_leave HOST...: no rank is left there
+all_leave() {
+    local host end=$((SECONDS + 15))
+    for host in "$@"; do
+        while [ -n "$(pid_on "$host")" ]; do
+            ((SECONDS < end)) || wrong "a rank is left on $host"
+            sleep 0.1
+        done
+    done
+}
+
+# resumed RUN: by --resume, on one rank, it comes to the end that a run without trouble has
+resumed() {
+    local epochs
+    epochs=$(($(sed -n 's/^epoch \([0-9]*\)\/.*/\1/p' out | tail -n 1) + 5))
+    expect_mpi_exit 0 1 "$program" train job.ini --out "$1" --resume --set train.epochs=$epochs
+    expect_text out '^resume '
+    expect_mpi_exit 0 1 "$program" train job.ini --out undisturbed --resume --set train.epochs=$epochs
+    same_parameters "$(newest_checkpoint undisturbed)" "$(newest_checkpoint "$1")"
+    rm -rf -- undisturbed
+}

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# The watchdog on one host: what hangs is ended with 75 and named, what is slow is not.
+set -euo pipefail
+# shellcheck source=../cli/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+setup_test "$@"
+cd -- "$scratch"
+
+write_config job.ini data.source=synthetic data.train_limit=600 model.hidden=8 train.epochs=900000 \
+    train.batch=60 train.eval_every=1000000 checkpoint.every_steps=10 comm.timeout_seconds=3
+hung='^shardnet: error: no progress for [0-9]+ s'
+
+for rank in 0 2; do
+    run "$mpirun" -n 3 env SHARDNET_FAULT="step.hang@$rank:14" "$program" train job.ini --out hung-$rank
+    [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
+    expect_text err "$hung \(rank $rank on .*, phase gather, last step 14\): alive.*; last heard of: ranks 0-2 now; continue with --resume$"
+    [ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line about the hang"
+    expect_mpi_exit 75 3 "$program" train job.ini --out hung-$rank --resume --set train.max_steps=5
+    expect_text out '^resume .*step 10$'
+    checked "rank $rank of 3 hangs at work: exit 75, named; resumed"
+done
+
+expect_exit 75 env SHARDNET_FAULT=step.hang@0:14 "$program" train job.ini --out alone
+expect_text err "$hung \(rank 0 on .*, phase gather, last step 14\): alive, but does not get on;"
+checked "one rank without mpirun: exit 75"
+
+# nobody hears of anybody: every rank by itself
+run "$mpirun" -n 3 env SHARDNET_FAULT=watchdog.socket,step.hang@1:14 "$program" train job.ini --out deaf
+[ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
+expect_text err "$hung \(rank 0 on .*, phase reduce, last step 14\): .*; last heard of: ranks 0 now, never ranks 1-2; "
+run "$mpirun" -n 3 env SHARDNET_FAULT=watchdog.socket@0,watchdog.socket@1,step.hang@0:14 "$program" train job.ini --out deafer
+[ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
+checked "no datagrams: exit 75 all the same"
+
+for rank in 0 2; do
+    expect_one_line_error 70 3 'watchdog: no thread' \
+        env SHARDNET_FAULT="watchdog.thread@$rank" "$program" train job.ini --out none
+done
+checked "no thread on rank 0 or 2 of 3: one line, exit 70"
+
+# signal_ranks SIGNAL: all ranks of the job
+signal_ranks() {
+    local pid
+    for pid in $(children_of "$job"); do
+        kill "-$1" "$pid"
+    done
+}
+
+start 2 "$program" train job.ini --out paused --set train.max_steps=3000
+wait_for '^epoch 3/'
+signal_ranks STOP
+sleep 6
+signal_ranks CONT
+finish
+[ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
+expect_text err '^shardnet: stopped early on request'
+checked "a whole job stopped for twice the time and continued: goes on"
+
+expect_mpi_exit 0 2 env SHARDNET_FAULT=evaluate.slow@1 "$program" train job.ini --out slow \
+    --set train.epochs=1
+expect_no_text err "$hung"
+checked "an evaluation slower than the time-out: goes on"
+
+start 2 "$program" train job.ini --out off --set comm.timeout_seconds=0 --set train.max_steps=2000
+wait_for '^epoch 1/'
+for rank in $(children_of "$job"); do
+    threads=$(ls "/proc/$rank/task" | wc -l)
+    echo "$threads" >>off.threads
+done
+finish
+start 2 "$program" train job.ini --out on --set train.max_steps=2000
+wait_for '^epoch 1/'
+for rank in $(children_of "$job"); do
+    ls "/proc/$rank/task" | wc -l >>on.threads
+done
+finish
+[ "$(paste on.threads off.threads | awk '$1 == $2 + 1' | wc -l)" -eq 2 ] ||
+    wrong "threads with and without: $(paste on.threads off.threads)"
+checked "comm.timeout_seconds=0: no watchdog"

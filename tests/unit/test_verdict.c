@@ -1,0 +1,115 @@
+/* Who is to blame, from what an observer knows of eight ranks on four hosts. */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dist/verdict.h"
+
+enum { RANKS = 8 };
+
+static sn_witness ranks[RANKS];
+static sn_pulse_path paths[SN_PULSE_PATHS] = {{0, "eth0"}, {0, "ib0"}};
+static char message[SN_MESSAGE_BYTES];
+
+static int all_wait_in_step_7(void **state)
+{
+    (void)state;
+    for (int r = 0; r < RANKS; r++) {
+        ranks[r] =
+            (sn_witness){.phase = SN_PHASE_REDUCE, .step = 7, .silent_seconds = 1};
+        snprintf(ranks[r].host, sizeof ranks[r].host, "h%d", r / 2 + 1);
+        for (int path = 0; path < SN_PULSE_PATHS; path++) {
+            ranks[r].path_seconds[path] = path < 2 ? 1 : (double)INFINITY;
+        }
+    }
+    return 0;
+}
+
+static void expect(int judge, const char *begin, const char *heard)
+{
+    const sn_verdict verdict = {.ranks = ranks,
+                                .size = RANKS,
+                                .rank = judge,
+                                .paths = paths,
+                                .idle_seconds = 300.4,
+                                .silent_seconds = 3};
+    sn_verdict_write(&verdict, message);
+    if (strncmp(message, begin, strlen(begin)) != 0 || strstr(message, heard) == NULL) {
+        fail_msg("'%s' is not '%s...%s...'", message, begin, heard);
+    }
+    assert_non_null(strstr(message, "; continue with --resume"));
+}
+
+static void a_silent_rank_is_to_blame(void **state)
+{
+    (void)state;
+    ranks[4].silent_seconds = ranks[5].silent_seconds = 301;
+    ranks[1].phase = SN_PHASE_UPDATE; /* no matter what the others do */
+    expect(
+        0, "no progress for 300 s (rank 4 on h3, phase reduce, last step 7): silent",
+        "last heard of: ranks 0-3, 6-7 now, rank 4 on h3 301 s ago, rank 5 on h3 301 "
+        "s ago;");
+    for (int r = 1; r < RANKS; r++) {
+        ranks[r].silent_seconds = 301;
+    }
+    expect(0, "no progress for 300 s (rank 1 on h1,",
+           "rank 6 on h4 301 s ago and 1 more;");
+}
+
+static void a_broken_link_is_found_beside_one_that_works(void **state)
+{
+    (void)state;
+    ranks[4].path_seconds[1] = ranks[5].path_seconds[1] = 302;
+    expect(0,
+           "no progress for 300 s (rank 4 on h3, phase reduce, last step 7): not heard "
+           "of through ib0 of h1 (0.0.0.0) for 302 s, a link is down",
+           "last heard of: ranks 0-7 now;");
+    for (int r = 0; r < RANKS; r++) {
+        ranks[r].path_seconds[1] = 302;
+    }
+    expect(2,
+           "no progress for 300 s (rank 2 on h2, phase reduce, last step 7): no other "
+           "host is heard of through its ib0",
+           "ranks 0-7 now;");
+}
+
+static void a_rank_at_work_keeps_the_others_waiting(void **state)
+{
+    (void)state;
+    ranks[3].phase = SN_PHASE_FILES;
+    expect(0, "no progress for 300 s (rank 3 on h2, phase files, last step 7): alive",
+           "ranks 0-7 now;");
+    ranks[3].phase = SN_PHASE_REDUCE;
+    ranks[6].step = 6;
+    expect(0, "no progress for 300 s (rank 6 on h4, phase reduce, last step 6): alive",
+           "ranks 0-7 now;");
+}
+
+static void nobody_is_to_blame(void **state)
+{
+    (void)state;
+    expect(5,
+           "no progress for 300 s (rank 5 on h3, phase reduce, last step 7): the ranks "
+           "wait for each other",
+           "ranks 0-7 now;");
+    for (int r = 0; r < RANKS; r++) {
+        ranks[r].silent_seconds = r == 5 ? 0 : (double)INFINITY;
+        ranks[r].path_seconds[0] = ranks[r].path_seconds[1] = (double)INFINITY;
+    }
+    expect(5, "no progress for 300 s (rank 5 on h3,",
+           "last heard of: ranks 5 now, never ranks 0-4, 6-7;");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_silent_rank_is_to_blame, all_wait_in_step_7),
+        cmocka_unit_test_setup(a_broken_link_is_found_beside_one_that_works,
+                               all_wait_in_step_7),
+        cmocka_unit_test_setup(a_rank_at_work_keeps_the_others_waiting,
+                               all_wait_in_step_7),
+        cmocka_unit_test_setup(nobody_is_to_blame, all_wait_in_step_7)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,5 +1,6 @@
 #include "train/run.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -156,6 +157,10 @@ static sn_status read_best(sn_state *state, int *found, sn_error *err)
                  sn_resume_shape_matches(state, checkpoint, &info);
         if (*found) {
             status = sn_checkpoint_read(checkpoint, state->tensors, err);
+        } else {
+            status =
+                sn_fail(err, SN_EDATA, "best (%s): not of the best epoch, %" PRId64,
+                        path, state->progress.best_epoch);
         }
     }
     sn_checkpoint_close(&checkpoint);

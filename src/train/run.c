@@ -188,35 +188,6 @@ sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
     return status;
 }
 
-/* Rank 0. */
-static sn_status append_rows(sn_state *state, sn_error *err)
-{
-    sn_pending *p = &state->pending;
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_path_join(path, state->options->run, "metrics.h5", err);
-    if (status == SN_OK && p->torn) {
-        int replaced;
-        status = sn_metrics_cut(path, p->saved_step, &replaced, err);
-    }
-    if (status == SN_OK) {
-        status = sn_metrics_append(path, p->epochs, p->epoch_count, p->steps,
-                                   p->step_count, p->ranks, p->rank_count, err);
-        p->torn = status != SN_OK;
-    }
-    if (status == SN_OK) {
-        p->epoch_count = p->step_count = p->rank_count = 0;
-        p->saved_step = state->progress.step;
-    }
-    return status;
-}
-
-sn_status sn_run_flush_metrics(sn_state *state, bool final, sn_error *err)
-{
-    sn_status status = state->rank == 0 ? append_rows(state, err) : SN_OK;
-    status = sn_comm_agree(state->comm, status, err);
-    return forgive(state, status, final, err);
-}
-
 /* Rank 0: config.ini and the metrics file as the restored step wants them. */
 static sn_status write_folder(sn_state *state, sn_error *err)
 {
@@ -244,6 +215,56 @@ static sn_status write_folder(sn_state *state, sn_error *err)
                          path);
     }
     return status;
+}
+
+/* Rank 0: a folder that went away during the run is made again: better a run without
+ * its past than no run. */
+static sn_status find_folder(sn_state *state, sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    const char *run = state->options->run;
+    sn_status status = sn_path_join(path, run, "config.ini", err);
+    if (status != SN_OK || sn_file_exists(path)) {
+        return status;
+    }
+    sn_progress_warn(state,
+                     "run (%s): the folder or its config.ini has disappeared; "
+                     "made anew, without what was in it",
+                     run);
+    status = sn_folder_create(run, err);
+    return status == SN_OK ? write_folder(state, err) : status;
+}
+
+/* Rank 0. */
+static sn_status append_rows(sn_state *state, sn_error *err)
+{
+    sn_pending *p = &state->pending;
+    char path[SN_PATH_BYTES];
+    sn_status status = find_folder(state, err);
+    if (status == SN_OK) {
+        status = sn_path_join(path, state->options->run, "metrics.h5", err);
+    }
+    if (status == SN_OK && p->torn) {
+        int replaced;
+        status = sn_metrics_cut(path, p->saved_step, &replaced, err);
+    }
+    if (status == SN_OK) {
+        status = sn_metrics_append(path, p->epochs, p->epoch_count, p->steps,
+                                   p->step_count, p->ranks, p->rank_count, err);
+        p->torn = status != SN_OK;
+    }
+    if (status == SN_OK) {
+        p->epoch_count = p->step_count = p->rank_count = 0;
+        p->saved_step = state->progress.step;
+    }
+    return status;
+}
+
+sn_status sn_run_flush_metrics(sn_state *state, bool final, sn_error *err)
+{
+    sn_status status = state->rank == 0 ? append_rows(state, err) : SN_OK;
+    status = sn_comm_agree(state->comm, status, err);
+    return forgive(state, status, final, err);
 }
 
 /* The state of rank 0 on every rank. */

@@ -55,7 +55,7 @@ typedef struct sn_config {
     double train_max_minutes;
     int64_t train_max_steps;
     int comm_reduce; /* sn_reduce_kind */
-    int64_t comm_leaves;
+    int64_t comm_leaves, comm_check_replicas_every;
     int64_t compute_threads; /* 0 = auto */
     int64_t checkpoint_every_epochs, checkpoint_every_steps;
     double checkpoint_every_minutes;

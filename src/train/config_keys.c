@@ -113,6 +113,9 @@ const sn_key sn_keys[] = {
         "comm", "leaves", comm_leaves, "8", 1, 65536,
         "pieces of a batch in reproducible sums: a power of two, at least the number "
         "of ranks"),
+    INTEGER("comm", "check_replicas_every", comm_check_replicas_every, "1000", 0, 9e15,
+            "updates between comparisons of the ranks' parameters, which are also made "
+            "before each checkpoint; 0 = off"),
     {"compute", "threads", SN_KEY_INTEGER, FIELD(compute_threads), "auto", 1, 4096, 0,
      NULL, "auto", "threads of a rank; auto: from the affinity masks of the node"},
     INTEGER("checkpoint", "every_epochs", checkpoint_every_epochs, "1", 0, 1e9,

@@ -9,6 +9,7 @@
 #include "shardnet/init.h"
 #include "shardnet/version.h"
 #include "train/progress.h"
+#include "train/replica.h"
 #include "train/resume.h"
 
 static sn_status describe(sn_state *state, sn_checkpoint_info *info, sn_error *err)
@@ -116,7 +117,12 @@ static sn_status write_state(sn_state *state, bool rotated, bool best, bool fina
 sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final,
                             sn_error *err)
 {
-    sn_status status = state->rank == 0 ? settle(state, err) : SN_OK;
+    /* rank 0's copy is what is saved: it is worth that only while it is everybody's */
+    sn_status status = sn_replica_check(state, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    status = state->rank == 0 ? settle(state, err) : SN_OK;
     status = forgive(state, sn_comm_agree(state->comm, status, err), false, err);
     if (status != SN_OK) {
         return status;

@@ -111,7 +111,7 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
     state->rank = sn_comm_rank(comm);
     state->size = sn_comm_size(comm);
     state->started = sn_clock_seconds();
-    state->saved_step = -1;
+    state->saved_step = state->replicas_step = -1;
 
     sn_status status = choose_threads(state, err);
     if (status == SN_OK) {

@@ -117,7 +117,9 @@ const sn_key sn_keys[] = {
             "updates between comparisons of the ranks' parameters, which are also made "
             "before each checkpoint; 0 = off"),
     {"compute", "threads", SN_KEY_INTEGER, FIELD(compute_threads), "auto", 1, 4096, 0,
-     NULL, "auto", "threads of a rank; auto: from the affinity masks of the node"},
+     NULL, "auto",
+     "threads of a rank; auto: from the affinity masks of the node; 1 where reduce is "
+     "reproducible"},
     INTEGER("checkpoint", "every_epochs", checkpoint_every_epochs, "1", 0, 1e9,
             "epochs between checkpoints; 0 = off (the end is always saved)"),
     INTEGER("checkpoint", "every_steps", checkpoint_every_steps, "0", 0, 9e15,

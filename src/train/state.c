@@ -18,11 +18,11 @@ static sn_status choose_threads(sn_state *state, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    const int64_t wanted = state->config.compute_threads;
-    state->threads = wanted > 0 ? (int)wanted : state->cores.threads;
+    int64_t wanted = state->config.compute_threads;
     if (state->config.comm_reduce == SN_REDUCE_REPRODUCIBLE) {
-        state->threads = 1; /* the BLAS may add in another order on more threads */
+        wanted = 1; /* the BLAS may add in another order on more threads */
     }
+    state->threads = wanted > 0 ? (int)wanted : state->cores.threads;
     if (wanted > state->cores.threads) {
         status =
             sn_fail(err, SN_ECONFIG,

@@ -52,7 +52,11 @@ typedef struct sn_checkpoint_info {
     sn_progress progress;
 } sn_checkpoint_info;
 
-/** Writes path by way of path.tmp: write, close, fsync, rename, fsync of the folder.
+/** Writes path by way of path.tmp: write, close, read back, fsync, rename, fsync of the
+ *  folder.  A file under its final name has been verified: path.tmp is opened again and
+ *  must pass sn_checkpoint_verify with the digest of what is in memory.  The system
+ *  answers that from its page cache, so it proves what was handed over; what the device
+ *  fails to take is fsync's to tell.
  *  tensors (info->layers).  created_utc, format_version and digest are filled in by the
  *  writer.  Refuses non-finite tensors with SN_EDIVERGED before anything is written.
  *  The file is first built in memory, which takes its whole size for a moment: a full

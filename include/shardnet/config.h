@@ -62,7 +62,7 @@ typedef struct sn_config {
     int64_t train_max_steps;
     int comm_reduce; /* sn_reduce_kind */
     int comm_wire;   /* sn_wire */
-    int64_t comm_bucket_kib, comm_leaves;
+    int64_t comm_bucket_kib, comm_leaves, comm_check_replicas_every;
     int compute_precision; /* sn_precision */
     int compute_backend;   /* sn_backend */
     double comm_timeout_seconds;

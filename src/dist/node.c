@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "dist/internal.h"
 #include "shardnet/fault.h"
@@ -15,6 +16,16 @@ struct sn_node_memory {
     size_t bytes;
 };
 
+/* A window is a file in memory, and MPI hangs over one that the limit on the size of
+ * files (ulimit -f) forbids. */
+static int exceeds_limit(size_t bytes)
+{
+    const size_t spare_bytes = (size_t)1 << 20;
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           limit.rlim_cur < bytes + spare_bytes;
+}
+
 /* One segment on the leader, none on the others; MPI_WIN_NULL when MPI refuses. */
 static void try_window(sn_comm *comm, sn_node_memory *memory)
 {
@@ -22,7 +33,8 @@ static void try_window(sn_comm *comm, sn_node_memory *memory)
     void *base = NULL;
     MPI_Aint bytes = comm->node_rank == 0 ? (MPI_Aint)memory->bytes : 0;
     sn_error ignored;
-    int refused = sn_fault_check("node.window", comm->rank, -1, &ignored) != SN_OK;
+    int refused = exceeds_limit(memory->bytes) ||
+                  sn_fault_check("node.window", comm->rank, -1, &ignored) != SN_OK;
     int failed = 0;
     MPI_Allreduce(&refused, &failed, 1, MPI_INT, MPI_LOR, comm->node);
     if (failed || MPI_Win_allocate_shared(bytes, 1, MPI_INFO_NULL, comm->node, &base,

@@ -1,5 +1,5 @@
-/* Writing: check, digest, build the file in memory, write it beside its place, publish.
- */
+/* Writing: check, digest, build the file in memory, write it beside its place, read it
+ * back, publish. */
 #include "shardnet/checkpoint.h"
 
 #include <inttypes.h>
@@ -245,6 +245,41 @@ static sn_status save(const char *temporary, const sn_checkpoint_info *info,
     return status;
 }
 
+/* For tests: bytes of the file change after they were written. */
+static void damage(const char *path, const sn_checkpoint_info *info)
+{
+    enum { PLACES = 16 };
+    FILE *file =
+        fault("checkpoint.damage", info, NULL) != SN_OK ? fopen(path, "r+b") : NULL;
+    const long bytes = file != NULL && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : 0;
+    for (long i = 1; i < PLACES && bytes > PLACES; i++) {
+        if (fseek(file, bytes * i / PLACES, SEEK_SET) == 0) {
+            (void)fputc('x', file);
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+}
+
+/* Is the file whole, and its digest that of the memory it was written from? */
+static sn_status read_back(const char *path, const sn_checkpoint_info *written,
+                           sn_error *err)
+{
+    sn_checkpoint_info found;
+    sn_error why = {""};
+    sn_status status = sn_checkpoint_verify(path, &found, &why);
+    if (status == SN_OK && (strcmp(found.digest, written->digest) != 0 ||
+                            fault("checkpoint.other", written, NULL) != SN_OK)) {
+        status = sn_fail(&why, SN_EDATA, "(%s) has another digest", path);
+    }
+    sn_checkpoint_info_clear(&found);
+    return status == SN_OK
+               ? SN_OK
+               : sn_fail(err, SN_EIO, "cannot read back what was written: %s",
+                         why.message);
+}
+
 sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
                               const sn_layer_tensors *tensors, sn_error *err)
 {
@@ -271,6 +306,10 @@ sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
     status = save(temporary, &filled, tensors, err);
     if (status == SN_OK) {
         status = fault("checkpoint.write", info, err);
+    }
+    if (status == SN_OK) {
+        damage(temporary, info);
+        status = read_back(temporary, &filled, err);
     }
     if (status == SN_OK) {
         status = fault("checkpoint.publish", info, err);

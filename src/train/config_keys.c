@@ -129,6 +129,9 @@ const sn_key sn_keys[] = {
     REAL("comm", "timeout_seconds", comm_timeout_seconds, "300", 0, 1e6, 0,
          "end a job with exit code 75, and the culprit named, when no rank has made "
          "progress for this time; 0 = off"),
+    INTEGER("comm", "check_replicas_every", comm_check_replicas_every, "1000", 0, 9e15,
+            "updates between comparisons of the ranks' parameters, which are also made "
+            "before each checkpoint; 0 = off"),
     CHOICE(
         "compute", "backend", compute_backend, "openblas", backends,
         "library of the matrix products; auto: the faster for this model, measured at "
@@ -136,7 +139,9 @@ const sn_key sn_keys[] = {
     CHOICE("compute", "precision", compute_precision, "fp32", precisions,
            "of the factors of products; bf16 needs a processor and a build for it"),
     {"compute", "threads", SN_KEY_INTEGER, FIELD(compute_threads), "auto", 1, 4096, 0,
-     NULL, "auto", "threads of a rank; auto: from the affinity masks of the node"},
+     NULL, "auto",
+     "threads of a rank; auto: from the affinity masks of the node; 1 where reduce is "
+     "reproducible"},
     INTEGER("checkpoint", "every_epochs", checkpoint_every_epochs, "1", 0, 1e9,
             "epochs between checkpoints; 0 = off (the end is always saved)"),
     INTEGER("checkpoint", "every_steps", checkpoint_every_steps, "0", 0, 9e15,

@@ -1,5 +1,6 @@
 #include "train/run.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "shardnet/version.h"
 #include "train/deadline.h"
 #include "train/progress.h"
+#include "train/replica.h"
 #include "train/resume.h"
 #include "train/tune.h"
 
@@ -129,8 +131,13 @@ static sn_status write_state(sn_state *state, bool rotated, bool best, bool fina
 sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final,
                             sn_error *err)
 {
+    /* rank 0's copy is what is saved: it is worth that only while it is everybody's */
+    sn_status status = sn_replica_check(state, err);
+    if (status != SN_OK) {
+        return status;
+    }
     mark_files(state, 4); /* the last write and this one, best.h5 beside each */
-    sn_status status = state->rank == 0 ? settle(state, err) : SN_OK;
+    status = state->rank == 0 ? settle(state, err) : SN_OK;
     status = forgive(state, sn_comm_agree(state->comm, status, err), false, err);
     if (status != SN_OK) {
         return status;
@@ -171,6 +178,10 @@ static sn_status read_best(sn_state *state, int *found, sn_error *err)
                  sn_resume_shape_matches(state, checkpoint, &info);
         if (*found) {
             status = sn_checkpoint_read(checkpoint, state->tensors, err);
+        } else {
+            status =
+                sn_fail(err, SN_EDATA, "best (%s): not of the best epoch, %" PRId64,
+                        path, state->progress.best_epoch);
         }
     }
     sn_checkpoint_close(&checkpoint);
@@ -197,35 +208,6 @@ sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
                                    state->model.arena * sizeof(float), 0, err);
     }
     return status;
-}
-
-/* Rank 0. */
-static sn_status append_rows(sn_state *state, sn_error *err)
-{
-    sn_pending *p = &state->pending;
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_path_join(path, state->options->run, "metrics.h5", err);
-    if (status == SN_OK && p->torn) {
-        int replaced;
-        status = sn_metrics_cut(path, p->saved_step, &replaced, err);
-    }
-    if (status == SN_OK) {
-        status = sn_metrics_append(path, p->epochs, p->epoch_count, p->steps,
-                                   p->step_count, p->ranks, p->rank_count, err);
-        p->torn = status != SN_OK;
-    }
-    if (status == SN_OK) {
-        p->epoch_count = p->step_count = p->rank_count = 0;
-        p->saved_step = state->progress.step;
-    }
-    return status;
-}
-
-sn_status sn_run_flush_metrics(sn_state *state, bool final, sn_error *err)
-{
-    sn_status status = state->rank == 0 ? append_rows(state, err) : SN_OK;
-    status = sn_comm_agree(state->comm, status, err);
-    return forgive(state, status, final, err);
 }
 
 /* Rank 0: config.ini and the metrics file as the restored step wants them. */
@@ -255,6 +237,56 @@ static sn_status write_folder(sn_state *state, sn_error *err)
                          path);
     }
     return status;
+}
+
+/* Rank 0: a folder that went away during the run is made again: better a run without
+ * its past than no run. */
+static sn_status find_folder(sn_state *state, sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    const char *run = state->options->run;
+    sn_status status = sn_path_join(path, run, "config.ini", err);
+    if (status != SN_OK || sn_file_exists(path)) {
+        return status;
+    }
+    sn_progress_warn(state,
+                     "run (%s): the folder or its config.ini has disappeared; "
+                     "made anew, without what was in it",
+                     run);
+    status = sn_folder_create(run, err);
+    return status == SN_OK ? write_folder(state, err) : status;
+}
+
+/* Rank 0. */
+static sn_status append_rows(sn_state *state, sn_error *err)
+{
+    sn_pending *p = &state->pending;
+    char path[SN_PATH_BYTES];
+    sn_status status = find_folder(state, err);
+    if (status == SN_OK) {
+        status = sn_path_join(path, state->options->run, "metrics.h5", err);
+    }
+    if (status == SN_OK && p->torn) {
+        int replaced;
+        status = sn_metrics_cut(path, p->saved_step, &replaced, err);
+    }
+    if (status == SN_OK) {
+        status = sn_metrics_append(path, p->epochs, p->epoch_count, p->steps,
+                                   p->step_count, p->ranks, p->rank_count, err);
+        p->torn = status != SN_OK;
+    }
+    if (status == SN_OK) {
+        p->epoch_count = p->step_count = p->rank_count = 0;
+        p->saved_step = state->progress.step;
+    }
+    return status;
+}
+
+sn_status sn_run_flush_metrics(sn_state *state, bool final, sn_error *err)
+{
+    sn_status status = state->rank == 0 ? append_rows(state, err) : SN_OK;
+    status = sn_comm_agree(state->comm, status, err);
+    return forgive(state, status, final, err);
 }
 
 /* The state of rank 0 on every rank. */

@@ -20,11 +20,11 @@ static sn_status choose_threads(sn_state *state, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    const int64_t wanted = state->config.compute_threads;
-    state->threads = wanted > 0 ? (int)wanted : state->cores.threads;
+    int64_t wanted = state->config.compute_threads;
     if (state->config.comm_reduce == SN_REDUCE_REPRODUCIBLE) {
-        state->threads = 1; /* the BLAS may add in another order on more threads */
+        wanted = 1; /* the BLAS may add in another order on more threads */
     }
+    state->threads = wanted > 0 ? (int)wanted : state->cores.threads;
     if (wanted > state->cores.threads) {
         status =
             sn_fail(err, SN_ECONFIG,
@@ -122,7 +122,7 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
     state->rank = sn_comm_rank(comm);
     state->size = sn_comm_size(comm);
     state->started = sn_clock_seconds();
-    state->saved_step = -1;
+    state->saved_step = state->replicas_step = -1;
     state->job_seconds = sn_deadline_seconds_left();
     state->stop_seconds =
         state->job_seconds - sn_deadline_margin(state->job_seconds, 0);

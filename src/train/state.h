@@ -88,6 +88,7 @@ typedef struct sn_state {
     sn_phases run_phases;         /* of the epochs finished in this invocation */
     int non_finite;               /* sn_pass.non_finite of this rank's pieces */
     bool stop, checkpoint_due;    /* decided by all ranks together, in the tail */
+    int64_t replicas_step;        /* when the ranks' copies were last compared */
     double last_train_loss;
 
     sn_pending pending;

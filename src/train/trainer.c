@@ -8,6 +8,7 @@
 #include "shardnet/evaluate.h"
 #include "train/pending.h"
 #include "train/progress.h"
+#include "train/replica.h"
 #include "train/run.h"
 #include "train/setup.h"
 #include "train/state.h"
@@ -102,6 +103,9 @@ static sn_status train_epoch(sn_state *state, sn_error *err)
     sn_status status = sn_pending_reserve(state, err);
     while (status == SN_OK && state->progress.step_in_epoch < state->steps_per_epoch) {
         status = sn_step_run(state, err);
+        if (status == SN_OK) {
+            status = sn_replica_step(state, err);
+        }
         const bool last = state->progress.step_in_epoch == state->steps_per_epoch;
         if (status != SN_OK || last || !(state->stop || state->checkpoint_due)) {
             continue;

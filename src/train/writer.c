@@ -30,19 +30,23 @@ struct sn_writer {
     int64_t count;
 };
 
+/* best.h5 first: a step's checkpoint names the epoch that best.h5 must then hold.  Each
+ * is tried whatever became of the other.  sn_checkpoint_write has verified a file when
+ * it returns, so older ones go only then. */
 static sn_status write_job(sn_writer *writer, sn_error *err)
 {
-    sn_status status = SN_OK;
+    sn_status best = SN_OK, status = SN_OK;
     if (writer->best[0] != '\0') {
-        status = sn_checkpoint_write(writer->best, &writer->info, writer->tensors, err);
+        best = sn_checkpoint_write(writer->best, &writer->info, writer->tensors, err);
     }
-    if (status == SN_OK && writer->path[0] != '\0') {
-        status = sn_checkpoint_write(writer->path, &writer->info, writer->tensors, err);
+    if (writer->path[0] != '\0') {
+        sn_error *why = best == SN_OK ? err : NULL;
+        status = sn_checkpoint_write(writer->path, &writer->info, writer->tensors, why);
         if (status == SN_OK) {
-            status = sn_checkpoint_rotate(writer->run, writer->keep, err);
+            status = sn_checkpoint_rotate(writer->run, writer->keep, why);
         }
     }
-    return status;
+    return best != SN_OK ? best : status;
 }
 
 static void *work(void *user)

@@ -88,6 +88,114 @@ expect_exit 0 "$program" diff run broken
 last identical
 checked "diff: the resumed run is the uninterrupted one"
 
+# --- damage anywhere: found, and passed over by resume, or without harm
+
+# damage_and_resume WHAT: verify and resume agree on damaged/, and the run is not lost
+damage_and_resume() {
+    local file=damaged/${newest#run/} found=
+    run "$program" verify "$file"
+    case $code in
+    65) found=yes ;;
+    0) ;;
+    *) wrong "exit code $code of verify: $1" ;;
+    esac
+    expect_exit 0 "$program" train small.ini --out damaged --resume
+    if [ -n "$found" ]; then
+        expect_text err "^shardnet: warning: .*$file.*passed over"
+        expect_text out 'resume .*step-00000016\.h5'
+        damages=$((damages + 1))
+    else
+        expect_text out 'resume .*step-00000024\.h5'
+        [ ! -s err ] || wrong "a warning about a file that verify calls good: $1"
+    fi
+    expect_exit 0 "$program" verify damaged
+    expect_exit 0 "$program" diff run damaged
+    last identical
+}
+
+RANDOM=12 damages=0
+bytes=$(stat -c %s $newest)
+for _ in 1 2 3 4 5 6 7 8; do
+    rm -rf damaged
+    cp -R run damaged
+    at=$((RANDOM * 32768 + RANDOM))
+    at=$((at % bytes))
+    byte=$(od -An -tu1 -j $at -N 1 $newest)
+    # shellcheck disable=SC2059
+    printf "\\$(printf %o $((byte ^ (1 + RANDOM % 255))))" |
+        dd of="damaged/${newest#run/}" bs=1 seek=$at conv=notrunc status=none
+    damage_and_resume "byte $at"
+done
+[ $damages -ge 2 ] || wrong "only $damages of 8 changes were found"
+changes=$damages damages=0
+for _ in 1 2 3 4; do
+    rm -rf damaged
+    cp -R run damaged
+    at=$((RANDOM * 32768 + RANDOM))
+    truncate -s $((at % bytes)) "damaged/${newest#run/}"
+    damage_and_resume "cut to $((at % bytes)) bytes"
+done
+[ $damages -eq 4 ] || wrong "only $damages of 4 truncations were found"
+checked "$changes of 8 changed bytes found, the others without harm; 4 of 4 truncations found"
+
+# attributes changed by an HDF5 tool, so that every checksum of the file is right
+python=
+for candidate in python3 /usr/bin/python3; do
+    if [ -z "$python" ] && "$candidate" -c 'import h5py' >/dev/null 2>&1; then
+        python=$candidate
+    fi
+done
+if [ -z "$python" ]; then
+    echo "skipped: attributes changed by a tool: no python3 with h5py"
+else
+    expect_exit 0 "$program" verify --help
+    expect_text out 'Outside it are'
+    # each attribute is changed in a copy of its own
+    cat >attributes.py <<'PYTHON'
+import shutil
+import sys
+
+import h5py
+import numpy
+
+
+def change(group, name):
+    attribute = h5py.h5a.open(group.id, name.encode())
+    value = numpy.zeros((), attribute.dtype)
+    attribute.read(value)
+    if value.dtype.kind == "S":
+        text = value[()]
+        value[()] = (b"y" if text[:1] == b"x" else b"x") + text[1:]
+    else:
+        value[()] += 1
+    attribute.write(value)
+
+
+found = []
+with h5py.File(sys.argv[1], "r") as file:
+    found += [("/", name) for name in file.attrs]
+    file.visititems(lambda path, group: found.extend((path, name) for name in group.attrs))
+for number, (path, name) in enumerate(found):
+    shutil.copy(sys.argv[1], f"attribute-{number}.h5")
+    with h5py.File(f"attribute-{number}.h5", "r+") as file:
+        change(file[path], name)
+    print(number, path, name)
+PYTHON
+    expect_exit 0 "$python" attributes.py $newest
+    cp out attributes
+    covered=0 notes=0
+    while read -r number path name; do
+        run "$program" verify "attribute-$number.h5"
+        case $name in
+        meaning | dimensions | unit | units) expected=0 notes=$((notes + 1)) ;;
+        *) expected=65 covered=$((covered + 1)) ;;
+        esac
+        [ "$code" -eq $expected ] || wrong "exit code $code, not $expected: attribute $name of $path changed"
+    done <attributes
+    [ $covered -ge 25 ] && [ $notes -eq 25 ] || wrong "$covered and $notes attributes"
+    checked "a change to any of $covered attributes is found; $notes are the notes that --help names"
+fi
+
 # --- diff
 
 expect_exit 0 "$program" diff $newest $newest

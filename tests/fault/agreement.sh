@@ -43,16 +43,42 @@ for rank in 0 1 2; do
     checked "a NaN on rank $rank: named, exit 76 at that step, the last good checkpoint continues"
 done
 
-for point in checkpoint.create checkpoint.write checkpoint.publish; do
+for point in checkpoint.create checkpoint.write checkpoint.damage checkpoint.other checkpoint.publish; do
+    case $point in
+    checkpoint.damage) message='cannot read back.*step-00000010\.h5\.tmp.*checksum' ;;
+    checkpoint.other) message='cannot read back.*another digest' ;;
+    *) message="injected fault \($point\)" ;;
+    esac
     rm -rf once always
     expect_mpi_exit 0 2 env SHARDNET_FAULT="$point@0:${steps[0]}" "$program" train small.ini --out once
-    expect_text err "^shardnet: warning: injected fault \($point\)"
+    expect_text err "^shardnet: warning: $message"
     [ "$(ls once/checkpoints)" = step-00000020.h5 ] || wrong "not the last checkpoint alone"
     run "$mpirun" -n 2 env SHARDNET_FAULT="$point" "$program" train small.ini --out always
     [ "$code" -eq 74 ] || wrong "exit code $code instead of 74"
+    [ "$(grep -c '^shardnet: error: ' err)" -eq 1 ] || wrong "not one line of error"
     [ -z "$(find always -name '*.tmp')" ] || wrong "a temporary file is left"
     checked "$point: a warning inside the run, exit 74 for the last checkpoint"
 done
+
+# keep = 1: the only good checkpoint goes when the next one has been verified, not before
+rm -rf kept
+expect_mpi_exit 75 2 "$program" train small.ini --out kept --set train.max_steps=10 --set checkpoint.keep=1
+run "$mpirun" -n 2 env SHARDNET_FAULT=checkpoint.damage "$program" train small.ini --out kept --resume
+[ "$code" -eq 74 ] || wrong "exit code $code instead of 74"
+[ "$(ls kept/checkpoints)" = step-00000010.h5 ] || wrong "the good checkpoint is gone"
+expect_mpi_exit 0 2 "$program" train small.ini --out kept --resume --set checkpoint.keep=1
+[ "$(ls kept/checkpoints)" = step-00000020.h5 ] || wrong "the old checkpoint was kept"
+checked "a checkpoint that cannot be read back costs no older one"
+
+# best.h5 of epoch 2 fails, and no later epoch is better
+expect_mpi_exit 0 2 env SHARDNET_FAULT=checkpoint.damage@0:20 "$program" train small.ini --out best \
+    --set data.validation=100 --set data.train_limit=700 --set train.epochs=3 \
+    --set optimizer.momentum=0 --set optimizer.schedule=step --set optimizer.decay=0 --set optimizer.decay_every=2
+expect_text err '^shardnet: warning: cannot read back'
+expect_text err '^shardnet: warning: best .*best\.h5.*not of the best epoch, 2; the last weights are used'
+expect_mpi_exit 0 0 "$program" verify best
+expect_text out '^good .*best\.h5: epoch 1,'
+checked "a best.h5 that cannot be written is told of again at the end"
 
 rm -rf rows
 expect_mpi_exit 0 2 env SHARDNET_FAULT=metrics.append@0:10 "$program" train small.ini --out rows

@@ -1,4 +1,4 @@
-/* status, mem, rng, digest, file. */
+/* status, mem, rng, digest, hash, file. */
 #include "support.h"
 
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "shardnet/digest.h"
 #include "shardnet/file.h"
+#include "shardnet/hash.h"
 #include "shardnet/mem.h"
 #include "shardnet/rng.h"
 #include "shardnet/status.h"
@@ -139,6 +140,55 @@ static void digest_is_sha256(void **state)
     assert_int_equal(sn_digest_file("no such file", text, &err), SN_ENOINPUT);
 }
 
+static int by_value(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void assert_all_differ(uint64_t *hashes, size_t count)
+{
+    qsort(hashes, count, sizeof *hashes, by_value);
+    for (size_t i = 1; i < count; i++) {
+        assert_true(hashes[i - 1] != hashes[i]);
+    }
+}
+
+static void hash_sees_every_bit_length_and_place(void **state)
+{
+    (void)state;
+    enum { BYTES = 1000, MORE = BYTES + 1 + 10 };
+    static uint64_t hashes[8 * BYTES + MORE];
+    static unsigned char data[BYTES], copy[BYTES + 1];
+    for (size_t i = 0; i < BYTES; i++) {
+        data[i] = (unsigned char)(i * i + i / 7);
+    }
+    size_t count = 0;
+    for (size_t length = 0; length <= BYTES; length++) {
+        hashes[count++] = sn_hash(0, data, length);
+    }
+    for (size_t bit = 0; bit < 8 * (size_t)BYTES; bit++) {
+        data[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        hashes[count++] = sn_hash(0, data, BYTES);
+        data[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        hashes[count++] = sn_hash(seed, data, BYTES);
+    }
+    assert_int_equal(count, sizeof hashes / sizeof hashes[0]);
+    assert_all_differ(hashes, count);
+
+    /* the signs of two words of one lane; zeroes of two lengths; not where it lies */
+    memcpy(copy + 1, data, BYTES);
+    assert_true(sn_hash(0, copy + 1, BYTES) == sn_hash(0, data, BYTES));
+    memcpy(copy, data, BYTES);
+    copy[3] ^= 0x80;
+    copy[128 + 3] ^= 0x80;
+    assert_true(sn_hash(0, copy, BYTES) != sn_hash(0, data, BYTES));
+    memset(copy, 0, sizeof copy);
+    assert_true(sn_hash(0, copy, 256) != sn_hash(0, copy, 384));
+}
+
 static void files_are_written_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -178,6 +228,7 @@ int main(void)
         cmocka_unit_test(purposes_and_items_have_streams_of_their_own),
         cmocka_unit_test(many_blocks_are_the_single_blocks),
         cmocka_unit_test(digest_is_sha256),
+        cmocka_unit_test(hash_sees_every_bit_length_and_place),
         cmocka_unit_test(files_are_written_whole_or_not_at_all)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

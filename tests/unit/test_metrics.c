@@ -282,6 +282,38 @@ static void test_damaged_is_moved_aside(void **state)
     }
 }
 
+/* Sizes of pieces in the index, which has no checksum: memory is not asked for by them.
+ */
+static void test_forged_piece_size(void **state)
+{
+    enum { KEY = 24, FILE_BYTES = 1 << 20 };
+    fixture *f = *state;
+    sn_error err = {""};
+    append_epochs(f, 1, 2);
+    unsigned char *data = calloc(FILE_BYTES, 1);
+    assert_non_null(data);
+    FILE *file = fopen(f->path, "rb");
+    assert_non_null(file);
+    const size_t bytes = fread(data, 1, FILE_BYTES, file);
+    assert_int_equal(fclose(file), 0);
+    int forged = 0;
+    for (size_t i = 0; i + KEY + 4 <= bytes; i++) {
+        if (memcmp(data + i, "TREE\001", 5) == 0) {
+            overwrite(f->path, (long)i + KEY, "\x08\x00\x7f\xff", 4);
+            forged++;
+        }
+    }
+    free(data);
+    assert_int_equal(forged, 3);
+    size_t epochs, steps, ranks, count;
+    sn_epoch_row *rows;
+    assert_int_equal(sn_metrics_verify(f->path, &epochs, &steps, &ranks, &err),
+                     SN_EDATA);
+    assert_non_null(strstr(err.message, "wrong size"));
+    assert_int_equal(sn_metrics_read_epochs(f->path, &rows, &count, &err), SN_EDATA);
+    assert_non_null(strstr(err.message, "wrong size"));
+}
+
 static void assert_field(const char **cursor, double expected)
 {
     if (isnan(expected)) {
@@ -483,6 +515,7 @@ int main(void)
         CASE(test_cut_drops_rows_that_never_arrived),
         CASE(test_cut_creates),
         CASE(test_damaged_is_moved_aside),
+        CASE(test_forged_piece_size),
         CASE(test_csv_is_exact),
         CASE(test_csv_quotes_hosts),
         CASE(test_csv_refusals),

@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# Storage that fails while a run writes: a file-size limit, a full file system, a read-only
+# folder, a folder that goes away.  Inside the run that is a warning, and a later checkpoint
+# succeeds; for the last checkpoint it is exit 74, and what was good stays good.
+#
+# A full and a read-only file system need mounts, made where only this test sees them.
+set -euo pipefail
+# shellcheck source=../cli/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+if [ -z "${STORAGE_TEST_MOUNTS-}" ]; then
+    for options in --mount "--mount --map-root-user"; do
+        # shellcheck disable=SC2086
+        if unshare $options mount -t tmpfs -o size=1m none /mnt 2>/dev/null; then
+            STORAGE_TEST_MOUNTS=yes exec unshare $options "$0" "$@"
+        fi
+    done
+fi
+setup_test "$@"
+cd -- "$scratch"
+
+# A run that ends when it is told to, with a checkpoint of 0.8 MB every few milliseconds.
+write_config endless.ini data.source=synthetic data.train_limit=3000 model.hidden=128 \
+    train.epochs=1000000 train.batch=60 train.eval_every=1000000 train.report_every=1000000 \
+    checkpoint.every_epochs=0 checkpoint.every_steps=100 checkpoint.keep=2 metrics.every_steps=100
+
+# steps: of the checkpoints of $run, and the last of them
+steps() {
+    find "$run/checkpoints" -name 'step-*.h5' 2>/dev/null | sed 's/.*step-0*//; s/\.h5//' | sort -n
+}
+
+last_step() {
+    local last
+    last=$(steps | tail -n 1)
+    echo "${last:-0}"
+}
+
+# advances WHAT: the run, which goes on, writes a newer checkpoint
+advances() {
+    local end=$((SECONDS + limit)) last
+    last=$(last_step)
+    until [ "$(last_step)" -gt "$last" ]; do
+        kill -0 "$job" 2>/dev/null || wrong "the run ended before $1"
+        ((SECONDS < end)) || wrong "not within $limit s: $1"
+        sleep 0.02
+    done
+}
+
+# begin RANKS RUN: in the background, until its first checkpoint is there
+begin() {
+    run=$2
+    start "$1" "$program" train endless.ini --out "$run" --resume
+    advances "its first checkpoint"
+}
+
+# warned PATTERN: until the run warns so
+warned() {
+    local end=$((SECONDS + limit))
+    until grep -Eq -- "^shardnet: warning: .*($1)" err; do
+        kill -0 "$job" 2>/dev/null || wrong "the run ended before it warned of '$1'"
+        ((SECONDS < end)) || wrong "no warning of '$1' within $limit s"
+        sleep 0.02
+    done
+}
+
+# recovers: storage is back
+recovers() {
+    advances "the next checkpoint after the failure"
+}
+
+# stop CODE: asks for the last checkpoint
+stop() {
+    kill -USR1 "$job"
+    finish
+    [ "$code" -eq "$1" ] || wrong "exit code $code instead of $1 after USR1"
+    [ "$(grep -c '^shardnet: error: ' err)" -eq $(($1 == 74)) ] || wrong "not one line of error"
+    if [ "$1" -eq 75 ]; then
+        expect_text err '^shardnet: stopped early on request'
+    fi
+}
+
+# good: everything in $run is, and a run can go on from it
+good() {
+    cp err err.kept
+    [ -z "$(find "$run" -name '*.tmp')" ] || wrong "a temporary file is left"
+    expect_exit 0 "$program" verify "$run"
+    expect_exit 75 "$program" train endless.ini --out "$run" --resume --set train.max_steps=1
+    expect_text out '^resume '
+    cp err.kept err
+}
+
+# --- a limit on the size of files
+
+# MPI keeps files of its own, of about 4 MB; the checkpoint has 13
+write_config large.ini data.source=synthetic data.train_limit=200 model.hidden=2048 \
+    train.epochs=2 train.batch=100 checkpoint.every_epochs=1
+for ranks in 0 2; do
+    (
+        ulimit -f 10000
+        on_ranks $ranks "$program" train large.ini --out limited
+        expect_exit 74 "${words[@]}"
+    )
+    expect_text err '^shardnet: warning: .*limited/checkpoints/step-00000002.*File too large'
+    expect_text err '^shardnet: error: .*limited/checkpoints/step-00000004.*File too large'
+    [ "$(grep -c '^shardnet: ' err)" -eq 2 ] || wrong "other lines than a warning and an error"
+    [ -z "$(ls limited/checkpoints)" ] || wrong "a file beyond the limit"
+    checked "ulimit -f below a checkpoint: a warning, then exit 74 (mpirun -n $ranks)"
+    rm -rf limited
+done
+
+# rank_zero: its process; mpirun starts it first
+rank_zero() {
+    children_of "$job" | sort -n | head -n 1
+}
+
+for ranks in 0 2; do
+    begin $ranks limit-$ranks
+    if [ $ranks -eq 0 ]; then rank=$job; else rank=$(rank_zero); fi
+    prlimit --pid "$rank" --fsize=500000:unlimited
+    warned 'checkpoints/step-.*File too large'
+    prlimit --pid "$rank" --fsize=unlimited:unlimited
+    recovers
+    prlimit --pid "$rank" --fsize=1000:unlimited
+    warned 'metrics\.h5.*File too large'
+    prlimit --pid "$rank" --fsize=unlimited:unlimited
+    recovers
+    stop 75
+    good
+    begin $ranks limit-$ranks
+    if [ $ranks -eq 0 ]; then rank=$job; else rank=$(rank_zero); fi
+    prlimit --pid "$rank" --fsize=500000:unlimited
+    stop 74
+    expect_text err '^shardnet: error: .*checkpoints/step-.*File too large'
+    good
+    checked "a limit on the size of files during the run (mpirun -n $ranks)"
+done
+
+# --- a folder that goes away
+
+begin 2 vanishing
+mv vanishing gone
+warned 'run \(vanishing\): .*disappeared'
+recovers
+stop 75
+good
+checked "the folder of the run is taken away: made anew"
+
+begin 0 replaced
+mv replaced replaced-gone
+: >replaced
+warned 'replaced.*(File exists|Not a directory)'
+sleep 0.3
+stop 74
+expect_text err '^shardnet: error: .*replaced'
+run=replaced-gone
+good
+checked "the folder becomes a file: exit 74 at the last checkpoint"
+
+# --- a full, and a read-only file system
+
+if [ -z "${STORAGE_TEST_MOUNTS-}" ]; then
+    echo "skipped: a full and a read-only file system: no mount can be made here"
+    exit 0
+fi
+
+mkdir disk
+mount -t tmpfs -o size=8m none disk
+
+# fill: until there is no room at all
+fill() {
+    cat /dev/zero >disk/filler 2>/dev/null || true
+}
+
+begin 2 disk/run
+fill
+warned 'disk/run/checkpoints/.*No space left'
+warned 'disk/run/metrics\.h5.*No space left'
+rm disk/filler
+recovers
+stop 75
+good
+begin 2 disk/run
+fill
+stop 74
+expect_text err '^shardnet: error: .*disk/run/.*No space left'
+rm disk/filler
+good
+checked "a full file system"
+
+read_only() {
+    local end=$((SECONDS + limit))
+    until mount -o "remount,$1" none disk 2>mount-err; do # busy while a file is open
+        ((SECONDS < end)) || wrong "cannot remount: $(cat mount-err)"
+        sleep 0.01
+    done
+}
+
+begin 2 disk/run
+read_only ro
+warned 'disk/run/checkpoints/.*Read-only'
+warned 'disk/run/metrics\.h5.*Read-only'
+read_only rw
+recovers
+stop 75
+good
+begin 2 disk/run
+read_only ro
+stop 74
+expect_text err '^shardnet: error: .*disk/run/.*Read-only'
+read_only rw
+good
+checked "a file system that becomes read-only"
+
+begin 0 disk/run
+umount -l disk
+warned 'run \(disk/run\): .*disappeared'
+recovers
+stop 75
+good
+checked "a file system that is taken away"

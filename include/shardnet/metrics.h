@@ -42,7 +42,9 @@ typedef struct sn_rank_row {
     int64_t rank;
     double gather_seconds;
     double compute_seconds;
-    double reduce_seconds;
+    double wait_seconds; /* for the slowest rank: its gather and compute over the epoch
+                            less this rank's, which is the least that was waited */
+    double reduce_seconds; /* wait included: the two cannot be told apart exactly */
     double update_seconds;
     char host[64];
 } sn_rank_row;

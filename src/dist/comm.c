@@ -40,6 +40,21 @@ static sn_status describe_nodes(sn_comm *comm, sn_error *err)
         "MPI_Allreduce", err);
 }
 
+sn_status sn_comm_describe(sn_comm *comm, MPI_Comm from, sn_error *err)
+{
+    gethostname(comm->host, sizeof comm->host - 1);
+    comm->node = comm->world = MPI_COMM_NULL;
+    sn_status status =
+        sn_mpi_check(MPI_Comm_dup(from, &comm->world), "MPI_Comm_dup", err);
+    if (status != SN_OK) {
+        return status;
+    }
+    MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(comm->world, &comm->rank);
+    MPI_Comm_size(comm->world, &comm->size);
+    return describe_nodes(comm, err);
+}
+
 sn_status sn_comm_start(int *argc, char ***argv, sn_comm **out, sn_error *err)
 {
     *out = NULL;
@@ -62,24 +77,10 @@ sn_status sn_comm_start(int *argc, char ***argv, sn_comm **out, sn_error *err)
     }
     comm->task = launch.task;
     comm->owns_mpi = 1;
-    gethostname(comm->host, sizeof comm->host - 1);
-    comm->node = MPI_COMM_NULL;
-    comm->world = MPI_COMM_WORLD;
     *out = comm;
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    status =
-        sn_mpi_check(MPI_Comm_dup(MPI_COMM_WORLD, &comm->world), "MPI_Comm_dup", err);
-    if (status != SN_OK) {
-        return status;
-    }
-    MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
-    MPI_Comm_rank(comm->world, &comm->rank);
-    MPI_Comm_size(comm->world, &comm->size);
-    status = sn_launch_check(&launch, comm->size, err);
-    if (status == SN_OK) {
-        status = describe_nodes(comm, err);
-    }
-    return status;
+    status = sn_comm_describe(comm, MPI_COMM_WORLD, err);
+    return status == SN_OK ? sn_launch_check(&launch, comm->size, err) : status;
 }
 
 int sn_comm_launch_task(void)
@@ -97,7 +98,7 @@ void sn_comm_finish(sn_comm **comm)
     if ((*comm)->node != MPI_COMM_NULL) {
         MPI_Comm_free(&(*comm)->node);
     }
-    if ((*comm)->world != MPI_COMM_WORLD) {
+    if ((*comm)->world != MPI_COMM_NULL) {
         MPI_Comm_free(&(*comm)->world);
     }
     if ((*comm)->owns_mpi) {
@@ -109,7 +110,7 @@ void sn_comm_finish(sn_comm **comm)
 
 void sn_comm_abort(sn_comm *comm, int exit_code)
 {
-    MPI_Abort(comm->world, exit_code);
+    MPI_Abort(comm->world == MPI_COMM_NULL ? MPI_COMM_WORLD : comm->world, exit_code);
     _exit(exit_code);
 }
 

@@ -40,6 +40,7 @@ static const sn_column rank_columns[] = {
     INTEGER(sn_rank_row, rank, "1"),
     REAL(sn_rank_row, gather_seconds, "s"),
     REAL(sn_rank_row, compute_seconds, "s"),
+    REAL(sn_rank_row, wait_seconds, "s"),
     REAL(sn_rank_row, reduce_seconds, "s"),
     REAL(sn_rank_row, update_seconds, "s"),
     {"host", SN_COLUMN_HOST, offsetof(sn_rank_row, host), "name"},

@@ -1,5 +1,6 @@
 #include "train/pending.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,21 @@ void sn_pending_step(sn_state *state, double seconds)
                       .seconds = seconds};
 }
 
+/* Rank 0: who waited for whom in the epoch of these rows (size). */
+static void note_ranks(sn_state *state, sn_rank_row *rows)
+{
+    double slowest = 0;
+    for (int r = 0; r < state->size; r++) {
+        slowest = fmax(slowest, rows[r].gather_seconds + rows[r].compute_seconds);
+    }
+    for (int r = 0; r < state->size; r++) {
+        const double own = rows[r].gather_seconds + rows[r].compute_seconds;
+        rows[r].wait_seconds = fmin(slowest - own, rows[r].reduce_seconds);
+        state->busy[r].seconds += own;
+        memcpy(state->busy[r].host, rows[r].host, sizeof state->busy[r].host);
+    }
+}
+
 sn_status sn_pending_epoch(sn_state *state, const sn_epoch_row *row, sn_error *err)
 {
     sn_pending *p = &state->pending;
@@ -83,6 +99,7 @@ sn_status sn_pending_epoch(sn_state *state, const sn_epoch_row *row, sn_error *e
     sn_rank_row *all = state->rank == 0 ? p->ranks + p->rank_count : NULL;
     sn_status status = sn_comm_gather(state->comm, &mine, sizeof mine, all, err);
     if (status == SN_OK && state->rank == 0) {
+        note_ranks(state, all);
         p->rank_count += (size_t)state->size;
     }
     return status;

@@ -220,6 +220,31 @@ static void print_step(FILE *out, const sn_state *state)
     }
 }
 
+/* The slowest rank, where waiting for it cost a share that matters. */
+static void print_slowest(FILE *out, const sn_state *state)
+{
+    static const double matters = 0.05;
+    const double total = sn_phases_total(&state->run_phases);
+    double mean = 0;
+    int slowest = 0;
+    for (int r = 0; r < state->size; r++) {
+        mean += state->busy[r].seconds / state->size;
+        if (state->busy[r].seconds > state->busy[slowest].seconds) {
+            slowest = r;
+        }
+    }
+    const sn_busy *busy = &state->busy[slowest];
+    const double cost = busy->seconds - mean;
+    if (cost > matters * total) {
+        fprintf(
+            out,
+            "slowest  rank %d on %s: %.2f s for its gradients, where the mean of all "
+            "ranks is %.2f s; waiting for it cost %.2f s, %.0f %% of the training "
+            "time\n",
+            slowest, busy->host, busy->seconds, mean, cost, 100 * cost / total);
+    }
+}
+
 void sn_progress_result(const sn_state *state, const sn_train_result *result,
                         bool best_restored)
 {
@@ -248,6 +273,7 @@ void sn_progress_result(const sn_state *state, const sn_train_result *result,
             result->seconds, result->train_seconds, result->samples_per_second);
     if (!state->options->quiet) {
         print_step(out, state);
+        print_slowest(out, state);
     }
     if (sn_writer_count(state->writer) > 0) {
         fprintf(out,

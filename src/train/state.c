@@ -104,6 +104,10 @@ static sn_status allocate(sn_state *state, sn_error *err)
         }
     }
     if (state->rank == 0) {
+        state->busy = calloc((size_t)state->size, sizeof *state->busy);
+        if (state->busy == NULL) {
+            return sn_fail(err, SN_ENOMEM, "ranks: out of memory");
+        }
         status = sn_writer_create(model, &state->writer, err);
         if (status != SN_OK) {
             return status;
@@ -182,5 +186,6 @@ void sn_state_close(sn_state *state)
     free(state->pending.epochs);
     free(state->pending.steps);
     free(state->pending.ranks);
+    free(state->busy);
     memset(state, 0, sizeof *state);
 }

@@ -39,6 +39,12 @@ typedef struct sn_pending {
     bool torn;          /* an append failed: the file may hold a part of the rows */
 } sn_pending;
 
+/** What a rank spent on its own, gathering and computing, in this invocation. */
+typedef struct sn_busy {
+    double seconds;
+    char host[SN_HOST_BYTES];
+} sn_busy;
+
 typedef struct sn_state {
     sn_comm *comm;
     sn_config config; /* effective */
@@ -95,6 +101,7 @@ typedef struct sn_state {
 
     bool resumed;
     /* rank 0 */
+    sn_busy *busy; /* (size) */
     sn_writer *writer;
     bool writing;                       /* a job was submitted and not yet settled */
     char submitted[SN_PATH_BYTES];      /* its path, "" for best.h5 alone */

@@ -47,9 +47,9 @@ check() {
             target = substr(target, 2)
             sub(/[>"].*$/, "", target)
             split(target, part, "/")
-            if (target == "mpi.h") {
-                if (module != "dist" && FILENAME != "src/cli/main.c")
-                    complain("mpi.h belongs to dist")
+            if (target == "mpi.h" || target == "shardnet/comm_mpi.h") {
+                if (FILENAME !~ /^(src\/dist\/.*|src\/cli\/main.c|include\/shardnet\/comm_mpi.h)$/)
+                    complain(target " belongs to dist")
             } else if (target ~ /^(hdf5|hdf5_hl|H5[A-Za-z]*)\.h$/) {
                 if (module != "store") complain("hdf5.h belongs to store")
             } else if (target ~ /^(cblas|openblas_config|dnnl|dnnl_[a-z_]*|oneapi\/dnnl\/.*)(\.h)?$/) {
@@ -105,6 +105,8 @@ expect_caught src/store/checkpoint.c '"shardnet/comm.h"'
 expect_caught src/store/metrics.c '"train/state.h"'
 expect_caught src/train/trainer.c '"cli/job.h"'
 expect_caught src/train/trainer.c '<mpi.h>'
+expect_caught src/train/trainer.c '"shardnet/comm_mpi.h"'
+expect_caught include/shardnet/comm.h '<mpi.h>'
 expect_caught src/train/trainer.c '<hdf5.h>'
 expect_caught src/nn/net.c '<cblas.h>'
 expect_caught include/shardnet/net.h '"shardnet/trainer.h"'

@@ -18,7 +18,7 @@ expect_exit 0 cmake -S "$source_root/tests/install" -B consumer \
 expect_exit 0 cmake --build consumer
 checked "find_package(shardnet) and a program that uses it build"
 
-expect_mpi_exit 0 2 consumer/embed run
-expect_text out '^trained: [0-9]+ of 4000 correct after 96 steps'
+expect_mpi_exit 0 3 consumer/embed run
+expect_text out '^trained: [0-9]+ of 4000 correct after 96 steps on 2 ranks of 3'
 [ -e run/checkpoints/step-00000096.h5 ] || wrong "no checkpoint"
-checked "it trains on 2 ranks: $(cat out)"
+checked "it trains on 2 ranks of 3, a communicator of its own: $(cat out)"

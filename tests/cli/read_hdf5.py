@@ -60,8 +60,8 @@ TABLES = {
     "epochs": "epoch step learning_rate train_loss penalty train_error validation_loss "
     "validation_error test_loss test_error seconds samples_per_second",
     "steps": "step epoch learning_rate loss error seconds",
-    "ranks": "epoch step rank gather_seconds compute_seconds reduce_seconds "
-    "update_seconds host",
+    "ranks": "epoch step rank gather_seconds compute_seconds wait_seconds "
+    "reduce_seconds update_seconds host",
 }
 
 INTEGER_COLUMNS = {"epoch", "step", "rank"}

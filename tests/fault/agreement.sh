@@ -80,6 +80,15 @@ expect_mpi_exit 0 0 "$program" verify best
 expect_text out '^good .*best\.h5: epoch 1,'
 checked "a best.h5 that cannot be written is told of again at the end"
 
+expect_mpi_exit 0 3 env SHARDNET_FAULT=step.slow@1 "$program" train small.ini --out uneven
+expect_text out "^slowest +rank 1 on $(hostname): .* waiting for it cost .* % of the training time"
+table uneven ranks rank wait_seconds reduce_seconds | awk -F, '
+    NR > 1 && $1 == 1 && $2 != 0 { exit 1 }
+    NR > 1 && $1 != 1 && ($2 < 0.5 || $2 > $3) { exit 1 }' || wrong "waits: $(table uneven ranks rank wait_seconds reduce_seconds)"
+expect_mpi_exit 0 3 env SHARDNET_FAULT=step.slow "$program" train small.ini --out even
+expect_no_text out '^slowest '
+checked "a slow rank: named, with what it cost; ranks that are all slow: not"
+
 rm -rf rows
 expect_mpi_exit 0 2 env SHARDNET_FAULT=metrics.append@0:10 "$program" train small.ini --out rows
 run "$mpirun" -n 2 env SHARDNET_FAULT=metrics.append "$program" train small.ini --out norows

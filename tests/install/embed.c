@@ -1,36 +1,47 @@
-/* Training from another program, against the installed package alone. */
+/* Training inside another MPI program, against the installed package alone: the last
+ * rank goes on with its own work, the others train on a communicator of theirs. */
+#include <shardnet/comm_mpi.h>
 #include <shardnet/trainer.h>
 
 #include <stdio.h>
 
+static sn_status train(sn_comm *comm, const char *run, sn_train_result *result,
+                       sn_error *err)
+{
+    static sn_config config;
+    sn_config_init(&config);
+    sn_status status =
+        sn_config_parse(&config,
+                        "[data]\nsource = synthetic\ntrain_limit = 2000\n"
+                        "[model]\nhidden = 32\n[train]\nepochs = 3\n",
+                        "embed", err);
+    const sn_train_options options = {.run = run};
+    return status == SN_OK ? sn_train(comm, &config, &options, result, err) : status;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: embed RUN\n");
-        return 64;
-    }
+    int threads, rank, size;
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &threads);
+    MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &size);
+    MPI_Comm half;
+    MPI_Comm_split(MPI_COMM_WORLD, rank < size - 1, -rank, &half);
     sn_error err = {""};
-    sn_comm *comm = NULL;
-    sn_status status = sn_comm_start(&argc, &argv, &comm, &err);
-    static sn_config config;
     sn_train_result result = {0};
-    if (status == SN_OK) {
-        sn_config_init(&config);
-        status = sn_config_parse(&config,
-                                 "[data]\nsource = synthetic\ntrain_limit = 2000\n"
-                                 "[model]\nhidden = 32\n[train]\nepochs = 3\n",
-                                 "embed", &err);
-    }
-    if (status == SN_OK) {
-        const sn_train_options options = {.run = argv[1]};
-        status = sn_train(comm, &config, &options, &result, &err);
-    }
-    if (comm != NULL && sn_comm_speaks(comm)) {
-        printf("%s: %lld of %lld correct after %lld steps\n",
-               status == SN_OK ? "trained" : err.message,
-               (long long)result.test_correct, (long long)result.test_count,
-               (long long)result.step);
+    sn_comm *comm = NULL;
+    sn_status status = rank < size - 1 ? sn_comm_adopt(half, &comm, &err) : SN_OK;
+    if (comm != NULL) {
+        status = train(comm, argc > 1 ? argv[1] : "run", &result, &err);
+        if (sn_comm_rank(comm) == 0) { /* rank size - 2 of the program */
+            printf("%s: %lld of %lld correct after %lld steps on %d ranks of %d\n",
+                   status == SN_OK ? "trained" : err.message,
+                   (long long)result.test_correct, (long long)result.test_count,
+                   (long long)result.step, size - 1, size);
+        }
     }
     sn_comm_finish(&comm);
+    MPI_Comm_free(&half);
+    MPI_Finalize();
     return sn_status_exit_code(status);
 }

@@ -86,6 +86,7 @@ static sn_rank_row rank_row(int64_t epoch, int64_t rank)
                        .rank = rank,
                        .gather_seconds = 0.25,
                        .compute_seconds = 1.0 / 3.0,
+                       .wait_seconds = 0.0625,
                        .reduce_seconds = 0.125,
                        .update_seconds = 0};
     snprintf(row.host, sizeof row.host, "node%d", (int)rank);
@@ -361,8 +362,8 @@ static void test_csv_is_exact(void **state)
 
     text = csv_of(f, "ranks");
     static const char first[] =
-        "epoch,step,rank,gather_seconds,compute_seconds,reduce_seconds,update_seconds,"
-        "host\n1,700,0,0.25,0.3333333333333333,0.125,0,node0\n";
+        "epoch,step,rank,gather_seconds,compute_seconds,wait_seconds,reduce_seconds,"
+        "update_seconds,host\n1,700,0,0.25,0.3333333333333333,0.0625,0.125,0,node0\n";
     assert_memory_equal(text, first, sizeof first - 1);
     free(text);
 }

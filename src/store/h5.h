@@ -107,10 +107,11 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
 
 /** Checks that the file really holds every byte that the dataset's extents claim,
  * within its file_bytes and through no filter but fletcher32, so that memory of that
- * size may be asked for.  Costs one index look-up for each chunk.
+ * size may be asked for.  Where all is false, pieces may be missing, but none may be
+ * wrong.  Costs one index look-up for each chunk.
  */
 bool sn_h5_check_storage(hid_t dataset, int rank, const hsize_t extents[],
-                         size_t element_bytes, uint64_t file_bytes,
+                         size_t element_bytes, bool all, uint64_t file_bytes,
                          sn_h5_why *why) SN_MUST_CHECK;
 
 #endif

@@ -224,10 +224,11 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
     return done || sn_h5_because(why, "not of rank %d", rank);
 }
 
-/* Every chunk must be there, whole, inside the file, and have passed its filter: the
- * library trusts the index, which carries no checksum. */
+/* Every chunk must be there (or may, where not all are needed), whole, inside the file,
+ * and have passed its filter: the library trusts the index, which carries no checksum.
+ */
 static bool check_chunks(hid_t dataset, int rank, const hsize_t extents[],
-                         const hsize_t chunk[], hsize_t stored_bytes,
+                         const hsize_t chunk[], hsize_t stored_bytes, bool all,
                          uint64_t file_bytes, sn_h5_why *why)
 {
     hsize_t at[2] = {0, 0};
@@ -242,6 +243,9 @@ static bool check_chunks(hid_t dataset, int rank, const hsize_t extents[],
                 0) {
                 return sn_h5_explain(why);
             }
+            if (!all && address == HADDR_UNDEF) {
+                continue;
+            }
             if (skipped != 0 || bytes != stored_bytes || address > file_bytes ||
                 bytes > file_bytes - address) {
                 return sn_h5_because(why,
@@ -253,7 +257,7 @@ static bool check_chunks(hid_t dataset, int rank, const hsize_t extents[],
 }
 
 static bool check_chunked(hid_t dataset, hid_t creation, int rank,
-                          const hsize_t extents[], size_t element_bytes,
+                          const hsize_t extents[], size_t element_bytes, bool all,
                           uint64_t file_bytes, sn_h5_why *why)
 {
     enum { CHECKSUM_BYTES = 4 };
@@ -277,11 +281,13 @@ static bool check_chunked(hid_t dataset, hid_t creation, int rank,
         return sn_h5_because(why, "stored through a filter other than fletcher32");
     }
     return check_chunks(dataset, rank, extents, chunk,
-                        bytes + (filters == 1 ? CHECKSUM_BYTES : 0), file_bytes, why);
+                        bytes + (filters == 1 ? CHECKSUM_BYTES : 0), all, file_bytes,
+                        why);
 }
 
 bool sn_h5_check_storage(hid_t dataset, int rank, const hsize_t extents[],
-                         size_t element_bytes, uint64_t file_bytes, sn_h5_why *why)
+                         size_t element_bytes, bool all, uint64_t file_bytes,
+                         sn_h5_why *why)
 {
     uint64_t needed = element_bytes;
     for (int i = 0; i < rank; i++) {
@@ -290,7 +296,7 @@ bool sn_h5_check_storage(hid_t dataset, int rank, const hsize_t extents[],
         }
         needed *= extents[i];
     }
-    if (H5Dget_storage_size(dataset) < needed) {
+    if (all && H5Dget_storage_size(dataset) < needed) {
         return sn_h5_because(why, "the file does not hold all of it");
     }
     hid_t creation = H5Dget_create_plist(dataset);
@@ -301,7 +307,7 @@ bool sn_h5_check_storage(hid_t dataset, int rank, const hsize_t extents[],
     H5D_layout_t layout = H5Pget_layout(creation);
     if (layout == H5D_CHUNKED) {
         done = needed == 0 || check_chunked(dataset, creation, rank, extents,
-                                            element_bytes, file_bytes, why);
+                                            element_bytes, all, file_bytes, why);
     } else if (layout == H5D_COMPACT ||
                (layout == H5D_CONTIGUOUS && H5Pget_external_count(creation) == 0)) {
         done = true;

@@ -202,7 +202,7 @@ static bool append_table(hid_t file, const sn_table *table, const void *rows,
     }
     hid_t type = sn_table_memory_type(table);
     const hsize_t extent = present + count;
-    bool done = sn_table_check(file, dataset, table, present, why);
+    bool done = sn_table_check(file, dataset, table, present, true, why);
     if (done && (type < 0 || H5Dset_extent(dataset, &extent) < 0)) {
         done = sn_h5_explain(why);
     }
@@ -284,16 +284,14 @@ static bool cut_table(hid_t file, const sn_table *table, int64_t step, bool *cha
     if (!sn_table_open(file, table, &dataset, &rows, why)) {
         return false;
     }
-    uint64_t file_bytes;
-    bool done = sn_h5_file_bytes(file, &file_bytes, why) &&
-                (rows <= file_bytes || sn_h5_because(why, "larger than the file")) &&
+    bool done = sn_table_check(file, dataset, table, rows, false, why) &&
                 rows_to_keep(dataset, rows, step, &kept, why);
     if (done && kept < rows) {
         const hsize_t extent = kept;
         *changed = true;
         done = H5Dset_extent(dataset, &extent) >= 0 || sn_h5_explain(why);
     }
-    done = done && sn_table_check(file, dataset, table, kept, why);
+    done = done && sn_table_check(file, dataset, table, kept, true, why);
     return finish_table(file, dataset, done, why);
 }
 
@@ -355,7 +353,7 @@ static bool read_epochs(hid_t file, sn_epoch_row **rows, size_t *count, sn_h5_wh
         return false;
     }
     hid_t type = sn_table_memory_type(table);
-    bool done = sn_table_check(file, dataset, table, present, why);
+    bool done = sn_table_check(file, dataset, table, present, true, why);
     sn_epoch_row *read = done ? sn_alloc((size_t)present, sizeof *read) : NULL;
     if (done && (read == NULL || type < 0)) {
         done = sn_h5_because(why, "out of memory");

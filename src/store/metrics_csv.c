@@ -113,7 +113,7 @@ static sn_status pass_table(const char *path, const sn_table *table, FILE *out,
     hid_t file, dataset = H5I_INVALID_HID;
     bool done = sn_h5_open(path, false, &file, &why) &&
                 sn_table_open(file, table, &dataset, rows, &why) &&
-                sn_table_check(file, dataset, table, *rows, &why);
+                sn_table_check(file, dataset, table, *rows, true, &why);
     if (done && out != NULL) {
         print_header(out, table);
     }

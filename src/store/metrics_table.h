@@ -45,9 +45,10 @@ bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why) SN_MUST_
 bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *rows,
                    sn_h5_why *why) SN_MUST_CHECK;
 
-/** Checks that the file really holds the rows. */
+/** Checks that the file really holds the rows: all of them, or, since an append that
+ * was killed leaves holes, those that are there. */
 bool sn_table_check(hid_t file, hid_t dataset, const sn_table *table, uint64_t rows,
-                    sn_h5_why *why) SN_MUST_CHECK;
+                    bool all, sn_h5_why *why) SN_MUST_CHECK;
 
 /** Rows first .. first + count - 1, as type describes them, to or from memory. */
 bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void *rows,

@@ -313,6 +313,10 @@ static void test_forged_piece_size(void **state)
     assert_non_null(strstr(err.message, "wrong size"));
     assert_int_equal(sn_metrics_read_epochs(f->path, &rows, &count, &err), SN_EDATA);
     assert_non_null(strstr(err.message, "wrong size"));
+    int replaced = 0;
+    assert_int_equal(sn_metrics_cut(f->path, STEPS_AN_EPOCH, &replaced, &err), SN_OK);
+    assert_int_equal(replaced, 1);
+    assert_epochs(f, 0);
 }
 
 static void assert_field(const char **cursor, double expected)

@@ -46,7 +46,7 @@ signal_ranks() {
     done
 }
 
-start 2 "$program" train job.ini --out paused --set train.max_steps=3000
+start 2 "$program" train job.ini --out paused --set train.max_steps=2000
 wait_for '^epoch 3/'
 signal_ranks STOP
 sleep 6

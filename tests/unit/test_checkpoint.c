@@ -256,7 +256,7 @@ static void test_full_disk(void **state)
 static void test_injected_faults(void **state)
 {
     static const char *const points[] = {"checkpoint.create", "checkpoint.write",
-                                         "checkpoint.damage", "checkpoint.other",
+                                         "checkpoint.other",
                                          "checkpoint.publish@0:12345"};
     fixture *f = *state;
     sn_error err = {""};

@@ -110,7 +110,9 @@ checked "TERM to a rank: exit 75"
 
 # sent while MPI starts, long before there is anything to checkpoint
 start 0 "$program" train long.ini --out early
-until [ $((0x$(sed -n 's/^SigCgt:\s*//p' "/proc/$job/status") & 0x200)) -ne 0 ]; do
+# before it becomes the program, the process is a shell that watches for signals too
+until [ "/proc/$job/exe" -ef "$program" ] &&
+    [ $((0x$(sed -n 's/^SigCgt:\s*//p' "/proc/$job/status") & 0x200)) -ne 0 ]; do
     kill -0 "$job" 2>/dev/null || wrong "ended before it watched for USR1"
 done
 [ ! -s out ] || wrong "watches for USR1 only after it has started"

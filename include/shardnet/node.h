@@ -36,6 +36,9 @@ typedef struct sn_node_cores {
                        cores where there are at least as many cores as ranks */
 } sn_node_cores;
 
+/** Cores that this process may run on.  Not collective. */
+int sn_cores_in_mask(void);
+
 /** Reads the affinity masks of the node's ranks and shares the cores out: a core that k
  *  ranks may use counts 1/k for each.  Collective.  SN_EMPI. */
 sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores,

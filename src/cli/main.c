@@ -2,11 +2,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "shardnet/comm.h"
+#include "shardnet/node.h"
 #include "shardnet/version.h"
 
 typedef struct command {
@@ -70,8 +73,24 @@ static sn_status dispatch(int argc, char **argv, sn_error *err)
                     : sn_fail(err, SN_EUSAGE, "no command; see `shardnet --help`");
 }
 
+/* Threads that wait shall sleep: those of OpenMP would spin on the cores that
+ * OpenBLAS's own want.  OpenMP reads its environment when it is loaded, so the program
+ * starts once more; where it cannot, loops keep to one thread (sn_gemm_bears_loops). */
+static void choose_wait_policy(int argc, char **argv)
+{
+    for (int i = 0; i < COMMANDS && argc > 1; i++) {
+        if (commands[i].parallel && strcmp(argv[1], commands[i].name) == 0 &&
+            sn_cores_in_mask() > 1 && getenv("OMP_WAIT_POLICY") == NULL &&
+            setenv("OMP_WAIT_POLICY", "passive", 1) == 0) {
+            execv("/proc/self/exe", argv);
+            unsetenv("OMP_WAIT_POLICY");
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
+    choose_wait_policy(argc, argv);
     /* a file-size limit is an error of the write, not the end of the process */
     signal(SIGXFSZ, SIG_IGN);
     sn_error err = {""};

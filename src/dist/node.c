@@ -138,6 +138,17 @@ static void read_mask(uint64_t mask[MASK_WORDS])
     }
 }
 
+int sn_cores_in_mask(void)
+{
+    uint64_t mask[MASK_WORDS];
+    int cores = 0;
+    read_mask(mask);
+    for (int core = 0; core < CPU_SETSIZE; core++) {
+        cores += (int)(mask[core / 64] >> (core % 64) & 1);
+    }
+    return cores;
+}
+
 static int has_core(const uint64_t *masks, int words, int rank, int core)
 {
     return (int)(masks[(size_t)rank * (size_t)words + (size_t)core / 64] >>

@@ -2,6 +2,8 @@
 
 #include <cblas.h>
 #include <limits.h>
+#include <stdlib.h>
+#include <strings.h>
 
 #if defined(SHARDNET_ONEDNN) && !defined(SHARDNET_REAL_DOUBLE)
 #define HAS_ONEDNN 1
@@ -74,6 +76,14 @@ void sn_gemm_set_threads(int threads)
 {
     openblas_set_num_threads(threads);
     sn_set_threads(threads);
+}
+
+bool sn_gemm_bears_loops(sn_backend backend)
+{
+    enum { OWN_THREADS = 1 }; /* of openblas_get_parallel */
+    const char *policy = getenv("OMP_WAIT_POLICY");
+    return backend == SN_BACKEND_ONEDNN || openblas_get_parallel() != OWN_THREADS ||
+           (policy != NULL && strcasecmp(policy, "passive") == 0);
 }
 
 const char *sn_gemm_library(sn_backend backend)

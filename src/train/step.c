@@ -88,6 +88,29 @@ static void inject_faults(sn_state *state)
     }
 }
 
+/* Sends for the images that this rank takes in the next step: they lie anywhere in
+ * memory and arrive while this step computes.  Only where they all find room in the
+ * cache. */
+static void prefetch_next(const sn_state *state, sn_range positions)
+{
+    enum { LINE = 64, ROOM = 128 << 10 };
+    const sn_split *train = &state->loaded.data.train;
+    const size_t features = state->model.input;
+    const uint64_t batch = (uint64_t)state->config.train_batch;
+    const uint64_t end =
+        positions.end + batch < train->count ? positions.end + batch : train->count;
+    if ((positions.end - positions.begin) * features > ROOM) {
+        return;
+    }
+    for (uint64_t at = positions.begin + batch; at < end; at++) {
+        const uint8_t *image =
+            train->images + (size_t)sn_sampler_at(&state->sampler, at) * features;
+        for (size_t i = 0; i < features; i += LINE) {
+            __builtin_prefetch(image + i);
+        }
+    }
+}
+
 /* indices = sampler(seed, epoch, step, rank, size); X, y = batch_gather(dataset,
  * indices), distorted where the configuration says so.  positions of the epoch's order,
  * may be empty. */
@@ -104,6 +127,7 @@ static void gather(sn_state *state, sn_range positions)
     } else {
         distort(state, rows);
     }
+    prefetch_next(state, positions);
     inject_faults(state);
 }
 

@@ -5,6 +5,7 @@
 
 #include "shardnet/clock.h"
 #include "shardnet/mem.h"
+#include "shardnet/parallel.h"
 #include "train/step.h"
 
 /* Rows of the largest product of this rank. */
@@ -206,6 +207,9 @@ sn_status sn_tune(sn_state *state, sn_error *err)
         status = choose_backend(state, err);
     }
     state->workspace.backend = (sn_backend)config->compute_backend;
+    if (!sn_gemm_bears_loops(state->workspace.backend)) {
+        sn_set_threads(1);
+    }
     if (status == SN_OK && config->comm_reduce == SN_REDUCE_AUTO) {
         status = choose_reduce(state, err);
     }

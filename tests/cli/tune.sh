@@ -25,8 +25,9 @@ setting() {
 }
 
 expect_mpi_exit 0 1 "$program" train small.ini --out plain
+declare -A ways_of=([openblas]="2-overlap 3-node" [onednn]="4-overlap 2-node")
 for backend in "${backends[@]}"; do
-    for ranks_reduce in 2-overlap 4-overlap 2-node 3-node; do
+    for ranks_reduce in ${ways_of[$backend]}; do
         ranks=${ranks_reduce%-*} reduce=${ranks_reduce#*-}
         ways=(--set "compute.backend=$backend" --set "comm.reduce=$reduce")
         name=$backend-$ranks-$reduce

@@ -3,8 +3,8 @@
 #
 #     tests/run.sh [--quick|--asan] [CTEST ARGUMENT...]
 #
-# All tests of the preset dev, then those labelled unit, mpi, fault and fuzz, but for the
-# longest, once more under AddressSanitizer and UndefinedBehaviorSanitizer (preset asan).
+# All tests of the preset dev, then those labelled unit, mpi and fuzz once more under
+# AddressSanitizer and UndefinedBehaviorSanitizer (preset asan).
 #     --quick  the first half only
 #     --asan   every test, only under the sanitizers
 # CTest's arguments narrow both, for example -R resume or -L mpi.  Tests that need MNIST take
@@ -69,8 +69,7 @@ if [ "$plan" != asan ]; then
     run_tests dev "$@" || failed=1
 fi
 if [ "$plan" = both ]; then
-    run_tests asan -L '^(unit|mpi|fault|fuzz)$' -E '^fault\.(torture|watchdog|storage)$' \
-        --no-tests=ignore "$@" || failed=1
+    run_tests asan -L '^(unit|mpi|fuzz)$' --no-tests=ignore "$@" || failed=1
 elif [ "$plan" = asan ]; then
     run_tests asan "$@" || failed=1
 fi

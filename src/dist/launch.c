@@ -45,6 +45,11 @@ void sn_launch_prepare(const sn_launch *launch)
     if (cores > 0 && launch->node_tasks > cores) {
         setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
     }
+    /* For the buckets of overlap.c: a ring on any number of ranks, and no handshake for
+     * its messages over TCP, up to half a bucket of the default size: each answer would
+     * wait for the other side's next call of MPI_Test. */
+    setenv("OMPI_MCA_coll_libnbc_iallreduce_algorithm", "ring", 0);
+    setenv("OMPI_MCA_btl_tcp_eager_limit", "532480", 0);
 }
 
 static sn_status refuse(const sn_launch *launch, int size, sn_error *err)

@@ -13,9 +13,9 @@ struct sn_overlap {
     const float *message;
     float *result;
     size_t arena, bucket;
-    size_t buckets;            /* of the arena; the tail follows as one more request */
+    size_t buckets;            /* of the arena */
     size_t started;            /* buckets in flight or done */
-    MPI_Request *requests;     /* (buckets + 1) */
+    MPI_Request *requests;     /* (buckets) */
     uint16_t *sent, *received; /* (arena) for bf16, else NULL */
     MPI_Op add;                /* of bf16 */
     int code;                  /* of the first MPI call that failed */
@@ -30,7 +30,7 @@ static void add_bf16(void *a, void *b, int *count, MPI_Datatype *type)
 static sn_status prepare(sn_overlap *o, sn_wire wire, sn_error *err)
 {
     const size_t buckets = (o->arena + o->bucket - 1) / o->bucket;
-    o->requests = calloc(buckets + 1, sizeof *o->requests);
+    o->requests = calloc(buckets, sizeof *o->requests);
     o->buckets = buckets;
     if (wire == SN_WIRE_BF16) {
         o->sent = sn_alloc(o->arena, sizeof *o->sent);
@@ -93,11 +93,11 @@ static void note(sn_overlap *o, int code)
 }
 
 /* Sums count elements from first; a failure is kept for sn_overlap_finish. */
-static void start(sn_overlap *o, size_t first, size_t count, bool rounds)
+static void start(sn_overlap *o, size_t first, size_t count)
 {
     MPI_Request *request = &o->requests[o->started++];
     int code;
-    if (rounds) {
+    if (o->sent != NULL) {
         sn_bf16_from_float(count, o->message + first, o->sent + first);
         code = MPI_Iallreduce(o->sent + first, o->received + first, (int)count,
                               MPI_UINT16_T, o->add, o->comm, request);
@@ -119,7 +119,7 @@ static void start_buckets(sn_overlap *o, size_t first)
         if (begin < first) {
             break;
         }
-        start(o, begin, end - begin, o->sent != NULL);
+        start(o, begin, end - begin);
     }
 }
 
@@ -134,7 +134,9 @@ void sn_overlap_ready(void *overlap, size_t first)
 sn_status sn_overlap_finish(sn_overlap *o, sn_error *err)
 {
     start_buckets(o, 0);
-    start(o, o->arena, SN_TAIL_COUNT_OF, false);
+    /* blocking, since a ring would take 2 (p - 1) messages for these few bytes */
+    note(o, MPI_Allreduce(o->message + o->arena, o->result + o->arena, SN_TAIL_COUNT_OF,
+                          MPI_FLOAT, MPI_SUM, o->comm));
     note(o, MPI_Waitall((int)o->started, o->requests, MPI_STATUSES_IGNORE));
     if (o->received != NULL) {
         sn_bf16_to_float(o->arena, o->received, o->result);

@@ -120,7 +120,7 @@ const sn_key sn_keys[] = {
     CHOICE("comm", "wire", comm_wire, "fp32", wires,
            "how gradients travel; bf16 halves the bytes and rounds to 8 bits of "
            "significand; not with reproducible"),
-    INTEGER("comm", "bucket_kib", comm_bucket_kib, "2048", 1, 1048576,
+    INTEGER("comm", "bucket_kib", comm_bucket_kib, "1024", 1, 1048576,
             "size of a message of overlap, KiB"),
     INTEGER(
         "comm", "leaves", comm_leaves, "8", 1, 65536,

@@ -28,6 +28,15 @@ int sn_comm_launch_task(void);
 /** Ends MPI and frees the communicator.  Collective. */
 void sn_comm_finish(sn_comm **comm);
 
+/** A communicator of the ranks that say member, in their order, for sn_comm_finish;
+ * NULL on the others.  Collective over comm.  SN_ENOMEM, SN_EMPI. */
+sn_status sn_comm_part(sn_comm *comm, bool member, sn_comm **part,
+                       sn_error *err) SN_MUST_CHECK;
+
+/** A barrier in which waiting ranks sleep, so that others have their cores: up to 0.2
+ *  ms late.  Collective.  SN_EMPI. */
+sn_status sn_comm_rest(sn_comm *comm, sn_error *err) SN_MUST_CHECK;
+
 /** Ends every process of the job at once with exit_code (never 0).  Only after MPI
  * itself failed.  Does not return. */
 void sn_comm_abort(sn_comm *comm, int exit_code);

@@ -44,6 +44,20 @@ int sn_cores_in_mask(void);
 sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores,
                              sn_error *err) SN_MUST_CHECK;
 
+/** An affinity mask. */
+typedef struct sn_node_mask {
+    uint64_t word[16];
+} sn_node_mask;
+
+/** The mask of the calling thread, and the cores that the ranks of its node may use
+ *  together.  Collective over the node.  SN_EMPI. */
+sn_status sn_node_masks(sn_comm *comm, sn_node_mask *mine, sn_node_mask *together,
+                        sn_error *err) SN_MUST_CHECK;
+
+/** Lets the calling thread, and those that it makes from now on, run on these cores.
+ *  Where the system refuses, the mask stays as it is.  Not collective. */
+void sn_node_run_on(const sn_node_mask *mask);
+
 /** The share of one mask among the masks of a node: floor(sum over its cores of 1 /
  * ranks that have the core), at least 1.  masks (ranks, words) of 64-bit words.  Pure.
  */

@@ -25,7 +25,7 @@ static const command commands[] = {
     {"eval", sn_cmd_eval, true,
      "CHECKPOINT|RUN [--data DIR] [--split test|train|validation]"},
     {"bench", sn_cmd_bench, true,
-     "CONFIG [--set SECTION.KEY=VALUE]... [--json] [--seconds S] [--repeats N]"},
+     "CONFIG [--set SECTION.KEY=VALUE]... [--json] [--no-others]"},
     {"inspect", sn_cmd_inspect, false, "FILE|RUN"},
     {"verify", sn_cmd_verify, false, "FILE|RUN"},
     {"diff", sn_cmd_diff, false, "A B"},
@@ -75,12 +75,14 @@ static sn_status dispatch(int argc, char **argv, sn_error *err)
 
 /* Threads that wait shall sleep: those of OpenMP would spin on the cores that
  * OpenBLAS's own want.  OpenMP reads its environment when it is loaded, so the program
- * starts once more; where it cannot, loops keep to one thread (sn_gemm_bears_loops). */
+ * starts once more; where it cannot, loops keep to one thread (sn_gemm_bears_loops).
+ * bench tries more threads than its mask has cores now. */
 static void choose_wait_policy(int argc, char **argv)
 {
     for (int i = 0; i < COMMANDS && argc > 1; i++) {
         if (commands[i].parallel && strcmp(argv[1], commands[i].name) == 0 &&
-            sn_cores_in_mask() > 1 && getenv("OMP_WAIT_POLICY") == NULL &&
+            (sn_cores_in_mask() > 1 || commands[i].run == sn_cmd_bench) &&
+            getenv("OMP_WAIT_POLICY") == NULL &&
             setenv("OMP_WAIT_POLICY", "passive", 1) == 0) {
             execv("/proc/self/exe", argv);
             unsetenv("OMP_WAIT_POLICY");

@@ -121,6 +121,7 @@ sn_status sn_node_memory_publish(sn_comm *comm, sn_node_memory *memory, sn_error
 }
 
 enum { MASK_WORDS = CPU_SETSIZE / 64 };
+_Static_assert(sizeof(sn_node_mask) == MASK_WORDS * sizeof(uint64_t), "mask");
 
 static void read_mask(uint64_t mask[MASK_WORDS])
 {
@@ -199,4 +200,25 @@ sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores, sn_error *err)
     }
     free(masks);
     return status;
+}
+
+sn_status sn_node_masks(sn_comm *comm, sn_node_mask *mine, sn_node_mask *together,
+                        sn_error *err)
+{
+    read_mask(mine->word);
+    return sn_mpi_check(MPI_Allreduce(mine->word, together->word, MASK_WORDS,
+                                      MPI_UINT64_T, MPI_BOR, comm->node),
+                        "MPI_Allreduce", err);
+}
+
+void sn_node_run_on(const sn_node_mask *mask)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int core = 0; core < CPU_SETSIZE; core++) {
+        if (mask->word[core / 64] >> (core % 64) & 1) {
+            CPU_SET((size_t)core, &set);
+        }
+    }
+    (void)sched_setaffinity(0, sizeof set, &set);
 }

@@ -14,12 +14,9 @@
 #include "shardnet/clock.h"
 #include "shardnet/fault.h"
 #include "shardnet/gemm.h"
-#include "shardnet/init.h"
 #include "shardnet/mem.h"
-#include "train/progress.h"
-#include "train/state.h"
+#include "train/bench_steps.h"
 #include "train/step.h"
-#include "train/tune.h"
 
 enum { LARGE = 2048, MIB = 1 << 20 };
 
@@ -29,9 +26,7 @@ typedef struct sample {
 } sample;
 
 typedef struct bench {
-    sn_state state;
-    int64_t full_steps;      /* of an epoch, those with a full batch; at least 1 */
-    sn_range batch;          /* one of them */
+    sn_bench_steps steps;
     float *scratch;          /* (3, third): one written, two read */
     size_t third;            /* elements */
     double forward_products; /* seconds */
@@ -40,38 +35,21 @@ typedef struct bench {
     double *column;          /* (size * repeats) on rank 0 */
 } bench;
 
-/* The real steps; a short batch at the end of an epoch is left out, and after the last
- * epoch comes the first. */
 static sn_status run_steps(bench *b, int64_t count, sn_error *err)
 {
-    sn_state *state = &b->state;
-    sn_progress *p = &state->progress;
-    sn_status status = SN_OK;
-    state->phases = (sn_phases){0};
-    for (int64_t i = 0; i < count && status == SN_OK; i++) {
-        if (p->step_in_epoch == b->full_steps) {
-            p->step_in_epoch = 0;
-            p->epoch = (p->epoch + 1) % state->config.train_epochs;
-            sn_step_open_epoch(state);
-        }
-        status = sn_step_run(state, err);
-    }
-    return status == SN_EDIVERGED ? sn_fail(err, status,
-                                            "bench: training diverged; lower the "
-                                            "learning rate to measure finite numbers")
-                                  : status;
+    return sn_bench_steps_run(&b->steps, count, err);
 }
 
 static size_t rows_of(const bench *b, uint64_t piece)
 {
-    const sn_range positions = sn_step_piece(&b->state, b->batch, piece);
+    const sn_range positions = sn_step_piece(&b->steps.state, b->steps.batch, piece);
     return (size_t)(positions.end - positions.begin);
 }
 
 static sn_status run_products(bench *b, int64_t count, sn_error *err)
 {
     (void)err;
-    sn_state *s = &b->state;
+    sn_state *s = &b->steps.state;
     const sn_range pieces = sn_step_pieces(s);
     b->forward_products = 0;
     for (int64_t i = 0; i < count; i++) {
@@ -92,7 +70,7 @@ static sn_status run_products(bench *b, int64_t count, sn_error *err)
  * in the tree's buffers costs the same whatever it is. */
 static sn_status run_allreduce(bench *b, int64_t count, sn_error *err)
 {
-    sn_state *s = &b->state;
+    sn_state *s = &b->steps.state;
     const sn_range pieces = sn_step_pieces(s);
     sn_status status = SN_OK;
     for (int64_t i = 0; i < count && status == SN_OK; i++) {
@@ -108,7 +86,7 @@ static sn_status run_allreduce(bench *b, int64_t count, sn_error *err)
 /* Is there anything to sum? */
 static bool sums(const bench *b)
 {
-    return b->state.size > 1 || b->state.tree != NULL;
+    return b->steps.state.size > 1 || b->steps.state.tree != NULL;
 }
 
 static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
@@ -116,7 +94,7 @@ static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
     (void)err;
     const float *a = b->scratch + b->third;
     for (int64_t i = 0; i < count; i++) {
-        sn_gemm_nn(b->state.workspace.backend, LARGE, LARGE, LARGE, a,
+        sn_gemm_nn(b->steps.state.workspace.backend, LARGE, LARGE, LARGE, a,
                    a + (size_t)LARGE * LARGE, b->scratch);
     }
     return SN_OK;
@@ -157,10 +135,10 @@ static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
                        sn_error *err)
 {
     if (which == ALLREDUCE) {
-        memset(b->state.message, 0,
-               (b->state.model.arena + SN_TAIL_COUNT_OF) * sizeof(float));
+        memset(b->steps.state.message, 0,
+               (b->steps.state.model.arena + SN_TAIL_COUNT_OF) * sizeof(float));
     }
-    sn_status status = sn_comm_agree(b->state.comm, SN_OK, err);
+    sn_status status = sn_comm_agree(b->steps.state.comm, SN_OK, err);
     const double begun = sn_clock_seconds();
     if (status == SN_OK) {
         status = measurement[which].run(b, count, err);
@@ -181,9 +159,9 @@ static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
     for (*count = 1; status == SN_OK; *count *= 2) {
         status = timed(b, which, *count, &spent, err);
         if (status == SN_OK) {
-            status = sn_comm_sum_double(b->state.comm, &spent, 1, err);
+            status = sn_comm_sum_double(b->steps.state.comm, &spent, 1, err);
         }
-        spent /= b->state.size;
+        spent /= b->steps.state.size;
         if (status == SN_OK && (spent >= target / 4 || *count >= most)) {
             const double wanted = ceil((double)*count * target / spent);
             *count = wanted < 1 ? 1 : wanted < (double)most ? (int64_t)wanted : most;
@@ -195,7 +173,7 @@ static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
 
 static void note_parts(const bench *b, int64_t steps, double seconds, double *figure)
 {
-    const sn_phases *p = &b->state.phases;
+    const sn_phases *p = &b->steps.state.phases;
     const double n = (double)steps;
     figure[SN_BENCH_GATHER] = p->gather / n;
     figure[SN_BENCH_FORWARD] = p->forward / n;
@@ -237,36 +215,21 @@ static sn_status repeat_once(bench *b, const int64_t count[KINDS], sample *into,
     return SN_OK;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
 static void summarise(bench *b, size_t count, sn_bench_result *result)
 {
     double *column = b->column;
     for (int f = 0; f < SN_BENCH_FIGURES; f++) {
-        double sum = 0;
         for (size_t i = 0; i < count; i++) {
             column[i] = b->all[i].figure[f];
-            sum += column[i];
         }
-        qsort(column, count, sizeof *column, ascending);
-        result->figure[f] = (sn_bench_spread){
-            .min = column[0],
-            .median = (column[(count - 1) / 2] + column[count / 2]) / 2,
-            .max = column[count - 1],
-            .mean = sum / (double)count};
+        result->figure[f] = sn_bench_spread_of(column, count);
     }
 }
 
 static void describe(const bench *b, sn_bench_result *result)
 {
-    const sn_state *s = &b->state;
-    const uint64_t images = b->batch.end - b->batch.begin;
+    const sn_state *s = &b->steps.state;
+    const uint64_t images = b->steps.batch.end - b->steps.batch.begin;
     *result = (sn_bench_result){
         .ranks = s->size,
         .nodes = sn_comm_node_count(s->comm),
@@ -289,10 +252,12 @@ static void describe(const bench *b, sn_bench_result *result)
     }
 }
 
-static sn_status measure(bench *b, const sn_bench_options *options,
+/* *steps of the state fill options' seconds. */
+static sn_status measure(bench *b, const sn_bench_options *options, int64_t *steps,
                          sn_bench_result *result, sn_error *err)
 {
-    const size_t repeats = (size_t)options->repeats, ranks = (size_t)b->state.size;
+    const size_t repeats = (size_t)options->repeats,
+                 ranks = (size_t)b->steps.state.size;
     int64_t count[KINDS];
     sn_status status = SN_OK;
     for (int k = 0; k < KINDS && status == SN_OK; k++) {
@@ -305,10 +270,11 @@ static sn_status measure(bench *b, const sn_bench_options *options,
         status = repeat_once(b, count, &b->mine[r], err);
     }
     if (status == SN_OK) {
-        status = sn_comm_gather(b->state.comm, b->mine, repeats * sizeof *b->mine,
+        status = sn_comm_gather(b->steps.state.comm, b->mine, repeats * sizeof *b->mine,
                                 b->all, err);
     }
-    if (status == SN_OK && b->state.rank == 0) {
+    *steps = count[STEPS];
+    if (status == SN_OK && b->steps.state.rank == 0) {
         describe(b, result);
         result->repeats = options->repeats;
         result->steps = count[STEPS];
@@ -333,63 +299,67 @@ static size_t scratch_third(const sn_state *state)
 
 static sn_status allocate(bench *b, size_t repeats, sn_error *err)
 {
-    const size_t samples = repeats * (size_t)b->state.size;
-    b->third = scratch_third(&b->state);
+    const size_t samples = repeats * (size_t)b->steps.state.size;
+    b->third = scratch_third(&b->steps.state);
     b->scratch = sn_alloc(3 * b->third, sizeof(float));
     b->mine = calloc(repeats, sizeof *b->mine);
-    if (b->state.rank == 0) {
+    if (b->steps.state.rank == 0) {
         b->all = calloc(samples, sizeof *b->all);
         b->column = calloc(samples, sizeof *b->column);
     }
     if (b->scratch == NULL || b->mine == NULL ||
-        (b->state.rank == 0 && (b->all == NULL || b->column == NULL))) {
+        (b->steps.state.rank == 0 && (b->all == NULL || b->column == NULL))) {
         return sn_fail(err, SN_ENOMEM,
                        "bench (%zu MiB a rank for the memory's bandwidth): out of "
                        "memory; use fewer ranks on a node",
                        3 * b->third * sizeof(float) / MIB);
     }
-    return sn_fault_check("bench.allocate", b->state.rank, -1, err);
+    return sn_fault_check("bench.allocate", b->steps.state.rank, -1, err);
 }
 
-static void prepare(bench *b)
+static void fill_scratch(bench *b)
 {
-    sn_state *s = &b->state;
-    s->progress.seed = (uint64_t)s->config.train_seed;
-    sn_init_parameters(&s->model, (sn_init)s->config.model_init,
-                       s->config.model_init_scale, s->progress.seed, s->parameters);
-    sn_step_open_epoch(s);
-    b->batch = sn_step_batch(s);
-    b->full_steps =
-        (int64_t)(s->loaded.data.train.count / (uint64_t)s->config.train_batch);
-    b->full_steps = b->full_steps > 0 ? b->full_steps : 1;
     for (size_t i = 0; i < 3 * b->third; i++) {
         b->scratch[i] = (float)(i % 7) - 3;
     }
+}
+
+static void release(bench *b)
+{
+    free(b->scratch);
+    free(b->mine);
+    free(b->all);
+    free(b->column);
+    b->scratch = NULL;
+    b->mine = b->all = NULL;
+    b->column = NULL;
 }
 
 sn_status sn_bench(sn_comm *comm, const sn_config *config,
                    const sn_bench_options *options, sn_bench_result *result,
                    sn_error *err)
 {
-    const sn_train_options silent = {.out = options->header};
-    bench b = {.third = 0};
-    sn_status status = sn_state_open(&b.state, comm, config, &silent, err);
+    bench *b = calloc(1, sizeof *b);
+    sn_status status = b == NULL ? sn_fail(err, SN_ENOMEM, "out of memory") : SN_OK;
+    status = sn_comm_agree(comm, status, err);
+    if (status == SN_OK) {
+        status = sn_bench_steps_open(&b->steps, comm, config, options->header, err);
+    }
     if (status != SN_OK) {
+        free(b);
         return status;
     }
-    status = sn_comm_agree(comm, allocate(&b, (size_t)options->repeats, err), err);
+    status = sn_comm_agree(comm, allocate(b, (size_t)options->repeats, err), err);
+    int64_t steps = 0;
     if (status == SN_OK) {
-        status = sn_tune(&b.state, err);
+        fill_scratch(b);
+        status = measure(b, options, &steps, result, err);
     }
-    if (status == SN_OK) {
-        sn_progress_header(&b.state);
-        prepare(&b);
-        status = measure(&b, options, result, err);
+    release(b); /* before the others take their memory */
+    if (status == SN_OK && options->others) {
+        status = sn_bench_others(&b->steps, steps, options, result, err);
     }
-    free(b.scratch);
-    free(b.mine);
-    free(b.all);
-    free(b.column);
-    sn_state_close(&b.state);
+    sn_bench_steps_close(&b->steps);
+    free(b);
     return status;
 }

@@ -221,6 +221,74 @@ static void print_limits(FILE *out, const sn_bench_result *r)
     print_limit(out, "triad", &f[SN_BENCH_TRIAD], 1, unit);
 }
 
+static void print_layout(char *text, size_t size, int ranks, int threads)
+{
+    snprintf(text, size, "%d rank%s x %d thread%s", ranks, ranks == 1 ? "" : "s",
+             threads, threads == 1 ? "" : "s");
+}
+
+/* The other layout whose steps are shortest, NULL where none is shorter than the
+ * configured ones. */
+static const sn_bench_other *fastest_layout(const sn_bench_result *r)
+{
+    const sn_bench_other *fastest = NULL;
+    double ratio = 1;
+    for (int i = 0; i < r->other_count; i++) {
+        const sn_bench_other *o = &r->other[i];
+        if (o->sum == NULL && o->missing[0] == '\0' && o->ratio.median < ratio) {
+            fastest = o;
+            ratio = o->ratio.median;
+        }
+    }
+    return fastest;
+}
+
+static int tried_layouts(const sn_bench_result *r)
+{
+    int tried = 0;
+    for (int i = 0; i < r->other_count; i++) {
+        tried += r->other[i].sum == NULL && r->other[i].missing[0] == '\0';
+    }
+    return tried;
+}
+
+static void print_fastest(FILE *out, const sn_bench_result *r)
+{
+    const sn_bench_other *fastest = fastest_layout(r);
+    char name[64];
+    if (fastest == NULL) {
+        print_layout(name, sizeof name, r->ranks, r->threads);
+        fprintf(out, "fastest     %s, as started\n", name);
+    } else {
+        print_layout(name, sizeof name, fastest->ranks, fastest->threads);
+        fprintf(out, "fastest     %s, %.2f times as fast as started\n", name,
+                1 / fastest->ratio.median);
+    }
+}
+
+static void print_others(FILE *out, const sn_bench_result *r)
+{
+    fprintf(out, "\n%-22s%12s%12s%12s  of the configured time\n", "other ways, us",
+            "min", "median", "max");
+    for (int i = 0; i < r->other_count; i++) {
+        const sn_bench_other *o = &r->other[i];
+        char name[64];
+        if (o->missing[0] != '\0') {
+            fprintf(out, "%-22snot measured: %s\n",
+                    o->sum == NULL ? "fewer ranks" : o->sum, o->missing);
+            continue;
+        }
+        print_layout(name, sizeof name, o->ranks, o->threads);
+        fprintf(out, "%-22s%12.1f%12.1f%12.1f  %.2f (%.2f .. %.2f)\n",
+                o->sum == NULL ? name : o->sum, 1e6 * o->seconds.min,
+                1e6 * o->seconds.median, 1e6 * o->seconds.max, o->ratio.median,
+                o->ratio.min, o->ratio.max);
+    }
+    if (tried_layouts(r) > 0) {
+        print_fastest(out, r);
+    }
+}
+
 void sn_bench_print(FILE *out, const sn_bench_result *r)
 {
     const double step = median(r, SN_BENCH_STEP);
@@ -246,6 +314,9 @@ void sn_bench_print(FILE *out, const sn_bench_result *r)
             100 * most.seconds / r->figure[SN_BENCH_STEP].mean);
     for (int i = 0; i < count; i++) {
         fprintf(out, "note        %s\n", advice[i]);
+    }
+    if (r->other_count > 0) {
+        print_others(out, r);
     }
 }
 
@@ -286,17 +357,48 @@ static void print_json_job(FILE *out, const sn_bench_result *r)
             r->message_bytes, r->triad_bytes);
 }
 
+static void print_json_spread(FILE *out, const char *name, const sn_bench_spread *f)
+{
+    fprintf(
+        out,
+        ", \"%s\": {\"min\": %.9g, \"median\": %.9g, \"max\": %.9g, \"mean\": %.9g}",
+        name, f->min, f->median, f->max, f->mean);
+}
+
+static void print_json_others(FILE *out, const sn_bench_result *r)
+{
+    fputs(", \"others\": [", out);
+    for (int i = 0; i < r->other_count; i++) {
+        const sn_bench_other *o = &r->other[i];
+        fprintf(out, "%s{\"sum\": ", i > 0 ? ", " : "");
+        print_string(out, o->sum == NULL ? "as configured" : o->sum);
+        if (o->missing[0] != '\0') {
+            fputs(", \"missing\": ", out);
+            print_string(out, o->missing);
+        } else {
+            fprintf(out, ", \"ranks\": %d, \"threads_per_rank\": %d", o->ranks,
+                    o->threads);
+            print_json_spread(out, "step_seconds", &o->seconds);
+            print_json_spread(out, "time_ratio", &o->ratio);
+        }
+        fputc('}', out);
+    }
+    fputc(']', out);
+    if (tried_layouts(r) > 0) {
+        const sn_bench_other *fastest = fastest_layout(r);
+        fprintf(out, ", \"fastest_layout\": {\"ranks\": %d, \"threads_per_rank\": %d}",
+                fastest == NULL ? r->ranks : fastest->ranks,
+                fastest == NULL ? r->threads : fastest->threads);
+    }
+}
+
 static void print_json_figures(FILE *out, const sn_bench_result *r)
 {
 #define NAME(symbol, name, unit) #name "_" #unit,
     static const char *const names[] = {SN_BENCH_TABLE(NAME)};
 #undef NAME
     for (int i = 0; i < SN_BENCH_FIGURES; i++) {
-        const sn_bench_spread *f = &r->figure[i];
-        fprintf(out,
-                ", \"%s\": {\"min\": %.9g, \"median\": %.9g, \"max\": %.9g, \"mean\": "
-                "%.9g}",
-                names[i], f->min, f->median, f->max, f->mean);
+        print_json_spread(out, names[i], &r->figure[i]);
     }
 }
 
@@ -309,6 +411,7 @@ void sn_bench_print_json(FILE *out, const sn_bench_result *r)
 
     print_json_job(out, r);
     print_json_figures(out, r);
+    print_json_others(out, r);
     fprintf(out,
             ", \"images_per_second\": %.9g, \"gflop_per_second\": %.9g, "
             "\"costs_most\": \"%s\", \"costs_most_seconds\": %.9g, \"notes\": [",

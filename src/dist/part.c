@@ -1,0 +1,53 @@
+/* Communicators of some of the ranks, and how the rest wait. */
+#include <stdlib.h>
+#include <time.h>
+
+#include "dist/internal.h"
+
+static sn_status describe_part(MPI_Comm members, sn_comm **part, sn_error *err)
+{
+    sn_comm *comm = calloc(1, sizeof *comm);
+    if (comm == NULL) {
+        return sn_fail(err, SN_ENOMEM, "communicator: out of memory");
+    }
+    comm->task = -1;
+    comm->node = comm->world = MPI_COMM_NULL;
+    *part = comm;
+    return sn_comm_describe(comm, members, err);
+}
+
+sn_status sn_comm_part(sn_comm *comm, bool member, sn_comm **part, sn_error *err)
+{
+    MPI_Comm members = MPI_COMM_NULL;
+    *part = NULL;
+    sn_status status = sn_mpi_check(
+        MPI_Comm_split(comm->world, member ? 0 : MPI_UNDEFINED, comm->rank, &members),
+        "MPI_Comm_split", err);
+    if (status != SN_OK) {
+        return status;
+    }
+    if (members != MPI_COMM_NULL) {
+        status = describe_part(members, part, err);
+        MPI_Comm_free(&members);
+    }
+    status = sn_comm_agree(comm, status, err);
+    if (status != SN_OK) {
+        sn_comm_finish(part);
+    }
+    return status;
+}
+
+sn_status sn_comm_rest(sn_comm *comm, sn_error *err)
+{
+    const struct timespec nap = {.tv_nsec = 200000};
+    MPI_Request request;
+    int done = 0;
+    int code = MPI_Ibarrier(comm->world, &request);
+    while (code == MPI_SUCCESS && !done) {
+        code = MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+        if (!done) {
+            nanosleep(&nap, NULL);
+        }
+    }
+    return sn_mpi_check(code, "barrier", err);
+}

@@ -25,6 +25,7 @@ struct sn_writer {
     sn_checkpoint_info info;
     char path[SN_PATH_BYTES], best[SN_PATH_BYTES], run[SN_PATH_BYTES];
     size_t keep;
+    bool best_failed; /* the copy is the best epoch's and is nowhere else */
 
     double stall_seconds, longest_seconds;
     int64_t count;
@@ -38,6 +39,7 @@ static sn_status write_job(sn_writer *writer, sn_error *err)
     sn_status best = SN_OK, status = SN_OK;
     if (writer->best[0] != '\0') {
         best = sn_checkpoint_write(writer->best, &writer->info, writer->tensors, err);
+        writer->best_failed = best != SN_OK;
     }
     if (writer->path[0] != '\0') {
         sn_error *why = best == SN_OK ? err : NULL;
@@ -151,11 +153,24 @@ void sn_writer_destroy(sn_writer **writer)
     *writer = NULL;
 }
 
+/* Before the copy gives way to a later state: the weights of the best epoch that could
+ * not be written when they came.  What fails again is told by the next wait. */
+static void retry_best(sn_writer *writer)
+{
+    writer->best_failed = false;
+    writer->status = sn_checkpoint_write(writer->best, &writer->info, writer->tensors,
+                                         &writer->err);
+    writer->count += writer->status == SN_OK;
+}
+
 void sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                       const sn_checkpoint_info *info, const float *parameters,
                       const float *velocity)
 {
     const double begun = sn_clock_seconds();
+    if (writer->best_failed && job->best[0] == '\0') {
+        retry_best(writer);
+    }
     sn_checkpoint_info_clear(&writer->info);
     writer->info = *info;
     writer->keep = job->keep;

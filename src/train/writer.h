@@ -27,7 +27,8 @@ typedef struct sn_writer_job {
 } sn_writer_job;
 
 /** Copies job and state and returns; the thread writes.  Takes over info's text.  The
- *  writer must be idle: sn_writer_wait first. */
+ *  writer must be idle: sn_writer_wait first.  A best that could not be written is tried
+ *  once more before, while the caller waits, unless the job has another. */
 void sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                       const sn_checkpoint_info *info, const float *parameters,
                       const float *velocity);

@@ -134,6 +134,35 @@ for ranks in 0 2; do
     checked "a limit on the size of files during the run (mpirun -n $ranks)"
 done
 
+# --- the weights of the best epoch
+
+# the first epoch stays the best: a rate that changes nothing
+write_config best.ini data.source=synthetic data.train_limit=200 data.validation=50 \
+    model.hidden=16 optimizer.learning_rate=1e-12 train.epochs=900000 train.batch=50 \
+    checkpoint.every_epochs=0 checkpoint.every_steps=30
+run=best
+mkdir -p best/checkpoints/best.h5.tmp
+SHARDNET_FAULT=step.slow start 2 "$program" train best.ini --out best
+wait_for '^epoch 1/'
+sleep 0.5
+rmdir best/checkpoints/best.h5.tmp # between the failure and the next checkpoint
+advances "the next checkpoint"
+[ -f best/checkpoints/best.h5 ] || wrong "best.h5 was not written with the next checkpoint"
+stop 75
+expect_text err '^shardnet: warning: .*best\.h5.*File exists'
+expect_exit 0 "$program" verify best
+expect_exit 0 "$program" inspect best/checkpoints/best.h5
+expect_text out '^progress +1 epochs'
+rm -rf best
+mkdir -p best/checkpoints/best.h5.tmp
+start 2 "$program" train best.ini --out best
+warned 'best\.h5.*File exists'
+advances "a checkpoint after the second failure"
+stop 74 # what is left there cannot be removed either
+[ ! -f best/checkpoints/best.h5 ] || wrong "best.h5 of another epoch"
+rm -rf best
+checked "best.h5 that could not be written is tried once more at the next checkpoint"
+
 # --- a folder that goes away
 
 begin 2 vanishing

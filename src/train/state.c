@@ -72,16 +72,13 @@ static sn_status allocate(sn_state *state, sn_error *err)
     }
     state->parameters = sn_alloc(model->arena, sizeof(float));
     state->velocity = sn_alloc(model->arena, sizeof(float));
-    state->message_memory = sn_alloc(model->arena + SN_TAIL_COUNT_OF, sizeof(float));
-    state->message = state->message_memory;
-    state->sum = state->message;
     state->x = sn_alloc(rows * model->input, sizeof(float));
     state->labels = sn_alloc(rows, 1);
     state->samples = sn_alloc(rows, sizeof(uint32_t));
     state->tensors = calloc(model->layers, sizeof *state->tensors);
     if (state->parameters == NULL || state->velocity == NULL ||
-        state->message == NULL || state->x == NULL || state->labels == NULL ||
-        state->samples == NULL || state->tensors == NULL) {
+        state->x == NULL || state->labels == NULL || state->samples == NULL ||
+        state->tensors == NULL) {
         return sn_fail(err, SN_ENOMEM,
                        "model (%zu parameters, %zu rows a rank): out of memory; use a "
                        "smaller batch or model, or fewer ranks on a node",
@@ -173,7 +170,6 @@ void sn_state_close(sn_state *state)
     free(state->parameters);
     free(state->velocity);
     sn_tune_drop(state);
-    free(state->message_memory);
     sn_tree_destroy(&state->tree);
     free(state->x);
     free(state->labels);

@@ -57,10 +57,10 @@ typedef struct sn_state {
     sn_model model;
     sn_workspace workspace;
     float *parameters, *velocity; /* arenas */
-    float *message;               /* gradient arena || tail */
+    float *message;               /* gradient arena || tail; tune makes it, in memory of
+                                     its own or in that of node_sum */
     float *sum;                   /* message summed over ranks; message itself, or
                                      memory of its own with overlap */
-    float *message_memory;        /* of message, NULL where it lies in node_sum */
     sn_node_sum *node_sum;        /* NULL unless ranks sum in shared memory */
     sn_overlap *overlap;          /* NULL where the sum waits for the backward pass */
     sn_tree *tree;                /* of the reproducible sum, NULL for the plain one */

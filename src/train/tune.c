@@ -47,6 +47,22 @@ static void measure_backends(sn_state *state, double seconds[SN_BACKENDS])
     }
 }
 
+/* A message of this rank's own, which is its sum too. */
+static sn_status make_message(sn_state *state, sn_error *err)
+{
+    const size_t arena = state->model.arena;
+    state->message = sn_alloc(arena + SN_TAIL_COUNT_OF, sizeof(float));
+    state->sum = state->message;
+    const sn_status status =
+        state->message == NULL
+            ? sn_fail(err, SN_ENOMEM,
+                      "gradients (%zu parameters): out of memory; use fewer ranks on a "
+                      "node",
+                      arena)
+            : SN_OK;
+    return sn_comm_agree(state->comm, status, err);
+}
+
 static sn_status choose_backend(sn_state *state, sn_error *err)
 {
     double *seconds = state->tuned.backend;
@@ -54,8 +70,12 @@ static sn_status choose_backend(sn_state *state, sn_error *err)
         state->config.compute_backend = SN_BACKEND_OPENBLAS;
         return SN_OK;
     }
-    measure_backends(state, seconds);
-    const sn_status status = sn_comm_sum_double(state->comm, seconds, SN_BACKENDS, err);
+    sn_status status = make_message(state, err);
+    if (status == SN_OK) {
+        measure_backends(state, seconds);
+        status = sn_comm_sum_double(state->comm, seconds, SN_BACKENDS, err);
+    }
+    sn_tune_drop(state);
     for (int b = 0; b < SN_BACKENDS; b++) {
         seconds[b] /= state->size;
     }
@@ -68,15 +88,14 @@ static sn_status choose_backend(sn_state *state, sn_error *err)
 void sn_tune_drop(sn_state *state)
 {
     sn_overlap_destroy(&state->overlap);
-    sn_node_sum_destroy(&state->node_sum);
-    if (state->message != state->message_memory) {
-        state->message = state->message_memory;
-        state->sum = state->message;
-    }
-    if (state->sum != state->message) {
+    if (state->sum != state->message && state->node_sum == NULL) {
         free(state->sum);
     }
-    state->sum = state->message;
+    if (state->node_sum == NULL) {
+        free(state->message);
+    }
+    sn_node_sum_destroy(&state->node_sum);
+    state->message = state->sum = NULL;
     state->workspace.observer = NULL;
 }
 
@@ -85,7 +104,10 @@ static sn_status make_overlap(sn_state *state, size_t bucket, bool during,
                               sn_error *err)
 {
     const size_t arena = state->model.arena;
-    sn_status status = SN_OK;
+    sn_status status = make_message(state, err);
+    if (status != SN_OK) {
+        return status;
+    }
     float *sum = sn_alloc(arena + SN_TAIL_COUNT_OF, sizeof(float));
     if (sum == NULL) {
         status = sn_fail(err, SN_ENOMEM,
@@ -110,7 +132,8 @@ static sn_status make_overlap(sn_state *state, size_t bucket, bool during,
     return SN_OK;
 }
 
-/* Messages and their sum in shared memory, where they can be. */
+/* Messages and their sum in shared memory, where they can be; else a message that MPI
+ * sums. */
 static sn_status make_node_sum(sn_state *state, sn_error *err)
 {
     const sn_status status = sn_node_sum_create(
@@ -118,16 +141,17 @@ static sn_status make_node_sum(sn_state *state, sn_error *err)
     if (status == SN_OK && state->node_sum != NULL) {
         state->message = sn_node_sum_message(state->node_sum);
         state->sum = sn_node_sum_result(state->node_sum);
+        return SN_OK;
     }
-    return status;
+    return status == SN_OK ? make_message(state, err) : status;
 }
 
-/* Makes what comm.reduce and comm.wire need; nothing for one rank. */
+/* Makes the message and what comm.reduce and comm.wire need for its sum. */
 static sn_status make_reduce(sn_state *state, int reduce, sn_error *err)
 {
     const sn_config *config = &state->config;
     if (state->size == 1 || reduce == SN_REDUCE_REPRODUCIBLE) {
-        return SN_OK;
+        return make_message(state, err);
     }
     if (reduce == SN_REDUCE_OVERLAP) {
         const size_t bucket = (size_t)config->comm_bucket_kib * 1024 / sizeof(float);
@@ -137,7 +161,7 @@ static sn_status make_reduce(sn_state *state, int reduce, sn_error *err)
         return make_node_sum(state, err);
     }
     return config->comm_wire == SN_WIRE_FP32
-               ? SN_OK
+               ? make_message(state, err)
                : make_overlap(state, state->model.arena, false, err);
 }
 

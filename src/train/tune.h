@@ -11,8 +11,7 @@
  *  message; the parameters are only read.  Collective.  SN_ENOMEM, SN_EMPI. */
 sn_status sn_tune(sn_state *state, sn_error *err) SN_MUST_CHECK;
 
-/** Takes back what sn_tune made for the sum: message and sum are one memory again.
- *  Collective. */
+/** Releases what sn_tune made: the message, its sum, and what sums it.  Collective. */
 void sn_tune_drop(sn_state *state);
 
 #endif

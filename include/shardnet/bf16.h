@@ -6,11 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shardnet/real.h"
+
 /** bf16 (count) := x (count) rounded to nearest, ties to even; a NaN stays a NaN. */
-void sn_bf16_from_float(size_t count, const float *x, uint16_t *bf16);
+void sn_bf16_from_float(size_t count, const sn_real *x, uint16_t *bf16);
 
 /** x (count) := bf16 (count), exactly. */
-void sn_bf16_to_float(size_t count, const uint16_t *bf16, float *x);
+void sn_bf16_to_float(size_t count, const uint16_t *bf16, sn_real *x);
 
 /** b (count) += a (count), each sum rounded once. */
 void sn_bf16_add(size_t count, const uint16_t *a, uint16_t *b);

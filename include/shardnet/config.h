@@ -26,9 +26,6 @@ typedef enum sn_reduce_kind {
     SN_REDUCE_AUTO          /* not chosen yet */
 } sn_reduce_kind;
 
-/** Type of the factors of matrix products. */
-typedef enum sn_precision { SN_PRECISION_FP32, SN_PRECISION_BF16 } sn_precision;
-
 /** A list of layer widths. */
 typedef struct sn_widths {
     size_t count;

@@ -14,7 +14,7 @@
 
 #include "shardnet/activation.h"
 #include "shardnet/dropout.h"
-#include "shardnet/gemm.h"
+#include "shardnet/gemm_bf16.h"
 #include "shardnet/loss.h"
 #include "shardnet/real.h"
 #include "shardnet/status.h"
@@ -45,12 +45,22 @@ void sn_model_clear(sn_model *model);
  *  element first to the end of the arena is final. */
 typedef void sn_observer(void *user, size_t first);
 
+/** The factors of a training step's products rounded to bf16.  All NULL where products
+ *  are of float32. */
+typedef struct sn_rounded {
+    sn_gemm_bf16 *gemm;
+    const uint16_t *weights; /* (arena), the owner's: see sn_model_round */
+    uint16_t *input;         /* (capacity, input) */
+    uint16_t **output;       /* per layer (capacity, out): A, then dZ */
+} sn_rounded;
+
 /** Memory for a forward and backward pass over up to capacity rows. */
 typedef struct sn_workspace {
     size_t capacity;
     sn_real **output;  /* per layer (capacity, out) */
     uint8_t **mask;    /* per hidden layer (capacity, out), or NULL without dropout */
     sn_real *gradient; /* (capacity, widest) */
+    sn_rounded rounded;
 
     /* set by the owner */
     sn_backend backend;    /* of the products */
@@ -64,6 +74,19 @@ sn_status sn_workspace_init(sn_workspace *workspace, const sn_model *model,
                             sn_error *err) SN_MUST_CHECK;
 void sn_workspace_clear(sn_workspace *workspace, const sn_model *model);
 
+/** Makes the products of sn_net_gradient those of precision, once, after
+ *  sn_workspace_init: their factors are rounded to bf16, sums, results and everything
+ *  between products stay float32.  weights (arena) holds the rounded weights whenever a
+ *  gradient is computed; it stays the caller's and may be NULL for fp32, which changes
+ *  nothing.  SN_ECONFIG where precision cannot be, SN_ENOMEM, SN_EINTERNAL. */
+sn_status sn_workspace_round(sn_workspace *workspace, const sn_model *model,
+                             sn_precision precision, const uint16_t *weights,
+                             sn_error *err) SN_MUST_CHECK;
+
+/** bf16 (arena) := the weights of parameters (arena) rounded to nearest, ties to even.
+ *  Elements that are no weights are left as they are. */
+void sn_model_round(const sn_model *model, const sn_real *parameters, uint16_t *bf16);
+
 /** What a backward pass found. */
 typedef struct sn_pass {
     sn_loss loss;
@@ -72,7 +95,8 @@ typedef struct sn_pass {
     double forward_seconds; /* forward and loss, 0 without rows; backward is the rest */
 } sn_pass;
 
-/** Forward without dropout.  parameters (arena), X (rows, input), rows <= capacity.
+/** Forward without dropout, in float32 whatever the precision of the workspace.
+ *  parameters (arena), X (rows, input), rows <= capacity.
  *  Returns the logits (rows, classes), which belong to the workspace. */
 sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
                         sn_workspace *workspace, const sn_real *x, size_t rows);
@@ -80,7 +104,8 @@ sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
 /** Forward, loss and backward over rows (may be 0) samples.  gradient (arena) is
  *  overwritten with the SUM over the rows of dLoss/dParameter.  X (rows, input) is
  *  overwritten where input dropout is on.  samples (rows) key the dropout masks.
- *  Allocates nothing. */
+ *  Allocates nothing but what products in bf16 do (see gemm_bf16.h, also for their
+ *  failures). */
 sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
                         sn_workspace *workspace, sn_real *x, const uint8_t *labels,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,

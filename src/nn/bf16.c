@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "shardnet/real.h"
-
 static inline float widened(uint16_t half)
 {
     const uint32_t bits = (uint32_t)half << 16;
@@ -26,18 +24,19 @@ static inline uint16_t rounded(float x)
 }
 
 SN_HOT
-void sn_bf16_from_float(size_t count, const float *restrict x, uint16_t *restrict bf16)
+void sn_bf16_from_float(size_t count, const sn_real *restrict x,
+                        uint16_t *restrict bf16)
 {
     for (size_t i = 0; i < count; i++) {
-        bf16[i] = rounded(x[i]);
+        bf16[i] = rounded((float)x[i]);
     }
 }
 
 SN_HOT
-void sn_bf16_to_float(size_t count, const uint16_t *restrict bf16, float *restrict x)
+void sn_bf16_to_float(size_t count, const uint16_t *restrict bf16, sn_real *restrict x)
 {
     for (size_t i = 0; i < count; i++) {
-        x[i] = widened(bf16[i]);
+        x[i] = (sn_real)widened(bf16[i]);
     }
 }
 

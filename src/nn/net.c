@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nn/factor.h"
 #include "shardnet/clock.h"
-#include "shardnet/gemm.h"
 #include "shardnet/mem.h"
 #include "shardnet/parallel.h"
 
@@ -125,11 +125,13 @@ void sn_workspace_clear(sn_workspace *workspace, const sn_model *model)
     free(workspace->output);
     free(workspace->mask);
     free(workspace->gradient);
+    sn_rounded_clear(&workspace->rounded, model);
     *workspace = (sn_workspace){0};
 }
 
-/* A of layer l from its Z, in place: bias, activation and, given a dropout, its mask on
- * each row while it is in the cache. */
+/* A of layer l from its Z, in place: bias, activation and, in training, dropout's mask
+ * and the rounded copy, on each row while it is in the cache.  dropout NULL for none,
+ * in evaluation. */
 static void finish_layer(const sn_model *model, size_t l, const sn_real *parameters,
                          sn_workspace *workspace, const uint32_t *samples, size_t rows,
                          const sn_dropout *dropout)
@@ -138,6 +140,7 @@ static void finish_layer(const sn_model *model, size_t l, const sn_real *paramet
     const size_t out = layer->out;
     const sn_real *bias = parameters + layer->bias;
     const int hidden = l + 1 < model->layers;
+    uint16_t *rounded = dropout == NULL ? NULL : sn_rounded_output(workspace, l);
     SN_PARALLEL_IF(rows * out >= SN_PARALLEL_ELEMENTS)
     for (size_t i = 0; i < rows; i++) {
         sn_real *row = workspace->output[l] + i * out;
@@ -151,20 +154,25 @@ static void finish_layer(const sn_model *model, size_t l, const sn_real *paramet
                              (uint32_t)l + 1, samples + i, 1, out, row,
                              workspace->mask[l] + i * out);
         }
+        if (rounded != NULL) {
+            sn_factor_round(out, row, rounded + i * out);
+        }
     }
 }
 
-/* All layers; dropout and samples NULL for none. */
+/* All layers; dropout and samples NULL in evaluation, whose x has no rounded copy. */
 static sn_real *forward(const sn_model *model, const sn_real *parameters,
-                        sn_workspace *workspace, const sn_real *x,
-                        const uint32_t *samples, size_t rows, const sn_dropout *dropout)
+                        sn_workspace *workspace, sn_factor x, const uint32_t *samples,
+                        size_t rows, const sn_dropout *dropout)
 {
     for (size_t l = 0; l < model->layers; l++) {
         const sn_layer *layer = &model->layer[l];
-        sn_gemm_nt(workspace->backend, rows, layer->out, layer->in, x,
-                   parameters + layer->weight, workspace->output[l]);
+        sn_factor_nt(workspace, rows, layer->out, layer->in, x,
+                     sn_factor_weight(workspace, model, l, parameters),
+                     workspace->output[l]);
         finish_layer(model, l, parameters, workspace, samples, rows, dropout);
-        x = workspace->output[l];
+        x = dropout == NULL ? (sn_factor){workspace->output[l], NULL}
+                            : sn_factor_output(workspace, l);
     }
     return workspace->output[model->layers - 1];
 }
@@ -172,18 +180,30 @@ static sn_real *forward(const sn_model *model, const sn_real *parameters,
 sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
                         sn_workspace *workspace, const sn_real *x, size_t rows)
 {
-    return forward(model, parameters, workspace, x, NULL, rows, NULL);
+    return forward(model, parameters, workspace, (sn_factor){x, NULL}, NULL, rows,
+                   NULL);
 }
 
-static void drop_inputs(const sn_model *model, sn_real *x, const uint32_t *samples,
-                        size_t rows, const sn_dropout *dropout)
+/* X as the first layer takes it: dropout, and the rounded copy. */
+static sn_factor take_inputs(const sn_model *model, const sn_workspace *workspace,
+                             sn_real *x, const uint32_t *samples, size_t rows,
+                             const sn_dropout *dropout)
 {
     const size_t input = model->input;
-    SN_PARALLEL_IF(rows * input >= SN_PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < rows; i++) {
-        sn_dropout_apply(dropout->input, dropout->seed, dropout->epoch, 0, samples + i,
-                         1, input, x + i * input, NULL);
+    uint16_t *rounded = workspace->rounded.input;
+    const size_t busy = dropout->input > 0 || rounded != NULL ? rows : 0;
+    SN_PARALLEL_IF(busy * input >= SN_PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < busy; i++) {
+        sn_real *row = x + i * input;
+        if (dropout->input > 0) {
+            sn_dropout_apply(dropout->input, dropout->seed, dropout->epoch, 0,
+                             samples + i, 1, input, row, NULL);
+        }
+        if (rounded != NULL) {
+            sn_factor_round(input, row, rounded + i * input);
+        }
     }
+    return sn_factor_input(workspace, x);
 }
 
 /* x * 0 is 0 for every finite x and NaN for the others. */
@@ -238,43 +258,45 @@ static void observe(const sn_workspace *workspace, size_t first)
 
 /* dW and db of layer l.  The last units come first: what is final grows downwards. */
 static void layer_gradient(const sn_model *model, size_t l, sn_workspace *workspace,
-                           const sn_real *dz, const sn_real *below, size_t rows,
+                           sn_factor dz, sn_factor below, size_t rows,
                            sn_real *gradient)
 {
     const sn_layer *layer = &model->layer[l];
     const size_t piece = piece_rows(workspace, layer->out, 2 * rows * layer->in);
-    sn_bias_gradient(rows, layer->out, dz, gradient + layer->bias);
+    sn_bias_gradient(rows, layer->out, dz.real, gradient + layer->bias);
     for (size_t end = layer->out, begin; end > 0; end = begin) {
         begin = end > piece ? end - piece : 0;
         const size_t first = layer->weight + begin * layer->in;
-        sn_gemm_tn(workspace->backend, end - begin, layer->in, rows, dz + begin,
-                   layer->out, below, gradient + first);
+        sn_factor_tn(workspace, end - begin, layer->in, rows, sn_factor_from(dz, begin),
+                     layer->out, below, gradient + first);
         observe(workspace, first);
     }
 }
 
 /* dA(l-1) = dZ(l) W(l) into the workspace.  Nothing more of the gradient is final. */
 static void input_gradient(const sn_model *model, size_t l, const sn_real *parameters,
-                           sn_workspace *workspace, const sn_real *dz, size_t rows)
+                           sn_workspace *workspace, sn_factor dz, size_t rows)
 {
     const sn_layer *layer = &model->layer[l];
+    const sn_factor weight = sn_factor_weight(workspace, model, l, parameters);
     const size_t piece = piece_rows(workspace, rows, 2 * layer->in * layer->out);
     for (size_t begin = 0, end; begin < rows; begin = end) {
         end = rows - begin > piece ? begin + piece : rows;
-        sn_gemm_nn(workspace->backend, end - begin, layer->in, layer->out,
-                   dz + begin * layer->out, parameters + layer->weight,
-                   workspace->gradient + begin * layer->in);
+        sn_factor_nn(workspace, end - begin, layer->in, layer->out,
+                     sn_factor_from(dz, begin * layer->out), weight,
+                     workspace->gradient + begin * layer->in);
         observe(workspace, layer->weight);
     }
 }
 
-/* dZ(l-1) into the buffer of A(l-1), given dA(l-1) and dropout's mask. */
+/* dZ(l-1) into the buffers of A(l-1), given dA(l-1) and dropout's mask. */
 static void backward_activation(const sn_model *model, size_t l,
                                 sn_workspace *workspace, size_t rows,
                                 const sn_dropout *dropout)
 {
     enum { PART = 1 << 12 };
     const size_t count = rows * model->layer[l].in;
+    uint16_t *rounded = sn_rounded_output(workspace, l - 1);
     SN_PARALLEL_IF(count >= SN_PARALLEL_ELEMENTS)
     for (size_t first = 0; first < count; first += PART) {
         const size_t part = count - first < PART ? count - first : PART;
@@ -285,6 +307,9 @@ static void backward_activation(const sn_model *model, size_t l,
                                 da, a);
         }
         sn_activation_backward(model->activation, part, da, a);
+        if (rounded != NULL) {
+            sn_factor_round(part, a, rounded + first);
+        }
     }
 }
 
@@ -299,18 +324,19 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
         return pass;
     }
     const double begun = sn_clock_seconds();
-    if (dropout->input > 0) {
-        drop_inputs(model, x, samples, rows, dropout);
-    }
-    sn_real *dz = forward(model, parameters, workspace, x, samples, rows, dropout);
-    pass.loss = sn_softmax_gradient(rows, model->classes, labels, dz);
+    const sn_factor input = take_inputs(model, workspace, x, samples, rows, dropout);
+    sn_real *z = forward(model, parameters, workspace, input, samples, rows, dropout);
+    pass.loss = sn_softmax_gradient(rows, model->classes, labels, z);
+    sn_factor_round(rows * model->classes, z,
+                    sn_rounded_output(workspace, model->layers - 1));
     pass.forward_seconds = sn_clock_seconds() - begun;
     if (!isfinite(pass.loss.sum)) {
         pass.non_finite = (int)model->layers + 1;
     }
     for (size_t l = model->layers; l-- > 0;) {
         const sn_layer *layer = &model->layer[l];
-        const sn_real *below = l == 0 ? x : workspace->output[l - 1];
+        const sn_factor dz = sn_factor_output(workspace, l);
+        const sn_factor below = l == 0 ? input : sn_factor_output(workspace, l - 1);
         layer_gradient(model, l, workspace, dz, below, rows, gradient);
         if (!all_finite(layer->out * layer->in, gradient + layer->weight)) {
             pass.non_finite = (int)l + 1;
@@ -318,7 +344,6 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
         if (l > 0) {
             input_gradient(model, l, parameters, workspace, dz, rows);
             backward_activation(model, l, workspace, rows, dropout);
-            dz = workspace->output[l - 1];
         }
     }
     return pass;
@@ -327,11 +352,13 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
 void sn_net_forward_products(const sn_model *model, const sn_real *parameters,
                              sn_workspace *workspace, const sn_real *x, size_t rows)
 {
+    sn_factor below = sn_factor_input(workspace, x);
     for (size_t l = 0; l < model->layers && rows > 0; l++) {
         const sn_layer *layer = &model->layer[l];
-        sn_gemm_nt(workspace->backend, rows, layer->out, layer->in, x,
-                   parameters + layer->weight, workspace->output[l]);
-        x = workspace->output[l];
+        sn_factor_nt(workspace, rows, layer->out, layer->in, below,
+                     sn_factor_weight(workspace, model, l, parameters),
+                     workspace->output[l]);
+        below = sn_factor_output(workspace, l);
     }
 }
 
@@ -341,13 +368,15 @@ void sn_net_backward_products(const sn_model *model, const sn_real *parameters,
 {
     for (size_t l = model->layers; l-- > 0 && rows > 0;) {
         const sn_layer *layer = &model->layer[l];
-        const sn_real *dz = workspace->output[l];
-        const sn_real *below = l == 0 ? x : workspace->output[l - 1];
-        sn_gemm_tn(workspace->backend, layer->out, layer->in, rows, dz, layer->out,
-                   below, gradient + layer->weight);
+        const sn_factor dz = sn_factor_output(workspace, l);
+        const sn_factor below =
+            l == 0 ? sn_factor_input(workspace, x) : sn_factor_output(workspace, l - 1);
+        sn_factor_tn(workspace, layer->out, layer->in, rows, dz, layer->out, below,
+                     gradient + layer->weight);
         if (l > 0) {
-            sn_gemm_nn(workspace->backend, rows, layer->in, layer->out, dz,
-                       parameters + layer->weight, workspace->gradient);
+            sn_factor_nn(workspace, rows, layer->in, layer->out, dz,
+                         sn_factor_weight(workspace, model, l, parameters),
+                         workspace->gradient);
         }
     }
 }

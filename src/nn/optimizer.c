@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "shardnet/bf16.h"
 #include "shardnet/parallel.h"
 
 #ifdef SHARDNET_REAL_DOUBLE
@@ -125,9 +126,10 @@ static void limit_norm(sn_real max_norm, size_t in, sn_real *weight)
     }
 }
 
-/* Weights of one layer, some units at a time while they are in the cache. */
+/* Weights of one layer, some units at a time while they are in the cache.  half (out,
+ * in) or NULL. */
 static void update_weights(const sn_optimizer *optimizer, const sn_layer *layer, rule r,
-                           const sn_real *g, sn_real *v, sn_real *w)
+                           const sn_real *g, sn_real *v, sn_real *w, uint16_t *half)
 {
     enum { PART = 1 << 13 };
     const size_t in = layer->in, out = layer->out;
@@ -140,12 +142,15 @@ static void update_weights(const sn_optimizer *optimizer, const sn_layer *layer,
         for (size_t u = unit; u < end && optimizer->max_norm > 0; u++) {
             limit_norm((sn_real)optimizer->max_norm, in, w + u * in);
         }
+        if (half != NULL) {
+            sn_bf16_from_float((end - unit) * in, w + unit * in, half + unit * in);
+        }
     }
 }
 
 void sn_optimizer_update(const sn_optimizer *optimizer, const sn_model *model,
                          double rate, double gradient_scale, const sn_real *gradient,
-                         sn_real *velocity, sn_real *parameters)
+                         sn_real *velocity, sn_real *parameters, uint16_t *bf16)
 {
     const rule weights = {.rate = (sn_real)rate,
                           .momentum = (sn_real)optimizer->momentum,
@@ -158,7 +163,7 @@ void sn_optimizer_update(const sn_optimizer *optimizer, const sn_model *model,
         const sn_layer *layer = &model->layer[l];
         const size_t w = layer->weight, b = layer->bias;
         update_weights(optimizer, layer, weights, gradient + w, velocity + w,
-                       parameters + w);
+                       parameters + w, bf16 == NULL ? NULL : bf16 + w);
         update_tensor(optimizer->kind, biases, layer->out, gradient + b, velocity + b,
                       parameters + b);
     }

@@ -5,7 +5,6 @@
 
 #include "shardnet/gemm.h"
 #include "shardnet/init.h"
-#include "shardnet/parallel.h"
 #include "train/progress.h"
 #include "train/step.h"
 #include "train/tune.h"
@@ -28,6 +27,7 @@ sn_status sn_bench_steps_open(sn_bench_steps *steps, sn_comm *comm,
     s->progress.seed = (uint64_t)s->config.train_seed;
     sn_init_parameters(&s->model, (sn_init)s->config.model_init,
                        s->config.model_init_scale, s->progress.seed, s->parameters);
+    sn_state_round(s);
     sn_step_open_epoch(s);
     steps->batch = sn_step_batch(s);
     steps->full_steps =
@@ -44,9 +44,7 @@ void sn_bench_steps_close(sn_bench_steps *steps)
 void sn_bench_steps_take_threads(const sn_bench_steps *steps)
 {
     sn_gemm_set_threads(steps->state.threads);
-    if (!sn_gemm_bears_loops(steps->state.workspace.backend)) {
-        sn_set_threads(1);
-    }
+    sn_tune_loops(&steps->state);
 }
 
 sn_status sn_bench_steps_run(sn_bench_steps *steps, int64_t count, sn_error *err)

@@ -409,11 +409,6 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
             "openblas or auto, or build where CMake finds oneDNN (Debian: "
             "libdnnl-dev; Spack: onednn; EasyBuild: oneDNN)");
     }
-    if (config->compute_precision != SN_PRECISION_FP32) {
-        return sn_fail(err, SN_ECONFIG,
-                       "configuration ([compute] precision): this build has no bf16 "
-                       "products; use fp32 (gradients can travel as bf16: comm.wire)");
-    }
     if (config->comm_wire != 0 && (config->comm_reduce == SN_REDUCE_REPRODUCIBLE ||
                                    config->comm_reduce == SN_REDUCE_NODE)) {
         return sn_fail(

@@ -16,7 +16,7 @@ static const char *const schedules[] = {"constant", "inverse", "step", "cosine",
 static const char *const reductions[] = {"allreduce",    "overlap", "node",
                                          "reproducible", "auto",    NULL};
 static const char *const wires[] = {"fp32", "bf16", NULL};
-static const char *const precisions[] = {"fp32", "bf16", NULL};
+static const char *const precisions[] = {"fp32", "bf16", "bf16_emulated", NULL};
 static const char *const backends[] = {"auto", "openblas", "onednn", NULL};
 static const char *const switches[] = {"false", "true", NULL};
 
@@ -137,7 +137,9 @@ const sn_key sn_keys[] = {
         "library of the matrix products; auto: the faster for this model, measured at "
         "the start and kept by the run"),
     CHOICE("compute", "precision", compute_precision, "fp32", precisions,
-           "of the factors of products; bf16 needs a processor and a build for it"),
+           "of the factors of a training step's products, whose sums are fp32; bf16 "
+           "needs oneDNN and a processor with AVX512-BF16 or AMX; bf16_emulated rounds "
+           "the same on any processor, and is slower"),
     {"compute", "threads", SN_KEY_INTEGER, FIELD(compute_threads), "auto", 1, 4096, 0,
      NULL, "auto",
      "threads of a rank; auto: from the affinity masks of the node; 1 where reduce is "

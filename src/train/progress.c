@@ -64,6 +64,10 @@ static void print_backend(FILE *out, const sn_state *state)
                 1e3 * seconds[SN_BACKEND_OPENBLAS], 1e3 * seconds[SN_BACKEND_ONEDNN]);
     }
     fputc('\n', out);
+    if (state->rounded != NULL) {
+        fprintf(out, "factors  bf16 in steps (%s), sums fp32; fp32 in evaluation\n",
+                sn_precision_means((sn_precision)state->config.compute_precision));
+    }
 }
 
 static void print_reduce(FILE *out, const sn_state *state)

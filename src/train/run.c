@@ -206,6 +206,7 @@ sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
     if (status == SN_OK && found) {
         status = sn_comm_broadcast(state->comm, state->parameters,
                                    state->model.arena * sizeof(float), 0, err);
+        sn_state_round(state);
     }
     return status;
 }
@@ -301,6 +302,7 @@ static sn_status distribute(sn_state *state, bool resumed, sn_error *err)
     if (status == SN_OK) {
         status = sn_comm_broadcast(state->comm, state->velocity, bytes, 0, err);
     }
+    sn_state_round(state);
     state->first_step = state->pending.saved_step = state->progress.step;
     state->resumed = resumed;
     state->saved_step = resumed ? state->progress.step : -1;

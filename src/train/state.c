@@ -40,6 +40,24 @@ static sn_status choose_threads(sn_state *state, sn_error *err)
     return status;
 }
 
+/* Nodes may differ. */
+static sn_status check_precision(const sn_state *state, sn_error *err)
+{
+    sn_error found = {""};
+    sn_status status =
+        sn_precision_check((sn_precision)state->config.compute_precision, &found);
+    if (status == SN_OK) {
+        status = sn_fault_check("state.precision", state->rank, -1, &found);
+    }
+    if (status != SN_OK) {
+        status = sn_fail(err, SN_ECONFIG,
+                         "configuration ([compute] precision, on %s): bf16 needs %s; "
+                         "use fp32, or bf16_emulated to see what rounding does",
+                         sn_comm_host(state->comm), found.message);
+    }
+    return sn_comm_agree(state->comm, status, err);
+}
+
 static sn_status make_model(sn_state *state, sn_error *err)
 {
     const sn_widths *hidden = &state->config.model_hidden;
@@ -59,6 +77,22 @@ static size_t workspace_rows(const sn_state *state)
     const int pieces = leaves ? (int)state->config.comm_leaves : state->size;
     const size_t rows = (size_t)sn_rank_range_max(batch, pieces);
     return rows > EVALUATION_ROWS ? rows : EVALUATION_ROWS;
+}
+
+static sn_status make_rounded(sn_state *state, sn_error *err)
+{
+    const sn_precision precision = (sn_precision)state->config.compute_precision;
+    if (precision == SN_PRECISION_FP32) {
+        return SN_OK;
+    }
+    state->rounded = sn_alloc(state->model.arena, sizeof *state->rounded);
+    return state->rounded == NULL
+               ? sn_fail(err, SN_ENOMEM,
+                         "model (%zu parameters in bf16): out of memory; use precision "
+                         "= fp32",
+                         state->model.parameters)
+               : sn_workspace_round(&state->workspace, &state->model, precision,
+                                    state->rounded, err);
 }
 
 static sn_status allocate(sn_state *state, sn_error *err)
@@ -85,6 +119,10 @@ static sn_status allocate(sn_state *state, sn_error *err)
                        model->parameters, rows);
     }
     sn_loader_tensors(model, state->parameters, state->velocity, state->tensors);
+    status = make_rounded(state, err);
+    if (status != SN_OK) {
+        return status;
+    }
     if (state->config.augment_kind != SN_AUGMENT_NONE) {
         const sn_augment_spec spec = sn_config_augment(&state->config);
         const sn_dataset *data = &state->loaded.data;
@@ -130,6 +168,9 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
 
     sn_status status = choose_threads(state, err);
     if (status == SN_OK) {
+        status = check_precision(state, err);
+    }
+    if (status == SN_OK) {
         const sn_dataset_spec spec = sn_config_dataset(config);
         status = sn_loader_data(comm, &spec, &state->loaded, err);
     }
@@ -161,6 +202,13 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
     return SN_OK;
 }
 
+void sn_state_round(sn_state *state)
+{
+    if (state->rounded != NULL) {
+        sn_model_round(&state->model, state->parameters, state->rounded);
+    }
+}
+
 void sn_state_close(sn_state *state)
 {
     sn_writer_destroy(&state->writer);
@@ -169,6 +217,7 @@ void sn_state_close(sn_state *state)
     sn_loaded_clear(&state->loaded);
     free(state->parameters);
     free(state->velocity);
+    free(state->rounded);
     sn_tune_drop(state);
     sn_tree_destroy(&state->tree);
     free(state->x);

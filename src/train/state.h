@@ -57,6 +57,8 @@ typedef struct sn_state {
     sn_model model;
     sn_workspace workspace;
     float *parameters, *velocity; /* arenas */
+    uint16_t *rounded;            /* weights in bf16 (arena), NULL for fp32; written
+                                     with every change of the parameters */
     float *message;               /* gradient arena || tail; tune makes it, in memory of
                                      its own or in that of node_sum */
     float *sum;                   /* message summed over ranks; message itself, or
@@ -93,8 +95,10 @@ typedef struct sn_state {
     sn_phases phases;             /* since the epoch began */
     sn_phases run_phases;         /* of the epochs finished in this invocation */
     int non_finite;               /* sn_pass.non_finite of this rank's pieces */
-    bool stop, checkpoint_due;    /* decided by all ranks together, in the tail */
-    int64_t replicas_step;        /* when the ranks' copies were last compared */
+    sn_status products;           /* of this rank, and why */
+    sn_error products_error;
+    bool stop, checkpoint_due; /* decided by all ranks together, in the tail */
+    int64_t replicas_step;     /* when the ranks' copies were last compared */
     double last_train_loss;
 
     sn_pending pending;
@@ -113,6 +117,9 @@ typedef struct sn_state {
  *  everything is released. */
 sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
                         const sn_train_options *options, sn_error *err) SN_MUST_CHECK;
+
+/** After parameters came from elsewhere than an update: the rounded weights follow. */
+void sn_state_round(sn_state *state);
 
 /** Collective. */
 void sn_state_close(sn_state *state);

@@ -150,15 +150,21 @@ static void write_tail(sn_state *state, const sn_pass *pass, size_t rows, double
     tail[SN_TAIL_LOSS] = (float)pass->loss.sum;
     tail[SN_TAIL_CORRECT] = (float)pass->loss.correct;
     tail[SN_TAIL_COUNT] = (float)rows;
-    tail[SN_TAIL_NON_FINITE] = pass->non_finite != 0;
+    tail[SN_TAIL_NON_FINITE] = pass->non_finite != 0 || state->products != SN_OK;
     tail[SN_TAIL_STOP] = stop;
     tail[SN_TAIL_CHECKPOINT] = checkpoint;
 }
 
-/* Where a non-finite number appeared first, told by the lowest rank that has one. */
+/* Where a non-finite number appeared first, told by the lowest rank that has one.  A
+ * rank whose products failed tells so in the same place of the tail. */
 static sn_status diverged(sn_state *state, sn_error *err)
 {
     const int found = state->non_finite;
+    *err = state->products_error;
+    const sn_status products = sn_comm_agree(state->comm, state->products, err);
+    if (products != SN_OK) {
+        return products;
+    }
     char where[SN_HOST_BYTES + 64] = "";
     int first;
     sn_status status = sn_comm_first(state->comm, found != 0, &first, err);
@@ -212,6 +218,19 @@ static void advance(sn_state *state, double rate)
     p->epoch_samples += (int64_t)tail[SN_TAIL_COUNT];
 }
 
+/* Have this rank's products failed so far? */
+static void note_products(sn_state *state)
+{
+    if (state->products == SN_OK) {
+        state->products =
+            sn_gemm_bf16_status(state->workspace.rounded.gemm, &state->products_error);
+    }
+    if (state->products == SN_OK) {
+        state->products = sn_fault_check("step.products", state->rank,
+                                         state->progress.step, &state->products_error);
+    }
+}
+
 /* Gradient || tail of the samples at positions into message. */
 static void compute_message(sn_state *state, sn_range positions, float *message)
 {
@@ -233,6 +252,7 @@ static void compute_message(sn_state *state, sn_range positions, float *message)
     if (state->non_finite == 0) {
         state->non_finite = pass.non_finite;
     }
+    note_products(state);
     write_tail(state, &pass, rows, computed, message + state->model.arena);
     state->phases.gather += gathered - begun;
     state->phases.forward += pass.forward_seconds;
@@ -294,7 +314,7 @@ sn_status sn_step_run(sn_state *state, sn_error *err)
     const float *tail = state->sum + state->model.arena;
     sn_optimizer_update(&state->optimizer, &state->model, rate,
                         1 / (double)tail[SN_TAIL_COUNT], state->sum, state->velocity,
-                        state->parameters);
+                        state->parameters, state->rounded);
     advance(state, rate);
 
     const double updated = sn_clock_seconds();

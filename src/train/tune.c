@@ -63,11 +63,21 @@ static sn_status make_message(sn_state *state, sn_error *err)
     return sn_comm_agree(state->comm, status, err);
 }
 
+/* Are a step's products oneDNN's, whatever the backend? */
+static bool steps_use_onednn(const sn_state *state)
+{
+    return state->config.compute_precision == SN_PRECISION_BF16;
+}
+
 static sn_status choose_backend(sn_state *state, sn_error *err)
 {
     double *seconds = state->tuned.backend;
     if (!sn_gemm_has(SN_BACKEND_ONEDNN)) {
         state->config.compute_backend = SN_BACKEND_OPENBLAS;
+        return SN_OK;
+    }
+    if (steps_use_onednn(state)) { /* then let evaluation do so too */
+        state->config.compute_backend = SN_BACKEND_ONEDNN;
         return SN_OK;
     }
     sn_status status = make_message(state, err);
@@ -217,6 +227,13 @@ static sn_status choose_reduce(sn_state *state, sn_error *err)
     return status;
 }
 
+void sn_tune_loops(const sn_state *state)
+{
+    if (!sn_gemm_bears_loops(state->workspace.backend) && !steps_use_onednn(state)) {
+        sn_set_threads(1);
+    }
+}
+
 sn_status sn_tune(sn_state *state, sn_error *err)
 {
     sn_config *config = &state->config;
@@ -231,9 +248,7 @@ sn_status sn_tune(sn_state *state, sn_error *err)
         status = choose_backend(state, err);
     }
     state->workspace.backend = (sn_backend)config->compute_backend;
-    if (!sn_gemm_bears_loops(state->workspace.backend)) {
-        sn_set_threads(1);
-    }
+    sn_tune_loops(state);
     if (status == SN_OK && config->comm_reduce == SN_REDUCE_AUTO) {
         status = choose_reduce(state, err);
     }

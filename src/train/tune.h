@@ -11,6 +11,10 @@
  *  message; the parameters are only read.  Collective.  SN_ENOMEM, SN_EMPI. */
 sn_status sn_tune(sn_state *state, sn_error *err) SN_MUST_CHECK;
 
+/** The calling thread's loops keep to one thread where the threads of a step's products
+ *  do not bear more.  Not collective. */
+void sn_tune_loops(const sn_state *state);
+
 /** Releases what sn_tune made: the message, its sum, and what sums it.  Collective. */
 void sn_tune_drop(sn_state *state);
 

@@ -172,7 +172,7 @@ static void momentum_kinds_follow_their_formulas(void **state)
         for (int step = 0; step < 3; step++) {
             g[w] = 2 + (float)step;
             g[b] = -4;
-            sn_optimizer_update(&o, &model, 0.05, 0.25, g, v, p);
+            sn_optimizer_update(&o, &model, 0.05, 0.25, g, v, p, NULL);
             const double gw =
                 0.05 * (0.25 * (2 + step) + 0.1 * pw + 0.01 * (pw > 0 ? 1 : -1));
             const double gb = 0.05 * (0.25 * -4);
@@ -204,7 +204,7 @@ static void idle_velocities_become_zero_not_subnormal(void **state)
     float p[64] = {0}, v[64] = {0}, g[64] = {0};
     v[0] = 1.1F * FLT_MIN;
     const sn_optimizer o = {.kind = SN_HEAVY_BALL, .momentum = 0.5};
-    sn_optimizer_update(&o, &model, 0.1, 1, g, v, p);
+    sn_optimizer_update(&o, &model, 0.1, 1, g, v, p, NULL);
     assert_true(v[0] == 0);
     sn_model_clear(&model);
 }
@@ -223,7 +223,8 @@ static void max_norm_bounds_each_unit(void **state)
         p[74 + i] = i == 5 ? -3.0F : 0.0F;
     }
     const sn_optimizer o = {.kind = SN_HEAVY_BALL, .max_norm = 2};
-    sn_optimizer_update(&o, &model, 0.1, 1, p + model.arena, p + 2 * model.arena, p);
+    sn_optimizer_update(&o, &model, 0.1, 1, p + model.arena, p + 2 * model.arena, p,
+                        NULL);
     double norms[3] = {0};
     for (int unit = 0; unit < 3; unit++) {
         for (int i = 0; i < 37; i++) {

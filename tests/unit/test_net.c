@@ -1,9 +1,12 @@
-/* The network's passes: backends and pieces change rounding only. */
+/* The network's passes: backends and pieces change rounding only, and factors of bf16
+ * change what they should. */
 #include "support.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "shardnet/bf16.h"
 #include "shardnet/mem.h"
 #include "shardnet/net.h"
 #include "shardnet/rng.h"
@@ -14,6 +17,7 @@ typedef struct fixture {
     sn_model model;
     sn_workspace workspace;
     float *parameters, *gradient, *x;
+    uint16_t *rounded; /* weights, where products are of bf16 */
     uint8_t labels[ROWS];
     uint32_t samples[ROWS];
 } fixture;
@@ -51,6 +55,18 @@ static void open_fixture(fixture *f, const size_t *hidden, size_t layers)
     }
 }
 
+/* The parameters must be final. */
+static void round_factors(fixture *f)
+{
+    sn_error err;
+    f->rounded = sn_alloc(f->model.arena, sizeof *f->rounded);
+    assert_non_null(f->rounded);
+    sn_model_round(&f->model, f->parameters, f->rounded);
+    assert_int_equal(sn_workspace_round(&f->workspace, &f->model,
+                                        SN_PRECISION_BF16_EMULATED, f->rounded, &err),
+                     SN_OK);
+}
+
 static void close_fixture(fixture *f)
 {
     sn_workspace_clear(&f->workspace, &f->model);
@@ -58,6 +74,7 @@ static void close_fixture(fixture *f)
     free(f->parameters);
     free(f->gradient);
     free(f->x);
+    free(f->rounded);
 }
 
 static sn_pass pass(fixture *f, size_t rows, float *gradient)
@@ -75,6 +92,18 @@ static double worst(size_t count, const float *a, const float *b)
         found = fmax(found, relative_difference((double)a[i], (double)b[i], 1));
     }
     return found;
+}
+
+/* |a - b| / |b|, Euclidean. */
+static double distance(size_t count, const float *a, const float *b)
+{
+    double difference = 0, whole = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double d = (double)a[i] - (double)b[i];
+        difference += d * d;
+        whole += (double)b[i] * (double)b[i];
+    }
+    return sqrt(difference / whole);
 }
 
 /* What an observer saw. */
@@ -100,12 +129,14 @@ static void look(void *user, size_t first)
            (s->f->model.arena - first) * sizeof(float));
 }
 
-static void pieces_are_final_from_the_end_of_the_arena(void **state)
+static void check_pieces(sn_precision precision, double bound)
 {
-    (void)state;
     static const size_t hidden[] = {1500, 1700}; /* pieces of a few hundred units */
     fixture f;
     open_fixture(&f, hidden, 2);
+    if (precision != SN_PRECISION_FP32) {
+        round_factors(&f);
+    }
     float *whole = sn_alloc(f.model.arena, sizeof(float));
     seen s = {.f = &f, .first = f.model.arena};
     s.copy = sn_alloc(f.model.arena, sizeof(float));
@@ -119,10 +150,18 @@ static void pieces_are_final_from_the_end_of_the_arena(void **state)
     assert_int_equal(s.first, 0);
     assert_false(s.grew);
     assert_int_equal(s.changes, 0);
-    assert_true(worst(f.model.arena, whole, f.gradient) < 1e-5);
+    assert_true(distance(f.model.arena, f.gradient, whole) < bound);
     free(whole);
     free(s.copy);
     close_fixture(&f);
+}
+
+static void pieces_are_final_from_the_end_of_the_arena(void **state)
+{
+    (void)state;
+    check_pieces(SN_PRECISION_FP32, 1e-6);
+    /* where a sum's last bit tips the rounding of a factor */
+    check_pieces(SN_PRECISION_BF16_EMULATED, 1e-4);
 }
 
 static void backends_agree_within_rounding(void **state)
@@ -167,11 +206,195 @@ static void no_rows_give_a_gradient_of_zero(void **state)
     close_fixture(&f);
 }
 
+/* A factor is off by 2^-8 relative at most, a few of them lie between a weight and the
+ * loss, and their errors are as good as random: for the whole gradient less than 4
+ * times that, and more than an eighth, since one alone has a mean of about a third. */
+static void rounded_factors_give_nearly_the_gradient(void **state)
+{
+    (void)state;
+    static const size_t hidden[] = {30, 129};
+    fixture f, g;
+    open_fixture(&f, hidden, 2);
+    open_fixture(&g, hidden, 2);
+    round_factors(&g);
+    for (size_t rows = 1; rows <= ROWS; rows += 33) {
+        const sn_pass a = pass(&f, rows, f.gradient);
+        const sn_pass b = pass(&g, rows, g.gradient);
+        assert_int_equal(b.non_finite, 0);
+        const double d = distance(f.model.arena, g.gradient, f.gradient);
+        assert_true(d > 1.0 / 2048 && d < 4.0 / 256);
+        assert_true(relative_difference(a.loss.sum, b.loss.sum, 1) < 4.0 / 256);
+        /* evaluation rounds nothing */
+        fill(0, ROWS * INPUT, f.x);
+        const float *y =
+            sn_net_forward(&f.model, f.parameters, &f.workspace, f.x, rows);
+        const float *z =
+            sn_net_forward(&g.model, g.parameters, &g.workspace, f.x, rows);
+        assert_memory_equal(y, z, rows * CLASSES * sizeof *y);
+    }
+    const sn_pass empty = pass(&g, 0, g.gradient);
+    assert_true(empty.loss.sum == 0 && g.gradient[0] == 0);
+    close_fixture(&f);
+    close_fixture(&g);
+}
+
+static double widened(uint16_t bf16)
+{
+    float x;
+    sn_bf16_to_float(1, &bf16, &x);
+    return (double)x;
+}
+
+static uint16_t rounded(float x)
+{
+    uint16_t bf16;
+    sn_bf16_from_float(1, &x, &bf16);
+    return bf16;
+}
+
+enum { WIDTH = 12, FEW = 20 };
+
+/* X (ROWS, INPUT) in halves, FEW of them not zero; weights with 9 bits of significand,
+ * so that each is rounded; biases in quarters.  Every sum of the forward pass then has
+ * less than 24 bits: float32 holds it exactly, whatever the order. */
+static void make_exact(fixture *f)
+{
+    sn_rng rng;
+    sn_rng_init(&rng, 7, SN_RNG_INIT, 99, 0, 0);
+    for (size_t i = 0; i < ROWS * INPUT; i++) {
+        f->x[i] = i % INPUT < FEW ? (float)(sn_rng_next(&rng) % 5) / 2 - 1 : 0;
+    }
+    for (size_t l = 0; l < f->model.layers; l++) {
+        const sn_layer *layer = &f->model.layer[l];
+        for (size_t i = 0; i < layer->in * layer->out; i++) {
+            const uint32_t word = sn_rng_next(&rng);
+            const float size = (float)(257 + 2 * (word % 127)) / 256;
+            f->parameters[layer->weight + i] = word >> 31 ? -size : size;
+        }
+        for (size_t i = 0; i < layer->out; i++) {
+            f->parameters[layer->bias + i] = (float)(sn_rng_next(&rng) % 5) / 4;
+        }
+    }
+}
+
+/* Z (ROWS, out) in float32 from A (ROWS, in) and the weights of layer l, both rounded:
+ * in double, which must lose nothing. */
+static void plain_forward(const fixture *f, size_t l, const uint16_t *a, float *z)
+{
+    const sn_layer *layer = &f->model.layer[l];
+    const float *weight = f->parameters + layer->weight;
+    for (size_t i = 0; i < ROWS; i++) {
+        for (size_t j = 0; j < layer->out; j++) {
+            double sum = (double)f->parameters[layer->bias + j];
+            for (size_t k = 0; k < layer->in; k++) {
+                sum += widened(a[i * layer->in + k]) *
+                       widened(rounded(weight[j * layer->in + k]));
+            }
+            z[i * layer->out + j] = (float)sum;
+            assert_true((double)z[i * layer->out + j] == sum);
+        }
+    }
+}
+
+/* gradient (out, in) is dZt A of these bf16 factors, but for the rounding of sums of
+ * ROWS terms. */
+static void check_weight_gradient(size_t out, size_t in, const uint16_t *dz,
+                                  const uint16_t *a, const float *gradient)
+{
+    for (size_t j = 0; j < out; j++) {
+        for (size_t k = 0; k < in; k++) {
+            double sum = 0, magnitude = 0;
+            for (size_t i = 0; i < ROWS; i++) {
+                const double term = widened(dz[i * out + j]) * widened(a[i * in + k]);
+                sum += term;
+                magnitude += fabs(term);
+            }
+            assert_true(fabs((double)gradient[j * in + k] - sum) <=
+                        (ROWS + 1) * FLT_EPSILON / 2 * magnitude);
+        }
+    }
+}
+
+/* dz (ROWS, WIDTH) of the hidden layer is dA * f' rounded, dA = dZ W of rounded
+ * factors; sums of CLASSES terms may err before they are rounded to 8 bits. */
+static void check_hidden_gradient(const fixture *f, const uint16_t *above,
+                                  const uint16_t *active, const uint16_t *dz)
+{
+    const float *weight = f->parameters + f->model.layer[1].weight;
+    size_t zeros = 0;
+    for (size_t i = 0; i < ROWS; i++) {
+        for (size_t j = 0; j < WIDTH; j++) {
+            double sum = 0, magnitude = 0;
+            for (size_t k = 0; k < CLASSES; k++) {
+                const double term = widened(above[i * CLASSES + k]) *
+                                    widened(rounded(weight[k * WIDTH + j]));
+                sum += term;
+                magnitude += fabs(term);
+            }
+            const double found = widened(dz[i * WIDTH + j]);
+            if (widened(active[i * WIDTH + j]) > 0) {
+                assert_true(fabs(found - sum) <= fabs(sum) / 256 * 1.0001 +
+                                                     CLASSES * FLT_EPSILON * magnitude);
+            } else {
+                assert_true(found == 0);
+                zeros++;
+            }
+        }
+    }
+    assert_true(zeros > 0 && zeros < ROWS * WIDTH);
+}
+
+static void a_rounded_gradient_is_that_of_plain_loops(void **state)
+{
+    (void)state;
+    static const size_t hidden[] = {WIDTH};
+    static float z[ROWS * WIDTH], top[ROWS * CLASSES];
+    static uint16_t x[ROWS * INPUT], a[ROWS * WIDTH], dz[ROWS * CLASSES];
+    fixture f;
+    open_fixture(&f, hidden, 1);
+    f.model.activation = SN_RELU;
+    make_exact(&f);
+    round_factors(&f);
+    sn_bf16_from_float(ROWS * INPUT, f.x, x);
+    plain_forward(&f, 0, x, z);
+    size_t changed = 0;
+    for (size_t i = 0; i < ROWS * WIDTH; i++) {
+        z[i] = z[i] > 0 ? z[i] : 0;
+        a[i] = rounded(z[i]);
+        changed += widened(a[i]) != (double)z[i];
+    }
+    assert_true(changed > ROWS); /* rounding A matters */
+    plain_forward(&f, 1, a, top);
+    const sn_loss loss = sn_softmax_gradient(ROWS, CLASSES, f.labels, top);
+    sn_bf16_from_float(ROWS * CLASSES, top, dz);
+
+    const sn_dropout none = {0};
+    const sn_pass found = sn_net_gradient(&f.model, f.parameters, &f.workspace, f.x,
+                                          f.labels, f.samples, ROWS, &none, f.gradient);
+    assert_true(found.loss.sum == loss.sum);
+    const sn_layer *layer = f.model.layer;
+    check_weight_gradient(CLASSES, WIDTH, dz, a, f.gradient + layer[1].weight);
+    const uint16_t *below = f.workspace.rounded.output[0];
+    check_hidden_gradient(&f, dz, a, below);
+    check_weight_gradient(WIDTH, INPUT, below, x, f.gradient + layer[0].weight);
+    for (size_t j = 0; j < CLASSES; j++) { /* of dZ as it is, not rounded */
+        double sum = 0;
+        for (size_t i = 0; i < ROWS; i++) {
+            sum += (double)top[i * CLASSES + j];
+        }
+        assert_true(fabs((double)f.gradient[layer[1].bias + j] - sum) <
+                    ROWS * FLT_EPSILON / 2 * ROWS);
+    }
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_are_final_from_the_end_of_the_arena),
         cmocka_unit_test(backends_agree_within_rounding),
-        cmocka_unit_test(no_rows_give_a_gradient_of_zero)};
+        cmocka_unit_test(no_rows_give_a_gradient_of_zero),
+        cmocka_unit_test(rounded_factors_give_nearly_the_gradient),
+        cmocka_unit_test(a_rounded_gradient_is_that_of_plain_loops)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

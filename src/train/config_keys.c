@@ -137,9 +137,9 @@ const sn_key sn_keys[] = {
         "library of the matrix products; auto: the faster for this model, measured at "
         "the start and kept by the run"),
     CHOICE("compute", "precision", compute_precision, "fp32", precisions,
-           "of the factors of a training step's products, whose sums are fp32; bf16 "
-           "needs oneDNN and a processor with AVX512-BF16 or AMX; bf16_emulated rounds "
-           "the same on any processor, and is slower"),
+           "of the factors of a step's products, whose sums are fp32; bf16 needs "
+           "oneDNN and a processor with AVX512-BF16 or AMX; bf16_emulated rounds alike "
+           "on any processor, but is slower than fp32"),
     {"compute", "threads", SN_KEY_INTEGER, FIELD(compute_threads), "auto", 1, 4096, 0,
      NULL, "auto",
      "threads of a rank; auto: from the affinity masks of the node; 1 where reduce is "

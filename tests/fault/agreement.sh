@@ -26,6 +26,16 @@ for rank in 0 1 2; do
 done
 checked "bench.allocate on ranks 0, 1, 2 of 3: one line, exit 70"
 
+expect_one_line_error 78 3 "precision.*bf16 needs injected fault \(state.precision\): rank 2" \
+    env SHARDNET_FAULT="state.precision@2" "$program" train small.ini --out none
+for rank in 0 2; do
+    expect_one_line_error 70 3 "injected fault \(step.products\): rank $rank, step 14" \
+        env SHARDNET_FAULT="step.products@$rank:14" "$program" train small.ini --out products
+    [ "$(ls products/checkpoints)" = step-00000010.h5 ] || wrong "not only the good checkpoint is left"
+    rm -rf products
+done
+checked "one processor without bf16, products that fail on ranks 0 and 2 of 3: one line, exit 78, 70"
+
 expect_mpi_exit 0 2 env SHARDNET_FAULT=node.window "$program" train small.ini --out private
 expect_no_text out 'one copy a node'
 expect_mpi_exit 0 2 "$program" train small.ini --out shared

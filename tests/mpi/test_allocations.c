@@ -49,7 +49,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
 static sn_comm *comm;
 
 /* Allocations of ten steps after the first, and of what was done before them. */
-static long count_in_steps(const char *way, long *before)
+static long count_in_steps(const char *way, const char *precision, long *before)
 {
     static const char *const assignments[] = {
         "data.source=synthetic", "data.train_limit=600",    "model.hidden=20,10",
@@ -63,6 +63,7 @@ static long count_in_steps(const char *way, long *before)
         assert_int_equal(sn_config_set(&config, assignments[i], &err), SN_OK);
     }
     assert_int_equal(sn_config_set(&config, way, &err), SN_OK);
+    assert_int_equal(sn_config_set(&config, precision, &err), SN_OK);
 
     const sn_train_options options = {.quiet = true};
     sn_state state;
@@ -70,6 +71,7 @@ static long count_in_steps(const char *way, long *before)
     assert_int_equal(sn_state_open(&state, comm, &config, &options, &err), SN_OK);
     assert_int_equal(sn_tune(&state, &err), SN_OK);
     sn_init_parameters(&state.model, SN_INIT_XAVIER, 1, 1, state.parameters);
+    sn_state_round(&state);
     sn_step_open_epoch(&state);
     assert_int_equal(sn_step_run(&state, &err), SN_OK);
     *before = allocations;
@@ -87,10 +89,14 @@ static void steps_allocate_nothing(void **unused)
     (void)unused;
     static const char *const ways[] = {"comm.reduce=allreduce", "comm.reduce=overlap",
                                        "comm.reduce=node", "comm.reduce=reproducible"};
+    static const char *const precisions[] = {"compute.precision=fp32",
+                                             "compute.precision=bf16_emulated"};
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
-        long before;
-        assert_int_equal(count_in_steps(ways[i], &before), 0);
-        assert_true(before > 10); /* or the counters see nothing */
+        for (size_t p = 0; p < sizeof precisions / sizeof precisions[0]; p++) {
+            long before;
+            assert_int_equal(count_in_steps(ways[i], precisions[p], &before), 0);
+            assert_true(before > 10); /* or the counters see nothing */
+        }
     }
 }
 

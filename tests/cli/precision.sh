@@ -7,7 +7,8 @@ set -euo pipefail
 setup_test "$@"
 cd -- "$scratch"
 
-write_config small.ini data.source=synthetic data.train_limit=1500 model.hidden=40 \
+expect_exit 0 "$program" data synth digits --train 1500 --test 500
+write_config small.ini data.source=idx data.dir="$scratch/digits" model.hidden=40 \
     model.dropout_hidden=0.1 model.max_norm=3 optimizer.learning_rate=0.05 train.epochs=3 \
     train.batch=77 checkpoint.keep=9
 emulated=(--set compute.precision=bf16_emulated)
@@ -40,27 +41,35 @@ table emulated epochs test_error | awk 'NR == 4 { good = $1 < 0.2 } END { exit !
     wrong "does not learn: $(table emulated epochs test_error)"
 checked "bf16_emulated: learns, losses within $(cat worst) of fp32's"
 
-# --- bf16: as the kernel, and not the program, names the processor's instructions
+# --- bf16: by the processor, as the kernel names its instructions, or pretended
 
 run "$program" train small.ini --out probe --set compute.backend=onednn --set train.epochs=1
 onednn=$((code == 0))
-if [ $onednn -eq 1 ] && grep -Eqw 'avx512_bf16|amx_bf16' /proc/cpuinfo; then
-    expect_exit 0 "$program" train small.ini --out bf16 --set compute.precision=bf16
+pretender=$(dirname -- "$program")/tests/libpretend_bf16.so
+ways=() missing=(env)
+named='processor with AVX512-BF16 or AMX'
+if [ $onednn -eq 0 ]; then
+    named='oneDNN, which this build has not'
+elif grep -Eqw 'avx512_bf16|amx_bf16' /proc/cpuinfo; then
+    ways=(env)
+    missing=(env ONEDNN_MAX_CPU_ISA=AVX2)
+elif [ -e "$pretender" ]; then
+    ways=(env "LD_PRELOAD=$pretender")
+fi
+if [ ${#ways[@]} -gt 0 ]; then
+    ways+=("$program" train small.ini --set compute.precision=bf16)
+    expect_exit 0 "${ways[@]}" --out bf16
     expect_text out '^factors +bf16 .*(AMX|AVX512-BF16)'
     near plain bf16
-    expect_exit 75 "$program" train small.ini --out bf16-again --set compute.precision=bf16 \
-        --set train.max_steps=27
-    expect_exit 0 "$program" train small.ini --out bf16-again --set compute.precision=bf16 --resume
+    expect_exit 75 "${ways[@]}" --out bf16-again --set train.max_steps=27
+    expect_exit 0 "${ways[@]}" --out bf16-again --resume
     same_run bf16 bf16-again
-    checked "bf16: losses within $(cat worst) of fp32's; stopped and resumed, the same bytes"
-    missing=(env ONEDNN_MAX_CPU_ISA=AVX2)
-    named='processor with AVX512-BF16 or AMX'
-elif [ $onednn -eq 1 ]; then
-    missing=(env)
-    named='processor with AVX512-BF16 or AMX'
+    expect_mpi_exit 0 2 "${ways[@]}" --out bf16-overlap --set comm.reduce=overlap \
+        --set comm.bucket_kib=16 --set compute.backend=auto
+    near plain bf16-overlap
+    checked "bf16 (${ways[*]:0:2}): near fp32's losses; stopped and resumed, the same bytes; overlap"
 else
-    missing=(env)
-    named='oneDNN, which this build has not'
+    echo "skipped: bf16 itself, which nothing here computes"
 fi
 for ranks in 0 3; do
     expect_one_line_error 78 $ranks "precision.*$(hostname).*bf16 needs .*$named.*fp32.*bf16_emulated" \

@@ -105,6 +105,11 @@ sn_status sn_setup_check(sn_comm *comm, const sn_config *config, sn_error *err)
                            "kind, or set OPENBLAS_CORETYPE to the older one everywhere",
                            err);
     }
+    if (status == SN_OK && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+        status = same_text(comm, "bf16",
+                           sn_precision_means((sn_precision)config->compute_precision),
+                           "reduce = reproducible needs one type of processor", err);
+    }
     return status;
 }
 

@@ -95,10 +95,10 @@ typedef struct sn_state {
     sn_phases phases;             /* since the epoch began */
     sn_phases run_phases;         /* of the epochs finished in this invocation */
     int non_finite;               /* sn_pass.non_finite of this rank's pieces */
-    sn_status products;           /* of this rank, and why */
-    sn_error products_error;
-    bool stop, checkpoint_due; /* decided by all ranks together, in the tail */
-    int64_t replicas_step;     /* when the ranks' copies were last compared */
+    sn_status products;           /* whether those of this rank failed, */
+    sn_error products_error;      /* and why */
+    bool stop, checkpoint_due;    /* decided by all ranks together, in the tail */
+    int64_t replicas_step;        /* when the ranks' copies were last compared */
     double last_train_loss;
 
     sn_pending pending;

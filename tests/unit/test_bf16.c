@@ -103,12 +103,21 @@ static size_t count_beyond(const sn_matmul_shape *s, const float *a, const float
 }
 
 static const sn_matmul_shape shapes[] = {
-    {false, true, 67, 129, 131, 131, 131},  {false, true, 1, 10, 7, 7, 7},
-    {false, true, 5, 1, 300, 300, 300},     {false, true, 3, 3, 1, 1, 1},
-    {false, false, 67, 131, 129, 129, 131}, {false, false, 1, 7, 10, 10, 7},
-    {false, false, 9, 1, 1, 1, 1},          {true, false, 129, 131, 67, 129, 131},
-    {true, false, 10, 7, 1, 10, 7},         {true, false, 1, 33, 5, 1, 33},
-    {true, false, 17, 31, 67, 129, 31} /* some columns of a wider matrix */};
+    {false, true, 67, 129, 131, 131, 131},
+    {false, true, 1, 10, 7, 7, 7},
+    {false, true, 5, 1, 300, 300, 300},
+    {false, true, 3, 3, 1, 1, 1},
+    {false, false, 67, 131, 129, 129, 131},
+    {false, false, 1, 7, 10, 10, 7},
+    {false, false, 9, 1, 1, 1, 1},
+    {true, false, 129, 131, 67, 129, 131},
+    {true, false, 10, 7, 1, 10, 7},
+    {true, false, 1, 33, 5, 1, 33},
+    {true, false, 17, 31, 67, 129, 31}, /* some columns of a wider matrix */
+    {true, false, 17, 31, 67, 130, 31}, /* each now differs in one thing */
+    {false, true, 6, 6, 6, 6, 6},
+    {false, false, 6, 6, 6, 6, 6},
+    {true, false, 6, 6, 6, 6, 6}};
 enum { SHAPES = sizeof shapes / sizeof shapes[0], ROOM = 300 * 300 };
 
 /* A product as the network asks for it. */

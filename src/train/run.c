@@ -107,8 +107,12 @@ static sn_status submit(sn_state *state, bool rotated, bool best, sn_error *err)
                                    .best = best_file,
                                    .run = state->options->run,
                                    .keep = (size_t)state->config.checkpoint_keep};
-        sn_writer_submit(state->writer, &job, &info, state->parameters,
-                         state->velocity);
+        sn_error why;
+        if (sn_writer_submit(state->writer, &job, &info, state->parameters,
+                             state->velocity, &why) != SN_OK) {
+            sn_progress_warn(state, "%s; the weights of the best epoch are lost",
+                             why.message);
+        }
     }
     return status;
 }

@@ -154,23 +154,23 @@ void sn_writer_destroy(sn_writer **writer)
 }
 
 /* Before the copy gives way to a later state: the weights of the best epoch that could
- * not be written when they came.  What fails again is told by the next wait. */
-static void retry_best(sn_writer *writer)
+ * not be written when they came. */
+static sn_status retry_best(sn_writer *writer, sn_error *err)
 {
+    const sn_status status =
+        sn_checkpoint_write(writer->best, &writer->info, writer->tensors, err);
     writer->best_failed = false;
-    writer->status = sn_checkpoint_write(writer->best, &writer->info, writer->tensors,
-                                         &writer->err);
-    writer->count += writer->status == SN_OK;
+    writer->count += status == SN_OK;
+    return status;
 }
 
-void sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
-                      const sn_checkpoint_info *info, const float *parameters,
-                      const float *velocity)
+sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
+                           const sn_checkpoint_info *info, const float *parameters,
+                           const float *velocity, sn_error *err)
 {
     const double begun = sn_clock_seconds();
-    if (writer->best_failed && job->best[0] == '\0') {
-        retry_best(writer);
-    }
+    const sn_status status =
+        writer->best_failed && job->best[0] == '\0' ? retry_best(writer, err) : SN_OK;
     sn_checkpoint_info_clear(&writer->info);
     writer->info = *info;
     writer->keep = job->keep;
@@ -184,6 +184,7 @@ void sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
     pthread_cond_broadcast(&writer->changed);
     pthread_mutex_unlock(&writer->mutex);
     writer->stall_seconds += sn_clock_seconds() - begun;
+    return status;
 }
 
 sn_status sn_writer_wait(sn_writer *writer, sn_error *err)

@@ -28,10 +28,12 @@ typedef struct sn_writer_job {
 
 /** Copies job and state and returns; the thread writes.  Takes over info's text.  The
  *  writer must be idle: sn_writer_wait first.  A best that could not be written is tried
- *  once more before, while the caller waits, unless the job has another. */
-void sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
-                      const sn_checkpoint_info *info, const float *parameters,
-                      const float *velocity);
+ *  once more before, while the caller waits, unless the job has another: what is
+ *  returned is the status of that, with which those weights are lost; the job is taken
+ *  all the same. */
+sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
+                           const sn_checkpoint_info *info, const float *parameters,
+                           const float *velocity, sn_error *err) SN_MUST_CHECK;
 
 /** Waits until the thread is idle.  The status of a write that has failed since the
  * last call, with its message; else SN_OK. */

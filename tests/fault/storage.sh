@@ -156,7 +156,7 @@ expect_text out '^progress +1 epochs'
 rm -rf best
 mkdir -p best/checkpoints/best.h5.tmp
 start 2 "$program" train best.ini --out best
-warned 'best\.h5.*File exists'
+warned 'best\.h5.*weights of the best epoch are lost'
 advances "a checkpoint after the second failure"
 stop 74 # what is left there cannot be removed either
 [ ! -f best/checkpoints/best.h5 ] || wrong "best.h5 of another epoch"

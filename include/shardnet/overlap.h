@@ -4,9 +4,9 @@
  *  Open MPI makes no progress on a nonblocking collective by itself, so the backward
  *  pass calls sn_overlap_ready between pieces of its products, and that calls MPI_Test.
  *  Cost of a bucket of n bytes in a ring: 2 (p - 1) alpha + 2 (p - 1) / p n beta.  The
- *  ring is asked of Open MPI in launch.c; by itself Open MPI 4.1 takes a binomial tree on
- *  fewer than 4 ranks and with MPI_IN_PLACE, the whole message log2(p) times up and down,
- *  and so the result has its own memory. */
+ *  ring is asked of Open MPI in launch.c; by itself Open MPI 4.1 takes a binomial tree
+ * on fewer than 4 ranks and with MPI_IN_PLACE, the whole message log2(p) times up and
+ * down, and so the result has its own memory. */
 #ifndef SHARDNET_OVERLAP_H
 #define SHARDNET_OVERLAP_H
 

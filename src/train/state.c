@@ -110,9 +110,8 @@ static sn_status allocate(sn_state *state, sn_error *err)
     state->labels = sn_alloc(rows, 1);
     state->samples = sn_alloc(rows, sizeof(uint32_t));
     state->tensors = calloc(model->layers, sizeof *state->tensors);
-    if (state->parameters == NULL || state->velocity == NULL ||
-        state->x == NULL || state->labels == NULL || state->samples == NULL ||
-        state->tensors == NULL) {
+    if (state->parameters == NULL || state->velocity == NULL || state->x == NULL ||
+        state->labels == NULL || state->samples == NULL || state->tensors == NULL) {
         return sn_fail(err, SN_ENOMEM,
                        "model (%zu parameters, %zu rows a rank): out of memory; use a "
                        "smaller batch or model, or fewer ranks on a node",

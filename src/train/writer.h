@@ -27,8 +27,8 @@ typedef struct sn_writer_job {
 } sn_writer_job;
 
 /** Copies job and state and returns; the thread writes.  Takes over info's text.  The
- *  writer must be idle: sn_writer_wait first.  A best that could not be written is tried
- *  once more before, while the caller waits, unless the job has another: what is
+ *  writer must be idle: sn_writer_wait first.  A best that could not be written is
+ * tried once more before, while the caller waits, unless the job has another: what is
  *  returned is the status of that, with which those weights are lost; the job is taken
  *  all the same. */
 sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,

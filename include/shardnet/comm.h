@@ -33,7 +33,7 @@ void sn_comm_finish(sn_comm **comm);
 sn_status sn_comm_part(sn_comm *comm, bool member, sn_comm **part,
                        sn_error *err) SN_MUST_CHECK;
 
-/** A barrier in which waiting ranks sleep, so that others have their cores: up to 0.2
+/** A barrier in which waiting ranks sleep, so that others have their cores: up to 5
  *  ms late.  Collective.  SN_EMPI. */
 sn_status sn_comm_rest(sn_comm *comm, sn_error *err) SN_MUST_CHECK;
 

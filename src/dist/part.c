@@ -39,7 +39,7 @@ sn_status sn_comm_part(sn_comm *comm, bool member, sn_comm **part, sn_error *err
 
 sn_status sn_comm_rest(sn_comm *comm, sn_error *err)
 {
-    const struct timespec nap = {.tv_nsec = 200000};
+    const struct timespec nap = {.tv_nsec = 5000000};
     MPI_Request request;
     int done = 0;
     int code = MPI_Ibarrier(comm->world, &request);

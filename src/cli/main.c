@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -100,8 +101,14 @@ int main(int argc, char **argv)
     if (status == SN_OK && (fflush(stdout) != 0 || ferror(stdout))) {
         status = sn_fail(&err, SN_EIO, "cannot write to standard output");
     }
-    if (status != SN_OK && err.message[0] != '\0' && sn_comm_launch_task() <= 0) {
-        sn_job_report(status, &err);
+    if (status != SN_OK && err.message[0] != '\0') { /* before MPI was started */
+        if (sn_comm_launch_task() <= 0) {
+            sn_job_report(status, &err);
+        } else {
+            /* a launcher ends all when one ends: task 0 has something to say first, and
+             * its own end cuts this short */
+            nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+        }
     }
     return sn_status_exit_code(status);
 }

@@ -92,17 +92,18 @@ static bool sums(const bench *b)
 static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
 {
     (void)err;
+    const size_t square = (size_t)LARGE * LARGE;
     const float *a = b->scratch + b->third;
+    const uint16_t *half = (const uint16_t *)a; /* any bytes will do */
     const sn_workspace *w = &b->steps.state.workspace;
     const bool bf16 = b->steps.state.config.compute_precision == SN_PRECISION_BF16;
-    for (int64_t i = 0; i < count && bf16; i++) { /* any bytes will do */
-        sn_gemm_bf16_nn(w->rounded.gemm, w->backend, LARGE, LARGE, LARGE,
-                        (const uint16_t *)a,
-                        (const uint16_t *)a + (size_t)LARGE * LARGE, b->scratch);
-    }
-    for (int64_t i = 0; i < count && !bf16; i++) {
-        sn_gemm_nn(b->steps.state.workspace.backend, LARGE, LARGE, LARGE, a,
-                   a + (size_t)LARGE * LARGE, b->scratch);
+    for (int64_t i = 0; i < count; i++) {
+        if (bf16) {
+            sn_gemm_bf16_nn(w->rounded.gemm, w->backend, LARGE, LARGE, LARGE, half,
+                            half + square, b->scratch);
+        } else {
+            sn_gemm_nn(w->backend, LARGE, LARGE, LARGE, a, a + square, b->scratch);
+        }
     }
     return SN_OK;
 }

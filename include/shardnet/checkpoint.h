@@ -54,7 +54,8 @@ typedef struct sn_checkpoint_info {
 
 /** Writes path by way of path.tmp: write, close, read back, fsync, rename, fsync of the
  *  folder.  A file under its final name has been verified: path.tmp is opened again and
- *  must pass sn_checkpoint_verify with the digest of what is in memory.  The system
+ *  read, checksums and structure are checked, and every attribute and every value must be,
+ *  bit for bit, that of the memory which the digest was made of.  The system
  *  answers that from its page cache, so it proves what was handed over; what the device
  *  fails to take is fsync's to tell.
  *  tensors (info->layers).  created_utc, format_version and digest are filled in by the

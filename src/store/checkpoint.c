@@ -151,15 +151,28 @@ static bool write_info(hid_t file, const sn_checkpoint_info *info, sn_h5_why *wh
     return done;
 }
 
-/* Chunked for the sake of the checksum: whole rows, at most 1 MiB. */
+/* Chunked for the sake of the checksum: whole rows where they fit, CHUNK_ELEMENTS at
+ * most, in pieces of nearly one size: every chunk takes its full size in the file. */
+static void find_chunk(int rank, const hsize_t extents[], hsize_t chunk[])
+{
+    hsize_t room = CHUNK_ELEMENTS;
+    for (int i = rank - 1; i >= 0; i--) {
+        const hsize_t pieces = (extents[i] + room - 1) / room;
+        chunk[i] = (extents[i] + pieces - 1) / pieces;
+        room = room / chunk[i] > 0 ? room / chunk[i] : 1;
+    }
+}
+
+static void find_extents(const sn_layer_tensors *layer, hsize_t extents[2])
+{
+    extents[0] = (hsize_t)layer->out;
+    extents[1] = (hsize_t)layer->in;
+}
+
 static bool set_chunks(hid_t creation, int rank, const hsize_t extents[])
 {
     hsize_t chunk[2];
-    hsize_t room = CHUNK_ELEMENTS;
-    for (int i = rank - 1; i >= 0; i--) {
-        chunk[i] = extents[i] < room ? extents[i] : room;
-        room = room / chunk[i] > 0 ? room / chunk[i] : 1;
-    }
+    find_chunk(rank, extents, chunk);
     return H5Pset_chunk(creation, rank, chunk) >= 0 &&
            H5Pset_fletcher32(creation) >= 0 &&
            H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0;
@@ -169,7 +182,8 @@ static bool write_tensor(hid_t group, const sn_layer_tensors *layer, int kind,
                          sn_h5_why *why)
 {
     const sn_tensor_kind *tensor = &sn_tensor_kinds[kind];
-    const hsize_t extents[2] = {(hsize_t)layer->out, (hsize_t)layer->in};
+    hsize_t extents[2];
+    find_extents(layer, extents);
     hid_t space = H5Screate_simple(tensor->rank, extents, NULL);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     hid_t dataset = H5I_INVALID_HID;
@@ -215,6 +229,24 @@ static bool write_tensors(hid_t file, const sn_checkpoint_info *info,
     return done;
 }
 
+/* What a tensor takes in the file, its attributes apart. */
+static size_t tensor_bytes(const sn_layer_tensors *layer, int kind)
+{
+    enum { CHECKSUM_BYTES = 4, INDEX_BYTES = 128 }; /* a chunk; the index at most */
+    const int rank = sn_tensor_kinds[kind].rank;
+    hsize_t extents[2], chunk[2];
+    find_extents(layer, extents);
+    find_chunk(rank, extents, chunk);
+    hsize_t chunks = 1, elements = 1;
+    for (int i = 0; i < rank; i++) {
+        chunks *= (extents[i] + chunk[i] - 1) / chunk[i];
+        elements *= chunk[i];
+    }
+    return (size_t)(chunks *
+                    (elements * sizeof(float) + CHECKSUM_BYTES + INDEX_BYTES));
+}
+
+/* Of the file: at least what it will be, so that the memory for it need not grow. */
 static size_t expected_bytes(const sn_checkpoint_info *info,
                              const sn_layer_tensors *tensors)
 {
@@ -223,7 +255,7 @@ static size_t expected_bytes(const sn_checkpoint_info *info,
     for (int64_t i = 0; i < info->layers; i++) {
         bytes += BYTES_A_LAYER;
         for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
-            bytes += sizeof(float) * sn_tensor_count(&tensors[i], kind);
+            bytes += tensor_bytes(&tensors[i], kind);
         }
     }
     return bytes;
@@ -263,19 +295,24 @@ static void damage(const char *path, const sn_checkpoint_info *info)
     (void)fclose(file);
 }
 
-/* Is the file whole, and its digest that of the memory it was written from? */
-static sn_status read_back(const char *path, const sn_checkpoint_info *written,
-                           sn_error *err)
+/* For tests: another whole and good checkpoint takes the place of the one written. */
+static sn_status confuse(const char *temporary, const sn_checkpoint_info *info,
+                         const sn_layer_tensors *tensors, sn_error *err)
 {
-    sn_checkpoint_info found;
-    sn_error why = {""};
-    sn_status status = sn_checkpoint_verify(path, &found, &why);
-    if (status == SN_OK && (strcmp(found.digest, written->digest) != 0 ||
-                            fault("checkpoint.other", written, NULL) != SN_OK)) {
-        status = sn_fail(&why, SN_EDATA, "(%s) has another digest", path);
+    if (fault("checkpoint.other", info, NULL) == SN_OK) {
+        return SN_OK;
     }
-    sn_checkpoint_info_clear(&found);
-    return status == SN_OK
+    sn_checkpoint_info another = *info;
+    another.progress.train_seconds += 1;
+    const sn_status status = compute_digest(&another, tensors, err);
+    return status == SN_OK ? save(temporary, &another, tensors, err) : status;
+}
+
+static sn_status read_back(const char *path, const sn_checkpoint_info *info,
+                           const sn_layer_tensors *tensors, sn_error *err)
+{
+    sn_error why = {""};
+    return sn_checkpoint_read_back(path, info, tensors, &why) == SN_OK
                ? SN_OK
                : sn_fail(err, SN_EIO, "cannot read back what was written: %s",
                          why.message);
@@ -310,7 +347,10 @@ sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
     }
     if (status == SN_OK) {
         damage(temporary, info);
-        status = read_back(temporary, &filled, err);
+        status = confuse(temporary, &filled, tensors, err);
+    }
+    if (status == SN_OK) {
+        status = read_back(temporary, &filled, tensors, err);
     }
     if (status == SN_OK) {
         status = fault("checkpoint.publish", info, err);

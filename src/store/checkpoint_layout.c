@@ -134,6 +134,16 @@ static const char *text_of(const sn_field *field, const void *value)
     return text != NULL ? text : "";
 }
 
+bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
+                      const sn_checkpoint_info *b)
+{
+    const void *left = sn_field_of(field, a), *right = sn_field_of(field, b);
+    if (field->kind == SN_FIELD_TEXT || field->kind == SN_FIELD_CONFIG) {
+        return strcmp(text_of(field, left), text_of(field, right)) != 0;
+    }
+    return memcmp(left, right, field->bytes) != 0;
+}
+
 /* No control characters, so that a file cannot play tricks on a terminal; only the
  * configuration has lines. */
 static bool check_text(const sn_field *field, const void *value, sn_h5_why *why)
@@ -250,18 +260,23 @@ sn_status sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info 
     return status;
 }
 
+static bool lowest_byte_first(void)
+{
+    const uint16_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, sizeof first);
+    return first == 1;
+}
+
 /* bytes (4 count) := the values with their lowest byte first. */
-SN_HOT
-static void lay_out(size_t count, const float *restrict values,
-                    unsigned char *restrict bytes)
+static void lay_out(size_t count, const float *values, unsigned char *bytes)
 {
     for (size_t i = 0; i < count; i++) {
         uint32_t word;
         memcpy(&word, &values[i], sizeof word);
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-        word = __builtin_bswap32(word);
-#endif
-        memcpy(bytes + 4 * i, &word, sizeof word);
+        for (int b = 0; b < 4; b++) {
+            bytes[4 * i + (size_t)b] = (unsigned char)(word >> 8 * b);
+        }
     }
 }
 
@@ -273,6 +288,9 @@ sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind
     unsigned char bytes[4 * PIECE];
     sn_tensor_name(name, layer, kind);
     sn_status status = add_head(digest, name, 4 * count, err);
+    if (status == SN_OK && lowest_byte_first()) {
+        return sn_digest_add(digest, values, 4 * count, err);
+    }
     while (status == SN_OK && count > 0) {
         size_t piece = count < PIECE ? count : PIECE;
         lay_out(piece, values, bytes);

@@ -64,6 +64,10 @@ bool sn_tensor_finite(const float *values, size_t count);
 void *sn_field_at(const sn_field *field, sn_checkpoint_info *info);
 const void *sn_field_of(const sn_field *field, const sn_checkpoint_info *info);
 
+/** Bit for bit, text up to its end. */
+bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
+                      const sn_checkpoint_info *b);
+
 /** Checks that every field has a value that a reader accepts.  On failure *field is the
  *  one that has not. */
 bool sn_checkpoint_check_info(const sn_checkpoint_info *info, const sn_field **field,
@@ -77,5 +81,20 @@ sn_status sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info 
 sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
                                       const float *values, size_t count,
                                       sn_error *err) SN_MUST_CHECK;
+
+/** Reads one tensor of count values, sn_tensor_count of its layer.  SN_EDATA names it.
+ */
+sn_status sn_checkpoint_read_tensor(const sn_checkpoint *checkpoint, int64_t layer,
+                                    int kind, float *values, size_t count,
+                                    sn_error *err) SN_MUST_CHECK;
+
+/** Reads the checkpoint at path and compares it, bit for bit, with what it was written
+ *  from: every attribute of *info, its digest, every tensor (info->layers).  With a
+ *  digest that was made of the same memory, and values that are finite there, a file
+ *  that passes also passes sn_checkpoint_verify.  SN_EDATA tells the first difference;
+ *  SN_ENOINPUT, SN_ENOMEM. */
+sn_status sn_checkpoint_read_back(const char *path, const sn_checkpoint_info *info,
+                                  const sn_layer_tensors *tensors,
+                                  sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -291,9 +291,9 @@ void sn_checkpoint_layer_shape(const sn_checkpoint *checkpoint, int64_t layer,
     *out = checkpoint->out[layer];
 }
 
-/* Reads one tensor into values and adds it to the digest. */
-static bool read_values(const sn_checkpoint *checkpoint, int64_t layer, int kind,
-                        float *values, size_t count, sn_digest *digest, sn_h5_why *why)
+/* Reads one tensor into values (count). */
+static bool load_values(const sn_checkpoint *checkpoint, int64_t layer, int kind,
+                        float *values, size_t count, sn_h5_why *why)
 {
     hid_t dataset;
     hsize_t extents[2] = {1, 1};
@@ -306,15 +306,36 @@ static bool read_values(const sn_checkpoint *checkpoint, int64_t layer, int kind
         H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
         done = sn_h5_explain(why);
     }
-    if (done && !sn_tensor_finite(values, count)) {
-        done = sn_h5_because(why, "holds non-finite values");
-    }
-    if (done && sn_checkpoint_digest_tensor(digest, layer, kind, values, count, NULL) !=
-                    SN_OK) {
-        done = sn_h5_because(why, "cannot compute its digest");
-    }
     sn_h5_close(&dataset);
     return done;
+}
+
+/* Reads one tensor into values and adds it to the digest. */
+static bool read_values(const sn_checkpoint *checkpoint, int64_t layer, int kind,
+                        float *values, size_t count, sn_digest *digest, sn_h5_why *why)
+{
+    if (!load_values(checkpoint, layer, kind, values, count, why)) {
+        return false;
+    }
+    if (!sn_tensor_finite(values, count)) {
+        return sn_h5_because(why, "holds non-finite values");
+    }
+    return sn_checkpoint_digest_tensor(digest, layer, kind, values, count, NULL) ==
+               SN_OK ||
+           sn_h5_because(why, "cannot compute its digest");
+}
+
+sn_status sn_checkpoint_read_tensor(const sn_checkpoint *checkpoint, int64_t layer,
+                                    int kind, float *values, size_t count,
+                                    sn_error *err)
+{
+    sn_h5_why why;
+    if (load_values(checkpoint, layer, kind, values, count, &why)) {
+        return SN_OK;
+    }
+    char name[SN_TENSOR_NAME_BYTES];
+    sn_tensor_name(name, layer, kind);
+    return damaged(checkpoint, name, "", &why, err);
 }
 
 static sn_status read_layer(const sn_checkpoint *checkpoint, int64_t layer,

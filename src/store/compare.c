@@ -53,16 +53,6 @@ static void tell_apart(const sn_field *field, const sn_checkpoint_info *info,
     snprintf(buffer, VALUE_BYTES, "%.17g", real);
 }
 
-static bool field_differs(const sn_field *field, const sn_checkpoint_info *a,
-                          const sn_checkpoint_info *b)
-{
-    const void *left = sn_field_of(field, a), *right = sn_field_of(field, b);
-    if (field->kind == SN_FIELD_TEXT) {
-        return strcmp(left, right) != 0;
-    }
-    return memcmp(left, right, field->bytes) != 0;
-}
-
 size_t sn_compare_attributes(const sn_checkpoint_info *a, const sn_checkpoint_info *b,
                              const char *group, sn_compare_difference *differs,
                              void *user)
@@ -71,7 +61,7 @@ size_t sn_compare_attributes(const sn_checkpoint_info *a, const sn_checkpoint_in
     for (int i = 0; i < SN_CHECKPOINT_FIELDS; i++) {
         const sn_field *field = &sn_checkpoint_fields[i];
         if (strcmp(field->group, group) != 0 || field->kind == SN_FIELD_CONFIG ||
-            !field_differs(field, a, b)) {
+            !sn_field_differs(field, a, b)) {
             continue;
         }
         char left[VALUE_BYTES], right[VALUE_BYTES];

@@ -11,8 +11,6 @@
 #include "shardnet/fault.h"
 #include "store/checkpoint_layout.h"
 
-enum { CHUNK_ELEMENTS = (1 << 20) / sizeof(float) };
-
 static sn_status fault(const char *point, const sn_checkpoint_info *info, sn_error *err)
 {
     return sn_fault_check(point, 0, info->progress.step, err) == SN_OK ? SN_OK : SN_EIO;
@@ -151,28 +149,8 @@ static bool write_info(hid_t file, const sn_checkpoint_info *info, sn_h5_why *wh
     return done;
 }
 
-/* Chunked for the sake of the checksum: whole rows where they fit, CHUNK_ELEMENTS at
- * most, in pieces of nearly one size: every chunk takes its full size in the file. */
-static void find_chunk(int rank, const hsize_t extents[], hsize_t chunk[])
+static bool set_chunks(hid_t creation, int rank, const hsize_t chunk[])
 {
-    hsize_t room = CHUNK_ELEMENTS;
-    for (int i = rank - 1; i >= 0; i--) {
-        const hsize_t pieces = (extents[i] + room - 1) / room;
-        chunk[i] = (extents[i] + pieces - 1) / pieces;
-        room = room / chunk[i] > 0 ? room / chunk[i] : 1;
-    }
-}
-
-static void find_extents(const sn_layer_tensors *layer, hsize_t extents[2])
-{
-    extents[0] = (hsize_t)layer->out;
-    extents[1] = (hsize_t)layer->in;
-}
-
-static bool set_chunks(hid_t creation, int rank, const hsize_t extents[])
-{
-    hsize_t chunk[2];
-    find_chunk(rank, extents, chunk);
     return H5Pset_chunk(creation, rank, chunk) >= 0 &&
            H5Pset_fletcher32(creation) >= 0 &&
            H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0;
@@ -182,21 +160,22 @@ static bool write_tensor(hid_t group, const sn_layer_tensors *layer, int kind,
                          sn_h5_why *why)
 {
     const sn_tensor_kind *tensor = &sn_tensor_kinds[kind];
-    hsize_t extents[2];
-    find_extents(layer, extents);
+    hsize_t extents[2], chunk[2];
+    sn_tensor_chunks(layer, kind, extents, chunk);
     hid_t space = H5Screate_simple(tensor->rank, extents, NULL);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     hid_t dataset = H5I_INVALID_HID;
     bool done = space >= 0 && creation >= 0 &&
-                set_chunks(creation, tensor->rank, extents) &&
+                set_chunks(creation, tensor->rank, chunk) &&
                 (dataset = H5Dcreate2(group, tensor->leaf, H5T_IEEE_F32LE, space,
-                                      H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0 &&
-                H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
-                         sn_layer_tensor(layer, kind)) >= 0;
+                                      H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0;
     if (!done) {
         sn_h5_explain(why);
     }
-    done = done && sn_h5_write_text(dataset, "meaning", tensor->meaning, why) &&
+    done = done &&
+           sn_h5_write_floats(dataset, tensor->rank, extents, chunk,
+                              sn_layer_tensor(layer, kind), why) &&
+           sn_h5_write_text(dataset, "meaning", tensor->meaning, why) &&
            sn_h5_write_text(dataset, "dimensions",
                             tensor->rank == 2 ? "out, in" : "out", why) &&
            sn_h5_write_text(dataset, "unit", "1", why);
@@ -235,15 +214,13 @@ static size_t tensor_bytes(const sn_layer_tensors *layer, int kind)
     enum { CHECKSUM_BYTES = 4, INDEX_BYTES = 128 }; /* a chunk; the index at most */
     const int rank = sn_tensor_kinds[kind].rank;
     hsize_t extents[2], chunk[2];
-    find_extents(layer, extents);
-    find_chunk(rank, extents, chunk);
+    sn_tensor_chunks(layer, kind, extents, chunk);
     hsize_t chunks = 1, elements = 1;
     for (int i = 0; i < rank; i++) {
         chunks *= (extents[i] + chunk[i] - 1) / chunk[i];
         elements *= chunk[i];
     }
-    return (size_t)(chunks *
-                    (elements * sizeof(float) + CHECKSUM_BYTES + INDEX_BYTES));
+    return (size_t)(chunks * (elements * sizeof(float) + CHECKSUM_BYTES + INDEX_BYTES));
 }
 
 /* Of the file: at least what it will be, so that the memory for it need not grow. */

@@ -1,6 +1,5 @@
 /* Reading back: is in the file what it was written from? */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "store/checkpoint_layout.h"
@@ -22,8 +21,9 @@ static sn_status compare_info(const char *path, const sn_checkpoint_info *found,
             return other(path, field->group, field->name, err);
         }
     }
-    return strcmp(found->digest, written->digest) == 0 ? SN_OK
-                                                       : other(path, "/", "digest", err);
+    return strcmp(found->digest, written->digest) == 0
+               ? SN_OK
+               : other(path, "/", "digest", err);
 }
 
 static sn_status compare_shapes(const char *path, const sn_checkpoint *checkpoint,
@@ -42,40 +42,17 @@ static sn_status compare_shapes(const char *path, const sn_checkpoint *checkpoin
     return SN_OK;
 }
 
-static size_t largest_count(const sn_layer_tensors *tensors, int64_t layers)
-{
-    size_t largest = 0;
-    for (int64_t i = 0; i < layers; i++) {
-        for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
-            const size_t count = sn_tensor_count(&tensors[i], kind);
-            largest = count > largest ? count : largest;
-        }
-    }
-    return largest;
-}
-
-static sn_status compare_tensors(const char *path, const sn_checkpoint *checkpoint,
+static sn_status compare_tensors(const sn_checkpoint *checkpoint,
                                  const sn_layer_tensors *tensors, int64_t layers,
                                  sn_error *err)
 {
-    float *values = malloc(largest_count(tensors, layers) * sizeof *values);
-    if (values == NULL) {
-        return sn_fail(err, SN_ENOMEM, "out of memory to read (%s)", path);
-    }
     sn_status status = SN_OK;
     for (int64_t i = 0; i < layers; i++) {
         for (int kind = 0; kind < SN_TENSOR_KINDS && status == SN_OK; kind++) {
-            const size_t count = sn_tensor_count(&tensors[i], kind);
-            status = sn_checkpoint_read_tensor(checkpoint, i, kind, values, count, err);
-            if (status == SN_OK && memcmp(values, sn_layer_tensor(&tensors[i], kind),
-                                          count * sizeof *values) != 0) {
-                char name[SN_TENSOR_NAME_BYTES];
-                sn_tensor_name(name, i, kind);
-                status = other(path, name, "", err);
-            }
+            status =
+                sn_checkpoint_compare_tensor(checkpoint, i, &tensors[i], kind, err);
         }
     }
-    free(values);
     return status;
 }
 
@@ -92,7 +69,7 @@ sn_status sn_checkpoint_read_back(const char *path, const sn_checkpoint_info *in
         status = compare_shapes(path, checkpoint, tensors, info->layers, err);
     }
     if (status == SN_OK) {
-        status = compare_tensors(path, checkpoint, tensors, info->layers, err);
+        status = compare_tensors(checkpoint, tensors, info->layers, err);
     }
     sn_checkpoint_close(&checkpoint);
     sn_checkpoint_info_clear(&found);

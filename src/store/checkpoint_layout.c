@@ -74,6 +74,28 @@ size_t sn_tensor_count(const sn_layer_tensors *layer, int kind)
     return sn_tensor_kinds[kind].rank == 2 ? out * (size_t)layer->in : out;
 }
 
+enum { CHUNK_ELEMENTS = (1 << 20) / sizeof(float) };
+
+/* Chunked for the sake of the checksum: whole rows where they fit, CHUNK_ELEMENTS at
+ * most, in pieces of nearly one size: every chunk takes its full size in the file. */
+static void find_chunk(int rank, const hsize_t extents[], hsize_t chunk[])
+{
+    hsize_t room = CHUNK_ELEMENTS;
+    for (int i = rank - 1; i >= 0; i--) {
+        const hsize_t pieces = (extents[i] + room - 1) / room;
+        chunk[i] = (extents[i] + pieces - 1) / pieces;
+        room = room / chunk[i] > 0 ? room / chunk[i] : 1;
+    }
+}
+
+void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2],
+                      hsize_t chunk[2])
+{
+    extents[0] = (hsize_t)layer->out;
+    extents[1] = (hsize_t)layer->in;
+    find_chunk(sn_tensor_kinds[kind].rank, extents, chunk);
+}
+
 /* Without a branch, so that the loop becomes vector instructions. */
 SN_HOT
 static uint32_t count_non_finite(const float *values, size_t count)
@@ -260,26 +282,6 @@ sn_status sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info 
     return status;
 }
 
-static bool lowest_byte_first(void)
-{
-    const uint16_t one = 1;
-    unsigned char first;
-    memcpy(&first, &one, sizeof first);
-    return first == 1;
-}
-
-/* bytes (4 count) := the values with their lowest byte first. */
-static void lay_out(size_t count, const float *values, unsigned char *bytes)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint32_t word;
-        memcpy(&word, &values[i], sizeof word);
-        for (int b = 0; b < 4; b++) {
-            bytes[4 * i + (size_t)b] = (unsigned char)(word >> 8 * b);
-        }
-    }
-}
-
 sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
                                       const float *values, size_t count, sn_error *err)
 {
@@ -288,12 +290,9 @@ sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind
     unsigned char bytes[4 * PIECE];
     sn_tensor_name(name, layer, kind);
     sn_status status = add_head(digest, name, 4 * count, err);
-    if (status == SN_OK && lowest_byte_first()) {
-        return sn_digest_add(digest, values, 4 * count, err);
-    }
     while (status == SN_OK && count > 0) {
         size_t piece = count < PIECE ? count : PIECE;
-        lay_out(piece, values, bytes);
+        sn_h5_float_bytes(piece, values, bytes);
         status = sn_digest_add(digest, bytes, 4 * piece, err);
         values += piece;
         count -= piece;

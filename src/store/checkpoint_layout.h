@@ -58,6 +58,11 @@ void sn_tensor_name(char name[SN_TENSOR_NAME_BYTES], int64_t layer, int kind);
 /** Number of values of a tensor. */
 size_t sn_tensor_count(const sn_layer_tensors *layer, int kind);
 
+/** Extents of a tensor's dataset and of its chunks, which exist for the sake of the
+ *  checksum.  Those of a vector are the first of the two alone. */
+void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2],
+                      hsize_t chunk[2]);
+
 bool sn_tensor_finite(const float *values, size_t count);
 
 /** Address of a field in info. */
@@ -82,11 +87,11 @@ sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind
                                       const float *values, size_t count,
                                       sn_error *err) SN_MUST_CHECK;
 
-/** Reads one tensor of count values, sn_tensor_count of its layer.  SN_EDATA names it.
- */
-sn_status sn_checkpoint_read_tensor(const sn_checkpoint *checkpoint, int64_t layer,
-                                    int kind, float *values, size_t count,
-                                    sn_error *err) SN_MUST_CHECK;
+/** Is a tensor in the file, bit for bit, what sn_checkpoint_write makes of this
+ * layer's? SN_EDATA names it. */
+sn_status sn_checkpoint_compare_tensor(const sn_checkpoint *checkpoint, int64_t index,
+                                       const sn_layer_tensors *layer, int kind,
+                                       sn_error *err) SN_MUST_CHECK;
 
 /** Reads the checkpoint at path and compares it, bit for bit, with what it was written
  *  from: every attribute of *info, its digest, every tensor (info->layers).  With a

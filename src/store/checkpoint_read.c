@@ -291,9 +291,9 @@ void sn_checkpoint_layer_shape(const sn_checkpoint *checkpoint, int64_t layer,
     *out = checkpoint->out[layer];
 }
 
-/* Reads one tensor into values (count). */
-static bool load_values(const sn_checkpoint *checkpoint, int64_t layer, int kind,
-                        float *values, size_t count, sn_h5_why *why)
+/* Reads one tensor into values (count) and adds it to the digest. */
+static bool read_values(const sn_checkpoint *checkpoint, int64_t layer, int kind,
+                        float *values, size_t count, sn_digest *digest, sn_h5_why *why)
 {
     hid_t dataset;
     hsize_t extents[2] = {1, 1};
@@ -307,34 +307,35 @@ static bool load_values(const sn_checkpoint *checkpoint, int64_t layer, int kind
         done = sn_h5_explain(why);
     }
     sn_h5_close(&dataset);
-    return done;
+    if (done && !sn_tensor_finite(values, count)) {
+        done = sn_h5_because(why, "holds non-finite values");
+    }
+    return done && (sn_checkpoint_digest_tensor(digest, layer, kind, values, count,
+                                                NULL) == SN_OK ||
+                    sn_h5_because(why, "cannot compute its digest"));
 }
 
-/* Reads one tensor into values and adds it to the digest. */
-static bool read_values(const sn_checkpoint *checkpoint, int64_t layer, int kind,
-                        float *values, size_t count, sn_digest *digest, sn_h5_why *why)
-{
-    if (!load_values(checkpoint, layer, kind, values, count, why)) {
-        return false;
-    }
-    if (!sn_tensor_finite(values, count)) {
-        return sn_h5_because(why, "holds non-finite values");
-    }
-    return sn_checkpoint_digest_tensor(digest, layer, kind, values, count, NULL) ==
-               SN_OK ||
-           sn_h5_because(why, "cannot compute its digest");
-}
-
-sn_status sn_checkpoint_read_tensor(const sn_checkpoint *checkpoint, int64_t layer,
-                                    int kind, float *values, size_t count,
-                                    sn_error *err)
+sn_status sn_checkpoint_compare_tensor(const sn_checkpoint *checkpoint, int64_t index,
+                                       const sn_layer_tensors *layer, int kind,
+                                       sn_error *err)
 {
     sn_h5_why why;
-    if (load_values(checkpoint, layer, kind, values, count, &why)) {
+    hid_t dataset;
+    hsize_t found[2], extents[2], chunk[2];
+    const int rank = sn_tensor_kinds[kind].rank;
+    sn_tensor_chunks(layer, kind, extents, chunk);
+    bool same = open_tensor(checkpoint, index, kind, &dataset, found, &why);
+    if (same && memcmp(found, extents, (size_t)rank * sizeof *found) != 0) {
+        same = sn_h5_because(&why, "is of another size than was written");
+    }
+    same = same && sn_h5_compare_floats(dataset, rank, extents, chunk,
+                                        sn_layer_tensor(layer, kind), &why);
+    sn_h5_close(&dataset);
+    if (same) {
         return SN_OK;
     }
     char name[SN_TENSOR_NAME_BYTES];
-    sn_tensor_name(name, layer, kind);
+    sn_tensor_name(name, index, kind);
     return damaged(checkpoint, name, "", &why, err);
 }
 

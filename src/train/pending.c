@@ -1,45 +1,16 @@
 #include "train/pending.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* Room for more rows of row_bytes behind count; 0 when memory is short. */
-static int reserve(void **rows, size_t *capacity, size_t count, size_t more,
-                   size_t row_bytes)
-{
-    if (count + more <= *capacity) {
-        return 1;
-    }
-    const size_t wanted = 2 * (count + more);
-    void *grown = realloc(*rows, wanted * row_bytes);
-    if (grown == NULL) {
-        return 0;
-    }
-    *rows = grown;
-    *capacity = wanted;
-    return 1;
-}
 
 sn_status sn_pending_reserve(sn_state *state, sn_error *err)
 {
-    sn_pending *p = &state->pending;
     const int64_t every = state->config.metrics_every_steps;
     const size_t steps = every > 0 ? (size_t)(state->steps_per_epoch / every) + 1 : 0;
     const size_t ranks = state->config.metrics_per_rank ? (size_t)state->size : 0;
     sn_status status = SN_OK;
-    void *epoch_rows = p->epochs, *step_rows = p->steps, *rank_rows = p->ranks;
-    if (state->rank == 0) {
-        int room = reserve(&epoch_rows, &p->epoch_capacity, p->epoch_count, 1,
-                           sizeof *p->epochs) &&
-                   reserve(&step_rows, &p->step_capacity, p->step_count, steps,
-                           sizeof *p->steps) &&
-                   reserve(&rank_rows, &p->rank_capacity, p->rank_count, ranks,
-                           sizeof *p->ranks);
-        p->epochs = epoch_rows;
-        p->steps = step_rows;
-        p->ranks = rank_rows;
-        status = room ? SN_OK : sn_fail(err, SN_ENOMEM, "metrics: out of memory");
+    if (state->rank == 0 && !sn_rows_reserve(&state->pending, 1, steps, ranks)) {
+        status = sn_fail(err, SN_ENOMEM, "metrics: out of memory");
     }
     return sn_comm_agree(state->comm, status, err);
 }
@@ -47,7 +18,7 @@ sn_status sn_pending_reserve(sn_state *state, sn_error *err)
 void sn_pending_step(sn_state *state, double seconds)
 {
     const int64_t every = state->config.metrics_every_steps;
-    sn_pending *p = &state->pending;
+    sn_rows *p = &state->pending;
     if (state->rank != 0 || every == 0 || state->progress.step % every != 0 ||
         p->step_count == p->step_capacity) {
         return;
@@ -80,7 +51,7 @@ static void note_ranks(sn_state *state, sn_rank_row *rows)
 
 sn_status sn_pending_epoch(sn_state *state, const sn_epoch_row *row, sn_error *err)
 {
-    sn_pending *p = &state->pending;
+    sn_rows *p = &state->pending;
     if (state->rank == 0) {
         p->epochs[p->epoch_count++] = *row;
     }

@@ -9,6 +9,7 @@
 #include "shardnet/init.h"
 #include "shardnet/version.h"
 #include "train/deadline.h"
+#include "train/folder.h"
 #include "train/progress.h"
 #include "train/replica.h"
 #include "train/resume.h"
@@ -68,34 +69,31 @@ static sn_status settle(sn_state *state, sn_error *err)
         return SN_OK;
     }
     state->writing = false;
-    const sn_status status = sn_writer_wait(state->writer, err);
+    sn_error warning;
+    const sn_writer_outcome outcome = sn_writer_wait(state->writer, &warning, err);
     const double longest = sn_writer_longest_seconds(state->writer);
     state->stop_seconds =
         state->job_seconds - sn_deadline_margin(state->job_seconds, longest);
-    if (status == SN_OK && state->submitted[0] != '\0') {
+    if (outcome.checkpoint == SN_OK && state->submitted[0] != '\0') {
         memcpy(state->checkpoint, state->submitted, sizeof state->checkpoint);
         state->saved_step = state->submitted_step;
     }
-    return status;
+    if (warning.message[0] != '\0') {
+        sn_progress_warn(state, "%s", warning.message);
+    }
+    return outcome.checkpoint != SN_OK ? outcome.checkpoint : outcome.metrics;
 }
 
 /* Rank 0: hands the present state to the writer, as a checkpoint of the step, as
- * best.h5, or both. */
+ * best.h5, both or neither, and the rows for metrics.h5. */
 static sn_status submit(sn_state *state, bool rotated, bool best, sn_error *err)
 {
-    char folder[SN_PATH_BYTES], best_file[SN_PATH_BYTES] = "";
+    const char *run = state->options->run;
     sn_checkpoint_info info;
-    sn_status status = sn_path_join(folder, state->options->run, "checkpoints", err);
-    if (status == SN_OK) {
-        status = sn_folder_create(folder, err);
-    }
+    sn_status status = SN_OK;
     state->submitted[0] = '\0';
-    if (status == SN_OK && rotated) {
-        status = sn_checkpoint_path(state->submitted, state->options->run,
-                                    state->progress.step, err);
-    }
-    if (status == SN_OK && best) {
-        status = sn_path_join(best_file, folder, "best.h5", err);
+    if (rotated) {
+        status = sn_checkpoint_path(state->submitted, run, state->progress.step, err);
     }
     if (status == SN_OK) {
         status = describe(state, &info, err);
@@ -103,31 +101,17 @@ static sn_status submit(sn_state *state, bool rotated, bool best, sn_error *err)
     if (status == SN_OK) {
         state->submitted_step = state->progress.step;
         state->writing = true;
-        const sn_writer_job job = {.path = state->submitted,
-                                   .best = best_file,
-                                   .run = state->options->run,
-                                   .keep = (size_t)state->config.checkpoint_keep};
+        const sn_writer_job job = {.run = run,
+                                   .path = state->submitted,
+                                   .best = best,
+                                   .keep = (size_t)state->config.checkpoint_keep,
+                                   .rows = &state->pending};
         sn_error why;
         if (sn_writer_submit(state->writer, &job, &info, state->parameters,
                              state->velocity, &why) != SN_OK) {
             sn_progress_warn(state, "%s; the weights of the best epoch are lost",
                              why.message);
         }
-    }
-    return status;
-}
-
-/* Rank 0: after this a final state is on the disk. */
-static sn_status write_state(sn_state *state, bool rotated, bool best, bool final,
-                             sn_error *err)
-{
-    sn_status status = SN_OK;
-    rotated = rotated && state->saved_step != state->progress.step;
-    if (rotated || best) {
-        status = submit(state, rotated, best, err);
-    }
-    if (status == SN_OK && final) {
-        status = settle(state, err);
     }
     return status;
 }
@@ -146,23 +130,15 @@ sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final
     if (status != SN_OK) {
         return status;
     }
-    /* metrics first: rows beyond the newest checkpoint are cut on resume, rows missing
-     * before it could not be made up.  Metrics that cannot be written cost no weights.
-     */
-    const sn_status metrics = sn_run_flush_metrics(state, final, err);
-    if (metrics == SN_EMPI) {
-        return metrics;
-    }
-    const sn_error metrics_error = *err;
     if (state->rank == 0) {
-        status = write_state(state, rotated, best, final, err);
+        rotated = rotated && state->saved_step != state->progress.step;
+        status = submit(state, rotated, best, err);
+        if (status == SN_OK && final) {
+            status = settle(state, err);
+        }
     }
     status = forgive(state, sn_comm_agree(state->comm, status, err), final, err);
     state->last_checkpoint_time = sn_clock_seconds();
-    if (status == SN_OK && metrics != SN_OK) {
-        *err = metrics_error;
-        return metrics;
-    }
     return status;
 }
 
@@ -216,82 +192,20 @@ sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
 }
 
 /* Rank 0: config.ini and the metrics file as the restored step wants them. */
-static sn_status write_folder(sn_state *state, sn_error *err)
+static sn_status write_folder(const sn_state *state, sn_error *err)
 {
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_path_join(path, state->options->run, "config.ini", err);
     char *text = sn_config_text(&state->config);
     if (text == NULL) {
         return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
     }
-    if (status == SN_OK) {
-        status = sn_file_write_text(path, text, err);
-    }
+    sn_error warning;
+    const sn_status status =
+        sn_folder_begin(state->options->run, text, state->progress.step, &warning, err);
     free(text);
-    int replaced = 0;
-    if (status == SN_OK) {
-        status = sn_path_join(path, state->options->run, "metrics.h5", err);
-    }
-    if (status == SN_OK) {
-        status = sn_metrics_cut(path, state->progress.step, &replaced, err);
-    }
-    if (replaced) {
-        sn_progress_warn(state,
-                         "metrics (%s): damaged; moved to metrics.h5.damaged, a "
-                         "new file begins",
-                         path);
+    if (warning.message[0] != '\0') {
+        sn_progress_warn(state, "%s", warning.message);
     }
     return status;
-}
-
-/* Rank 0: a folder that went away during the run is made again: better a run without
- * its past than no run. */
-static sn_status find_folder(sn_state *state, sn_error *err)
-{
-    char path[SN_PATH_BYTES];
-    const char *run = state->options->run;
-    sn_status status = sn_path_join(path, run, "config.ini", err);
-    if (status != SN_OK || sn_file_exists(path)) {
-        return status;
-    }
-    sn_progress_warn(state,
-                     "run (%s): the folder or its config.ini has disappeared; "
-                     "made anew, without what was in it",
-                     run);
-    status = sn_folder_create(run, err);
-    return status == SN_OK ? write_folder(state, err) : status;
-}
-
-/* Rank 0. */
-static sn_status append_rows(sn_state *state, sn_error *err)
-{
-    sn_pending *p = &state->pending;
-    char path[SN_PATH_BYTES];
-    sn_status status = find_folder(state, err);
-    if (status == SN_OK) {
-        status = sn_path_join(path, state->options->run, "metrics.h5", err);
-    }
-    if (status == SN_OK && p->torn) {
-        int replaced;
-        status = sn_metrics_cut(path, p->saved_step, &replaced, err);
-    }
-    if (status == SN_OK) {
-        status = sn_metrics_append(path, p->epochs, p->epoch_count, p->steps,
-                                   p->step_count, p->ranks, p->rank_count, err);
-        p->torn = status != SN_OK;
-    }
-    if (status == SN_OK) {
-        p->epoch_count = p->step_count = p->rank_count = 0;
-        p->saved_step = state->progress.step;
-    }
-    return status;
-}
-
-sn_status sn_run_flush_metrics(sn_state *state, bool final, sn_error *err)
-{
-    sn_status status = state->rank == 0 ? append_rows(state, err) : SN_OK;
-    status = sn_comm_agree(state->comm, status, err);
-    return forgive(state, status, final, err);
 }
 
 /* The state of rank 0 on every rank. */
@@ -307,7 +221,7 @@ static sn_status distribute(sn_state *state, bool resumed, sn_error *err)
         status = sn_comm_broadcast(state->comm, state->velocity, bytes, 0, err);
     }
     sn_state_round(state);
-    state->first_step = state->pending.saved_step = state->progress.step;
+    state->first_step = state->progress.step;
     state->resumed = resumed;
     state->saved_step = resumed ? state->progress.step : -1;
     return status;

@@ -11,8 +11,8 @@
  *  or batch; SN_EDATA when every checkpoint is damaged. */
 sn_status sn_run_open(sn_state *state, sn_error *err) SN_MUST_CHECK;
 
-/** Hands the present state to the writer thread: as the checkpoint of its step
- * (rotated), as best.h5 (best), or both, after the metrics so far.  Waits for the write
+/** Hands the metrics so far to the writer thread, and the present state: as the
+ *  checkpoint of its step (rotated), as best.h5 (best), or both.  Waits for the write
  * before, and for its own when it is the last chance (final).  A failure to write is a
  * warning, told at the next call, and SN_OK unless final: then SN_EIO.  Nothing is
  * written, and it is SN_EINTERNAL, when the ranks' copies of the state differ.
@@ -24,10 +24,5 @@ sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final
  *  says so.  Collective. */
 sn_status sn_run_restore_best(sn_state *state, bool *restored,
                               sn_error *err) SN_MUST_CHECK;
-
-/** Appends the pending rows to metrics.h5.  A failure is a warning and the rows are
- * kept, unless final: then SN_EIO.  Collective. */
-sn_status sn_run_flush_metrics(sn_state *state, bool final,
-                               sn_error *err) SN_MUST_CHECK;
 
 #endif

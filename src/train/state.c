@@ -227,9 +227,7 @@ void sn_state_close(sn_state *state)
     }
     free(state->augment);
     free(state->tensors);
-    free(state->pending.epochs);
-    free(state->pending.steps);
-    free(state->pending.ranks);
+    sn_rows_clear(&state->pending);
     free(state->busy);
     memset(state, 0, sizeof *state);
 }

@@ -4,7 +4,6 @@
 
 #include "shardnet/augment.h"
 #include "shardnet/loader.h"
-#include "shardnet/metrics.h"
 #include "shardnet/node_sum.h"
 #include "shardnet/optimizer.h"
 #include "shardnet/overlap.h"
@@ -13,6 +12,7 @@
 #include "shardnet/schedule.h"
 #include "shardnet/trainer.h"
 #include "shardnet/tree.h"
+#include "train/rows.h"
 #include "train/writer.h"
 
 /** Seconds spent in the parts of steps; the loss counts as forward. */
@@ -26,18 +26,6 @@ typedef struct sn_tuned {
     double backend[SN_BACKENDS];
     double reduce[SN_REDUCE_NODE + 1];
 } sn_tuned;
-
-/** Rows that wait to be appended to metrics.h5 (rank 0). */
-typedef struct sn_pending {
-    sn_epoch_row *epochs;
-    size_t epoch_count, epoch_capacity;
-    sn_step_row *steps;
-    size_t step_count, step_capacity;
-    sn_rank_row *ranks;
-    size_t rank_count, rank_capacity;
-    int64_t saved_step; /* rows up to here are in the file */
-    bool torn;          /* an append failed: the file may hold a part of the rows */
-} sn_pending;
 
 /** What a rank spent on its own, gathering and computing, in this invocation. */
 typedef struct sn_busy {
@@ -101,7 +89,7 @@ typedef struct sn_state {
     int64_t replicas_step;        /* when the ranks' copies were last compared */
     double last_train_loss;
 
-    sn_pending pending;
+    sn_rows pending; /* since the last checkpoint (rank 0) */
 
     bool resumed;
     /* rank 0 */

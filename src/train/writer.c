@@ -2,23 +2,21 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shardnet/clock.h"
 #include "shardnet/loader.h"
 #include "shardnet/mem.h"
+#include "train/folder.h"
 
 struct sn_writer {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    bool busy, ending; /* under mutex, as are status and err */
-    sn_status status;  /* of writes since the last wait */
-    sn_error err;
+    bool busy, ending; /* under mutex */
 
-    /* the job: the caller's while idle, the thread's while busy */
+    /* the caller's while idle, the thread's while busy */
     size_t arena;
     float *parameters, *velocity;
     sn_layer_tensors *tensors;
@@ -26,29 +24,64 @@ struct sn_writer {
     char path[SN_PATH_BYTES], best[SN_PATH_BYTES], run[SN_PATH_BYTES];
     size_t keep;
     bool best_failed; /* the copy is the best epoch's and is nowhere else */
+    sn_backlog backlog;
 
+    sn_writer_outcome outcome; /* of jobs since the last wait */
+    sn_error err;              /* of outcome.checkpoint, else of outcome.metrics */
+    sn_error warning;
     double stall_seconds, longest_seconds;
     int64_t count;
 };
 
+static sn_status make_folder(const sn_writer *writer, sn_error *err)
+{
+    char folder[SN_PATH_BYTES];
+    sn_status status = sn_path_join(folder, writer->run, "checkpoints", err);
+    return status == SN_OK ? sn_folder_create(folder, err) : status;
+}
+
 /* best.h5 first: a step's checkpoint names the epoch that best.h5 must then hold.  Each
  * is tried whatever became of the other.  sn_checkpoint_write has verified a file when
  * it returns, so older ones go only then. */
-static sn_status write_job(sn_writer *writer, sn_error *err)
+static sn_status write_checkpoints(sn_writer *writer, sn_error *err)
 {
-    sn_status best = SN_OK, status = SN_OK;
+    sn_status best = SN_OK, status = make_folder(writer, err);
+    writer->best_failed = writer->best[0] != '\0';
+    if (status != SN_OK) {
+        return status;
+    }
     if (writer->best[0] != '\0') {
         best = sn_checkpoint_write(writer->best, &writer->info, writer->tensors, err);
         writer->best_failed = best != SN_OK;
+        writer->count += best == SN_OK;
     }
     if (writer->path[0] != '\0') {
         sn_error *why = best == SN_OK ? err : NULL;
         status = sn_checkpoint_write(writer->path, &writer->info, writer->tensors, why);
+        writer->count += status == SN_OK;
         if (status == SN_OK) {
             status = sn_checkpoint_rotate(writer->run, writer->keep, why);
         }
     }
     return best != SN_OK ? best : status;
+}
+
+/* Metrics first: rows beyond the newest checkpoint are cut on resume, rows missing
+ * before it could not be made up.  Metrics that cannot be written cost no weights. */
+static void do_job(sn_writer *writer)
+{
+    sn_writer_outcome *outcome = &writer->outcome;
+    outcome->metrics =
+        sn_folder_append(writer->run, writer->info.config_text, &writer->backlog,
+                         &writer->warning, &writer->err);
+    sn_error why;
+    outcome->checkpoint = write_checkpoints(writer, &why);
+    if (outcome->checkpoint != SN_OK) {
+        if (outcome->metrics != SN_OK) {
+            writer->warning = writer->err;
+        }
+        writer->err = why;
+    }
 }
 
 static void *work(void *user)
@@ -63,19 +96,12 @@ static void *work(void *user)
             break;
         }
         pthread_mutex_unlock(&writer->mutex);
-        sn_error err = {""};
         const double begun = sn_clock_seconds();
-        const sn_status status = write_job(writer, &err);
+        do_job(writer);
         const double seconds = sn_clock_seconds() - begun;
         pthread_mutex_lock(&writer->mutex);
         if (seconds > writer->longest_seconds) {
             writer->longest_seconds = seconds;
-        }
-        if (status != SN_OK) {
-            writer->status = status;
-            writer->err = err;
-        } else {
-            writer->count++;
         }
         writer->busy = false;
         pthread_cond_broadcast(&writer->changed);
@@ -100,6 +126,7 @@ static void release(sn_writer *writer)
     pthread_mutex_destroy(&writer->mutex);
     pthread_cond_destroy(&writer->changed);
     sn_checkpoint_info_clear(&writer->info);
+    sn_rows_clear(&writer->backlog.rows);
     free(writer->parameters);
     free(writer->velocity);
     free(writer->tensors);
@@ -164,21 +191,33 @@ static sn_status retry_best(sn_writer *writer, sn_error *err)
     return status;
 }
 
+/* Where best.h5 is to be written to, "" where the job has none. */
+static void set_best(sn_writer *writer, const sn_writer_job *job)
+{
+    if (!job->best || sn_checkpoint_best_path(writer->best, job->run, NULL) != SN_OK) {
+        writer->best[0] = '\0';
+    }
+}
+
 sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                            const sn_checkpoint_info *info, const float *parameters,
                            const float *velocity, sn_error *err)
 {
     const double begun = sn_clock_seconds();
     const sn_status status =
-        writer->best_failed && job->best[0] == '\0' ? retry_best(writer, err) : SN_OK;
+        writer->best_failed && !job->best ? retry_best(writer, err) : SN_OK;
     sn_checkpoint_info_clear(&writer->info);
     writer->info = *info;
     writer->keep = job->keep;
     strcpy(writer->path, job->path);
-    strcpy(writer->best, job->best);
     strcpy(writer->run, job->run);
-    memcpy(writer->parameters, parameters, writer->arena * sizeof *parameters);
-    memcpy(writer->velocity, velocity, writer->arena * sizeof *velocity);
+    set_best(writer, job);
+    /* rows that find no room stay with the caller until the next job */
+    (void)sn_rows_move(&writer->backlog.rows, job->rows);
+    if (job->path[0] != '\0' || job->best) {
+        memcpy(writer->parameters, parameters, writer->arena * sizeof *parameters);
+        memcpy(writer->velocity, velocity, writer->arena * sizeof *velocity);
+    }
     pthread_mutex_lock(&writer->mutex);
     writer->busy = true;
     pthread_cond_broadcast(&writer->changed);
@@ -187,21 +226,23 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
     return status;
 }
 
-sn_status sn_writer_wait(sn_writer *writer, sn_error *err)
+sn_writer_outcome sn_writer_wait(sn_writer *writer, sn_error *warning, sn_error *err)
 {
     const double begun = sn_clock_seconds();
     pthread_mutex_lock(&writer->mutex);
     while (writer->busy) {
         pthread_cond_wait(&writer->changed, &writer->mutex);
     }
-    const sn_status status = writer->status;
-    if (status != SN_OK) {
+    pthread_mutex_unlock(&writer->mutex);
+    const sn_writer_outcome outcome = writer->outcome;
+    *warning = writer->warning;
+    if (outcome.checkpoint != SN_OK || outcome.metrics != SN_OK) {
         *err = writer->err;
     }
-    writer->status = SN_OK;
-    pthread_mutex_unlock(&writer->mutex);
+    writer->outcome = (sn_writer_outcome){SN_OK, SN_OK};
+    writer->warning.message[0] = '\0';
     writer->stall_seconds += sn_clock_seconds() - begun;
-    return status;
+    return outcome;
 }
 
 double sn_writer_stall_seconds(const sn_writer *writer)

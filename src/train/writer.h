@@ -1,4 +1,5 @@
-/** Checkpoints written by a thread while training goes on (internal to train, rank 0).
+/** Checkpoints and metrics written by a thread while training goes on (internal to
+ * train, rank 0).
  *
  *  HDF5 is not thread-safe: whoever calls the store must have waited for the writer. */
 #ifndef SHARDNET_TRAIN_WRITER_H
@@ -6,6 +7,7 @@
 
 #include "shardnet/checkpoint.h"
 #include "shardnet/net.h"
+#include "train/rows.h"
 
 typedef struct sn_writer sn_writer;
 
@@ -17,27 +19,37 @@ sn_status sn_writer_create(const sn_model *model, sn_writer **writer,
 /** Waits for the last write, ends the thread. */
 void sn_writer_destroy(sn_writer **writer);
 
-/** What to write: path and best each a file's name, or "" for none. */
+/** What to write. */
 typedef struct sn_writer_job {
-    const char
-        *path; /* of a run's checkpoint: then all but the newest keep are removed */
-    const char *best;
     const char *run;
+    const char *path; /* of the step's checkpoint, after which all but the newest keep
+                         are removed; "" for none */
+    bool best;        /* best.h5 */
     size_t keep;
+    sn_rows
+        *rows; /* for metrics.h5; taken over and left empty, as far as memory goes */
 } sn_writer_job;
 
-/** Copies job and state and returns; the thread writes.  Takes over info's text.  The
- *  writer must be idle: sn_writer_wait first.  A best that could not be written is
- * tried once more before, while the caller waits, unless the job has another: what is
- *  returned is the status of that, with which those weights are lost; the job is taken
- *  all the same. */
+/** Copies job and state and returns; the thread writes: the rows, then the checkpoints.
+ *  Takes over info's text.  Rows that could not be written are kept and tried again
+ * with the next job.  The writer must be idle: sn_writer_wait first.  A best.h5 that
+ * could not be written is tried once more before, while the caller waits, unless the
+ * job has another: what is returned is the status of that, with which those weights are
+ * lost; the job is taken all the same. */
 sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                            const sn_checkpoint_info *info, const float *parameters,
                            const float *velocity, sn_error *err) SN_MUST_CHECK;
 
-/** Waits until the thread is idle.  The status of a write that has failed since the
- * last call, with its message; else SN_OK. */
-sn_status sn_writer_wait(sn_writer *writer, sn_error *err) SN_MUST_CHECK;
+/** What became of a job. */
+typedef struct sn_writer_outcome {
+    sn_status metrics, checkpoint;
+} sn_writer_outcome;
+
+/** Waits until the thread is idle and tells the outcome of the last job, once: err is
+ *  the checkpoint's where that failed, else the metrics'; warning what else the user
+ *  should know, "" for nothing. */
+sn_writer_outcome sn_writer_wait(sn_writer *writer, sn_error *warning,
+                                 sn_error *err) SN_MUST_CHECK;
 
 /** Seconds that callers spent waiting and copying, the longest job (only while idle),
  *  and checkpoints written. */

@@ -9,7 +9,8 @@
 # SHARDNET_DATA names the folder of MNIST.  PYTHON is a python3 with torch (default: python3);
 # RANKS the ranks of shardnet and of DistributedDataParallel (default: all cores); SETTINGS
 # what train gets beside the model (default: --set compute.backend=auto --set
-# comm.reduce=auto).  The release preset must be built.  Images/s are of the training loop,
+# comm.reduce=auto); PRECISION fp32 (default) or bf16, which PyTorch then runs under
+# autocast.  The release preset must be built.  Images/s are of the training loop,
 # start-up and evaluation apart.
 set -euo pipefail
 # shellcheck source=../../jobs/common.sh
@@ -19,6 +20,7 @@ here=$source_root/tests/bench
 hidden=${1-30} activation=${2-tanh} batch=${3-64} epochs=${4-4} rounds=${5-5}
 read -ra settings <<<"${SETTINGS---set compute.backend=auto --set comm.reduce=auto}"
 python=${PYTHON-python3}
+precision=${PRECISION-fp32}
 ranks=${RANKS-$(cores)}
 data=$(absolute "${SHARDNET_DATA:?names the folder of MNIST}")
 program=$source_root/build/release/shardnet
@@ -29,13 +31,18 @@ scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
 : >"$scratch/empty.ini"
 model=(--data "$data" --hidden "$hidden" --activation "$activation" --batch "$batch" --epochs "$epochs")
+case $precision in
+fp32) ;;
+bf16) model+=(--bf16) ;;
+*) fail 64 "PRECISION is fp32 or bf16, not $precision" ;;
+esac
 
 ours() {
     rm -rf -- "$scratch/run"
     "$(mpirun_of "$source_root/build/release")" -n "$ranks" "$program" train "$scratch/empty.ini" \
         --set data.dir="$data" --set model.hidden="$hidden" --set model.activation="$activation" \
         --set train.batch="$batch" --set train.epochs="$epochs" --set train.eval_every="$epochs" \
-        --set optimizer.learning_rate=0.01 "${settings[@]}" --quiet --out "$scratch/run" |
+        --set compute.precision="$precision" --set optimizer.learning_rate=0.01 "${settings[@]}" --quiet --out "$scratch/run" |
         sed -n 's/^time.*; \([0-9]*\) images\/s.*/\1/p'
 }
 torch_alone() { "$python" "$here/torch_mlp.py" "${model[@]}"; }
@@ -50,7 +57,7 @@ for ((round = 1; round <= rounds; round++)); do
     printf '%s %s %s\n' "$(ours)" "$(torch_alone)" "$(torch_ddp)" | tee -a "$scratch/rounds" >&2
 done
 
-echo "784-${hidden//,/-}-10, $activation, batch $batch, $epochs epochs, fp32, $rounds rounds, $ranks ranks"
+echo "784-${hidden//,/-}-10, $activation, batch $batch, $epochs epochs, $precision, $rounds rounds, $ranks ranks"
 echo "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1), $(processors) processors; PyTorch $("$python" -c 'import torch; print(torch.__version__)')"
 awk '
     function spread(values, n,   i, j, t) {

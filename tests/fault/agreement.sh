@@ -55,7 +55,7 @@ done
 
 for point in checkpoint.create checkpoint.write checkpoint.damage checkpoint.other checkpoint.publish; do
     case $point in
-    checkpoint.damage) message='cannot read back.*step-00000010\.h5\.tmp.*checksum' ;;
+    checkpoint.damage) message='cannot read back.*step-00000010\.h5\.tmp.*is not what was written' ;;
     checkpoint.other) message='cannot read back.*train_seconds is not what was written' ;;
     *) message="injected fault \($point\)" ;;
     esac

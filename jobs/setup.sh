@@ -28,6 +28,10 @@ zlib1g-dev       | zlib      | zlib      | header:zlib.h
 libpng-dev       | libpng    | libpng    | header:png.h
 libssl-dev       | openssl   | OpenSSL   | header:openssl/evp.h
 libdnnl-dev      | onednn    | oneDNN    | none'
+if [ "$(uname -m)" = x86_64 ]; then # Debian has it for this one alone
+    build_needs+='
+libisal-dev      | isa-l     | ISA-L     | none'
+fi
 test_needs='
 libcmocka-dev    | cmocka    | cmocka    | header:cmocka.h
 hdf5-tools       | hdf5      | HDF5      | tool:h5diff

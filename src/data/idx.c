@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
+#include "data/gunzip.h"
 #include "shardnet/file.h"
 #include "shardnet/mem.h"
 
@@ -15,27 +15,27 @@ enum {
     TYPE_UNSIGNED_BYTE = 0x08,
     HEADER_BYTES_MAX = 4 + 4 * SN_IDX_MAX_DIMENSIONS,
     INPUT_BYTES = 32768,
+    OUTPUT_BYTES = 1 << 30, /* at once */
     /* deflate's best case: a match of 258 bytes coded in two bits */
     DEFLATE_RATIO_MAX = 1032
 };
 
-/* A file read through zlib when it starts like gzip, else as it is.  gzread would be
+/* A file, uncompressed when it starts like gzip, else as it is.  zlib's gzread would be
  * shorter, but it drops bytes behind the gzip data without a word. */
 typedef struct source {
     const char *path;
     FILE *file;
     uint64_t file_bytes;
-    bool gzip;
+    sn_gunzip *gunzip; /* NULL for a plain file */
     bool ended;
-    z_stream stream;
+    const unsigned char *at; /* what has been read and not yet uncompressed, */
+    size_t left;             /* so many bytes in input */
     unsigned char input[INPUT_BYTES];
 } source;
 
 static void source_close(source *src)
 {
-    if (src->gzip) {
-        inflateEnd(&src->stream);
-    }
+    sn_gunzip_destroy(&src->gunzip);
     if (src->file != NULL) {
         fclose(src->file);
     }
@@ -45,7 +45,9 @@ static sn_status source_open(source *src, const char *path, sn_error *err)
 {
     src->path = path;
     src->file = NULL;
-    src->gzip = src->ended = false;
+    src->gunzip = NULL;
+    src->ended = false;
+    src->left = 0;
     struct stat info;
     if (stat(path, &info) != 0) {
         return sn_fail(err, SN_ENOINPUT, "cannot open (%s): %s; check the path", path,
@@ -67,13 +69,11 @@ static sn_status source_open(source *src, const char *path, sn_error *err)
     if (got < sizeof magic || magic[0] != 0x1f || magic[1] != 0x8b) {
         return SN_OK;
     }
-    memset(&src->stream, 0, sizeof src->stream);
-    /* 16 added to the window bits: a gzip header and checksum, not zlib's own */
-    if (inflateInit2(&src->stream, 15 + 16) != Z_OK) {
+    src->gunzip = sn_gunzip_create();
+    if (src->gunzip == NULL) {
         source_close(src);
         return sn_fail(err, SN_ENOMEM, "cannot uncompress (%s): out of memory", path);
     }
-    src->gzip = true;
     return SN_OK;
 }
 
@@ -86,13 +86,12 @@ static sn_status read_error(const source *src, sn_error *err)
 /* Keeps compressed bytes at hand; none are left at the end of the file. */
 static sn_status refill(source *src, sn_error *err)
 {
-    if (src->stream.avail_in == 0) {
-        size_t got = fread(src->input, 1, sizeof src->input, src->file);
-        if (got == 0 && ferror(src->file)) {
+    if (src->left == 0) {
+        src->left = fread(src->input, 1, sizeof src->input, src->file);
+        if (src->left == 0 && ferror(src->file)) {
             return read_error(src, err);
         }
-        src->stream.next_in = src->input;
-        src->stream.avail_in = (uInt)got;
+        src->at = src->input;
     }
     return SN_OK;
 }
@@ -104,33 +103,40 @@ static sn_status next_member(source *src, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    if (src->stream.avail_in == 0) {
+    if (src->left == 0) {
         src->ended = true;
         return SN_OK;
     }
-    if (src->stream.next_in[0] != 0x1f || inflateReset(&src->stream) != Z_OK) {
+    if (src->at[0] != 0x1f) {
         return sn_fail(
             err, SN_EDATA,
             "malformed gzip file (%s): bytes follow the compressed data; get "
             "the file again",
             src->path);
     }
+    sn_gunzip_next(src->gunzip);
     return SN_OK;
 }
 
-static sn_status inflate_error(const source *src, int code, sn_error *err)
+static sn_status after_piece(source *src, sn_gunzip_state state, sn_error *err)
 {
-    if (code == Z_MEM_ERROR) {
+    switch (state) {
+    case SN_GUNZIP_GOING_ON:
+        return SN_OK;
+    case SN_GUNZIP_END:
+        return next_member(src, err);
+    case SN_GUNZIP_NO_MEMORY:
         return sn_fail(err, SN_ENOMEM, "cannot uncompress (%s): out of memory",
                        src->path);
-    }
-    const char *reason = src->stream.msg != NULL ? src->stream.msg : "bad data";
-    if (strcmp(reason, "incorrect data check") == 0 ||
-        strcmp(reason, "incorrect length check") == 0) {
-        reason = "the gzip checksum does not match, the file is damaged";
+    case SN_GUNZIP_DAMAGED:
+    case SN_GUNZIP_CHECKSUM:
+        break;
     }
     return sn_fail(err, SN_EDATA, "malformed gzip file (%s): %s; get the file again",
-                   src->path, reason);
+                   src->path,
+                   state == SN_GUNZIP_CHECKSUM
+                       ? "the gzip checksum does not match, the file is damaged"
+                       : "its compressed data is damaged");
 }
 
 static sn_status read_gzip(source *src, uint8_t *buffer, size_t wanted, size_t *got,
@@ -142,23 +148,18 @@ static sn_status read_gzip(source *src, uint8_t *buffer, size_t wanted, size_t *
         if (status != SN_OK) {
             return status;
         }
-        if (src->stream.avail_in == 0) {
+        if (src->left == 0) {
             return sn_fail(
                 err, SN_EDATA,
                 "malformed gzip file (%s): it is cut off; get the file again",
                 src->path);
         }
-        size_t left = wanted - *got;
-        uInt room = left < INPUT_BYTES ? (uInt)left : INPUT_BYTES;
-        src->stream.next_out = buffer + *got;
-        src->stream.avail_out = room;
-        int code = inflate(&src->stream, Z_NO_FLUSH);
-        *got += room - src->stream.avail_out;
-        if (code == Z_STREAM_END) {
-            status = next_member(src, err);
-        } else if (code != Z_OK && code != Z_BUF_ERROR) {
-            status = inflate_error(src, code, err);
-        }
+        size_t room = wanted - *got, more;
+        const sn_gunzip_state state =
+            sn_gunzip_run(src->gunzip, &src->at, &src->left, buffer + *got,
+                          room < OUTPUT_BYTES ? room : OUTPUT_BYTES, &more);
+        *got += more;
+        status = after_piece(src, state, err);
         if (status != SN_OK) {
             return status;
         }
@@ -170,7 +171,7 @@ static sn_status read_gzip(source *src, uint8_t *buffer, size_t wanted, size_t *
 static sn_status source_read(source *src, uint8_t *buffer, size_t wanted, size_t *got,
                              sn_error *err)
 {
-    if (src->gzip) {
+    if (src->gunzip != NULL) {
         return read_gzip(src, buffer, wanted, got, err);
     }
     *got = fread(buffer, 1, wanted, src->file);
@@ -239,7 +240,7 @@ static sn_status check_claim(const source *src, const sn_idx_header *header,
 {
     uint64_t payload = header->payload_bytes;
     uint64_t before = header_bytes(header->dimensions);
-    if (src->gzip) {
+    if (src->gunzip != NULL) {
         if (payload / DEFLATE_RATIO_MAX > src->file_bytes) {
             return sn_fail(
                 err, SN_EDATA,

@@ -12,6 +12,10 @@ typedef struct sn_loss {
     int64_t correct; /* rows whose largest output is the label; the lowest index wins */
 } sn_loss;
 
+/** Z := softmax(Z), Z (rows, classes): probabilities, the row's maximum subtracted
+ * before exp. */
+void sn_softmax(size_t rows, size_t classes, sn_real *z);
+
 /** Cross-entropy of softmax(Z) against labels, and in place Z := softmax(Z) - onehot,
  *  which is d(sum of losses)/dZ.  Z (rows, classes); labels (rows) < classes.  The
  * row's maximum is subtracted before exp, so no finite input overflows. */

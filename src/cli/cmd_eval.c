@@ -5,7 +5,6 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "shardnet/config.h"
 #include "shardnet/evaluate.h"
 #include "shardnet/gemm.h"
 #include "shardnet/loader.h"
@@ -66,15 +65,7 @@ static sn_status find_data(sn_comm *comm, const eval_arguments *arguments,
 {
     sn_status status = SN_OK;
     if (sn_comm_rank(comm) == 0) {
-        sn_config *config = malloc(sizeof *config);
-        if (config == NULL) {
-            status = sn_fail(err, SN_ENOMEM, "out of memory");
-        } else {
-            sn_config_init(config);
-            status = sn_config_parse(config, info->config_text, path, err);
-            *spec = sn_config_dataset(config);
-        }
-        free(config);
+        status = sn_job_dataset(info, path, spec, err);
         if (status == SN_OK && arguments->data_dir != NULL) {
             if (spec->source == SN_SOURCE_SYNTHETIC) {
                 spec->source = SN_SOURCE_IDX;

@@ -1,6 +1,7 @@
 #include "cli/job.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 void sn_job_report(sn_status status, const sn_error *err)
@@ -71,4 +72,18 @@ sn_status sn_job_config(const char *path, const char *const *assignments, size_t
         status = sn_config_set(config, assignments[i], err);
     }
     return status == SN_OK ? sn_config_check(config, err) : status;
+}
+
+sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
+                         sn_dataset_spec *spec, sn_error *err)
+{
+    sn_config *config = malloc(sizeof *config);
+    if (config == NULL) {
+        return sn_fail(err, SN_ENOMEM, "out of memory");
+    }
+    sn_config_init(config);
+    sn_status status = sn_config_parse(config, info->config_text, path, err);
+    *spec = sn_config_dataset(config);
+    free(config);
+    return status;
 }

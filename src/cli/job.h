@@ -1,9 +1,12 @@
-/** Commands that run on several ranks (internal to cli). */
+/** What commands share, most of all those that run on several ranks (internal to cli).
+ */
 #ifndef SHARDNET_CLI_JOB_H
 #define SHARDNET_CLI_JOB_H
 
+#include "shardnet/checkpoint.h"
 #include "shardnet/comm.h"
 #include "shardnet/config.h"
+#include "shardnet/dataset.h"
 #include "shardnet/status.h"
 
 /** What every rank runs; returns a status that all ranks share. */
@@ -30,5 +33,10 @@ sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
  *  collective.  SN_ENOINPUT, SN_ECONFIG. */
 sn_status sn_job_config(const char *path, const char *const *assignments, size_t count,
                         sn_config *config, sn_error *err) SN_MUST_CHECK;
+
+/** The data set that the configuration in a checkpoint names; path is the checkpoint's.
+ *  Not collective.  SN_ECONFIG, SN_ENOMEM. */
+sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
+                         sn_dataset_spec *spec, sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -32,6 +32,25 @@ static double exponentials(size_t classes, const sn_real *z, sn_real max, sn_rea
     return sum;
 }
 
+/* row := softmax(row); the sum of exp(row - max). */
+static double normalize(size_t classes, sn_real max, sn_real *row)
+{
+    double sum = exponentials(classes, row, max, row);
+    sn_real scale = (sn_real)(1 / sum);
+    for (size_t j = 0; j < classes; j++) {
+        row[j] *= scale;
+    }
+    return sum;
+}
+
+void sn_softmax(size_t rows, size_t classes, sn_real *z)
+{
+    for (size_t i = 0; i < rows; i++) {
+        sn_real *row = z + i * classes;
+        (void)normalize(classes, row[largest(classes, row)], row);
+    }
+}
+
 sn_loss sn_softmax_gradient(size_t rows, size_t classes, const uint8_t *labels,
                             sn_real *z)
 {
@@ -41,12 +60,7 @@ sn_loss sn_softmax_gradient(size_t rows, size_t classes, const uint8_t *labels,
         size_t best = largest(classes, row);
         sn_real max = row[best], own = row[labels[i]];
         loss.correct += best == labels[i];
-        double sum = exponentials(classes, row, max, row);
-        loss.sum += log(sum) - (double)(own - max);
-        sn_real scale = (sn_real)(1 / sum);
-        for (size_t j = 0; j < classes; j++) {
-            row[j] *= scale;
-        }
+        loss.sum += log(normalize(classes, max, row)) - (double)(own - max);
         row[labels[i]] -= 1;
     }
     return loss;

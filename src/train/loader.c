@@ -178,43 +178,81 @@ static sn_status read_parameters(sn_checkpoint *checkpoint, const sn_model *mode
     return status;
 }
 
+static void clear_model(sn_checkpoint_info *info, sn_model *model, float **parameters)
+{
+    sn_checkpoint_info_clear(info);
+    sn_model_clear(model);
+    free(*parameters);
+    *parameters = NULL;
+}
+
+sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
+                               sn_model *model, float **parameters, sn_error *err)
+{
+    sn_checkpoint *checkpoint = NULL;
+    shape_message shape = {0};
+    *model = (sn_model){0};
+    *parameters = NULL;
+    *info = (sn_checkpoint_info){0};
+    sn_status status = sn_checkpoint_open(path, &checkpoint, info, err);
+    if (status == SN_OK) {
+        status = read_shape(path, checkpoint, info, &shape, err);
+    }
+    if (status == SN_OK) {
+        status = make_model(&shape, model, parameters, err);
+    }
+    if (status == SN_OK) {
+        status = read_parameters(checkpoint, model, *parameters, err);
+    }
+    sn_checkpoint_close(&checkpoint);
+    if (status != SN_OK) {
+        clear_model(info, model, parameters);
+    }
+    return status;
+}
+
+static void shape_of(const sn_model *model, shape_message *shape)
+{
+    *shape = (shape_message){.input = model->input,
+                             .classes = model->classes,
+                             .hidden_count = model->layers - 1,
+                             .activation = (int)model->activation};
+    for (size_t l = 0; l + 1 < model->layers; l++) {
+        shape->hidden[l] = model->layer[l].out;
+    }
+}
+
 sn_status sn_loader_model(sn_comm *comm, const char *path, sn_checkpoint_info *info,
                           sn_model *model, float **parameters, sn_error *err)
 {
     const bool reads = sn_comm_rank(comm) == 0;
-    sn_checkpoint *checkpoint = NULL;
     shape_message shape = {0};
     *model = (sn_model){0};
     *parameters = NULL;
     *info = (sn_checkpoint_info){0};
     sn_status status = SN_OK;
     if (reads) {
-        status = sn_checkpoint_open(path, &checkpoint, info, err);
+        status = sn_loader_read_model(path, info, model, parameters, err);
     }
     if (status == SN_OK && reads) {
-        status = read_shape(path, checkpoint, info, &shape, err);
+        shape_of(model, &shape);
     }
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
         status = sn_comm_broadcast(comm, &shape, sizeof shape, 0, err);
     }
     if (status == SN_OK) {
-        status = make_model(&shape, model, parameters, err);
-        if (status == SN_OK && reads) {
-            status = read_parameters(checkpoint, model, *parameters, err);
+        if (!reads) {
+            status = make_model(&shape, model, parameters, err);
         }
         status = sn_comm_agree(comm, status, err);
     }
-    sn_checkpoint_close(&checkpoint);
     if (status == SN_OK) {
         status = sn_comm_broadcast(comm, *parameters,
                                    model->arena * sizeof **parameters, 0, err);
     }
     if (status != SN_OK) {
-        sn_checkpoint_info_clear(info);
-        sn_model_clear(model);
-        free(*parameters);
-        *parameters = NULL;
+        clear_model(info, model, parameters);
     }
     return status;
 }

@@ -54,6 +54,9 @@ check() {
                 if (module != "store") complain("hdf5.h belongs to store")
             } else if (target ~ /^(cblas|openblas_config|dnnl|dnnl_[a-z_]*|oneapi\/dnnl\/.*)(\.h)?$/) {
                 if (FILENAME !~ /^src\/nn\/gemm[^\/]*$/) complain(target " belongs to nn/gemm")
+            } else if (target == "png.h") {
+                if (FILENAME !~ /^src\/(data\/image_png|cli\/png_write)\.c$/)
+                    complain(target " belongs to data/image_png and cli/png_write")
             } else if (!system_header) {
                 name = part[2]
                 sub(/\.h$/, "", name)
@@ -109,5 +112,6 @@ expect_caught src/train/trainer.c '"shardnet/comm_mpi.h"'
 expect_caught include/shardnet/comm.h '<mpi.h>'
 expect_caught src/train/trainer.c '<hdf5.h>'
 expect_caught src/nn/net.c '<cblas.h>'
+expect_caught src/data/idx.c '<png.h>'
 expect_caught include/shardnet/net.h '"shardnet/trainer.h"'
 expect_caught include/shardnet/status.h '"shardnet/idx.h"'

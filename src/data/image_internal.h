@@ -1,0 +1,31 @@
+/** Readers of one kind of picture each (internal to data). */
+#ifndef SHARDNET_DATA_IMAGE_INTERNAL_H
+#define SHARDNET_DATA_IMAGE_INTERNAL_H
+
+#include <stdio.h>
+
+#include "shardnet/image.h"
+
+/** An open file, read from its start. */
+typedef struct sn_image_file {
+    const char *path;
+    FILE *stream;
+    uint64_t bytes; /* length of the file */
+} sn_image_file;
+
+/** Fill images, zero before, from the file.  On failure the caller clears images.
+ *  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+sn_status sn_image_read_png(const sn_image_file *file, sn_images *images,
+                            sn_error *err) SN_MUST_CHECK;
+sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images,
+                            sn_error *err) SN_MUST_CHECK;
+
+/** Makes images one picture of rows x cols, black.  SN_EDATA for a size out of the
+ *  limits, SN_ENOMEM. */
+sn_status sn_image_make(const sn_image_file *file, uint64_t rows, uint64_t cols,
+                        sn_images *images, sn_error *err) SN_MUST_CHECK;
+
+/** "cannot read (PATH)" with the reason in errno: SN_ENOINPUT. */
+sn_status sn_image_read_error(const sn_image_file *file, sn_error *err);
+
+#endif

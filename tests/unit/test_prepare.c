@@ -1,0 +1,333 @@
+/* A user's picture made like MNIST's digits: where the ink lies, how large it is, and
+ * what must not matter. */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shardnet/prepare.h"
+#include "shardnet/synth.h"
+
+enum { SIDE = 28, PIXELS = SIDE * SIDE, DIGITS = 200, LARGEST = 640 };
+
+static uint8_t digits[DIGITS * PIXELS]; /* as sn_prepare leaves them */
+static uint8_t canvas[LARGEST * LARGEST];
+
+static void prepare(const uint8_t *pixels, size_t rows, size_t cols, uint8_t *image)
+{
+    sn_error err = {""};
+    memset(image, 0xa5, PIXELS);
+    if (sn_prepare(pixels, rows, cols, image, SIDE, SIDE, &err) != SN_OK) {
+        fail_msg("%s", err.message);
+    }
+}
+
+static int make_digits(void **state)
+{
+    (void)state;
+    uint8_t labels[DIGITS];
+    sn_synth_draw(1, 0, DIGITS, digits, labels);
+    for (size_t i = 0; i < DIGITS; i++) {
+        uint8_t *digit = digits + i * PIXELS, image[PIXELS];
+        /* an edge that scaling made faint is cut off the next time */
+        int times = 0, changed = 1;
+        while (changed && times++ < 20) {
+            prepare(digit, SIDE, SIDE, image);
+            changed = memcmp(digit, image, PIXELS) != 0;
+            memcpy(digit, image, PIXELS);
+        }
+        if (changed) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Where the ink of an image (rows, cols) is. */
+typedef struct extent {
+    size_t top, left, bottom, right;
+    double down, across; /* centre of mass */
+    int strongest;
+} extent;
+
+static extent measure(const uint8_t *image, size_t rows, size_t cols)
+{
+    extent e = {.top = rows, .left = cols};
+    double mass = 0;
+    for (size_t i = 0; i < rows * cols; i++) {
+        const size_t r = i / cols, c = i % cols;
+        if (image[i] > 0) {
+            e.top = r < e.top ? r : e.top;
+            e.bottom = r;
+            e.left = c < e.left ? c : e.left;
+            e.right = c > e.right ? c : e.right;
+        }
+        mass += image[i];
+        e.down += (double)r * image[i];
+        e.across += (double)c * image[i];
+        e.strongest = image[i] > e.strongest ? image[i] : e.strongest;
+    }
+    e.down /= mass;
+    e.across /= mass;
+    return e;
+}
+
+static void expect_same(const uint8_t *a, const uint8_t *b, int slack)
+{
+    for (size_t i = 0; i < PIXELS; i++) {
+        if (abs(a[i] - b[i]) > slack) {
+            fail_msg("pixel %zu, %zu is %d, not %d", i / SIDE, i % SIDE, a[i], b[i]);
+        }
+    }
+}
+
+/* Mean absolute difference, in levels. */
+static double difference(const uint8_t *a, const uint8_t *b)
+{
+    double sum = 0;
+    for (size_t i = 0; i < PIXELS; i++) {
+        sum += abs(a[i] - b[i]);
+    }
+    return sum / PIXELS;
+}
+
+/* canvas (rows, cols) := a digit, each pixel a square of factor, its corner at (top,
+ * left), by the line background + slope * pixel. */
+static void paste(const uint8_t *digit, size_t factor, size_t top, size_t left,
+                  size_t rows, size_t cols, double background, double slope)
+{
+    memset(canvas, (int)background, rows * cols);
+    for (size_t i = 0; i < SIDE * factor; i++) {
+        for (size_t j = 0; j < SIDE * factor; j++) {
+            canvas[(top + i) * cols + left + j] = (uint8_t)lround(
+                background + slope * digit[i / factor * SIDE + j / factor]);
+        }
+    }
+}
+
+static void a_prepared_digit_stays(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < DIGITS; i++) {
+        const uint8_t *digit = digits + i * PIXELS;
+        uint8_t again[PIXELS];
+        prepare(digit, SIDE, SIDE, again);
+        assert_memory_equal(again, digit, PIXELS);
+    }
+}
+
+static void place_size_and_polarity_do_not_matter(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < DIGITS; i++) {
+        const uint8_t *digit = digits + i * PIXELS;
+        uint8_t wanted[PIXELS], image[PIXELS];
+        prepare(digit, SIDE, SIDE, wanted);
+        for (size_t factor = 1; factor <= 7; factor += 3) {
+            const size_t rows = SIDE * factor + 3 + i, cols = SIDE * factor + 2 * i + 1;
+            for (int dark = 0; dark < 2; dark++) {
+                paste(digit, factor, i % 4, 2 * i, rows, cols, dark ? 255 : 0,
+                      dark ? -1 : 1);
+                prepare(canvas, rows, cols, image);
+                expect_same(image, wanted, 1);
+            }
+        }
+    }
+}
+
+/* Grey ink on grey paper.  Few digits have a faint edge that falls to the other side of
+ * the bound for ink; they grow or shrink by a twentieth. */
+static void brightness_and_contrast_do_not_matter(void **state)
+{
+    (void)state;
+    double sum = 0;
+    static const double lines[][2] = {{30, 0.5}, {230, -0.75}, {120, -0.4}, {100, 0.6}};
+    for (size_t i = 0; i < DIGITS; i++) {
+        const uint8_t *digit = digits + i * PIXELS;
+        uint8_t wanted[PIXELS], image[PIXELS];
+        prepare(digit, SIDE, SIDE, wanted);
+        for (size_t k = 0; k < 4; k++) {
+            paste(digit, 2, 5, 9, 70, 80, lines[k][0], lines[k][1]);
+            prepare(canvas, 70, 80, image);
+            sum += difference(image, wanted);
+            assert_true(difference(image, wanted) < 25);
+        }
+    }
+    assert_true(sum / (4 * DIGITS) < 0.5);
+}
+
+/* Noise of up to 12 levels on the paper, ink of 200. */
+static void noise_does_not_matter(void **state)
+{
+    (void)state;
+    uint32_t word = 1;
+    double sum = 0;
+    for (size_t i = 0; i < DIGITS; i++) {
+        const uint8_t *digit = digits + i * PIXELS;
+        uint8_t wanted[PIXELS], image[PIXELS];
+        prepare(digit, SIDE, SIDE, wanted);
+        paste(digit, 4, 20, 30, 200, 180, 230, -200 / 255.0);
+        for (size_t k = 0; k < 200 * 180; k++) {
+            word = word * 1664525 + 1013904223;
+            canvas[k] = (uint8_t)(canvas[k] + (word >> 24) % 25 - 12);
+        }
+        prepare(canvas, 200, 180, image);
+        const extent a = measure(image, SIDE, SIDE), b = measure(wanted, SIDE, SIDE);
+        assert_true(fabs(a.down - b.down) <= 1 && fabs(a.across - b.across) <= 1);
+        sum += difference(image, wanted);
+    }
+    assert_true(sum / DIGITS < 3);
+}
+
+/* canvas (rows, cols) := a ring with a bar, drawn in double and smooth at its edges;
+ * it reaches from (top, left) over high x wide. */
+static void draw_figure(size_t rows, size_t cols, double top, double left, double high,
+                        double wide)
+{
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t j = 0; j < cols; j++) {
+            const double v = ((double)i + 0.5 - top) / high * 2 - 1;
+            const double u = ((double)j + 0.5 - left) / wide * 2 - 1;
+            const double radius = sqrt(u * u + v * v);
+            const double edge = 0.5 * fmin(high, wide) * (1 - radius) + 0.5;
+            const int inside = radius > 0.7 || fabs(v + 0.2) < 0.15;
+            canvas[i * cols + j] =
+                inside ? (uint8_t)lround(255 * fmin(fmax(edge, 0), 1)) : 0;
+        }
+    }
+}
+
+static void resolution_does_not_matter(void **state)
+{
+    (void)state;
+    uint8_t fine[PIXELS], coarse[PIXELS];
+    draw_figure(LARGEST, LARGEST, 64, 128, 480, 320);
+    prepare(canvas, LARGEST, LARGEST, fine);
+    for (size_t rows = 60; rows <= 320; rows += 13) {
+        const double unit = (double)rows / LARGEST;
+        draw_figure(rows, rows, 64 * unit, 128 * unit, 480 * unit, 320 * unit);
+        prepare(canvas, rows, rows, coarse);
+        const extent e = measure(coarse, SIDE, SIDE);
+        assert_in_range(e.bottom - e.top + 1, 20, 20);
+        assert_in_range(e.right - e.left + 1, 13, 14);
+        assert_true(difference(coarse, fine) < (rows < 100 ? 12 : 6));
+    }
+}
+
+static void the_aspect_ratio_is_kept(void **state)
+{
+    (void)state;
+    uint8_t image[PIXELS];
+    for (size_t high = 1; high <= 200; high += high < 8 ? 1 : 17) {
+        for (size_t wide = 1; wide <= 200; wide += wide < 8 ? 1 : 17) {
+            memset(canvas, 0, 300 * 400);
+            for (size_t i = 0; i < high; i++) {
+                memset(canvas + (40 + i) * 400 + 90, 255, wide);
+            }
+            prepare(canvas, 300, 400, image);
+            const extent e = measure(image, SIDE, SIDE);
+            const double factor = 20.0 / (double)(high > wide ? high : wide);
+            const double rows = fmax(1, factor * (double)high);
+            const double cols = fmax(1, factor * (double)wide);
+            assert_true(fabs((double)(e.bottom - e.top + 1) - rows) <= 0.5);
+            assert_true(fabs((double)(e.right - e.left + 1) - cols) <= 0.5);
+            assert_int_equal(e.strongest, 255);
+            assert_true(fabs(e.down - 14) <= 0.5 && fabs(e.across - 14) <= 0.5);
+        }
+    }
+}
+
+/* The centre of mass along one side; levels are rounded after the shift, which moves it
+ * by a few hundredths. */
+static void expect_centred(double centre, size_t first, size_t last, size_t side)
+{
+    const double off = centre - (double)(side / 2);
+    if (fabs(off) > 0.55 && !(off > 0 && first == 0) &&
+        !(off < 0 && last == side - 1)) {
+        fail_msg("centre of mass at %g of %zu", centre, side);
+    }
+}
+
+static void ink_is_centred_and_inside_at_any_size(void **state)
+{
+    (void)state;
+    static const size_t sizes[][2] = {{28, 28}, {14, 14}, {27, 29}, {20, 45}, {45, 20},
+                                      {7, 100}, {64, 64}, {2, 3},   {1, 1},   {1, 50}};
+    sn_error err = {""};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        const size_t rows = sizes[s][0], cols = sizes[s][1];
+        uint8_t *image = malloc(rows * cols); /* so that a byte too many is seen */
+        assert_non_null(image);
+        for (size_t i = 0; i < DIGITS; i++) {
+            paste(digits + i * PIXELS, 3, i % 11, i % 7, 100, 95, 255, -1);
+            assert_int_equal(sn_prepare(canvas, 100, 95, image, rows, cols, &err),
+                             SN_OK);
+            const extent e = measure(image, rows, cols);
+            const double high = (double)(e.bottom - e.top + 1);
+            const double wide = (double)(e.right - e.left + 1);
+            expect_centred(e.down, e.top, e.bottom, rows);
+            expect_centred(e.across, e.left, e.right, cols);
+            assert_int_equal(e.strongest, 255);
+            assert_true(high <= fmax(1, 20 * (double)rows / 28 + 0.5));
+            assert_true(wide <= fmax(1, 20 * (double)cols / 28 + 0.5));
+        }
+        free(image);
+    }
+}
+
+/* All its mass at one end: the far end would leave the image. */
+static void lopsided_ink_stays_inside(void **state)
+{
+    (void)state;
+    uint8_t image[PIXELS];
+    memset(canvas, 0, 60 * 60);
+    for (size_t i = 10; i < 50; i++) {
+        canvas[i * 60 + 30] = 60;
+    }
+    for (size_t i = 46; i < 50; i++) {
+        memset(canvas + i * 60 + 20, 255, 20);
+    }
+    prepare(canvas, 60, 60, image);
+    const extent e = measure(image, SIDE, SIDE);
+    assert_int_equal(e.top, 0);
+    assert_int_equal(e.bottom, 19);
+    assert_true(e.down > 14.5);
+}
+
+static void no_ink_is_refused(void **state)
+{
+    (void)state;
+    uint8_t image[PIXELS];
+    for (int level = 0; level < 256; level += 51) {
+        static const size_t sizes[][2] = {{1, 1}, {1, 9}, {9, 1}, {2, 2}, {40, 30}};
+        for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+            sn_error err = {""};
+            memset(canvas, level, sizes[s][0] * sizes[s][1]);
+            canvas[sizes[s][0] * sizes[s][1] / 2] ^= 15; /* too faint to be ink */
+            assert_int_equal(
+                sn_prepare(canvas, sizes[s][0], sizes[s][1], image, SIDE, SIDE, &err),
+                SN_EDATA);
+            assert_non_null(strstr(err.message, "no ink"));
+        }
+    }
+    memset(canvas, 0, 25);
+    canvas[12] = 16;
+    prepare(canvas, 5, 5, image);
+    assert_int_equal(measure(image, SIDE, SIDE).strongest, 255);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_prepared_digit_stays),
+        cmocka_unit_test(place_size_and_polarity_do_not_matter),
+        cmocka_unit_test(brightness_and_contrast_do_not_matter),
+        cmocka_unit_test(noise_does_not_matter),
+        cmocka_unit_test(resolution_does_not_matter),
+        cmocka_unit_test(the_aspect_ratio_is_kept),
+        cmocka_unit_test(ink_is_centred_and_inside_at_any_size),
+        cmocka_unit_test(lopsided_ink_stays_inside),
+        cmocka_unit_test(no_ink_is_refused),
+    };
+    return cmocka_run_group_tests(tests, make_digits, NULL);
+}

@@ -58,6 +58,18 @@ extern const char *const sn_dataset_file_names[4];
 sn_status sn_dataset_probe(const sn_dataset_spec *spec, sn_dataset_shape *shape,
                            sn_error *err) SN_MUST_CHECK;
 
+/** Rows and columns of a model's images. */
+typedef struct sn_image_size {
+    size_t rows, cols; /* 0 where unknown */
+    bool recorded;     /* from the data; false for a square that was assumed */
+} sn_image_size;
+
+/** The size of the images that a model of so many features (at least 1) was trained on:
+ *  28 x 28 for mnist and synthetic, for idx what the files in spec->dir say.  Where
+ *  they are not there any more, or do not fit, a square, if features is one.  Not
+ *  collective. */
+sn_image_size sn_dataset_image_size(const sn_dataset_spec *spec, size_t features);
+
 /** Bytes that sn_dataset_fill needs: (train + test) * (rows * cols + 1).
  *  False when that exceeds size_t. */
 bool sn_dataset_bytes(const sn_dataset_shape *shape, size_t *bytes) SN_MUST_CHECK;

@@ -23,10 +23,12 @@
  *
  *  A digit of MNIST stays what it is, but for pixels below 16.
  *  pixels (rows, cols) grey; image (out_rows, out_cols) is overwritten, ink bright on
- *  black; no aliasing; no size is 0.  Not collective.
+ *  black; no aliasing; no size is 0.  path is for messages.
+ *  Not collective.
  *  SN_EDATA where the strongest ink differs by less than 16 from the background;
- *  SN_ENOMEM.  The message has no file name. */
-sn_status sn_prepare(const uint8_t *pixels, size_t rows, size_t cols, uint8_t *image,
-                     size_t out_rows, size_t out_cols, sn_error *err) SN_MUST_CHECK;
+ *  SN_ENOMEM. */
+sn_status sn_prepare(const char *path, const uint8_t *pixels, size_t rows, size_t cols,
+                     uint8_t *image, size_t out_rows, size_t out_cols,
+                     sn_error *err) SN_MUST_CHECK;
 
 #endif

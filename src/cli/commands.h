@@ -7,6 +7,7 @@
 
 sn_status sn_cmd_train(int argc, char **argv, sn_error *err);
 sn_status sn_cmd_eval(int argc, char **argv, sn_error *err);
+sn_status sn_cmd_predict(int argc, char **argv, sn_error *err);
 sn_status sn_cmd_bench(int argc, char **argv, sn_error *err);
 sn_status sn_cmd_inspect(int argc, char **argv, sn_error *err);
 sn_status sn_cmd_verify(int argc, char **argv, sn_error *err);

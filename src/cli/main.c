@@ -25,6 +25,7 @@ static const command commands[] = {
      "CONFIG [--set SECTION.KEY=VALUE]... --out RUN [--resume]"},
     {"eval", sn_cmd_eval, true,
      "CHECKPOINT|RUN [--data DIR] [--split test|train|validation]"},
+    {"predict", sn_cmd_predict, false, "CHECKPOINT|RUN [--as-is] IMAGE..."},
     {"bench", sn_cmd_bench, true,
      "CONFIG [--set SECTION.KEY=VALUE]... [--json] [--no-others]"},
     {"inspect", sn_cmd_inspect, false, "FILE|RUN"},

@@ -1,5 +1,6 @@
 #include "shardnet/dataset.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,6 +127,22 @@ sn_status sn_dataset_probe(const sn_dataset_spec *spec, sn_dataset_shape *shape,
             (sn_dataset_shape){size[0], header[TEST_IMAGES].size[0], size[1], size[2]};
     }
     return status;
+}
+
+sn_image_size sn_dataset_image_size(const sn_dataset_spec *spec, size_t features)
+{
+    sn_dataset_shape shape = {.rows = MNIST_ROWS, .cols = MNIST_COLS};
+    sn_error why;
+    size_t pixels;
+    const bool found =
+        spec->source != SN_SOURCE_IDX || sn_dataset_probe(spec, &shape, &why) == SN_OK;
+    if (found && sn_size_multiply(shape.rows, shape.cols, &pixels) &&
+        pixels == features) {
+        return (sn_image_size){shape.rows, shape.cols, true};
+    }
+    const size_t side = (size_t)lround(sqrt((double)features));
+    return side * side == features ? (sn_image_size){side, side, false}
+                                   : (sn_image_size){0, 0, false};
 }
 
 bool sn_dataset_bytes(const sn_dataset_shape *shape, size_t *bytes)

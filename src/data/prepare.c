@@ -211,14 +211,15 @@ static void draw(const float *scaled, size_t rows, size_t cols, uint8_t *image,
     }
 }
 
-sn_status sn_prepare(const uint8_t *pixels, size_t rows, size_t cols, uint8_t *image,
-                     size_t out_rows, size_t out_cols, sn_error *err)
+sn_status sn_prepare(const char *path, const uint8_t *pixels, size_t rows, size_t cols,
+                     uint8_t *image, size_t out_rows, size_t out_cols, sn_error *err)
 {
     int ink[LEVELS];
     if (!find_ink(pixels, rows, cols, ink)) {
         return sn_fail(err, SN_EDATA,
-                       "no ink: nothing differs enough from its border; give a digit "
-                       "with a margin around it");
+                       "no ink (%s): nothing differs enough from its border; give a "
+                       "digit with a margin around it",
+                       path);
     }
     const box from = find_box(pixels, rows, cols, ink);
     size_t high, wide;
@@ -226,7 +227,7 @@ sn_status sn_prepare(const uint8_t *pixels, size_t rows, size_t cols, uint8_t *i
     /* one arena: rows scaled, then both */
     float *between = sn_alloc((from.rows + high) * wide, sizeof *between);
     if (between == NULL) {
-        return sn_fail(err, SN_ENOMEM, "not enough memory for a picture");
+        return sn_fail(err, SN_ENOMEM, "not enough memory (%s)", path);
     }
     float *scaled = between + from.rows * wide;
     scale_rows(pixels, cols, &from, ink, wide, between);

@@ -1,0 +1,266 @@
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/job.h"
+#include "shardnet/dataset.h"
+#include "shardnet/gemm.h"
+#include "shardnet/image.h"
+#include "shardnet/loader.h"
+#include "shardnet/mem.h"
+#include "shardnet/predict.h"
+#include "shardnet/prepare.h"
+
+#define SEE_HELP "see `shardnet predict --help`"
+
+static const char help_text[] =
+    "usage: shardnet predict CHECKPOINT|RUN [--as-is] IMAGE...\n"
+    "\n"
+    "Which class each image shows, by a checkpoint or the newest of a run.  IMAGE is "
+    "a\n"
+    "PNG, a PGM (P2 or P5), or an IDX file of images, plain or gzip; the content "
+    "tells,\n"
+    "not the name.  One line an image, six columns separated by tabs:\n"
+    "    FILE  INDEX  CLASS  PROBABILITY  SECOND CLASS  ITS PROBABILITY\n"
+    "INDEX counts the images of an IDX file from 0, and is 0 for others.  Control\n"
+    "characters of a file name are shown as ?.\n"
+    "\n"
+    "A PNG or PGM is made like the digits of MNIST: the ink, dark on bright or bright\n"
+    "on dark, is cut out, scaled into a box of 20/28 of the model's sides, and "
+    "centred\n"
+    "by its mass.  It should hold one digit with a margin around it.  Images of IDX\n"
+    "files are taken as they are and must have the model's size.\n"
+    "    --as-is  take a PNG or PGM as it is too: of the model's size, ink bright on "
+    "black\n"
+    "\n"
+    "An image that cannot be read gets a line on stderr, the others their results; "
+    "the\n"
+    "exit code is that of the first failure: 65 malformed, without ink or of a wrong\n"
+    "size, 66 not found.\n";
+
+typedef struct arguments {
+    const char *checkpoint;
+    const char **images; /* (count) */
+    size_t count;
+    bool as_is;
+} arguments;
+
+/* What all images are predicted with. */
+typedef struct session {
+    char path[SN_PATH_BYTES]; /* of the checkpoint */
+    sn_checkpoint_info info;
+    sn_dataset_spec spec; /* what it was trained on */
+    sn_model model;
+    float *parameters;
+    sn_image_size size;
+    bool told; /* that the size is a guess */
+    bool as_is;
+    sn_predictor predictor;
+} session;
+
+static sn_status parse(int argc, char **argv, arguments *chosen, sn_error *err)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--as-is") == 0) {
+            chosen->as_is = true;
+        } else if (argv[i][0] == '-') {
+            return sn_fail(err, SN_EUSAGE,
+                           "unknown option (%s): predict has --as-is; " SEE_HELP,
+                           argv[i]);
+        } else if (chosen->checkpoint == NULL) {
+            chosen->checkpoint = argv[i];
+        } else {
+            chosen->images[chosen->count++] = argv[i];
+        }
+    }
+    if (chosen->count == 0) {
+        return sn_fail(err, SN_EUSAGE, "missing argument (%s): " SEE_HELP,
+                       chosen->checkpoint == NULL ? "CHECKPOINT or RUN" : "IMAGE");
+    }
+    return SN_OK;
+}
+
+static sn_status start(session *now, const arguments *chosen, sn_error *err)
+{
+    now->as_is = chosen->as_is;
+    sn_status status = sn_checkpoint_resolve(chosen->checkpoint, now->path, err);
+    if (status == SN_OK) {
+        status = sn_loader_read_model(now->path, &now->info, &now->model,
+                                      &now->parameters, err);
+    }
+    if (status == SN_OK) {
+        status = sn_job_dataset(&now->info, now->path, &now->spec, err);
+    }
+    if (status == SN_OK) {
+        now->size = sn_dataset_image_size(&now->spec, now->model.input);
+        /* scripts run many at a time, and single images gain nothing from more */
+        sn_gemm_set_threads(1);
+        status = sn_predictor_init(&now->predictor, &now->model, now->parameters, err);
+    }
+    return status;
+}
+
+static void finish(session *now)
+{
+    sn_predictor_clear(&now->predictor);
+    sn_checkpoint_info_clear(&now->info);
+    sn_model_clear(&now->model);
+    free(now->parameters);
+}
+
+/* A PNG or PGM needs rows and columns; an IDX file brings them along. */
+static sn_status need_size(session *now, sn_error *err)
+{
+    if (now->size.rows == 0) {
+        return sn_fail(err, SN_EDATA,
+                       "image size unknown (%s): the model takes %zu values, which is "
+                       "no square, and the images that it was trained on are no longer "
+                       "in %s; put them back or give an IDX file",
+                       now->path, now->model.input, now->spec.dir);
+    }
+    if (!now->size.recorded && !now->told) {
+        now->told = true;
+        fprintf(stderr,
+                "shardnet: warning: image size (%s): taken to be %zu x %zu, since the "
+                "images that it was trained on are no longer in %s\n",
+                now->path, now->size.rows, now->size.cols, now->spec.dir);
+    }
+    return SN_OK;
+}
+
+static sn_status check_size(const session *now, const char *path,
+                            const sn_images *images, sn_error *err)
+{
+    const sn_image_size *size = &now->size;
+    const bool compares = size->recorded || images->kind != SN_IMAGE_IDX;
+    const bool fits = compares
+                          ? images->rows == size->rows && images->cols == size->cols
+                          : images->rows * images->cols == now->model.input;
+    if (fits) {
+        return SN_OK;
+    }
+    char wanted[64];
+    if (size->rows > 0) {
+        snprintf(wanted, sizeof wanted, "%zu x %zu", size->rows, size->cols);
+    } else {
+        snprintf(wanted, sizeof wanted, "%zu pixels", now->model.input);
+    }
+    return sn_fail(err, SN_EDATA,
+                   "images of another size (%s): they are %zu x %zu, but the model "
+                   "takes %s; %s",
+                   path, images->rows, images->cols, wanted,
+                   images->kind == SN_IMAGE_IDX ? "give them as PNG or PGM"
+                                                : "leave out --as-is");
+}
+
+/* Puts the picture in images into the model's form. */
+static sn_status prepare(const session *now, const char *path, sn_images *images,
+                         sn_error *err)
+{
+    const size_t rows = now->size.rows, cols = now->size.cols;
+    uint8_t *made = sn_alloc(rows * cols, 1);
+    if (made == NULL) {
+        return sn_fail(err, SN_ENOMEM, "not enough memory (%s)", path);
+    }
+    const sn_status status = sn_prepare(path, images->pixels, images->rows,
+                                        images->cols, made, rows, cols, err);
+    free(images->pixels);
+    images->rows = rows;
+    images->cols = cols;
+    images->pixels = made;
+    return status;
+}
+
+static void print_name(const char *name)
+{
+    for (; *name != '\0'; name++) {
+        putchar((unsigned char)*name < ' ' || *name == 127 ? '?' : *name);
+    }
+}
+
+static void print_predictions(session *now, const char *path, const sn_images *images)
+{
+    enum { LINES = 256 };
+    sn_prediction lines[LINES];
+    for (size_t first = 0; first < images->count; first += LINES) {
+        const size_t left = images->count - first, count = left < LINES ? left : LINES;
+        sn_predict(&now->predictor, images->pixels + first * now->model.input, count,
+                   lines);
+        for (size_t i = 0; i < count; i++) {
+            print_name(path);
+            printf("\t%zu\t%zu\t%.6f\t%zu\t%.6f\n", first + i, lines[i].best,
+                   lines[i].best_probability, lines[i].second,
+                   lines[i].second_probability);
+        }
+    }
+}
+
+static sn_status predict_file(session *now, const char *path, sn_error *err)
+{
+    sn_images images;
+    sn_status status = sn_image_read(path, &images, err);
+    if (status == SN_OK && images.kind != SN_IMAGE_IDX) {
+        status = need_size(now, err);
+    }
+    if (status == SN_OK) {
+        status = images.kind == SN_IMAGE_IDX || now->as_is
+                     ? check_size(now, path, &images, err)
+                     : prepare(now, path, &images, err);
+    }
+    if (status == SN_OK) {
+        print_predictions(now, path, &images);
+    }
+    sn_image_clear(&images);
+    return status;
+}
+
+/* Every image gets its line, of result or of error; the first failure is returned. */
+static sn_status predict_all(session *now, const arguments *chosen, sn_error *err)
+{
+    sn_status first = SN_OK;
+    for (size_t i = 0; i < chosen->count; i++) {
+        const sn_status status = predict_file(now, chosen->images[i], err);
+        if (status != SN_OK) {
+            fflush(stdout);
+            sn_job_report(status, err);
+            first = first == SN_OK ? status : first;
+        }
+    }
+    err->message[0] = '\0'; /* told */
+    return first;
+}
+
+static sn_status run(const arguments *chosen, sn_error *err)
+{
+    session *now = calloc(1, sizeof *now);
+    if (now == NULL) {
+        return sn_fail(err, SN_ENOMEM, "out of memory");
+    }
+    sn_status status = start(now, chosen, err);
+    if (status == SN_OK) {
+        status = predict_all(now, chosen, err);
+    }
+    finish(now);
+    free(now);
+    return status;
+}
+
+sn_status sn_cmd_predict(int argc, char **argv, sn_error *err)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            fputs(help_text, stdout);
+            return SN_OK;
+        }
+    }
+    arguments chosen = {.images = calloc((size_t)argc, sizeof *chosen.images)};
+    sn_status status = chosen.images == NULL ? sn_fail(err, SN_ENOMEM, "out of memory")
+                                             : parse(argc, argv, &chosen, err);
+    if (status == SN_OK) {
+        status = run(&chosen, err);
+    }
+    free(chosen.images);
+    return status;
+}

@@ -1,0 +1,233 @@
+#!/usr/bin/env bash
+# `predict`: as eval where images are as the model knows them, nearly as good on pictures of
+# other sizes, places, kinds and colours; and every wrong picture.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_test "$@"
+draw=$(dirname -- "$program")/tests/draw_pictures
+if [ -n "$mnist" ]; then
+    mnist=$(absolute "$mnist")
+fi
+cd -- "$scratch"
+
+tab=$'\t'
+
+# labels FILE: of an IDX file, plain or gzip, one a line
+labels() {
+    gzip -dcf -- "$1" | od -An -v -tu1 -w1 -j8 | tr -d ' '
+}
+
+# expect_lines NAME COUNT: this many lines of the right form in NAME
+expect_lines() {
+    local good
+    good=$(grep -Ec "^[^$tab]+$tab[0-9]+$tab[0-9]$tab[01]\.[0-9]{6}$tab[0-9]$tab[01]\.[0-9]{6}\$" \
+        "$1") || true
+    if [ "$good" -ne "$2" ] || [ "$(wc -l <"$1")" -ne "$2" ]; then
+        wrong "$1 has not $2 lines of results alone"
+    fi
+}
+
+# right NAME LABELS: how many of its lines name the class of the label on that line
+right() {
+    cut -f 3 "$1" | paste - "$2" | awk -F '\t' '$1 != "" && $1 == $2 { n++ } END { print n + 0 }'
+}
+
+# pictures IMAGES COUNT KIND FACTOR dark|bright: into the folder pictures, their names in files
+pictures() {
+    rm -rf pictures
+    mkdir pictures
+    "$draw" "$1" pictures "${@:2}"
+    files=(pictures/*)
+    [ "${#files[@]}" -eq "$2" ] || wrong "${#files[@]} pictures instead of $2"
+}
+
+# as_eval RUN IMAGES LABELS: results of all test images in all, the labels in wanted
+as_eval() {
+    local count
+    labels "$3" >wanted
+    count=$(wc -l <wanted)
+    expect_exit 0 "$program" predict "$1" "$2"
+    mv out all
+    expect_lines all "$count"
+    expect_exit 0 "$program" eval "$1"
+    expect_text out "\($(right all wanted) of $count correct\)"
+    checked "$count images of an IDX file: as right as eval, $(right all wanted)"
+}
+
+# prepared RUN IMAGES COUNT KIND FACTOR dark|bright: at most 2.5 % fewer are right than as
+# they are
+prepared() {
+    local before after
+    pictures "$2" "$3" "${@:4}"
+    expect_exit 0 "$program" predict "$1" "${files[@]}"
+    mv out now
+    expect_lines now "$3"
+    head -n "$3" all >before
+    before=$(right before wanted) after=$(right now wanted)
+    [ $((40 * (before - after))) -le "$3" ] ||
+        wrong "$4 at $5, $6: $after right, but $before as they are"
+    checked "$4 at $5 times the size, $6 ink: $after of $3 right, $before as they are"
+}
+
+expect_exit 0 "$program" data synth set --train 3000 --test 300
+write_config set.ini data.source=idx data.dir="$scratch/set" model.hidden=24 train.epochs=8 \
+    train.batch=30
+expect_exit 0 "$program" train set.ini --out run
+images=set/t10k-images-idx3-ubyte
+
+as_eval run $images set/t10k-labels-idx1-ubyte
+gzip -c $images >packed
+expect_exit 0 "$program" predict "$(newest_checkpoint run)" packed
+cut -f 2- out >packed.rows
+cut -f 2- all | cmp -s - packed.rows || wrong "gzip gives other results"
+checked "a gzip file, a checkpoint: the same"
+
+for kind in png png16 rgb rgba pgm; do
+    pictures $images 40 $kind 0 bright
+    expect_exit 0 "$program" predict --as-is run "${files[@]}"
+    expect_lines out 40
+    [ "$(cut -f 1,2 out)" = "$(printf "%s${tab}0\n" "${files[@]}")" ] || wrong "other names"
+    # products of one row and of many are rounded otherwise
+    head -n 40 all | cut -f 3- | paste - <(cut -f 3- out) | awk -F '\t' '
+        { d = $2 - $6; e = $4 - $8
+          if ($1 != $5 || $3 != $7 || d * d > 1e-10 || e * e > 1e-10) exit 1 }' ||
+        wrong "$kind as it is gives other results"
+done
+checked "png, png16, rgb, rgba, pgm as they are: the results of the IDX file within 1e-5"
+
+prepared run $images 300 pgm 1 dark
+prepared run $images 300 rgb 3.3 dark
+prepared run $images 300 rgba 1.5 bright
+
+for ranks in 1 2 3; do
+    expect_mpi_exit 0 $ranks "$program" predict run "${files[@]:0:3}"
+    expect_lines out 3
+    expect_one_line_error 66 $ranks 'nowhere' "$program" predict run nowhere
+done
+checked "under mpirun one rank answers"
+
+# --- wrong pictures
+
+# fails CODE PATTERN ARGUMENT...: no result, one line
+fails() {
+    expect_one_line_error "$1" 0 "$2" "$program" predict "${@:3}"
+    [ ! -s out ] || wrong "a failure has results"
+}
+
+good=${files[0]}
+fails 64 'CHECKPOINT or RUN.*--help'
+fails 64 'IMAGE.*--help' run
+fails 64 '--top.*--help' run "$good" --top
+fails 66 'nowhere' nowhere "$good"
+fails 65 "$images" $images "$good"
+fails 66 'nowhere.png' run nowhere.png
+fails 66 'pictures.*folder' run pictures
+checked "wrong arguments: exit 64; no checkpoint, no picture: exit 66"
+
+pictures $images 1 png 2 dark
+head -c 300 "${files[0]}" >cut.png
+printf 'P5 28 28 255\nabc' >cut.pgm
+head -c 5000 $images >cut.idx
+printf 'hello' >hello.png
+: >empty.png
+printf 'P2 5 5 255%s' "$(printf ' 240%.0s' {1..25})" >blank.pgm
+printf 'P6 1 1 255\nabc' >colour.ppm
+"$program" data preview set.ini -o sheet.png >out
+for case in malformed:cut.png malformed:cut.pgm malformed:cut.idx 'unknown kind:hello.png' \
+    'no picture:empty.png' 'no ink:blank.pgm' 'not a PGM:colour.ppm' \
+    'wrong IDX:set/t10k-labels-idx1-ubyte'; do
+    fails 65 "${case%%:*}.*\(${case#*:}\)" run "${case#*:}"
+done
+fails 65 "another size \(sheet.png\).*28 x 28" --as-is run sheet.png
+checked "malformed, blank, and of a wrong size: exit 65"
+
+expect_exit 65 "$program" predict run cut.png "$good" nowhere.png packed empty.png
+expect_lines out 301
+[ "$(grep -c '^shardnet: error: ' err)" -eq 3 ] || wrong "not one line for each bad picture"
+expect_exit 66 "$program" predict run "$good" nowhere.png cut.png
+expect_lines out 1
+[ "$(wc -l <err)" -eq 2 ] || wrong "not one line for each bad picture"
+checked "bad pictures among good ones: the good ones' results, the first failure's exit code"
+
+cp -- "$good" "a${tab}b"$'\n'c
+expect_exit 0 "$program" predict run "a${tab}b"$'\n'c
+expect_lines out 1
+expect_text out '^a\?b\?c'
+checked "control characters of a name do not break a line"
+
+if [ -w /dev/full ]; then
+    code=0
+    "$program" predict run packed >/dev/full 2>err || code=$?
+    [ "$code" -eq 74 ] && [ "$(wc -l <err)" -eq 1 ] || wrong "a full disk gives $code"
+    checked "results that cannot be written: exit 74"
+fi
+
+# --- models of other sizes
+
+# reshape NAME ROWS COLS: data set NAME, the bytes of set cut into images of that size
+reshape() {
+    local file count parts=$((784 / ($2 * $3))) i
+    mkdir "$1"
+    for file in train:3000 t10k:300; do
+        count=$((${file#*:} * parts))
+        {
+            printf '\0\0\10\3'
+            big_endian "$count" "$2" "$3"
+            tail -c +17 "set/${file%:*}-images-idx3-ubyte"
+        } >"$1/${file%:*}-images-idx3-ubyte"
+        {
+            printf '\0\0\10\1'
+            big_endian "$count"
+            for ((i = 0; i < parts; i++)); do
+                tail -c +9 "set/${file%:*}-labels-idx1-ubyte"
+            done
+        } >"$1/${file%:*}-labels-idx1-ubyte"
+    done
+}
+
+# big_endian NUMBER...
+big_endian() {
+    local number
+    for number in "$@"; do
+        # shellcheck disable=SC2059
+        printf "$(printf '\\%03o' $((number >> 24 & 255)) $((number >> 16 & 255)) \
+            $((number >> 8 & 255)) $((number & 255)))"
+    done
+}
+
+reshape flat 14 56
+reshape small 7 16
+for name in flat small; do
+    write_config $name.ini data.source=idx data.dir="$scratch/$name" model.hidden=4 train.epochs=1
+    expect_exit 0 "$program" train $name.ini --out run-$name
+    expect_exit 0 "$program" predict run-$name "$good" $name/t10k-images-idx3-ubyte
+    [ ! -s err ] || wrong "a size on record is not taken without a word"
+    fails 65 "another size \(sheet.png\)" run-$name sheet.png --as-is
+done
+fails 65 "another size.*28 x 28.*14 x 56" run-flat $images
+mv flat elsewhere
+mv small moved
+expect_exit 0 "$program" predict run-flat "$good" "$good" elsewhere/t10k-images-idx3-ubyte
+[ "$(grep -c '^shardnet: warning: .*28 x 28.*/flat' err)" -eq 1 ] || wrong "not one warning"
+expect_exit 0 "$program" predict run-small moved/t10k-images-idx3-ubyte
+fails 65 "image size unknown.*112.*/small" run-small "$good"
+fails 65 "another size.*112 pixels" run-small $images
+checked "rows and columns: from the data, else a square with a warning, else exit 65"
+
+# --- the real thing
+
+if [ -n "$mnist" ]; then
+    expect_exit 0 env SHARDNET_DATA="$mnist" "$program" train "$source_root/configs/article.ini" \
+        --set train.epochs=5 --out mnist
+    for file in images-idx3 labels-idx1; do
+        gzip -dcf -- "$mnist/t10k-$file-ubyte"* >"$file"
+    done
+    as_eval mnist images-idx3 labels-idx1
+    prepared mnist images-idx3 1000 pgm 1 dark
+    prepared mnist images-idx3 1000 png16 0.75 bright
+    prepared mnist images-idx3 1000 png 2.3 bright
+    prepared mnist images-idx3 1000 rgb 6 dark
+else
+    echo "skipped: pictures of MNIST: SHARDNET_DATA is not set"
+fi

@@ -9,9 +9,10 @@
 
 enum {
     LEVELS = 256,
-    INK_MIN = 16,   /* less than this is no ink at all */
+    INK_MIN = 32,   /* less than this is no ink at all */
     FAINT = 16,     /* less than 1/FAINT of the strongest is background */
-    DEVIATIONS = 4, /* noise reaches so many median deviations */
+    DEVIATIONS = 8, /* noise reaches so many median deviations */
+    SPECKS = 100,   /* up to 1/SPECKS of the ink, apart from the rest, is dirt */
     BOX = 20,
     BOX_OF = 28 /* MNIST's box and image */
 };
@@ -74,21 +75,44 @@ static bool find_ink(const uint8_t *pixels, size_t rows, size_t cols, int ink[LE
     return strongest >= INK_MIN;
 }
 
-static box find_box(const uint8_t *pixels, size_t rows, size_t cols,
-                    const int ink[LEVELS])
+/* How many lines of the sums of ink, from one end on, lie outside of all ink but
+ * specks: of up to most, and set apart by an empty line. */
+static size_t margin(const uint64_t *mass, size_t length, ptrdiff_t step, uint64_t most)
 {
-    size_t top = rows, bottom = 0, left = cols, right = 0;
+    size_t cut = 0;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < length && sum <= most; i++) {
+        const uint64_t amount = mass[(ptrdiff_t)i * step];
+        cut = amount == 0 ? i + 1 : cut;
+        sum += amount;
+    }
+    return cut;
+}
+
+static void trim(const uint64_t *mass, size_t length, uint64_t total, size_t *first,
+                 size_t *count)
+{
+    *first = margin(mass, length, 1, total / SPECKS);
+    *count = length - *first - margin(mass + length - 1, length, -1, total / SPECKS);
+}
+
+/* mass (rows + cols) is scratch, zero before. */
+static box find_box(const uint8_t *pixels, size_t rows, size_t cols,
+                    const int ink[LEVELS], uint64_t *mass)
+{
+    uint64_t total = 0;
+    box found;
     for (size_t i = 0; i < rows; i++) {
         for (size_t j = 0; j < cols; j++) {
-            if (ink[pixels[i * cols + j]] > 0) {
-                top = i < top ? i : top;
-                bottom = i;
-                left = j < left ? j : left;
-                right = j > right ? j : right;
-            }
+            const uint64_t amount = (uint64_t)ink[pixels[i * cols + j]];
+            mass[i] += amount;
+            mass[rows + j] += amount;
         }
+        total += mass[i];
     }
-    return (box){top, left, bottom - top + 1, right - left + 1};
+    trim(mass, rows, total, &found.top, &found.rows);
+    trim(mass + rows, cols, total, &found.left, &found.cols);
+    return found;
 }
 
 /* The box's share of an image's side, rounded. */
@@ -211,6 +235,26 @@ static void draw(const float *scaled, size_t rows, size_t cols, uint8_t *image,
     }
 }
 
+/* Scales what is in the box, and draws it. */
+static sn_status draw_box(const char *path, const uint8_t *pixels, size_t cols,
+                          const box *from, const int ink[LEVELS], uint8_t *image,
+                          size_t out_rows, size_t out_cols, sn_error *err)
+{
+    size_t high, wide;
+    fit(from, out_rows, out_cols, &high, &wide);
+    /* one arena: rows scaled, then both */
+    float *between = sn_alloc((from->rows + high) * wide, sizeof *between);
+    if (between == NULL) {
+        return sn_fail(err, SN_ENOMEM, "not enough memory (%s)", path);
+    }
+    float *scaled = between + from->rows * wide;
+    scale_rows(pixels, cols, from, ink, wide, between);
+    scale_cols(between, from->rows, high, wide, scaled);
+    draw(scaled, high, wide, image, out_rows, out_cols);
+    free(between);
+    return SN_OK;
+}
+
 sn_status sn_prepare(const char *path, const uint8_t *pixels, size_t rows, size_t cols,
                      uint8_t *image, size_t out_rows, size_t out_cols, sn_error *err)
 {
@@ -221,18 +265,11 @@ sn_status sn_prepare(const char *path, const uint8_t *pixels, size_t rows, size_
                        "digit with a margin around it",
                        path);
     }
-    const box from = find_box(pixels, rows, cols, ink);
-    size_t high, wide;
-    fit(&from, out_rows, out_cols, &high, &wide);
-    /* one arena: rows scaled, then both */
-    float *between = sn_alloc((from.rows + high) * wide, sizeof *between);
-    if (between == NULL) {
+    uint64_t *mass = sn_alloc(rows + cols, sizeof *mass);
+    if (mass == NULL) {
         return sn_fail(err, SN_ENOMEM, "not enough memory (%s)", path);
     }
-    float *scaled = between + from.rows * wide;
-    scale_rows(pixels, cols, &from, ink, wide, between);
-    scale_cols(between, from.rows, high, wide, scaled);
-    draw(scaled, high, wide, image, out_rows, out_cols);
-    free(between);
-    return SN_OK;
+    const box from = find_box(pixels, rows, cols, ink, mass);
+    free(mass);
+    return draw_box(path, pixels, cols, &from, ink, image, out_rows, out_cols, err);
 }

@@ -384,6 +384,30 @@ static void bytes_are_checked_for_overflow(void **state)
     assert_false(sn_dataset_bytes(&shape, &bytes));
 }
 
+static void expect_size(const sn_dataset_spec *spec, size_t features, size_t rows,
+                        size_t cols, bool recorded)
+{
+    const sn_image_size size = sn_dataset_image_size(spec, features);
+    assert_int_equal(size.rows, rows);
+    assert_int_equal(size.cols, cols);
+    assert_int_equal(size.recorded, recorded);
+}
+
+static void image_size_is_from_the_files_or_a_square(void **state)
+{
+    (void)state;
+    const sn_dataset_spec idx = spec_of(SN_SOURCE_IDX),
+                          mnist = spec_of(SN_SOURCE_MNIST);
+    expect_size(&mnist, 784, 28, 28, true); /* no file needed */
+    expect_size(&idx, 36, 6, 6, false);
+    expect_size(&idx, 35, 0, 0, false);
+    expect_size(&idx, (size_t)1 << 62, (size_t)1 << 31, (size_t)1 << 31, false);
+    expect_size(&idx, SIZE_MAX, 0, 0, false);
+    put_set(3, 2, 4, 9, 3);
+    expect_size(&idx, 36, 4, 9, true);
+    expect_size(&idx, 49, 7, 7, false); /* the files are of other images */
+}
+
 static void synthetic_needs_no_folder(void **state)
 {
     (void)state;
@@ -457,6 +481,8 @@ int main(void)
         cmocka_unit_test_teardown(test_labels_must_be_known_classes, empty_folder),
         cmocka_unit_test_teardown(notices_a_file_that_changed, empty_folder),
         cmocka_unit_test(bytes_are_checked_for_overflow),
+        cmocka_unit_test_teardown(image_size_is_from_the_files_or_a_square,
+                                  empty_folder),
         cmocka_unit_test(synthetic_needs_no_folder),
         cmocka_unit_test(loads_the_real_mnist),
     };

@@ -77,6 +77,20 @@ static void softmax_is_stable_and_its_gradient_sums_to_zero(void **state)
     }
 }
 
+static void softmax_gives_probabilities(void **state)
+{
+    (void)state;
+    float p[] = {1000, 999, -1000, 0.5F, 0.25F, 0, 3, 3, 3};
+    sn_softmax(3, 3, p);
+    for (int i = 0; i < 3; i++) {
+        assert_true(fabsf(p[3 * i] + p[3 * i + 1] + p[3 * i + 2] - 1) < 1e-6F);
+    }
+    assert_true(relative_difference((double)p[0], 1 / (1 + exp(-1)), 1) < 1e-6);
+    assert_true(p[2] == 0);
+    assert_true(relative_difference((double)(p[3] / p[4]), exp(0.25), 1) < 1e-6);
+    assert_true(p[6] == p[7] && p[7] == p[8]);
+}
+
 static void equal_outputs_choose_the_lowest_index(void **state)
 {
     (void)state;
@@ -331,6 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(activations_match_the_library),
         cmocka_unit_test(activations_keep_nan_and_bear_extremes),
+        cmocka_unit_test(softmax_gives_probabilities),
         cmocka_unit_test(softmax_is_stable_and_its_gradient_sums_to_zero),
         cmocka_unit_test(equal_outputs_choose_the_lowest_index),
         cmocka_unit_test(dropout_keeps_the_mean_and_follows_the_sample),

@@ -1,0 +1,99 @@
+/* Predictions of single images against softmax in double. */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shardnet/mem.h"
+#include "shardnet/predict.h"
+
+enum { INPUT = 5, CLASSES = 4, IMAGES = 600 };
+
+/* A linear model of these classes whose parameters the caller frees. */
+static float *make_model(sn_model *model, size_t classes)
+{
+    sn_error err;
+    assert_int_equal(sn_model_init(model, INPUT, NULL, 0, classes, SN_TANH, &err),
+                     SN_OK);
+    float *parameters = sn_alloc(model->arena, sizeof *parameters);
+    assert_non_null(parameters);
+    return parameters;
+}
+
+static void best_and_second_are_those_of_softmax(void **state)
+{
+    (void)state;
+    sn_error err;
+    sn_model model;
+    sn_predictor predictor;
+    static uint8_t images[IMAGES * INPUT];
+    static sn_prediction found[IMAGES];
+    float *parameters = make_model(&model, CLASSES);
+    const sn_layer *layer = &model.layer[0];
+    for (size_t i = 0; i < CLASSES * INPUT; i++) {
+        parameters[layer->weight + i] = (float)((double)(i * i % 17) - 8);
+    }
+    for (size_t i = 0; i < sizeof images; i++) {
+        images[i] = (uint8_t)(i * i * 31 % 251);
+    }
+    assert_int_equal(sn_predictor_init(&predictor, &model, parameters, &err), SN_OK);
+    /* more than fit one pass */
+    sn_predict(&predictor, images, IMAGES, found);
+    for (size_t i = 0; i < IMAGES; i++) {
+        double e[CLASSES], sum = 0;
+        for (size_t j = 0; j < CLASSES; j++) {
+            double z = 0;
+            for (size_t k = 0; k < INPUT; k++) {
+                z += (double)parameters[layer->weight + j * INPUT + k] *
+                     images[i * INPUT + k] / 255;
+            }
+            e[j] = exp(z);
+            sum += e[j];
+        }
+        const sn_prediction *p = &found[i];
+        assert_true(p->best != p->second);
+        assert_true(fabs(p->best_probability - e[p->best] / sum) < 1e-5);
+        assert_true(fabs(p->second_probability - e[p->second] / sum) < 1e-5);
+        for (size_t j = 0; j < CLASSES; j++) {
+            const int others = j != p->best && j != p->second;
+            assert_true(e[j] / sum < p->best_probability + 1e-5);
+            assert_true(!others || e[j] / sum < p->second_probability + 1e-5);
+        }
+    }
+    sn_predictor_clear(&predictor);
+    sn_model_clear(&model);
+    free(parameters);
+}
+
+static void equal_classes_come_in_order(void **state)
+{
+    (void)state;
+    for (size_t classes = 1; classes <= CLASSES; classes++) {
+        sn_error err;
+        sn_model model;
+        sn_predictor predictor;
+        sn_prediction p;
+        const uint8_t image[INPUT] = {1, 2, 3, 4, 5};
+        float *parameters = make_model(&model, classes); /* zero */
+        assert_int_equal(sn_predictor_init(&predictor, &model, parameters, &err),
+                         SN_OK);
+        sn_predict(&predictor, image, 1, &p);
+        assert_int_equal(p.best, 0);
+        assert_int_equal(p.second, classes > 1 ? 1 : 0);
+        assert_true(fabs(p.best_probability - 1.0 / (double)classes) < 1e-6);
+        assert_true(
+            fabs(p.second_probability - (classes > 1 ? p.best_probability : 0)) < 1e-6);
+        sn_predictor_clear(&predictor);
+        sn_model_clear(&model);
+        free(parameters);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(best_and_second_are_those_of_softmax),
+        cmocka_unit_test(equal_classes_come_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -226,8 +226,7 @@ if [ -n "$mnist" ]; then
     as_eval mnist images-idx3 labels-idx1
     prepared mnist images-idx3 1000 pgm 1 dark
     prepared mnist images-idx3 1000 png16 0.75 bright
-    prepared mnist images-idx3 1000 png 2.3 bright
-    prepared mnist images-idx3 1000 rgb 6 dark
+    prepared mnist images-idx3 1000 rgb 4 dark
 else
     echo "skipped: pictures of MNIST: SHARDNET_DATA is not set"
 fi

@@ -2,6 +2,7 @@
 #ifndef SHARDNET_CONFIG_H
 #define SHARDNET_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -115,6 +116,10 @@ const char *sn_config_choice_name(const char *section, const char *key, int valu
 
 /** The value of an enumeration's name; -1 for no such name. */
 int sn_config_choice_value(const char *section, const char *key, const char *name);
+
+/** Has a run ended after this many finished epochs, of which best_epoch had the least
+ *  validation error (0 for none)?  By train.epochs or train.early_stop_patience. */
+bool sn_config_is_finished(const sn_config *config, int64_t epoch, int64_t best_epoch);
 
 /** Views of the configuration as the modules want it. */
 sn_dataset_spec sn_config_dataset(const sn_config *config);

@@ -30,7 +30,7 @@ static const command commands[] = {
     {"inspect", sn_cmd_inspect, false, "FILE|RUN"},
     {"verify", sn_cmd_verify, false, "FILE|RUN"},
     {"diff", sn_cmd_diff, false, "A B"},
-    {"metrics", sn_cmd_metrics, false, "RUN [--csv]"},
+    {"metrics", sn_cmd_metrics, false, "RUN [--csv] [--table NAME] [--follow]"},
     {"data", sn_cmd_data, false, "synth DIR | fetch DIR | check DIR"},
 };
 

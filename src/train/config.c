@@ -430,6 +430,14 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
     return SN_OK;
 }
 
+bool sn_config_is_finished(const sn_config *config, int64_t epoch, int64_t best_epoch)
+{
+    const bool impatient = config->train_early_stop_patience > 0 && best_epoch > 0 &&
+                           epoch - best_epoch >= config->train_early_stop_patience *
+                                                     config->train_eval_every;
+    return epoch >= config->train_epochs || impatient;
+}
+
 sn_dataset_spec sn_config_dataset(const sn_config *config)
 {
     sn_dataset_spec spec = {.source = (sn_data_source)config->data_source,

@@ -31,6 +31,7 @@ static const command commands[] = {
     {"verify", sn_cmd_verify, false, "FILE|RUN"},
     {"diff", sn_cmd_diff, false, "A B"},
     {"metrics", sn_cmd_metrics, false, "RUN [--csv] [--table NAME] [--follow]"},
+    {"report", sn_cmd_report, false, "RUN [-o FILE]"},
     {"data", sn_cmd_data, false, "synth DIR | fetch DIR | check DIR"},
 };
 

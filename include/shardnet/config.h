@@ -93,6 +93,10 @@ sn_status sn_config_set(sn_config *config, const char *assignment,
 /** Demands between keys, checked when all are read.  SN_ECONFIG. */
 sn_status sn_config_check(const sn_config *config, sn_error *err) SN_MUST_CHECK;
 
+/** The same without what training needs to find its data. */
+sn_status sn_config_check_all_but_data(const sn_config *config,
+                                       sn_error *err) SN_MUST_CHECK;
+
 /** The effective configuration as INI text that sn_config_parse reads back to the same
  *  values.  The caller frees it; NULL when memory is short. */
 char *sn_config_text(const sn_config *config) SN_MUST_CHECK;

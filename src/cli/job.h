@@ -31,4 +31,9 @@ sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
 sn_status sn_job_config(const char *path, const char *const *assignments, size_t count,
                         sn_config *config, sn_error *err) SN_MUST_CHECK;
 
+/** The same, not checked. */
+sn_status sn_job_config_read(const char *path, const char *const *assignments,
+                             size_t count, sn_config *config,
+                             sn_error *err) SN_MUST_CHECK;
+
 #endif

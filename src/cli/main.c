@@ -27,6 +27,7 @@ static const command commands[] = {
      "CHECKPOINT|RUN [--data DIR] [--split test|train|validation]"},
     {"bench", sn_cmd_bench, true,
      "CONFIG [--set SECTION.KEY=VALUE]... [--json] [--no-others]"},
+    {"plan", sn_cmd_plan, false, "CONFIG [--ranks N]... [--set SECTION.KEY=VALUE]..."},
     {"inspect", sn_cmd_inspect, false, "FILE|RUN"},
     {"verify", sn_cmd_verify, false, "FILE|RUN"},
     {"diff", sn_cmd_diff, false, "A B"},

@@ -1,15 +1,18 @@
 /** What a run would take, without running it: memory, message, operations, and the time
  *  of a step by a model.
  *
- *  A step of the rank with the largest slice, n parameters, message of m bytes, p
- * ranks: compute   operations of its products / rate, the rate being that of products
- * with all that the network does between them gather    5 bytes a pixel / memory sum 2
- * ceil(log2 p) latency + 2 (p - 1) / p m / bandwidth (Rabenseifner 2004) update    20
- * bytes a parameter / memory: three arrays read, two written Ranks of one node sum in 1
- * us a message at a third of the memory's rate; with comm.reduce = overlap, what the
- * backward pass (two thirds of compute) hides of the sum is taken off.  Left out:
- * distortions, caches that hold all of a small model, neighbours that share a memory,
- * waiting for slow ranks, checkpoints and evaluation. */
+ *  A step of the rank with the largest slice, message of m bytes, p ranks:
+ *      compute = operations of its products / rate, the rate being that of products
+ *                with all that the network does between them
+ *      gather  = 5 bytes a pixel / memory
+ *      sum     = 2 ceil(log2 p) latency + 2 (p - 1) / p m / bandwidth
+ *      update  = 20 bytes a parameter / memory, or a cache that holds the model:
+ *                three arrays read, two written
+ *  (sum: Rabenseifner 2004).  Ranks of one node sum in 1 us a message at a third of the
+ *  memory's rate.  With comm.reduce = overlap, what hides of the sum behind the
+ *  backward pass, two thirds of compute, is taken off.  Left out: distortions,
+ *  neighbours that share a memory or a cache, waiting for slow ranks, checkpoints and
+ *  evaluation. */
 #ifndef SHARDNET_PLAN_H
 #define SHARDNET_PLAN_H
 
@@ -42,8 +45,9 @@ typedef struct sn_plan_base {
 /** Rates of one rank and of the network between nodes; a rank has threads threads. */
 typedef struct sn_plan_rates {
     int threads;
-    double flops_per_second;                  /* 0: to be measured */
-    double memory_per_second;                 /* bytes; 0: to be measured */
+    double flops_per_second;  /* 0: to be measured */
+    double memory_per_second; /* bytes; 0: to be measured, with the next */
+    double update_per_second; /* the same on arrays of the model's size */
     double latency_seconds, bytes_per_second; /* of the network */
 } sn_plan_rates;
 
@@ -71,9 +75,9 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base,
                        sn_error *err) SN_MUST_CHECK;
 void sn_plan_clear(sn_plan_base *base);
 
-/** Fills in the rates that are 0: gradients of the model on slices of rows images (fewer
- *  where these would take long), and a triad on arrays of the model's size.  Takes a
- *  fraction of a second, and up to 512 MiB.  SN_ENOMEM. */
+/** Fills in the rates that are 0: gradients of the model on slices of rows images,
+ * fewer where these would take long, and triads on large arrays and on some of the
+ * model's size.  Takes a fraction of a second, and 96 to 512 MiB.  SN_ENOMEM. */
 sn_status sn_plan_measure(const sn_plan_base *base, int64_t rows, sn_plan_rates *rates,
                           sn_error *err) SN_MUST_CHECK;
 

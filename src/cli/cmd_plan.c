@@ -29,9 +29,10 @@ static const char help_text[] =
     "between\n"
     "                       them; else measured here, on slices of the size they will "
     "have\n"
-    "  --memory-gbyte R     GB/s of memory traffic of a rank; else a = b + s c on "
-    "arrays\n"
-    "                       of the model's size, measured here\n"
+    "  --memory-gbyte R     GB/s of memory traffic of a rank; else a = b + s c, "
+    "measured\n"
+    "                       here on large arrays and, for updates, of the model's "
+    "size\n"
     "  --latency-us T       of a message between nodes (2)\n"
     "  --bandwidth-gbit R   between nodes (100)\n"
     "\n"
@@ -161,6 +162,8 @@ static sn_status make_column(const sn_plan_base *base, const plan_arguments *arg
                                                     : 1,
                   .flops_per_second = 1e9 * arguments->gflops,
                   .memory_per_second = index > 0 ? columns[0].rates.memory_per_second
+                                                 : 1e9 * arguments->memory_gbyte,
+                  .update_per_second = index > 0 ? columns[0].rates.update_per_second
                                                  : 1e9 * arguments->memory_gbyte,
                   .latency_seconds = 1e-6 * arguments->latency_us,
                   .bytes_per_second = bytes_a_gbit * arguments->bandwidth_gbit},

@@ -176,7 +176,7 @@ static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
     plan->gather_seconds =
         gather_bytes * images * (double)base->model.input / rates->memory_per_second;
     plan->update_seconds =
-        update_bytes * (double)base->model.arena / rates->memory_per_second;
+        update_bytes * (double)base->model.arena / rates->update_per_second;
     plan->sum_seconds = sum_seconds(base, rates, plan);
     plan->hidden_seconds =
         base->config.comm_reduce == SN_REDUCE_OVERLAP

@@ -92,7 +92,7 @@ static double gradient_seconds(trial *t, const sn_model *model, size_t rows)
 static double least_seconds(trial *t, const sn_plan_base *base, size_t rows)
 {
     static const double enough = 0.05;
-    enum { FEWEST = 3, MOST = 2000 };
+    enum { FEWEST = 2, MOST = 2000 };
     const int wanted = base->config.compute_backend;
     double least = 0, spent = 0;
     for (int b = SN_BACKEND_OPENBLAS; b < SN_BACKENDS; b++) {
@@ -128,22 +128,11 @@ static sn_status measure_compute(const sn_plan_base *base, size_t rows,
     return status;
 }
 
-/* On arrays as large as the model's, since small ones stay in a cache. */
-static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,
-                                sn_error *err)
+/* Memory traffic of a triad on arrays of third elements each. */
+static double triad_per_second(size_t third, float *scratch)
 {
     static const double enough = 0.05;
     enum { FEWEST = 4, MOST = 10000 };
-    const size_t largest = sn_measure_triad_count(1), arena = base->model.arena;
-    const size_t third = arena < largest ? arena : largest;
-    float *scratch = sn_alloc(third, 3 * sizeof *scratch);
-    if (scratch == NULL) {
-        return sn_fail(err, SN_ENOMEM,
-                       "plan (%zu MiB for the memory's bandwidth): out of memory; give "
-                       "it by --memory-gbyte",
-                       3 * third * sizeof *scratch >> 20);
-    }
-    sn_measure_fill(3 * third, scratch);
     double least = 0, spent = 0;
     for (int pass = 0; pass < FEWEST || (pass < MOST && spent < enough); pass++) {
         const double begun = sn_clock_seconds();
@@ -153,7 +142,25 @@ static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,
         spent += seconds;
         least = least == 0 || seconds < least ? seconds : least;
     }
-    rates->memory_per_second = 3.0 * (double)third * sizeof *scratch / least;
+    return 3.0 * (double)third * sizeof *scratch / least;
+}
+
+static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,
+                                sn_error *err)
+{
+    const size_t third = sn_measure_triad_count(1), arena = base->model.arena;
+    float *scratch = sn_alloc(third, 3 * sizeof *scratch);
+    if (scratch == NULL) {
+        return sn_fail(err, SN_ENOMEM,
+                       "plan (%zu MiB for the memory's bandwidth): out of memory; give "
+                       "it by --memory-gbyte",
+                       3 * third * sizeof *scratch >> 20);
+    }
+    sn_measure_fill(3 * third, scratch);
+    rates->memory_per_second = triad_per_second(third, scratch);
+    /* what is small stays in a cache */
+    rates->update_per_second =
+        arena < third ? triad_per_second(arena, scratch) : rates->memory_per_second;
     free(scratch);
     return SN_OK;
 }
@@ -161,7 +168,7 @@ static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,
 sn_status sn_plan_measure(const sn_plan_base *base, int64_t rows, sn_plan_rates *rates,
                           sn_error *err)
 {
-    static const double most_flops = 1e9; /* of a pass */
+    static const double most_flops = 4e9; /* of a pass */
     enum { ROWS_THAT_TELL = 32 };
     sn_status status = SN_OK;
     if (rates->flops_per_second == 0) {

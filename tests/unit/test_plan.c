@@ -33,6 +33,7 @@ static sn_plan_base open_plan(const char *const *assignments, size_t count)
 static const sn_plan_rates rates = {.threads = 1,
                                     .flops_per_second = 1e9,
                                     .memory_per_second = 1e9,
+                                    .update_per_second = 2e9,
                                     .latency_seconds = 1e-3,
                                     .bytes_per_second = 1e6};
 
@@ -137,7 +138,7 @@ static void test_times(void **state)
     sn_plan plan = sn_plan_make(&base, &rates, 1, 1);
     assert_near(plan.compute_seconds, base.flops / 1e9);
     assert_near(plan.gather_seconds, 5.0 * 100 * 784 / 1e9);
-    assert_near(plan.update_seconds, 20.0 * (double)base.model.arena / 1e9);
+    assert_near(plan.update_seconds, 20.0 * (double)base.model.arena / 2e9);
     assert_near(plan.step_seconds,
                 plan.compute_seconds + plan.gather_seconds + plan.update_seconds);
 
@@ -167,6 +168,7 @@ static void test_measured_rates(void **state)
     assert_int_equal(sn_plan_measure(&base, 16, &found, &err), SN_OK);
     assert_true(found.flops_per_second > 0 && isfinite(found.flops_per_second));
     assert_true(found.memory_per_second > 0 && isfinite(found.memory_per_second));
+    assert_true(found.update_per_second > 0 && isfinite(found.update_per_second));
     const sn_plan_rates before = found;
     assert_int_equal(sn_plan_measure(&base, 16, &found, &err), SN_OK);
     assert_memory_equal(&found, &before, sizeof found);

@@ -68,6 +68,10 @@ sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
                               const sn_layer_tensors *tensors,
                               sn_error *err) SN_MUST_CHECK;
 
+/** About what a checkpoint of these shapes (layers) takes on the disk, and once more in
+ *  memory while it is written; only in and out are read.  Pure. */
+size_t sn_checkpoint_bytes(const sn_layer_tensors *tensors, int64_t layers);
+
 /** An open checkpoint. */
 typedef struct sn_checkpoint sn_checkpoint;
 

@@ -2,6 +2,7 @@
 #ifndef SHARDNET_CONFIG_H
 #define SHARDNET_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -92,6 +93,10 @@ sn_status sn_config_set(sn_config *config, const char *assignment,
 /** Demands between keys, checked when all are read.  SN_ECONFIG. */
 sn_status sn_config_check(const sn_config *config, sn_error *err) SN_MUST_CHECK;
 
+/** The same without what training needs to find its data. */
+sn_status sn_config_check_all_but_data(const sn_config *config,
+                                       sn_error *err) SN_MUST_CHECK;
+
 /** The effective configuration as INI text that sn_config_parse reads back to the same
  *  values.  The caller frees it; NULL when memory is short. */
 char *sn_config_text(const sn_config *config) SN_MUST_CHECK;
@@ -115,6 +120,10 @@ const char *sn_config_choice_name(const char *section, const char *key, int valu
 
 /** The value of an enumeration's name; -1 for no such name. */
 int sn_config_choice_value(const char *section, const char *key, const char *name);
+
+/** Has a run ended after this many finished epochs, of which best_epoch had the least
+ *  validation error (0 for none)?  By train.epochs or train.early_stop_patience. */
+bool sn_config_is_finished(const sn_config *config, int64_t epoch, int64_t best_epoch);
 
 /** Views of the configuration as the modules want it. */
 sn_dataset_spec sn_config_dataset(const sn_config *config);

@@ -70,6 +70,15 @@ typedef struct sn_image_size {
  *  collective. */
 sn_image_size sn_dataset_image_size(const sn_dataset_spec *spec, size_t features);
 
+/** Classes, as sn_dataset_view counts them: for idx the training labels are read.  Not
+ *  collective.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+sn_status sn_dataset_classes(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
+                             size_t *classes, sn_error *err) SN_MUST_CHECK;
+
+/** Samples to train on after train_limit and validation; 0 where none are left. */
+size_t sn_dataset_train_count(const sn_dataset_spec *spec,
+                              const sn_dataset_shape *shape);
+
 /** Bytes that sn_dataset_fill needs: (train + test) * (rows * cols + 1).
  *  False when that exceeds size_t. */
 bool sn_dataset_bytes(const sn_dataset_shape *shape, size_t *bytes) SN_MUST_CHECK;

@@ -36,6 +36,9 @@ sn_status sn_gemm_bf16_create(sn_precision precision, size_t largest_a,
                               sn_error *err) SN_MUST_CHECK;
 void sn_gemm_bf16_destroy(sn_gemm_bf16 **gemm);
 
+/** Memory that _create takes; what oneDNN takes is not known.  Pure. */
+size_t sn_gemm_bf16_bytes(sn_precision precision, size_t largest_a, size_t largest_b);
+
 /** The products of gemm.h with bf16 factors and a float32 result.  backend computes
  *  those that are emulated.  Emulation neither fails nor allocates.  oneDNN allocates
  *  when it meets a shape for the first time and may fail: then C is of no use, and

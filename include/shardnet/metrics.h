@@ -3,11 +3,20 @@
 #ifndef SHARDNET_METRICS_H
 #define SHARDNET_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "shardnet/status.h"
+
+/** The tables, and how many. */
+typedef enum sn_metrics_kind {
+    SN_TABLE_EPOCHS, /* of sn_epoch_row */
+    SN_TABLE_STEPS,  /* of sn_step_row */
+    SN_TABLE_RANKS,  /* of sn_rank_row */
+    SN_TABLES
+} sn_metrics_kind;
 
 /** One finished epoch.  An error is a fraction; NAN where it was not measured. */
 typedef struct sn_epoch_row {
@@ -74,10 +83,57 @@ sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *
 sn_status sn_metrics_verify(const char *path, size_t *epoch_count, size_t *step_count,
                             size_t *rank_count, sn_error *err) SN_MUST_CHECK;
 
+/** "epochs", "steps", "ranks". */
+const char *sn_metrics_name(sn_metrics_kind kind);
+
+/** Takes count rows of one table; false when no more are wanted. */
+typedef bool sn_metrics_take(void *user, const void *rows, size_t count);
+
+/** Hands over all rows of a table in their order, piece by piece; first, once the table
+ *  has been checked, no rows.  SN_ENOINPUT, SN_EDATA. */
+sn_status sn_metrics_each(const char *path, sn_metrics_kind kind, sn_metrics_take *take,
+                          void *user, sn_error *err) SN_MUST_CHECK;
+
+/** The names of a table's columns, or rows of it, as sn_metrics_write_csv writes them.
+ */
+void sn_metrics_print_names(FILE *out, sn_metrics_kind kind);
+void sn_metrics_print_rows(FILE *out, sn_metrics_kind kind, const void *rows,
+                           size_t count);
+
 /** Writes one table (epochs, steps or ranks) as comma-separated values with a header
  *  line; numbers with enough digits to read back exactly, NAN as an empty field.
  *  SN_ENOINPUT, SN_EDATA, SN_EUSAGE for an unknown table, SN_EIO. */
 sn_status sn_metrics_write_csv(const char *path, const char *table, FILE *out,
                                sn_error *err) SN_MUST_CHECK;
+
+/** Reads one table of a file that a running job extends, cuts back or replaces. */
+typedef struct sn_metrics_follower sn_metrics_follower;
+
+/** What a look at the file found. */
+typedef struct sn_metrics_news {
+    bool cut;         /* rows handed over before are gone or others; nothing was handed
+                         over this time */
+    int64_t cut_step; /* step of the last row that still stands, 0 for none */
+    bool complete;    /* every row of the file has been handed over */
+    int64_t epoch;    /* of the last epoch in the file, 0 for none */
+    int64_t best_epoch; /* the first with the least validation error, 0 for none */
+} sn_metrics_news;
+
+/** *follower is the caller's, to be destroyed.  The file need not exist.  SN_ERANGE,
+ *  SN_ENOMEM. */
+sn_status sn_metrics_follow(const char *path, sn_metrics_kind kind,
+                            sn_metrics_follower **follower,
+                            sn_error *err) SN_MUST_CHECK;
+void sn_metrics_unfollow(sn_metrics_follower **follower);
+
+/** Looks at the file and hands over the rows that are new since the last look; to be
+ *  called again and again, with pauses.  Takes no lock, so that nobody is kept from
+ *  writing.  A file that is written to at the moment, or cannot be read but for less
+ *  than three seconds in one state, is no failure: news are not complete then, and
+ * epoch and best_epoch may be 0.  Memory: 8 bytes for each row. SN_ENOINPUT where there
+ * is no file, which may come; SN_EDATA, SN_ENOMEM. */
+sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
+                          void *user, sn_metrics_news *news,
+                          sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -74,6 +74,11 @@ sn_status sn_workspace_init(sn_workspace *workspace, const sn_model *model,
                             sn_error *err) SN_MUST_CHECK;
 void sn_workspace_clear(sn_workspace *workspace, const sn_model *model);
 
+/** Memory that _init takes, and _round besides.  Pure. */
+size_t sn_workspace_bytes(const sn_model *model, size_t capacity, int hidden_dropout);
+size_t sn_workspace_round_bytes(const sn_model *model, size_t capacity,
+                                sn_precision precision);
+
 /** Makes the products of sn_net_gradient those of precision, once, after
  *  sn_workspace_init: their factors are rounded to bf16, sums, results and everything
  *  between products stay float32.  weights (arena) holds the rounded weights whenever a

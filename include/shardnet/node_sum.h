@@ -28,6 +28,10 @@ typedef struct sn_node_sum sn_node_sum;
 sn_status sn_node_sum_create(sn_comm *comm, size_t count, sn_node_sum **sum,
                              sn_error *err) SN_MUST_CHECK;
 
+/** Memory that a rank, numbered within its node, gives for messages of count elements.
+ *  Pure. */
+size_t sn_node_sum_bytes(size_t count, int node_rank);
+
 /** Collective; accepts NULL. */
 void sn_node_sum_destroy(sn_node_sum **sum);
 

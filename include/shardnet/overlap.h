@@ -32,6 +32,9 @@ sn_status sn_overlap_create(sn_comm *comm, const float *message, float *result,
                             size_t arena, size_t bucket, sn_wire wire,
                             sn_overlap **overlap, sn_error *err) SN_MUST_CHECK;
 
+/** Memory that _create takes besides, but for a request a bucket.  Pure. */
+size_t sn_overlap_bytes(size_t arena, sn_wire wire);
+
 /** Only between steps.  Collective.  Accepts NULL. */
 void sn_overlap_destroy(sn_overlap **overlap);
 

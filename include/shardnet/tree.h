@@ -19,6 +19,9 @@ typedef struct sn_tree sn_tree;
  *  of ranks (SN_ECONFIG).  Collective.  SN_ENOMEM, SN_ERANGE. */
 sn_status sn_tree_create(sn_comm *comm, size_t length, int leaves, sn_tree **tree,
                          sn_error *err) SN_MUST_CHECK;
+/** Memory that _create takes on a rank, leaves being what it accepts.  Pure. */
+size_t sn_tree_bytes(size_t length, int leaves, int rank, int size);
+
 void sn_tree_destroy(sn_tree **tree);
 
 /** Leaves [begin, end) that this rank owns; never empty. */

@@ -1,64 +1,49 @@
+#include <errno.h>
 #include <inttypes.h>
-#include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/metrics_print.h"
+#include "shardnet/config.h"
 #include "shardnet/file.h"
-#include "shardnet/metrics.h"
+#include "train/stop.h"
 
 #define SEE_HELP "see `shardnet metrics --help`"
 
 static const char help_text[] =
-    "usage: shardnet metrics RUN [--csv] [--table epochs|steps|ranks]\n"
+    "usage: shardnet metrics RUN [--csv] [--table epochs|steps|ranks] [--follow]\n"
     "\n"
-    "Prints the epochs of a run as an aligned table.  RUN is the run's folder or its\n"
-    "file metrics.h5.\n"
+    "Prints a table of a run's metrics.  RUN is the run's folder or its file "
+    "metrics.h5.\n"
+    "    --table NAME  epochs (default), steps or ranks\n"
     "    --csv         comma-separated values with every column, numbers exact, empty\n"
-    "                  where nothing was measured\n"
-    "    --table NAME  which table --csv prints: epochs (default), steps or ranks\n";
+    "                  where nothing was measured; else aligned, times of steps in ms\n"
+    "    --follow      then print new rows as the job saves them, with each "
+    "checkpoint;\n"
+    "                  waits for the file where RUN has none yet.  Ends with 0 when "
+    "the\n"
+    "                  last epoch of config.ini is there, or early_stop_patience is\n"
+    "                  exhausted; on Ctrl-C or SIGTERM; or when nobody reads its "
+    "output\n"
+    "                  any more.  Nothing on record tells of a run that was stopped "
+    "or\n"
+    "                  killed: --follow then waits for its continuation.  Rows that a\n"
+    "                  resumed run makes again are printed again, after a line on "
+    "stderr.\n";
 
 typedef struct options {
     const char *target, *table;
-    bool csv;
+    bool csv, follow;
 } options;
 
-static void print_number(double value, int decimals)
-{
-    if (isnan(value)) {
-        printf(" %9s", "-");
-    } else {
-        printf(" %9.*f", decimals, value);
-    }
-}
-
-static sn_status print_epochs(const char *path, sn_error *err)
-{
-    sn_epoch_row *rows;
-    size_t count;
-    sn_status status = sn_metrics_read_epochs(path, &rows, &count, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    printf("epoch       step      rate      loss   train %%   valid %%    test %%   "
-           "seconds samples/s\n");
-    for (size_t i = 0; i < count; i++) {
-        const sn_epoch_row *row = &rows[i];
-        printf("%5" PRId64 " %10" PRId64 " %9.3g", row->epoch, row->step,
-               row->learning_rate);
-        print_number(row->train_loss, 5);
-        print_number(100 * row->train_error, 2);
-        print_number(100 * row->validation_error, 2);
-        print_number(100 * row->test_error, 2);
-        print_number(row->seconds, 2);
-        print_number(row->samples_per_second, 0);
-        printf("\n");
-    }
-    free(rows);
-    return SN_OK;
-}
+/* Where the metrics of a run lie. */
+typedef struct place {
+    char folder[SN_PATH_BYTES], file[SN_PATH_BYTES], config[SN_PATH_BYTES];
+} place;
 
 static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
 {
@@ -67,6 +52,8 @@ static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
         const char *word = argv[i];
         if (strcmp(word, "--csv") == 0) {
             chosen->csv = true;
+        } else if (strcmp(word, "--follow") == 0) {
+            chosen->follow = true;
         } else if (strcmp(word, table) == 0) {
             if (++i == argc) {
                 return sn_fail(err, SN_EUSAGE,
@@ -79,9 +66,10 @@ static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
                    word[strlen(table)] == '=') {
             chosen->table = word + strlen(table) + 1;
         } else if (word[0] == '-') {
-            return sn_fail(
-                err, SN_EUSAGE,
-                "unknown option (%s): metrics has --csv and --table; " SEE_HELP, word);
+            return sn_fail(err, SN_EUSAGE,
+                           "unknown option (%s): metrics has --csv, --table and "
+                           "--follow; " SEE_HELP,
+                           word);
         } else if (chosen->target != NULL) {
             return sn_fail(err, SN_EUSAGE,
                            "too many arguments (%s): metrics takes one run; " SEE_HELP,
@@ -93,31 +81,137 @@ static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
     return SN_OK;
 }
 
-static sn_status check(const options *chosen, sn_error *err)
+static sn_status check(const options *chosen, sn_metrics_kind *kind, sn_error *err)
 {
-    static const char *const tables[] = {"epochs", "steps", "ranks"};
-    bool known = false;
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
-        known = known || strcmp(chosen->table, tables[i]) == 0;
+    int found = 0;
+    while (found < SN_TABLES &&
+           strcmp(chosen->table, sn_metrics_name((sn_metrics_kind)found)) != 0) {
+        found++;
     }
-    if (!known) {
+    if (found == SN_TABLES) {
         return sn_fail(
             err, SN_EUSAGE,
             "unknown table (--table %s): choose epochs, steps or ranks; " SEE_HELP,
             chosen->table);
-    }
-    if (!chosen->csv && strcmp(chosen->table, tables[0]) != 0) {
-        return sn_fail(err, SN_EUSAGE,
-                       "table without --csv (--table %s): add --csv, only epochs are "
-                       "printed aligned; " SEE_HELP,
-                       chosen->table);
     }
     if (chosen->target == NULL) {
         return sn_fail(
             err, SN_EUSAGE,
             "missing argument (metrics): it needs the folder of a run; " SEE_HELP);
     }
+    *kind = (sn_metrics_kind)found;
     return SN_OK;
+}
+
+static sn_status find_place(const char *target, place *at, sn_error *err)
+{
+    if (strlen(target) >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ERANGE, "path too long (%s)", target);
+    }
+    sn_status status = SN_OK;
+    strcpy(at->folder, target);
+    if (sn_is_folder(target)) {
+        status = sn_path_join(at->file, target, "metrics.h5", err);
+    } else {
+        strcpy(at->file, target);
+        char *slash = strrchr(at->folder, '/');
+        if (slash == NULL) {
+            strcpy(at->folder, ".");
+        } else {
+            slash[slash == at->folder] = '\0';
+        }
+    }
+    return status == SN_OK ? sn_path_join(at->config, at->folder, "config.ini", err)
+                           : status;
+}
+
+/* Does the run's configuration end it where the news say that it stands?  A resumed run
+ * may have another one than before. */
+static bool has_ended(const place *at, const sn_metrics_news *news)
+{
+    sn_config *config = malloc(sizeof *config);
+    sn_error ignored;
+    bool ended = false;
+    if (config != NULL) {
+        sn_config_init(config);
+        ended = sn_config_read(config, at->config, &ignored) == SN_OK &&
+                sn_config_is_finished(config, news->epoch, news->best_epoch);
+    }
+    free(config);
+    return ended;
+}
+
+/* Where there are no metrics: may the job still make them? */
+static bool may_come(const place *at)
+{
+    return sn_is_folder(at->folder) && (access(at->file, R_OK) == 0 || errno == ENOENT);
+}
+
+/* A while; false when nobody reads the output any more. */
+static bool pause_for_more(FILE *out)
+{
+    enum { PAUSE_MILLISECONDS = 500 };
+    struct pollfd reader = {.fd = fileno(out), .events = 0};
+    return poll(&reader, 1, PAUSE_MILLISECONDS) <= 0 || (reader.revents & POLLERR) == 0;
+}
+
+/* A reader who has gone is no failure of ours: what is still buffered goes nowhere. */
+static sn_status end_output(FILE *out, bool gone, sn_error *err)
+{
+    if (!gone && fflush(out) == 0 && !ferror(out)) {
+        return SN_OK;
+    }
+    if ((gone || errno == EPIPE) && freopen("/dev/null", "w", out) != NULL) {
+        return SN_OK;
+    }
+    return sn_fail(err, SN_EIO, "cannot write to standard output");
+}
+
+static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
+                             sn_metrics_printer *printer, sn_error *err)
+{
+    bool gone = false, ended = false;
+    sn_status status = SN_OK;
+    while (status == SN_OK && !gone && !ended && sn_stop_requested() == 0) {
+        sn_metrics_news news;
+        status = sn_metrics_look(follower, sn_metrics_print_piece, printer, &news, err);
+        if (status == SN_ENOINPUT && may_come(at)) {
+            status = SN_OK; /* not yet */
+        }
+        if (news.cut) {
+            fprintf(stderr,
+                    "shardnet: metrics (%s): cut back to step %" PRId64
+                    " by a resumed run; later rows come anew\n",
+                    at->file, news.cut_step);
+            continue;
+        }
+        if (fflush(printer->out) != 0 || ferror(printer->out)) {
+            break;
+        }
+        ended = status == SN_OK && news.complete && has_ended(at, &news);
+        gone = status == SN_OK && !ended && !pause_for_more(printer->out);
+    }
+    return status == SN_OK ? end_output(printer->out, gone, err) : status;
+}
+
+static sn_status follow(const place *at, sn_metrics_printer *printer, sn_error *err)
+{
+    if (!sn_is_folder(at->folder)) {
+        return sn_fail(err, SN_ENOINPUT, "cannot open (%s): no such folder",
+                       at->folder);
+    }
+    sn_metrics_follower *follower;
+    sn_status status = sn_metrics_follow(at->file, printer->kind, &follower, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    sn_stop_watch(NULL);
+    sn_metrics_print_header(printer);
+    status = follow_rows(follower, at, printer, err);
+    sn_stop_unwatch();
+    sn_metrics_unfollow(&follower);
+    return status;
 }
 
 sn_status sn_cmd_metrics(int argc, char **argv, sn_error *err)
@@ -129,19 +223,22 @@ sn_status sn_cmd_metrics(int argc, char **argv, sn_error *err)
         }
     }
     options chosen = {.table = "epochs"};
+    place at;
+    sn_metrics_printer printer = {.out = stdout};
     sn_status status = parse(argc, argv, &chosen, err);
     if (status == SN_OK) {
-        status = check(&chosen, err);
-    }
-    char joined[SN_PATH_BYTES];
-    const char *path = chosen.target;
-    if (status == SN_OK && sn_is_folder(path)) {
-        status = sn_path_join(joined, path, "metrics.h5", err);
-        path = joined;
+        status = check(&chosen, &printer.kind, err);
     }
     if (status == SN_OK) {
-        status = chosen.csv ? sn_metrics_write_csv(path, chosen.table, stdout, err)
-                            : print_epochs(path, err);
+        printer.csv = chosen.csv;
+        status = find_place(chosen.target, &at, err);
+    }
+    if (status == SN_OK && chosen.follow) {
+        return follow(&at, &printer, err);
+    }
+    if (status == SN_OK) {
+        status = sn_metrics_each(at.file, printer.kind, sn_metrics_print_piece,
+                                 &printer, err);
     }
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {
         status = sn_fail(err, SN_EIO, "cannot write to standard output");

@@ -13,6 +13,8 @@ sn_status sn_cmd_inspect(int argc, char **argv, sn_error *err);
 sn_status sn_cmd_verify(int argc, char **argv, sn_error *err);
 sn_status sn_cmd_diff(int argc, char **argv, sn_error *err);
 sn_status sn_cmd_metrics(int argc, char **argv, sn_error *err);
+sn_status sn_cmd_plan(int argc, char **argv, sn_error *err);
+sn_status sn_cmd_report(int argc, char **argv, sn_error *err);
 sn_status sn_cmd_preview(int argc, char **argv, sn_error *err);
 sn_status sn_cmd_data(int argc, char **argv, sn_error *err);
 

@@ -63,14 +63,21 @@ sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
     return SN_OK;
 }
 
-sn_status sn_job_config(const char *path, const char *const *assignments, size_t count,
-                        sn_config *config, sn_error *err)
+sn_status sn_job_config_read(const char *path, const char *const *assignments,
+                             size_t count, sn_config *config, sn_error *err)
 {
     sn_config_init(config);
     sn_status status = sn_config_read(config, path, err);
     for (size_t i = 0; i < count && status == SN_OK; i++) {
         status = sn_config_set(config, assignments[i], err);
     }
+    return status;
+}
+
+sn_status sn_job_config(const char *path, const char *const *assignments, size_t count,
+                        sn_config *config, sn_error *err)
+{
+    const sn_status status = sn_job_config_read(path, assignments, count, config, err);
     return status == SN_OK ? sn_config_check(config, err) : status;
 }
 

@@ -39,4 +39,9 @@ sn_status sn_job_config(const char *path, const char *const *assignments, size_t
 sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
                          sn_dataset_spec *spec, sn_error *err) SN_MUST_CHECK;
 
+/** The same, not checked. */
+sn_status sn_job_config_read(const char *path, const char *const *assignments,
+                             size_t count, sn_config *config,
+                             sn_error *err) SN_MUST_CHECK;
+
 #endif

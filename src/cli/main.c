@@ -28,10 +28,12 @@ static const command commands[] = {
     {"predict", sn_cmd_predict, false, "CHECKPOINT|RUN [--as-is] IMAGE..."},
     {"bench", sn_cmd_bench, true,
      "CONFIG [--set SECTION.KEY=VALUE]... [--json] [--no-others]"},
+    {"plan", sn_cmd_plan, false, "CONFIG [--ranks N]... [--set SECTION.KEY=VALUE]..."},
     {"inspect", sn_cmd_inspect, false, "FILE|RUN"},
     {"verify", sn_cmd_verify, false, "FILE|RUN"},
     {"diff", sn_cmd_diff, false, "A B"},
-    {"metrics", sn_cmd_metrics, false, "RUN [--csv]"},
+    {"metrics", sn_cmd_metrics, false, "RUN [--csv] [--table NAME] [--follow]"},
+    {"report", sn_cmd_report, false, "RUN [-o FILE]"},
     {"data", sn_cmd_data, false, "synth DIR | fetch DIR | check DIR"},
 };
 

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shardnet/idx.h"
@@ -209,6 +210,36 @@ static size_t used_of(const sn_dataset_spec *spec, const sn_dataset_shape *shape
     return limit > 0 && limit < shape->train_count ? limit : shape->train_count;
 }
 
+sn_status sn_dataset_classes(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
+                             size_t *classes, sn_error *err)
+{
+    *classes = MNIST_CLASSES;
+    if (spec->source != SN_SOURCE_IDX) {
+        return SN_OK;
+    }
+    char path[SN_PATH_BYTES];
+    sn_status status = find_file(spec->dir, TRAIN_LABELS, path, err);
+    uint8_t *labels = sn_alloc(shape->train_count, 1);
+    if (status == SN_OK && labels == NULL) {
+        status = sn_fail(err, SN_ENOMEM, "labels (%s): out of memory", path);
+    }
+    if (status == SN_OK) {
+        status = fill_file(path, TRAIN_LABELS, shape, labels, err);
+    }
+    if (status == SN_OK) {
+        *classes = count_classes(labels, shape->train_count);
+    }
+    free(labels);
+    return status;
+}
+
+size_t sn_dataset_train_count(const sn_dataset_spec *spec,
+                              const sn_dataset_shape *shape)
+{
+    const size_t used = used_of(spec, shape);
+    return spec->validation < used ? used - spec->validation : 0;
+}
+
 sn_status sn_dataset_fill(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
                           uint8_t *storage, sn_error *err)
 {
@@ -258,7 +289,7 @@ sn_status sn_dataset_view(const sn_dataset_spec *spec, const sn_dataset_shape *s
             spec->validation, used);
     }
     const size_t features = shape->rows * shape->cols;
-    const size_t training = used - spec->validation;
+    const size_t training = sn_dataset_train_count(spec, shape);
     const uint8_t *labels = storage + shape->train_count * features;
     const uint8_t *test = labels + shape->train_count;
     *dataset = (sn_dataset){

@@ -60,13 +60,18 @@ static sn_status is_regular(sn_comm *comm, bool *regular, sn_error *err)
     return status;
 }
 
+size_t sn_node_sum_bytes(size_t count, int node_rank)
+{
+    return padded(count) * sizeof(float) * (node_rank == 0 ? 2 : 1);
+}
+
 /* Every rank gives the memory of its own message, so that it lies near its core; the
  * leader that of flags and result too. */
 static int make_window(sn_comm *comm, sn_node_sum *sum)
 {
-    const size_t message = padded(sum->count) * sizeof(float);
     const size_t flags = (size_t)sum->size * sizeof(flag);
-    const size_t bytes = sum->rank == 0 ? flags + 2 * message : message;
+    const size_t bytes =
+        sn_node_sum_bytes(sum->count, sum->rank) + (sum->rank == 0 ? flags : 0);
     void *base = NULL;
     if (MPI_Win_allocate_shared((MPI_Aint)(bytes + LINE), 1, MPI_INFO_NULL, comm->node,
                                 &base, &sum->window) != MPI_SUCCESS) {
@@ -85,7 +90,7 @@ static int make_window(sn_comm *comm, sn_node_sum *sum)
         if (r == 0) {
             sum->flags = (flag *)(void *)at;
             sum->result = (float *)(void *)(at + flags);
-            at += flags + message;
+            at += flags + padded(sum->count) * sizeof(float);
         }
         sum->message[r] = (float *)(void *)at;
     }

@@ -27,6 +27,11 @@ static void add_bf16(void *a, void *b, int *count, MPI_Datatype *type)
     sn_bf16_add((size_t)*count, a, b);
 }
 
+size_t sn_overlap_bytes(size_t arena, sn_wire wire)
+{
+    return wire == SN_WIRE_BF16 ? 2 * arena * sizeof(uint16_t) : 0;
+}
+
 static sn_status prepare(sn_overlap *o, sn_wire wire, sn_error *err)
 {
     const size_t buckets = (o->arena + o->bucket - 1) / o->bucket;

@@ -92,9 +92,44 @@ static void cover(sn_range range, stack *s)
     }
 }
 
-static sn_range leaves_of(const sn_tree *tree, int rank)
+static sn_range leaves_of(uint64_t leaves, int rank, int size)
 {
-    return sn_rank_range((sn_range){0, tree->leaves}, rank, tree->comm->size);
+    return sn_rank_range((sn_range){0, leaves}, rank, size);
+}
+
+/* Subtrees of all ranks together. */
+static size_t count_nodes(uint64_t leaves, int size)
+{
+    stack s;
+    size_t nodes = 0;
+    for (int rank = 0; rank < size; rank++) {
+        cover(leaves_of(leaves, rank, size), &s);
+        nodes += (size_t)s.count;
+    }
+    return nodes;
+}
+
+/* Places in the deepest stack that these leaves build. */
+static int deepest_stack(sn_range leaves)
+{
+    stack s = {.count = 0};
+    int deepest = 0;
+    for (uint64_t leaf = leaves.begin; leaf < leaves.end; leaf++) {
+        s.nodes[s.count++] = (node){.start = leaf};
+        deepest = s.count > deepest ? s.count : deepest;
+        merge(&s, 0);
+    }
+    return deepest;
+}
+
+size_t sn_tree_bytes(size_t length, int leaves, int rank, int size)
+{
+    const uint64_t pieces = (uint64_t)leaves;
+    const size_t segments =
+        count_nodes(pieces, size) * (size_t)sn_rank_range_max(length, size);
+    const size_t buffers =
+        (size_t)deepest_stack(leaves_of(pieces, rank, size)) * length;
+    return (segments + buffers) * sizeof(float);
 }
 
 static sn_range segment_of(const sn_tree *tree, int rank)
@@ -105,16 +140,11 @@ static sn_range segment_of(const sn_tree *tree, int rank)
 static sn_status allocate(sn_tree *tree, sn_error *err)
 {
     const size_t size = (size_t)tree->comm->size;
-    stack s;
-    int all_nodes = 0;
-    for (int rank = 0; rank < tree->comm->size; rank++) {
-        cover(leaves_of(tree, rank), &s);
-        all_nodes += s.count;
-    }
+    const size_t all_nodes = count_nodes(tree->leaves, tree->comm->size);
     tree->buffers = calloc(MAX_NODES, sizeof *tree->buffers);
     tree->others = calloc(size, sizeof *tree->others);
-    tree->received = sn_alloc((size_t)all_nodes * tree->longest, sizeof(float));
-    tree->requests = calloc((size_t)all_nodes + MAX_NODES * size, sizeof(MPI_Request));
+    tree->received = sn_alloc(all_nodes * tree->longest, sizeof(float));
+    tree->requests = calloc(all_nodes + MAX_NODES * size, sizeof(MPI_Request));
     tree->counts = calloc(size, sizeof(int));
     tree->offsets = calloc(size, sizeof(int));
     int complete = tree->buffers != NULL && tree->others != NULL &&
@@ -135,13 +165,7 @@ static sn_status allocate(sn_tree *tree, sn_error *err)
 /* Buffers for the deepest stack that this rank's leaves build. */
 static sn_status allocate_buffers(sn_tree *tree, sn_error *err)
 {
-    stack s = {.count = 0};
-    int deepest = 0;
-    for (uint64_t leaf = tree->mine.begin; leaf < tree->mine.end; leaf++) {
-        s.nodes[s.count++] = (node){.start = leaf};
-        deepest = s.count > deepest ? s.count : deepest;
-        merge(&s, 0);
-    }
+    const int deepest = deepest_stack(tree->mine);
     tree->buffer_count = deepest;
     for (int i = 0; i < deepest; i++) {
         tree->buffers[i] = sn_alloc(tree->length, sizeof(float));
@@ -193,7 +217,7 @@ sn_status sn_tree_create(sn_comm *comm, size_t length, int leaves, sn_tree **out
         tree->length = length;
         tree->longest = (size_t)sn_rank_range_max(length, comm->size);
         tree->leaves = (uint64_t)leaves;
-        tree->mine = leaves_of(tree, comm->rank);
+        tree->mine = leaves_of(tree->leaves, comm->rank, comm->size);
         tree->next = tree->mine.begin;
         status = allocate(tree, err);
     }
@@ -255,7 +279,7 @@ static sn_status exchange(sn_tree *tree, sn_error *err)
     int received = 0;
     for (int rank = 0; rank < comm->size && status == SN_OK; rank++) {
         stack theirs;
-        cover(leaves_of(tree, rank), &theirs);
+        cover(leaves_of(tree->leaves, rank, tree->comm->size), &theirs);
         for (int i = 0; i < theirs.count && status == SN_OK; i++) {
             float *place = tree->received + (size_t)received * tree->longest;
             node *n = &tree->others[rank].nodes[i];

@@ -91,18 +91,28 @@ void sn_model_round(const sn_model *model, const sn_real *parameters, uint16_t *
 }
 
 /* The largest factors of all products: A is X, A or dZ; B is one of these or W. */
-static sn_status make_gemm(sn_workspace *workspace, const sn_model *model,
-                           sn_precision precision, sn_error *err)
+static void find_largest(const sn_model *model, size_t capacity, size_t *a, size_t *b)
 {
-    const size_t width = model->input > model->widest ? model->input : model->widest;
-    const size_t largest_a = workspace->capacity * width;
-    size_t largest_b = largest_a;
+    *a = capacity * (model->input > model->widest ? model->input : model->widest);
+    *b = *a;
     for (size_t l = 0; l < model->layers; l++) {
         const size_t weights = model->layer[l].in * model->layer[l].out;
-        largest_b = weights > largest_b ? weights : largest_b;
+        *b = weights > *b ? weights : *b;
     }
-    return sn_gemm_bf16_create(precision, largest_a, largest_b,
-                               &workspace->rounded.gemm, err);
+}
+
+size_t sn_workspace_round_bytes(const sn_model *model, size_t capacity,
+                                sn_precision precision)
+{
+    if (precision == SN_PRECISION_FP32) {
+        return 0;
+    }
+    size_t a, b, width = model->input;
+    find_largest(model, capacity, &a, &b);
+    for (size_t l = 0; l < model->layers; l++) {
+        width += model->layer[l].out;
+    }
+    return capacity * width * sizeof(uint16_t) + sn_gemm_bf16_bytes(precision, a, b);
 }
 
 sn_status sn_workspace_round(sn_workspace *workspace, const sn_model *model,
@@ -113,7 +123,9 @@ sn_status sn_workspace_round(sn_workspace *workspace, const sn_model *model,
         return SN_OK;
     }
     sn_rounded *rounded = &workspace->rounded;
-    sn_status status = make_gemm(workspace, model, precision, err);
+    size_t a, b;
+    find_largest(model, workspace->capacity, &a, &b);
+    sn_status status = sn_gemm_bf16_create(precision, a, b, &rounded->gemm, err);
     if (status == SN_OK) {
         rounded->weights = weights;
         rounded->input =

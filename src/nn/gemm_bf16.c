@@ -39,6 +39,13 @@ const char *sn_precision_means(sn_precision precision)
     return "";
 }
 
+size_t sn_gemm_bf16_bytes(sn_precision precision, size_t largest_a, size_t largest_b)
+{
+    return precision == SN_PRECISION_BF16_EMULATED
+               ? (largest_a + largest_b) * sizeof(sn_real)
+               : 0;
+}
+
 sn_status sn_gemm_bf16_create(sn_precision precision, size_t largest_a,
                               size_t largest_b, sn_gemm_bf16 **gemm, sn_error *err)
 {

@@ -80,6 +80,33 @@ void sn_model_clear(sn_model *model)
     *model = (sn_model){0};
 }
 
+/* Elements of a workspace's tensors: a layer's output, its mask, the gradient. */
+static size_t output_count(const sn_model *model, size_t l, size_t capacity)
+{
+    return capacity * model->layer[l].out;
+}
+
+static size_t mask_count(const sn_model *model, size_t l, size_t capacity,
+                         int hidden_dropout)
+{
+    return hidden_dropout && l + 1 < model->layers ? capacity * model->layer[l].out : 0;
+}
+
+static size_t gradient_count(const sn_model *model, size_t capacity)
+{
+    return capacity * model->widest;
+}
+
+size_t sn_workspace_bytes(const sn_model *model, size_t capacity, int hidden_dropout)
+{
+    size_t bytes = gradient_count(model, capacity) * sizeof(sn_real);
+    for (size_t l = 0; l < model->layers; l++) {
+        bytes += output_count(model, l, capacity) * sizeof(sn_real) +
+                 mask_count(model, l, capacity, hidden_dropout);
+    }
+    return bytes;
+}
+
 sn_status sn_workspace_init(sn_workspace *workspace, const sn_model *model,
                             size_t capacity, int hidden_dropout, sn_error *err)
 {
@@ -90,15 +117,16 @@ sn_status sn_workspace_init(sn_workspace *workspace, const sn_model *model,
     }
     workspace->output = calloc(model->layers, sizeof *workspace->output);
     workspace->mask = calloc(model->layers, sizeof *workspace->mask);
-    workspace->gradient = sn_alloc(capacity * model->widest, sizeof(sn_real));
+    workspace->gradient = sn_alloc(gradient_count(model, capacity), sizeof(sn_real));
     int complete = workspace->output != NULL && workspace->mask != NULL &&
                    workspace->gradient != NULL;
     for (size_t l = 0; l < model->layers && complete; l++) {
-        size_t out = model->layer[l].out;
-        workspace->output[l] = sn_alloc(capacity * out, sizeof(sn_real));
+        const size_t masked = mask_count(model, l, capacity, hidden_dropout);
+        workspace->output[l] =
+            sn_alloc(output_count(model, l, capacity), sizeof(sn_real));
         complete = workspace->output[l] != NULL;
-        if (complete && hidden_dropout && l + 1 < model->layers) {
-            workspace->mask[l] = sn_alloc(capacity * out, 1);
+        if (complete && masked > 0) {
+            workspace->mask[l] = sn_alloc(masked, 1);
             complete = workspace->mask[l] != NULL;
         }
     }

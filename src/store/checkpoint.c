@@ -223,19 +223,31 @@ static size_t tensor_bytes(const sn_layer_tensors *layer, int kind)
     return (size_t)(chunks * (elements * sizeof(float) + CHECKSUM_BYTES + INDEX_BYTES));
 }
 
-/* Of the file: at least what it will be, so that the memory for it need not grow. */
-static size_t expected_bytes(const sn_checkpoint_info *info,
-                             const sn_layer_tensors *tensors)
+static size_t all_tensor_bytes(const sn_layer_tensors *tensors, int64_t layers)
 {
-    enum { BYTES_A_LAYER = 16 * 1024, BYTES_AT_LEAST = 128 * 1024 };
-    size_t bytes = BYTES_AT_LEAST;
-    for (int64_t i = 0; i < info->layers; i++) {
-        bytes += BYTES_A_LAYER;
+    size_t bytes = 0;
+    for (int64_t i = 0; i < layers; i++) {
         for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
             bytes += tensor_bytes(&tensors[i], kind);
         }
     }
     return bytes;
+}
+
+/* Of the file: at least what it will be, so that the memory for it need not grow. */
+static size_t expected_bytes(const sn_checkpoint_info *info,
+                             const sn_layer_tensors *tensors)
+{
+    enum { BYTES_A_LAYER = 16 * 1024, BYTES_AT_LEAST = 128 * 1024 };
+    return BYTES_AT_LEAST + (size_t)info->layers * BYTES_A_LAYER +
+           all_tensor_bytes(tensors, info->layers);
+}
+
+size_t sn_checkpoint_bytes(const sn_layer_tensors *tensors, int64_t layers)
+{
+    enum { BYTES_A_LAYER = 10 * 1024, BYTES_AT_LEAST = 6 * 1024 }; /* as found */
+    return BYTES_AT_LEAST + (size_t)layers * BYTES_A_LAYER +
+           all_tensor_bytes(tensors, layers);
 }
 
 static sn_status save(const char *temporary, const sn_checkpoint_info *info,

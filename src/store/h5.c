@@ -218,6 +218,11 @@ bool sn_h5_open(const char *path, bool writable, hid_t *file, sn_h5_why *why)
     return open_once(path, writable, false, file, why);
 }
 
+bool sn_h5_glance(const char *path, hid_t *file, sn_h5_why *why)
+{
+    return open_once(path, false, false, file, why);
+}
+
 /* A pointer to the descriptor of a file on disk; NULL for one in memory. */
 static int *descriptor_of(hid_t file)
 {

@@ -50,6 +50,10 @@ sn_status sn_h5_find(const char *path, sn_error *err) SN_MUST_CHECK;
 bool sn_h5_open(const char *path, bool writable, hid_t *file,
                 sn_h5_why *why) SN_MUST_CHECK;
 
+/** Opens an existing file to read, whatever others do with it at the moment, and takes
+ *  no lock that they might meet: what is read may be inconsistent. */
+bool sn_h5_glance(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+
 /** Did an open fail only because another process has locked the file? */
 bool sn_h5_is_busy(const sn_h5_why *why);
 

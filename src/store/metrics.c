@@ -19,21 +19,13 @@ typedef struct batch {
     size_t count[SN_TABLES];
 } batch;
 
-static int64_t step_at(const sn_table *table, const void *rows, size_t row)
-{
-    int64_t step;
-    memcpy(&step, (const char *)rows + row * table->row_bytes + table->step_offset,
-           sizeof step);
-    return step;
-}
-
 static int64_t last_step(const batch *added)
 {
     int64_t last = -1;
     for (int i = 0; i < SN_TABLES; i++) {
         if (added->count[i] > 0) {
-            int64_t step =
-                step_at(&sn_metrics_tables[i], added->rows[i], added->count[i] - 1);
+            int64_t step = sn_table_step(&sn_metrics_tables[i], added->rows[i],
+                                         added->count[i] - 1);
             last = step > last ? step : last;
         }
     }
@@ -127,7 +119,6 @@ typedef struct change {
 static sn_status begin_change(change *begun, const char *path, const batch *added,
                               sn_error *err)
 {
-    const off_t in_memory_bytes = 16 << 20;
     struct stat info;
     if (stat(path, &info) != 0 || access(path, R_OK | W_OK) != 0) {
         return sn_fail(err, SN_EIO, "cannot open to append (%s): %s", path,
@@ -136,7 +127,8 @@ static sn_status begin_change(change *begun, const char *path, const batch *adde
     if (!S_ISREG(info.st_mode)) {
         return sn_fail(err, SN_EIO, "cannot open to append (%s): not a file", path);
     }
-    *begun = (change){path, info.st_size <= in_memory_bytes, H5I_INVALID_HID};
+    *begun =
+        (change){path, info.st_size <= SN_METRICS_IN_MEMORY_BYTES, H5I_INVALID_HID};
     sn_h5_why why;
     sn_status status = SN_OK;
     bool opened;

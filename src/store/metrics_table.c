@@ -58,6 +58,14 @@ const sn_table sn_metrics_tables[SN_TABLES] = {
      COUNT(rank_columns)},
 };
 
+int64_t sn_table_step(const sn_table *table, const void *rows, size_t row)
+{
+    int64_t step;
+    memcpy(&step, (const char *)rows + row * table->row_bytes + table->step_offset,
+           sizeof step);
+    return step;
+}
+
 static size_t column_bytes(const sn_column *column)
 {
     return column->kind == SN_COLUMN_HOST ? (size_t)SN_HOST_COLUMN_BYTES : 8;

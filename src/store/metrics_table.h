@@ -28,15 +28,17 @@ typedef struct sn_table {
     size_t column_count;
 } sn_table;
 
-enum { SN_TABLES = 3, SN_HOST_COLUMN_BYTES = 64 };
-
-enum { SN_TABLE_EPOCHS, SN_TABLE_STEPS, SN_TABLE_RANKS };
+/** A larger file is changed in its place. */
+enum { SN_METRICS_IN_MEMORY_BYTES = 16 << 20, SN_HOST_COLUMN_BYTES = 64 };
 
 extern const sn_table sn_metrics_tables[SN_TABLES];
 
 /** Type of a row in the file (packed, little-endian) or in memory. */
 hid_t sn_table_file_type(const sn_table *table);
 hid_t sn_table_memory_type(const sn_table *table);
+
+/** The step of a row in memory. */
+int64_t sn_table_step(const sn_table *table, const void *rows, size_t row);
 
 /** Makes the empty dataset with its units. */
 bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why) SN_MUST_CHECK;

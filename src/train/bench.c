@@ -9,13 +9,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "shardnet/clock.h"
 #include "shardnet/fault.h"
 #include "shardnet/gemm.h"
 #include "shardnet/mem.h"
 #include "train/bench_steps.h"
+#include "train/measure.h"
 #include "train/step.h"
 
 enum { LARGE = 2048, MIB = 1 << 20 };
@@ -108,21 +108,12 @@ static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
     return SN_OK;
 }
 
-SN_HOT
-static void triad(size_t count, float s, const float *restrict b,
-                  const float *restrict c, float *restrict a)
-{
-    for (size_t i = 0; i < count; i++) {
-        a[i] = b[i] + s * c[i];
-    }
-}
-
 static sn_status run_triad(bench *b, int64_t count, sn_error *err)
 {
     (void)err;
     for (int64_t i = 0; i < count; i++) {
-        triad(b->third, (float)(i + 1), b->scratch + b->third,
-              b->scratch + 2 * b->third, b->scratch);
+        sn_measure_triad(b->third, (float)(i + 1), b->scratch + b->third,
+                         b->scratch + 2 * b->third, b->scratch);
     }
     return SN_OK;
 }
@@ -291,24 +282,11 @@ static sn_status measure(bench *b, const sn_bench_options *options, int64_t *ste
     return status;
 }
 
-/* The triad's arrays: four times the largest cache, shared by the node's ranks, within
- * bounds.  A third holds both factors of the large product. */
-static size_t scratch_third(const sn_state *state)
-{
-    long cache = 0;
-#ifdef _SC_LEVEL3_CACHE_SIZE
-    cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
-#endif
-    double bytes =
-        4.0 * (cache > 0 ? (double)cache : 32.0 * MIB) / sn_comm_node_size(state->comm);
-    bytes = fmin(fmax(bytes, 96.0 * MIB), 512.0 * MIB);
-    return (size_t)(bytes / 3 / sizeof(float));
-}
-
 static sn_status allocate(bench *b, size_t repeats, sn_error *err)
 {
     const size_t samples = repeats * (size_t)b->steps.state.size;
-    b->third = scratch_third(&b->steps.state);
+    /* a third holds both factors of the large product too */
+    b->third = sn_measure_triad_count(sn_comm_node_size(b->steps.state.comm));
     b->scratch = sn_alloc(3 * b->third, sizeof(float));
     b->mine = calloc(repeats, sizeof *b->mine);
     if (b->steps.state.rank == 0) {
@@ -323,13 +301,6 @@ static sn_status allocate(bench *b, size_t repeats, sn_error *err)
                        3 * b->third * sizeof(float) / MIB);
     }
     return sn_fault_check("bench.allocate", b->steps.state.rank, -1, err);
-}
-
-static void fill_scratch(bench *b)
-{
-    for (size_t i = 0; i < 3 * b->third; i++) {
-        b->scratch[i] = (float)(i % 7) - 3;
-    }
 }
 
 static void release(bench *b)
@@ -360,7 +331,7 @@ sn_status sn_bench(sn_comm *comm, const sn_config *config,
     status = sn_comm_agree(comm, allocate(b, (size_t)options->repeats, err), err);
     int64_t steps = 0;
     if (status == SN_OK) {
-        fill_scratch(b);
+        sn_measure_fill(3 * b->third, b->scratch);
         status = measure(b, options, &steps, result, err);
     }
     release(b); /* before the others take their memory */

@@ -386,22 +386,8 @@ static bool is_plain_path(const char *path)
     return path[0] != ';';
 }
 
-sn_status sn_config_check(const sn_config *config, sn_error *err)
+sn_status sn_config_check_all_but_data(const sn_config *config, sn_error *err)
 {
-    if (!is_plain_path(config->data_dir)) {
-        return sn_fail(
-            err, SN_ECONFIG,
-            "configuration ([data] dir): '%s' has white space at an end, before "
-            "a ';', or a control character, or too many blanks in a row, which an INI "
-            "file cannot hold; "
-            "use another name or a symbolic link",
-            config->data_dir);
-    }
-    if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {
-        return sn_fail(err, SN_ECONFIG,
-                       "configuration ([data] dir): no data folder; set it, or "
-                       "SHARDNET_DATA, or use `[data] source = synthetic`");
-    }
     if (!sn_gemm_has((sn_backend)config->compute_backend)) {
         return sn_fail(
             err, SN_ECONFIG,
@@ -428,6 +414,33 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
                        "validation > 0; the test set chooses nothing");
     }
     return SN_OK;
+}
+
+sn_status sn_config_check(const sn_config *config, sn_error *err)
+{
+    if (!is_plain_path(config->data_dir)) {
+        return sn_fail(
+            err, SN_ECONFIG,
+            "configuration ([data] dir): '%s' has white space at an end, before "
+            "a ';', or a control character, or too many blanks in a row, which an INI "
+            "file cannot hold; "
+            "use another name or a symbolic link",
+            config->data_dir);
+    }
+    if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {
+        return sn_fail(err, SN_ECONFIG,
+                       "configuration ([data] dir): no data folder; set it, or "
+                       "SHARDNET_DATA, or use `[data] source = synthetic`");
+    }
+    return sn_config_check_all_but_data(config, err);
+}
+
+bool sn_config_is_finished(const sn_config *config, int64_t epoch, int64_t best_epoch)
+{
+    const bool impatient = config->train_early_stop_patience > 0 && best_epoch > 0 &&
+                           epoch - best_epoch >= config->train_early_stop_patience *
+                                                     config->train_eval_every;
+    return epoch >= config->train_epochs || impatient;
 }
 
 sn_dataset_spec sn_config_dataset(const sn_config *config)

@@ -67,25 +67,42 @@ static sn_status make_model(sn_state *state, sn_error *err)
     return status == SN_OK ? sn_reduce_check(state->model.arena, err) : status;
 }
 
-static size_t workspace_rows(const sn_state *state)
+static size_t workspace_rows(const sn_config *config, uint64_t train_count, int size)
 {
-    uint64_t batch = (uint64_t)state->config.train_batch;
-    if (batch > state->loaded.data.train.count) {
-        batch = state->loaded.data.train.count;
+    uint64_t batch = (uint64_t)config->train_batch;
+    if (batch > train_count) {
+        batch = train_count;
     }
-    const bool leaves = state->config.comm_reduce == SN_REDUCE_REPRODUCIBLE;
-    const int pieces = leaves ? (int)state->config.comm_leaves : state->size;
+    const bool leaves = config->comm_reduce == SN_REDUCE_REPRODUCIBLE;
+    const int pieces = leaves ? (int)config->comm_leaves : size;
     const size_t rows = (size_t)sn_rank_range_max(batch, pieces);
     return rows > EVALUATION_ROWS ? rows : EVALUATION_ROWS;
 }
 
-static sn_status make_rounded(sn_state *state, sn_error *err)
+sn_state_sizes sn_state_sizes_of(const sn_config *config, const sn_model *model,
+                                 uint64_t train_count, int size)
+{
+    const size_t rows = workspace_rows(config, train_count, size);
+    const sn_precision precision = (sn_precision)config->compute_precision;
+    return (sn_state_sizes){
+        .rows = rows,
+        .parameters = model->arena * sizeof(float),
+        .velocity = model->arena * sizeof(float),
+        .rounded = precision == SN_PRECISION_FP32 ? 0 : model->arena * sizeof(uint16_t),
+        .workspace = sn_workspace_bytes(model, rows, config->model_dropout_hidden > 0) +
+                     sn_workspace_round_bytes(model, rows, precision),
+        .x = rows * model->input * sizeof(float),
+        .labels = rows,
+        .samples = rows * sizeof(uint32_t)};
+}
+
+static sn_status make_rounded(sn_state *state, size_t bytes, sn_error *err)
 {
     const sn_precision precision = (sn_precision)state->config.compute_precision;
     if (precision == SN_PRECISION_FP32) {
         return SN_OK;
     }
-    state->rounded = sn_alloc(state->model.arena, sizeof *state->rounded);
+    state->rounded = sn_alloc(bytes, 1);
     return state->rounded == NULL
                ? sn_fail(err, SN_ENOMEM,
                          "model (%zu parameters in bf16): out of memory; use precision "
@@ -98,27 +115,28 @@ static sn_status make_rounded(sn_state *state, sn_error *err)
 static sn_status allocate(sn_state *state, sn_error *err)
 {
     const sn_model *model = &state->model;
-    const size_t rows = workspace_rows(state);
-    sn_status status = sn_workspace_init(&state->workspace, model, rows,
+    const sn_state_sizes sizes = sn_state_sizes_of(
+        &state->config, model, state->loaded.data.train.count, state->size);
+    sn_status status = sn_workspace_init(&state->workspace, model, sizes.rows,
                                          state->config.model_dropout_hidden > 0, err);
     if (status != SN_OK) {
         return status;
     }
-    state->parameters = sn_alloc(model->arena, sizeof(float));
-    state->velocity = sn_alloc(model->arena, sizeof(float));
-    state->x = sn_alloc(rows * model->input, sizeof(float));
-    state->labels = sn_alloc(rows, 1);
-    state->samples = sn_alloc(rows, sizeof(uint32_t));
+    state->parameters = sn_alloc(sizes.parameters, 1);
+    state->velocity = sn_alloc(sizes.velocity, 1);
+    state->x = sn_alloc(sizes.x, 1);
+    state->labels = sn_alloc(sizes.labels, 1);
+    state->samples = sn_alloc(sizes.samples, 1);
     state->tensors = calloc(model->layers, sizeof *state->tensors);
     if (state->parameters == NULL || state->velocity == NULL || state->x == NULL ||
         state->labels == NULL || state->samples == NULL || state->tensors == NULL) {
         return sn_fail(err, SN_ENOMEM,
                        "model (%zu parameters, %zu rows a rank): out of memory; use a "
                        "smaller batch or model, or fewer ranks on a node",
-                       model->parameters, rows);
+                       model->parameters, sizes.rows);
     }
     sn_loader_tensors(model, state->parameters, state->velocity, state->tensors);
-    status = make_rounded(state, err);
+    status = make_rounded(state, sizes.rounded, err);
     if (status != SN_OK) {
         return status;
     }

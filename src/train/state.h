@@ -101,6 +101,19 @@ typedef struct sn_state {
     int64_t submitted_step, saved_step; /* of these; -1 for none */
 } sn_state;
 
+/** Bytes of what every rank holds, as sn_state_open, and sn_tune for the message, ask
+ *  for it; rows is the workspace's capacity. */
+typedef struct sn_state_sizes {
+    size_t rows;
+    size_t parameters, velocity, rounded; /* arenas; rounded 0 for fp32 */
+    size_t workspace;                     /* activations, masks, their gradient */
+    size_t x, labels, samples;            /* of a batch */
+} sn_state_sizes;
+
+/** For train_count samples on size ranks.  Pure. */
+sn_state_sizes sn_state_sizes_of(const sn_config *config, const sn_model *model,
+                                 uint64_t train_count, int size);
+
 /** Data, model, memory, threads.  Collective.  state is zeroed first; on failure
  *  everything is released. */
 sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,

@@ -88,12 +88,10 @@ static void open_epoch(sn_state *state)
     state->epoch_samples_before = state->progress.epoch_samples;
 }
 
-static bool patience_exhausted(const sn_state *state)
+static bool is_finished(const sn_state *state)
 {
-    const sn_config *config = &state->config;
-    return config->train_early_stop_patience > 0 && state->progress.best_epoch > 0 &&
-           state->progress.epoch - state->progress.best_epoch >=
-               config->train_early_stop_patience * config->train_eval_every;
+    return sn_config_is_finished(&state->config, state->progress.epoch,
+                                 state->progress.best_epoch);
 }
 
 /* Steps of one epoch from where progress stands, its figures and its checkpoints. */
@@ -122,8 +120,7 @@ static sn_status train_epoch(sn_state *state, sn_error *err)
     bool improved = false;
     status = close_epoch(state, &improved, err);
     const int64_t every = state->config.checkpoint_every_epochs;
-    const bool finished = state->progress.epoch >= state->config.train_epochs ||
-                          patience_exhausted(state);
+    const bool finished = is_finished(state);
     const bool due = state->stop || finished || state->checkpoint_due ||
                      (every > 0 && state->progress.epoch % every == 0);
     const bool best = improved && state->config.checkpoint_keep_best;
@@ -187,9 +184,7 @@ static sn_status train(sn_state *state, sn_train_result *result, sn_error *err)
     status = sn_setup_warn_of_binding(state, err);
     state->loop_started = sn_clock_seconds();
     const int64_t seen = state->progress.samples_seen;
-    while (status == SN_OK && !state->stop &&
-           state->progress.epoch < state->config.train_epochs &&
-           !patience_exhausted(state)) {
+    while (status == SN_OK && !state->stop && !is_finished(state)) {
         status = train_epoch(state, err);
     }
     state->samples_here = state->progress.samples_seen - seen;

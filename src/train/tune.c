@@ -6,6 +6,7 @@
 #include "shardnet/clock.h"
 #include "shardnet/mem.h"
 #include "shardnet/parallel.h"
+#include "train/measure.h"
 #include "train/step.h"
 
 /* Rows of the largest product of this rank. */
@@ -18,14 +19,9 @@ static size_t first_rows(const sn_state *state)
 
 static double pass_seconds(sn_state *state, sn_backend backend, size_t rows)
 {
-    sn_workspace *workspace = &state->workspace;
-    workspace->backend = backend;
-    const double begun = sn_clock_seconds();
-    sn_net_forward_products(&state->model, state->parameters, workspace, state->x,
-                            rows);
-    sn_net_backward_products(&state->model, state->parameters, workspace, state->x,
-                             rows, state->message);
-    return sn_clock_seconds() - begun;
+    state->workspace.backend = backend;
+    return sn_measure_products(&state->model, state->parameters, &state->workspace,
+                               state->x, rows, state->message);
 }
 
 /* The least of several passes each, taken in turn: whatever else the machine does only
@@ -47,11 +43,36 @@ static void measure_backends(sn_state *state, double seconds[SN_BACKENDS])
     }
 }
 
+static size_t message_bytes(size_t arena)
+{
+    return (arena + SN_TAIL_COUNT_OF) * sizeof(float);
+}
+
+size_t sn_tune_bytes(const sn_config *config, size_t arena, int rank, int size,
+                     int node_size)
+{
+    const size_t message = message_bytes(arena), length = message / sizeof(float);
+    const sn_wire wire = (sn_wire)config->comm_wire;
+    const int reduce = config->comm_reduce;
+    if (reduce == SN_REDUCE_REPRODUCIBLE) {
+        return message + sn_tree_bytes(length, (int)config->comm_leaves, rank, size);
+    }
+    if (size == 1) {
+        return message;
+    }
+    if (reduce == SN_REDUCE_NODE && node_size > 1) {
+        return sn_node_sum_bytes(length, rank % node_size);
+    }
+    return reduce == SN_REDUCE_OVERLAP || wire != SN_WIRE_FP32
+               ? 2 * message + sn_overlap_bytes(arena, wire)
+               : message;
+}
+
 /* A message of this rank's own, which is its sum too. */
 static sn_status make_message(sn_state *state, sn_error *err)
 {
     const size_t arena = state->model.arena;
-    state->message = sn_alloc(arena + SN_TAIL_COUNT_OF, sizeof(float));
+    state->message = sn_alloc(message_bytes(arena), 1);
     state->sum = state->message;
     const sn_status status =
         state->message == NULL
@@ -118,7 +139,7 @@ static sn_status make_overlap(sn_state *state, size_t bucket, bool during,
     if (status != SN_OK) {
         return status;
     }
-    float *sum = sn_alloc(arena + SN_TAIL_COUNT_OF, sizeof(float));
+    float *sum = sn_alloc(message_bytes(arena), 1);
     if (sum == NULL) {
         status = sn_fail(err, SN_ENOMEM,
                          "sums over ranks (%zu parameters): out of memory; use "

@@ -15,10 +15,10 @@ write_config small.ini data.source=synthetic data.validation=200 data.train_limi
 expect_exit 0 "$program" --version
 expect_text out '^shardnet [0-9]+\.[0-9]+\.[0-9]+'
 expect_exit 0 "$program" --help
-for command in train eval bench inspect metrics data; do
+for command in train eval bench plan inspect metrics report data; do
     expect_text out "shardnet $command"
 done
-for command in train eval bench inspect metrics data; do
+for command in train eval bench plan inspect metrics report data; do
     expect_exit 0 "$program" "$command" --help
     expect_text out "^usage: shardnet $command"
     [ ! -s err ] || wrong "$command --help writes to stderr"

@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# report: one well-formed page about a run, with plots and without, whatever the names are.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_test "$@"
+cd -- "$scratch"
+
+# page FILE: checks it; its text in page.txt
+page() {
+    cp out printed
+    expect_exit 0 python3 "$here/check_html.py" "$1"
+    cp out page.txt
+    cp printed out
+}
+
+# says PATTERN...: on the page
+says() {
+    local pattern
+    for pattern in "$@"; do
+        grep -Eq -- "$pattern" page.txt || { cp page.txt out && wrong "the page has nothing like '$pattern'"; }
+    done
+}
+
+write_config small.ini data.source=synthetic data.train_limit=600 data.validation=100 \
+    model.hidden=16,8 model.activation=relu train.epochs=4 train.batch=50 train.eval_every=2 \
+    checkpoint.every_epochs=1
+expect_mpi_exit 0 2 "$program" train small.ini --out run
+accuracy=$(sed -n 's/^test .*accuracy \([0-9.]*\) %.*/\1/p' out)
+best=$(sed -n 's/^best .*epoch \([0-9]*\),.*/\1/p' out)
+
+# --- without gnuplot
+
+mkdir bin
+expect_exit 0 env PATH="$scratch/bin" "$program" report run
+expect_text out '^report +run/report\.html$'
+expect_text out '^plots +none: gnuplot is not installed here$'
+[ ! -s err ] || wrong "a good report writes to stderr"
+page run/report.html
+says '^plots 0, tables 4$' 'This page has no plots: gnuplot is not installed here' \
+    "(^| )$best best epoch" '784-16-8-10, relu, 12786 parameters' '500 training images, 100 held out' \
+    "Program shardnet $("$program" --version | sed 's/^shardnet \([0-9.]*\).*/\1/')" \
+    '2 in the last epoch; hosts of the run: [^ ]' 'has ended after 4 epochs of 4' \
+    'step-00000040\.h5 4 40 [0-9.]+ 20[0-9TZ:-]+ good' 'best\.h5' 'hidden = 16, ?8' 'The only host'
+sed -n 's/.* \([0-9.]*\) % test accuracy.*/\1/p' page.txt |
+    awk -v printed="$accuracy" '{ d = $1 - printed; exit !(d * d < 0.0002) }' ||
+    wrong "another accuracy than $accuracy"
+left=$(find run -name '*.tmp*')
+[ -z "$left" ] || wrong "temporary files are left: $left"
+checked "a page with tables only, the accuracy that train printed: $accuracy"
+
+printf '#!/bin/sh\nexit 3\n' >bin/gnuplot
+chmod +x bin/gnuplot
+expect_exit 0 env PATH="$scratch/bin:$PATH" "$program" report run -o failed.html
+expect_text out '^plots +none: gnuplot failed$'
+page failed.html
+says '^plots 0, ' 'This page has no plots: gnuplot failed'
+printf '#!/bin/sh\nexec cat\n' >bin/gnuplot
+expect_exit 0 env PATH="$scratch/bin:$PATH" "$program" report run -o failed.html
+expect_text out '^plots +none: gnuplot made no plot$'
+checked "a gnuplot that fails, and one that talks nonsense"
+rm bin/gnuplot
+
+# --- with it
+
+if command -v gnuplot >/dev/null; then
+    mkdir home temporary
+    printf 'set terminal dumb\nset output "litter"\n' >home/.gnuplot
+    expect_exit 0 env HOME="$scratch/home" TMPDIR="$scratch/temporary" "$program" report run -o run.html
+    expect_no_text out '^plots'
+    page run.html
+    says '^plots 4, tables 4$' 'training .*validation .*test' 'wait .*reduce .*update .*compute .*gather'
+    [ ! -e litter ] && [ -z "$(ls temporary)" ] || wrong "files are left behind"
+    checked "plots by gnuplot, without anybody's settings and without litter"
+else
+    echo "skipped: plots: no gnuplot"
+fi
+
+# --- names that are markup, a shell's or gnuplot's
+
+hostile=$'a<script>alert(1)</script>&"\'`touch litter`$(touch litter)\xff'
+expect_exit 0 "$program" data synth "data $hostile" --train 300 --test 50
+write_config hostile.ini data.source=idx "data.dir=data $hostile" model.hidden=4 train.epochs=1
+expect_exit 0 "$program" train hostile.ini --out "$hostile"
+expect_exit 0 "$program" report "$hostile"
+page "$hostile/report.html"
+says 'a<script>alert\(1\)</script>&"' 'data a<script>'
+[ ! -e litter ] || wrong "a name was taken for a command"
+for python in python3 /usr/bin/python3; do
+    if "$python" -c 'import h5py' >/dev/null 2>&1; then
+        cp -r run hosts
+        cat >hosts.py <<'PYTHON'
+import h5py
+
+with h5py.File("hosts/metrics.h5", "r+") as f:
+    rows = f["ranks"][...]
+    rows["host"] = [b"</td><script>", b"plain", b"\x01\xff'; system('touch litter') #", b"plain"] * 2
+    rows["compute_seconds"] = [1, 3] * 4
+    rows["gather_seconds"] = 0
+    f["ranks"][...] = rows
+PYTHON
+        expect_exit 0 "$python" hosts.py
+        expect_exit 0 "$program" report hosts
+        page hosts/report.html
+        says 'Slowest host: plain , whose ranks gather and compute for 3 s an epoch, 80\.0 % more' '</td><script>'
+        [ ! -e litter ] || wrong "a host's name was taken for a command"
+        checked "hostile names of hosts; the slowest one"
+        break
+    fi
+done
+checked "hostile names of folders: escaped, and no command"
+
+# --- runs that are not as they should be
+
+expect_exit 75 "$program" train small.ini --out young --set train.max_steps=3
+expect_exit 0 "$program" report young
+page young/report.html
+says 'No epoch has finished yet' 'step-00000003\.h5 0 3 [0-9.]+ .* good'
+cp -r run broken
+truncate -s -100 broken/checkpoints/step-00000040.h5
+echo 'unknown = 1' >broken/config.ini
+expect_exit 0 "$program" report broken
+page broken/report.html
+says 'step-00000040\.h5 – – [0-9.]+ bad: ' 'step-00000030\.h5 3 30 [0-9.]+ [^ ]+ good' 'hidden = 16, ?8' \
+    'config\.ini: .* newest good checkpoint'
+rm -r broken/checkpoints broken/config.ini
+expect_exit 0 "$program" report broken
+page broken/report.html
+says 'Checkpoints There is none' 'Model not on record' 'Training stands at epoch 4\.'
+checked "no epoch yet, a damaged checkpoint and configuration, nothing but metrics"
+
+expect_one_line_error 66 0 'none\): no folder of a run' "$program" report none
+mkdir empty
+expect_one_line_error 66 0 'empty/metrics\.h5' "$program" report empty
+truncate -s 5000 broken/metrics.h5
+rm broken/report.html
+expect_one_line_error 65 0 'broken/metrics\.h5' "$program" report broken
+[ ! -e broken/report.html ] || wrong "a page of damaged metrics"
+expect_one_line_error 73 0 'no/such/place' "$program" report run -o no/such/place.html
+expect_one_line_error 73 0 'a folder; name a file' "$program" report run -o empty
+expect_one_line_error 64 0 'needs the folder of a run' "$program" report
+expect_one_line_error 64 0 'a file must follow' "$program" report run -o
+expect_one_line_error 64 0 'unknown option \(--pdf\)' "$program" report run --pdf
+expect_one_line_error 64 0 'too many arguments' "$program" report run run
+checked "refusals: 66 without metrics, 65 damaged, 73 no place to write, 64"
+cp run/report.html before.html
+if [ "$(id -u)" -ne 0 ]; then
+    chmod a-w run
+    expect_one_line_error 73 0 'run/report\.html' "$program" report run
+    chmod u+w run
+fi
+(
+    ulimit -f 4
+    expect_one_line_error 74 0 'run/report\.html' "$program" report run
+)
+cmp -s run/report.html before.html || wrong "a page that cannot be written replaces the old one"
+[ -z "$(find run -name '*.tmp')" ] || wrong "a half page is left"
+checked "a full disk: exit 74, the old page stays"

@@ -1,0 +1,119 @@
+/** Metrics in a folder of their own, rows that can be told from each other, and ways to
+ *  append them. */
+#ifndef SHARDNET_TESTS_METRICS_FIXTURE_H
+#define SHARDNET_TESTS_METRICS_FIXTURE_H
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shardnet/metrics.h"
+#include "support.h"
+
+enum { STEPS_AN_EPOCH = 700, RANKS = 3 };
+
+typedef struct fixture {
+    char folder[64];
+    char path[128];
+} fixture;
+
+static inline int set_up(void **state)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    strcpy(f->folder, "/tmp/shardnet-metrics-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    snprintf(f->path, sizeof f->path, "%s/metrics.h5", f->folder);
+    *state = f;
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    fixture *f = *state;
+    DIR *stream = opendir(f->folder);
+    assert_non_null(stream);
+    const struct dirent *entry;
+    while ((entry = readdir(stream)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            char path[512];
+            snprintf(path, sizeof path, "%s/%s", f->folder, entry->d_name);
+            assert_int_equal(unlink(path), 0);
+        }
+    }
+    closedir(stream);
+    assert_int_equal(rmdir(f->folder), 0);
+    free(f);
+    return 0;
+}
+
+static inline sn_epoch_row epoch_row(int64_t epoch)
+{
+    const double x = (double)epoch;
+    return (sn_epoch_row){.epoch = epoch,
+                          .step = epoch * STEPS_AN_EPOCH,
+                          .learning_rate = 0.1 / x,
+                          .train_loss = 1.0 / (3.0 + x),
+                          .penalty = epoch % 2 == 0 ? 0 : 1e-300,
+                          .train_error = 1.0 / (7.0 * x),
+                          .validation_loss = epoch % 2 == 0 ? NAN : 0.3,
+                          .validation_error = epoch % 2 == 0 ? NAN : 0.02,
+                          .test_loss = NAN,
+                          .test_error = NAN,
+                          .seconds = 0.1 * x,
+                          .samples_per_second = 123456.789 * x};
+}
+
+static inline sn_step_row step_row(int64_t step)
+{
+    return (sn_step_row){.step = step,
+                         .epoch = (step - 1) / STEPS_AN_EPOCH,
+                         .learning_rate = 0.1,
+                         .loss = 2.3 / (double)step,
+                         .error = 1.0 / 3.0,
+                         .seconds = 1e-3};
+}
+
+static inline sn_rank_row rank_row(int64_t epoch, int64_t rank)
+{
+    sn_rank_row row = {.epoch = epoch,
+                       .step = epoch * STEPS_AN_EPOCH,
+                       .rank = rank,
+                       .gather_seconds = 0.25,
+                       .compute_seconds = 1.0 / 3.0,
+                       .wait_seconds = 0.0625,
+                       .reduce_seconds = 0.125,
+                       .update_seconds = 0};
+    snprintf(row.host, sizeof row.host, "node%d", (int)rank);
+    return row;
+}
+
+/* One call an epoch, as a run makes them. */
+static inline sn_status append_epoch(const char *path, int64_t epoch, sn_error *err)
+{
+    const sn_epoch_row finished = epoch_row(epoch);
+    static sn_step_row steps[STEPS_AN_EPOCH];
+    sn_rank_row ranks[RANKS];
+    for (int64_t i = 0; i < STEPS_AN_EPOCH; i++) {
+        steps[i] = step_row((epoch - 1) * STEPS_AN_EPOCH + i + 1);
+    }
+    for (int64_t i = 0; i < RANKS; i++) {
+        ranks[i] = rank_row(epoch, i);
+    }
+    return sn_metrics_append(path, &finished, 1, steps, STEPS_AN_EPOCH, ranks, RANKS,
+                             err);
+}
+
+static inline void append_epochs(const fixture *f, int64_t first, int64_t last)
+{
+    sn_error err = {""};
+    for (int64_t epoch = first; epoch <= last; epoch++) {
+        if (append_epoch(f->path, epoch, &err) != SN_OK) {
+            fail_msg("%s", err.message);
+        }
+    }
+}
+
+#endif

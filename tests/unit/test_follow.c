@@ -1,0 +1,265 @@
+/* A follower of metrics hands over every row once, whatever the writer does meanwhile.
+ */
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "metrics_fixture.h"
+
+/* Steps that were handed over, and what is expected of them. */
+typedef struct taken {
+    int64_t count; /* of rows; the last step */
+    int64_t most;  /* rows to take before no more are wanted, 0 for all */
+} taken;
+
+static bool take_steps(void *user, const void *rows, size_t count)
+{
+    taken *so_far = user;
+    const sn_step_row *steps = rows;
+    for (size_t i = 0; i < count; i++) {
+        const sn_step_row expected = step_row(++so_far->count);
+        assert_memory_equal(&steps[i], &expected, sizeof expected);
+    }
+    return so_far->most == 0 || so_far->count < so_far->most;
+}
+
+static sn_metrics_follower *follow(const fixture *f, sn_metrics_kind kind)
+{
+    sn_error err = {""};
+    sn_metrics_follower *follower;
+    if (sn_metrics_follow(f->path, kind, &follower, &err) != SN_OK) {
+        fail_msg("%s", err.message);
+    }
+    return follower;
+}
+
+static sn_metrics_news look(sn_metrics_follower *follower, taken *so_far)
+{
+    sn_error err = {""};
+    sn_metrics_news news;
+    if (sn_metrics_look(follower, take_steps, so_far, &news, &err) != SN_OK) {
+        fail_msg("%s", err.message);
+    }
+    return news;
+}
+
+static void cut(const fixture *f, int64_t step)
+{
+    sn_error err = {""};
+    int replaced;
+    assert_int_equal(sn_metrics_cut(f->path, step, &replaced, &err), SN_OK);
+    assert_int_equal(replaced, 0);
+}
+
+static void append_steps(const fixture *f, const sn_step_row *steps, size_t count)
+{
+    sn_error err = {""};
+    if (sn_metrics_append(f->path, NULL, 0, steps, count, NULL, 0, &err) != SN_OK) {
+        fail_msg("%s", err.message);
+    }
+}
+
+static void test_growing(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    sn_metrics_news news;
+    taken so_far = {0};
+    sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
+    assert_int_equal(sn_metrics_look(follower, take_steps, &so_far, &news, &err),
+                     SN_ENOINPUT);
+    assert_false(news.complete);
+    for (int64_t epoch = 1; epoch <= 3; epoch++) {
+        append_epochs(f, epoch, epoch);
+        for (int i = 0; i < 2; i++) {
+            news = look(follower, &so_far);
+            assert_true(news.complete && !news.cut);
+            assert_int_equal(news.epoch, epoch);
+            assert_int_equal(news.best_epoch, 1);
+            assert_int_equal(so_far.count, epoch * STEPS_AN_EPOCH);
+        }
+    }
+    sn_metrics_unfollow(&follower);
+    assert_null(follower);
+    sn_metrics_unfollow(&follower);
+}
+
+/* A look that its taker ended goes on at the next one. */
+static void test_no_more_wanted(void **state)
+{
+    fixture *f = *state;
+    append_epochs(f, 1, 4);
+    sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
+    taken so_far = {.most = 1};
+    assert_false(look(follower, &so_far).complete);
+    assert_in_range(so_far.count, 1, 4 * STEPS_AN_EPOCH - 1);
+    so_far.most = 0;
+    assert_true(look(follower, &so_far).complete);
+    assert_int_equal(so_far.count, 4 * STEPS_AN_EPOCH);
+    sn_metrics_unfollow(&follower);
+}
+
+static void test_cut_back(void **state)
+{
+    fixture *f = *state;
+    const int64_t middle = 2 * STEPS_AN_EPOCH + 10, all = 3 * STEPS_AN_EPOCH;
+    append_epochs(f, 1, 3);
+    sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
+    taken so_far = {0};
+    assert_true(look(follower, &so_far).complete);
+
+    cut(f, middle);
+    sn_metrics_news news = look(follower, &so_far);
+    assert_true(news.cut && !news.complete);
+    assert_int_equal(news.cut_step, middle);
+    assert_int_equal(so_far.count, all);
+    so_far.count = middle;
+    news = look(follower, &so_far);
+    assert_true(news.complete && !news.cut);
+    assert_int_equal(news.epoch, 2);
+    assert_int_equal(so_far.count, middle);
+
+    cut(f, 0);
+    news = look(follower, &so_far);
+    assert_true(news.cut);
+    assert_int_equal(news.cut_step, 0);
+    sn_metrics_unfollow(&follower);
+}
+
+/* Cut and made again between two looks: more rows than before, of which some are
+ * others. */
+static void test_cut_and_made_again(void **state)
+{
+    fixture *f = *state;
+    const int64_t middle = STEPS_AN_EPOCH + 10;
+    static sn_step_row whole[STEPS_AN_EPOCH];
+    for (int64_t i = 0; i < STEPS_AN_EPOCH; i++) {
+        whole[i] = step_row(middle + 1 + i);
+    }
+    sn_step_row other[5];
+    memcpy(other, whole, sizeof other);
+    for (size_t i = 0; i < 5; i++) {
+        other[i].seconds *= 2;
+    }
+    append_epochs(f, 1, 2);
+    cut(f, middle);
+    append_steps(f, whole, 4);
+    sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
+    taken so_far = {0};
+    assert_true(look(follower, &so_far).complete);
+    assert_int_equal(so_far.count, middle + 4);
+
+    cut(f, middle);
+    append_steps(f, other, 5);
+    sn_metrics_news news = look(follower, &so_far);
+    assert_true(news.cut);
+    assert_int_equal(news.cut_step, middle);
+    assert_int_equal(so_far.count, middle + 4);
+
+    cut(f, middle);
+    append_steps(f, whole, STEPS_AN_EPOCH);
+    so_far.count = middle;
+    news = look(follower, &so_far);
+    assert_true(news.complete && !news.cut);
+    assert_int_equal(so_far.count, middle + STEPS_AN_EPOCH);
+    sn_metrics_unfollow(&follower);
+}
+
+/* Rows that an append which was killed left behind are not handed over. */
+static void test_rows_that_never_arrived(void **state)
+{
+    fixture *f = *state;
+    append_epochs(f, 1, 1);
+    const sn_step_row zeros[3] = {{0}};
+    append_steps(f, zeros, 3);
+    sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
+    taken so_far = {0};
+    assert_true(look(follower, &so_far).complete);
+    assert_int_equal(so_far.count, STEPS_AN_EPOCH);
+    cut(f, STEPS_AN_EPOCH);
+    append_epochs(f, 2, 2);
+    assert_true(look(follower, &so_far).complete);
+    assert_int_equal(so_far.count, 2 * STEPS_AN_EPOCH);
+    sn_metrics_unfollow(&follower);
+}
+
+static void pause_milliseconds(long milliseconds)
+{
+    const struct timespec pause = {.tv_nsec = milliseconds * 1000000};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* Damage is one only when it stays for a while; see the command's test for the rest. */
+static void test_unreadable(void **state)
+{
+    fixture *f = *state;
+    append_epochs(f, 1, 1);
+    assert_int_equal(truncate(f->path, 3000), 0);
+    sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
+    taken so_far = {0};
+    for (int i = 0; i < 3; i++) {
+        const sn_metrics_news news = look(follower, &so_far);
+        assert_false(news.complete || news.cut);
+    }
+    assert_int_equal(unlink(f->path), 0);
+    append_epochs(f, 1, 1);
+    assert_true(look(follower, &so_far).complete);
+    sn_metrics_unfollow(&follower);
+}
+
+/* A file so large that it is extended where it lies, by another process at full speed.
+ */
+static void test_large_file_beside_its_writer(void **state)
+{
+    enum { EPOCHS_BEFORE = 520, ROWS = EPOCHS_BEFORE * STEPS_AN_EPOCH, APPENDS = 30 };
+    fixture *f = *state;
+    sn_step_row *steps = calloc(ROWS, sizeof *steps);
+    assert_non_null(steps);
+    for (int64_t i = 0; i < ROWS; i++) {
+        steps[i] = step_row(i + 1);
+    }
+    append_steps(f, steps, ROWS);
+    free(steps);
+    struct stat info;
+    assert_int_equal(stat(f->path, &info), 0);
+    assert_true(info.st_size > 16 << 20);
+
+    const pid_t writer = fork();
+    assert_true(writer >= 0);
+    if (writer == 0) {
+        sn_error err = {""};
+        sn_status status = SN_OK;
+        for (int64_t i = 1; i <= APPENDS && status == SN_OK; i++) {
+            status = append_epoch(f->path, EPOCHS_BEFORE + i, &err);
+            pause_milliseconds(i % 3 == 0 ? 30 : 1);
+        }
+        _exit(status != SN_OK);
+    }
+    sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
+    taken so_far = {0};
+    int result;
+    while (waitpid(writer, &result, WNOHANG) == 0) {
+        assert_false(look(follower, &so_far).cut);
+    }
+    assert_true(WIFEXITED(result) && WEXITSTATUS(result) == 0);
+    while (!look(follower, &so_far).complete) {
+    }
+    assert_int_equal(so_far.count, (EPOCHS_BEFORE + APPENDS) * STEPS_AN_EPOCH);
+    sn_metrics_unfollow(&follower);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_growing),
+        CASE(test_no_more_wanted),
+        CASE(test_cut_back),
+        CASE(test_cut_and_made_again),
+        CASE(test_rows_that_never_arrived),
+        CASE(test_unreadable),
+        CASE(test_large_file_beside_its_writer),
+    };
+    return cmocka_run_group_tests_name("follow", tests, NULL, NULL);
+}

@@ -1,0 +1,189 @@
+/* Plans: sizes that follow from the configuration, and what is done with the rates. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shardnet/plan.h"
+#include "shardnet/reduce.h"
+#include "shardnet/tree.h"
+#include "support.h"
+
+enum { PARAMETERS = 784 * 30 + 30 + 30 * 10 + 10 };
+
+static sn_plan_base open_plan(const char *const *assignments, size_t count)
+{
+    sn_config *config = malloc(sizeof *config);
+    assert_non_null(config);
+    sn_error err = {""};
+    sn_plan_base base;
+    unsetenv("SHARDNET_DATA");
+    sn_config_init(config);
+    assert_int_equal(sn_config_set(config, "model.hidden=30", &err), SN_OK);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(sn_config_set(config, assignments[i], &err), SN_OK);
+    }
+    assert_int_equal(sn_config_check_all_but_data(config, &err), SN_OK);
+    if (sn_plan_open(config, &base, &err) != SN_OK) {
+        fail_msg("%s", err.message);
+    }
+    free(config);
+    return base;
+}
+
+static const sn_plan_rates rates = {.threads = 1,
+                                    .flops_per_second = 1e9,
+                                    .memory_per_second = 1e9,
+                                    .update_per_second = 2e9,
+                                    .latency_seconds = 1e-3,
+                                    .bytes_per_second = 1e6};
+
+static void assert_near(double value, double expected)
+{
+    assert_true(fabs(value - expected) <= 1e-9 * fabs(expected));
+}
+
+static void test_mnist_without_files(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"data.validation=5000", "train.batch=100"};
+    sn_plan_base base = open_plan(chosen, 2);
+    assert_int_equal(base.data.train_count, 60000);
+    assert_false(base.data_assumed);
+    assert_int_equal(base.train_count, 55000);
+    assert_int_equal(base.updates, 550);
+    assert_int_equal(base.batch, 100);
+    assert_int_equal(base.data_bytes, 70000 * 785);
+    assert_int_equal(base.model.parameters, PARAMETERS);
+    assert_near(base.flops, 2.0 * 100 * (2 * 784 * 30 + 3 * 30 * 10));
+    assert_near(base.message_bytes,
+                (double)(base.model.arena + SN_TAIL_COUNT_OF) * sizeof(float));
+    assert_in_range(base.checkpoint_bytes, 8 * PARAMETERS, 8 * PARAMETERS + 40000);
+    sn_plan_clear(&base);
+}
+
+static void test_slices(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"train.batch=10", "data.train_limit=1002"};
+    sn_plan_base base = open_plan(chosen, 2);
+    const struct {
+        int ranks, largest, smallest, empty;
+    } cases[] = {{1, 10, 10, 0}, {3, 4, 3, 0}, {10, 1, 1, 0}, {16, 1, 0, 6}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const sn_plan plan = sn_plan_make(&base, &rates, cases[i].ranks, 1);
+        assert_int_equal(plan.largest, cases[i].largest);
+        assert_int_equal(plan.smallest, cases[i].smallest);
+        assert_int_equal(plan.empty, cases[i].empty);
+        assert_int_equal(plan.last_batch, 2);
+        assert_int_equal(plan.nodes, cases[i].ranks);
+    }
+    sn_plan_clear(&base);
+}
+
+/* Slices of the reproducible sum are whole leaves. */
+static void test_slices_of_leaves(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"train.batch=10", "comm.reduce=reproducible",
+                                         "comm.leaves=8"};
+    sn_plan_base base = open_plan(chosen, 3);
+    const sn_plan plan = sn_plan_make(&base, &rates, 3, 3);
+    assert_int_equal(plan.largest, 5); /* leaves of 2, 2, 1 */
+    assert_int_equal(plan.smallest, 2);
+    const size_t length = base.model.arena + SN_TAIL_COUNT_OF;
+    assert_int_equal(plan.message,
+                     length * sizeof(float) + sn_tree_bytes(length, 8, 0, 3));
+    sn_plan_clear(&base);
+}
+
+static void test_memory(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"train.batch=2048",
+                                         "model.dropout_hidden=0.5"};
+    sn_plan_base base = open_plan(chosen, 2);
+    const size_t arena = base.model.arena * sizeof(float), rows = 1024;
+    const size_t message = arena + SN_TAIL_COUNT_OF * sizeof(float);
+    const sn_plan plan = sn_plan_make(&base, &rates, 2, 2);
+    assert_int_equal(plan.parameters, arena);
+    assert_int_equal(plan.velocities, arena);
+    assert_int_equal(plan.message, message);
+    /* outputs, the gradient of the widest, a mask */
+    assert_int_equal(plan.activations, rows * ((30 + 10 + 30) * sizeof(float) + 30));
+    assert_int_equal(plan.batch, rows * (784 * sizeof(float) + 1 + 4));
+    assert_int_equal(plan.rank_bytes, plan.parameters + plan.velocities + plan.message +
+                                          plan.activations + plan.batch);
+    assert_int_equal(plan.copy, 2 * arena);
+    assert_int_equal(plan.node_bytes,
+                     2 * (plan.rank_bytes + ((size_t)SN_PLAN_PROCESS_MIB << 20)) +
+                         base.data_bytes + plan.copy + plan.file);
+
+    base.config.comm_reduce = SN_REDUCE_OVERLAP;
+    assert_int_equal(sn_plan_make(&base, &rates, 2, 2).message, 2 * message);
+    assert_int_equal(sn_plan_make(&base, &rates, 1, 1).message, message);
+    base.config.comm_reduce = SN_REDUCE_NODE;
+    const size_t padded = (message + 63) / 64 * 64;
+    assert_int_equal(sn_plan_make(&base, &rates, 4, 2).message, 2 * padded);
+    assert_int_equal(sn_plan_make(&base, &rates, 2, 1).message, message);
+    base.config.compute_precision = SN_PRECISION_BF16;
+    assert_int_equal(sn_plan_make(&base, &rates, 1, 1).parameters, arena + arena / 2);
+    sn_plan_clear(&base);
+}
+
+static void test_times(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"train.batch=100"};
+    sn_plan_base base = open_plan(chosen, 1);
+    sn_plan plan = sn_plan_make(&base, &rates, 1, 1);
+    assert_near(plan.compute_seconds, base.flops / 1e9);
+    assert_near(plan.gather_seconds, 5.0 * 100 * 784 / 1e9);
+    assert_near(plan.update_seconds, 20.0 * (double)base.model.arena / 2e9);
+    assert_near(plan.step_seconds,
+                plan.compute_seconds + plan.gather_seconds + plan.update_seconds);
+
+    plan = sn_plan_make(&base, &rates, 4, 2);
+    assert_int_equal(plan.nodes, 2);
+    assert_near(plan.compute_seconds, base.flops / 4 / 1e9);
+    assert_near(plan.sum_seconds, 4e-3 + 1.5 * base.message_bytes / 1e6);
+    plan = sn_plan_make(&base, &rates, 4, 4);
+    assert_near(plan.sum_seconds, 4e-6 + 1.5 * base.message_bytes / (1e9 / 3));
+
+    base.config.comm_reduce = SN_REDUCE_OVERLAP;
+    plan = sn_plan_make(&base, &rates, 4, 2);
+    assert_near(plan.hidden_seconds, plan.compute_seconds * 2 / 3);
+    assert_near(plan.step_seconds, plan.compute_seconds + plan.gather_seconds +
+                                       plan.update_seconds + plan.sum_seconds -
+                                       plan.hidden_seconds);
+    sn_plan_clear(&base);
+}
+
+static void test_measured_rates(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"train.batch=16", "model.dropout_input=0.2"};
+    sn_plan_base base = open_plan(chosen, 2);
+    sn_error err = {""};
+    sn_plan_rates found = {.threads = 1};
+    assert_int_equal(sn_plan_measure(&base, 16, &found, &err), SN_OK);
+    assert_true(found.flops_per_second > 0 && isfinite(found.flops_per_second));
+    assert_true(found.memory_per_second > 0 && isfinite(found.memory_per_second));
+    assert_true(found.update_per_second > 0 && isfinite(found.update_per_second));
+    const sn_plan_rates before = found;
+    assert_int_equal(sn_plan_measure(&base, 16, &found, &err), SN_OK);
+    assert_memory_equal(&found, &before, sizeof found);
+    sn_plan_clear(&base);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mnist_without_files),
+        cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_slices_of_leaves),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_measured_rates),
+    };
+    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}

@@ -6,6 +6,7 @@
 
 #include <dnnl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shardnet/mem.h"
 
@@ -99,6 +100,39 @@ static dnnl_status_t describe(const sn_matmul *matmul, const layout *l,
 #else
 typedef const dnnl_memory_desc_t *memory_description;
 
+/* oneDNN 2 can die of SIGILL in a product by AMX over an odd k (2.6.3: 80 x 10 x 63 on
+ * one thread; 2.7.3: its issue 1661). */
+static bool is_deadly(const_dnnl_primitive_desc_t description, const layout *l)
+{
+    const char *name = "";
+    return l->dims[0][1] % 2 != 0 &&
+           dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0,
+                                     (void *)&name) == dnnl_success &&
+           strstr(name, "amx") != NULL;
+}
+
+/* The first, which is the best, of the implementations that are safe. */
+static dnnl_status_t choose(const sn_matmul *matmul, const layout *l,
+                            const dnnl_matmul_desc_t *operation,
+                            dnnl_primitive_desc_t *description)
+{
+    dnnl_primitive_desc_iterator_t at;
+    dnnl_status_t status = dnnl_primitive_desc_iterator_create(
+        &at, operation, matmul->attributes, matmul->engine, NULL);
+    if (status != dnnl_success) {
+        return status;
+    }
+    *description = dnnl_primitive_desc_iterator_fetch(at);
+    while (*description != NULL && is_deadly(*description, l)) {
+        dnnl_primitive_desc_destroy(*description);
+        status = dnnl_primitive_desc_iterator_next(at);
+        *description =
+            status == dnnl_success ? dnnl_primitive_desc_iterator_fetch(at) : NULL;
+    }
+    dnnl_primitive_desc_iterator_destroy(at);
+    return *description != NULL || status != dnnl_success ? status : dnnl_out_of_memory;
+}
+
 static dnnl_status_t describe(const sn_matmul *matmul, const layout *l,
                               dnnl_primitive_desc_t *description)
 {
@@ -114,10 +148,7 @@ static dnnl_status_t describe(const sn_matmul *matmul, const layout *l,
         status =
             dnnl_matmul_desc_init(&operation, &factor[0], &factor[1], NULL, &factor[2]);
     }
-    return status == dnnl_success
-               ? dnnl_primitive_desc_create(description, &operation, matmul->attributes,
-                                            matmul->engine, NULL)
-               : status;
+    return status == dnnl_success ? choose(matmul, l, &operation, description) : status;
 }
 #endif
 

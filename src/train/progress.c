@@ -8,7 +8,6 @@
 
 #include "shardnet/gemm.h"
 #include "shardnet/version.h"
-#include "train/step.h"
 
 static FILE *stream(const sn_state *state)
 {

@@ -12,13 +12,9 @@
 #include "shardnet/schedule.h"
 #include "shardnet/trainer.h"
 #include "shardnet/tree.h"
+#include "train/phases.h"
 #include "train/rows.h"
 #include "train/writer.h"
-
-/** Seconds spent in the parts of steps; the loss counts as forward. */
-typedef struct sn_phases {
-    double gather, forward, backward, reduce, update;
-} sn_phases;
 
 /** Mean seconds over ranks of one pass of products, and of one gradient with its sum,
  *  either way; 0 where nothing was measured. */

@@ -27,10 +27,4 @@ sn_status sn_step_sum(sn_state *state, sn_error *err) SN_MUST_CHECK;
  *  file.  Collective; the same status on all ranks.  SN_EDIVERGED, SN_EMPI. */
 sn_status sn_step_run(sn_state *state, sn_error *err) SN_MUST_CHECK;
 
-/** sum += more. */
-void sn_phases_add(sn_phases *sum, const sn_phases *more);
-
-/** Seconds of all parts together. */
-double sn_phases_total(const sn_phases *phases);
-
 #endif

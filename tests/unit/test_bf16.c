@@ -107,6 +107,9 @@ static const sn_matmul_shape shapes[] = {
     {false, true, 1, 10, 7, 7, 7},
     {false, true, 5, 1, 300, 300, 300},
     {false, true, 3, 3, 1, 1, 1},
+    {false, true, 80, 10, 63, 63, 63},  /* SIGILL by AMX in oneDNN 2.6.3, */
+    {false, false, 80, 10, 63, 63, 10}, /* and these */
+    {true, false, 80, 10, 63, 80, 10},
     {false, false, 67, 131, 129, 129, 131},
     {false, false, 1, 7, 10, 10, 7},
     {false, false, 9, 1, 1, 1, 1},

@@ -53,10 +53,10 @@ typedef struct sn_checkpoint_info {
 } sn_checkpoint_info;
 
 /** Writes path by way of path.tmp: write, close, read back, fsync, rename, fsync of the
- *  folder.  A file under its final name has been verified: path.tmp is opened again, its
- *  structure is checked, and every attribute, value and checksum must be, bit for bit,
- *  that of the memory which the digest was made of.  The system answers that from its
- *  page cache, so it proves what was handed over; what the device fails to take is
+ *  folder.  A file under its final name has been verified: path.tmp is opened again,
+ * its structure is checked, and every attribute, value and checksum must be, bit for
+ * bit, that of the memory which the digest was made of.  The system answers that from
+ * its page cache, so it proves what was handed over; what the device fails to take is
  *  fsync's to tell.
  *  tensors (info->layers).  created_utc, format_version and digest are filled in by the
  *  writer.  Refuses non-finite tensors with SN_EDIVERGED before anything is written.

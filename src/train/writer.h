@@ -11,8 +11,8 @@
 
 typedef struct sn_writer sn_writer;
 
-/** Starts the thread; holds one copy of parameters and velocity.  SN_ENOMEM,
- *  SN_EINTERNAL when no thread can be had. */
+/** Starts the thread, which gives way to training on its core; holds one copy of
+ * parameters and velocity.  SN_ENOMEM, SN_EINTERNAL when no thread can be had. */
 sn_status sn_writer_create(const sn_model *model, sn_writer **writer,
                            sn_error *err) SN_MUST_CHECK;
 
@@ -54,8 +54,8 @@ typedef struct sn_writer_outcome {
 sn_writer_outcome sn_writer_wait(sn_writer *writer, sn_error *warning,
                                  sn_error *err) SN_MUST_CHECK;
 
-/** Seconds that callers spent waiting and copying, the longest job (only while idle),
- *  and checkpoints written. */
+/** Seconds that callers spent waiting and copying; those that the longest job takes
+ * when nothing else wants its core (only while idle); and checkpoints written. */
 double sn_writer_stall_seconds(const sn_writer *writer);
 double sn_writer_longest_seconds(const sn_writer *writer);
 int64_t sn_writer_count(const sn_writer *writer);

@@ -47,9 +47,9 @@ static sn_status parse_number(const char *option, const char *value, double leas
     return SN_OK;
 }
 
-static sn_status parse_option(int argc, char **argv, int *i, bench_arguments *arguments,
-                              sn_error *err)
+static sn_status parse_option(int argc, char **argv, int *i, void *user, sn_error *err)
 {
+    bench_arguments *arguments = user;
     const char *option = argv[*i], *value = "";
     if (strcmp(option, "--json") == 0) {
         arguments->json = true;
@@ -85,28 +85,6 @@ static sn_status parse_option(int argc, char **argv, int *i, bench_arguments *ar
                          value);
     }
     arguments->repeats = status == SN_OK ? (int)repeats : 0;
-    return status;
-}
-
-static sn_status parse(int argc, char **argv, bench_arguments *arguments, sn_error *err)
-{
-    sn_status status = SN_OK;
-    for (int i = 1; i < argc && status == SN_OK; i++) {
-        if (argv[i][0] == '-' && argv[i][1] != '\0') {
-            status = parse_option(argc, argv, &i, arguments, err);
-        } else if (arguments->config_path == NULL) {
-            arguments->config_path = argv[i];
-        } else {
-            status = sn_fail(err, SN_EUSAGE,
-                             "more than one CONFIG ('%s', '%s'); see `shardnet bench "
-                             "--help`",
-                             arguments->config_path, argv[i]);
-        }
-    }
-    if (status == SN_OK && arguments->config_path == NULL) {
-        status =
-            sn_fail(err, SN_EUSAGE, "no CONFIG given; see `shardnet bench --help`");
-    }
     return status;
 }
 
@@ -151,7 +129,8 @@ sn_status sn_cmd_bench(int argc, char **argv, sn_error *err)
     if (arguments.assignments == NULL) {
         return sn_fail(err, SN_ENOMEM, "out of memory");
     }
-    sn_status status = parse(argc, argv, &arguments, err);
+    sn_status status =
+        sn_job_parse(argc, argv, parse_option, &arguments, &arguments.config_path, err);
     if (status == SN_OK) {
         status = sn_job_run(&argc, &argv, body, &arguments, err);
     }

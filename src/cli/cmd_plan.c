@@ -91,9 +91,9 @@ static sn_status add_ranks(plan_arguments *arguments, double ranks, sn_error *er
     return SN_OK;
 }
 
-static sn_status parse_option(int argc, char **argv, int *i, plan_arguments *arguments,
-                              sn_error *err)
+static sn_status parse_option(int argc, char **argv, int *i, void *user, sn_error *err)
 {
+    plan_arguments *arguments = user;
     double ranks = 0;
     const number_option options[] = {
         {"--ranks", &ranks, 1, RANKS_MAX, true},
@@ -125,21 +125,8 @@ static sn_status parse_option(int argc, char **argv, int *i, plan_arguments *arg
 static sn_status parse(int argc, char **argv, plan_arguments *arguments, sn_error *err)
 {
     static const int usual[] = {1, 2, 4, 8};
-    sn_status status = SN_OK;
-    for (int i = 1; i < argc && status == SN_OK; i++) {
-        if (argv[i][0] == '-' && argv[i][1] != '\0') {
-            status = parse_option(argc, argv, &i, arguments, err);
-        } else if (arguments->config_path == NULL) {
-            arguments->config_path = argv[i];
-        } else {
-            status =
-                sn_fail(err, SN_EUSAGE, "more than one CONFIG ('%s', '%s'); " SEE_HELP,
-                        arguments->config_path, argv[i]);
-        }
-    }
-    if (status == SN_OK && arguments->config_path == NULL) {
-        status = sn_fail(err, SN_EUSAGE, "no CONFIG given; " SEE_HELP);
-    }
+    sn_status status =
+        sn_job_parse(argc, argv, parse_option, arguments, &arguments->config_path, err);
     if (status == SN_OK && arguments->count == 0) {
         memcpy(arguments->ranks, usual, sizeof usual);
         arguments->count = sizeof usual / sizeof usual[0];

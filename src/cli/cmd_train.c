@@ -51,9 +51,9 @@ static sn_status parse_resume(const char *value, sn_train_options *options,
     return SN_OK;
 }
 
-static sn_status parse_option(int argc, char **argv, int *i, train_arguments *arguments,
-                              sn_error *err)
+static sn_status parse_option(int argc, char **argv, int *i, void *user, sn_error *err)
 {
+    train_arguments *arguments = user;
     const char *option = argv[*i];
     if (strcmp(option, "--set") == 0) {
         return sn_job_value(
@@ -78,23 +78,8 @@ static sn_status parse_option(int argc, char **argv, int *i, train_arguments *ar
 
 static sn_status parse(int argc, char **argv, train_arguments *arguments, sn_error *err)
 {
-    sn_status status = SN_OK;
-    for (int i = 1; i < argc && status == SN_OK; i++) {
-        if (argv[i][0] == '-' && argv[i][1] != '\0') {
-            status = parse_option(argc, argv, &i, arguments, err);
-        } else if (arguments->config_path == NULL) {
-            arguments->config_path = argv[i];
-        } else {
-            status = sn_fail(err, SN_EUSAGE,
-                             "more than one CONFIG ('%s', '%s'); see "
-                             "`shardnet train --help`",
-                             arguments->config_path, argv[i]);
-        }
-    }
-    if (status == SN_OK && arguments->config_path == NULL) {
-        status =
-            sn_fail(err, SN_EUSAGE, "no CONFIG given; see `shardnet train --help`");
-    }
+    sn_status status =
+        sn_job_parse(argc, argv, parse_option, arguments, &arguments->config_path, err);
     if (status == SN_OK &&
         (arguments->options.run == NULL || *arguments->options.run == '\0')) {
         status =

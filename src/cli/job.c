@@ -63,6 +63,28 @@ sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
     return SN_OK;
 }
 
+sn_status sn_job_parse(int argc, char **argv, sn_job_option *option, void *user,
+                       const char **config_path, sn_error *err)
+{
+    sn_status status = SN_OK;
+    for (int i = 1; i < argc && status == SN_OK; i++) {
+        if (argv[i][0] == '-' && argv[i][1] != '\0') {
+            status = option(argc, argv, &i, user, err);
+        } else if (*config_path == NULL) {
+            *config_path = argv[i];
+        } else {
+            status =
+                sn_fail(err, SN_EUSAGE,
+                        "more than one CONFIG ('%s', '%s'); see `shardnet %s --help`",
+                        *config_path, argv[i], argv[0]);
+        }
+    }
+    return status == SN_OK && *config_path == NULL
+               ? sn_fail(err, SN_EUSAGE, "no CONFIG given; see `shardnet %s --help`",
+                         argv[0])
+               : status;
+}
+
 sn_status sn_job_config_read(const char *path, const char *const *assignments,
                              size_t count, sn_config *config, sn_error *err)
 {

@@ -29,19 +29,28 @@ void sn_job_hang(const char *message, void *user);
 sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
                        sn_error *err) SN_MUST_CHECK;
 
+/** Takes in option argv[*i] and its values; *i moves to the last of them. */
+typedef sn_status sn_job_option(int argc, char **argv, int *i, void *user,
+                                sn_error *err);
+
+/** A command line of options and one CONFIG; argv[0] is the command's name.  SN_EUSAGE
+ *  and what option returns. */
+sn_status sn_job_parse(int argc, char **argv, sn_job_option *option, void *user,
+                       const char **config_path, sn_error *err) SN_MUST_CHECK;
+
 /** The configuration at path with --set assignments (count) over it, checked.  Not
  *  collective.  SN_ENOINPUT, SN_ECONFIG. */
 sn_status sn_job_config(const char *path, const char *const *assignments, size_t count,
                         sn_config *config, sn_error *err) SN_MUST_CHECK;
 
-/** The data set that the configuration in a checkpoint names; path is the checkpoint's.
- *  Not collective.  SN_ECONFIG, SN_ENOMEM. */
-sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
-                         sn_dataset_spec *spec, sn_error *err) SN_MUST_CHECK;
-
 /** The same, not checked. */
 sn_status sn_job_config_read(const char *path, const char *const *assignments,
                              size_t count, sn_config *config,
                              sn_error *err) SN_MUST_CHECK;
+
+/** The data set that the configuration in a checkpoint names; path is the checkpoint's.
+ *  Not collective.  SN_ECONFIG, SN_ENOMEM. */
+sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
+                         sn_dataset_spec *spec, sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "train/progress.h"
+
 static const double mib = 1 << 20;
 
 /* A line of the table: its name and what it takes from a column. */
@@ -82,16 +84,8 @@ static void print_lines(FILE *out, const sn_plan_base *base,
 
 static void print_base(FILE *out, const sn_plan_base *base)
 {
-    const sn_model *model = &base->model;
-    fprintf(out, "model        %zu", model->input);
-    for (size_t l = 0; l < model->layers; l++) {
-        fprintf(out, "-%zu", model->layer[l].out);
-    }
-    fprintf(out, ", %s, %zu parameters\n",
-            model->layers == 1
-                ? "softmax"
-                : sn_config_choice_name("model", "activation", (int)model->activation),
-            model->parameters);
+    fputs("model        ", out);
+    sn_progress_model(out, &base->model);
     fprintf(
         out,
         "data         %zu of %zu training images to train on, %zu test, %zu x %zu%s\n",

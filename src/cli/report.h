@@ -64,6 +64,9 @@ typedef struct sn_report {
     int64_t parameters;
 } sn_report;
 
+/** What an epoch took a rank on average, as a host of this one rank. */
+sn_report_host sn_report_rank_mean(const sn_report_rank *rank);
+
 /** Reads all of it from the run's folder, which report->run points to from then on.
  *  Checkpoints are read whole; bad ones are part of the report, but metrics must be
  *  there and good.  The caller clears *report, on failure too.  SN_ENOINPUT, SN_EDATA,

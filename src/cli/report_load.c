@@ -117,6 +117,17 @@ static sn_report_host *find_host(sn_report *report, const char *host)
     return &report->hosts[i];
 }
 
+sn_report_host sn_report_rank_mean(const sn_report_rank *rank)
+{
+    const double epochs = (double)rank->epochs;
+    return (sn_report_host){.ranks = 1,
+                            .gather = rank->gather / epochs,
+                            .compute = rank->compute / epochs,
+                            .wait = rank->wait / epochs,
+                            .reduce = rank->reduce / epochs,
+                            .update = rank->update / epochs};
+}
+
 static sn_status sum_up_hosts(sn_report *report, sn_error *err)
 {
     report->hosts = calloc(report->rank_count + 1, sizeof *report->hosts);
@@ -126,13 +137,13 @@ static sn_status sum_up_hosts(sn_report *report, sn_error *err)
     for (size_t i = 0; i < report->rank_count; i++) {
         const sn_report_rank *rank = &report->ranks[i];
         sn_report_host *host = find_host(report, rank->host);
-        const double epochs = (double)rank->epochs;
+        const sn_report_host mean = sn_report_rank_mean(rank);
         host->ranks++;
-        host->gather += rank->gather / epochs;
-        host->compute += rank->compute / epochs;
-        host->wait += rank->wait / epochs;
-        host->reduce += rank->reduce / epochs;
-        host->update += rank->update / epochs;
+        host->gather += mean.gather;
+        host->compute += mean.compute;
+        host->wait += mean.wait;
+        host->reduce += mean.reduce;
+        host->update += mean.update;
     }
     for (size_t i = 0; i < report->host_count; i++) {
         sn_report_host *host = &report->hosts[i];

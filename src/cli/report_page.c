@@ -328,12 +328,7 @@ static void write_rank_rows(FILE *out, const sn_report *report)
 {
     for (size_t i = 0; i < report->rank_count; i++) {
         const sn_report_rank *rank = &report->ranks[i];
-        const double epochs = (double)rank->epochs;
-        const sn_report_host mean = {.gather = rank->gather / epochs,
-                                     .compute = rank->compute / epochs,
-                                     .wait = rank->wait / epochs,
-                                     .reduce = rank->reduce / epochs,
-                                     .update = rank->update / epochs};
+        const sn_report_host mean = sn_report_rank_mean(rank);
         fprintf(out, "<tr><td>%" PRId64 "</td><td class=\"text\">", rank->rank);
         sn_html_text(out, rank->host, sizeof rank->host);
         fprintf(out, "</td><td>%" PRId64 "</td>", rank->epochs);

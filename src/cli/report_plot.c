@@ -189,13 +189,7 @@ static void write_bars(FILE *out, const sn_report *report, bool by_host)
         if (by_host) {
             write_bar(out, i, &report->hosts[i]);
         } else {
-            const sn_report_rank *rank = &report->ranks[i];
-            const double epochs = (double)rank->epochs;
-            const sn_report_host mean = {.gather = rank->gather / epochs,
-                                         .compute = rank->compute / epochs,
-                                         .wait = rank->wait / epochs,
-                                         .reduce = rank->reduce / epochs,
-                                         .update = rank->update / epochs};
+            const sn_report_host mean = sn_report_rank_mean(&report->ranks[i]);
             write_bar(out, i, &mean);
         }
     }

@@ -39,10 +39,9 @@ static void clear_line(const sn_state *state, FILE *out)
     }
 }
 
-static void print_model(FILE *out, const sn_state *state)
+void sn_progress_model(FILE *out, const sn_model *model)
 {
-    const sn_model *model = &state->model;
-    fprintf(out, "model    %zu", model->input);
+    fprintf(out, "%zu", model->input);
     for (size_t l = 0; l < model->layers; l++) {
         fprintf(out, "-%zu", model->layer[l].out);
     }
@@ -127,7 +126,8 @@ void sn_progress_header(const sn_state *state)
             data->train.count, data->validation.count, data->test.count, data->rows,
             data->cols, data->classes,
             sn_node_memory_shared(state->loaded.memory) ? ", one copy a node" : "");
-    print_model(out, state);
+    fputs("model    ", out);
+    sn_progress_model(out, &state->model);
     if (state->config.optimizer_scale_from_batch > 0) {
         fprintf(out, "rate     %g, scaled from batch %" PRId64 " to %" PRId64 "\n",
                 state->schedule.rate, state->config.optimizer_scale_from_batch,

@@ -77,7 +77,7 @@ void sn_plan_clear(sn_plan_base *base);
 
 /** Fills in the rates that are 0: gradients of the model on slices of rows images,
  * fewer where these would take long, and triads on large arrays and on some of the
- * model's size.  Takes a fraction of a second, and 96 to 512 MiB.  SN_ENOMEM. */
+ * model's size.  Takes about a second, and 96 to 512 MiB.  SN_ENOMEM. */
 sn_status sn_plan_measure(const sn_plan_base *base, int64_t rows, sn_plan_rates *rates,
                           sn_error *err) SN_MUST_CHECK;
 

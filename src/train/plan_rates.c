@@ -168,7 +168,7 @@ static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,
 sn_status sn_plan_measure(const sn_plan_base *base, int64_t rows, sn_plan_rates *rates,
                           sn_error *err)
 {
-    static const double most_flops = 4e9; /* of a pass */
+    static const double most_flops = 1e10; /* of a pass */
     enum { ROWS_THAT_TELL = 32 };
     sn_status status = SN_OK;
     if (rates->flops_per_second == 0) {

@@ -30,9 +30,8 @@ struct sn_node_sum {
     size_t count;      /* elements of a message */
     size_t begin, end; /* the slice of this rank */
     flag *flags;       /* (size) */
-    float **message;   /* (size): where each rank writes */
-    float *result;     /* (count) */
-    uint64_t round;    /* flags that were raised so far */
+    float **message;   /* (size): where each rank writes; that of 0 becomes the sum */
+    uint64_t round;    /* how often this rank has raised its flag */
 };
 
 static size_t padded(size_t count)
@@ -60,18 +59,17 @@ static sn_status is_regular(sn_comm *comm, bool *regular, sn_error *err)
     return status;
 }
 
-size_t sn_node_sum_bytes(size_t count, int node_rank)
+size_t sn_node_sum_bytes(size_t count)
 {
-    return padded(count) * sizeof(float) * (node_rank == 0 ? 2 : 1);
+    return padded(count) * sizeof(float);
 }
 
 /* Every rank gives the memory of its own message, so that it lies near its core; the
- * leader that of flags and result too. */
+ * leader that of the flags too. */
 static int make_window(sn_comm *comm, sn_node_sum *sum)
 {
     const size_t flags = (size_t)sum->size * sizeof(flag);
-    const size_t bytes =
-        sn_node_sum_bytes(sum->count, sum->rank) + (sum->rank == 0 ? flags : 0);
+    const size_t bytes = sn_node_sum_bytes(sum->count) + (sum->rank == 0 ? flags : 0);
     void *base = NULL;
     if (MPI_Win_allocate_shared((MPI_Aint)(bytes + LINE), 1, MPI_INFO_NULL, comm->node,
                                 &base, &sum->window) != MPI_SUCCESS) {
@@ -89,8 +87,7 @@ static int make_window(sn_comm *comm, sn_node_sum *sum)
         at += (LINE - (uintptr_t)at % LINE) % LINE;
         if (r == 0) {
             sum->flags = (flag *)(void *)at;
-            sum->result = (float *)(void *)(at + flags);
-            at += flags + padded(sum->count) * sizeof(float);
+            at += flags;
         }
         sum->message[r] = (float *)(void *)at;
     }
@@ -180,17 +177,21 @@ float *sn_node_sum_message(sn_node_sum *sum)
 
 float *sn_node_sum_result(sn_node_sum *sum)
 {
-    return sum->result;
+    return sum->message[0];
 }
 
-/* All ranks of the node have come here. */
-static void meet(sn_node_sum *sum)
+static void raise_flag(sn_node_sum *sum)
 {
-    const uint64_t round = ++sum->round;
-    atomic_store_explicit(&sum->flags[sum->rank].done, round, memory_order_release);
+    atomic_store_explicit(&sum->flags[sum->rank].done, ++sum->round,
+                          memory_order_release);
+}
+
+/* Until all ranks of the node have raised their flags as often as this one. */
+static void wait_for_flags(const sn_node_sum *sum)
+{
     for (int r = 0; r < sum->size; r++) {
-        for (int looks = 0;
-             atomic_load_explicit(&sum->flags[r].done, memory_order_acquire) < round;
+        for (int looks = 0; atomic_load_explicit(&sum->flags[r].done,
+                                                 memory_order_acquire) < sum->round;
              looks++) {
             if (looks >= SPINS) {
                 sched_yield();
@@ -199,12 +200,20 @@ static void meet(sn_node_sum *sum)
     }
 }
 
-SN_HOT
-static void add(size_t count, const float *restrict a, const float *restrict b,
-                float *restrict sum)
+static void meet(sn_node_sum *sum)
 {
-    for (size_t i = 0; i < count; i++) {
-        sum[i] = a[i] + b[i];
+    raise_flag(sum);
+    wait_for_flags(sum);
+}
+
+void sn_node_sum_begin(sn_node_sum *sum)
+{
+    if (sum == NULL) {
+        return;
+    }
+    raise_flag(sum);
+    if (sum->rank == 0) { /* whose message still holds the sum */
+        wait_for_flags(sum);
     }
 }
 
@@ -220,9 +229,8 @@ static void add_slice(sn_node_sum *sum)
 {
     for (size_t i = sum->begin; i < sum->end; i += PIECE) {
         const size_t piece = sum->end - i < PIECE ? sum->end - i : PIECE;
-        add(piece, sum->message[0] + i, sum->message[1] + i, sum->result + i);
-        for (int r = 2; r < sum->size; r++) {
-            add_to(piece, sum->message[r] + i, sum->result + i);
+        for (int r = 1; r < sum->size; r++) {
+            add_to(piece, sum->message[r] + i, sum->message[0] + i);
         }
     }
 }
@@ -233,7 +241,7 @@ sn_status sn_node_sum_run(sn_node_sum *sum, sn_error *err)
     meet(sum);
     add_slice(sum);
     if (sum->nodes > 1) {
-        status = sn_mpi_check(MPI_Allreduce(MPI_IN_PLACE, sum->result + sum->begin,
+        status = sn_mpi_check(MPI_Allreduce(MPI_IN_PLACE, sum->message[0] + sum->begin,
                                             (int)(sum->end - sum->begin), MPI_FLOAT,
                                             MPI_SUM, sum->across),
                               "sum over nodes", err);

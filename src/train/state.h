@@ -45,8 +45,9 @@ typedef struct sn_state {
                                      with every change of the parameters */
     float *message;               /* gradient arena || tail; tune makes it, in memory of
                                      its own or in that of node_sum */
-    float *sum;                   /* message summed over ranks; message itself, or
-                                     memory of its own with overlap */
+    float *sum;                   /* message summed over ranks; message itself, that of
+                                     the node's rank 0 with node_sum, or memory of its
+                                     own with overlap */
     sn_node_sum *node_sum;        /* NULL unless ranks sum in shared memory */
     sn_overlap *overlap;          /* NULL where the sum waits for the backward pass */
     sn_tree *tree;                /* of the reproducible sum, NULL for the plain one */

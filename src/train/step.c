@@ -263,6 +263,7 @@ static sn_status combine_gradients(sn_state *state, sn_error *err)
     sn_tree *tree = state->tree;
     const sn_range batch = sn_step_batch(state), pieces = sn_step_pieces(state);
     double pushing = 0;
+    sn_node_sum_begin(state->node_sum);
     for (uint64_t piece = pieces.begin; piece < pieces.end; piece++) {
         compute_message(state, sn_step_piece(state, batch, piece),
                         tree == NULL ? state->message : sn_tree_next(tree));

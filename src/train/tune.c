@@ -61,7 +61,7 @@ size_t sn_tune_bytes(const sn_config *config, size_t arena, int rank, int size,
         return message;
     }
     if (reduce == SN_REDUCE_NODE && node_size > 1) {
-        return sn_node_sum_bytes(length, rank % node_size);
+        return sn_node_sum_bytes(length);
     }
     return reduce == SN_REDUCE_OVERLAP || wire != SN_WIRE_FP32
                ? 2 * message + sn_overlap_bytes(arena, wire)
@@ -204,6 +204,7 @@ static sn_status sum_seconds(sn_state *state, double *seconds, sn_error *err)
     sn_status status = sn_comm_agree(state->comm, SN_OK, err); /* begin together */
     const double begun = sn_clock_seconds();
     if (status == SN_OK) {
+        sn_node_sum_begin(state->node_sum);
         (void)sn_net_gradient(&state->model, state->parameters, &state->workspace,
                               state->x, state->labels, state->samples, rows, &none,
                               state->message);

@@ -139,6 +139,7 @@ static void a_node_sums_in_its_own_memory(void **state)
         float *message = sn_node_sum_message(sum);
         const float *result = sn_node_sum_result(sum);
         for (int step = 0; step < 50; step++) {
+            sn_node_sum_begin(sum);
             for (size_t i = 0; i < counts[c]; i++) {
                 message[i] = (float)((int)i + rank + step);
             }

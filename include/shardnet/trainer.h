@@ -26,7 +26,8 @@ typedef struct sn_train_options {
     FILE *warnings;             /* warnings, rank 0; NULL for none */
     bool quiet;                 /* only the result, no progress */
     bool handle_signals;        /* stop with a checkpoint on SIGTERM, SIGINT, SIGUSR1,
-                                   SIGUSR2; a second one ends the process with code 75 */
+                                   SIGUSR2, SIGXCPU, and SIGHUP unless it is ignored; a
+                                   second one ends the process with code 75 */
     sn_watchdog_alarm *on_hang; /* of comm.timeout_seconds; NULL for no watchdog */
     void *on_hang_user;
 } sn_train_options;

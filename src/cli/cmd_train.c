@@ -1,3 +1,4 @@
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,7 @@ sn_status sn_cmd_train(int argc, char **argv, sn_error *err)
         /* from here on: a large job takes long to start, and may be asked to stop then
          */
         sn_stop_watch(sn_comm_launch_task() <= 0 ? last_words : NULL);
+        signal(SIGPIPE, SIG_IGN); /* a reader of the log that ends must not end this */
         status = sn_job_run(&argc, &argv, body, &arguments, err);
         sn_stop_unwatch();
     }

@@ -11,11 +11,20 @@
 /* The largest piece of a broadcast: below an MPI count. */
 static const size_t piece_bytes = (size_t)1 << 30;
 
+/* of this process; only the thread that calls MPI uses it */
+static bool mpi_has_failed;
+
+bool sn_mpi_has_failed(void)
+{
+    return mpi_has_failed;
+}
+
 sn_status sn_mpi_check(int code, const char *what, sn_error *err)
 {
     if (code == MPI_SUCCESS) {
         return SN_OK;
     }
+    mpi_has_failed = true;
     char text[MPI_MAX_ERROR_STRING] = "unknown reason";
     int length = 0;
     MPI_Error_string(code, text, &length);
@@ -95,10 +104,10 @@ void sn_comm_finish(sn_comm **comm)
     if (*comm == NULL) {
         return;
     }
-    if ((*comm)->node != MPI_COMM_NULL) {
+    if ((*comm)->node != MPI_COMM_NULL && !mpi_has_failed) {
         MPI_Comm_free(&(*comm)->node);
     }
-    if ((*comm)->world != MPI_COMM_NULL) {
+    if ((*comm)->world != MPI_COMM_NULL && !mpi_has_failed) {
         MPI_Comm_free(&(*comm)->world);
     }
     if ((*comm)->owns_mpi) {
@@ -151,6 +160,9 @@ bool sn_comm_speaks(const sn_comm *comm)
 
 sn_status sn_comm_agree(sn_comm *comm, sn_status status, sn_error *err)
 {
+    if (status == SN_EMPI) {
+        return status;
+    }
     /* MPI_MAXLOC: the largest status, and the lowest rank that has it */
     struct {
         int status, rank;

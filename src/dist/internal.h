@@ -3,6 +3,7 @@
 #define SHARDNET_DIST_INTERNAL_H
 
 #include <mpi.h>
+#include <stdbool.h>
 
 #include "shardnet/comm.h"
 
@@ -24,5 +25,9 @@ sn_status sn_comm_describe(sn_comm *comm, MPI_Comm from, sn_error *err) SN_MUST_
 
 /** SN_OK for MPI_SUCCESS, else SN_EMPI with MPI's own words. */
 sn_status sn_mpi_check(int code, const char *what, sn_error *err) SN_MUST_CHECK;
+
+/** Has a call of MPI failed in this process?  Then peers may wait in another collective
+ *  call, and nothing collective can be done any more but sn_comm_abort. */
+bool sn_mpi_has_failed(void);
 
 #endif

@@ -88,10 +88,10 @@ void sn_node_memory_destroy(sn_node_memory **memory)
     if (*memory == NULL) {
         return;
     }
-    if ((*memory)->window != MPI_WIN_NULL) {
-        MPI_Win_free(&(*memory)->window);
-    } else {
+    if ((*memory)->window == MPI_WIN_NULL) {
         free((*memory)->data);
+    } else if (!sn_mpi_has_failed()) {
+        MPI_Win_free(&(*memory)->window);
     }
     free(*memory);
     *memory = NULL;

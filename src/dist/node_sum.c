@@ -159,10 +159,10 @@ void sn_node_sum_destroy(sn_node_sum **sum)
     if (*sum == NULL) {
         return;
     }
-    if ((*sum)->across != MPI_COMM_NULL) {
+    if ((*sum)->across != MPI_COMM_NULL && !sn_mpi_has_failed()) {
         MPI_Comm_free(&(*sum)->across);
     }
-    if ((*sum)->window != MPI_WIN_NULL) {
+    if ((*sum)->window != MPI_WIN_NULL && !sn_mpi_has_failed()) {
         MPI_Win_free(&(*sum)->window);
     }
     free((*sum)->message);

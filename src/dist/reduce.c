@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "dist/internal.h"
+#include "shardnet/fault.h"
 
 sn_status sn_reduce_check(size_t arena, sn_error *err)
 {
@@ -25,8 +26,10 @@ sn_status sn_reduce_sum(sn_comm *comm, float *message, size_t arena, sn_error *e
     if (status != SN_OK) {
         return status;
     }
-    return sn_mpi_check(MPI_Allreduce(MPI_IN_PLACE, message,
-                                      (int)(arena + SN_TAIL_COUNT_OF), MPI_FLOAT,
-                                      MPI_SUM, comm->world),
-                        "sum of gradients", err);
+    /* for tests: MPI refuses on this rank while the others wait */
+    const bool refused = sn_fault_check("reduce.type", comm->rank, -1, err) != SN_OK;
+    return sn_mpi_check(
+        MPI_Allreduce(MPI_IN_PLACE, message, (int)(arena + SN_TAIL_COUNT_OF),
+                      refused ? MPI_DATATYPE_NULL : MPI_FLOAT, MPI_SUM, comm->world),
+        "sum of gradients", err);
 }

@@ -9,7 +9,7 @@
 #include "shardnet/clock.h"
 #include "shardnet/status.h"
 
-static const int watched[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
+static const int watched[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU};
 enum { WATCHED = sizeof watched / sizeof watched[0] };
 
 /* A signal handler reaches nothing but what is global. */
@@ -50,6 +50,9 @@ void sn_stop_watch(const char *last_words)
     farewell = last_words;
     for (size_t i = 0; i < WATCHED; i++) {
         sigaction(watched[i], &action, &former[i]);
+        if (watched[i] == SIGHUP && former[i].sa_handler == SIG_IGN) { /* nohup */
+            sigaction(SIGHUP, &former[i], NULL);
+        }
     }
 }
 

@@ -2,11 +2,12 @@
 #ifndef SHARDNET_TRAIN_STOP_H
 #define SHARDNET_TRAIN_STOP_H
 
-/** From now on SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 set a flag instead of ending the
- *  process.  Another one more than a second later ends it at once, with exit code 75,
- *  after the line last_words (static storage; NULL for none); an earlier one counts as
- *  the same request, which launchers deliver twice.  Watching twice is watching once,
- *  until unwatched as often: a request from before training is not lost. */
+/** From now on SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU and, unless it was ignored,
+ *  SIGHUP set a flag instead of ending the process.  Another one more than a second
+ *  later ends it at once, with exit code 75, after the line last_words (static storage;
+ *  NULL for none); an earlier one counts as the same request, which launchers deliver
+ *  twice.  Watching twice is watching once, until unwatched as often: a request from
+ *  before training is not lost. */
 void sn_stop_watch(const char *last_words);
 
 /** The last one puts the former handlers back and forgets the flag. */

@@ -30,18 +30,34 @@ ranks_of_job() {
     done | sort -n | cut -d' ' -f2
 }
 
+signals=(USR1 HUP XCPU)
 for rank in 0 1 2; do
     start 3 "${slow[@]}" "$program" train job.ini --out "one-$rank"
     wait_for '^epoch 3/'
     pid=$(ranks_of_job | sed -n "$((rank + 1))p")
-    kill -USR1 "$pid"
+    kill "-${signals[rank]}" "$pid"
     before=$(last_step)
     finish
     [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
     after=$(saved_step "one-$rank")
     ((after <= before + 2)) || wrong "signalled after step $before, checkpoint at step $after"
-    checked "USR1 to rank $rank of 3 after step $before: exit 75, checkpoint of step $after"
+    checked "${signals[rank]} to rank $rank of 3 after step $before: exit 75, checkpoint of step $after"
 done
+
+("${slow[@]}" "$program" train job.ini --out piped --set train.epochs=20 2>err || true) |
+    grep -m 1 '^epoch' >out
+expect_exit 0 "$program" verify piped/checkpoints/step-00000020.h5
+checked "nobody reads the log any more: trained to the end"
+
+(
+    trap '' HUP
+    exec "${slow[@]}" "$program" train job.ini --out kept --set train.epochs=15 >out 2>err
+) &
+job=$!
+wait_for '^epoch 3/'
+kill -HUP "$job"
+wait "$job" || wrong "exit code $? instead of 0"
+checked "HUP under nohup: trained to the end"
 
 start 3 "${slow[@]}" "$program" train job.ini --out twice
 wait_for '^epoch 3/'

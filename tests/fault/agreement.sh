@@ -26,6 +26,13 @@ for rank in 0 1 2; do
 done
 checked "bench.allocate on ranks 0, 1, 2 of 3: one line, exit 70"
 
+for rank in 0 1 2; do
+    expect_one_line_error 70 3 'sum of gradients: .*MPI_ERR' \
+        env SHARDNET_FAULT="reduce.type@$rank" "$program" train small.ini --out none \
+        --set comm.reduce=allreduce --set comm.timeout_seconds=0
+done
+checked "MPI fails on one of ranks 0, 1, 2 while the others wait: its words, exit 70"
+
 expect_one_line_error 78 3 "precision.*bf16 needs injected fault \(state.precision\): rank 2" \
     env SHARDNET_FAULT="state.precision@2" "$program" train small.ini --out none
 for rank in 0 2; do

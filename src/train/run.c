@@ -13,6 +13,7 @@
 #include "train/progress.h"
 #include "train/replica.h"
 #include "train/resume.h"
+#include "train/run_lock.h"
 #include "train/tune.h"
 
 static sn_status describe(sn_state *state, sn_checkpoint_info *info, sn_error *err)
@@ -227,6 +228,29 @@ static sn_status distribute(sn_state *state, bool resumed, sn_error *err)
     return status;
 }
 
+/* Told once; the watchdog sees that this rank lives. */
+static void waiting_for_lock(const char *holder, void *user)
+{
+    sn_state *state = user;
+    if (holder != NULL) {
+        sn_progress_warn(state, "%s: %s trains there; waiting for its end",
+                         state->options->run, holder);
+    }
+    mark_files(state, 1);
+}
+
+/* Rank 0: makes the folder, this run's alone. */
+static sn_status take_folder(sn_state *state, sn_error *err)
+{
+    static const double patience_seconds =
+        20; /* ranks whose job was killed are going */
+    const char *run = state->options->run;
+    const sn_status status = sn_folder_create(run, err);
+    return status == SN_OK ? sn_run_lock(run, patience_seconds, waiting_for_lock, state,
+                                         &state->lock, err)
+                           : status;
+}
+
 sn_status sn_run_open(sn_state *state, sn_error *err)
 {
     sn_status status = SN_OK;
@@ -235,7 +259,7 @@ sn_status sn_run_open(sn_state *state, sn_error *err)
     if (state->rank == 0) {
         state->progress.seed = (uint64_t)state->config.train_seed;
         state->progress.best_error = 1;
-        status = sn_folder_create(state->options->run, err);
+        status = take_folder(state, err);
         if (status == SN_OK) {
             status = sn_resume_find(state, &resumed, err);
         }

@@ -7,8 +7,9 @@
 /** Makes the folder, restores a checkpoint or draws the initial weights, writes
  *  config.ini, cuts the metrics back.  Rank 0 decides and reads, all ranks receive.
  *  Collective.  SN_ECREATE when the run already holds a checkpoint and resuming was not
- *  asked for; SN_ECONFIG when the checkpoint belongs to other data, another model, seed
- *  or batch; SN_EDATA when every checkpoint is damaged. */
+ *  asked for, or another job trains there; SN_ECONFIG when the checkpoint belongs to
+ * other data, another model, seed or batch; SN_EDATA when every checkpoint is damaged.
+ */
 sn_status sn_run_open(sn_state *state, sn_error *err) SN_MUST_CHECK;
 
 /** Hands the metrics so far to the writer thread, and the present state: as the

@@ -9,6 +9,7 @@
 #include "shardnet/gemm.h"
 #include "shardnet/mem.h"
 #include "train/deadline.h"
+#include "train/run_lock.h"
 #include "train/tune.h"
 
 /* Rows of a workspace that evaluation alone would like to have. */
@@ -179,6 +180,7 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
     state->size = sn_comm_size(comm);
     state->started = sn_clock_seconds();
     state->saved_step = state->replicas_step = -1;
+    state->lock = -1;
     state->job_seconds = sn_deadline_seconds_left();
     state->stop_seconds =
         state->job_seconds - sn_deadline_margin(state->job_seconds, 0);
@@ -247,5 +249,8 @@ void sn_state_close(sn_state *state)
     free(state->tensors);
     sn_rows_clear(&state->pending);
     free(state->busy);
+    if (state->options != NULL) {
+        sn_run_unlock(state->options->run, &state->lock);
+    }
     memset(state, 0, sizeof *state);
 }

@@ -96,6 +96,7 @@ typedef struct sn_state {
     char submitted[SN_PATH_BYTES];      /* its path, "" for best.h5 alone */
     char checkpoint[SN_PATH_BYTES];     /* newest written or restored */
     int64_t submitted_step, saved_step; /* of these; -1 for none */
+    int lock;                           /* of the run's folder, -1 for none */
 } sn_state;
 
 /** Bytes of what every rank holds, as sn_state_open, and sn_tune for the message, ask

@@ -46,6 +46,21 @@ no_gap plain-2-part 1
 no_gap rich-2-part 3
 checked "no gap and no duplicate in the metrics"
 
+# --- two jobs in one run
+
+start 2 env SHARDNET_FAULT=step.slow "$program" train plain.ini --out shared \
+    --set train.max_steps=45
+wait_for '^model '
+"$mpirun" -n 2 "$program" train plain.ini --out shared --resume >second.out 2>second.err ||
+    wrong "exit code $? of the second job"
+grep -Eq '^shardnet: warning: shared: process [0-9]+ on .* trains there; waiting' second.err ||
+    wrong "the second job does not say that it waits"
+grep -q '^resume .*step 45' second.out || wrong "the second job did not resume at step 45"
+finish
+[ "$code" -eq 75 ] || wrong "exit code $code of the first job instead of 75"
+same_run plain-2 shared
+checked "a second job in the same run: waits for the first and continues it"
+
 # --- stopped every few steps, also at the end of an epoch
 
 expect_exit 75 "$program" train plain.ini --out often --set train.max_steps=13

@@ -8,15 +8,20 @@
 #include "shardnet/dataset.h"
 #include "shardnet/net.h"
 
+/** Samples that are evaluated together, whatever the number of ranks. */
+enum { SN_EVALUATION_ROWS = 128 };
+
 typedef struct sn_evaluation {
     double loss;     /* mean cross-entropy; NAN for an empty split */
     int64_t correct; /* exact */
     int64_t count;
 } sn_evaluation;
 
-/** Loss and correct predictions over a split: each rank takes a contiguous part,
- * nothing is padded, counts are summed as integers.  x (workspace capacity, features)
- * and labels are scratch.  Collective.  SN_EMPI. */
+/** Loss and correct predictions over a split: each rank takes some of its blocks of
+ *  SN_EVALUATION_ROWS, nothing is padded, and the blocks' losses are added in their
+ *  order, so that the result does not depend on the number of ranks.  x (workspace
+ *  capacity, features) is scratch; the capacity is SN_EVALUATION_ROWS or more.
+ *  Collective.  SN_ENOMEM, SN_EMPI. */
 sn_status sn_evaluate(sn_comm *comm, const sn_model *model, const float *parameters,
                       sn_workspace *workspace, float *x, const sn_split *split,
                       sn_evaluation *evaluation, sn_error *err) SN_MUST_CHECK;

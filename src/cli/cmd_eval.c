@@ -10,8 +10,6 @@
 #include "shardnet/loader.h"
 #include "shardnet/mem.h"
 
-enum { ROWS = 256 };
-
 typedef struct eval_arguments {
     const char *checkpoint;
     const char *data_dir;
@@ -112,8 +110,8 @@ static sn_status evaluate(sn_comm *comm, const sn_model *model, const float *par
     }
     sn_gemm_set_threads(cores.threads);
     sn_workspace workspace = {0};
-    status = sn_workspace_init(&workspace, model, ROWS, 0, err);
-    float *x = sn_alloc(ROWS * model->input, sizeof *x);
+    status = sn_workspace_init(&workspace, model, SN_EVALUATION_ROWS, 0, err);
+    float *x = sn_alloc(SN_EVALUATION_ROWS * model->input, sizeof *x);
     if (status == SN_OK && x == NULL) {
         status = sn_fail(err, SN_ENOMEM, "out of memory");
     }

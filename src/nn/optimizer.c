@@ -114,11 +114,12 @@ static sn_real sum_of_squares(size_t count, const sn_real *x)
     return partial[0];
 }
 
-/* weight (in) of one unit. */
+/* weight (in) of one unit.  One that has exploded stays as it is, so that the run ends
+ * as diverged. */
 static void limit_norm(sn_real max_norm, size_t in, sn_real *weight)
 {
     const sn_real square = sum_of_squares(in, weight);
-    if (square > max_norm * max_norm) {
+    if (square > max_norm * max_norm && isfinite(square)) {
         const sn_real factor = max_norm / (sn_real)sqrt((double)square);
         for (size_t i = 0; i < in; i++) {
             weight[i] *= factor;
@@ -173,6 +174,9 @@ double sn_optimizer_penalty(const sn_optimizer *optimizer, const sn_model *model
                             const sn_real *parameters)
 {
     double absolute = 0, square = 0;
+    if (optimizer->l1 == 0 && optimizer->l2 == 0) {
+        return 0;
+    }
     for (size_t l = 0; l < model->layers; l++) {
         const sn_layer *layer = &model->layer[l];
         const sn_real *weight = parameters + layer->weight;

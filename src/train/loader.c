@@ -5,6 +5,7 @@
 
 #include "shardnet/config.h"
 #include "shardnet/fault.h"
+#include "shardnet/hash.h"
 #include "shardnet/mem.h"
 #include "shardnet/watchdog.h"
 
@@ -55,6 +56,43 @@ static sn_status fill(sn_comm *comm, const sn_dataset_spec *spec,
     return sn_comm_agree(comm, status, err);
 }
 
+/* What the nodes' test sets, and shapes of all, are told apart by. */
+typedef struct other_data {
+    uint64_t test_count, rows, cols, test_hash;
+} other_data;
+
+static other_data describe_others(const sn_dataset *data)
+{
+    const sn_split *test = &data->test;
+    const uint64_t images = sn_hash(0, test->images, test->count * data->features);
+    return (other_data){.test_count = test->count,
+                        .rows = data->rows,
+                        .cols = data->cols,
+                        .test_hash = sn_hash(images, test->labels, test->count)};
+}
+
+/* Every node must have the same test data. */
+static sn_status compare_others(sn_comm *comm, const sn_dataset_spec *spec,
+                                const sn_dataset *data, sn_error *err)
+{
+    other_data mine = {0};
+    if (sn_comm_node_rank(comm) == 0) {
+        mine = describe_others(data);
+    }
+    sn_status status = sn_comm_node_broadcast(comm, &mine, sizeof mine, err);
+    other_data first = mine;
+    if (status == SN_OK) {
+        status = sn_comm_broadcast(comm, &first, sizeof first, 0, err);
+    }
+    if (status == SN_OK && memcmp(&first, &mine, sizeof mine) != 0) {
+        status = sn_fail(err, SN_ECONFIG,
+                         "data set (%s): other test data than rank 0 has; put the "
+                         "same files where every node finds them",
+                         spec->dir);
+    }
+    return sn_comm_agree(comm, status, err);
+}
+
 /* Every node must have the same training data. */
 static sn_status compare(sn_comm *comm, const sn_dataset_spec *spec,
                          const sn_dataset *data, sn_error *err)
@@ -89,6 +127,9 @@ sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *
     }
     if (status == SN_OK) {
         status = compare(comm, spec, &loaded->data, err);
+    }
+    if (status == SN_OK && sn_comm_node_count(comm) > 1) {
+        status = compare_others(comm, spec, &loaded->data, err);
     }
     if (status != SN_OK) {
         sn_loaded_clear(loaded);

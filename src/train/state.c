@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shardnet/clock.h"
+#include "shardnet/evaluate.h"
 #include "shardnet/fault.h"
 #include "shardnet/gemm.h"
 #include "shardnet/mem.h"
@@ -13,7 +14,6 @@
 #include "train/tune.h"
 
 /* Rows of a workspace that evaluation alone would like to have. */
-enum { EVALUATION_ROWS = 256 };
 
 static sn_status choose_threads(sn_state *state, sn_error *err)
 {
@@ -77,7 +77,7 @@ static size_t workspace_rows(const sn_config *config, uint64_t train_count, int 
     const bool leaves = config->comm_reduce == SN_REDUCE_REPRODUCIBLE;
     const int pieces = leaves ? (int)config->comm_leaves : size;
     const size_t rows = (size_t)sn_rank_range_max(batch, pieces);
-    return rows > EVALUATION_ROWS ? rows : EVALUATION_ROWS;
+    return rows > SN_EVALUATION_ROWS ? rows : SN_EVALUATION_ROWS;
 }
 
 sn_state_sizes sn_state_sizes_of(const sn_config *config, const sn_model *model,

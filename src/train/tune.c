@@ -93,7 +93,9 @@ static bool steps_use_onednn(const sn_state *state)
 static sn_status choose_backend(sn_state *state, sn_error *err)
 {
     double *seconds = state->tuned.backend;
-    if (!sn_gemm_has(SN_BACKEND_ONEDNN)) {
+    /* what a stopwatch says differs from run to run, and so would the bits */
+    if (!sn_gemm_has(SN_BACKEND_ONEDNN) ||
+        state->config.comm_reduce == SN_REDUCE_REPRODUCIBLE) {
         state->config.compute_backend = SN_BACKEND_OPENBLAS;
         return SN_OK;
     }

@@ -14,6 +14,11 @@ write_config all.ini data.source=synthetic data.train_limit=600 data.validation=
 expect_exit 0 "$program" train all.ini --out alone
 expect_text out '^reduce +reproducible: 8 leaves'
 
+# to all digits; the test set takes 32 blocks
+figures() {
+    table "$1" epochs train_loss validation_loss validation_error test_loss test_error
+}
+
 # same_as_alone RANKS THREADS: that many threads asked for, by the key and by the BLAS's own
 # variable
 same_as_alone() {
@@ -22,6 +27,7 @@ same_as_alone() {
         "$program" train all.ini --out many --set compute.threads="$2"
     same_parameters "$(newest_checkpoint alone)" "$(newest_checkpoint many)"
     same_parameters alone/checkpoints/best.h5 many/checkpoints/best.h5
+    [ "$(figures many)" = "$(figures alone)" ] || wrong "other losses on $1 ranks"
     checked "ranks $1, threads $2: the same bytes"
 }
 for ranks in 1 2 3 4; do
@@ -31,6 +37,12 @@ for ranks in 1 2 3 4; do
 done
 same_as_alone 5 1
 same_as_alone 8 1
+
+rm -rf many
+expect_mpi_exit 0 2 "$program" train all.ini --out many --set compute.backend=auto
+expect_exit 0 grep -qx 'backend = openblas' many/config.ini
+same_parameters "$(newest_checkpoint alone)" "$(newest_checkpoint many)"
+checked "backend = auto: not chosen by a stopwatch, the same bytes"
 
 expect_mpi_exit 75 2 "$program" train all.ini --out moving --set train.max_steps=3
 expect_mpi_exit 75 3 "$program" train all.ini --out moving --resume --set train.max_steps=5

@@ -20,7 +20,11 @@ expect_exit 78 "$net" mpirun -n 1 env SHARDNET_DATA="$scratch/one" "$program" "$
     -n 1 env SHARDNET_DATA="$scratch/two" "$program" "${each[@]}"
 expect_text err '^shardnet: error: data set \(.*/two\): other training data .*\[rank 1 on h2\]$'
 [ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line of error"
-checked "hosts with different data: exit 78, the host named"
+"$program" data synth three --train 600 --test 90 >out 2>err || wrong "no data"
+expect_exit 78 "$net" mpirun -n 1 env SHARDNET_DATA="$scratch/one" "$program" "${each[@]}" : \
+    -n 1 env SHARDNET_DATA="$scratch/three" "$program" "${each[@]}"
+expect_text err '^shardnet: error: data set \(.*/three\): other test data .*\[rank 1 on h2\]$'
+checked "hosts with different data, to train on or to test with: exit 78, the host named"
 
 train link
 "$net" link h3 down data

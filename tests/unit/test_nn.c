@@ -248,6 +248,11 @@ static void max_norm_bounds_each_unit(void **state)
     assert_true(fabs(sqrt(norms[0]) - 2) < 1e-5);
     assert_true(p[37] == 0.01F);
     assert_true(fabs(sqrt(norms[2]) - 2) < 1e-5);
+
+    p[0] = 3e19F; /* its square exceeds a float: no zeroes that hide it */
+    sn_optimizer_update(&o, &model, 0.1, 1, p + model.arena, p + 2 * model.arena, p,
+                        NULL);
+    assert_true(p[0] == 3e19F);
     free(p);
     sn_model_clear(&model);
 }

@@ -20,6 +20,24 @@ expect_exit 0 "$source_root/jobs/sweep-summary.sh" rates
 cmp out rates/summary.txt || wrong "the summary is not that of the complete runs"
 checked "sweep: three tasks, a run each, a complete summary"
 
+# the task that starts last keeps the number of the whole array
+write_job "$endless"
+id=$(SWEEP="train.epochs=5 train.seed=2 train.seed=3" \
+    sbatch --parsable -N 1 --ntasks-per-node=1 -t 10 --array=1-3 -o 'task-%a.log' \
+    "$source_root/jobs/sweep.sbatch" job.ini tasks)
+wait_for_state task-1 COMPLETED 1
+for task in 3 2; do
+    wait_for_epochs "task-$task"
+    signal_job "$task"
+    wait_for_log "task-$task" 'back into the queue'
+    cut_short "task-$task"
+    wait_for_state "task-$task" COMPLETED "$task"
+    expect_exit 0 grep -q '^resume' "task-$task.log"
+done
+[ "$(grep -c '^== job .*, start' task-1.log task-2.log task-3.log | tr '\n' ' ')" = \
+    "task-1.log:1 task-2.log:2 task-3.log:2 " ] || wrong "tasks that were not signalled started again"
+checked "a task of an array goes back into the queue alone"
+
 write_job "$endless"
 mapfile -t chain < <("$source_root/jobs/chain.sh" 3 job.ini linked -N 2 --ntasks-per-node=2 \
     -t 10 -o linked.log -- --set train.seed=5)

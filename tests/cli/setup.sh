@@ -86,3 +86,34 @@ for pair in 400000:4 20000:1 -1:0; do
 done
 same 0 quota_of no-such-file
 checked "cores: no more than the quota of a cgroup, version 1 and 2"
+
+# Slurm's variables without Slurm, and an mpirun that tells how it was called
+mkdir bin
+cat >bin/mpirun <<END
+#!/bin/sh
+echo "mpirun \$*" >>'$scratch/calls'
+exec '$mpirun' "\$@"
+END
+chmod 755 bin/mpirun
+export SHARDNET=$program SHARDNET_LAUNCHER=mpirun SLURM_JOB_ID=1 SLURM_JOB_NODELIST=here \
+    SLURM_NNODES=1 SLURM_NTASKS=2 SLURM_SUBMIT_DIR=$scratch SLURM_CPUS_PER_TASK=2
+PATH=$scratch/bin:$PATH
+jobs=$source_root/jobs
+
+# shared SCRIPT: the part of a script that two of them have
+shared() {
+    sed -n '/^# Slurm runs a copy/,/^esac/p' "$jobs/$1"
+}
+[ "$(shared train.sbatch | wc -l)" -gt 20 ] || wrong "no shared part in train.sbatch"
+diff <(shared train.sbatch) <(shared scaling.sbatch) >out || wrong "the shared parts differ"
+
+expect_exit 0 bash "$jobs/train.sbatch" job.ini by-script
+SCALING_EPOCHS=2 expect_exit 0 bash "$jobs/scaling.sbatch" job.ini speeds
+[ "$(grep -c '^mpirun --bind-to none -n [12] ' calls)" -eq 4 ] ||
+    wrong "other starts: $(cat calls)"
+for script in train scaling; do
+    SHARDNET_LAUNCHER=rsh expect_exit 64 bash "$jobs/$script.sbatch" job.ini refused-$script
+    SHARDNET=$scratch/nothing expect_exit 66 bash "$jobs/$script.sbatch" job.ini refused-$script
+    [ "$(wc -l <err)" -eq 1 ] || wrong "not one line of error"
+done
+checked "train and scaling by mpirun: threads of a rank are not bound to one core"

@@ -108,7 +108,7 @@ shared() {
 diff <(shared train.sbatch) <(shared scaling.sbatch) >out || wrong "the shared parts differ"
 
 expect_exit 0 bash "$jobs/train.sbatch" job.ini by-script
-SCALING_EPOCHS=2 expect_exit 0 bash "$jobs/scaling.sbatch" job.ini speeds
+SCALING_EPOCHS=2 expect_exit 0 bash "$jobs/scaling.sbatch" job.ini 'my speeds'
 [ "$(grep -c '^mpirun --bind-to none -n [12] ' calls)" -eq 4 ] ||
     wrong "other starts: $(cat calls)"
 for script in train scaling; do
@@ -117,3 +117,12 @@ for script in train scaling; do
     [ "$(wc -l <err)" -eq 1 ] || wrong "not one line of error"
 done
 checked "train and scaling by mpirun: threads of a rank are not bound to one core"
+
+if command -v gnuplot >/dev/null; then
+    [ -s 'my speeds/scaling.png' ] || wrong "no plot in a folder whose name has a space"
+fi
+printf '#!/bin/sh\nexit 1\n' >bin/gnuplot
+chmod 755 bin/gnuplot
+SCALING_EPOCHS=2 expect_exit 0 bash "$jobs/scaling.sbatch" job.ini unplotted
+expect_text out '^no plot: gnuplot failed; unplotted/scaling.csv has the numbers$'
+checked "scaling: a folder with a space, a plot that fails"

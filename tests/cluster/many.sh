@@ -6,9 +6,9 @@ set -euo pipefail
 setup_cluster "$@"
 
 write_job 5
-id=$(SWEEP="optimizer.learning_rate=0.01 optimizer.learning_rate=0.1;train.seed=2 train.seed=3" \
-    sbatch --parsable -N 1 --ntasks-per-node=1 -t 10 --array=1-3 -o 'sweep-%a.log' \
-    "$source_root/jobs/sweep.sbatch" job.ini rates --quiet)
+export SWEEP="optimizer.learning_rate=0.01 optimizer.learning_rate=0.1;train.seed=2 train.seed=3"
+id=$(sbatch --parsable -N 1 --ntasks-per-node=1 -t 10 --array=1-3 \
+    -o 'sweep-%a.log' "$source_root/jobs/sweep.sbatch" job.ini rates --quiet)
 wait_for_state sweep-1 COMPLETED
 [ "$(grep -c '^ *5 ' rates/summary.txt)" -eq 3 ] ||
     wrong "not three complete runs: $(cat rates/summary.txt)"
@@ -19,6 +19,17 @@ done
 expect_exit 0 "$source_root/jobs/sweep-summary.sh" rates
 cmp out rates/summary.txt || wrong "the summary is not that of the complete runs"
 checked "sweep: three tasks, a run each, a complete summary"
+
+submit again --array=2 "$source_root/jobs/sweep.sbatch" job.ini rates
+wait_for_state again COMPLETED
+expect_exit 0 grep -Fxq '== 1 of the 3 words of SWEEP: --array=1-3 is all' again.log
+submit beyond --array=2,4 "$source_root/jobs/sweep.sbatch" job.ini rates
+wait_for_state beyond FAILED 4
+expect_exit 0 grep -q 'ExitCode=64:0' <(scontrol show job "${id}_4")
+wait_for_state beyond COMPLETED 2
+unset SWEEP
+[ "$(grep -c '^ *5 ' rates/summary.txt)" -eq 3 ] || wrong "other runs: $(cat rates/summary.txt)"
+checked "sweep: one task again, which is complete; a task without a word is refused"
 
 # the task that starts last keeps the number of the whole array
 write_job "$endless"

@@ -46,3 +46,17 @@ expect_exit 0 grep -q 'ExitCode=78:0' <(scontrol show job "$id")
     fail_job alone "not one line of error"
 [ ! -e alone/checkpoints ] || fail_job alone "separate jobs trained"
 checked "srun without PMIx: one line that names the fix, exit code 78"
+
+write_job 20
+cat >stand-in <<END
+#!/bin/sh
+mkdir -p "\$4/checkpoints"
+touch "\$4/checkpoints/step-00000050.h5.tmp" "\$4/checkpoints/step-00000040.h5.abandoned"
+exit 75
+END
+chmod 755 stand-in
+SHARDNET=$scratch/stand-in train unwritten
+wait_for_state unwritten FAILED
+expect_exit 0 grep -q 'ended with 75 and no new checkpoint since its start' unwritten.log
+expect_exit 1 grep -q 'back into the queue' unwritten.log
+checked "stopped in its first write: no checkpoint, not requeued"

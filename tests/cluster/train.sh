@@ -29,6 +29,14 @@ wait_for_state kept FAILED
 expect_exit 0 grep -q 'ExitCode=75:0' <(scontrol show job "$id")
 checked "SHARDNET_REQUEUE=no: a checkpoint and exit code 75"
 
+train cancelled
+wait_for_epochs cancelled
+scancel "$id"
+wait_for_state cancelled CANCELLED
+expect_exit 0 grep -q 'ended with 75 as Slurm ends the job' cancelled.log
+expect_exit 1 grep -q 'back into the queue' cancelled.log
+checked "scancel: a checkpoint, and the job stays cancelled"
+
 write_config job.ini data.source=nonsense
 train refused
 wait_for_state refused FAILED

@@ -68,3 +68,27 @@ wait_for_state unwritten FAILED
 expect_exit 0 grep -q 'ended with 75 and no new checkpoint since its start' unwritten.log
 expect_exit 1 grep -q 'back into the queue' unwritten.log
 checked "stopped in its first write: no checkpoint, not requeued"
+
+# a start that dies in the launch: at every start, and at the first two of them
+cat >stand-in <<END
+#!/bin/sh
+if [ "\$SLURM_JOB_NAME" = cured ] && [ "\$SLURM_RESTART_COUNT" = 2 ]; then
+    exec "$program" "\$@"
+fi
+kill -SEGV \$\$
+END
+options=(-N 1)
+export SHARDNET=$scratch/stand-in
+train crashed
+crashed=$id
+SHARDNET_LAUNCHER=mpirun train cured
+wait_for_state cured COMPLETED
+id=$crashed
+wait_for_state crashed FAILED
+expect_exit 0 grep -q 'ExitCode=139:0' <(scontrol show job "$id")
+for name in crashed cured; do
+    [ "$(grep -c '^== job .*, start [012],' $name.log)" -eq 3 ] || fail_job $name "not three starts"
+    [ "$(grep -c '^== ended with 139 before .*; back into the queue$' $name.log)" -eq 2 ] ||
+        fail_job $name "not requeued twice"
+done
+checked "killed in the launch: two more starts, by either launcher, and no more"

@@ -36,8 +36,9 @@ export SHARDNET_REQUEUE=no SHARDNET_HOME=${SHARDNET_HOME:-$source_root}
 previous=
 for ((i = 1; i <= count; i++)); do
     # what stands later wins: the options of the caller over the script's, not over the chain's
-    previous=$(sbatch --parsable "--job-name=${run##*/}-$i" "${options[@]}" --no-requeue \
-        ${previous:+"--dependency=afterany:$previous"} \
+    # ${options[@]+...}: bash before 4.4 takes an empty array for one that is not set
+    previous=$(sbatch --parsable "--job-name=${run##*/}-$i" ${options[@]+"${options[@]}"} \
+        --no-requeue ${previous:+"--dependency=afterany:$previous"} \
         "$source_root/jobs/train.sbatch" "$config" "$run" "$@")
     previous=${previous%%;*} # "number;cluster" where there are several clusters
     echo "$previous"

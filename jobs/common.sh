@@ -18,15 +18,51 @@ processors() {
     env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc
 }
 
-# Cores among them: fewer where a core runs two hardware threads.
-cores() {
-    local processors cores
-    processors=$(processors)
-    cores=$(lscpu -p=CORE,SOCKET 2>/dev/null | grep -v '^#' | sort -u | wc -l) || cores=0
-    if ((cores > 0 && cores < processors)); then
-        processors=$cores
+# cores_of MASK: cores that the processors MASK, such as 0-3,8, belong to; reads the output of
+# lscpu -p=CPU,CORE,SOCKET.
+cores_of() {
+    awk -F, -v mask="$1" '
+        BEGIN {
+            count = split(mask, part, ",")
+            for (i = 1; i <= count; i++) {
+                ends = split(part[i], end, "-")
+                for (cpu = end[1] + 0; cpu <= end[ends] + 0; cpu++) allowed[cpu]
+            }
+        }
+        /^[0-9]/ && ($1 + 0) in allowed && !(($2, $3) in seen) { seen[$2, $3]; cores++ }
+        END { print cores + 0 }'
+}
+
+# quota_of FILE: processors whose time a cgroup may use, rounded down to 1 or more, by its
+# cpu.max (version 2) or cpu.cfs_quota_us (version 1); 0 where it has no limit.
+quota_of() {
+    local quota=max period=0
+    if [ -r "$1" ]; then
+        read -r quota period <"$1" || true
+        if [ -z "$period" ]; then
+            read -r period <"${1%quota_us}period_us" || true
+        fi
     fi
-    echo "$processors"
+    if ! [[ "$quota $period" =~ ^[1-9][0-9]*\ [1-9][0-9]*$ ]]; then
+        echo 0
+    else
+        echo $((quota < period ? 1 : quota / period))
+    fi
+}
+
+# Cores among them: fewer where a core runs two hardware threads, or a container has a quota.
+cores() {
+    local cores count mask
+    cores=$(processors)
+    mask=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status 2>/dev/null) || mask=
+    for count in "$(lscpu -p=CPU,CORE,SOCKET 2>/dev/null | cores_of "$mask")" \
+        "$(quota_of /sys/fs/cgroup/cpu.max)" \
+        "$(quota_of /sys/fs/cgroup/cpu/cpu.cfs_quota_us)"; do
+        if ((count > 0 && count < cores)); then
+            cores=$count
+        fi
+    done
+    echo "$cores"
 }
 
 # A relative path as seen from where the user stands, not from the source tree.

@@ -113,6 +113,7 @@ echo
 echo "Go on with:"
 show "$program" eval "$run"
 show "$program" inspect "$run"
-show "$mpirun" "${as_root[@]}" -n "$ranks" "$program" train "$run/config.ini" \
+# bash before 4.4 takes an empty array for one that is not set
+show "$mpirun" ${as_root[@]+"${as_root[@]}"} -n "$ranks" "$program" train "$run/config.ini" \
     --set train.epochs=20 --out "$run" --resume
 exit "$code"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Mistakes of a launch: one line that names the rank, exit code 78; or a warning.
+# Mistakes of a launch: one line that names the rank, exit code 78; or a warning.  What the
+# scripts in jobs/ start, and on how many cores.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -56,3 +57,72 @@ if [ "$(nproc --all)" -gt 1 ] && command -v taskset >/dev/null; then
     expect_no_text err '^shardnet:'
     checked "two ranks on one core of several: a warning"
 fi
+
+# two sockets of two cores of two hardware threads, numbered as Linux does
+lscpu_lines() {
+    printf '# CPU,CORE,SOCKET\n0,0,0\n1,1,0\n2,2,1\n3,3,1\n4,0,0\n5,1,0\n6,2,1\n7,3,1\n'
+}
+# same EXPECTED COMMAND...
+same() {
+    [ "$("${@:2}")" = "$1" ] || wrong "'$("${@:2}")' instead of '$1': ${*:2}"
+}
+for pair in 0-7:4 0,4:1 0-1,4-5:2 1,2:2 5-7:3 6:1 8:0 '':0; do
+    same "${pair#*:}" cores_of "${pair%:*}" < <(lscpu_lines)
+done
+if command -v taskset >/dev/null; then
+    same 1 taskset -c "$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')" \
+        bash -c '. "$1" && cores' cores "$source_root/jobs/common.sh"
+fi
+checked "cores: those of the affinity mask"
+
+for pair in '200000 100000:2' '150000 100000:1' '50000 100000:1' 'max 100000:0'; do
+    printf '%s\n' "${pair%:*}" >cpu.max
+    same "${pair#*:}" quota_of cpu.max
+done
+echo 100000 >cpu.cfs_period_us
+for pair in 400000:4 20000:1 -1:0; do
+    printf '%s\n' "${pair%:*}" >cpu.cfs_quota_us
+    same "${pair#*:}" quota_of cpu.cfs_quota_us
+done
+same 0 quota_of no-such-file
+checked "cores: no more than the quota of a cgroup, version 1 and 2"
+
+# Slurm's variables without Slurm, and an mpirun that tells how it was called
+mkdir bin
+cat >bin/mpirun <<END
+#!/bin/sh
+echo "mpirun \$*" >>'$scratch/calls'
+exec '$mpirun' "\$@"
+END
+chmod 755 bin/mpirun
+export SHARDNET=$program SHARDNET_LAUNCHER=mpirun SLURM_JOB_ID=1 SLURM_JOB_NODELIST=here \
+    SLURM_NNODES=1 SLURM_NTASKS=2 SLURM_SUBMIT_DIR=$scratch SLURM_CPUS_PER_TASK=2
+PATH=$scratch/bin:$PATH
+jobs=$source_root/jobs
+
+# shared SCRIPT: the part of a script that two of them have
+shared() {
+    sed -n '/^# Slurm runs a copy/,/^esac/p' "$jobs/$1"
+}
+[ "$(shared train.sbatch | wc -l)" -gt 20 ] || wrong "no shared part in train.sbatch"
+diff <(shared train.sbatch) <(shared scaling.sbatch) >out || wrong "the shared parts differ"
+
+expect_exit 0 bash "$jobs/train.sbatch" job.ini by-script
+SCALING_EPOCHS=2 expect_exit 0 bash "$jobs/scaling.sbatch" job.ini 'my speeds'
+[ "$(grep -c '^mpirun --bind-to none -n [12] ' calls)" -eq 4 ] ||
+    wrong "other starts: $(cat calls)"
+for script in train scaling; do
+    SHARDNET_LAUNCHER=rsh expect_exit 64 bash "$jobs/$script.sbatch" job.ini refused-$script
+    SHARDNET=$scratch/nothing expect_exit 66 bash "$jobs/$script.sbatch" job.ini refused-$script
+    [ "$(wc -l <err)" -eq 1 ] || wrong "not one line of error"
+done
+checked "train and scaling by mpirun: threads of a rank are not bound to one core"
+
+if command -v gnuplot >/dev/null; then
+    [ -s 'my speeds/scaling.png' ] || wrong "no plot in a folder whose name has a space"
+fi
+printf '#!/bin/sh\nexit 1\n' >bin/gnuplot
+chmod 755 bin/gnuplot
+SCALING_EPOCHS=2 expect_exit 0 bash "$jobs/scaling.sbatch" job.ini unplotted
+expect_text out '^no plot: gnuplot failed; unplotted/scaling.csv has the numbers$'
+checked "scaling: a folder with a space, a plot that fails"

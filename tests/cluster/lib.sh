@@ -94,20 +94,21 @@ wait_for_start() {
     wait_for_log "$1" "^== job .*, start $2,"
 }
 
-# wait_for_state NAME STATE: of job $id
+# wait_for_state NAME STATE [TASK]: of job $id, or of a task of it
 wait_for_state() {
-    local end=$((SECONDS + patience))
-    until [ "$(state "$id")" = "$2" ]; do
-        if ((SECONDS >= end)) || { [ "$2" = COMPLETED ] && [ "$(state "$id")" = FAILED ]; }; then
+    local end=$((SECONDS + patience)) job=$id${3:+_$3}
+    until [ "$(state "$job")" = "$2" ]; do
+        if ((SECONDS >= end)) || { [ "$2" = COMPLETED ] && [ "$(state "$job")" = FAILED ]; }; then
             fail_job "$1" "not $2"
         fi
         sleep 0.1
     done
 }
 
-# What --signal=B:USR1 does before a time limit, without waiting for Slurm's half-minute clock.
+# signal_job [TASK]: what --signal=B:USR1 does before a time limit, without waiting for Slurm's
+# half-minute clock.
 signal_job() {
-    scancel --batch --signal=USR1 "$id"
+    scancel --batch --signal=USR1 "$id${1:+_$1}"
 }
 
 # same_as_undisturbed RUN: the bytes of a run of as many epochs by four ranks in one go

@@ -6,9 +6,9 @@ set -euo pipefail
 setup_cluster "$@"
 
 write_job 5
-id=$(SWEEP="optimizer.learning_rate=0.01 optimizer.learning_rate=0.1;train.seed=2 train.seed=3" \
-    sbatch --parsable -N 1 --ntasks-per-node=1 -t 10 --array=1-3 -o 'sweep-%a.log' \
-    "$source_root/jobs/sweep.sbatch" job.ini rates --quiet)
+export SWEEP="optimizer.learning_rate=0.01 optimizer.learning_rate=0.1;train.seed=2 train.seed=3"
+id=$(sbatch --parsable -N 1 --ntasks-per-node=1 -t 10 --array=1-3 \
+    -o 'sweep-%a.log' "$source_root/jobs/sweep.sbatch" job.ini rates --quiet)
 wait_for_state sweep-1 COMPLETED
 [ "$(grep -c '^ *5 ' rates/summary.txt)" -eq 3 ] ||
     wrong "not three complete runs: $(cat rates/summary.txt)"
@@ -19,6 +19,35 @@ done
 expect_exit 0 "$source_root/jobs/sweep-summary.sh" rates
 cmp out rates/summary.txt || wrong "the summary is not that of the complete runs"
 checked "sweep: three tasks, a run each, a complete summary"
+
+submit again --array=2 "$source_root/jobs/sweep.sbatch" job.ini rates
+wait_for_state again COMPLETED
+expect_exit 0 grep -Fxq '== 1 of the 3 words of SWEEP: --array=1-3 is all' again.log
+submit beyond --array=2,4 "$source_root/jobs/sweep.sbatch" job.ini rates
+wait_for_state beyond FAILED 4
+expect_exit 0 grep -q 'ExitCode=64:0' <(scontrol show job "${id}_4")
+wait_for_state beyond COMPLETED 2
+unset SWEEP
+[ "$(grep -c '^ *5 ' rates/summary.txt)" -eq 3 ] || wrong "other runs: $(cat rates/summary.txt)"
+checked "sweep: one task again, which is complete; a task without a word is refused"
+
+# the task that starts last keeps the number of the whole array
+write_job "$endless"
+id=$(SWEEP="train.epochs=5 train.seed=2 train.seed=3" \
+    sbatch --parsable -N 1 --ntasks-per-node=1 -t 10 --array=1-3 -o 'task-%a.log' \
+    "$source_root/jobs/sweep.sbatch" job.ini tasks)
+wait_for_state task-1 COMPLETED 1
+for task in 3 2; do
+    wait_for_epochs "task-$task"
+    signal_job "$task"
+    wait_for_log "task-$task" 'back into the queue'
+    cut_short "task-$task"
+    wait_for_state "task-$task" COMPLETED "$task"
+    expect_exit 0 grep -q '^resume' "task-$task.log"
+done
+[ "$(grep -c '^== job .*, start' task-1.log task-2.log task-3.log | tr '\n' ' ')" = \
+    "task-1.log:1 task-2.log:2 task-3.log:2 " ] || wrong "tasks that were not signalled started again"
+checked "a task of an array goes back into the queue alone"
 
 write_job "$endless"
 mapfile -t chain < <("$source_root/jobs/chain.sh" 3 job.ini linked -N 2 --ntasks-per-node=2 \

@@ -29,6 +29,14 @@ wait_for_state kept FAILED
 expect_exit 0 grep -q 'ExitCode=75:0' <(scontrol show job "$id")
 checked "SHARDNET_REQUEUE=no: a checkpoint and exit code 75"
 
+train cancelled
+wait_for_epochs cancelled
+scancel "$id"
+wait_for_state cancelled CANCELLED
+expect_exit 0 grep -q 'ended with 75 as Slurm ends the job' cancelled.log
+expect_exit 1 grep -q 'back into the queue' cancelled.log
+checked "scancel: a checkpoint, and the job stays cancelled"
+
 write_config job.ini data.source=nonsense
 train refused
 wait_for_state refused FAILED
@@ -46,3 +54,41 @@ expect_exit 0 grep -q 'ExitCode=78:0' <(scontrol show job "$id")
     fail_job alone "not one line of error"
 [ ! -e alone/checkpoints ] || fail_job alone "separate jobs trained"
 checked "srun without PMIx: one line that names the fix, exit code 78"
+
+write_job 20
+cat >stand-in <<END
+#!/bin/sh
+mkdir -p "\$4/checkpoints"
+touch "\$4/checkpoints/step-00000050.h5.tmp" "\$4/checkpoints/step-00000040.h5.abandoned"
+exit 75
+END
+chmod 755 stand-in
+SHARDNET=$scratch/stand-in train unwritten
+wait_for_state unwritten FAILED
+expect_exit 0 grep -q 'ended with 75 and no new checkpoint since its start' unwritten.log
+expect_exit 1 grep -q 'back into the queue' unwritten.log
+checked "stopped in its first write: no checkpoint, not requeued"
+
+# a start that dies in the launch: at every start, and at the first two of them
+cat >stand-in <<END
+#!/bin/sh
+if [ "\$SLURM_JOB_NAME" = cured ] && [ "\$SLURM_RESTART_COUNT" = 2 ]; then
+    exec "$program" "\$@"
+fi
+kill -SEGV \$\$
+END
+options=(-N 1)
+export SHARDNET=$scratch/stand-in
+train crashed
+crashed=$id
+SHARDNET_LAUNCHER=mpirun train cured
+wait_for_state cured COMPLETED
+id=$crashed
+wait_for_state crashed FAILED
+expect_exit 0 grep -q 'ExitCode=139:0' <(scontrol show job "$id")
+for name in crashed cured; do
+    [ "$(grep -c '^== job .*, start [012],' $name.log)" -eq 3 ] || fail_job $name "not three starts"
+    [ "$(grep -c '^== ended with 139 before .*; back into the queue$' $name.log)" -eq 2 ] ||
+        fail_job $name "not requeued twice"
+done
+checked "killed in the launch: two more starts, by either launcher, and no more"

@@ -30,6 +30,11 @@ sn_status sn_file_publish(const char *temporary, const char *path,
 sn_status sn_file_write_text(const char *path, const char *text,
                              sn_error *err) SN_MUST_CHECK;
 
+/** Copies the bytes and the permissions of path to copy, replacing what is there; not
+ *  yet flushed to the device.  SN_ECREATE when copy cannot be made, SN_EIO when path
+ *  cannot be read or copy not be written; copy is removed then. */
+sn_status sn_file_copy(const char *path, const char *copy, sn_error *err) SN_MUST_CHECK;
+
 bool sn_file_exists(const char *path);
 bool sn_is_folder(const char *path);
 

@@ -242,7 +242,7 @@ static sn_status open_checked(sn_checkpoint *checkpoint, sn_checkpoint_info *inf
                               sn_error *err)
 {
     sn_h5_why why;
-    if (!sn_h5_open(checkpoint->path, false, &checkpoint->file, &why) ||
+    if (!sn_h5_open(checkpoint->path, &checkpoint->file, &why) ||
         !sn_h5_file_bytes(checkpoint->file, &checkpoint->file_bytes, &why)) {
         return sn_fail(err, SN_EDATA, "not a readable HDF5 file (%s): %s",
                        checkpoint->path, why.text);

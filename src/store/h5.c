@@ -98,16 +98,6 @@ bool sn_h5_image_create(size_t bytes, hid_t *file, sn_h5_why *why)
     return done;
 }
 
-bool sn_h5_image_open(const char *path, hid_t *file, sn_h5_why *why)
-{
-    enum { GROWTH_BYTES = 1 << 20 };
-    hid_t access = memory_access(GROWTH_BYTES);
-    *file = access >= 0 ? H5Fopen(path, H5F_ACC_RDWR, access) : H5I_INVALID_HID;
-    bool done = *file >= 0 || sn_h5_explain(why);
-    sn_h5_close(&access);
-    return done;
-}
-
 static bool write_all(int descriptor, const unsigned char *data, size_t bytes)
 {
     enum { PIECE_BYTES = 64 << 20 };
@@ -197,25 +187,31 @@ static bool open_once(const char *path, bool writable, bool locking, hid_t *file
     return done;
 }
 
-bool sn_h5_is_busy(const sn_h5_why *why)
+/* Did an open fail only because another process has locked the file? */
+static bool is_busy(const sn_h5_why *why)
 {
     return strcmp(why->text, strerror(EAGAIN)) == 0;
 }
 
-bool sn_h5_open(const char *path, bool writable, hid_t *file, sn_h5_why *why)
+bool sn_h5_open(const char *path, hid_t *file, sn_h5_why *why)
 {
     enum { TRIES = 6 };
     const struct timespec pause = {.tv_nsec = 50000000};
     for (int i = 0; i < TRIES; i++) {
-        if (open_once(path, writable, true, file, why)) {
+        if (open_once(path, false, true, file, why)) {
             return true;
         }
-        if (!sn_h5_is_busy(why)) {
+        if (!is_busy(why)) {
             return false;
         }
         (void)nanosleep(&pause, NULL);
     }
-    return open_once(path, writable, false, file, why);
+    return open_once(path, false, false, file, why);
+}
+
+bool sn_h5_edit(const char *path, hid_t *file, sn_h5_why *why)
+{
+    return open_once(path, true, false, file, why);
 }
 
 bool sn_h5_glance(const char *path, hid_t *file, sn_h5_why *why)

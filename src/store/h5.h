@@ -35,9 +35,6 @@ void sn_h5_close(hid_t *id);
  * memory is short. */
 bool sn_h5_image_create(size_t bytes, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
 
-/** A copy of the file at path, in memory, that can be changed.  Takes no lock. */
-bool sn_h5_image_open(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
-
 /** Writes the file in memory to path, replacing what is there; not yet flushed to the
  *  device.  SN_ECREATE, SN_EIO (path is removed), SN_ENOMEM. */
 sn_status sn_h5_image_save(hid_t file, const char *path, sn_error *err) SN_MUST_CHECK;
@@ -45,17 +42,18 @@ sn_status sn_h5_image_save(hid_t file, const char *path, sn_error *err) SN_MUST_
 /** SN_ENOINPUT unless path is a regular file that may be read. */
 sn_status sn_h5_find(const char *path, sn_error *err) SN_MUST_CHECK;
 
-/** Opens an existing file.  A lock that another process holds is waited for, but not
- * for long: somebody who looks at a file must not stop the training that writes it. */
-bool sn_h5_open(const char *path, bool writable, hid_t *file,
-                sn_h5_why *why) SN_MUST_CHECK;
+/** Opens an existing file to read.  A lock that another process holds is waited for,
+ * but not for long: somebody who looks at a file must not stop the training that needs
+ * it. */
+bool sn_h5_open(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Opens an existing file, which nobody else may know of, to change it: HDF5 writes in
+ *  an order of its own, and what a kill leaves of it is no file. */
+bool sn_h5_edit(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
 
 /** Opens an existing file to read, whatever others do with it at the moment, and takes
  *  no lock that they might meet: what is read may be inconsistent. */
 bool sn_h5_glance(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
-
-/** Did an open fail only because another process has locked the file? */
-bool sn_h5_is_busy(const sn_h5_why *why);
 
 /** Lets everything that the library still has to write go into a temporary file that is
  *  thrown away.  For a file that cannot be written any more: HDF5 cannot close one that

@@ -83,7 +83,7 @@ static off_t room_for(const batch *added)
 }
 
 /* Asks the file system for room behind the end of the file before HDF5 changes
- * anything: a full disk is then found while the file is still whole.  HDF5 gives the
+ * anything, so that a full disk meets the library as rarely as can be.  HDF5 gives the
  * rest back when it closes the file. */
 static sn_status reserve(const char *path, off_t old_bytes, off_t room, sn_error *err)
 {
@@ -93,57 +93,61 @@ static sn_status reserve(const char *path, off_t old_bytes, off_t room, sn_error
                        strerror(errno));
     }
     int reason = posix_fallocate(descriptor, old_bytes, room);
+    close(descriptor);
     /* any other reason means that the file system cannot reserve, which is no harm */
     bool full =
         reason == ENOSPC || reason == EFBIG || reason == EDQUOT || reason == EIO;
-    if (full && ftruncate(descriptor, old_bytes) != 0) {
-        reason = errno;
-    }
-    close(descriptor);
     return full ? sn_fail(err, SN_EIO, "cannot append (%s): %s; free some space", path,
                           strerror(reason))
                 : SN_OK;
 }
 
-/* metrics.h5, open for a change. */
+/* A copy of metrics.h5 that is open for a change. */
 typedef struct change {
     const char *path;
-    bool in_memory;
+    char temporary[SN_PATH_BYTES];
     hid_t file;
 } change;
 
-/* A small file is changed in memory and then put in the place of the old one, so that a
- * kill or a full disk at any moment leaves the old or the new one, and somebody's
- * reader is never disturbed.  A large one is changed in its place, to spare the copy:
- * SN_EDATA when HDF5 cannot read it. */
-static sn_status begin_change(change *begun, const char *path, const batch *added,
-                              sn_error *err)
+static sn_status check_file(const char *path, off_t *bytes, sn_error *err)
 {
     struct stat info;
     if (stat(path, &info) != 0 || access(path, R_OK | W_OK) != 0) {
         return sn_fail(err, SN_EIO, "cannot open to append (%s): %s", path,
                        strerror(errno));
     }
-    if (!S_ISREG(info.st_mode)) {
-        return sn_fail(err, SN_EIO, "cannot open to append (%s): not a file", path);
+    *bytes = info.st_size;
+    return S_ISREG(info.st_mode)
+               ? SN_OK
+               : sn_fail(err, SN_EIO, "cannot open to append (%s): not a file", path);
+}
+
+/* A copy is changed and then put in the place of the file, so that a kill or a full
+ * disk at any moment leaves the old or the new one, whole, and somebody's reader is
+ * never disturbed.  SN_EDATA when HDF5 cannot read it. */
+static sn_status begin_change(change *begun, const char *path, const batch *added,
+                              sn_error *err)
+{
+    off_t bytes = 0;
+    *begun = (change){.path = path, .file = H5I_INVALID_HID};
+    int length = snprintf(begun->temporary, SN_PATH_BYTES, "%s.tmp", path);
+    if (length < 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_EIO, "path too long (%s)", path);
     }
-    *begun =
-        (change){path, info.st_size <= SN_METRICS_IN_MEMORY_BYTES, H5I_INVALID_HID};
+    sn_status status = check_file(path, &bytes, err);
+    if (status == SN_OK) {
+        status = sn_file_copy(path, begun->temporary, err);
+    }
+    if (status != SN_OK) {
+        return SN_EIO;
+    }
     sn_h5_why why;
-    sn_status status = SN_OK;
-    bool opened;
-    if (begun->in_memory) {
-        opened = sn_h5_image_open(path, &begun->file, &why);
-    } else {
-        status = reserve(path, info.st_size, room_for(added), err);
-        opened = status == SN_OK && sn_h5_open(path, true, &begun->file, &why);
+    status = reserve(begun->temporary, bytes, room_for(added), err);
+    if (status == SN_OK && !sn_h5_edit(begun->temporary, &begun->file, &why)) {
+        status = sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why.text);
     }
-    if (status == SN_OK && !opened) {
-        (void)truncate(path, info.st_size);
-        status =
-            sn_h5_is_busy(&why)
-                ? sn_fail(err, SN_EIO, "another program has locked (%s)", path)
-                : sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why.text);
+    if (status != SN_OK) {
+        (void)unlink(begun->temporary);
     }
     return status;
 }
@@ -152,26 +156,26 @@ static sn_status begin_change(change *begun, const char *path, const batch *adde
 static sn_status end_change(change *begun, sn_error *err)
 {
     sn_h5_why why;
-    if (begun->in_memory) {
-        sn_status status = publish(begun->file, begun->path, err);
-        sn_h5_close(&begun->file);
-        return status == SN_ECREATE ? SN_EIO : status;
+    sn_status status =
+        sn_h5_finish(&begun->file, &why)
+            ? sn_file_publish(begun->temporary, begun->path, err)
+            : sn_fail(err, SN_EIO, "cannot append (%s): %s", begun->path, why.text);
+    if (status != SN_OK) {
+        (void)unlink(begun->temporary);
     }
-    if (!sn_h5_finish(&begun->file, &why)) {
-        return sn_fail(err, SN_EIO, "cannot append (%s): %s", begun->path, why.text);
-    }
-    return sn_file_sync(begun->path, err);
+    return status;
 }
 
-/* Writes nothing more. */
+/* Leaves the file as it was. */
 static void drop_change(change *begun)
 {
     sn_h5_detach(begun->file);
     sn_h5_close(&begun->file);
+    (void)unlink(begun->temporary);
 }
 
-/* Flushes and closes a dataset, or, where that fails or done is false, leaves the file
- * on the disk alone. */
+/* Flushes and closes a dataset, or, where that fails or done is false, writes nothing
+ * more. */
 static bool finish_table(hid_t file, hid_t dataset, bool done, sn_h5_why *why)
 {
     if (done && H5Fflush(dataset, H5F_SCOPE_GLOBAL) < 0) {
@@ -243,8 +247,8 @@ sn_status sn_metrics_append(const char *path, const sn_epoch_row *epochs,
 }
 
 /* Counts the rows up to the last one of 1 <= step <= limit.  Rows are ordered by step,
- * so only what goes and one block more is read; a step of 0 is what an append that was
- * killed leaves where its rows never arrived. */
+ * so only what goes and one block more is read; a step of 0 is what former versions
+ * left where they were killed before rows arrived. */
 static bool rows_to_keep(hid_t dataset, uint64_t rows, int64_t limit, uint64_t *kept,
                          sn_h5_why *why)
 {
@@ -301,8 +305,7 @@ static sn_status cut_all(const char *path, int64_t step, sn_error *err)
     for (int i = 0; done && i < SN_TABLES; i++) {
         done = cut_table(begun.file, &sn_metrics_tables[i], step, &changed, &why);
     }
-    /* a file on disk gives back what was reserved even where nothing goes */
-    if (done && (changed || !begun.in_memory)) {
+    if (done && changed) {
         return end_change(&begun, err);
     }
     drop_change(&begun);
@@ -375,7 +378,7 @@ sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *
     }
     sn_h5_why why;
     hid_t file;
-    if (!sn_h5_open(path, false, &file, &why)) {
+    if (!sn_h5_open(path, &file, &why)) {
         return sn_fail(err, SN_EDATA, "not a readable HDF5 file (%s): %s", path,
                        why.text);
     }

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "metrics_fixture.h"
@@ -122,7 +123,7 @@ static void test_cut_drops_rows_that_never_arrived(void **state)
     sn_error err = {""};
     int replaced;
     append_epochs(f, 1, 2);
-    /* an append that was killed may leave zeros */
+    /* former versions left zeros where they were killed */
     const sn_epoch_row zeros[3] = {{0}};
     assert_int_equal(sn_metrics_append(f->path, zeros, 3, NULL, 0, NULL, 0, &err),
                      SN_OK);
@@ -343,36 +344,44 @@ static void test_full_disk(void **state)
     assert_epochs(f, 3);
 }
 
-/* Over 16 MiB a file is changed in its place. */
-static void test_large_file(void **state)
+/* Steps 1 .. count in one call. */
+static void append_steps(const fixture *f, int64_t count)
 {
-    enum { EPOCHS_BEFORE = 520, ROWS = EPOCHS_BEFORE * STEPS_AN_EPOCH };
-    fixture *f = *state;
     sn_error err = {""};
-    sn_step_row *steps = calloc(ROWS, sizeof *steps);
+    sn_step_row *steps = calloc((size_t)count, sizeof *steps);
     assert_non_null(steps);
-    for (int64_t i = 0; i < ROWS; i++) {
+    for (int64_t i = 0; i < count; i++) {
         steps[i] = step_row(i + 1);
     }
-    assert_int_equal(sn_metrics_append(f->path, NULL, 0, steps, ROWS, NULL, 0, &err),
-                     SN_OK);
+    if (sn_metrics_append(f->path, NULL, 0, steps, (size_t)count, NULL, 0, &err) !=
+        SN_OK) {
+        fail_msg("%s", err.message);
+    }
     free(steps);
-    struct stat info;
-    assert_int_equal(stat(f->path, &info), 0);
-    assert_true(info.st_size > (16 << 20));
-    append_epochs(f, EPOCHS_BEFORE + 1, EPOCHS_BEFORE + 2);
-    assert_int_equal(csv_rows(f, "epochs"), 2);
+}
 
+enum { LARGE_EPOCHS = 520, LARGE_ROWS = LARGE_EPOCHS * STEPS_AN_EPOCH };
+
+static void test_large_file(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    append_steps(f, LARGE_ROWS);
     struct stat before, after;
     assert_int_equal(stat(f->path, &before), 0);
-    assert_true(before.st_ino == info.st_ino);
+    assert_true(before.st_size > (16 << 20));
+    append_epochs(f, LARGE_EPOCHS + 1, LARGE_EPOCHS + 2);
+    assert_int_equal(csv_rows(f, "epochs"), 2);
+
+    assert_int_equal(stat(f->path, &before), 0);
     assert_int_equal(
-        child_with_limit((rlim_t)before.st_size, f->path, EPOCHS_BEFORE + 3), SN_EIO);
+        child_with_limit((rlim_t)before.st_size, f->path, LARGE_EPOCHS + 3), SN_EIO);
+    assert_absent(f, ".tmp");
     assert_int_equal(stat(f->path, &after), 0);
-    assert_true(after.st_size == before.st_size);
+    assert_true(after.st_ino == before.st_ino && after.st_size == before.st_size);
 
     int replaced;
-    const int64_t step = (EPOCHS_BEFORE + 1) * STEPS_AN_EPOCH;
+    const int64_t step = (LARGE_EPOCHS + 1) * STEPS_AN_EPOCH;
     assert_int_equal(sn_metrics_cut(f->path, step, &replaced, &err), SN_OK);
     assert_int_equal(csv_rows(f, "epochs"), 1);
     assert_int_equal(sn_metrics_cut(f->path, 5 * STEPS_AN_EPOCH, &replaced, &err),
@@ -383,6 +392,55 @@ static void test_large_file(void **state)
     append_epochs(f, 6, 6);
     assert_int_equal(csv_rows(f, "epochs"), 1);
     assert_int_equal(csv_rows(f, "steps"), 6 * STEPS_AN_EPOCH);
+}
+
+/* Whatever its size, no byte of the file that is there changes: a kill cannot harm it.
+ */
+static void test_the_former_file_stays_whole(void **state)
+{
+    fixture *f = *state;
+    fixture former = *f;
+    snprintf(former.path, sizeof former.path, "%s/former.h5", f->folder);
+    append_steps(f, LARGE_ROWS);
+    assert_int_equal(chmod(f->path, 0640), 0);
+    assert_int_equal(link(f->path, former.path), 0);
+    append_epochs(f, LARGE_EPOCHS + 1, LARGE_EPOCHS + 1);
+    assert_int_equal(csv_rows(&former, "epochs"), 0);
+    assert_int_equal(csv_rows(&former, "steps"), LARGE_ROWS);
+    assert_int_equal(csv_rows(f, "epochs"), 1);
+    assert_int_equal(csv_rows(f, "steps"), LARGE_ROWS + STEPS_AN_EPOCH);
+    struct stat info;
+    assert_int_equal(stat(f->path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0640);
+}
+
+static void test_kills(void **state)
+{
+    enum { KILLS = 12 };
+    fixture *f = *state;
+    sn_error err = {""};
+    append_steps(f, LARGE_ROWS);
+    for (int i = 0; i < KILLS; i++) {
+        const pid_t writer = fork();
+        assert_true(writer >= 0);
+        if (writer == 0) {
+            for (int64_t epoch = LARGE_EPOCHS + 1;; epoch++) {
+                if (append_epoch(f->path, epoch, &err) != SN_OK) {
+                    _exit(1);
+                }
+            }
+        }
+        const struct timespec pause = {.tv_nsec = (20 + 13 * i) * 1000000L};
+        (void)nanosleep(&pause, NULL);
+        assert_int_equal(kill(writer, SIGKILL), 0);
+        int result, replaced;
+        assert_int_equal(waitpid(writer, &result, 0), writer);
+        assert_true(WIFSIGNALED(result));
+        assert_int_equal(sn_metrics_cut(f->path, LARGE_ROWS, &replaced, &err), SN_OK);
+        assert_int_equal(replaced, 0);
+        assert_absent(f, ".tmp");
+    }
+    assert_int_equal(csv_rows(f, "steps"), LARGE_ROWS);
 }
 
 static void test_injected_fault(void **state)
@@ -421,6 +479,8 @@ int main(void)
         CASE(test_unwritable),
         CASE(test_full_disk),
         CASE(test_large_file),
+        CASE(test_the_former_file_stays_whole),
+        CASE(test_kills),
         CASE(test_injected_fault),
     };
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

@@ -18,6 +18,16 @@ sn_status sn_path_join(char path[SN_PATH_BYTES], const char *folder, const char 
     return SN_OK;
 }
 
+sn_status sn_path_temporary(char temporary[SN_PATH_BYTES], const char *path,
+                            sn_error *err)
+{
+    int length = snprintf(temporary, SN_PATH_BYTES, "%s.tmp", path);
+    if (length < 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+    }
+    return SN_OK;
+}
+
 sn_status sn_folder_create(const char *folder, sn_error *err)
 {
     char path[SN_PATH_BYTES];
@@ -87,12 +97,24 @@ sn_status sn_file_publish(const char *temporary, const char *path, sn_error *err
     return sync_path(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, err);
 }
 
+sn_status sn_file_conclude(sn_status status, const char *temporary, const char *path,
+                           sn_error *err)
+{
+    if (status == SN_OK) {
+        status = sn_file_publish(temporary, path, err);
+    }
+    if (status != SN_OK) {
+        (void)unlink(temporary);
+    }
+    return status;
+}
+
 sn_status sn_file_write_text(const char *path, const char *text, sn_error *err)
 {
     char temporary[SN_PATH_BYTES];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+    sn_status status = sn_path_temporary(temporary, path, err);
+    if (status != SN_OK) {
+        return status;
     }
     FILE *file = fopen(temporary, "w");
     if (file == NULL) {
@@ -105,13 +127,10 @@ sn_status sn_file_write_text(const char *path, const char *text, sn_error *err)
         written = 0;
         reason = errno;
     }
-    sn_status status =
-        written ? sn_file_publish(temporary, path, err)
-                : sn_fail(err, SN_EIO, "cannot write (%s): %s", path, strerror(reason));
-    if (status != SN_OK) {
-        unlink(temporary);
+    if (!written) {
+        status = sn_fail(err, SN_EIO, "cannot write (%s): %s", path, strerror(reason));
     }
-    return status;
+    return sn_file_conclude(status, temporary, path, err);
 }
 
 bool sn_file_exists(const char *path)

@@ -32,27 +32,14 @@ static int64_t last_step(const batch *added)
     return last;
 }
 
-/* Puts a file in memory in the place of path. */
-static sn_status publish(hid_t file, const char *path, sn_error *err)
-{
-    char temporary[SN_PATH_BYTES];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
-    }
-    sn_status status = sn_h5_image_save(file, temporary, err);
-    if (status == SN_OK) {
-        status = sn_file_publish(temporary, path, err);
-        if (status != SN_OK) {
-            (void)unlink(temporary);
-        }
-    }
-    return status;
-}
-
 static sn_status create_empty(const char *path, sn_error *err)
 {
     enum { EMPTY_BYTES = 64 * 1024 };
+    char temporary[SN_PATH_BYTES];
+    sn_status status = sn_path_temporary(temporary, path, err);
+    if (status != SN_OK) {
+        return status;
+    }
     sn_h5_why why;
     hid_t file;
     bool built = sn_h5_image_create(EMPTY_BYTES, &file, &why) &&
@@ -61,12 +48,11 @@ static sn_status create_empty(const char *path, sn_error *err)
     for (int i = 0; built && i < SN_TABLES; i++) {
         built = sn_table_create(file, &sn_metrics_tables[i], &why);
     }
-    sn_status status = built
-                           ? publish(file, path, err)
-                           : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s",
-                                     path, why.text);
+    status = built ? sn_h5_image_save(file, temporary, err)
+                   : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s", path,
+                             why.text);
     sn_h5_close(&file);
-    return status;
+    return sn_file_conclude(status, temporary, path, err);
 }
 
 /* Room that the rows take in the file: whole chunks and their index, generously. */
@@ -130,11 +116,10 @@ static sn_status begin_change(change *begun, const char *path, const batch *adde
 {
     off_t bytes = 0;
     *begun = (change){.path = path, .file = H5I_INVALID_HID};
-    int length = snprintf(begun->temporary, SN_PATH_BYTES, "%s.tmp", path);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_EIO, "path too long (%s)", path);
+    sn_status status = sn_path_temporary(begun->temporary, path, err);
+    if (status == SN_OK) {
+        status = check_file(path, &bytes, err);
     }
-    sn_status status = check_file(path, &bytes, err);
     if (status == SN_OK) {
         status = sn_file_copy(path, begun->temporary, err);
     }
@@ -156,14 +141,11 @@ static sn_status begin_change(change *begun, const char *path, const batch *adde
 static sn_status end_change(change *begun, sn_error *err)
 {
     sn_h5_why why;
-    sn_status status =
-        sn_h5_finish(&begun->file, &why)
-            ? sn_file_publish(begun->temporary, begun->path, err)
-            : sn_fail(err, SN_EIO, "cannot append (%s): %s", begun->path, why.text);
-    if (status != SN_OK) {
-        (void)unlink(begun->temporary);
+    sn_status status = SN_OK;
+    if (!sn_h5_finish(&begun->file, &why)) {
+        status = sn_fail(err, SN_EIO, "cannot append (%s): %s", begun->path, why.text);
     }
-    return status;
+    return sn_file_conclude(status, begun->temporary, begun->path, err);
 }
 
 /* Leaves the file as it was. */

@@ -18,8 +18,8 @@ sn_status sn_path_join(char path[SN_PATH_BYTES], const char *folder, const char 
 sn_status sn_path_temporary(char temporary[SN_PATH_BYTES], const char *path,
                             sn_error *err) SN_MUST_CHECK;
 
-/** Makes the folder and its missing parents; an existing folder is fine.
- *  SN_ECREATE. */
+/** Makes the folder and its missing parents, and fsyncs where each was made; an
+ *  existing folder is fine.  SN_ECREATE. */
 sn_status sn_folder_create(const char *folder, sn_error *err) SN_MUST_CHECK;
 
 /** Flushes a written file to the device (open, fsync, close).  SN_EIO. */

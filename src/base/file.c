@@ -28,32 +28,6 @@ sn_status sn_path_temporary(char temporary[SN_PATH_BYTES], const char *path,
     return SN_OK;
 }
 
-sn_status sn_folder_create(const char *folder, sn_error *err)
-{
-    char path[SN_PATH_BYTES];
-    int length = snprintf(path, sizeof path, "%s", folder);
-    if (length <= 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ECREATE, "cannot make folder (%s): bad path", folder);
-    }
-    for (char *c = path + 1;; c++) {
-        char separator = *c;
-        if (separator != '/' && separator != '\0') {
-            continue;
-        }
-        *c = '\0';
-        if (mkdir(path, 0777) != 0 && !(errno == EEXIST && sn_is_folder(path))) {
-            return sn_fail(
-                err, SN_ECREATE,
-                "cannot make folder (%s): %s; choose a path you may write to", path,
-                strerror(errno));
-        }
-        if (separator == '\0') {
-            return SN_OK;
-        }
-        *c = separator;
-    }
-}
-
 static sn_status sync_path(const char *path, int flags, sn_error *err)
 {
     int descriptor = open(path, flags);
@@ -71,6 +45,55 @@ static sn_status sync_path(const char *path, int flags, sn_error *err)
     return SN_OK;
 }
 
+/* The folder that holds path. */
+static sn_status sync_parent(const char *path, sn_error *err)
+{
+    char folder[SN_PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        snprintf(folder, sizeof folder, ".");
+    } else {
+        size_t length = slash == path ? 1 : (size_t)(slash - path);
+        snprintf(folder, sizeof folder, "%.*s", (int)length, path);
+    }
+    return sync_path(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, err);
+}
+
+/* An existing folder is fine; a new one is made to last, as far as that can be had. */
+static sn_status make_folder(const char *path, sn_error *err)
+{
+    if (mkdir(path, 0777) == 0) {
+        (void)sync_parent(path, NULL);
+        return SN_OK;
+    }
+    return errno == EEXIST && sn_is_folder(path)
+               ? SN_OK
+               : sn_fail(err, SN_ECREATE,
+                         "cannot make folder (%s): %s; choose a path you may write to",
+                         path, strerror(errno));
+}
+
+sn_status sn_folder_create(const char *folder, sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    int length = snprintf(path, sizeof path, "%s", folder);
+    if (length <= 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ECREATE, "cannot make folder (%s): bad path", folder);
+    }
+    for (char *c = path + 1;; c++) {
+        char separator = *c;
+        if (separator != '/' && separator != '\0') {
+            continue;
+        }
+        *c = '\0';
+        const sn_status status = make_folder(path, err);
+        if (status != SN_OK || separator == '\0') {
+            return status;
+        }
+        *c = separator;
+    }
+}
+
 sn_status sn_file_sync(const char *path, sn_error *err)
 {
     return sync_path(path, O_RDONLY | O_CLOEXEC, err);
@@ -86,15 +109,7 @@ sn_status sn_file_publish(const char *temporary, const char *path, sn_error *err
         return sn_fail(err, SN_EIO, "cannot rename (%s to %s): %s", temporary, path,
                        strerror(errno));
     }
-    char folder[SN_PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL) {
-        snprintf(folder, sizeof folder, ".");
-    } else {
-        size_t length = slash == path ? 1 : (size_t)(slash - path);
-        snprintf(folder, sizeof folder, "%.*s", (int)length, path);
-    }
-    return sync_path(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, err);
+    return sync_parent(path, err);
 }
 
 sn_status sn_file_conclude(sn_status status, const char *temporary, const char *path,

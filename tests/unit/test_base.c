@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shardnet/digest.h"
@@ -189,6 +190,44 @@ static void hash_sees_every_bit_length_and_place(void **state)
     assert_true(sn_hash(0, copy, 256) != sn_hash(0, copy, 384));
 }
 
+int __real_fsync(int descriptor);
+int __wrap_fsync(int descriptor);
+
+static ino_t flushed[16];
+static size_t flushed_count;
+
+int __wrap_fsync(int descriptor)
+{
+    struct stat info;
+    assert_int_equal(fstat(descriptor, &info), 0);
+    if (flushed_count < sizeof flushed / sizeof flushed[0]) {
+        flushed[flushed_count++] = info.st_ino;
+    }
+    return __real_fsync(descriptor);
+}
+
+static void a_new_folder_lasts(void **state)
+{
+    (void)state;
+    char top[] = "/tmp/shardnet-base-XXXXXX", middle[64], path[64];
+    sn_error err;
+    struct stat info[2];
+    assert_non_null(mkdtemp(top));
+    snprintf(middle, sizeof middle, "%s/a", top);
+    snprintf(path, sizeof path, "%s/a/b", top);
+    flushed_count = 0;
+    assert_int_equal(sn_folder_create(path, &err), SN_OK);
+    assert_int_equal(stat(top, &info[0]), 0);
+    assert_int_equal(stat(middle, &info[1]), 0);
+    assert_int_equal(flushed_count, 2);
+    assert_true(flushed[0] == info[0].st_ino && flushed[1] == info[1].st_ino);
+    assert_int_equal(sn_folder_create(path, &err), SN_OK);
+    assert_int_equal(flushed_count, 2);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(middle), 0);
+    assert_int_equal(rmdir(top), 0);
+}
+
 static void files_are_written_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -269,6 +308,7 @@ int main(void)
         cmocka_unit_test(many_blocks_are_the_single_blocks),
         cmocka_unit_test(digest_is_sha256),
         cmocka_unit_test(hash_sees_every_bit_length_and_place),
+        cmocka_unit_test(a_new_folder_lasts),
         cmocka_unit_test(files_are_written_whole_or_not_at_all),
         cmocka_unit_test(a_copy_has_the_same_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);

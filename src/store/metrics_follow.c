@@ -88,7 +88,7 @@ static bool open_source(hid_t file, sn_metrics_kind kind, source *from, sn_h5_wh
                      .dataset = H5I_INVALID_HID,
                      .type = H5I_INVALID_HID};
     if (!sn_table_open(file, from->table, &from->dataset, &from->rows, why) ||
-        !sn_table_check(file, from->dataset, from->table, from->rows, false, why)) {
+        !sn_table_check(file, from->dataset, from->table, 0, from->rows, false, why)) {
         close_source(from);
         return false;
     }

@@ -1,4 +1,5 @@
 /* Metrics: rows come back exactly, a cut keeps the prefix, damage is moved aside. */
+#include <hdf5.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -414,6 +415,35 @@ static void test_the_former_file_stays_whole(void **state)
     assert_int_equal(info.st_mode & 0777, 0640);
 }
 
+herr_t __real_H5Dget_chunk_info_by_coord(hid_t dataset, const hsize_t *at,
+                                         unsigned *mask, haddr_t *address,
+                                         hsize_t *bytes);
+herr_t __wrap_H5Dget_chunk_info_by_coord(hid_t dataset, const hsize_t *at,
+                                         unsigned *mask, haddr_t *address,
+                                         hsize_t *bytes);
+
+static size_t chunk_searches;
+
+herr_t __wrap_H5Dget_chunk_info_by_coord(hid_t dataset, const hsize_t *at,
+                                         unsigned *mask, haddr_t *address,
+                                         hsize_t *bytes)
+{
+    chunk_searches++;
+    return __real_H5Dget_chunk_info_by_coord(dataset, at, mask, address, bytes);
+}
+
+/* HDF5 searches long for a chunk. */
+static void test_append_looks_at_the_last_chunk_alone(void **state)
+{
+    fixture *f = *state;
+    append_steps(f, LARGE_ROWS);
+    for (int64_t epoch = LARGE_EPOCHS + 1; epoch <= LARGE_EPOCHS + 3; epoch++) {
+        chunk_searches = 0;
+        append_epochs(f, epoch, epoch);
+        assert_in_range(chunk_searches, 1, 3);
+    }
+}
+
 static void test_kills(void **state)
 {
     enum { KILLS = 12 };
@@ -480,6 +510,7 @@ int main(void)
         CASE(test_full_disk),
         CASE(test_large_file),
         CASE(test_the_former_file_stays_whole),
+        CASE(test_append_looks_at_the_last_chunk_alone),
         CASE(test_kills),
         CASE(test_injected_fault),
     };

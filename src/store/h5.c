@@ -20,6 +20,7 @@ bool sn_h5_because(sn_h5_why *why, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(why->text, sizeof why->text, format, arguments);
     va_end(arguments);
+    why->status = SN_EDATA;
     return false;
 }
 
@@ -28,14 +29,19 @@ static herr_t note_innermost(unsigned depth, const H5E_error2_t *entry, void *da
     if (depth != 0 || entry->desc == NULL) {
         return 0;
     }
+    sn_h5_why *why = data;
     /* system errors come wrapped in a paragraph; errno's own words are enough */
     static const char marker[] = "error message = '";
     const char *quoted = strstr(entry->desc, marker);
     if (quoted != NULL) {
         quoted += sizeof marker - 1;
-        sn_h5_because(data, "%.*s", (int)strcspn(quoted, "'"), quoted);
+        sn_h5_because(why, "%.*s", (int)strcspn(quoted, "'"), quoted);
+        why->status = SN_EIO;
     } else {
-        sn_h5_because(data, "%s", entry->desc);
+        sn_h5_because(why, "%s", entry->desc);
+        why->status = entry->maj_num == H5E_RESOURCE || entry->min_num == H5E_NOSPACE
+                          ? SN_ENOMEM
+                          : SN_EDATA;
     }
     return 0;
 }
@@ -44,6 +50,13 @@ bool sn_h5_explain(sn_h5_why *why)
 {
     sn_h5_because(why, "HDF5 gives no reason");
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, note_innermost, why);
+    return false;
+}
+
+bool sn_h5_explain_as(sn_h5_why *why, const char *text)
+{
+    sn_h5_explain(why);
+    snprintf(why->text, sizeof why->text, "%s", text);
     return false;
 }
 

@@ -9,9 +9,11 @@
 
 #include "shardnet/status.h"
 
-/** Why a step failed, in a few words. */
+/** Why a step failed, in a few words, and of which kind that is: SN_EDATA, the file's
+ *  contents; SN_EIO, the system could not read or write; SN_ENOMEM. */
 typedef struct sn_h5_why {
     char text[160];
+    sn_status status;
 } sn_h5_why;
 
 /** Longest text attribute, with its terminating zero: HDF5 limits what fits an object
@@ -21,11 +23,15 @@ enum { SN_H5_TEXT_BYTES = 60 * 1024 };
 /** Silences the library's own printing.  First thing in every public function. */
 void sn_h5_begin(void);
 
-/** Writes the text into why; returns false, so that a check can end in it. */
+/** Writes the text into why, as SN_EDATA; returns false, so that a check can end in it.
+ */
 bool sn_h5_because(sn_h5_why *why, const char *format, ...) SN_PRINTF(2, 3);
 
-/** The same with the reason of the HDF5 call that just failed. */
+/** The same with the reason, and its kind, of the HDF5 call that just failed. */
 bool sn_h5_explain(sn_h5_why *why);
+
+/** The same with a text of one's own, its kind as HDF5 tells. */
+bool sn_h5_explain_as(sn_h5_why *why, const char *text);
 
 /** Closes what *id stands for, if anything, and makes it H5I_INVALID_HID. */
 void sn_h5_close(hid_t *id);

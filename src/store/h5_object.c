@@ -25,7 +25,7 @@ bool sn_h5_open_group(hid_t parent, const char *name, hid_t *group, sn_h5_why *w
         return false;
     }
     *group = H5Gopen2(parent, name, H5P_DEFAULT);
-    return *group >= 0 || sn_h5_because(why, "not a readable group");
+    return *group >= 0 || sn_h5_explain_as(why, "not a readable group");
 }
 
 bool sn_h5_open_dataset(hid_t parent, const char *name, hid_t *dataset, sn_h5_why *why)
@@ -35,7 +35,7 @@ bool sn_h5_open_dataset(hid_t parent, const char *name, hid_t *dataset, sn_h5_wh
         return false;
     }
     *dataset = H5Dopen2(parent, name, H5P_DEFAULT);
-    return *dataset >= 0 || sn_h5_because(why, "not a readable dataset");
+    return *dataset >= 0 || sn_h5_explain_as(why, "not a readable dataset");
 }
 
 bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group, sn_h5_why *why)
@@ -211,7 +211,10 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
                        sn_h5_why *why)
 {
     hid_t file_type = H5Dget_type(dataset);
-    bool same = file_type >= 0 && H5Tequal(file_type, type) > 0;
+    if (file_type < 0) {
+        return sn_h5_explain_as(why, "not of the expected type");
+    }
+    bool same = H5Tequal(file_type, type) > 0;
     sn_h5_close(&file_type);
     if (!same) {
         return sn_h5_because(why, "not of the expected type");

@@ -91,6 +91,7 @@ static sn_status reserve(const char *path, off_t old_bytes, off_t room, sn_error
 /* A copy of metrics.h5 that is open for a change. */
 typedef struct change {
     const char *path;
+    off_t bytes; /* before */
     char temporary[SN_PATH_BYTES];
     hid_t file;
 } change;
@@ -108,17 +109,38 @@ static sn_status check_file(const char *path, off_t *bytes, sn_error *err)
                : sn_fail(err, SN_EIO, "cannot open to append (%s): not a file", path);
 }
 
+/* Memory is short, or the file's own claims on it are absurd: where as much as it holds
+ * is to be had, they are. */
+static bool memory_is_short(off_t file_bytes)
+{
+    enum { AND_BYTES = 16 << 20 };
+    void *memory = malloc((size_t)file_bytes + AND_BYTES);
+    free(memory);
+    return memory == NULL;
+}
+
+/* What kept a change from being made: only what HDF5 rejects is damage. */
+static sn_status blame(const change *begun, const sn_h5_why *why, sn_error *err)
+{
+    const char *path = begun->path;
+    if (why->status == SN_EIO) {
+        return sn_fail(err, SN_EIO, "cannot change (%s): %s", path, why->text);
+    }
+    return why->status == SN_ENOMEM && memory_is_short(begun->bytes)
+               ? sn_fail(err, SN_ENOMEM, "cannot change (%s): out of memory", path)
+               : sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why->text);
+}
+
 /* A copy is changed and then put in the place of the file, so that a kill or a full
  * disk at any moment leaves the old or the new one, whole, and somebody's reader is
  * never disturbed.  SN_EDATA when HDF5 cannot read it. */
 static sn_status begin_change(change *begun, const char *path, const batch *added,
                               sn_error *err)
 {
-    off_t bytes = 0;
     *begun = (change){.path = path, .file = H5I_INVALID_HID};
     sn_status status = sn_path_temporary(begun->temporary, path, err);
     if (status == SN_OK) {
-        status = check_file(path, &bytes, err);
+        status = check_file(path, &begun->bytes, err);
     }
     if (status == SN_OK) {
         status = sn_file_copy(path, begun->temporary, err);
@@ -127,9 +149,9 @@ static sn_status begin_change(change *begun, const char *path, const batch *adde
         return SN_EIO;
     }
     sn_h5_why why;
-    status = reserve(begun->temporary, bytes, room_for(added), err);
+    status = reserve(begun->temporary, begun->bytes, room_for(added), err);
     if (status == SN_OK && !sn_h5_edit(begun->temporary, &begun->file, &why)) {
-        status = sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why.text);
+        status = blame(begun, &why, err);
     }
     if (status != SN_OK) {
         (void)unlink(begun->temporary);
@@ -196,7 +218,7 @@ static sn_status append_all(const char *path, const batch *added, sn_error *err)
     change begun;
     sn_status status = begin_change(&begun, path, added, err);
     if (status != SN_OK) {
-        return SN_EIO;
+        return status == SN_EDATA ? SN_EIO : status;
     }
     sn_h5_why why;
     bool done = true;
@@ -208,7 +230,8 @@ static sn_status append_all(const char *path, const batch *added, sn_error *err)
     }
     if (!done) {
         drop_change(&begun);
-        return sn_fail(err, SN_EIO, "cannot append (%s): %s", path, why.text);
+        return sn_fail(err, why.status == SN_ENOMEM ? SN_ENOMEM : SN_EIO,
+                       "cannot append (%s): %s", path, why.text);
     }
     return end_change(&begun, err);
 }
@@ -275,7 +298,7 @@ static bool cut_table(hid_t file, const sn_table *table, int64_t step, bool *cha
     return finish_table(file, dataset, done, why);
 }
 
-/* SN_EDATA where the file cannot be read. */
+/* SN_EDATA where HDF5 rejects the file. */
 static sn_status cut_all(const char *path, int64_t step, sn_error *err)
 {
     const batch nothing = {{NULL, NULL, NULL}, {0, 0, 0}};
@@ -293,17 +316,21 @@ static sn_status cut_all(const char *path, int64_t step, sn_error *err)
         return end_change(&begun, err);
     }
     drop_change(&begun);
-    return done ? SN_OK
-                : sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why.text);
+    return done ? SN_OK : blame(&begun, &why, err);
 }
 
-static sn_status replace_damaged(const char *path, sn_error *err)
+/* *number is the first whose file is not there yet. */
+static sn_status replace_damaged(const char *path, int *number, sn_error *err)
 {
     char aside[SN_PATH_BYTES];
-    int length = snprintf(aside, sizeof aside, "%s.damaged", path);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
-    }
+    *number = 0;
+    do {
+        ++*number;
+        int length = snprintf(aside, sizeof aside, "%s.damaged-%d", path, *number);
+        if (length < 0 || length >= SN_PATH_BYTES) {
+            return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+        }
+    } while (sn_file_exists(aside));
     sn_status status = sn_file_publish(path, aside, err);
     return status == SN_OK ? create_empty(path, err) : status;
 }
@@ -317,8 +344,7 @@ sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced, sn_error
     }
     sn_status status = cut_all(path, step, err);
     if (status == SN_EDATA) {
-        status = replace_damaged(path, err);
-        *replaced = status == SN_OK;
+        status = replace_damaged(path, replaced, err);
     }
     return status;
 }

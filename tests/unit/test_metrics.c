@@ -61,6 +61,22 @@ static void assert_epochs(const fixture *f, int64_t last)
     assert_int_equal(csv_rows(f, "ranks"), last * RANKS);
 }
 
+/* Steps 1 .. count in one call. */
+static void append_steps(const fixture *f, int64_t count)
+{
+    sn_error err = {""};
+    sn_step_row *steps = calloc((size_t)count, sizeof *steps);
+    assert_non_null(steps);
+    for (int64_t i = 0; i < count; i++) {
+        steps[i] = step_row(i + 1);
+    }
+    if (sn_metrics_append(f->path, NULL, 0, steps, (size_t)count, NULL, 0, &err) !=
+        SN_OK) {
+        fail_msg("%s", err.message);
+    }
+    free(steps);
+}
+
 static void assert_absent(const fixture *f, const char *suffix)
 {
     char path[192];
@@ -141,7 +157,7 @@ static void test_cut_creates(void **state)
     assert_int_equal(sn_metrics_cut(f->path, 0, &replaced, &err), SN_OK);
     assert_int_equal(replaced, 0);
     assert_absent(f, ".tmp");
-    assert_absent(f, ".damaged");
+    assert_absent(f, ".damaged-1");
     assert_epochs(f, 0);
 }
 
@@ -158,8 +174,6 @@ static void test_damaged_is_moved_aside(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
-    char aside[192];
-    snprintf(aside, sizeof aside, "%s.damaged", f->path);
     const long places[] = {0, 48};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         int replaced = 0;
@@ -173,10 +187,84 @@ static void test_damaged_is_moved_aside(void **state)
         assert_int_equal(append_epoch(f->path, 3, &err), SN_EIO);
         assert_int_equal(sn_metrics_cut(f->path, STEPS_AN_EPOCH, &replaced, &err),
                          SN_OK);
-        assert_int_equal(replaced, 1);
-        assert_true(sn_file_exists(aside));
+        assert_int_equal(replaced, i + 1);
         assert_epochs(f, 0);
+        /* what was put aside before is still there */
+        for (size_t j = 0; j <= i; j++) {
+            char aside[192], bytes[16];
+            snprintf(aside, sizeof aside, "%s.damaged-%zu", f->path, j + 1);
+            FILE *file = fopen(aside, "rb");
+            assert_non_null(file);
+            assert_int_equal(fseek(file, places[j], SEEK_SET), 0);
+            assert_int_equal(fread(bytes, 1, sizeof bytes, file), sizeof bytes);
+            assert_memory_equal(bytes, "no HDF5 any more", sizeof bytes);
+            assert_int_equal(fclose(file), 0);
+        }
     }
+}
+
+/* Cuts in a child process in which so much of a resource is left. */
+static int cut_with_limit(int resource, rlim_t limit, const char *path)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        sn_error err = {""};
+        int replaced = 0;
+        const struct rlimit wanted = {limit, limit};
+        if (setrlimit(resource, &wanted) != 0) {
+            _exit(99);
+        }
+        const sn_status status =
+            sn_metrics_cut(path, 2 * STEPS_AN_EPOCH, &replaced, &err);
+        _exit(replaced != 0 ? 98 : (int)status);
+    }
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(WIFEXITED(result));
+    return WEXITSTATUS(result);
+}
+
+/* Bytes of this process's memory, as RLIMIT_AS counts them. */
+static rlim_t address_space(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu", &pages), 1);
+    assert_int_equal(fclose(file), 0);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A shortage of memory or of open files is no damage. */
+static void test_shortage_displaces_nothing(void **state)
+{
+    enum { ROWS = 150000 };
+    fixture *f = *state;
+    append_steps(f, ROWS);
+    bool done = false;
+    for (rlim_t files = 3; !done && files < 64; files++) {
+        const int status = cut_with_limit(RLIMIT_NOFILE, files, f->path);
+        done = status == SN_OK;
+        assert_true(done || status == SN_EIO);
+        assert_int_equal(csv_rows(f, "steps"), done ? 2 * STEPS_AN_EPOCH : ROWS);
+    }
+    assert_true(done);
+#ifndef SHARDNET_SANITIZED
+    assert_int_equal(unlink(f->path), 0);
+    append_steps(f, ROWS);
+    for (rlim_t more = 0; more < 8 << 20; more += 1 << 20) {
+        const int status = cut_with_limit(RLIMIT_AS, address_space() + more, f->path);
+        assert_true(status == SN_OK || status == SN_EIO || status == SN_ENOMEM);
+        assert_absent(f, ".damaged-1");
+        assert_absent(f, ".damaged");
+        assert_int_equal(csv_rows(f, "steps"),
+                         status == SN_OK ? 2 * STEPS_AN_EPOCH : ROWS);
+        if (status == SN_OK) {
+            break;
+        }
+    }
+#endif
 }
 
 /* Sizes of pieces in the index, which has no checksum: memory is not asked for by them.
@@ -345,22 +433,6 @@ static void test_full_disk(void **state)
     assert_epochs(f, 3);
 }
 
-/* Steps 1 .. count in one call. */
-static void append_steps(const fixture *f, int64_t count)
-{
-    sn_error err = {""};
-    sn_step_row *steps = calloc((size_t)count, sizeof *steps);
-    assert_non_null(steps);
-    for (int64_t i = 0; i < count; i++) {
-        steps[i] = step_row(i + 1);
-    }
-    if (sn_metrics_append(f->path, NULL, 0, steps, (size_t)count, NULL, 0, &err) !=
-        SN_OK) {
-        fail_msg("%s", err.message);
-    }
-    free(steps);
-}
-
 enum { LARGE_EPOCHS = 520, LARGE_ROWS = LARGE_EPOCHS * STEPS_AN_EPOCH };
 
 static void test_large_file(void **state)
@@ -502,6 +574,7 @@ int main(void)
         CASE(test_cut_drops_rows_that_never_arrived),
         CASE(test_cut_creates),
         CASE(test_damaged_is_moved_aside),
+        CASE(test_shortage_displaces_nothing),
         CASE(test_forged_piece_size),
         CASE(test_csv_is_exact),
         CASE(test_csv_quotes_hosts),

@@ -14,9 +14,9 @@ sn_status sn_run_open(sn_state *state, sn_error *err) SN_MUST_CHECK;
 /** Hands the metrics so far to the writer thread, and the present state: as the
  *  checkpoint of its step (rotated), as best.h5 (best), or both.  Waits for the write
  * before, and for its own when it is the last chance (final).  A failure to write is a
- * warning, told at the next call, and SN_OK unless final: then SN_EIO.  Nothing is
- * written, and it is SN_EINTERNAL, when the ranks' copies of the state differ.
- * Collective. */
+ * warning, told at the next call, and SN_OK unless final and the rotated checkpoint's
+ * or the metrics': then SN_EIO.  Nothing is written, and it is SN_EINTERNAL, when the
+ * ranks' copies of the state differ. Collective. */
 sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final,
                             sn_error *err) SN_MUST_CHECK;
 

@@ -254,13 +254,18 @@ static sn_status save(const char *temporary, const sn_checkpoint_info *info,
 {
     sn_h5_why why;
     hid_t file;
-    bool built = sn_h5_image_create(expected_bytes(info, tensors), &file, &why) &&
+    const size_t bytes = expected_bytes(info, tensors);
+    bool built = sn_h5_image_create(bytes, &file, &why) &&
                  write_info(file, info, &why) &&
                  write_tensors(file, info, tensors, &why);
-    sn_status status = built
-                           ? sn_h5_image_save(file, temporary, err)
-                           : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s",
-                                     temporary, why.text);
+    sn_status status =
+        built
+            ? sn_h5_image_save(file, temporary, err)
+            : sn_fail(err, SN_ENOMEM,
+                      "cannot build in memory (%s): %s; it takes %.0f MB more on rank "
+                      "0: raise the limit (ulimit -v, Slurm: --mem), or put fewer "
+                      "ranks on its node",
+                      temporary, why.text, (double)bytes / 1e6);
     sn_h5_close(&file);
     return status;
 }

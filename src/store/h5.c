@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -103,6 +104,13 @@ bool sn_h5_image_create(size_t bytes, hid_t *file, sn_h5_why *why)
     /* the library looks for a file of this name before it makes one; none can be there
      */
     static const char name[] = "/dev/null/memory";
+    /* a file that has met a shortage cannot be closed by the library */
+    void *room = malloc(bytes);
+    if (room == NULL) {
+        *file = H5I_INVALID_HID;
+        return sn_h5_because(why, "out of memory");
+    }
+    free(room);
     hid_t access = memory_access(bytes);
     *file = access >= 0 ? H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access)
                         : H5I_INVALID_HID;

@@ -44,7 +44,8 @@ static sn_status describe(sn_state *state, sn_checkpoint_info *info, sn_error *e
 /* A write that failed is a warning while the run can go on without it. */
 static sn_status forgive(sn_state *state, sn_status status, bool final, sn_error *err)
 {
-    const bool may_retry = status == SN_EIO || status == SN_ECREATE;
+    const bool may_retry =
+        status == SN_EIO || status == SN_ECREATE || status == SN_ENOMEM;
     if (may_retry && !final) {
         sn_progress_warn(state, "%s; training goes on, the next interval tries again",
                          err->message);

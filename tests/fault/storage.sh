@@ -16,6 +16,10 @@ if [ -z "${STORAGE_TEST_MOUNTS-}" ]; then
     done
 fi
 setup_test "$@"
+sanitized=no
+if [ -n "$(sed -n 's/^SHARDNET_SANITIZE:[A-Z]*=//p' "$(dirname -- "$program")/CMakeCache.txt")" ]; then
+    sanitized=yes
+fi
 cd -- "$scratch"
 
 # A run that ends when it is told to, with a checkpoint of 0.8 MB every few milliseconds.
@@ -133,6 +137,40 @@ for ranks in 0 2; do
     good
     checked "a limit on the size of files during the run (mpirun -n $ranks)"
 done
+
+# --- memory that suffices for training, not for the file that is made in it
+
+# address_space: of $job, in bytes, while it makes no such file: the least of some looks
+address_space() {
+    local least= kib
+    for _ in {1..60}; do
+        kib=$(sed -n 's/^VmSize:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$job/status")
+        if [ -z "$least" ] || [ "$kib" -lt "$least" ]; then least=$kib; fi
+        sleep 0.05
+    done
+    echo $((least * 1024))
+}
+
+write_config heavy.ini data.source=synthetic data.train_limit=1000 model.hidden="3000, 3000" \
+    train.epochs=1000000 train.batch=20 train.eval_every=1000000 train.report_every=1000000 \
+    comm.reduce=allreduce compute.threads=1 compute.backend=openblas \
+    checkpoint.every_epochs=0 checkpoint.every_steps=8 checkpoint.keep=1
+if [ "$sanitized" = no ]; then # their own memory is not to be limited
+    run=heavy
+    start 0 "$program" train heavy.ini --out heavy
+    advances "its first checkpoint"
+    least=$(address_space)
+    prlimit --pid "$job" --as=$((least + 40000000)):unlimited
+    warned 'cannot build in memory \(heavy/checkpoints/step-.*out of memory; it takes 9[0-9] MB more'
+    prlimit --pid "$job" --as=unlimited:unlimited
+    recovers
+    prlimit --pid "$job" --as=$((least + 40000000)):unlimited
+    stop 74
+    expect_text err '^shardnet: error: cannot build in memory \(heavy/checkpoints/step-.*ulimit -v'
+    expect_exit 0 "$program" verify heavy
+    rm -rf heavy
+    checked "no memory for a checkpoint: a warning, and exit 74 for the last one"
+fi
 
 # --- the weights of the best epoch
 

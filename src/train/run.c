@@ -162,6 +162,33 @@ sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final
     return status;
 }
 
+void sn_run_leave(sn_state *state, sn_error *err)
+{
+    if (state->rank != 0 || state->loop_started == 0) {
+        return;
+    }
+    sn_error why;
+    if (settle(state, true, &why) != SN_OK) {
+        sn_progress_warn(state, "%s", why.message);
+    }
+    if (!sn_rows_empty(&state->pending)) {
+        sn_status status = submit(state, false, false, &why);
+        if (status == SN_OK) {
+            status = settle(state, true, &why);
+        }
+        if (status != SN_OK) {
+            sn_progress_warn(state, "%s", why.message);
+        }
+    }
+    why = *err;
+    if (state->saved_step < 0) {
+        (void)sn_fail(err, SN_OK, "%s; no checkpoint yet", why.message);
+    } else {
+        (void)sn_fail(err, SN_OK, "%s; continue with --resume from %s", why.message,
+                      state->checkpoint);
+    }
+}
+
 /* Rank 0: reads best.h5; *found only when it is the best epoch's. */
 static sn_status read_best(sn_state *state, int *found, sn_error *err)
 {

@@ -20,6 +20,12 @@ sn_status sn_run_open(sn_state *state, sn_error *err) SN_MUST_CHECK;
 sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final,
                             sn_error *err) SN_MUST_CHECK;
 
+/** Before all ranks leave for an error that err tells, not MPI's: waits for the last
+ *  write and tells what it left, saves the metrics so far, and adds to err what there
+ * is to continue from.  Rank 0; the others, and a run that has not begun, do nothing.
+ * Not collective. */
+void sn_run_leave(sn_state *state, sn_error *err);
+
 /** Replaces the parameters by those of best.h5 when it holds the best epoch; *restored
  *  says so.  Collective. */
 sn_status sn_run_restore_best(sn_state *state, bool *restored,

@@ -58,19 +58,21 @@ typedef struct sn_rank_row {
     char host[64];
 } sn_rank_row;
 
-/** Opens or creates path, appends the rows, closes and fsyncs, so that the file is
- *  complete between calls.  A file of up to 16 MiB is extended in memory and put in the
- *  place of the old one, so that a kill leaves one or the other, whole; a larger one is
- *  extended where it lies.  Counts may be 0; the datasets exist after the first call.
- *  Rank 0 only.  SN_ECREATE, SN_EIO. */
+/** Appends the rows to path, or creates it.  A copy, path.tmp, is extended, flushed to
+ *  the device and put in the place of the old file, so that a kill leaves one or the
+ *  other, whole, and readers are not disturbed; it costs a copy of the file.  Counts
+ * may be 0; the datasets exist after the first call.  Rank 0 only.  SN_ECREATE, SN_EIO,
+ * SN_ENOMEM. */
 sn_status sn_metrics_append(const char *path, const sn_epoch_row *epochs,
                             size_t epoch_count, const sn_step_row *steps,
                             size_t step_count, const sn_rank_row *ranks,
                             size_t rank_count, sn_error *err) SN_MUST_CHECK;
 
-/** Cuts every dataset back to rows whose step is at most step; a missing file is
- *  created empty.  A file that HDF5 cannot read is renamed to path.damaged, and
- *  *replaced becomes 1.  Rank 0 only.  SN_EIO. */
+/** Cuts every dataset back to rows whose step is at most step, as sn_metrics_append
+ *  changes the file; a missing one is created empty.  One whose contents HDF5 rejects
+ * is renamed to path.damaged-N with the first N = 1, 2, ... that is free, and an empty
+ * one takes its place; *replaced is N, 0 for none.  Rank 0 only.  SN_ECREATE, SN_EIO or
+ *  SN_ENOMEM where it cannot be read, which is no damage, or not be written. */
 sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced,
                          sn_error *err) SN_MUST_CHECK;
 
@@ -128,10 +130,10 @@ void sn_metrics_unfollow(sn_metrics_follower **follower);
 
 /** Looks at the file and hands over the rows that are new since the last look; to be
  *  called again and again, with pauses.  Takes no lock, so that nobody is kept from
- *  writing.  A file that is written to at the moment, or cannot be read but for less
- *  than three seconds in one state, is no failure: news are not complete then, and
- * epoch and best_epoch may be 0.  Memory: 8 bytes for each row. SN_ENOINPUT where there
- * is no file, which may come; SN_EDATA, SN_ENOMEM. */
+ *  writing.  A file that cannot be read, but for less than three seconds in one state,
+ *  is no failure: news are not complete then, and epoch and best_epoch may be 0.
+ * Memory: 8 bytes for each row. SN_ENOINPUT where there is no file, which may come;
+ * SN_EDATA, SN_ENOMEM. */
 sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
                           void *user, sn_metrics_news *news,
                           sn_error *err) SN_MUST_CHECK;

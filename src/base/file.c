@@ -18,30 +18,14 @@ sn_status sn_path_join(char path[SN_PATH_BYTES], const char *folder, const char 
     return SN_OK;
 }
 
-sn_status sn_folder_create(const char *folder, sn_error *err)
+sn_status sn_path_temporary(char temporary[SN_PATH_BYTES], const char *path,
+                            sn_error *err)
 {
-    char path[SN_PATH_BYTES];
-    int length = snprintf(path, sizeof path, "%s", folder);
-    if (length <= 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ECREATE, "cannot make folder (%s): bad path", folder);
+    int length = snprintf(temporary, SN_PATH_BYTES, "%s.tmp", path);
+    if (length < 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
     }
-    for (char *c = path + 1;; c++) {
-        char separator = *c;
-        if (separator != '/' && separator != '\0') {
-            continue;
-        }
-        *c = '\0';
-        if (mkdir(path, 0777) != 0 && !(errno == EEXIST && sn_is_folder(path))) {
-            return sn_fail(
-                err, SN_ECREATE,
-                "cannot make folder (%s): %s; choose a path you may write to", path,
-                strerror(errno));
-        }
-        if (separator == '\0') {
-            return SN_OK;
-        }
-        *c = separator;
-    }
+    return SN_OK;
 }
 
 static sn_status sync_path(const char *path, int flags, sn_error *err)
@@ -61,6 +45,55 @@ static sn_status sync_path(const char *path, int flags, sn_error *err)
     return SN_OK;
 }
 
+/* The folder that holds path. */
+static sn_status sync_parent(const char *path, sn_error *err)
+{
+    char folder[SN_PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        snprintf(folder, sizeof folder, ".");
+    } else {
+        size_t length = slash == path ? 1 : (size_t)(slash - path);
+        snprintf(folder, sizeof folder, "%.*s", (int)length, path);
+    }
+    return sync_path(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, err);
+}
+
+/* An existing folder is fine; a new one is made to last, as far as that can be had. */
+static sn_status make_folder(const char *path, sn_error *err)
+{
+    if (mkdir(path, 0777) == 0) {
+        (void)sync_parent(path, NULL);
+        return SN_OK;
+    }
+    return errno == EEXIST && sn_is_folder(path)
+               ? SN_OK
+               : sn_fail(err, SN_ECREATE,
+                         "cannot make folder (%s): %s; choose a path you may write to",
+                         path, strerror(errno));
+}
+
+sn_status sn_folder_create(const char *folder, sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    int length = snprintf(path, sizeof path, "%s", folder);
+    if (length <= 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ECREATE, "cannot make folder (%s): bad path", folder);
+    }
+    for (char *c = path + 1;; c++) {
+        char separator = *c;
+        if (separator != '/' && separator != '\0') {
+            continue;
+        }
+        *c = '\0';
+        const sn_status status = make_folder(path, err);
+        if (status != SN_OK || separator == '\0') {
+            return status;
+        }
+        *c = separator;
+    }
+}
+
 sn_status sn_file_sync(const char *path, sn_error *err)
 {
     return sync_path(path, O_RDONLY | O_CLOEXEC, err);
@@ -76,23 +109,27 @@ sn_status sn_file_publish(const char *temporary, const char *path, sn_error *err
         return sn_fail(err, SN_EIO, "cannot rename (%s to %s): %s", temporary, path,
                        strerror(errno));
     }
-    char folder[SN_PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL) {
-        snprintf(folder, sizeof folder, ".");
-    } else {
-        size_t length = slash == path ? 1 : (size_t)(slash - path);
-        snprintf(folder, sizeof folder, "%.*s", (int)length, path);
+    return sync_parent(path, err);
+}
+
+sn_status sn_file_conclude(sn_status status, const char *temporary, const char *path,
+                           sn_error *err)
+{
+    if (status == SN_OK) {
+        status = sn_file_publish(temporary, path, err);
     }
-    return sync_path(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, err);
+    if (status != SN_OK) {
+        (void)unlink(temporary);
+    }
+    return status;
 }
 
 sn_status sn_file_write_text(const char *path, const char *text, sn_error *err)
 {
     char temporary[SN_PATH_BYTES];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+    sn_status status = sn_path_temporary(temporary, path, err);
+    if (status != SN_OK) {
+        return status;
     }
     FILE *file = fopen(temporary, "w");
     if (file == NULL) {
@@ -105,13 +142,10 @@ sn_status sn_file_write_text(const char *path, const char *text, sn_error *err)
         written = 0;
         reason = errno;
     }
-    sn_status status =
-        written ? sn_file_publish(temporary, path, err)
-                : sn_fail(err, SN_EIO, "cannot write (%s): %s", path, strerror(reason));
-    if (status != SN_OK) {
-        unlink(temporary);
+    if (!written) {
+        status = sn_fail(err, SN_EIO, "cannot write (%s): %s", path, strerror(reason));
     }
-    return status;
+    return sn_file_conclude(status, temporary, path, err);
 }
 
 bool sn_file_exists(const char *path)

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "shardnet/clock.h"
 #include "shardnet/fault.h"
@@ -255,13 +254,18 @@ static sn_status save(const char *temporary, const sn_checkpoint_info *info,
 {
     sn_h5_why why;
     hid_t file;
-    bool built = sn_h5_image_create(expected_bytes(info, tensors), &file, &why) &&
+    const size_t bytes = expected_bytes(info, tensors);
+    bool built = sn_h5_image_create(bytes, &file, &why) &&
                  write_info(file, info, &why) &&
                  write_tensors(file, info, tensors, &why);
-    sn_status status = built
-                           ? sn_h5_image_save(file, temporary, err)
-                           : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s",
-                                     temporary, why.text);
+    sn_status status =
+        built
+            ? sn_h5_image_save(file, temporary, err)
+            : sn_fail(err, SN_ENOMEM,
+                      "cannot build in memory (%s): %s; it takes %.0f MB more on rank "
+                      "0: raise the limit (ulimit -v, Slurm: --mem), or put fewer "
+                      "ranks on its node",
+                      temporary, why.text, (double)bytes / 1e6);
     sn_h5_close(&file);
     return status;
 }
@@ -312,15 +316,15 @@ sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
 {
     sn_h5_begin();
     char temporary[SN_PATH_BYTES];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+    sn_status status = sn_path_temporary(temporary, path, err);
+    if (status != SN_OK) {
+        return status;
     }
     sn_checkpoint_info filled = *info;
     filled.format_version = SN_CHECKPOINT_FORMAT_VERSION;
     sn_clock_utc_text(filled.created_utc);
 
-    sn_status status = check_all(path, &filled, tensors, err);
+    status = check_all(path, &filled, tensors, err);
     if (status == SN_OK) {
         status = compute_digest(&filled, tensors, err);
     }
@@ -344,11 +348,5 @@ sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
     if (status == SN_OK) {
         status = fault("checkpoint.publish", info, err);
     }
-    if (status == SN_OK) {
-        status = sn_file_publish(temporary, path, err);
-    }
-    if (status != SN_OK) {
-        (void)unlink(temporary);
-    }
-    return status;
+    return sn_file_conclude(status, temporary, path, err);
 }

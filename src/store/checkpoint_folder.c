@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shardnet/checkpoint.h"
@@ -73,6 +74,14 @@ static sn_status append_step(int64_t step, int64_t **steps, size_t *count,
     return SN_OK;
 }
 
+/* What cannot be asked counts as one, so that whoever opens it says why. */
+static bool is_file(DIR *stream, const char *name)
+{
+    struct stat info;
+    return fstatat(dirfd(stream), name, &info, 0) == 0 ? S_ISREG(info.st_mode)
+                                                       : errno != ENOENT;
+}
+
 static sn_status list_entries(DIR *stream, const char *folder, int64_t **steps,
                               size_t *count, sn_error *err)
 {
@@ -87,7 +96,7 @@ static sn_status list_entries(DIR *stream, const char *folder, int64_t **steps,
                                         strerror(errno));
         }
         int64_t step = step_of(entry->d_name);
-        if (step >= 0) {
+        if (step >= 0 && is_file(stream, entry->d_name)) {
             status = append_step(step, steps, count, &capacity, folder, err);
         }
     }

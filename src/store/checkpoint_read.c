@@ -160,7 +160,7 @@ static bool open_tensor(const sn_checkpoint *checkpoint, int64_t layer, int kind
         sn_h5_open_group(parent, name, &group, why) &&
         sn_h5_open_dataset(group, tensor->leaf, dataset, why) &&
         sn_h5_check_shape(*dataset, H5T_IEEE_F32LE, tensor->rank, extents, why) &&
-        sn_h5_check_storage(*dataset, tensor->rank, extents, sizeof(float), true,
+        sn_h5_check_storage(*dataset, tensor->rank, 0, extents, sizeof(float), true,
                             checkpoint->file_bytes, why);
     sn_h5_close(&group);
     sn_h5_close(&parent);
@@ -242,7 +242,7 @@ static sn_status open_checked(sn_checkpoint *checkpoint, sn_checkpoint_info *inf
                               sn_error *err)
 {
     sn_h5_why why;
-    if (!sn_h5_open(checkpoint->path, false, &checkpoint->file, &why) ||
+    if (!sn_h5_open(checkpoint->path, &checkpoint->file, &why) ||
         !sn_h5_file_bytes(checkpoint->file, &checkpoint->file_bytes, &why)) {
         return sn_fail(err, SN_EDATA, "not a readable HDF5 file (%s): %s",
                        checkpoint->path, why.text);

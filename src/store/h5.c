@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -20,6 +21,7 @@ bool sn_h5_because(sn_h5_why *why, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(why->text, sizeof why->text, format, arguments);
     va_end(arguments);
+    why->status = SN_EDATA;
     return false;
 }
 
@@ -28,14 +30,19 @@ static herr_t note_innermost(unsigned depth, const H5E_error2_t *entry, void *da
     if (depth != 0 || entry->desc == NULL) {
         return 0;
     }
+    sn_h5_why *why = data;
     /* system errors come wrapped in a paragraph; errno's own words are enough */
     static const char marker[] = "error message = '";
     const char *quoted = strstr(entry->desc, marker);
     if (quoted != NULL) {
         quoted += sizeof marker - 1;
-        sn_h5_because(data, "%.*s", (int)strcspn(quoted, "'"), quoted);
+        sn_h5_because(why, "%.*s", (int)strcspn(quoted, "'"), quoted);
+        why->status = SN_EIO;
     } else {
-        sn_h5_because(data, "%s", entry->desc);
+        sn_h5_because(why, "%s", entry->desc);
+        why->status = entry->maj_num == H5E_RESOURCE || entry->min_num == H5E_NOSPACE
+                          ? SN_ENOMEM
+                          : SN_EDATA;
     }
     return 0;
 }
@@ -44,6 +51,13 @@ bool sn_h5_explain(sn_h5_why *why)
 {
     sn_h5_because(why, "HDF5 gives no reason");
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, note_innermost, why);
+    return false;
+}
+
+bool sn_h5_explain_as(sn_h5_why *why, const char *text)
+{
+    sn_h5_explain(why);
+    snprintf(why->text, sizeof why->text, "%s", text);
     return false;
 }
 
@@ -90,19 +104,16 @@ bool sn_h5_image_create(size_t bytes, hid_t *file, sn_h5_why *why)
     /* the library looks for a file of this name before it makes one; none can be there
      */
     static const char name[] = "/dev/null/memory";
+    /* a file that has met a shortage cannot be closed by the library */
+    void *room = malloc(bytes);
+    if (room == NULL) {
+        *file = H5I_INVALID_HID;
+        return sn_h5_because(why, "out of memory");
+    }
+    free(room);
     hid_t access = memory_access(bytes);
     *file = access >= 0 ? H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access)
                         : H5I_INVALID_HID;
-    bool done = *file >= 0 || sn_h5_explain(why);
-    sn_h5_close(&access);
-    return done;
-}
-
-bool sn_h5_image_open(const char *path, hid_t *file, sn_h5_why *why)
-{
-    enum { GROWTH_BYTES = 1 << 20 };
-    hid_t access = memory_access(GROWTH_BYTES);
-    *file = access >= 0 ? H5Fopen(path, H5F_ACC_RDWR, access) : H5I_INVALID_HID;
     bool done = *file >= 0 || sn_h5_explain(why);
     sn_h5_close(&access);
     return done;
@@ -197,25 +208,31 @@ static bool open_once(const char *path, bool writable, bool locking, hid_t *file
     return done;
 }
 
-bool sn_h5_is_busy(const sn_h5_why *why)
+/* Did an open fail only because another process has locked the file? */
+static bool is_busy(const sn_h5_why *why)
 {
     return strcmp(why->text, strerror(EAGAIN)) == 0;
 }
 
-bool sn_h5_open(const char *path, bool writable, hid_t *file, sn_h5_why *why)
+bool sn_h5_open(const char *path, hid_t *file, sn_h5_why *why)
 {
     enum { TRIES = 6 };
     const struct timespec pause = {.tv_nsec = 50000000};
     for (int i = 0; i < TRIES; i++) {
-        if (open_once(path, writable, true, file, why)) {
+        if (open_once(path, false, true, file, why)) {
             return true;
         }
-        if (!sn_h5_is_busy(why)) {
+        if (!is_busy(why)) {
             return false;
         }
         (void)nanosleep(&pause, NULL);
     }
-    return open_once(path, writable, false, file, why);
+    return open_once(path, false, false, file, why);
+}
+
+bool sn_h5_edit(const char *path, hid_t *file, sn_h5_why *why)
+{
+    return open_once(path, true, false, file, why);
 }
 
 bool sn_h5_glance(const char *path, hid_t *file, sn_h5_why *why)

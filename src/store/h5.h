@@ -9,9 +9,11 @@
 
 #include "shardnet/status.h"
 
-/** Why a step failed, in a few words. */
+/** Why a step failed, in a few words, and of which kind that is: SN_EDATA, the file's
+ *  contents; SN_EIO, the system could not read or write; SN_ENOMEM. */
 typedef struct sn_h5_why {
     char text[160];
+    sn_status status;
 } sn_h5_why;
 
 /** Longest text attribute, with its terminating zero: HDF5 limits what fits an object
@@ -21,11 +23,15 @@ enum { SN_H5_TEXT_BYTES = 60 * 1024 };
 /** Silences the library's own printing.  First thing in every public function. */
 void sn_h5_begin(void);
 
-/** Writes the text into why; returns false, so that a check can end in it. */
+/** Writes the text into why, as SN_EDATA; returns false, so that a check can end in it.
+ */
 bool sn_h5_because(sn_h5_why *why, const char *format, ...) SN_PRINTF(2, 3);
 
-/** The same with the reason of the HDF5 call that just failed. */
+/** The same with the reason, and its kind, of the HDF5 call that just failed. */
 bool sn_h5_explain(sn_h5_why *why);
+
+/** The same with a text of one's own, its kind as HDF5 tells. */
+bool sn_h5_explain_as(sn_h5_why *why, const char *text);
 
 /** Closes what *id stands for, if anything, and makes it H5I_INVALID_HID. */
 void sn_h5_close(hid_t *id);
@@ -35,9 +41,6 @@ void sn_h5_close(hid_t *id);
  * memory is short. */
 bool sn_h5_image_create(size_t bytes, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
 
-/** A copy of the file at path, in memory, that can be changed.  Takes no lock. */
-bool sn_h5_image_open(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
-
 /** Writes the file in memory to path, replacing what is there; not yet flushed to the
  *  device.  SN_ECREATE, SN_EIO (path is removed), SN_ENOMEM. */
 sn_status sn_h5_image_save(hid_t file, const char *path, sn_error *err) SN_MUST_CHECK;
@@ -45,17 +48,18 @@ sn_status sn_h5_image_save(hid_t file, const char *path, sn_error *err) SN_MUST_
 /** SN_ENOINPUT unless path is a regular file that may be read. */
 sn_status sn_h5_find(const char *path, sn_error *err) SN_MUST_CHECK;
 
-/** Opens an existing file.  A lock that another process holds is waited for, but not
- * for long: somebody who looks at a file must not stop the training that writes it. */
-bool sn_h5_open(const char *path, bool writable, hid_t *file,
-                sn_h5_why *why) SN_MUST_CHECK;
+/** Opens an existing file to read.  A lock that another process holds is waited for,
+ * but not for long: somebody who looks at a file must not stop the training that needs
+ * it. */
+bool sn_h5_open(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Opens an existing file, which nobody else may know of, to change it: HDF5 writes in
+ *  an order of its own, and what a kill leaves of it is no file. */
+bool sn_h5_edit(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
 
 /** Opens an existing file to read, whatever others do with it at the moment, and takes
  *  no lock that they might meet: what is read may be inconsistent. */
 bool sn_h5_glance(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
-
-/** Did an open fail only because another process has locked the file? */
-bool sn_h5_is_busy(const sn_h5_why *why);
 
 /** Lets everything that the library still has to write go into a temporary file that is
  *  thrown away.  For a file that cannot be written any more: HDF5 cannot close one that
@@ -112,11 +116,13 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
 /** Checks that the file really holds every byte that the dataset's extents claim,
  * within its file_bytes and through no filter but fletcher32, so that memory of that
  * size may be asked for.  Where all is false, pieces may be missing, but none may be
- * wrong.  Costs one index look-up for each chunk.
+ * wrong.  Chunks that end before row first are not looked at, and may then not be read.
+ * Costs, for each of the others, a walk over the index up to it, since HDF5 looks for a
+ * chunk's place in no other way: for n chunks n^2/2 steps of 15 ns.
  */
-bool sn_h5_check_storage(hid_t dataset, int rank, const hsize_t extents[],
-                         size_t element_bytes, bool all, uint64_t file_bytes,
-                         sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_check_storage(hid_t dataset, int rank, hsize_t first,
+                         const hsize_t extents[], size_t element_bytes, bool all,
+                         uint64_t file_bytes, sn_h5_why *why) SN_MUST_CHECK;
 
 /** bytes (4 count) := the values, the lowest byte of each first. */
 void sn_h5_float_bytes(size_t count, const float *values, unsigned char *bytes);

@@ -25,7 +25,7 @@ bool sn_h5_open_group(hid_t parent, const char *name, hid_t *group, sn_h5_why *w
         return false;
     }
     *group = H5Gopen2(parent, name, H5P_DEFAULT);
-    return *group >= 0 || sn_h5_because(why, "not a readable group");
+    return *group >= 0 || sn_h5_explain_as(why, "not a readable group");
 }
 
 bool sn_h5_open_dataset(hid_t parent, const char *name, hid_t *dataset, sn_h5_why *why)
@@ -35,7 +35,7 @@ bool sn_h5_open_dataset(hid_t parent, const char *name, hid_t *dataset, sn_h5_wh
         return false;
     }
     *dataset = H5Dopen2(parent, name, H5P_DEFAULT);
-    return *dataset >= 0 || sn_h5_because(why, "not a readable dataset");
+    return *dataset >= 0 || sn_h5_explain_as(why, "not a readable dataset");
 }
 
 bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group, sn_h5_why *why)
@@ -211,7 +211,10 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
                        sn_h5_why *why)
 {
     hid_t file_type = H5Dget_type(dataset);
-    bool same = file_type >= 0 && H5Tequal(file_type, type) > 0;
+    if (file_type < 0) {
+        return sn_h5_explain_as(why, "not of the expected type");
+    }
+    bool same = H5Tequal(file_type, type) > 0;
     sn_h5_close(&file_type);
     if (!same) {
         return sn_h5_because(why, "not of the expected type");
@@ -224,15 +227,16 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
     return done || sn_h5_because(why, "not of rank %d", rank);
 }
 
-/* Every chunk must be there (or may, where not all are needed), whole, inside the file,
- * and have passed its filter: the library trusts the index, which carries no checksum.
- */
-static bool check_chunks(hid_t dataset, int rank, const hsize_t extents[],
-                         const hsize_t chunk[], hsize_t stored_bytes, bool all,
-                         uint64_t file_bytes, sn_h5_why *why)
+/* Every chunk from row first on must be there (or may, where not all are needed),
+ * whole, inside the file, and have passed its filter: the library trusts the index,
+ * which carries no checksum. */
+static bool check_chunks(hid_t dataset, int rank, hsize_t first,
+                         const hsize_t extents[], const hsize_t chunk[],
+                         hsize_t stored_bytes, bool all, uint64_t file_bytes,
+                         sn_h5_why *why)
 {
     hsize_t at[2] = {0, 0};
-    for (at[0] = 0; at[0] < extents[0]; at[0] += chunk[0]) {
+    for (at[0] = first - first % chunk[0]; at[0] < extents[0]; at[0] += chunk[0]) {
         hsize_t columns = rank == 2 ? extents[1] : 1;
         hsize_t stride = rank == 2 ? chunk[1] : 1;
         for (at[1] = 0; at[1] < columns; at[1] += stride) {
@@ -256,7 +260,7 @@ static bool check_chunks(hid_t dataset, int rank, const hsize_t extents[],
     return true;
 }
 
-static bool check_chunked(hid_t dataset, hid_t creation, int rank,
+static bool check_chunked(hid_t dataset, hid_t creation, int rank, hsize_t first,
                           const hsize_t extents[], size_t element_bytes, bool all,
                           uint64_t file_bytes, sn_h5_why *why)
 {
@@ -280,14 +284,14 @@ static bool check_chunked(hid_t dataset, hid_t creation, int rank,
                                         &config) != H5Z_FILTER_FLETCHER32)) {
         return sn_h5_because(why, "stored through a filter other than fletcher32");
     }
-    return check_chunks(dataset, rank, extents, chunk,
+    return check_chunks(dataset, rank, first, extents, chunk,
                         bytes + (filters == 1 ? CHECKSUM_BYTES : 0), all, file_bytes,
                         why);
 }
 
-bool sn_h5_check_storage(hid_t dataset, int rank, const hsize_t extents[],
-                         size_t element_bytes, bool all, uint64_t file_bytes,
-                         sn_h5_why *why)
+bool sn_h5_check_storage(hid_t dataset, int rank, hsize_t first,
+                         const hsize_t extents[], size_t element_bytes, bool all,
+                         uint64_t file_bytes, sn_h5_why *why)
 {
     uint64_t needed = element_bytes;
     for (int i = 0; i < rank; i++) {
@@ -306,7 +310,7 @@ bool sn_h5_check_storage(hid_t dataset, int rank, const hsize_t extents[],
     bool done;
     H5D_layout_t layout = H5Pget_layout(creation);
     if (layout == H5D_CHUNKED) {
-        done = needed == 0 || check_chunked(dataset, creation, rank, extents,
+        done = needed == 0 || check_chunked(dataset, creation, rank, first, extents,
                                             element_bytes, all, file_bytes, why);
     } else if (layout == H5D_COMPACT ||
                (layout == H5D_CONTIGUOUS && H5Pget_external_count(creation) == 0)) {

@@ -32,27 +32,14 @@ static int64_t last_step(const batch *added)
     return last;
 }
 
-/* Puts a file in memory in the place of path. */
-static sn_status publish(hid_t file, const char *path, sn_error *err)
-{
-    char temporary[SN_PATH_BYTES];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
-    }
-    sn_status status = sn_h5_image_save(file, temporary, err);
-    if (status == SN_OK) {
-        status = sn_file_publish(temporary, path, err);
-        if (status != SN_OK) {
-            (void)unlink(temporary);
-        }
-    }
-    return status;
-}
-
 static sn_status create_empty(const char *path, sn_error *err)
 {
     enum { EMPTY_BYTES = 64 * 1024 };
+    char temporary[SN_PATH_BYTES];
+    sn_status status = sn_path_temporary(temporary, path, err);
+    if (status != SN_OK) {
+        return status;
+    }
     sn_h5_why why;
     hid_t file;
     bool built = sn_h5_image_create(EMPTY_BYTES, &file, &why) &&
@@ -61,12 +48,11 @@ static sn_status create_empty(const char *path, sn_error *err)
     for (int i = 0; built && i < SN_TABLES; i++) {
         built = sn_table_create(file, &sn_metrics_tables[i], &why);
     }
-    sn_status status = built
-                           ? publish(file, path, err)
-                           : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s",
-                                     path, why.text);
+    status = built ? sn_h5_image_save(file, temporary, err)
+                   : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s", path,
+                             why.text);
     sn_h5_close(&file);
-    return status;
+    return sn_file_conclude(status, temporary, path, err);
 }
 
 /* Room that the rows take in the file: whole chunks and their index, generously. */
@@ -83,7 +69,7 @@ static off_t room_for(const batch *added)
 }
 
 /* Asks the file system for room behind the end of the file before HDF5 changes
- * anything: a full disk is then found while the file is still whole.  HDF5 gives the
+ * anything, so that a full disk meets the library as rarely as can be.  HDF5 gives the
  * rest back when it closes the file. */
 static sn_status reserve(const char *path, off_t old_bytes, off_t room, sn_error *err)
 {
@@ -93,57 +79,82 @@ static sn_status reserve(const char *path, off_t old_bytes, off_t room, sn_error
                        strerror(errno));
     }
     int reason = posix_fallocate(descriptor, old_bytes, room);
+    close(descriptor);
     /* any other reason means that the file system cannot reserve, which is no harm */
     bool full =
         reason == ENOSPC || reason == EFBIG || reason == EDQUOT || reason == EIO;
-    if (full && ftruncate(descriptor, old_bytes) != 0) {
-        reason = errno;
-    }
-    close(descriptor);
     return full ? sn_fail(err, SN_EIO, "cannot append (%s): %s; free some space", path,
                           strerror(reason))
                 : SN_OK;
 }
 
-/* metrics.h5, open for a change. */
+/* A copy of metrics.h5 that is open for a change. */
 typedef struct change {
     const char *path;
-    bool in_memory;
+    off_t bytes; /* before */
+    char temporary[SN_PATH_BYTES];
     hid_t file;
 } change;
 
-/* A small file is changed in memory and then put in the place of the old one, so that a
- * kill or a full disk at any moment leaves the old or the new one, and somebody's
- * reader is never disturbed.  A large one is changed in its place, to spare the copy:
- * SN_EDATA when HDF5 cannot read it. */
-static sn_status begin_change(change *begun, const char *path, const batch *added,
-                              sn_error *err)
+static sn_status check_file(const char *path, off_t *bytes, sn_error *err)
 {
     struct stat info;
     if (stat(path, &info) != 0 || access(path, R_OK | W_OK) != 0) {
         return sn_fail(err, SN_EIO, "cannot open to append (%s): %s", path,
                        strerror(errno));
     }
-    if (!S_ISREG(info.st_mode)) {
-        return sn_fail(err, SN_EIO, "cannot open to append (%s): not a file", path);
+    *bytes = info.st_size;
+    return S_ISREG(info.st_mode)
+               ? SN_OK
+               : sn_fail(err, SN_EIO, "cannot open to append (%s): not a file", path);
+}
+
+/* Memory is short, or the file's own claims on it are absurd: where as much as it holds
+ * is to be had, they are. */
+static bool memory_is_short(off_t file_bytes)
+{
+    enum { AND_BYTES = 16 << 20 };
+    void *memory = malloc((size_t)file_bytes + AND_BYTES);
+    free(memory);
+    return memory == NULL;
+}
+
+/* What kept a change from being made: only what HDF5 rejects is damage. */
+static sn_status blame(const change *begun, const sn_h5_why *why, sn_error *err)
+{
+    const char *path = begun->path;
+    if (why->status == SN_EIO) {
+        return sn_fail(err, SN_EIO, "cannot change (%s): %s", path, why->text);
     }
-    *begun =
-        (change){path, info.st_size <= SN_METRICS_IN_MEMORY_BYTES, H5I_INVALID_HID};
+    return why->status == SN_ENOMEM && memory_is_short(begun->bytes)
+               ? sn_fail(err, SN_ENOMEM, "cannot change (%s): out of memory", path)
+               : sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why->text);
+}
+
+/* A copy is changed and then put in the place of the file, so that a kill or a full
+ * disk at any moment leaves the old or the new one, whole, and somebody's reader is
+ * never disturbed.  SN_EDATA when HDF5 cannot read it. */
+static sn_status begin_change(change *begun, const char *path, const batch *added,
+                              sn_error *err)
+{
+    *begun = (change){.path = path, .file = H5I_INVALID_HID};
+    sn_status status = sn_path_temporary(begun->temporary, path, err);
+    if (status == SN_OK) {
+        status = check_file(path, &begun->bytes, err);
+    }
+    if (status == SN_OK) {
+        status = sn_file_copy(path, begun->temporary, err);
+    }
+    if (status != SN_OK) {
+        return SN_EIO;
+    }
     sn_h5_why why;
-    sn_status status = SN_OK;
-    bool opened;
-    if (begun->in_memory) {
-        opened = sn_h5_image_open(path, &begun->file, &why);
-    } else {
-        status = reserve(path, info.st_size, room_for(added), err);
-        opened = status == SN_OK && sn_h5_open(path, true, &begun->file, &why);
+    status = reserve(begun->temporary, begun->bytes, room_for(added), err);
+    if (status == SN_OK && !sn_h5_edit(begun->temporary, &begun->file, &why)) {
+        status = blame(begun, &why, err);
     }
-    if (status == SN_OK && !opened) {
-        (void)truncate(path, info.st_size);
-        status =
-            sn_h5_is_busy(&why)
-                ? sn_fail(err, SN_EIO, "another program has locked (%s)", path)
-                : sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why.text);
+    if (status != SN_OK) {
+        (void)unlink(begun->temporary);
     }
     return status;
 }
@@ -152,26 +163,23 @@ static sn_status begin_change(change *begun, const char *path, const batch *adde
 static sn_status end_change(change *begun, sn_error *err)
 {
     sn_h5_why why;
-    if (begun->in_memory) {
-        sn_status status = publish(begun->file, begun->path, err);
-        sn_h5_close(&begun->file);
-        return status == SN_ECREATE ? SN_EIO : status;
-    }
+    sn_status status = SN_OK;
     if (!sn_h5_finish(&begun->file, &why)) {
-        return sn_fail(err, SN_EIO, "cannot append (%s): %s", begun->path, why.text);
+        status = sn_fail(err, SN_EIO, "cannot append (%s): %s", begun->path, why.text);
     }
-    return sn_file_sync(begun->path, err);
+    return sn_file_conclude(status, begun->temporary, begun->path, err);
 }
 
-/* Writes nothing more. */
+/* Leaves the file as it was. */
 static void drop_change(change *begun)
 {
     sn_h5_detach(begun->file);
     sn_h5_close(&begun->file);
+    (void)unlink(begun->temporary);
 }
 
-/* Flushes and closes a dataset, or, where that fails or done is false, leaves the file
- * on the disk alone. */
+/* Flushes and closes a dataset, or, where that fails or done is false, writes nothing
+ * more. */
 static bool finish_table(hid_t file, hid_t dataset, bool done, sn_h5_why *why)
 {
     if (done && H5Fflush(dataset, H5F_SCOPE_GLOBAL) < 0) {
@@ -194,7 +202,9 @@ static bool append_table(hid_t file, const sn_table *table, const void *rows,
     }
     hid_t type = sn_table_memory_type(table);
     const hsize_t extent = present + count;
-    bool done = sn_table_check(file, dataset, table, present, true, why);
+    /* only the last chunk is read, and only where the rows to come share it */
+    const uint64_t last = present > 0 ? present - 1 : 0;
+    bool done = sn_table_check(file, dataset, table, last, present, true, why);
     if (done && (type < 0 || H5Dset_extent(dataset, &extent) < 0)) {
         done = sn_h5_explain(why);
     }
@@ -208,7 +218,7 @@ static sn_status append_all(const char *path, const batch *added, sn_error *err)
     change begun;
     sn_status status = begin_change(&begun, path, added, err);
     if (status != SN_OK) {
-        return SN_EIO;
+        return status == SN_EDATA ? SN_EIO : status;
     }
     sn_h5_why why;
     bool done = true;
@@ -220,7 +230,8 @@ static sn_status append_all(const char *path, const batch *added, sn_error *err)
     }
     if (!done) {
         drop_change(&begun);
-        return sn_fail(err, SN_EIO, "cannot append (%s): %s", path, why.text);
+        return sn_fail(err, why.status == SN_ENOMEM ? SN_ENOMEM : SN_EIO,
+                       "cannot append (%s): %s", path, why.text);
     }
     return end_change(&begun, err);
 }
@@ -243,8 +254,8 @@ sn_status sn_metrics_append(const char *path, const sn_epoch_row *epochs,
 }
 
 /* Counts the rows up to the last one of 1 <= step <= limit.  Rows are ordered by step,
- * so only what goes and one block more is read; a step of 0 is what an append that was
- * killed leaves where its rows never arrived. */
+ * so only what goes and one block more is read; a step of 0 is what former versions
+ * left where they were killed before rows arrived. */
 static bool rows_to_keep(hid_t dataset, uint64_t rows, int64_t limit, uint64_t *kept,
                          sn_h5_why *why)
 {
@@ -276,18 +287,18 @@ static bool cut_table(hid_t file, const sn_table *table, int64_t step, bool *cha
     if (!sn_table_open(file, table, &dataset, &rows, why)) {
         return false;
     }
-    bool done = sn_table_check(file, dataset, table, rows, false, why) &&
+    bool done = sn_table_check(file, dataset, table, 0, rows, false, why) &&
                 rows_to_keep(dataset, rows, step, &kept, why);
     if (done && kept < rows) {
         const hsize_t extent = kept;
         *changed = true;
         done = H5Dset_extent(dataset, &extent) >= 0 || sn_h5_explain(why);
     }
-    done = done && sn_table_check(file, dataset, table, kept, true, why);
+    done = done && sn_table_check(file, dataset, table, 0, kept, true, why);
     return finish_table(file, dataset, done, why);
 }
 
-/* SN_EDATA where the file cannot be read. */
+/* SN_EDATA where HDF5 rejects the file. */
 static sn_status cut_all(const char *path, int64_t step, sn_error *err)
 {
     const batch nothing = {{NULL, NULL, NULL}, {0, 0, 0}};
@@ -301,22 +312,25 @@ static sn_status cut_all(const char *path, int64_t step, sn_error *err)
     for (int i = 0; done && i < SN_TABLES; i++) {
         done = cut_table(begun.file, &sn_metrics_tables[i], step, &changed, &why);
     }
-    /* a file on disk gives back what was reserved even where nothing goes */
-    if (done && (changed || !begun.in_memory)) {
+    if (done && changed) {
         return end_change(&begun, err);
     }
     drop_change(&begun);
-    return done ? SN_OK
-                : sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why.text);
+    return done ? SN_OK : blame(&begun, &why, err);
 }
 
-static sn_status replace_damaged(const char *path, sn_error *err)
+/* *number is the first whose file is not there yet. */
+static sn_status replace_damaged(const char *path, int *number, sn_error *err)
 {
     char aside[SN_PATH_BYTES];
-    int length = snprintf(aside, sizeof aside, "%s.damaged", path);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
-    }
+    *number = 0;
+    do {
+        ++*number;
+        int length = snprintf(aside, sizeof aside, "%s.damaged-%d", path, *number);
+        if (length < 0 || length >= SN_PATH_BYTES) {
+            return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+        }
+    } while (sn_file_exists(aside));
     sn_status status = sn_file_publish(path, aside, err);
     return status == SN_OK ? create_empty(path, err) : status;
 }
@@ -330,8 +344,7 @@ sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced, sn_error
     }
     sn_status status = cut_all(path, step, err);
     if (status == SN_EDATA) {
-        status = replace_damaged(path, err);
-        *replaced = status == SN_OK;
+        status = replace_damaged(path, replaced, err);
     }
     return status;
 }
@@ -345,7 +358,7 @@ static bool read_epochs(hid_t file, sn_epoch_row **rows, size_t *count, sn_h5_wh
         return false;
     }
     hid_t type = sn_table_memory_type(table);
-    bool done = sn_table_check(file, dataset, table, present, true, why);
+    bool done = sn_table_check(file, dataset, table, 0, present, true, why);
     sn_epoch_row *read = done ? sn_alloc((size_t)present, sizeof *read) : NULL;
     if (done && (read == NULL || type < 0)) {
         done = sn_h5_because(why, "out of memory");
@@ -375,7 +388,7 @@ sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *
     }
     sn_h5_why why;
     hid_t file;
-    if (!sn_h5_open(path, false, &file, &why)) {
+    if (!sn_h5_open(path, &file, &why)) {
         return sn_fail(err, SN_EDATA, "not a readable HDF5 file (%s): %s", path,
                        why.text);
     }

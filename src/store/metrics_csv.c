@@ -130,9 +130,9 @@ sn_status sn_metrics_each(const char *path, sn_metrics_kind kind, sn_metrics_tak
     sn_h5_why why;
     hid_t file, dataset = H5I_INVALID_HID;
     uint64_t rows;
-    bool done = sn_h5_open(path, false, &file, &why) &&
+    bool done = sn_h5_open(path, &file, &why) &&
                 sn_table_open(file, table, &dataset, &rows, &why) &&
-                sn_table_check(file, dataset, table, rows, true, &why) &&
+                sn_table_check(file, dataset, table, 0, rows, true, &why) &&
                 pass_rows(table, dataset, rows, take, user, &why);
     sn_h5_close(&dataset);
     sn_h5_close(&file);

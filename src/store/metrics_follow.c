@@ -1,10 +1,8 @@
 /* A table of metrics.h5 read while somebody else writes it.
  *
- * A small file changes by being replaced, so what is opened is whole.  A large one is
- * extended in its place: it is read only when it has not changed since the last look,
- * and what was read counts only if it has not changed meanwhile either.  A resumed run
- * cuts rows back and makes them again: they are told by their hashes, since others may
- * stand in their place by the time of the next look. */
+ * The file changes by being replaced, so what is opened is whole and stays as it is.  A
+ * resumed run cuts rows back and makes them again: they are told by their hashes, since
+ * others may stand in their place by the time of the next look. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,17 +17,16 @@
 
 enum { BLOCK_ROWS = 1024 };
 
-/* How long a file may be written to, or be unreadable in one state. */
+/* How long a file may be unreadable in one state. */
 static const double patience_seconds = 3;
 
 struct sn_metrics_follower {
     char path[SN_PATH_BYTES];
     sn_metrics_kind kind;
-    bool known;        /* has the file been seen? */
-    struct stat state; /* then */
-    bool complete;     /* has all of that state been handed over? */
-    double changed_at; /* clock of the look that found this state */
-    double served_at;  /* clock of the last complete look, or of the first look */
+    bool known;                /* has the file been seen? */
+    struct stat state;         /* then */
+    bool complete;             /* has all of that state been handed over? */
+    double changed_at;         /* clock of the look that found this state */
     int64_t epoch, best_epoch; /* as in sn_metrics_news, of that state */
     uint64_t *hashes;          /* of the rows handed over (capacity) */
     size_t count, capacity;
@@ -56,7 +53,6 @@ sn_status sn_metrics_follow(const char *path, sn_metrics_kind kind,
     }
     strcpy(made->path, path);
     made->kind = kind;
-    made->served_at = sn_clock_seconds();
     *follower = made;
     return SN_OK;
 }
@@ -79,15 +75,6 @@ static bool same_state(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Is the file still as it was when the look began?  A small one is not asked: what is
- * open stays what it was. */
-static bool is_undisturbed(const sn_metrics_follower *follower)
-{
-    struct stat now;
-    return follower->state.st_size <= SN_METRICS_IN_MEMORY_BYTES ||
-           (stat(follower->path, &now) == 0 && same_state(&now, &follower->state));
-}
-
 static void close_source(source *from)
 {
     free(from->block);
@@ -101,7 +88,7 @@ static bool open_source(hid_t file, sn_metrics_kind kind, source *from, sn_h5_wh
                      .dataset = H5I_INVALID_HID,
                      .type = H5I_INVALID_HID};
     if (!sn_table_open(file, from->table, &from->dataset, &from->rows, why) ||
-        !sn_table_check(file, from->dataset, from->table, from->rows, false, why)) {
+        !sn_table_check(file, from->dataset, from->table, 0, from->rows, false, why)) {
         close_source(from);
         return false;
     }
@@ -114,8 +101,8 @@ static bool open_source(hid_t file, sn_metrics_kind kind, source *from, sn_h5_wh
     return true;
 }
 
-/* Rows first, first + 1, ... into the block, as many as have arrived: an append that
- * was killed leaves rows of step 0. */
+/* Rows first, first + 1, ... into the block, as many as have arrived: former versions,
+ * when killed, left rows of step 0. */
 static bool read_block(source *from, uint64_t first, uint64_t end, size_t *count,
                        sn_h5_why *why)
 {
@@ -205,9 +192,6 @@ static bool hand_over(sn_metrics_follower *follower, source *from,
         if (!read_block(from, follower->count, from->rows, &count, why)) {
             return false;
         }
-        if (!is_undisturbed(follower)) {
-            return true;
-        }
         if (!reserve(follower, count)) {
             return sn_h5_because(why, "out of memory");
         }
@@ -217,7 +201,7 @@ static bool hand_over(sn_metrics_follower *follower, source *from,
         follower->count += count;
         wanted = count == 0 || take(user, from->block, count);
     }
-    *complete = wanted && is_undisturbed(follower);
+    *complete = wanted;
     return true;
 }
 
@@ -254,15 +238,14 @@ static bool read_news(sn_metrics_follower *follower, sn_metrics_take *take, void
     if (!sn_h5_glance(follower->path, &file, why)) {
         return false;
     }
-    /* first: rows that arrive from now on must not look as if they were handed over */
     bool done =
         sum_up(file, news, why) && open_source(file, follower->kind, &from, why);
     if (done) {
         uint64_t standing;
         done = find_standing(follower, &from, &standing, &news->cut_step, why);
         if (done && standing < follower->count) {
-            news->cut = is_undisturbed(follower);
-            follower->count = news->cut ? (size_t)standing : follower->count;
+            news->cut = true;
+            follower->count = (size_t)standing;
         } else if (done) {
             done = hand_over(follower, &from, take, user, &news->complete, why);
         }
@@ -300,12 +283,7 @@ sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
         follower->complete = false;
         follower->changed_at = clock;
     }
-    const bool settled = same || now.st_size <= SN_METRICS_IN_MEMORY_BYTES ||
-                         clock - follower->served_at > patience_seconds;
     sn_h5_why why;
-    if (!settled) {
-        return SN_OK;
-    }
     if (!read_news(follower, take, user, news, &why)) {
         *news = (sn_metrics_news){0};
         return clock - follower->changed_at <= patience_seconds
@@ -316,6 +294,5 @@ sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
     follower->complete = news->complete;
     follower->epoch = news->epoch;
     follower->best_epoch = news->best_epoch;
-    follower->served_at = news->complete ? clock : follower->served_at;
     return SN_OK;
 }

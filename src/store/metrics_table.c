@@ -182,13 +182,13 @@ bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *
     return done;
 }
 
-bool sn_table_check(hid_t file, hid_t dataset, const sn_table *table, uint64_t rows,
-                    bool all, sn_h5_why *why)
+bool sn_table_check(hid_t file, hid_t dataset, const sn_table *table, uint64_t first,
+                    uint64_t rows, bool all, sn_h5_why *why)
 {
     const hsize_t extent = rows;
     uint64_t file_bytes;
     return sn_h5_file_bytes(file, &file_bytes, why) &&
-           sn_h5_check_storage(dataset, 1, &extent, packed_bytes(table), all,
+           sn_h5_check_storage(dataset, 1, first, &extent, packed_bytes(table), all,
                                file_bytes, why);
 }
 

@@ -28,8 +28,7 @@ typedef struct sn_table {
     size_t column_count;
 } sn_table;
 
-/** A larger file is changed in its place. */
-enum { SN_METRICS_IN_MEMORY_BYTES = 16 << 20, SN_HOST_COLUMN_BYTES = 64 };
+enum { SN_HOST_COLUMN_BYTES = 64 };
 
 extern const sn_table sn_metrics_tables[SN_TABLES];
 
@@ -47,10 +46,11 @@ bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why) SN_MUST_
 bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *rows,
                    sn_h5_why *why) SN_MUST_CHECK;
 
-/** Checks that the file really holds the rows: all of them, or, since an append that
- * was killed leaves holes, those that are there. */
-bool sn_table_check(hid_t file, hid_t dataset, const sn_table *table, uint64_t rows,
-                    bool all, sn_h5_why *why) SN_MUST_CHECK;
+/** Checks that the file really holds the rows: all of them, or, since former versions
+ * left holes where they were killed, those that are there.  Rows before first, but for
+ * those that share its chunk, are taken on trust and may not be read. */
+bool sn_table_check(hid_t file, hid_t dataset, const sn_table *table, uint64_t first,
+                    uint64_t rows, bool all, sn_h5_why *why) SN_MUST_CHECK;
 
 /** Rows first .. first + count - 1, as type describes them, to or from memory. */
 bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void *rows,

@@ -2,12 +2,25 @@
 
 #include "shardnet/file.h"
 
+/* Cuts path back to step; where the file had to make room, that is the warning. */
+static sn_status cut(const char *path, int64_t step, sn_error *warning, sn_error *err)
+{
+    int replaced;
+    const sn_status status = sn_metrics_cut(path, step, &replaced, err);
+    if (replaced > 0) {
+        (void)sn_fail(warning, SN_OK,
+                      "metrics (%s): damaged; moved to metrics.h5.damaged-%d, a new "
+                      "file begins",
+                      path, replaced);
+    }
+    return status;
+}
+
 sn_status sn_folder_begin(const char *run, const char *config_text, int64_t step,
                           sn_error *warning, sn_error *err)
 {
     warning->message[0] = '\0';
     char path[SN_PATH_BYTES];
-    int replaced = 0;
     sn_status status = sn_path_join(path, run, "config.ini", err);
     if (status == SN_OK) {
         status = sn_file_write_text(path, config_text, err);
@@ -16,13 +29,7 @@ sn_status sn_folder_begin(const char *run, const char *config_text, int64_t step
         status = sn_path_join(path, run, "metrics.h5", err);
     }
     if (status == SN_OK) {
-        status = sn_metrics_cut(path, step, &replaced, err);
-    }
-    if (replaced) {
-        (void)sn_fail(warning, SN_OK,
-                      "metrics (%s): damaged; moved to metrics.h5.damaged, a new file "
-                      "begins",
-                      path);
+        status = cut(path, step, warning, err);
     }
     return status;
 }
@@ -52,16 +59,16 @@ sn_status sn_folder_append(const char *run, const char *config_text,
 {
     warning->message[0] = '\0';
     sn_rows *rows = &backlog->rows;
-    const int64_t before =
-        sn_rows_first_step(rows) - 1; /* all of this is in the file */
+    const bool none = sn_rows_empty(rows);
+    /* all of this is in the file */
+    const int64_t before = none ? INT64_MAX : sn_rows_first_step(rows) - 1;
     char path[SN_PATH_BYTES];
     sn_status status = find(run, config_text, before, warning, err);
     if (status == SN_OK) {
         status = sn_path_join(path, run, "metrics.h5", err);
     }
-    if (status == SN_OK && backlog->torn) {
-        int replaced;
-        status = sn_metrics_cut(path, before, &replaced, err);
+    if (status == SN_OK && backlog->torn && !none) {
+        status = cut(path, before, warning, err);
     }
     if (status == SN_OK) {
         status =

@@ -70,8 +70,7 @@ static sn_status blame(const sn_state *state, const replica *all, sn_error *err)
     return sn_fail(err, SN_EINTERNAL,
                    "replicas differ (step %" PRId64
                    "): the parameters of %s %s; memory, "
-                   "processor or network may be failing; leave the machine out and "
-                   "continue with --resume: the checkpoints are from before",
+                   "processor or network may be failing; leave the machine out",
                    state->progress.step, ranks,
                    good >= 0 ? "are not those of the other ranks"
                              : "are not the same, with no majority for either");

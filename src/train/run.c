@@ -45,7 +45,8 @@ static sn_status describe(sn_state *state, sn_checkpoint_info *info, sn_error *e
 /* A write that failed is a warning while the run can go on without it. */
 static sn_status forgive(sn_state *state, sn_status status, bool final, sn_error *err)
 {
-    const bool may_retry = status == SN_EIO || status == SN_ECREATE;
+    const bool may_retry =
+        status == SN_EIO || status == SN_ECREATE || status == SN_ENOMEM;
     if (may_retry && !final) {
         sn_progress_warn(state, "%s; training goes on, the next interval tries again",
                          err->message);
@@ -63,26 +64,45 @@ static void mark_files(const sn_state *state, size_t copies)
         state->progress.step, copies * 2 * state->model.arena * sizeof(float));
 }
 
-/* Rank 0: waits for the last write and notes what it left. */
-static sn_status settle(sn_state *state, sn_error *err)
+static void warn_of(const sn_state *state, const sn_writer_part *part, const char *then)
+{
+    if (part->status != SN_OK) {
+        sn_progress_warn(state, "%s%s", part->err.message, then);
+    }
+}
+
+/* Rank 0: waits for the last write and notes what it left.  Fails where the checkpoint
+ * of the step or the metrics did; the rest is a warning. */
+static sn_status settle(sn_state *state, bool final, sn_error *err)
 {
     if (!state->writing) {
         return SN_OK;
     }
     state->writing = false;
-    sn_error warning;
-    const sn_writer_outcome outcome = sn_writer_wait(state->writer, &warning, err);
+    sn_writer_outcome outcome;
+    sn_writer_wait(state->writer, &outcome);
     const double longest = sn_writer_longest_seconds(state->writer);
     state->stop_seconds =
         state->job_seconds - sn_deadline_margin(state->job_seconds, longest);
-    if (outcome.checkpoint == SN_OK && state->submitted[0] != '\0') {
+    if (outcome.step.status == SN_OK && state->submitted[0] != '\0') {
         memcpy(state->checkpoint, state->submitted, sizeof state->checkpoint);
         state->saved_step = state->submitted_step;
     }
-    if (warning.message[0] != '\0') {
-        sn_progress_warn(state, "%s", warning.message);
+    if (outcome.notice.message[0] != '\0') {
+        sn_progress_warn(state, "%s", outcome.notice.message);
     }
-    return outcome.checkpoint != SN_OK ? outcome.checkpoint : outcome.metrics;
+    warn_of(state, &outcome.best, final ? "" : "; the next checkpoint tries again");
+    warn_of(state, &outcome.rotate, "; older checkpoints are left");
+    const sn_writer_part *failed = &outcome.step;
+    if (failed->status == SN_OK) {
+        failed = &outcome.metrics;
+    } else {
+        warn_of(state, &outcome.metrics, "");
+    }
+    if (failed->status != SN_OK) {
+        *err = failed->err;
+    }
+    return failed->status;
 }
 
 /* Rank 0: hands the present state to the writer, as a checkpoint of the step, as
@@ -126,7 +146,7 @@ sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final
         return status;
     }
     mark_files(state, 4); /* the last write and this one, best.h5 beside each */
-    status = state->rank == 0 ? settle(state, err) : SN_OK;
+    status = state->rank == 0 ? settle(state, false, err) : SN_OK;
     status = forgive(state, sn_comm_agree(state->comm, status, err), false, err);
     if (status != SN_OK) {
         return status;
@@ -135,12 +155,39 @@ sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final
         rotated = rotated && state->saved_step != state->progress.step;
         status = submit(state, rotated, best, err);
         if (status == SN_OK && final) {
-            status = settle(state, err);
+            status = settle(state, true, err);
         }
     }
     status = forgive(state, sn_comm_agree(state->comm, status, err), final, err);
     state->last_checkpoint_time = sn_clock_seconds();
     return status;
+}
+
+void sn_run_leave(sn_state *state, sn_error *err)
+{
+    if (state->rank != 0 || state->loop_started == 0) {
+        return;
+    }
+    sn_error why;
+    if (settle(state, true, &why) != SN_OK) {
+        sn_progress_warn(state, "%s", why.message);
+    }
+    if (!sn_rows_empty(&state->pending)) {
+        sn_status status = submit(state, false, false, &why);
+        if (status == SN_OK) {
+            status = settle(state, true, &why);
+        }
+        if (status != SN_OK) {
+            sn_progress_warn(state, "%s", why.message);
+        }
+    }
+    why = *err;
+    if (state->saved_step < 0) {
+        (void)sn_fail(err, SN_OK, "%s; no checkpoint yet", why.message);
+    } else {
+        (void)sn_fail(err, SN_OK, "%s; continue with --resume from %s", why.message,
+                      state->checkpoint);
+    }
 }
 
 /* Rank 0: reads best.h5; *found only when it is the best epoch's. */

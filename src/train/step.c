@@ -169,8 +169,7 @@ static sn_status diverged(sn_state *state, sn_error *err)
                ? status
                : sn_fail(err, SN_EDIVERGED,
                          "training diverged (epoch %" PRId64 ", step %" PRId64
-                         "): not finite is %s; lower the learning rate, then continue "
-                         "with --resume",
+                         "): not finite is %s; lower the learning rate",
                          state->progress.epoch + 1, state->progress.step + 1, where);
 }
 

@@ -220,6 +220,9 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
         sn_stop_unwatch();
     }
     sn_watchdog_stop(comm);
+    if (status != SN_OK && status != SN_ESTOPPED && status != SN_EMPI) {
+        sn_run_leave(&state, err);
+    }
     sn_state_close(&state);
     return status;
 }

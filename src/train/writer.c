@@ -28,9 +28,7 @@ struct sn_writer {
     bool best_failed; /* the copy is the best epoch's and is nowhere else */
     sn_backlog backlog;
 
-    sn_writer_outcome outcome; /* of jobs since the last wait */
-    sn_error err;              /* of outcome.checkpoint, else of outcome.metrics */
-    sn_error warning;
+    sn_writer_outcome outcome; /* of the last job */
     double stall_seconds, longest_seconds;
     int64_t count;
 };
@@ -45,27 +43,34 @@ static sn_status make_folder(const sn_writer *writer, sn_error *err)
 /* best.h5 first: a step's checkpoint names the epoch that best.h5 must then hold.  Each
  * is tried whatever became of the other.  sn_checkpoint_write has verified a file when
  * it returns, so older ones go only then. */
-static sn_status write_checkpoints(sn_writer *writer, sn_error *err)
+static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
 {
-    sn_status best = SN_OK, status = make_folder(writer, err);
+    const bool wanted = writer->path[0] != '\0';
+    sn_writer_part *best = &outcome->best, *step = &outcome->step;
     writer->best_failed = writer->best[0] != '\0';
-    if (status != SN_OK) {
-        return status;
+    if (!wanted && !writer->best_failed) {
+        return;
     }
-    if (writer->best[0] != '\0') {
-        best = sn_checkpoint_write(writer->best, &writer->info, writer->tensors, err);
-        writer->best_failed = best != SN_OK;
-        writer->count += best == SN_OK;
+    sn_writer_part *first = wanted ? step : best;
+    first->status = make_folder(writer, &first->err);
+    if (first->status != SN_OK) {
+        return;
     }
-    if (writer->path[0] != '\0') {
-        sn_error *why = best == SN_OK ? err : NULL;
-        status = sn_checkpoint_write(writer->path, &writer->info, writer->tensors, why);
-        writer->count += status == SN_OK;
-        if (status == SN_OK) {
-            status = sn_checkpoint_rotate(writer->run, writer->keep, why);
-        }
+    if (writer->best_failed) {
+        best->status = sn_checkpoint_write(writer->best, &writer->info, writer->tensors,
+                                           &best->err);
+        writer->best_failed = best->status != SN_OK;
+        writer->count += best->status == SN_OK;
     }
-    return best != SN_OK ? best : status;
+    if (wanted) {
+        step->status = sn_checkpoint_write(writer->path, &writer->info, writer->tensors,
+                                           &step->err);
+        writer->count += step->status == SN_OK;
+    }
+    if (wanted && step->status == SN_OK) {
+        outcome->rotate.status =
+            sn_checkpoint_rotate(writer->run, writer->keep, &outcome->rotate.err);
+    }
 }
 
 /* Metrics first: rows beyond the newest checkpoint are cut on resume, rows missing
@@ -73,17 +78,11 @@ static sn_status write_checkpoints(sn_writer *writer, sn_error *err)
 static void do_job(sn_writer *writer)
 {
     sn_writer_outcome *outcome = &writer->outcome;
-    outcome->metrics =
+    *outcome = (sn_writer_outcome){.metrics.status = SN_OK};
+    outcome->metrics.status =
         sn_folder_append(writer->run, writer->info.config_text, &writer->backlog,
-                         &writer->warning, &writer->err);
-    sn_error why;
-    outcome->checkpoint = write_checkpoints(writer, &why);
-    if (outcome->checkpoint != SN_OK) {
-        if (outcome->metrics != SN_OK) {
-            writer->warning = writer->err;
-        }
-        writer->err = why;
-    }
+                         &outcome->notice, &outcome->metrics.err);
+    write_checkpoints(writer, outcome);
 }
 
 /* Seconds for which this thread could run and others had its core, as Linux counts
@@ -258,7 +257,7 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
     return status;
 }
 
-sn_writer_outcome sn_writer_wait(sn_writer *writer, sn_error *warning, sn_error *err)
+void sn_writer_wait(sn_writer *writer, sn_writer_outcome *outcome)
 {
     const double begun = sn_clock_seconds();
     pthread_mutex_lock(&writer->mutex);
@@ -266,15 +265,8 @@ sn_writer_outcome sn_writer_wait(sn_writer *writer, sn_error *warning, sn_error 
         pthread_cond_wait(&writer->changed, &writer->mutex);
     }
     pthread_mutex_unlock(&writer->mutex);
-    const sn_writer_outcome outcome = writer->outcome;
-    *warning = writer->warning;
-    if (outcome.checkpoint != SN_OK || outcome.metrics != SN_OK) {
-        *err = writer->err;
-    }
-    writer->outcome = (sn_writer_outcome){SN_OK, SN_OK};
-    writer->warning.message[0] = '\0';
+    *outcome = writer->outcome;
     writer->stall_seconds += sn_clock_seconds() - begun;
-    return outcome;
 }
 
 double sn_writer_stall_seconds(const sn_writer *writer)

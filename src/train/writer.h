@@ -43,16 +43,22 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                            const sn_checkpoint_info *info, const float *parameters,
                            const float *velocity, sn_error *err) SN_MUST_CHECK;
 
-/** What became of a job. */
+/** What became of a part of a job; err only where status is not SN_OK. */
+typedef struct sn_writer_part {
+    sn_status status;
+    sn_error err;
+} sn_writer_part;
+
+/** What became of a job.  Where the step's checkpoint is SN_OK it is on the disk and
+ *  verified, whatever became of the rest. */
 typedef struct sn_writer_outcome {
-    sn_status metrics, checkpoint;
+    sn_writer_part metrics, best, step;
+    sn_writer_part rotate; /* removing older checkpoints */
+    sn_error notice;       /* what else the user should know, "" for nothing */
 } sn_writer_outcome;
 
-/** Waits until the thread is idle and tells the outcome of the last job, once: err is
- *  the checkpoint's where that failed, else the metrics'; warning what else the user
- *  should know, "" for nothing. */
-sn_writer_outcome sn_writer_wait(sn_writer *writer, sn_error *warning,
-                                 sn_error *err) SN_MUST_CHECK;
+/** Waits until the thread is idle and tells the outcome of the last job. */
+void sn_writer_wait(sn_writer *writer, sn_writer_outcome *outcome);
 
 /** Seconds that callers spent waiting and copying; those that the longest job takes
  * when nothing else wants its core (only while idle); and checkpoints written. */

@@ -60,6 +60,25 @@ for rank in 0 1 2; do
     checked "a NaN on rank $rank: named, exit 76 at that step, the last good checkpoint continues"
 done
 
+# the curve that shows why is kept up to the last step; --resume begins where it must
+write_config curve.ini data.source=synthetic data.train_limit=600 model.hidden=8 train.epochs=20 \
+    train.batch=60 optimizer.learning_rate=0.05 checkpoint.every_epochs=10 metrics.every_steps=1
+expect_one_line_error 76 2 'step 15\): not finite is .*; no checkpoint yet$' \
+    env SHARDNET_FAULT="train.nan@1:14" "$program" train curve.ini --out curve
+[ "$(table curve steps step | tail -n 1)" = 14 ] || wrong "not 14 steps: $(table curve steps step)"
+[ "$(table curve epochs epoch | tail -n 1)" = 1 ] || wrong "not 1 epoch"
+expect_one_line_error 76 2 'step 115\): .*; continue with --resume from curve/checkpoints/step-00000100\.h5$' \
+    env SHARDNET_FAULT="train.nan@1:114" "$program" train curve.ini --out curve --resume
+[ "$(table curve steps step | tail -n 1)" = 114 ] || wrong "not 114 steps"
+expect_mpi_exit 0 2 "$program" train curve.ini --out curve --resume
+[ "$(table curve steps step | tail -n +2 | uniq | wc -l)" = 200 ] || wrong "not 200 steps"
+checked "a run that diverges: its metrics are there, with the checkpoint to continue from"
+
+expect_mpi_exit 76 2 env SHARDNET_FAULT="checkpoint.write@0:10,train.nan@0:12" "$program" train small.ini --out unwritten
+expect_text err '^shardnet: warning: injected fault \(checkpoint\.write\)'
+expect_text err '^shardnet: error: .*step 13\).*; no checkpoint yet$'
+checked "a checkpoint that failed is told of when the run ends before the next"
+
 for point in checkpoint.create checkpoint.write checkpoint.damage checkpoint.other checkpoint.publish; do
     case $point in
     checkpoint.damage) message='cannot read back.*step-00000010\.h5\.tmp.*is not what was written' ;;

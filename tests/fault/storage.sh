@@ -16,6 +16,10 @@ if [ -z "${STORAGE_TEST_MOUNTS-}" ]; then
     done
 fi
 setup_test "$@"
+sanitized=no
+if [ -n "$(sed -n 's/^SHARDNET_SANITIZE:[A-Z]*=//p' "$(dirname -- "$program")/CMakeCache.txt")" ]; then
+    sanitized=yes
+fi
 cd -- "$scratch"
 
 # A run that ends when it is told to, with a checkpoint of 0.8 MB every few milliseconds.
@@ -134,6 +138,40 @@ for ranks in 0 2; do
     checked "a limit on the size of files during the run (mpirun -n $ranks)"
 done
 
+# --- memory that suffices for training, not for the file that is made in it
+
+# address_space: of $job, in bytes, while it makes no such file: the least of some looks
+address_space() {
+    local least= kib
+    for _ in {1..60}; do
+        kib=$(sed -n 's/^VmSize:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$job/status")
+        if [ -z "$least" ] || [ "$kib" -lt "$least" ]; then least=$kib; fi
+        sleep 0.05
+    done
+    echo $((least * 1024))
+}
+
+write_config heavy.ini data.source=synthetic data.train_limit=1000 model.hidden="3000, 3000" \
+    train.epochs=1000000 train.batch=20 train.eval_every=1000000 train.report_every=1000000 \
+    comm.reduce=allreduce compute.threads=1 compute.backend=openblas \
+    checkpoint.every_epochs=0 checkpoint.every_steps=8 checkpoint.keep=1
+if [ "$sanitized" = no ]; then # their own memory is not to be limited
+    run=heavy
+    start 0 "$program" train heavy.ini --out heavy
+    advances "its first checkpoint"
+    least=$(address_space)
+    prlimit --pid "$job" --as=$((least + 40000000)):unlimited
+    warned 'cannot build in memory \(heavy/checkpoints/step-.*out of memory; it takes 9[0-9] MB more'
+    prlimit --pid "$job" --as=unlimited:unlimited
+    recovers
+    prlimit --pid "$job" --as=$((least + 40000000)):unlimited
+    stop 74
+    expect_text err '^shardnet: error: cannot build in memory \(heavy/checkpoints/step-.*ulimit -v'
+    expect_exit 0 "$program" verify heavy
+    rm -rf heavy
+    checked "no memory for a checkpoint: a warning, and exit 74 for the last one"
+fi
+
 # --- the weights of the best epoch
 
 # the first epoch stays the best: a rate that changes nothing
@@ -158,7 +196,10 @@ mkdir -p best/checkpoints/best.h5.tmp
 start 2 "$program" train best.ini --out best
 warned 'best\.h5.*weights of the best epoch are lost'
 advances "a checkpoint after the second failure"
-stop 74 # what is left there cannot be removed either
+warned 'cannot remove .*best\.h5\.tmp.*; older checkpoints are left'
+stop 75 # the checkpoint is there
+expect_exit 75 "$program" train best.ini --out best --resume --set train.max_steps=1
+expect_text out '^resume '
 [ ! -f best/checkpoints/best.h5 ] || wrong "best.h5 of another epoch"
 rm -rf best
 checked "best.h5 that could not be written is tried once more at the next checkpoint"
@@ -183,6 +224,22 @@ expect_text err '^shardnet: error: .*replaced'
 run=replaced-gone
 good
 checked "the folder becomes a file: exit 74 at the last checkpoint"
+
+# --- metrics that are damaged
+
+begin 0 damaged
+end=$((SECONDS + limit))
+until grep -q 'warning: metrics .*damaged; moved to metrics\.h5\.damaged-1, a new file' err; do
+    echo 'no HDF5 file' >damaged/other # again and again: the run may be about to replace it
+    mv damaged/other damaged/metrics.h5
+    ((SECONDS < end)) || wrong "no warning of damaged metrics within $limit s"
+    sleep 0.1
+done
+[ "$(cat damaged/metrics.h5.damaged-1)" = 'no HDF5 file' ] || wrong "not what was put there"
+recovers
+stop 75
+good
+checked "metrics damaged during the run: put aside, with a warning"
 
 # --- a full, and a read-only file system
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shardnet/file.h"
 #include "shardnet/metrics.h"
 #include "support.h"
 
@@ -114,6 +115,75 @@ static inline void append_epochs(const fixture *f, int64_t first, int64_t last)
             fail_msg("%s", err.message);
         }
     }
+}
+
+/* Steps 1 .. count in one call. */
+static inline void append_steps(const fixture *f, int64_t count)
+{
+    sn_error err = {""};
+    sn_step_row *steps = calloc((size_t)count, sizeof *steps);
+    assert_non_null(steps);
+    for (int64_t i = 0; i < count; i++) {
+        steps[i] = step_row(i + 1);
+    }
+    if (sn_metrics_append(f->path, NULL, 0, steps, (size_t)count, NULL, 0, &err) !=
+        SN_OK) {
+        fail_msg("%s", err.message);
+    }
+    free(steps);
+}
+
+static inline char *csv_of(const fixture *f, const char *table)
+{
+    enum { TEXT_BYTES = 1 << 26 };
+    sn_error err = {""};
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    if (sn_metrics_write_csv(f->path, table, file, &err) != SN_OK) {
+        fail_msg("%s", err.message);
+    }
+    char *text = calloc(TEXT_BYTES, 1);
+    assert_non_null(text);
+    rewind(file);
+    assert_true(fread(text, 1, TEXT_BYTES - 1, file) < TEXT_BYTES - 1);
+    fclose(file);
+    return text;
+}
+
+static inline size_t csv_rows(const fixture *f, const char *table)
+{
+    char *text = csv_of(f, table);
+    size_t lines = 0;
+    for (const char *c = text; *c != '\0'; c++) {
+        lines += *c == '\n';
+    }
+    free(text);
+    return lines - 1;
+}
+
+static inline void assert_epochs(const fixture *f, int64_t last)
+{
+    sn_error err = {""};
+    sn_epoch_row *rows;
+    size_t count;
+    if (sn_metrics_read_epochs(f->path, &rows, &count, &err) != SN_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_int_equal(count, last);
+    for (size_t i = 0; i < count; i++) {
+        const sn_epoch_row expected = epoch_row((int64_t)i + 1);
+        assert_memory_equal(&rows[i], &expected, sizeof expected);
+    }
+    free(rows);
+    assert_int_equal(csv_rows(f, "steps"), last * STEPS_AN_EPOCH);
+    assert_int_equal(csv_rows(f, "ranks"), last * RANKS);
+}
+
+static inline void assert_absent(const fixture *f, const char *suffix)
+{
+    char path[192];
+    snprintf(path, sizeof path, "%s%s", f->path, suffix);
+    assert_false(sn_file_exists(path));
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shardnet/digest.h"
@@ -189,6 +190,44 @@ static void hash_sees_every_bit_length_and_place(void **state)
     assert_true(sn_hash(0, copy, 256) != sn_hash(0, copy, 384));
 }
 
+int __real_fsync(int descriptor);
+int __wrap_fsync(int descriptor);
+
+static ino_t flushed[16];
+static size_t flushed_count;
+
+int __wrap_fsync(int descriptor)
+{
+    struct stat info;
+    assert_int_equal(fstat(descriptor, &info), 0);
+    if (flushed_count < sizeof flushed / sizeof flushed[0]) {
+        flushed[flushed_count++] = info.st_ino;
+    }
+    return __real_fsync(descriptor);
+}
+
+static void a_new_folder_lasts(void **state)
+{
+    (void)state;
+    char top[] = "/tmp/shardnet-base-XXXXXX", middle[64], path[64];
+    sn_error err;
+    struct stat info[2];
+    assert_non_null(mkdtemp(top));
+    snprintf(middle, sizeof middle, "%s/a", top);
+    snprintf(path, sizeof path, "%s/a/b", top);
+    flushed_count = 0;
+    assert_int_equal(sn_folder_create(path, &err), SN_OK);
+    assert_int_equal(stat(top, &info[0]), 0);
+    assert_int_equal(stat(middle, &info[1]), 0);
+    assert_int_equal(flushed_count, 2);
+    assert_true(flushed[0] == info[0].st_ino && flushed[1] == info[1].st_ino);
+    assert_int_equal(sn_folder_create(path, &err), SN_OK);
+    assert_int_equal(flushed_count, 2);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(middle), 0);
+    assert_int_equal(rmdir(top), 0);
+}
+
 static void files_are_written_whole_or_not_at_all(void **state)
 {
     (void)state;
@@ -217,6 +256,46 @@ static void files_are_written_whole_or_not_at_all(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static size_t read_file(const char *path, char *text, size_t bytes)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    const size_t count = fread(text, 1, bytes, file);
+    assert_int_equal(fclose(file), 0);
+    return count;
+}
+
+/* /proc has files that the kernel does not copy by itself. */
+static void a_copy_has_the_same_bytes(void **state)
+{
+    (void)state;
+    enum { BYTES = 300000 };
+    static char bytes[BYTES], copied[BYTES + 1];
+    char path[] = "/tmp/shardnet-base-XXXXXX", copy[64];
+    sn_error err = {""};
+    const int made = mkstemp(path);
+    assert_true(made >= 0);
+    for (size_t i = 0; i < BYTES; i++) {
+        bytes[i] = (char)(i * i % 251);
+    }
+    assert_int_equal(write(made, bytes, BYTES), BYTES);
+    assert_int_equal(close(made), 0);
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    for (int i = 0; i < 2; i++) { /* the second replaces the first */
+        assert_int_equal(sn_file_copy(path, copy, &err), SN_OK);
+        assert_int_equal(read_file(copy, copied, sizeof copied), BYTES);
+        assert_memory_equal(copied, bytes, BYTES);
+    }
+    const size_t count = read_file("/proc/version", bytes, BYTES);
+    assert_int_equal(sn_file_copy("/proc/version", copy, &err), SN_OK);
+    assert_int_equal(read_file(copy, copied, sizeof copied), count);
+    assert_memory_equal(copied, bytes, count);
+    assert_int_equal(unlink(copy), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(sn_file_copy(path, copy, &err), SN_EIO);
+    assert_false(sn_file_exists(copy));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +308,8 @@ int main(void)
         cmocka_unit_test(many_blocks_are_the_single_blocks),
         cmocka_unit_test(digest_is_sha256),
         cmocka_unit_test(hash_sees_every_bit_length_and_place),
-        cmocka_unit_test(files_are_written_whole_or_not_at_all)};
+        cmocka_unit_test(a_new_folder_lasts),
+        cmocka_unit_test(files_are_written_whole_or_not_at_all),
+        cmocka_unit_test(a_copy_has_the_same_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

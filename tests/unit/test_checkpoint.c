@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "shardnet/fault.h"
@@ -328,6 +329,9 @@ static void test_folder(void **state)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         touch(folder, names[i]);
     }
+    char beside[192];
+    snprintf(beside, sizeof beside, "%s/step-00000555.h5", folder);
+    assert_int_equal(mkdir(beside, 0777), 0); /* is none */
     static const int64_t expected[] = {123456789, 123, 99, 7};
     assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
     assert_int_equal(count, 4);
@@ -343,6 +347,7 @@ static void test_folder(void **state)
     assert_string_equal(path, same);
 
     assert_int_equal(sn_checkpoint_rotate(f->folder, 2, &err), SN_OK);
+    assert_int_equal(rmdir(beside), 0);
     assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
     assert_int_equal(count, 2);
     assert_memory_equal(steps, expected, 2 * sizeof expected[0]);

@@ -165,7 +165,7 @@ static void test_cut_and_made_again(void **state)
     sn_metrics_unfollow(&follower);
 }
 
-/* Rows that an append which was killed left behind are not handed over. */
+/* Zeros, which former versions left where they were killed, are not handed over. */
 static void test_rows_that_never_arrived(void **state)
 {
     fixture *f = *state;
@@ -207,8 +207,7 @@ static void test_unreadable(void **state)
     sn_metrics_unfollow(&follower);
 }
 
-/* A file so large that it is extended where it lies, by another process at full speed.
- */
+/* A large file that another process extends at full speed. */
 static void test_large_file_beside_its_writer(void **state)
 {
     enum { EPOCHS_BEFORE = 520, ROWS = EPOCHS_BEFORE * STEPS_AN_EPOCH, APPENDS = 30 };

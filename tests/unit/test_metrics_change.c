@@ -1,0 +1,238 @@
+/* metrics.h5 is changed in a copy: kills, full disks and shortages leave the old file
+ * or the new one. */
+#include <hdf5.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "metrics_fixture.h"
+
+/* In a child process, since the limit cannot be lifted again. */
+static int child_with_limit(rlim_t bytes, const char *path, int64_t epoch)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const struct rlimit limit = {bytes, bytes};
+        sn_error err = {""};
+        signal(SIGXFSZ, SIG_IGN);
+        if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+            _exit(99);
+        }
+        /* exit, not _exit: HDF5's own shutdown must survive as well */
+        exit((int)append_epoch(path, epoch, &err));
+    }
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(WIFEXITED(result));
+    return WEXITSTATUS(result);
+}
+
+static void test_full_disk(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(child_with_limit(100, f->path, 1), SN_EIO);
+    assert_absent(f, "");
+    assert_absent(f, ".tmp");
+    append_epochs(f, 1, 2);
+    const rlim_t limits[] = {100, 20000, 120000, 160000};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        assert_int_equal(child_with_limit(limits[i], f->path, 3), SN_EIO);
+        assert_epochs(f, 2);
+    }
+    append_epochs(f, 3, 3);
+    assert_epochs(f, 3);
+}
+
+/* Cuts in a child process in which so much of a resource is left. */
+static int cut_with_limit(int resource, rlim_t limit, const char *path)
+{
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        sn_error err = {""};
+        int replaced = 0;
+        const struct rlimit wanted = {limit, limit};
+        if (setrlimit(resource, &wanted) != 0) {
+            _exit(99);
+        }
+        const sn_status status =
+            sn_metrics_cut(path, 2 * STEPS_AN_EPOCH, &replaced, &err);
+        _exit(replaced != 0 ? 98 : (int)status);
+    }
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_true(WIFEXITED(result));
+    return WEXITSTATUS(result);
+}
+
+/* Bytes of this process's memory, as RLIMIT_AS counts them. */
+static rlim_t address_space(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu", &pages), 1);
+    assert_int_equal(fclose(file), 0);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A shortage of memory or of open files is no damage. */
+static void test_shortage_displaces_nothing(void **state)
+{
+    enum { ROWS = 150000 };
+    fixture *f = *state;
+    append_steps(f, ROWS);
+    bool done = false;
+    for (rlim_t files = 3; !done && files < 64; files++) {
+        const int status = cut_with_limit(RLIMIT_NOFILE, files, f->path);
+        done = status == SN_OK;
+        assert_true(done || status == SN_EIO);
+        assert_int_equal(csv_rows(f, "steps"), done ? 2 * STEPS_AN_EPOCH : ROWS);
+    }
+    assert_true(done);
+#ifndef SHARDNET_SANITIZED
+    assert_int_equal(unlink(f->path), 0);
+    append_steps(f, ROWS);
+    for (rlim_t more = 0; more < 8 << 20; more += 1 << 20) {
+        const int status = cut_with_limit(RLIMIT_AS, address_space() + more, f->path);
+        assert_true(status == SN_OK || status == SN_EIO || status == SN_ENOMEM);
+        assert_absent(f, ".damaged-1");
+        assert_absent(f, ".damaged");
+        assert_int_equal(csv_rows(f, "steps"),
+                         status == SN_OK ? 2 * STEPS_AN_EPOCH : ROWS);
+        if (status == SN_OK) {
+            break;
+        }
+    }
+#endif
+}
+
+enum { LARGE_EPOCHS = 520, LARGE_ROWS = LARGE_EPOCHS * STEPS_AN_EPOCH };
+
+static void test_large_file(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    append_steps(f, LARGE_ROWS);
+    struct stat before, after;
+    assert_int_equal(stat(f->path, &before), 0);
+    assert_true(before.st_size > (16 << 20));
+    append_epochs(f, LARGE_EPOCHS + 1, LARGE_EPOCHS + 2);
+    assert_int_equal(csv_rows(f, "epochs"), 2);
+
+    assert_int_equal(stat(f->path, &before), 0);
+    assert_int_equal(
+        child_with_limit((rlim_t)before.st_size, f->path, LARGE_EPOCHS + 3), SN_EIO);
+    assert_absent(f, ".tmp");
+    assert_int_equal(stat(f->path, &after), 0);
+    assert_true(after.st_ino == before.st_ino && after.st_size == before.st_size);
+
+    int replaced;
+    const int64_t step = (LARGE_EPOCHS + 1) * STEPS_AN_EPOCH;
+    assert_int_equal(sn_metrics_cut(f->path, step, &replaced, &err), SN_OK);
+    assert_int_equal(csv_rows(f, "epochs"), 1);
+    assert_int_equal(sn_metrics_cut(f->path, 5 * STEPS_AN_EPOCH, &replaced, &err),
+                     SN_OK);
+    assert_int_equal(replaced, 0);
+    assert_int_equal(csv_rows(f, "epochs"), 0);
+    assert_int_equal(csv_rows(f, "steps"), 5 * STEPS_AN_EPOCH);
+    append_epochs(f, 6, 6);
+    assert_int_equal(csv_rows(f, "epochs"), 1);
+    assert_int_equal(csv_rows(f, "steps"), 6 * STEPS_AN_EPOCH);
+}
+
+/* Whatever its size, no byte of the file that is there changes: a kill cannot harm it.
+ */
+static void test_the_former_file_stays_whole(void **state)
+{
+    fixture *f = *state;
+    fixture former = *f;
+    snprintf(former.path, sizeof former.path, "%s/former.h5", f->folder);
+    append_steps(f, LARGE_ROWS);
+    assert_int_equal(chmod(f->path, 0640), 0);
+    assert_int_equal(link(f->path, former.path), 0);
+    append_epochs(f, LARGE_EPOCHS + 1, LARGE_EPOCHS + 1);
+    assert_int_equal(csv_rows(&former, "epochs"), 0);
+    assert_int_equal(csv_rows(&former, "steps"), LARGE_ROWS);
+    assert_int_equal(csv_rows(f, "epochs"), 1);
+    assert_int_equal(csv_rows(f, "steps"), LARGE_ROWS + STEPS_AN_EPOCH);
+    struct stat info;
+    assert_int_equal(stat(f->path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0640);
+}
+
+herr_t __real_H5Dget_chunk_info_by_coord(hid_t dataset, const hsize_t *at,
+                                         unsigned *mask, haddr_t *address,
+                                         hsize_t *bytes);
+herr_t __wrap_H5Dget_chunk_info_by_coord(hid_t dataset, const hsize_t *at,
+                                         unsigned *mask, haddr_t *address,
+                                         hsize_t *bytes);
+
+static size_t chunk_searches;
+
+herr_t __wrap_H5Dget_chunk_info_by_coord(hid_t dataset, const hsize_t *at,
+                                         unsigned *mask, haddr_t *address,
+                                         hsize_t *bytes)
+{
+    chunk_searches++;
+    return __real_H5Dget_chunk_info_by_coord(dataset, at, mask, address, bytes);
+}
+
+/* HDF5 searches long for a chunk. */
+static void test_append_looks_at_the_last_chunk_alone(void **state)
+{
+    fixture *f = *state;
+    append_steps(f, LARGE_ROWS);
+    for (int64_t epoch = LARGE_EPOCHS + 1; epoch <= LARGE_EPOCHS + 3; epoch++) {
+        chunk_searches = 0;
+        append_epochs(f, epoch, epoch);
+        assert_in_range(chunk_searches, 1, 3);
+    }
+}
+
+static void test_kills(void **state)
+{
+    enum { KILLS = 12 };
+    fixture *f = *state;
+    sn_error err = {""};
+    append_steps(f, LARGE_ROWS);
+    for (int i = 0; i < KILLS; i++) {
+        const pid_t writer = fork();
+        assert_true(writer >= 0);
+        if (writer == 0) {
+            for (int64_t epoch = LARGE_EPOCHS + 1;; epoch++) {
+                if (append_epoch(f->path, epoch, &err) != SN_OK) {
+                    _exit(1);
+                }
+            }
+        }
+        const struct timespec pause = {.tv_nsec = (20 + 13 * i) * 1000000L};
+        (void)nanosleep(&pause, NULL);
+        assert_int_equal(kill(writer, SIGKILL), 0);
+        int result, replaced;
+        assert_int_equal(waitpid(writer, &result, 0), writer);
+        assert_true(WIFSIGNALED(result));
+        assert_int_equal(sn_metrics_cut(f->path, LARGE_ROWS, &replaced, &err), SN_OK);
+        assert_int_equal(replaced, 0);
+        assert_absent(f, ".tmp");
+    }
+    assert_int_equal(csv_rows(f, "steps"), LARGE_ROWS);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(test_shortage_displaces_nothing),
+        CASE(test_full_disk),
+        CASE(test_large_file),
+        CASE(test_the_former_file_stays_whole),
+        CASE(test_append_looks_at_the_last_chunk_alone),
+        CASE(test_kills),
+    };
+    return cmocka_run_group_tests_name("metrics_change", tests, NULL, NULL);
+}

@@ -10,12 +10,13 @@
 /** Memory that all ranks of a node see. */
 typedef struct sn_node_memory sn_node_memory;
 
-/** bytes of memory, one copy a node through an MPI shared-memory window, or a private
- *  copy on every rank where no window can be had.  Collective.  SN_ENOMEM, SN_EMPI. */
+/** bytes of memory, one copy a node in /dev/shm, or a private copy on every rank where
+ *  /dev/shm has too little or ulimit -f forbids it.  Collective.  SN_ENOMEM, SN_EMPI.
+ */
 sn_status sn_node_memory_create(sn_comm *comm, size_t bytes, sn_node_memory **memory,
                                 sn_error *err) SN_MUST_CHECK;
 
-/** Collective. */
+/** Not collective; accepts NULL. */
 void sn_node_memory_destroy(sn_node_memory **memory);
 
 uint8_t *sn_node_memory_data(sn_node_memory *memory);
@@ -23,7 +24,7 @@ uint8_t *sn_node_memory_data(sn_node_memory *memory);
 /** 1 where the ranks of the node see one copy, 0 where each has its own. */
 int sn_node_memory_shared(const sn_node_memory *memory);
 
-/** Makes what the node's leader wrote visible to its ranks: a barrier for a window, a
+/** Makes what the node's leader wrote visible to its ranks: a barrier for one copy, a
  *  broadcast for private copies.  Collective.  SN_EMPI. */
 sn_status sn_node_memory_publish(sn_comm *comm, sn_node_memory *memory,
                                  sn_error *err) SN_MUST_CHECK;

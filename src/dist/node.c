@@ -2,57 +2,19 @@
 #include "shardnet/node.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "dist/internal.h"
-#include "shardnet/fault.h"
+#include "dist/shared.h"
 #include "shardnet/mem.h"
 
 struct sn_node_memory {
-    MPI_Win window; /* MPI_WIN_NULL for a private copy */
+    sn_shared shared; /* without base for a private copy */
     uint8_t *data;
     size_t bytes;
 };
-
-/* A window is a file in memory, and MPI hangs over one that the limit on the size of
- * files (ulimit -f) forbids. */
-static int exceeds_limit(size_t bytes)
-{
-    const size_t spare_bytes = (size_t)1 << 20;
-    struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-           limit.rlim_cur < bytes + spare_bytes;
-}
-
-/* One segment on the leader, none on the others; MPI_WIN_NULL when MPI refuses. */
-static void try_window(sn_comm *comm, sn_node_memory *memory)
-{
-    MPI_Win window = MPI_WIN_NULL;
-    void *base = NULL;
-    MPI_Aint bytes = comm->node_rank == 0 ? (MPI_Aint)memory->bytes : 0;
-    sn_error ignored;
-    int refused = exceeds_limit(memory->bytes) ||
-                  sn_fault_check("node.window", comm->rank, -1, &ignored) != SN_OK;
-    int failed = 0;
-    MPI_Allreduce(&refused, &failed, 1, MPI_INT, MPI_LOR, comm->node);
-    if (failed || MPI_Win_allocate_shared(bytes, 1, MPI_INFO_NULL, comm->node, &base,
-                                          &window) != MPI_SUCCESS) {
-        return;
-    }
-    MPI_Aint leader_bytes;
-    int unit;
-    failed =
-        MPI_Win_shared_query(window, 0, &leader_bytes, &unit, &base) != MPI_SUCCESS;
-    MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_LOR, comm->node);
-    if (failed) {
-        MPI_Win_free(&window);
-        return;
-    }
-    memory->window = window;
-    memory->data = base;
-}
 
 sn_status sn_node_memory_create(sn_comm *comm, size_t bytes, sn_node_memory **out,
                                 sn_error *err)
@@ -66,9 +28,9 @@ sn_status sn_node_memory_create(sn_comm *comm, size_t bytes, sn_node_memory **ou
         return status;
     }
     memory->bytes = bytes;
-    memory->window = MPI_WIN_NULL;
-    try_window(comm, memory);
-    if (memory->window == MPI_WIN_NULL) {
+    status = sn_shared_map(comm, bytes, 0, &memory->shared, err);
+    memory->data = (uint8_t *)memory->shared.base;
+    if (status == SN_OK && memory->data == NULL) {
         memory->data = sn_alloc(bytes, 1);
         if (memory->data == NULL) {
             status =
@@ -88,11 +50,10 @@ void sn_node_memory_destroy(sn_node_memory **memory)
     if (*memory == NULL) {
         return;
     }
-    if ((*memory)->window == MPI_WIN_NULL) {
+    if ((*memory)->shared.base == NULL) {
         free((*memory)->data);
-    } else if (!sn_mpi_has_failed()) {
-        MPI_Win_free(&(*memory)->window);
     }
+    sn_shared_unmap(&(*memory)->shared);
     free(*memory);
     *memory = NULL;
 }
@@ -104,19 +65,18 @@ uint8_t *sn_node_memory_data(sn_node_memory *memory)
 
 int sn_node_memory_shared(const sn_node_memory *memory)
 {
-    return memory->window != MPI_WIN_NULL;
+    return memory->shared.base != NULL;
 }
 
 sn_status sn_node_memory_publish(sn_comm *comm, sn_node_memory *memory, sn_error *err)
 {
-    if (memory->window == MPI_WIN_NULL) {
+    if (memory->shared.base == NULL) {
         return sn_comm_node_broadcast(comm, memory->data, memory->bytes, err);
     }
-    sn_status status =
-        sn_mpi_check(MPI_Win_fence(0, memory->window), "MPI_Win_fence", err);
-    if (status == SN_OK) {
-        status = sn_mpi_check(MPI_Barrier(comm->node), "MPI_Barrier", err);
-    }
+    /* writes of before the barrier are seen after it, however MPI makes it */
+    atomic_thread_fence(memory_order_seq_cst);
+    const sn_status status = sn_mpi_check(MPI_Barrier(comm->node), "MPI_Barrier", err);
+    atomic_thread_fence(memory_order_seq_cst);
     return status;
 }
 

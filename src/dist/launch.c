@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dist/mca.h"
+
 static int number(const char *name, int absent)
 {
     const char *text = name == NULL ? NULL : getenv(name);
@@ -65,19 +67,22 @@ static bool has_fabric(void)
 
 void sn_launch_prepare(const sn_launch *launch)
 {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (cores > 0 && launch->node_tasks > cores) {
-        setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
-    }
     /* For the buckets of overlap.c: a ring on any number of ranks, and no handshake for
      * its messages over TCP, up to half a bucket of the default size: each answer would
      * wait for the other side's next call of MPI_Test. */
-    setenv("OMPI_MCA_coll_libnbc_iallreduce_algorithm", "ring", 0);
-    setenv("OMPI_MCA_btl_tcp_eager_limit", "532480", 0);
+    sn_mca_setting settings[SN_MCA_SETTINGS] = {
+        {"coll_libnbc_iallreduce_algorithm", "ring", NULL},
+        {"btl_tcp_eager_limit", "532480", NULL}};
+    size_t count = 2;
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (cores > 0 && launch->node_tasks > cores) {
+        settings[count++] = (sn_mca_setting){"mpi_yield_when_idle", "1", NULL};
+    }
     if (!has_fabric()) {
         /* what drives such networks alone takes 0.2 s to find out that there is none */
-        setenv("OMPI_MCA_mtl", "^psm,psm2,ofi", 0);
+        settings[count++] = (sn_mca_setting){"mtl", "^psm,psm2,ofi", "pml"};
     }
+    sn_mca_set(settings, count);
 }
 
 static sn_status refuse(const sn_launch *launch, int size, sn_error *err)

@@ -18,7 +18,8 @@ typedef struct sn_launch {
 void sn_launch_read(sn_launch *launch);
 
 /** Sets what Open MPI reads at its start: yield_when_idle where the node's tasks exceed
- *  the cores this process may use, rings for overlap; unless the user set them. */
+ *  the cores this process may use, rings for overlap; where neither the
+ *  environment nor a parameter file of Open MPI's says something else. */
 void sn_launch_prepare(const sn_launch *launch);
 
 /** SN_ECONFIG, with the fix, when srun started several tasks without any PMI.  Before

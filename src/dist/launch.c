@@ -1,6 +1,7 @@
 #include "dist/launch.h"
 
 #include <dirent.h>
+#include <mpi.h> /* OPEN_MPI */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,17 +95,29 @@ static sn_status refuse(const sn_launch *launch, int size, sn_error *err)
                    launch->variable, launch->tasks, size, size == 1 ? "" : "s");
 }
 
+#ifdef OPEN_MPI
 sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
 {
-    /* srun with a PMI leaves one of these; without any, Open MPI ends the process in
-     * MPI_Init with a page of text, or starts as a single rank */
-    const bool by_srun = launch->variable != NULL &&
-                         strcmp(launch->variable, "SLURM_STEP_NUM_TASKS") == 0;
-    const bool has_pmi = getenv("PMIX_NAMESPACE") != NULL ||
-                         getenv("PMIX_RANK") != NULL || getenv("PMI_FD") != NULL ||
-                         getenv("PMI_RANK") != NULL;
-    return by_srun && !has_pmi && launch->tasks > 1 ? refuse(launch, 1, err) : SN_OK;
+    /* srun with a PMI leaves one of these, with PALS too; without any, Open MPI ends
+     * the process in MPI_Init with a page of text, or starts as a single rank */
+    static const char *const signs[] = {"PMIX_NAMESPACE", "PMIX_RANK",
+                                        "PMI_FD",         "PMI_RANK",
+                                        "PALS_RANKID",    "PMI_CONTROL_PORT"};
+    bool has_pmi = launch->variable == NULL ||
+                   strcmp(launch->variable, "SLURM_STEP_NUM_TASKS") != 0;
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        has_pmi = has_pmi || getenv(signs[i]) != NULL;
+    }
+    return has_pmi || launch->tasks == 1 ? SN_OK : refuse(launch, 1, err);
 }
+#else
+sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
+{
+    (void)launch; /* MPICH and its like find Slurm by themselves */
+    (void)err;
+    return SN_OK;
+}
+#endif
 
 sn_status sn_launch_check(const sn_launch *launch, int size, sn_error *err)
 {

@@ -1,12 +1,14 @@
 /* What is read of the launcher, and what is set for Open MPI. */
 #include "support.h"
 
+#include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dist/launch.h"
 #include "dist/mca.h"
 
 static const sn_mca_setting settings[] = {{"btl_tcp_eager_limit", "532480", NULL},
@@ -146,9 +148,61 @@ static void a_file_of_the_installation_wins(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static int without_launcher(void **state)
+{
+    (void)state;
+    static const char *const all[] = {"OMPI_COMM_WORLD_SIZE",
+                                      "OMPI_COMM_WORLD_RANK",
+                                      "OMPI_COMM_WORLD_LOCAL_SIZE",
+                                      "PMI_SIZE",
+                                      "PMI_RANK",
+                                      "MPI_LOCALNRANKS",
+                                      "SLURM_STEP_NUM_TASKS",
+                                      "SLURM_PROCID",
+                                      "PMIX_NAMESPACE",
+                                      "PMIX_RANK",
+                                      "PMI_FD",
+                                      "PALS_RANKID",
+                                      "PMI_CONTROL_PORT"};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        unsetenv(all[i]);
+    }
+    return 0;
+}
+
+static void srun_needs_a_pmi(void **state)
+{
+    (void)state;
+    static const char *const signs[] = {"PMIX_NAMESPACE", "PMI_FD", "PALS_RANKID",
+                                        "PMI_CONTROL_PORT"};
+    sn_launch launch;
+    sn_error err = {""};
+    sn_launch_read(&launch);
+    assert_int_equal(launch.tasks, 1);
+    assert_int_equal(sn_launch_check_before(&launch, &err), SN_OK);
+    setenv("SLURM_STEP_NUM_TASKS", "4", 1);
+    setenv("SLURM_PROCID", "2", 1);
+    sn_launch_read(&launch);
+    assert_int_equal(launch.tasks, 4);
+    assert_int_equal(launch.task, 2);
+#ifdef OPEN_MPI
+    assert_int_equal(sn_launch_check_before(&launch, &err), SN_ECONFIG);
+#else
+    assert_int_equal(sn_launch_check_before(&launch, &err), SN_OK);
+#endif
+    assert_int_equal(sn_launch_check(&launch, 1, &err), SN_ECONFIG);
+    assert_int_equal(sn_launch_check(&launch, 4, &err), SN_OK);
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        setenv(signs[i], "1", 1);
+        assert_int_equal(sn_launch_check_before(&launch, &err), SN_OK);
+        unsetenv(signs[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(srun_needs_a_pmi, without_launcher),
         cmocka_unit_test_setup(defaults_are_set, without_settings),
         cmocka_unit_test_setup(the_environment_wins, without_settings),
         cmocka_unit_test_setup(a_file_of_the_user_wins, without_settings),

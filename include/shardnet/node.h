@@ -29,19 +29,22 @@ int sn_node_memory_shared(const sn_node_memory *memory);
 sn_status sn_node_memory_publish(sn_comm *comm, sn_node_memory *memory,
                                  sn_error *err) SN_MUST_CHECK;
 
-/** Cores and threads of the ranks of this node. */
+/** Cores and threads of the ranks of this node.  A core with several hardware threads
+ * is one to threads, but as many as it has of them to the others. */
 typedef struct sn_node_cores {
     int mask_cores; /* cores this rank may run on */
     int node_cores; /* cores that the ranks of the node may run on together */
     int threads;    /* for this rank, so that the sum over the node stays within its
-                       cores where there are at least as many cores as ranks */
+                       cores, and within the quota of its control group, where these are
+                       at least as many as ranks */
+    int most;       /* threads that this rank may have when asked for, by the mask */
 } sn_node_cores;
 
-/** Cores that this process may run on.  Not collective. */
+/** Cores (hardware threads) that this process may run on.  Not collective. */
 int sn_cores_in_mask(void);
 
 /** Reads the affinity masks of the node's ranks and shares the cores out: a core that k
- *  ranks may use counts 1/k for each.  Collective.  SN_EMPI. */
+ *  ranks may use counts 1/k for each.  Collective.  SN_ENOMEM, SN_EMPI. */
 sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores,
                              sn_error *err) SN_MUST_CHECK;
 

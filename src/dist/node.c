@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dist/cores.h"
 #include "dist/internal.h"
 #include "dist/shared.h"
 #include "shardnet/mem.h"
@@ -133,30 +134,58 @@ int sn_node_share(const uint64_t *masks, int ranks, int words, int rank)
     return threads > 1 ? threads : 1;
 }
 
+/* This rank's part of what the control group allows all of the node, at most threads.
+ */
+static int within_quota(int threads, int ranks)
+{
+    const double part = sn_cores_quota("/proc", "/sys") / ranks;
+    return part >= threads ? threads : part < 1 ? 1 : (int)part;
+}
+
+/* All but threads, from the masks of the node. */
+static void count_cores(const sn_comm *comm, const uint64_t *masks,
+                        sn_node_cores *cores)
+{
+    const int ranks = comm->node_size, rank = comm->node_rank;
+    *cores = (sn_node_cores){.most = sn_node_share(masks, ranks, MASK_WORDS, rank)};
+    for (int core = 0; core < CPU_SETSIZE; core++) {
+        int used = 0;
+        for (int r = 0; r < ranks; r++) {
+            used |= has_core(masks, MASK_WORDS, r, core);
+        }
+        cores->node_cores += used;
+        cores->mask_cores += has_core(masks, MASK_WORDS, rank, core);
+    }
+}
+
+/* A mask of each rank of the node, in rank order. */
+static sn_status gather(sn_comm *comm, const sn_node_mask *mine, uint64_t *masks,
+                        sn_error *err)
+{
+    return sn_mpi_check(MPI_Allgather(mine->word, MASK_WORDS, MPI_UINT64_T, masks,
+                                      MASK_WORDS, MPI_UINT64_T, comm->node),
+                        "MPI_Allgather", err);
+}
+
 sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores, sn_error *err)
 {
-    uint64_t mine[MASK_WORDS];
-    read_mask(mine);
+    sn_node_mask mine;
+    read_mask(mine.word);
     uint64_t *masks = sn_alloc((size_t)comm->node_size, sizeof mine);
     sn_status status = masks == NULL ? sn_fail(err, SN_ENOMEM, "out of memory") : SN_OK;
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
-        status = sn_mpi_check(MPI_Allgather(mine, MASK_WORDS, MPI_UINT64_T, masks,
-                                            MASK_WORDS, MPI_UINT64_T, comm->node),
-                              "MPI_Allgather", err);
+        status = gather(comm, &mine, masks, err);
     }
     if (status == SN_OK) {
-        *cores = (sn_node_cores){0};
-        for (int core = 0; core < CPU_SETSIZE; core++) {
-            int used = 0;
-            for (int rank = 0; rank < comm->node_size; rank++) {
-                used |= has_core(masks, MASK_WORDS, rank, core);
-            }
-            cores->node_cores += used;
-            cores->mask_cores += has_core(masks, MASK_WORDS, comm->node_rank, core);
-        }
-        cores->threads =
+        count_cores(comm, masks, cores);
+        sn_cores_merge("/sys", &mine);
+        status = gather(comm, &mine, masks, err);
+    }
+    if (status == SN_OK) {
+        const int share =
             sn_node_share(masks, comm->node_size, MASK_WORDS, comm->node_rank);
+        cores->threads = within_quota(share, comm->node_size);
     }
     free(masks);
     return status;

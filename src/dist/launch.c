@@ -1,12 +1,13 @@
 #include "dist/launch.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <mpi.h> /* OPEN_MPI */
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "dist/cores.h"
 #include "dist/mca.h"
 
 static int number(const char *name, int absent)
@@ -20,12 +21,32 @@ static int number(const char *name, int absent)
     return *end == '\0' && value >= 0 && value < 1 << 30 ? (int)value : absent;
 }
 
+/* Item of "4(x2),3": 4 for nodes 0 and 1, 3 for node 2; 0 where there is none. */
+static int of_node(const char *list, int node)
+{
+    for (char *end; list != NULL; list = *end == ',' ? end + 1 : NULL) {
+        const long tasks = strtol(list, &end, 10);
+        long nodes = 1;
+        if (strncmp(end, "(x", 2) == 0) {
+            nodes = strtol(end + 2, &end, 10);
+            end += *end == ')';
+        }
+        if (node < nodes) {
+            return tasks > 0 && tasks < 1 << 30 ? (int)tasks : 0;
+        }
+        node -= (int)nodes;
+    }
+    return 0;
+}
+
 static const struct {
-    const char *tasks, *task, *node_tasks;
+    const char *tasks, *task, *node_tasks, *list, *node;
 } launchers[] = {
-    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"},
-    {"PMI_SIZE", "PMI_RANK", "MPI_LOCALNRANKS"},
-    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", NULL},
+    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE", NULL,
+     NULL},
+    {"PMI_SIZE", "PMI_RANK", "MPI_LOCALNRANKS", NULL, NULL},
+    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", NULL, "SLURM_STEP_TASKS_PER_NODE",
+     "SLURM_NODEID"},
 };
 
 void sn_launch_read(sn_launch *launch)
@@ -38,9 +59,26 @@ void sn_launch_read(sn_launch *launch)
             launch->tasks = tasks;
             launch->task = number(launchers[i].task, -1);
             launch->node_tasks = number(launchers[i].node_tasks, 0);
+            if (launchers[i].list != NULL) {
+                launch->node_tasks =
+                    of_node(getenv(launchers[i].list), number(launchers[i].node, 0));
+            }
             return;
         }
     }
+}
+
+bool sn_launch_crowded(const sn_launch *launch)
+{
+    if (launch->variable == NULL || launch->node_tasks < 2) {
+        return false;
+    }
+    int cores = sn_cores_in_mask();
+    if (cores < launch->node_tasks) { /* the launcher may have given each its own */
+        const int all = sn_cores_of_launcher("/proc", getpid(), launch->variable);
+        cores = all > 0 ? all : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    return fmin(cores, sn_cores_quota("/proc", "/sys")) < launch->node_tasks;
 }
 
 /* Has this node a network besides Ethernet?  RDMA devices of every kind are listed in
@@ -75,8 +113,7 @@ void sn_launch_prepare(const sn_launch *launch)
         {"coll_libnbc_iallreduce_algorithm", "ring", NULL},
         {"btl_tcp_eager_limit", "532480", NULL}};
     size_t count = 2;
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    if (cores > 0 && launch->node_tasks > cores) {
+    if (sn_launch_crowded(launch)) {
         settings[count++] = (sn_mca_setting){"mpi_yield_when_idle", "1", NULL};
     }
     if (!has_fabric()) {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dist/cores.h"
 #include "dist/launch.h"
 #include "dist/mca.h"
 
@@ -163,7 +164,9 @@ static int without_launcher(void **state)
                                       "PMIX_RANK",
                                       "PMI_FD",
                                       "PALS_RANKID",
-                                      "PMI_CONTROL_PORT"};
+                                      "PMI_CONTROL_PORT",
+                                      "SLURM_NODEID",
+                                      "SLURM_STEP_TASKS_PER_NODE"};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         unsetenv(all[i]);
     }
@@ -199,10 +202,53 @@ static void srun_needs_a_pmi(void **state)
     }
 }
 
+static void slurm_tells_the_tasks_of_each_node(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list, *node;
+        int tasks;
+    } cases[] = {{"4(x2),3", "0", 4}, {"4(x2),3", "1", 4},    {"4(x2),3", "2", 3},
+                 {"4(x2),3", "3", 0}, {"1,2,7(x30)", "1", 2}, {"1,2,7(x30)", "31", 7},
+                 {"5", "0", 5},       {"", "0", 0},           {"x", "0", 0},
+                 {"3(x", "1", 0},     {"-2", "0", 0}};
+    setenv("SLURM_STEP_NUM_TASKS", "11", 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sn_launch launch;
+        setenv("SLURM_STEP_TASKS_PER_NODE", cases[i].list, 1);
+        setenv("SLURM_NODEID", cases[i].node, 1);
+        sn_launch_read(&launch);
+        assert_int_equal(launch.node_tasks, cases[i].tasks);
+    }
+}
+
+/* The process that started this one stands for the launcher. */
+static void more_tasks_than_cores_are_crowded(void **state)
+{
+    (void)state;
+    char all[16];
+    sn_launch launch;
+    sn_launch_read(&launch);
+    assert_false(sn_launch_crowded(&launch));
+    setenv("OMPI_COMM_WORLD_SIZE", "100000", 1);
+    setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "100000", 1);
+    sn_launch_read(&launch);
+    assert_true(sn_launch_crowded(&launch));
+    const int cores = sn_cores_in_mask();
+    snprintf(all, sizeof all, "%d", cores);
+    setenv("OMPI_COMM_WORLD_LOCAL_SIZE", all, 1);
+    sn_launch_read(&launch);
+    assert_int_equal(launch.node_tasks, cores);
+    assert_int_equal(sn_launch_crowded(&launch),
+                     cores > 1 && sn_cores_quota("/proc", "/sys") < cores);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(srun_needs_a_pmi, without_launcher),
+        cmocka_unit_test_setup(slurm_tells_the_tasks_of_each_node, without_launcher),
+        cmocka_unit_test_setup(more_tasks_than_cores_are_crowded, without_launcher),
         cmocka_unit_test_setup(defaults_are_set, without_settings),
         cmocka_unit_test_setup(the_environment_wins, without_settings),
         cmocka_unit_test_setup(a_file_of_the_user_wins, without_settings),

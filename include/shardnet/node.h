@@ -48,9 +48,11 @@ int sn_cores_in_mask(void);
 sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores,
                              sn_error *err) SN_MUST_CHECK;
 
-/** An affinity mask. */
+enum { SN_NODE_MASK_WORDS = 128 };
+
+/** An affinity mask, of as many processors as Linux can be built for. */
 typedef struct sn_node_mask {
-    uint64_t word[16];
+    uint64_t word[SN_NODE_MASK_WORDS];
 } sn_node_mask;
 
 /** The mask of the calling thread, and the cores that the ranks of its node may use

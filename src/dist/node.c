@@ -81,23 +81,37 @@ sn_status sn_node_memory_publish(sn_comm *comm, sn_node_memory *memory, sn_error
     return status;
 }
 
-enum { MASK_WORDS = CPU_SETSIZE / 64 };
-_Static_assert(sizeof(sn_node_mask) == MASK_WORDS * sizeof(uint64_t), "mask");
+enum { MASK_WORDS = SN_NODE_MASK_WORDS, CPUS = 64 * MASK_WORDS };
+_Static_assert(sizeof(sn_node_mask) % sizeof(cpu_set_t) == 0, "sets hold a mask");
+
+/* The system's form of a mask; one cpu_set_t would be too small for some machines. */
+typedef struct cpu_sets {
+    cpu_set_t set[sizeof(sn_node_mask) / sizeof(cpu_set_t)];
+} cpu_sets;
 
 static void read_mask(uint64_t mask[MASK_WORDS])
 {
-    cpu_set_t set;
-    CPU_ZERO(&set);
+    cpu_sets sets;
+    memset(&sets, 0, sizeof sets);
     memset(mask, 0, MASK_WORDS * sizeof mask[0]);
-    if (sched_getaffinity(0, sizeof set, &set) != 0) {
-        mask[0] = 1; /* more cores than cpu_set_t holds: one thread is safe */
+    if (sched_getaffinity(0, sizeof sets, sets.set) != 0) {
+        mask[0] = 1; /* one thread is safe */
         return;
     }
-    for (int core = 0; core < CPU_SETSIZE; core++) {
-        if (CPU_ISSET((size_t)core, &set)) {
+    for (size_t core = 0; core < CPUS; core++) {
+        if (CPU_ISSET_S(core, sizeof sets, sets.set)) {
             mask[core / 64] |= UINT64_C(1) << (core % 64);
         }
     }
+}
+
+static int count_bits(uint64_t word)
+{
+    int bits = 0;
+    for (; word != 0; word &= word - 1) {
+        bits++;
+    }
+    return bits;
 }
 
 int sn_cores_in_mask(void)
@@ -105,8 +119,8 @@ int sn_cores_in_mask(void)
     uint64_t mask[MASK_WORDS];
     int cores = 0;
     read_mask(mask);
-    for (int core = 0; core < CPU_SETSIZE; core++) {
-        cores += (int)(mask[core / 64] >> (core % 64) & 1);
+    for (size_t w = 0; w < MASK_WORDS; w++) {
+        cores += count_bits(mask[w]);
     }
     return cores;
 }
@@ -148,13 +162,13 @@ static void count_cores(const sn_comm *comm, const uint64_t *masks,
 {
     const int ranks = comm->node_size, rank = comm->node_rank;
     *cores = (sn_node_cores){.most = sn_node_share(masks, ranks, MASK_WORDS, rank)};
-    for (int core = 0; core < CPU_SETSIZE; core++) {
-        int used = 0;
+    for (int w = 0; w < MASK_WORDS; w++) {
+        uint64_t used = 0;
         for (int r = 0; r < ranks; r++) {
-            used |= has_core(masks, MASK_WORDS, r, core);
+            used |= masks[r * MASK_WORDS + w];
         }
-        cores->node_cores += used;
-        cores->mask_cores += has_core(masks, MASK_WORDS, rank, core);
+        cores->node_cores += count_bits(used);
+        cores->mask_cores += count_bits(masks[rank * MASK_WORDS + w]);
     }
 }
 
@@ -202,12 +216,12 @@ sn_status sn_node_masks(sn_comm *comm, sn_node_mask *mine, sn_node_mask *togethe
 
 void sn_node_run_on(const sn_node_mask *mask)
 {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (int core = 0; core < CPU_SETSIZE; core++) {
+    cpu_sets sets;
+    memset(&sets, 0, sizeof sets);
+    for (size_t core = 0; core < CPUS; core++) {
         if (mask->word[core / 64] >> (core % 64) & 1) {
-            CPU_SET((size_t)core, &set);
+            CPU_SET_S(core, sizeof sets, sets.set);
         }
     }
-    (void)sched_setaffinity(0, sizeof set, &set);
+    (void)sched_setaffinity(0, sizeof sets, sets.set);
 }

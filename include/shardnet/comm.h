@@ -16,8 +16,8 @@ enum { SN_HOST_BYTES = 64 };
 /** Starts MPI (funnelled threads) and makes the communicator of all ranks.  Collective.
  *  Refuses, with the fix in the message, when the environment promises more tasks than
  *  MPI sees: SN_ECONFIG.  *comm exists whenever MPI started, so that the caller can ask
- *  for the rank and finish; it is NULL otherwise (SN_EMPI, or SN_ECONFIG for an srun
- *  without PMI). */
+ *  for the rank and finish; it is NULL otherwise (SN_EMPI, SN_ENOMEM on any rank, or
+ *  SN_ECONFIG for an srun without PMI). */
 sn_status sn_comm_start(int *argc, char ***argv, sn_comm **comm,
                         sn_error *err) SN_MUST_CHECK;
 

@@ -24,7 +24,8 @@ typedef struct sn_node_sum sn_node_sum;
 
 /** Memory for messages of count elements, one a rank.  *sum is NULL, with SN_OK, where
  * it would bring nothing or cannot be had: one rank a node, nodes with different
- * numbers of ranks, no shared memory.  Collective.  SN_ENOMEM, SN_EMPI. */
+ * numbers of ranks, a node with too little of /dev/shm.  Collective.  SN_ENOMEM,
+ * SN_EMPI. */
 sn_status sn_node_sum_create(sn_comm *comm, size_t count, sn_node_sum **sum,
                              sn_error *err) SN_MUST_CHECK;
 

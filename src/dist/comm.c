@@ -7,6 +7,7 @@
 
 #include "dist/internal.h"
 #include "dist/launch.h"
+#include "shardnet/fault.h"
 
 /* The largest piece of a broadcast: below an MPI count. */
 static const size_t piece_bytes = (size_t)1 << 30;
@@ -49,10 +50,9 @@ static sn_status describe_nodes(sn_comm *comm, sn_error *err)
         "MPI_Allreduce", err);
 }
 
-sn_status sn_comm_describe(sn_comm *comm, MPI_Comm from, sn_error *err)
+static sn_status describe(sn_comm *comm, MPI_Comm from, sn_error *err)
 {
     gethostname(comm->host, sizeof comm->host - 1);
-    comm->node = comm->world = MPI_COMM_NULL;
     sn_status status =
         sn_mpi_check(MPI_Comm_dup(from, &comm->world), "MPI_Comm_dup", err);
     if (status != SN_OK) {
@@ -62,6 +62,38 @@ sn_status sn_comm_describe(sn_comm *comm, MPI_Comm from, sn_error *err)
     MPI_Comm_rank(comm->world, &comm->rank);
     MPI_Comm_size(comm->world, &comm->size);
     return describe_nodes(comm, err);
+}
+
+static sn_comm *allocate(MPI_Comm from)
+{
+    int rank = -1;
+    MPI_Comm_rank(from, &rank);
+    if (sn_fault_check("comm.allocate", rank, -1, NULL) != SN_OK) {
+        return NULL;
+    }
+    sn_comm *comm = calloc(1, sizeof *comm);
+    if (comm != NULL) {
+        comm->task = -1;
+        comm->node = comm->world = MPI_COMM_NULL;
+    }
+    return comm;
+}
+
+sn_status sn_comm_make(MPI_Comm from, sn_comm **comm, sn_error *err)
+{
+    *comm = allocate(from);
+    int lacking = *comm == NULL, all_lacking = 0;
+    const sn_status status =
+        sn_mpi_check(MPI_Allreduce(&lacking, &all_lacking, 1, MPI_INT, MPI_MAX, from),
+                     "MPI_Allreduce", err);
+    if (status != SN_OK) {
+        return status;
+    }
+    if (all_lacking) {
+        sn_comm_finish(comm);
+        return sn_fail(err, SN_ENOMEM, "communicator: out of memory");
+    }
+    return describe(*comm, from, err);
 }
 
 sn_status sn_comm_start(int *argc, char ***argv, sn_comm **out, sn_error *err)
@@ -79,17 +111,16 @@ sn_status sn_comm_start(int *argc, char ***argv, sn_comm **out, sn_error *err)
         return sn_fail(err, SN_EMPI,
                        "MPI_Init_thread failed; see MPI's own lines above");
     }
-    sn_comm *comm = calloc(1, sizeof *comm);
-    if (comm == NULL) {
-        MPI_Finalize();
-        return sn_fail(err, SN_ENOMEM, "communicator: out of memory");
-    }
-    comm->task = launch.task;
-    comm->owns_mpi = 1;
-    *out = comm;
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    status = sn_comm_describe(comm, MPI_COMM_WORLD, err);
-    return status == SN_OK ? sn_launch_check(&launch, comm->size, err) : status;
+    status = sn_comm_make(MPI_COMM_WORLD, out, err);
+    if (status == SN_ENOMEM) {
+        MPI_Finalize();
+    }
+    if (*out != NULL) {
+        (*out)->task = launch.task;
+        (*out)->owns_mpi = 1;
+    }
+    return status == SN_OK ? sn_launch_check(&launch, (*out)->size, err) : status;
 }
 
 int sn_comm_launch_task(void)

@@ -1,7 +1,5 @@
 #include "shardnet/comm_mpi.h"
 
-#include <stdlib.h>
-
 #include "dist/internal.h"
 
 /* Other threads write checkpoints and watch, without calling MPI. */
@@ -27,21 +25,9 @@ sn_status sn_comm_adopt(MPI_Comm communicator, sn_comm **out, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    sn_comm *comm = calloc(1, sizeof *comm);
-    int lacking = comm == NULL, all_lacking;
-    status = sn_mpi_check(
-        MPI_Allreduce(&lacking, &all_lacking, 1, MPI_INT, MPI_MAX, communicator),
-        "MPI_Allreduce", err);
-    if (status == SN_OK && all_lacking) {
-        status = sn_fail(err, SN_ENOMEM, "communicator: out of memory");
+    status = sn_comm_make(communicator, out, err);
+    if (status != SN_OK) {
+        sn_comm_finish(out);
     }
-    if (status == SN_OK) {
-        comm->task = -1;
-        status = sn_comm_describe(comm, communicator, err);
-    }
-    if (status != SN_OK && comm != NULL) {
-        sn_comm_finish(&comm);
-    }
-    *out = comm;
     return status;
 }

@@ -19,9 +19,10 @@ struct sn_comm {
     struct sn_watchdog *watchdog; /* NULL for none */
 };
 
-/** Fills in comm for the ranks of from, of which it takes a duplicate.  Collective over
- *  from; on failure what was made is left for sn_comm_finish.  SN_EMPI. */
-sn_status sn_comm_describe(sn_comm *comm, MPI_Comm from, sn_error *err) SN_MUST_CHECK;
+/** A communicator of the ranks of from, of which it takes a duplicate.  Collective over
+ *  from.  SN_ENOMEM, with *comm NULL, on all ranks when one lacks the memory; SN_EMPI,
+ *  with what was made left for sn_comm_finish. */
+sn_status sn_comm_make(MPI_Comm from, sn_comm **comm, sn_error *err) SN_MUST_CHECK;
 
 /** SN_OK for MPI_SUCCESS, else SN_EMPI with MPI's own words. */
 sn_status sn_mpi_check(int code, const char *what, sn_error *err) SN_MUST_CHECK;

@@ -3,6 +3,8 @@
 #ifndef SHARDNET_DIST_LAUNCH_H
 #define SHARDNET_DIST_LAUNCH_H
 
+#include <stdbool.h>
+
 #include "shardnet/status.h"
 
 typedef struct sn_launch {
@@ -17,12 +19,18 @@ typedef struct sn_launch {
  */
 void sn_launch_read(sn_launch *launch);
 
-/** Sets what Open MPI reads at its start: yield_when_idle where the node's tasks exceed
- *  the cores this process may use, rings for overlap; unless the user set them. */
+/** Are there more tasks on this node than cores for them?  These are the cores of this
+ *  process, or those of its launcher when it has given each task its own, but no more
+ *  than the quota of its control group.  Not collective. */
+bool sn_launch_crowded(const sn_launch *launch);
+
+/** Sets what Open MPI reads at its start: yield_when_idle where sn_launch_crowded,
+ * rings for overlap; where neither the environment nor a parameter file of Open MPI's
+ * says something else. */
 void sn_launch_prepare(const sn_launch *launch);
 
-/** SN_ECONFIG, with the fix, when srun started several tasks without any PMI.  Before
- * MPI starts. */
+/** SN_ECONFIG, with the fix, when srun started several tasks of Open MPI without any
+ * PMI. With other libraries always SN_OK: sn_launch_check tells.  Before MPI starts. */
 sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err) SN_MUST_CHECK;
 
 /** SN_ECONFIG, with the fix, when more tasks were promised than MPI sees. */

@@ -2,57 +2,20 @@
 #include "shardnet/node.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
+#include "dist/cores.h"
 #include "dist/internal.h"
-#include "shardnet/fault.h"
+#include "dist/shared.h"
 #include "shardnet/mem.h"
 
 struct sn_node_memory {
-    MPI_Win window; /* MPI_WIN_NULL for a private copy */
+    sn_shared shared; /* without base for a private copy */
     uint8_t *data;
     size_t bytes;
 };
-
-/* A window is a file in memory, and MPI hangs over one that the limit on the size of
- * files (ulimit -f) forbids. */
-static int exceeds_limit(size_t bytes)
-{
-    const size_t spare_bytes = (size_t)1 << 20;
-    struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-           limit.rlim_cur < bytes + spare_bytes;
-}
-
-/* One segment on the leader, none on the others; MPI_WIN_NULL when MPI refuses. */
-static void try_window(sn_comm *comm, sn_node_memory *memory)
-{
-    MPI_Win window = MPI_WIN_NULL;
-    void *base = NULL;
-    MPI_Aint bytes = comm->node_rank == 0 ? (MPI_Aint)memory->bytes : 0;
-    sn_error ignored;
-    int refused = exceeds_limit(memory->bytes) ||
-                  sn_fault_check("node.window", comm->rank, -1, &ignored) != SN_OK;
-    int failed = 0;
-    MPI_Allreduce(&refused, &failed, 1, MPI_INT, MPI_LOR, comm->node);
-    if (failed || MPI_Win_allocate_shared(bytes, 1, MPI_INFO_NULL, comm->node, &base,
-                                          &window) != MPI_SUCCESS) {
-        return;
-    }
-    MPI_Aint leader_bytes;
-    int unit;
-    failed =
-        MPI_Win_shared_query(window, 0, &leader_bytes, &unit, &base) != MPI_SUCCESS;
-    MPI_Allreduce(MPI_IN_PLACE, &failed, 1, MPI_INT, MPI_LOR, comm->node);
-    if (failed) {
-        MPI_Win_free(&window);
-        return;
-    }
-    memory->window = window;
-    memory->data = base;
-}
 
 sn_status sn_node_memory_create(sn_comm *comm, size_t bytes, sn_node_memory **out,
                                 sn_error *err)
@@ -66,9 +29,9 @@ sn_status sn_node_memory_create(sn_comm *comm, size_t bytes, sn_node_memory **ou
         return status;
     }
     memory->bytes = bytes;
-    memory->window = MPI_WIN_NULL;
-    try_window(comm, memory);
-    if (memory->window == MPI_WIN_NULL) {
+    status = sn_shared_map(comm, bytes, 0, &memory->shared, err);
+    memory->data = (uint8_t *)memory->shared.base;
+    if (status == SN_OK && memory->data == NULL) {
         memory->data = sn_alloc(bytes, 1);
         if (memory->data == NULL) {
             status =
@@ -88,11 +51,10 @@ void sn_node_memory_destroy(sn_node_memory **memory)
     if (*memory == NULL) {
         return;
     }
-    if ((*memory)->window == MPI_WIN_NULL) {
+    if ((*memory)->shared.base == NULL) {
         free((*memory)->data);
-    } else if (!sn_mpi_has_failed()) {
-        MPI_Win_free(&(*memory)->window);
     }
+    sn_shared_unmap(&(*memory)->shared);
     free(*memory);
     *memory = NULL;
 }
@@ -104,39 +66,52 @@ uint8_t *sn_node_memory_data(sn_node_memory *memory)
 
 int sn_node_memory_shared(const sn_node_memory *memory)
 {
-    return memory->window != MPI_WIN_NULL;
+    return memory->shared.base != NULL;
 }
 
 sn_status sn_node_memory_publish(sn_comm *comm, sn_node_memory *memory, sn_error *err)
 {
-    if (memory->window == MPI_WIN_NULL) {
+    if (memory->shared.base == NULL) {
         return sn_comm_node_broadcast(comm, memory->data, memory->bytes, err);
     }
-    sn_status status =
-        sn_mpi_check(MPI_Win_fence(0, memory->window), "MPI_Win_fence", err);
-    if (status == SN_OK) {
-        status = sn_mpi_check(MPI_Barrier(comm->node), "MPI_Barrier", err);
-    }
+    /* writes of before the barrier are seen after it, however MPI makes it */
+    atomic_thread_fence(memory_order_seq_cst);
+    const sn_status status = sn_mpi_check(MPI_Barrier(comm->node), "MPI_Barrier", err);
+    atomic_thread_fence(memory_order_seq_cst);
     return status;
 }
 
-enum { MASK_WORDS = CPU_SETSIZE / 64 };
-_Static_assert(sizeof(sn_node_mask) == MASK_WORDS * sizeof(uint64_t), "mask");
+enum { MASK_WORDS = SN_NODE_MASK_WORDS, CPUS = 64 * MASK_WORDS };
+_Static_assert(sizeof(sn_node_mask) % sizeof(cpu_set_t) == 0, "sets hold a mask");
+
+/* The system's form of a mask; one cpu_set_t would be too small for some machines. */
+typedef struct cpu_sets {
+    cpu_set_t set[sizeof(sn_node_mask) / sizeof(cpu_set_t)];
+} cpu_sets;
 
 static void read_mask(uint64_t mask[MASK_WORDS])
 {
-    cpu_set_t set;
-    CPU_ZERO(&set);
+    cpu_sets sets;
+    memset(&sets, 0, sizeof sets);
     memset(mask, 0, MASK_WORDS * sizeof mask[0]);
-    if (sched_getaffinity(0, sizeof set, &set) != 0) {
-        mask[0] = 1; /* more cores than cpu_set_t holds: one thread is safe */
+    if (sched_getaffinity(0, sizeof sets, sets.set) != 0) {
+        mask[0] = 1; /* one thread is safe */
         return;
     }
-    for (int core = 0; core < CPU_SETSIZE; core++) {
-        if (CPU_ISSET((size_t)core, &set)) {
+    for (size_t core = 0; core < CPUS; core++) {
+        if (CPU_ISSET_S(core, sizeof sets, sets.set)) {
             mask[core / 64] |= UINT64_C(1) << (core % 64);
         }
     }
+}
+
+static int count_bits(uint64_t word)
+{
+    int bits = 0;
+    for (; word != 0; word &= word - 1) {
+        bits++;
+    }
+    return bits;
 }
 
 int sn_cores_in_mask(void)
@@ -144,8 +119,8 @@ int sn_cores_in_mask(void)
     uint64_t mask[MASK_WORDS];
     int cores = 0;
     read_mask(mask);
-    for (int core = 0; core < CPU_SETSIZE; core++) {
-        cores += (int)(mask[core / 64] >> (core % 64) & 1);
+    for (size_t w = 0; w < MASK_WORDS; w++) {
+        cores += count_bits(mask[w]);
     }
     return cores;
 }
@@ -173,30 +148,58 @@ int sn_node_share(const uint64_t *masks, int ranks, int words, int rank)
     return threads > 1 ? threads : 1;
 }
 
+/* This rank's part of what the control group allows all of the node, at most threads.
+ */
+static int within_quota(int threads, int ranks)
+{
+    const double part = sn_cores_quota("/proc", "/sys") / ranks;
+    return part >= threads ? threads : part < 1 ? 1 : (int)part;
+}
+
+/* All but threads, from the masks of the node. */
+static void count_cores(const sn_comm *comm, const uint64_t *masks,
+                        sn_node_cores *cores)
+{
+    const int ranks = comm->node_size, rank = comm->node_rank;
+    *cores = (sn_node_cores){.most = sn_node_share(masks, ranks, MASK_WORDS, rank)};
+    for (int w = 0; w < MASK_WORDS; w++) {
+        uint64_t used = 0;
+        for (int r = 0; r < ranks; r++) {
+            used |= masks[r * MASK_WORDS + w];
+        }
+        cores->node_cores += count_bits(used);
+        cores->mask_cores += count_bits(masks[rank * MASK_WORDS + w]);
+    }
+}
+
+/* A mask of each rank of the node, in rank order. */
+static sn_status gather(sn_comm *comm, const sn_node_mask *mine, uint64_t *masks,
+                        sn_error *err)
+{
+    return sn_mpi_check(MPI_Allgather(mine->word, MASK_WORDS, MPI_UINT64_T, masks,
+                                      MASK_WORDS, MPI_UINT64_T, comm->node),
+                        "MPI_Allgather", err);
+}
+
 sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores, sn_error *err)
 {
-    uint64_t mine[MASK_WORDS];
-    read_mask(mine);
+    sn_node_mask mine;
+    read_mask(mine.word);
     uint64_t *masks = sn_alloc((size_t)comm->node_size, sizeof mine);
     sn_status status = masks == NULL ? sn_fail(err, SN_ENOMEM, "out of memory") : SN_OK;
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
-        status = sn_mpi_check(MPI_Allgather(mine, MASK_WORDS, MPI_UINT64_T, masks,
-                                            MASK_WORDS, MPI_UINT64_T, comm->node),
-                              "MPI_Allgather", err);
+        status = gather(comm, &mine, masks, err);
     }
     if (status == SN_OK) {
-        *cores = (sn_node_cores){0};
-        for (int core = 0; core < CPU_SETSIZE; core++) {
-            int used = 0;
-            for (int rank = 0; rank < comm->node_size; rank++) {
-                used |= has_core(masks, MASK_WORDS, rank, core);
-            }
-            cores->node_cores += used;
-            cores->mask_cores += has_core(masks, MASK_WORDS, comm->node_rank, core);
-        }
-        cores->threads =
+        count_cores(comm, masks, cores);
+        sn_cores_merge("/sys", &mine);
+        status = gather(comm, &mine, masks, err);
+    }
+    if (status == SN_OK) {
+        const int share =
             sn_node_share(masks, comm->node_size, MASK_WORDS, comm->node_rank);
+        cores->threads = within_quota(share, comm->node_size);
     }
     free(masks);
     return status;
@@ -213,12 +216,12 @@ sn_status sn_node_masks(sn_comm *comm, sn_node_mask *mine, sn_node_mask *togethe
 
 void sn_node_run_on(const sn_node_mask *mask)
 {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (int core = 0; core < CPU_SETSIZE; core++) {
+    cpu_sets sets;
+    memset(&sets, 0, sizeof sets);
+    for (size_t core = 0; core < CPUS; core++) {
         if (mask->word[core / 64] >> (core % 64) & 1) {
-            CPU_SET((size_t)core, &set);
+            CPU_SET_S(core, sizeof sets, sets.set);
         }
     }
-    (void)sched_setaffinity(0, sizeof set, &set);
+    (void)sched_setaffinity(0, sizeof sets, sets.set);
 }

@@ -3,10 +3,9 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "dist/internal.h"
-#include "shardnet/fault.h"
+#include "dist/shared.h"
 #include "shardnet/real.h"
 
 enum {
@@ -16,14 +15,16 @@ enum {
     PIECE = 4096  /* elements that stay in the cache while messages are added */
 };
 
-/* A rank's progress, alone in its cache line. */
+/* A rank's progress, alone in its cache line.  Other processes see it: an atomic that
+ * took a lock would take one of its own in each. */
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "flags need atomics without locks");
 typedef union flag {
     atomic_uint_least64_t done;
     char line[LINE];
 } flag;
 
 struct sn_node_sum {
-    MPI_Win window;
+    sn_shared shared;
     MPI_Comm across; /* ranks of this number on all nodes */
     int rank, size;  /* within the node */
     int nodes;
@@ -64,40 +65,37 @@ size_t sn_node_sum_bytes(size_t count)
     return padded(count) * sizeof(float);
 }
 
-/* Every rank gives the memory of its own message, so that it lies near its core; the
- * leader that of the flags too. */
-static int make_window(sn_comm *comm, sn_node_sum *sum)
+/* The flags are the head of the shared memory, the messages its parts. */
+static void find_messages(sn_node_sum *sum)
 {
-    const size_t flags = (size_t)sum->size * sizeof(flag);
-    const size_t bytes = sn_node_sum_bytes(sum->count) + (sum->rank == 0 ? flags : 0);
-    void *base = NULL;
-    if (MPI_Win_allocate_shared((MPI_Aint)(bytes + LINE), 1, MPI_INFO_NULL, comm->node,
-                                &base, &sum->window) != MPI_SUCCESS) {
-        return 0;
-    }
-    memset(base, 0, bytes + LINE);
-    int found = 1;
+    sum->flags = (flag *)(void *)sum->shared.base;
     for (int r = 0; r < sum->size; r++) {
-        MPI_Aint size;
-        int unit;
-        found =
-            MPI_Win_shared_query(sum->window, r, &size, &unit, &base) == MPI_SUCCESS &&
-            found;
-        char *at = base;
-        at += (LINE - (uintptr_t)at % LINE) % LINE;
-        if (r == 0) {
-            sum->flags = (flag *)(void *)at;
-            at += flags;
-        }
-        sum->message[r] = (float *)(void *)at;
+        sum->message[r] = (float *)(void *)sn_shared_part(&sum->shared, r);
     }
-    return found;
+}
+
+/* Shared memory on all nodes, or on none. */
+static sn_status share(sn_comm *comm, sn_node_sum *sum, sn_error *err)
+{
+    sn_status status = sn_shared_map(comm, (size_t)sum->size * sizeof(flag),
+                                     sn_node_sum_bytes(sum->count), &sum->shared, err);
+    int mine = sum->shared.base != NULL, all = 0;
+    if (status == SN_OK) {
+        status =
+            sn_mpi_check(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_LAND, comm->world),
+                         "agreement on shared memory", err);
+    }
+    if (all) {
+        find_messages(sum);
+    } else {
+        sn_shared_unmap(&sum->shared);
+    }
+    return status;
 }
 
 static sn_status open_sum(sn_comm *comm, size_t count, sn_node_sum *sum, sn_error *err)
 {
-    *sum = (sn_node_sum){.window = MPI_WIN_NULL,
-                         .across = MPI_COMM_NULL,
+    *sum = (sn_node_sum){.across = MPI_COMM_NULL,
                          .rank = comm->node_rank,
                          .size = comm->node_size,
                          .nodes = comm->node_count,
@@ -131,15 +129,9 @@ sn_status sn_node_sum_create(sn_comm *comm, size_t count, sn_node_sum **out,
         sn_node_sum_destroy(&sum);
         return status;
     }
-    sn_error ignored;
-    int refused = sn_fault_check("node.window", comm->rank, -1, &ignored) != SN_OK;
-    int failed = 0;
-    MPI_Allreduce(&refused, &failed, 1, MPI_INT, MPI_LOR, comm->world);
-    refused = failed || !make_window(comm, sum);
-    status =
-        sn_mpi_check(MPI_Allreduce(&refused, &failed, 1, MPI_INT, MPI_LOR, comm->world),
-                     "agreement on shared memory", err);
-    if (status == SN_OK && !failed && sum->nodes > 1) {
+    status = share(comm, sum, err);
+    const bool shared = sum->shared.base != NULL;
+    if (status == SN_OK && shared && sum->nodes > 1) {
         status = sn_mpi_check(
             MPI_Comm_split(comm->world, sum->rank, comm->rank, &sum->across),
             "MPI_Comm_split", err);
@@ -147,7 +139,7 @@ sn_status sn_node_sum_create(sn_comm *comm, size_t count, sn_node_sum **out,
             MPI_Comm_set_errhandler(sum->across, MPI_ERRORS_RETURN);
         }
     }
-    if (status != SN_OK || failed) {
+    if (status != SN_OK || !shared) {
         sn_node_sum_destroy(&sum);
     }
     *out = sum;
@@ -162,9 +154,7 @@ void sn_node_sum_destroy(sn_node_sum **sum)
     if ((*sum)->across != MPI_COMM_NULL && !sn_mpi_has_failed()) {
         MPI_Comm_free(&(*sum)->across);
     }
-    if ((*sum)->window != MPI_WIN_NULL && !sn_mpi_has_failed()) {
-        MPI_Win_free(&(*sum)->window);
-    }
+    sn_shared_unmap(&(*sum)->shared);
     free((*sum)->message);
     free(*sum);
     *sum = NULL;

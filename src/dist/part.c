@@ -1,20 +1,7 @@
 /* Communicators of some of the ranks, and how the rest wait. */
-#include <stdlib.h>
 #include <time.h>
 
 #include "dist/internal.h"
-
-static sn_status describe_part(MPI_Comm members, sn_comm **part, sn_error *err)
-{
-    sn_comm *comm = calloc(1, sizeof *comm);
-    if (comm == NULL) {
-        return sn_fail(err, SN_ENOMEM, "communicator: out of memory");
-    }
-    comm->task = -1;
-    comm->node = comm->world = MPI_COMM_NULL;
-    *part = comm;
-    return sn_comm_describe(comm, members, err);
-}
 
 sn_status sn_comm_part(sn_comm *comm, bool member, sn_comm **part, sn_error *err)
 {
@@ -27,7 +14,7 @@ sn_status sn_comm_part(sn_comm *comm, bool member, sn_comm **part, sn_error *err
         return status;
     }
     if (members != MPI_COMM_NULL) {
-        status = describe_part(members, part, err);
+        status = sn_comm_make(members, part, err);
         MPI_Comm_free(&members);
     }
     status = sn_comm_agree(comm, status, err);

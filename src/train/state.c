@@ -26,13 +26,13 @@ static sn_status choose_threads(sn_state *state, sn_error *err)
         wanted = 1; /* the BLAS may add in another order on more threads */
     }
     state->threads = wanted > 0 ? (int)wanted : state->cores.threads;
-    if (wanted > state->cores.threads) {
+    if (wanted > state->cores.most) {
         status =
             sn_fail(err, SN_ECONFIG,
                     "configuration ([compute] threads): %d, but the affinity mask "
                     "leaves %d to this rank of %d on its node; use auto, fewer "
                     "ranks, or bind ranks to more cores (mpirun --bind-to none)",
-                    (int)wanted, state->cores.threads, sn_comm_node_size(state->comm));
+                    (int)wanted, state->cores.most, sn_comm_node_size(state->comm));
     }
     status = sn_comm_agree(state->comm, status, err);
     if (status == SN_OK) {

@@ -100,12 +100,19 @@ prepared run $images 300 pgm 1 dark
 prepared run $images 300 rgb 3.3 dark
 prepared run $images 300 rgba 1.5 bright
 
-for ranks in 1 2 3; do
-    expect_mpi_exit 0 $ranks "$program" predict run "${files[@]:0:3}"
-    expect_lines out 3
-    expect_one_line_error 66 $ranks 'nowhere' "$program" predict run nowhere
+# a farm: tasks with pictures of their own, one of them wrong
+for launcher in "SLURM_STEP_NUM_TASKS=3 SLURM_PROCID" "PMI_SIZE=3 PMI_RANK"; do
+    for task in 0 1 2; do
+        # shellcheck disable=SC2086
+        expect_exit 0 env $launcher=$task "$program" predict run "${files[$task]}"
+        expect_lines out 1
+    done
+    # shellcheck disable=SC2086
+    expect_one_line_error 66 0 'nowhere' env $launcher=2 "$program" predict run nowhere
 done
-checked "under mpirun one rank answers"
+expect_mpi_exit 0 3 "$program" predict run "${files[0]}"
+expect_lines out 3
+checked "every task of a job answers"
 
 # --- wrong pictures
 

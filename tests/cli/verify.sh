@@ -50,8 +50,8 @@ lines 1 "^good  $newest: epoch 3, step 24, "
 [ "$(wc -l <out)" -eq 1 ] || wrong "more than one line"
 checked "verify of a good checkpoint"
 expect_mpi_exit 0 2 "$program" verify $newest
-lines 1 '^good '
-checked "verify under mpirun speaks once"
+lines 2 '^good '
+checked "verify under mpirun: each rank answers"
 
 cp -R run broken
 flip "broken/${newest#run/}" '[train]'

@@ -27,6 +27,12 @@ done
 checked "bench.allocate on ranks 0, 1, 2 of 3: one line, exit 70"
 
 for rank in 0 1 2; do
+    expect_one_line_error 70 3 'communicator: out of memory' \
+        env SHARDNET_FAULT="comm.allocate@$rank" "$program" train small.ini --out none
+done
+checked "comm.allocate on ranks 0, 1, 2 of 3: one line, exit 70"
+
+for rank in 0 1 2; do
     expect_one_line_error 70 3 'sum of gradients: .*MPI_ERR' \
         env SHARDNET_FAULT="reduce.type@$rank" "$program" train small.ini --out none \
         --set comm.reduce=allreduce --set comm.timeout_seconds=0

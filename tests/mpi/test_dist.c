@@ -258,6 +258,27 @@ static void a_part_of_the_ranks_works_while_the_rest_sleeps(void **state)
     }
 }
 
+/* A rank that left alone would leave the others waiting. */
+static void no_memory_on_one_rank_is_a_failure_of_all(void **state)
+{
+    (void)state;
+    const char *former = getenv("SHARDNET_FAULT");
+    char kept[64] = "", fault[32];
+    snprintf(kept, sizeof kept, "%s", former == NULL ? "" : former);
+    for (int rank = 0; rank < sn_comm_size(comm); rank++) {
+        sn_comm *part;
+        sn_error err = {""};
+        snprintf(fault, sizeof fault, "comm.allocate@%d", rank);
+        setenv("SHARDNET_FAULT", fault, 1);
+        assert_int_equal(sn_comm_part(comm, true, &part, &err), SN_ENOMEM);
+        assert_null(part);
+    }
+    setenv("SHARDNET_FAULT", kept, 1);
+    if (former == NULL) {
+        unsetenv("SHARDNET_FAULT");
+    }
+}
+
 static void a_rank_may_run_on_the_cores_of_its_node(void **state)
 {
     (void)state;
@@ -297,6 +318,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_node_shares_memory),
         cmocka_unit_test(threads_stay_within_the_cores),
         cmocka_unit_test(a_part_of_the_ranks_works_while_the_rest_sleeps),
+        cmocka_unit_test(no_memory_on_one_rank_is_a_failure_of_all),
         cmocka_unit_test(a_rank_may_run_on_the_cores_of_its_node),
         cmocka_unit_test(shares_of_masks)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

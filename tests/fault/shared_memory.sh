@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Too little shared memory: ranks take memory of their own and get the same result.
+set -euo pipefail
+# shellcheck source=../cli/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+setup_test "$@"
+cd -- "$scratch"
+
+# messages of 3.3 MB a rank and images of 4.5 MB; MPI itself takes 4 MB a rank of /dev/shm
+expect_exit 0 "$program" data synth digits --train 4700 --test 1000
+write_config job.ini data.source=idx data.dir="$scratch/digits" model.hidden=1024 \
+    train.epochs=1 train.batch=470
+expect_mpi_exit 0 2 "$program" train job.ini --set comm.reduce=node --out plenty
+expect_text out '^reduce +node$'
+expect_text out 'one copy a node'
+left=$(find /dev/shm -name 'shardnet-*')
+[ -z "$left" ] || wrong "$left is left"
+checked "enough: both are shared, and no file is left"
+
+# limits a file to 8,192,000 bytes: the checkpoint of 6.5 MB and the images, not three messages
+# shellcheck disable=SC2016
+limited=(bash -c 'ulimit -f 8000 && exec "$@"' -)
+expect_exit 0 "${limited[@]}" "$mpirun" -n 3 "$program" train job.ini \
+    --set comm.reduce=node --out limited
+expect_text out '^reduce +node, which these ranks cannot: one MPI_Allreduce$'
+expect_text out 'one copy a node'
+checked "ulimit -f below the messages of a node: one MPI_Allreduce"
+
+if ! unshare -m mount -t tmpfs -o size=1m tmpfs /dev/shm 2>/dev/null; then
+    skip "a small /dev/shm: no mount namespace can be made here"
+fi
+
+# small_shm MEGABYTES RANKS COMMAND...: exit 0 with a /dev/shm of this size
+small_shm() {
+    on_ranks "${@:2}"
+    # shellcheck disable=SC2016
+    expect_exit 0 unshare -m sh -c \
+        'mount -t tmpfs -o "size=$1m" tmpfs /dev/shm && shift && exec "$@"' - "$1" "${words[@]}"
+}
+
+for way in allreduce auto node; do
+    small_shm 12 2 "$program" train job.ini --set comm.reduce=$way --out "small-$way"
+    expect_no_text out 'one copy a node'
+    checked "a /dev/shm without room for the images, $way: trains"
+    small_shm 16 2 "$program" train job.ini --set comm.reduce=$way --out "large-$way"
+    expect_text out 'one copy a node'
+    checked "a /dev/shm without room for the messages, $way: trains"
+done
+expect_text out '^reduce +node, which these ranks cannot: one MPI_Allreduce$'
+same_parameters "$(newest_checkpoint small-node)" "$(newest_checkpoint large-allreduce)"
+checked "the same parameters from private copies"

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/progress.h"
-
 bool sn_resume_shape_matches(const sn_state *state, const sn_checkpoint *checkpoint,
                              const sn_checkpoint_info *info)
 {
@@ -133,7 +131,7 @@ static sn_status check_run(sn_state *state, const char *path,
     return status;
 }
 
-static sn_status restore(sn_state *state, const char *path, sn_error *err)
+sn_status sn_resume_restore(sn_state *state, const char *path, sn_error *err)
 {
     sn_checkpoint *checkpoint = NULL;
     sn_checkpoint_info info = {0};
@@ -158,52 +156,5 @@ static sn_status restore(sn_state *state, const char *path, sn_error *err)
     }
     sn_checkpoint_close(&checkpoint);
     sn_checkpoint_info_clear(&info);
-    return status;
-}
-
-/* The newest that can be read; only damage is passed over. */
-static sn_status restore_newest(sn_state *state, const int64_t *steps, size_t count,
-                                sn_error *err)
-{
-    sn_status status = SN_EDATA;
-    for (size_t i = 0; i < count; i++) {
-        char path[SN_PATH_BYTES];
-        status = sn_checkpoint_path(path, state->options->run, steps[i], err);
-        if (status == SN_OK) {
-            status = restore(state, path, err);
-        }
-        if (status != SN_EDATA) {
-            return status;
-        }
-        sn_progress_warn(state, "%s; passed over", err->message);
-    }
-    return sn_fail(err, SN_EDATA,
-                   "resume (%s): every checkpoint is damaged; move the folder away to "
-                   "start anew",
-                   state->options->run);
-}
-
-sn_status sn_resume_find(sn_state *state, int *resumed, sn_error *err)
-{
-    *resumed = 0;
-    const char *run = state->options->run;
-    if (state->options->resume == SN_RESUME_PATH) {
-        *resumed = 1;
-        return restore(state, state->options->resume_path, err);
-    }
-    int64_t *steps = NULL;
-    size_t count = 0;
-    sn_status status = sn_checkpoint_list(run, &steps, &count, err);
-    if (status == SN_OK && count > 0 && state->options->resume == SN_RESUME_NEVER) {
-        status =
-            sn_fail(err, SN_ECREATE,
-                    "run (%s): already holds a checkpoint; continue it with --resume "
-                    "or choose another --out",
-                    run);
-    } else if (status == SN_OK && count > 0) {
-        status = restore_newest(state, steps, count, err);
-        *resumed = status == SN_OK;
-    }
-    free(steps);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "shardnet/version.h"
 #include "train/deadline.h"
 #include "train/folder.h"
+#include "train/holdings.h"
 #include "train/progress.h"
 #include "train/replica.h"
 #include "train/resume.h"
@@ -191,15 +192,20 @@ sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
     return status;
 }
 
-/* Rank 0: config.ini and the metrics file as the restored step wants them. */
-static sn_status write_folder(const sn_state *state, sn_error *err)
+/* Rank 0: checkpoints, config.ini and the metrics file as the restored step wants them.
+ * What is left behind goes first: metrics are cut for good. */
+static sn_status write_folder(sn_state *state, bool resumed, sn_error *err)
 {
+    sn_status status = resumed ? sn_holdings_claim(state, err) : SN_OK;
+    if (status != SN_OK) {
+        return status;
+    }
     char *text = sn_config_text(&state->config);
     if (text == NULL) {
         return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
     }
     sn_error warning;
-    const sn_status status =
+    status =
         sn_folder_begin(state->options->run, text, state->progress.step, &warning, err);
     free(text);
     if (warning.message[0] != '\0') {
@@ -237,7 +243,7 @@ sn_status sn_run_open(sn_state *state, sn_error *err)
         state->progress.best_error = 1;
         status = sn_folder_create(state->options->run, err);
         if (status == SN_OK) {
-            status = sn_resume_find(state, &resumed, err);
+            status = sn_holdings_find(state, &resumed, err);
         }
         if (status == SN_OK && !resumed) {
             sn_init_parameters(&state->model, (sn_init)state->config.model_init,
@@ -253,7 +259,7 @@ sn_status sn_run_open(sn_state *state, sn_error *err)
         status = sn_tune(state, err);
     }
     if (status == SN_OK) {
-        status = state->rank == 0 ? write_folder(state, err) : SN_OK;
+        status = state->rank == 0 ? write_folder(state, resumed != 0, err) : SN_OK;
         status = sn_comm_agree(state->comm, status, err);
     }
     if (status == SN_OK) {

@@ -62,7 +62,8 @@ static sn_status write_checkpoints(sn_writer *writer, sn_error *err)
         status = sn_checkpoint_write(writer->path, &writer->info, writer->tensors, why);
         writer->count += status == SN_OK;
         if (status == SN_OK) {
-            status = sn_checkpoint_rotate(writer->run, writer->keep, why);
+            status = sn_checkpoint_rotate(writer->run, writer->info.progress.step,
+                                          writer->keep, why);
         }
     }
     return best != SN_OK ? best : status;

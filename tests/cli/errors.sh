@@ -230,8 +230,9 @@ resume_over() {
     rm -rf resumed
     cp -R broken resumed
     expect_mpi_exit 0 "$1" "$program" train small.ini --out resumed --resume
-    [ "$(grep -c '^shardnet: ' err)" -eq 1 ] || wrong "other lines than one warning"
-    expect_text err '^shardnet: warning: .*resumed/checkpoints/step-00000020\.h5'
+    [ "$(grep -c '^shardnet: ' err)" -eq 2 ] || wrong "other lines than two warnings"
+    expect_text err '^shardnet: warning: .*resumed/checkpoints/step-00000020\.h5.*; passed over'
+    expect_text err '^shardnet: warning: .* set aside: step-00000020\.h5\.abandoned$'
     expect_text out 'resume .*step-00000010\.h5'
     [ "$("$program" metrics resumed --csv | wc -l)" -eq 3 ] || wrong "not two epochs in metrics"
     checked "a damaged newest checkpoint is passed over with a warning (mpirun -n $1)"

@@ -13,7 +13,6 @@
 #include "train/holdings.h"
 #include "train/progress.h"
 #include "train/replica.h"
-#include "train/resume.h"
 #include "train/tune.h"
 
 static sn_status describe(sn_state *state, sn_checkpoint_info *info, sn_error *err)
@@ -143,47 +142,17 @@ sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final
     return status;
 }
 
-/* Rank 0: reads best.h5; *found only when it is the best epoch's. */
-static sn_status read_best(sn_state *state, int *found, sn_error *err)
-{
-    char path[SN_PATH_BYTES];
-    sn_checkpoint *checkpoint = NULL;
-    sn_checkpoint_info info = {0};
-    sn_status status =
-        sn_path_join(path, state->options->run, "checkpoints/best.h5", err);
-    if (status == SN_OK) {
-        status = sn_checkpoint_open(path, &checkpoint, &info, err);
-    }
-    if (status == SN_OK) {
-        *found = info.progress.epoch == state->progress.best_epoch &&
-                 sn_resume_shape_matches(state, checkpoint, &info);
-        if (*found) {
-            status = sn_checkpoint_read(checkpoint, state->tensors, err);
-        } else {
-            status =
-                sn_fail(err, SN_EDATA, "best (%s): not of the best epoch, %" PRId64,
-                        path, state->progress.best_epoch);
-        }
-    }
-    sn_checkpoint_close(&checkpoint);
-    sn_checkpoint_info_clear(&info);
-    if (status != SN_OK) {
-        sn_progress_warn(state, "%s; the last weights are used", err->message);
-        *found = 0;
-    }
-    return SN_OK;
-}
-
 sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
 {
-    int found = 0;
+    bool found = false;
     mark_files(state, 1);
-    sn_status status = state->rank == 0 ? read_best(state, &found, err) : SN_OK;
+    sn_status status =
+        state->rank == 0 ? sn_holdings_read_best(state, &found, err) : SN_OK;
     status = sn_comm_agree(state->comm, status, err);
     if (status == SN_OK) {
         status = sn_comm_broadcast(state->comm, &found, sizeof found, 0, err);
     }
-    *restored = found != 0;
+    *restored = found;
     if (status == SN_OK && found) {
         status = sn_comm_broadcast(state->comm, state->parameters,
                                    state->model.arena * sizeof(float), 0, err);
@@ -259,6 +228,8 @@ sn_status sn_run_open(sn_state *state, sn_error *err)
         status = sn_tune(state, err);
     }
     if (status == SN_OK) {
+        mark_files(state,
+                   6); /* best.h5 and a step's checkpoint, read twice and written */
         status = state->rank == 0 ? write_folder(state, resumed != 0, err) : SN_OK;
         status = sn_comm_agree(state->comm, status, err);
     }

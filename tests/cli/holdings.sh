@@ -76,3 +76,97 @@ expect_exit 0 "$program" verify back
 expect_exit 0 "$program" train small.ini --out back "${plain[@]}" --resume
 same_run whole back
 checked "damaged checkpoints are set aside and push out no good one"
+
+# --- best.h5 is what is left
+
+expect_exit 0 "$program" train small.ini --out best --set checkpoint.keep=9
+best=$(sed -n 's/^best  *epoch \([0-9]*\),.*/\1/p' out)
+[ "$best" -ge 5 ] || wrong "the best epoch is $best, which is too early for what follows"
+error=$(sed -n 's/^best .*error //p' out)
+
+# ends_well RUN: the weights of the best epoch are those of the undisturbed run
+ends_well() {
+    expect_text out "^best +epoch $best, validation error $error"
+    expect_no_text err 'last weights are used'
+    same_run best "$1"
+    same_parameters best/checkpoints/best.h5 "$1/checkpoints/best.h5"
+}
+
+# as every_epochs = 0 leaves it when it is killed early
+mkdir -p early/checkpoints
+cp best/checkpoints/best.h5 best/metrics.h5 early/checkpoints
+mv early/checkpoints/metrics.h5 early
+before=$(cat early/checkpoints/best.h5 | sha256sum)
+expect_one_line_error 73 0 'already holds a checkpoint' "$program" train small.ini --out early
+[ "$(cat early/checkpoints/best.h5 | sha256sum)" = "$before" ] || wrong "a refused run changed best.h5"
+expect_exit 0 "$program" train small.ini --out early --resume
+expect_text out "^resume .*early/checkpoints/best\.h5: epoch $best, step $((10 * best))\$"
+[ ! -s err ] || wrong "a warning"
+ends_well early
+
+cp -R best late
+truncate -s 3000 late/checkpoints/step-*.h5
+expect_exit 0 "$program" train small.ini --out late --resume
+expect_text out "^resume .*late/checkpoints/best\.h5"
+ends_well late
+expect_exit 0 "$program" verify late
+
+# newer than the newest step, as every_epochs = 3 leaves it
+cp -R best newer
+for step in newer/checkpoints/step-*.h5; do
+    [[ ! $step > newer/checkpoints/step-00000020.h5 ]] || rm "$step"
+done
+expect_exit 0 "$program" train small.ini --out newer --resume
+expect_text out "^resume .*newer/checkpoints/best\.h5"
+ends_well newer
+checked "best.h5 counts as a checkpoint, by its own step"
+
+# --- best.h5 is of a later epoch than what is resumed
+
+lower=$((best - 2))
+from=checkpoints/step-$(printf %08d $((10 * lower))).h5
+cp -R best again
+expect_exit 0 "$program" train small.ini --out again --resume=again/$from
+warned "run .* set aside: .*best\.h5\.abandoned"
+ends_well again
+checked "the best epoch lies ahead: it is found again"
+
+# rates at which nothing gets better
+cp -R best worse
+expect_exit 0 "$program" train small.ini --out worse --resume=worse/$from \
+    --set optimizer.learning_rate=0 --set optimizer.momentum=0
+expect_text out "^best +epoch $lower, "
+expect_no_text err 'last weights are used'
+cmp worse/checkpoints/best.h5.abandoned best/checkpoints/best.h5 ||
+    wrong "the best weights are lost"
+same_parameters worse/checkpoints/best.h5 best/$from
+expect_exit 0 "$program" train small.ini --out worse --resume=worse/checkpoints/best.h5.abandoned
+expect_text out "^best +epoch $best, validation error $error"
+same_parameters best/checkpoints/best.h5 worse/checkpoints/best.h5
+[ -f worse/checkpoints/best.h5.abandoned.2 ] || wrong "the lesser best was overwritten"
+checked "the best epoch lies ahead and does not come again: its weights are kept aside"
+
+# --- resumed into another folder
+
+half=checkpoints/step-$(printf %08d $((10 * best))).h5
+# the best epoch is over: nothing gets better
+expect_exit 0 "$program" train small.ini --out still --resume=best/$half \
+    --set optimizer.learning_rate=0 --set optimizer.momentum=0 --set train.epochs=$((best + 2))
+expect_text out "^best +epoch $best, validation error $error"
+[ ! -s err ] || wrong "a warning"
+same_parameters best/checkpoints/best.h5 still/checkpoints/best.h5
+mkdir -p moved
+cp still/checkpoints/step-*$((10 * (best + 1))).h5 moved/old.h5
+cp best/checkpoints/best.h5 moved
+expect_exit 0 "$program" train small.ini --out other --resume=moved/old.h5 \
+    --set optimizer.learning_rate=0 --set optimizer.momentum=0 --set train.epochs=$((best + 2))
+expect_text out "^best +epoch $best, validation error $error"
+[ ! -s err ] || wrong "a warning"
+same_parameters best/checkpoints/best.h5 other/checkpoints/best.h5
+rm moved/best.h5
+expect_exit 0 "$program" train small.ini --out alone --resume=moved/old.h5 \
+    --set optimizer.learning_rate=0 --set optimizer.momentum=0 --set train.epochs=$((best + 2))
+warned "best \(alone/checkpoints/best\.h5\): no file holds the weights of the best epoch, $best; the best is sought from epoch $((best + 2)) on\$"
+expect_text out "^best +epoch $((best + 2)), "
+expect_exit 0 "$program" verify alone
+checked "into another --out: the best weights come along, or the search begins anew"

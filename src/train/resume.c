@@ -69,16 +69,27 @@ static sn_status check_model(const sn_state *state, const char *path,
     return SN_OK;
 }
 
+/* *choice, which the configuration leaves open, becomes the former one where that goes
+ * with the rest of the configuration and with this build. */
+static void keep_choice(sn_config *config, int *choice, int former)
+{
+    const int own = *choice;
+    *choice = former;
+    if (sn_config_check_all_but_data(config, NULL) != SN_OK) {
+        *choice = own;
+    }
+}
+
 /* What the run has measured once it keeps. */
 static void keep_choices(sn_state *state, const sn_config *former)
 {
     sn_config *config = &state->config;
     if (config->compute_backend == SN_BACKEND_AUTO) {
-        config->compute_backend = former->compute_backend;
+        keep_choice(config, &config->compute_backend, former->compute_backend);
     }
     if (config->comm_reduce == SN_REDUCE_AUTO &&
         former->comm_reduce != SN_REDUCE_REPRODUCIBLE) {
-        config->comm_reduce = former->comm_reduce;
+        keep_choice(config, &config->comm_reduce, former->comm_reduce);
     }
 }
 

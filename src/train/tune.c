@@ -268,7 +268,7 @@ sn_status sn_tune(sn_state *state, sn_error *err)
     config->compute_backend = choice[0];
     config->comm_reduce = choice[1];
     if (status == SN_OK) {
-        status = sn_config_check(config, err); /* a checkpoint of another build */
+        status = sn_config_check(config, err); /* other ranks may have another build */
     }
     state->workspace.backend = (sn_backend)config->compute_backend;
     if (status == SN_OK && config->compute_backend == SN_BACKEND_AUTO) {

@@ -104,3 +104,11 @@ expect_mpi_exit 0 2 "$program" train small.ini --out one "${automatic[@]}" --res
 expect_text out '^reduce +(allreduce|overlap|node) \(auto: '
 [ "$(setting one reduce)" != auto ] || wrong "two ranks chose nothing"
 checked "auto on one rank stays auto, the same bytes when resumed; two ranks measure"
+
+# a choice that was kept does not stand in the way of what is asked for now
+expect_mpi_exit 75 2 "$program" train small.ini --out kept --set comm.reduce=node --set train.max_steps=27
+expect_mpi_exit 0 2 "$program" train small.ini --out kept --resume --set comm.reduce=auto \
+    --set comm.wire=bf16
+expect_text out '^reduce +(allreduce|overlap) \(auto: '
+[ "$(setting kept wire)" = bf16 ] || wrong "not bf16"
+checked "auto chooses again where the former choice does not go with the configuration"

@@ -144,6 +144,9 @@ void sn_progress_header(const sn_state *state)
         fprintf(out, "resume   %s: epoch %" PRId64 ", step %" PRId64 "\n",
                 state->checkpoint, state->progress.epoch, state->progress.step);
     }
+    if (state->changes[0] != '\0') {
+        fprintf(out, "changed  %s\n", state->changes);
+    }
     fflush(out);
 }
 

@@ -93,7 +93,106 @@ static void keep_choices(sn_state *state, const sn_config *former)
     }
 }
 
-static sn_status check_run(sn_state *state, const char *path,
+/* Former settings under which the saved state means something else. */
+static sn_status check_settings(const sn_state *state, const char *path,
+                                const sn_config *former, sn_error *err)
+{
+    char theirs[64], ours[64];
+    const sn_config *config = &state->config;
+    if (former->train_batch != config->train_batch) {
+        snprintf(theirs, sizeof theirs, "%" PRId64, former->train_batch);
+        snprintf(ours, sizeof ours, "%" PRId64, config->train_batch);
+        return refuse(err, path, "the global batch", theirs, ours);
+    }
+    if (former->optimizer_momentum_kind != config->optimizer_momentum_kind) {
+        return refuse(err, path, "velocities of momentum_kind",
+                      sn_config_choice_name("optimizer", "momentum_kind",
+                                            former->optimizer_momentum_kind),
+                      sn_config_choice_name("optimizer", "momentum_kind",
+                                            config->optimizer_momentum_kind));
+    }
+    if (former->comm_reduce == SN_REDUCE_REPRODUCIBLE &&
+        (config->comm_reduce != former->comm_reduce ||
+         config->comm_leaves != former->comm_leaves)) {
+        snprintf(theirs, sizeof theirs, "reproducible with %" PRId64 " leaves,",
+                 former->comm_leaves);
+        snprintf(ours, sizeof ours, "%s with %" PRId64,
+                 sn_config_choice_name("comm", "reduce", config->comm_reduce),
+                 config->comm_leaves);
+        return refuse(err, path, "sums that are", theirs, ours);
+    }
+    return SN_OK;
+}
+
+/* Does the key change what the updates from here on do? */
+static bool steers(const sn_config *config, const char *section, const char *key)
+{
+    static const char *const steering[][2] = {
+        {"augment", NULL},      {"model", NULL},         {"optimizer", NULL},
+        {"comm", "reduce"},     {"comm", "wire"},        {"comm", "bucket_kib"},
+        {"compute", "backend"}, {"compute", "precision"}};
+    if (strcmp(section, "model") == 0 && strncmp(key, "init", 4) == 0) {
+        return false;
+    }
+    if (strcmp(section, "train") == 0 && strcmp(key, "epochs") == 0) {
+        return config->optimizer_schedule == SN_SCHEDULE_COSINE;
+    }
+    for (size_t i = 0; i < sizeof steering / sizeof steering[0]; i++) {
+        if (strcmp(section, steering[i][0]) == 0 &&
+            (steering[i][1] == NULL || strcmp(key, steering[i][1]) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_change(void *user, const char *section, const char *key,
+                        const char *former, const char *present)
+{
+    sn_state *state = user;
+    if (!steers(&state->config, section, key)) {
+        return;
+    }
+    const size_t used = strlen(state->changes), room = sizeof state->changes - used;
+    snprintf(state->changes + used, room, "%s%s.%s = %s (was %s)", used > 0 ? ", " : "",
+             section, key, present != NULL ? present : "unset",
+             former != NULL ? former : "unset");
+}
+
+static sn_status note_changes(sn_state *state, const char *former, sn_error *err)
+{
+    size_t count;
+    char *present = sn_config_text(&state->config);
+    if (present == NULL) {
+        return sn_fail(err, SN_ENOMEM, "resume: out of memory");
+    }
+    state->changes[0] = '\0';
+    const sn_status status =
+        sn_config_compare(former, present, note_change, state, &count, err);
+    free(present);
+    return status;
+}
+
+static sn_status check_config(sn_state *state, const char *path,
+                              const sn_checkpoint_info *info, sn_error *err)
+{
+    sn_config *former = malloc(sizeof *former);
+    if (former == NULL) {
+        return sn_fail(err, SN_ENOMEM, "resume: out of memory");
+    }
+    sn_config_init(former);
+    sn_status status = sn_config_parse(former, info->config_text, path, err);
+    if (status == SN_OK) {
+        keep_choices(state, former);
+        status = check_settings(state, path, former, err);
+    } else {
+        status = SN_EDATA;
+    }
+    free(former);
+    return status == SN_OK ? note_changes(state, info->config_text, err) : status;
+}
+
+static sn_status check_run(const sn_state *state, const char *path,
                            const sn_checkpoint_info *info, sn_error *err)
 {
     char theirs[512], ours[512];
@@ -113,33 +212,7 @@ static sn_status check_run(sn_state *state, const char *path,
         snprintf(ours, sizeof ours, "%" PRId64, state->config.train_seed);
         return refuse(err, path, "seed", theirs, ours);
     }
-    sn_config *former = malloc(sizeof *former);
-    if (former == NULL) {
-        return sn_fail(err, SN_ENOMEM, "resume: out of memory");
-    }
-    sn_config_init(former);
-    sn_status status = sn_config_parse(former, info->config_text, path, err);
-    if (status == SN_OK) {
-        keep_choices(state, former);
-    } else {
-        status = SN_EDATA;
-    }
-    if (status == SN_OK && former->train_batch != state->config.train_batch) {
-        snprintf(theirs, sizeof theirs, "%" PRId64, former->train_batch);
-        snprintf(ours, sizeof ours, "%" PRId64, state->config.train_batch);
-        status = refuse(err, path, "the global batch", theirs, ours);
-    } else if (status == SN_OK && former->comm_reduce == SN_REDUCE_REPRODUCIBLE &&
-               (state->config.comm_reduce != former->comm_reduce ||
-                state->config.comm_leaves != former->comm_leaves)) {
-        snprintf(theirs, sizeof theirs, "reproducible with %" PRId64 " leaves,",
-                 former->comm_leaves);
-        snprintf(ours, sizeof ours, "%s with %" PRId64,
-                 sn_config_choice_name("comm", "reduce", state->config.comm_reduce),
-                 state->config.comm_leaves);
-        status = refuse(err, path, "sums that are", theirs, ours);
-    }
-    free(former);
-    return status;
+    return SN_OK;
 }
 
 sn_status sn_resume_restore(sn_state *state, const char *path, sn_error *err)
@@ -152,6 +225,9 @@ sn_status sn_resume_restore(sn_state *state, const char *path, sn_error *err)
     }
     if (status == SN_OK) {
         status = check_run(state, path, &info, err);
+    }
+    if (status == SN_OK) {
+        status = check_config(state, path, &info, err);
     }
     if (status == SN_OK) {
         status = sn_checkpoint_read(checkpoint, state->tensors, err);

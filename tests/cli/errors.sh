@@ -266,12 +266,26 @@ fails 78 "tanh.*relu" "resume with another activation" \
     train small.ini --set model.activation=relu --out run --resume
 fails 78 "batch 50,.*configuration 25" "resume with another batch" \
     train small.ini --set train.batch=25 --out run --resume
+for momentum in nesterov previous_gradient; do
+    fails 78 "momentum_kind heavy_ball, this configuration $momentum;" "resume with $momentum" \
+        train small.ini --set optimizer.momentum_kind=$momentum --out run --resume
+done
 fails 78 "500 samples.*400 samples" "resume with fewer data" \
     train small.ini --set data.train_limit=400 --out run --resume
 fails 78 "500 samples.*300 samples" "resume with other data" \
     train idx.ini --set "data.dir=$scratch/good" --out run --resume
 [ "$(contents run)" = "$before" ] || wrong "a refused resume changed the run"
 checked "a refused resume leaves the run as it was"
+
+# what may change is told
+rm -rf resumed
+cp -R run resumed
+expect_exit 0 "$program" train small.ini --out resumed --resume --set train.epochs=3 \
+    --set train.report_every=2 --set model.max_norm=3 --set optimizer.l2=0.001
+expect_text out '^changed  model\.max_norm = 3 \(was 0\), optimizer\.l2 = 0\.001[0-9]* \(was 0\)$'
+expect_exit 0 "$program" train resumed/config.ini --out resumed --resume --set train.epochs=4
+expect_no_text out '^changed '
+checked "settings that a resumed run changes are told"
 
 # --- divergence
 

@@ -54,10 +54,11 @@ static sn_status restore_newest(sn_state *state, const candidates *found, sn_err
             best ? sn_checkpoint_best_path(path, run, err)
                  : sn_checkpoint_path(path, run, found->steps[next++], err);
         best_left = best_left && !best;
+        bool damaged = false;
         if (status == SN_OK) {
-            status = sn_resume_restore(state, path, err);
+            status = sn_resume_restore(state, path, &damaged, err);
         }
-        if (status != SN_EDATA) {
+        if (!damaged) {
             return status;
         }
         sn_progress_warn(state, "%s; passed over", err->message);
@@ -73,8 +74,9 @@ sn_status sn_holdings_find(sn_state *state, int *resumed, sn_error *err)
     *resumed = 0;
     const char *run = state->options->run;
     if (state->options->resume == SN_RESUME_PATH) {
+        bool damaged;
         *resumed = 1;
-        return sn_resume_restore(state, state->options->resume_path, err);
+        return sn_resume_restore(state, state->options->resume_path, &damaged, err);
     }
     candidates found = {0};
     sn_status status = list(run, &found, err);

@@ -8,8 +8,8 @@
 
 /** Restores parameters, velocity and progress as options->resume says; *resumed tells
  *  whether there was anything.  The newest by its step comes first, best.h5 too; a
- *  damaged one is passed over with a warning that names it.  SN_ECREATE, SN_ECONFIG,
- *  SN_EDATA, SN_ENOINPUT. */
+ *  damaged one is passed over with a warning that names it, one of another version of
+ *  the program is not.  SN_ECREATE, SN_ECONFIG, SN_EDATA, SN_ENOINPUT. */
 sn_status sn_holdings_find(sn_state *state, int *resumed, sn_error *err) SN_MUST_CHECK;
 
 /** To be called before a resumed run writes.  What lies beyond the restored step is of

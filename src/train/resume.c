@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shardnet/version.h"
+
 bool sn_resume_shape_matches(const sn_state *state, const sn_checkpoint *checkpoint,
                              const sn_checkpoint_info *info)
 {
@@ -181,12 +183,17 @@ static sn_status check_config(sn_state *state, const char *path,
         return sn_fail(err, SN_ENOMEM, "resume: out of memory");
     }
     sn_config_init(former);
-    sn_status status = sn_config_parse(former, info->config_text, path, err);
+    sn_error why;
+    sn_status status = sn_config_parse(former, info->config_text, "stored", &why);
     if (status == SN_OK) {
         keep_choices(state, former);
         status = check_settings(state, path, former, err);
     } else {
-        status = SN_EDATA;
+        status = sn_fail(err, status == SN_ECONFIG ? SN_EDATA : status,
+                         "resume (%s): not damaged, but written by shardnet %s, whose "
+                         "configuration shardnet %s does not know (%s); continue it "
+                         "with that version, or choose another --out",
+                         path, info->program_version, SN_VERSION_TEXT, why.message);
     }
     free(former);
     return status == SN_OK ? note_changes(state, info->config_text, err) : status;
@@ -215,26 +222,40 @@ static sn_status check_run(const sn_state *state, const char *path,
     return SN_OK;
 }
 
-sn_status sn_resume_restore(sn_state *state, const char *path, sn_error *err)
+/* The tensors are read before anything else is believed. */
+static sn_status read_state(const sn_state *state, const char *path,
+                            sn_checkpoint *checkpoint, const sn_checkpoint_info *info,
+                            sn_error *err)
+{
+    const sn_progress *p = &info->progress;
+    sn_status status = check_model(state, path, checkpoint, info, err);
+    if (status == SN_OK) {
+        status = sn_checkpoint_read(checkpoint, state->tensors, err);
+    }
+    if (status == SN_OK && (p->epoch < 0 || p->step < 0 || p->step_in_epoch < 0)) {
+        status = sn_fail(err, SN_EDATA, "checkpoint (%s): progress out of range", path);
+    }
+    return status;
+}
+
+sn_status sn_resume_restore(sn_state *state, const char *path, bool *damaged,
+                            sn_error *err)
 {
     sn_checkpoint *checkpoint = NULL;
     sn_checkpoint_info info = {0};
     sn_status status = sn_checkpoint_open(path, &checkpoint, &info, err);
     if (status == SN_OK) {
-        status = check_model(state, path, checkpoint, &info, err);
+        status = read_state(state, path, checkpoint, &info, err);
     }
+    *damaged = status == SN_EDATA;
     if (status == SN_OK) {
         status = check_run(state, path, &info, err);
     }
     if (status == SN_OK) {
         status = check_config(state, path, &info, err);
     }
-    if (status == SN_OK) {
-        status = sn_checkpoint_read(checkpoint, state->tensors, err);
-    }
-    if (status == SN_OK && (info.progress.epoch < 0 || info.progress.step < 0 ||
-                            info.progress.step_in_epoch < 0 ||
-                            info.progress.step_in_epoch >= state->steps_per_epoch)) {
+    if (status == SN_OK && info.progress.step_in_epoch >= state->steps_per_epoch) {
+        *damaged = true;
         status = sn_fail(err, SN_EDATA, "checkpoint (%s): progress out of range", path);
     }
     if (status == SN_OK) {

@@ -5,11 +5,13 @@
 
 #include "train/state.h"
 
-/** Rank 0: restores parameters, velocity and progress from the checkpoint at path, and
- *  keeps what its run has chosen where the configuration says auto.  Not collective.
- *  SN_ECONFIG when it belongs to another run, SN_EDATA when it is damaged, SN_ENOINPUT,
- *  SN_ENOMEM. */
-sn_status sn_resume_restore(sn_state *state, const char *path,
+/** Rank 0: restores parameters, velocity and progress from the checkpoint at path,
+ * keeps what its run has chosen where the configuration says auto, and notes in
+ *  state->changes what is set otherwise and changes the updates.  Not collective.
+ *  SN_ECONFIG when it belongs to another run; SN_EDATA when it is damaged, which
+ *  *damaged tells, or written by a version whose configuration this one does not know;
+ *  SN_ENOINPUT, SN_ENOMEM. */
+sn_status sn_resume_restore(sn_state *state, const char *path, bool *damaged,
                             sn_error *err) SN_MUST_CHECK;
 
 /** Does the checkpoint hold the very layers of the state's model? */

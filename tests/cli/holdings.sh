@@ -170,3 +170,30 @@ warned "best \(alone/checkpoints/best\.h5\): no file holds the weights of the be
 expect_text out "^best +epoch $((best + 2)), "
 expect_exit 0 "$program" verify alone
 checked "into another --out: the best weights come along, or the search begins anew"
+
+# --- written by another version of the program
+
+cp -R old future
+expect_exit 0 "$(dirname -- "$program")/tests/foreign_checkpoint" \
+    old/checkpoints/step-00000080.h5 future/checkpoints/step-00000080.h5
+expect_exit 0 "$program" verify future
+for resume in auto future/checkpoints/step-00000080.h5; do
+    expect_one_line_error 65 0 'not damaged, but written by shardnet 9\.8\.7.*\[future\] speed: unknown key' \
+        "$program" train small.ini --out future "${plain[@]}" --resume=$resume
+done
+holds future step-000000{30,70,80}.h5
+expect_exit 0 "$program" eval old
+cp out known
+expect_mpi_exit 0 2 "$program" eval future
+warned 'checkpoint \(future/checkpoints/step-00000080\.h5\): written by shardnet 9\.8\.7.*speed'
+[ "$(tail -n 1 out)" = "$(tail -n 1 known)" ] || wrong "another result than $(tail -n 1 known)"
+{
+    printf 'P2\n28 28\n255\n'
+    for ((i = 0; i < 784; i++)); do echo $((i % 28 > 11 && i % 28 < 16 && i > 140 && i < 644 ? 0 : 255)); done
+} >one.pgm
+expect_exit 0 "$program" predict old one.pgm
+cp out known
+expect_exit 0 "$program" predict future one.pgm
+cmp -s out known || wrong "another prediction"
+warned 'checkpoint \(future/.*written by shardnet 9\.8\.7'
+checked "another version's configuration: resume tells so, eval and predict go on"

@@ -192,7 +192,7 @@ static sn_status check_config(sn_state *state, const char *path,
         status = sn_fail(err, status == SN_ECONFIG ? SN_EDATA : status,
                          "resume (%s): not damaged, but written by shardnet %s, whose "
                          "configuration shardnet %s does not know (%s); continue it "
-                         "with that version, or choose another --out",
+                         "with that version",
                          path, info->program_version, SN_VERSION_TEXT, why.message);
     }
     free(former);

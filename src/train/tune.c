@@ -90,15 +90,16 @@ static bool steps_use_onednn(const sn_state *state)
     return state->config.compute_precision == SN_PRECISION_BF16;
 }
 
-/* Only what was measured goes into the configuration, which a resumed run keeps. */
+/* What goes into the configuration a resumed run keeps, whatever it is resumed with. */
 static sn_status choose_backend(sn_state *state, sn_error *err)
 {
     double *seconds = state->tuned.backend;
     if (!sn_gemm_has(SN_BACKEND_ONEDNN)) {
         state->workspace.backend = SN_BACKEND_OPENBLAS;
+        state->config.compute_backend = SN_BACKEND_OPENBLAS;
         return SN_OK;
     }
-    if (steps_use_onednn(state)) { /* then let evaluation do so too */
+    if (steps_use_onednn(state)) { /* evaluation too, as long as they do */
         state->workspace.backend = SN_BACKEND_ONEDNN;
         return SN_OK;
     }

@@ -78,7 +78,6 @@ backend=$(setting auto backend)
 reduce=$(setting auto reduce)
 case $backend-$reduce in
 openblas-allreduce | openblas-overlap | openblas-node) ;;
-auto-*) [ ${#backends[@]} -eq 1 ] || wrong "auto chose no backend" ;;
 onednn-allreduce | onednn-overlap | onednn-node) ;;
 *) wrong "auto wrote backend = $backend, reduce = $reduce" ;;
 esac

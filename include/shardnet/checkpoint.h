@@ -124,10 +124,16 @@ sn_status sn_checkpoint_path(char path[SN_PATH_BYTES], const char *run, int64_t 
 sn_status sn_checkpoint_list(const char *run, int64_t **steps, size_t *count,
                              sn_error *err) SN_MUST_CHECK;
 
-/** Removes all but the newest keep checkpoints of RUN (and stale .tmp files); never
- *  removes best.h5.  keep >= 1.  SN_EIO. */
-sn_status sn_checkpoint_rotate(const char *run, size_t keep,
+/** Of the checkpoints of RUN up to step, which has just been written, removes all but
+ * the newest keep (and stale .tmp files); never removes one beyond it, best.h5 or what
+ * was set aside.  keep >= 1.  SN_EIO. */
+sn_status sn_checkpoint_rotate(const char *run, int64_t step, size_t keep,
                                sn_error *err) SN_MUST_CHECK;
+
+/** Renames path to aside = path.abandoned, or path.abandoned.2 and so on where that is
+ *  taken: a name that no listing of RUN finds.  SN_EIO, SN_ERANGE. */
+sn_status sn_checkpoint_set_aside(const char *path, char aside[SN_PATH_BYTES],
+                                  sn_error *err) SN_MUST_CHECK;
 
 /** RUN/checkpoints/best.h5, whether it is there or not. */
 sn_status sn_checkpoint_best_path(char path[SN_PATH_BYTES], const char *run,

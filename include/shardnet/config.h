@@ -78,7 +78,8 @@ void sn_config_init(sn_config *config);
 
 /** Reads INI text over what config holds.  path names it in messages.  Not collective.
  *  SN_ECONFIG with path and line number for an unknown or repeated key, a value of the
- *  wrong type or out of range, or a line that is no INI. */
+ *  wrong type or out of range, or a line that is no INI; config then holds what could
+ * be read. */
 sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
                           sn_error *err) SN_MUST_CHECK;
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "shardnet/version.h"
+
 void sn_job_report(sn_status status, const sn_error *err)
 {
     const char *detail =
@@ -111,7 +113,20 @@ sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
         return sn_fail(err, SN_ENOMEM, "out of memory");
     }
     sn_config_init(config);
-    sn_status status = sn_config_parse(config, info->config_text, path, err);
+    sn_error why;
+    sn_status status = sn_config_parse(config, info->config_text, "stored", &why);
+    if (status == SN_ECONFIG) {
+        fprintf(stderr,
+                "shardnet: warning: checkpoint (%s): written by shardnet %s, whose "
+                "configuration shardnet %s does not know in full (%s); gone on with "
+                "what it knows\n",
+                path, info->program_version, SN_VERSION_TEXT, why.message);
+        const int source = sn_config_choice_value("data", "source", info->data_source);
+        config->data_source = source >= 0 ? source : config->data_source;
+        status = SN_OK;
+    } else if (status != SN_OK) {
+        *err = why;
+    }
     *spec = sn_config_dataset(config);
     free(config);
     return status;

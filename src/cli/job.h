@@ -49,7 +49,8 @@ sn_status sn_job_config_read(const char *path, const char *const *assignments,
                              sn_error *err) SN_MUST_CHECK;
 
 /** The data set that the configuration in a checkpoint names; path is the checkpoint's.
- *  Not collective.  SN_ECONFIG, SN_ENOMEM. */
+ *  Keys that this version of the program does not know are told on stderr and passed
+ *  over.  Not collective.  SN_ENOMEM. */
 sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
                          sn_dataset_spec *spec, sn_error *err) SN_MUST_CHECK;
 

@@ -172,18 +172,36 @@ static sn_status remove_stale(const char *run, sn_error *err)
     return status;
 }
 
-sn_status sn_checkpoint_rotate(const char *run, size_t keep, sn_error *err)
+sn_status sn_checkpoint_rotate(const char *run, int64_t step, size_t keep,
+                               sn_error *err)
 {
     int64_t *steps;
-    size_t count;
+    size_t count, kept = 0;
     sn_status status = sn_checkpoint_list(run, &steps, &count, err);
-    for (size_t i = keep > 0 ? keep : 1; status == SN_OK && i < count; i++) {
+    for (size_t i = 0; status == SN_OK && i < count; i++) {
         char path[SN_PATH_BYTES];
+        if (steps[i] > step || kept++ < keep) {
+            continue;
+        }
         status = sn_checkpoint_path(path, run, steps[i], err);
         status = status == SN_OK ? remove_file(path, err) : status;
     }
     free(steps);
     return status == SN_OK ? remove_stale(run, err) : status;
+}
+
+sn_status sn_checkpoint_set_aside(const char *path, char aside[SN_PATH_BYTES],
+                                  sn_error *err)
+{
+    int length = snprintf(aside, SN_PATH_BYTES, "%s.abandoned", path);
+    for (unsigned number = 2;
+         length > 0 && length < SN_PATH_BYTES && sn_file_exists(aside); number++) {
+        length = snprintf(aside, SN_PATH_BYTES, "%s.abandoned.%u", path, number);
+    }
+    if (length <= 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+    }
+    return sn_file_publish(path, aside, err);
 }
 
 sn_status sn_checkpoint_resolve(const char *file_or_run, char path[SN_PATH_BYTES],

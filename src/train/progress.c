@@ -80,7 +80,8 @@ static void print_reduce(FILE *out, const sn_state *state)
         return;
     }
     const int reduce = state->config.comm_reduce;
-    if (reduce != SN_REDUCE_ALLREDUCE || seconds[0] > 0) {
+    const bool summed = reduce != SN_REDUCE_AUTO; /* else there is one rank */
+    if (summed && (reduce != SN_REDUCE_ALLREDUCE || seconds[0] > 0)) {
         const char *unused =
             reduce == SN_REDUCE_NODE && state->node_sum == NULL && state->size > 1
                 ? ", which these ranks cannot: one MPI_Allreduce"
@@ -142,6 +143,9 @@ void sn_progress_header(const sn_state *state)
     if (state->resumed) {
         fprintf(out, "resume   %s: epoch %" PRId64 ", step %" PRId64 "\n",
                 state->checkpoint, state->progress.epoch, state->progress.step);
+    }
+    if (state->changes[0] != '\0') {
+        fprintf(out, "changed  %s\n", state->changes);
     }
     fflush(out);
 }

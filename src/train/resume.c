@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/progress.h"
+#include "shardnet/version.h"
 
 bool sn_resume_shape_matches(const sn_state *state, const sn_checkpoint *checkpoint,
                              const sn_checkpoint_info *info)
@@ -71,20 +71,135 @@ static sn_status check_model(const sn_state *state, const char *path,
     return SN_OK;
 }
 
+/* *choice, which the configuration leaves open, becomes the former one where that goes
+ * with the rest of the configuration and with this build. */
+static void keep_choice(sn_config *config, int *choice, int former)
+{
+    const int own = *choice;
+    *choice = former;
+    if (sn_config_check_all_but_data(config, NULL) != SN_OK) {
+        *choice = own;
+    }
+}
+
 /* What the run has measured once it keeps. */
 static void keep_choices(sn_state *state, const sn_config *former)
 {
     sn_config *config = &state->config;
     if (config->compute_backend == SN_BACKEND_AUTO) {
-        config->compute_backend = former->compute_backend;
+        keep_choice(config, &config->compute_backend, former->compute_backend);
     }
     if (config->comm_reduce == SN_REDUCE_AUTO &&
         former->comm_reduce != SN_REDUCE_REPRODUCIBLE) {
-        config->comm_reduce = former->comm_reduce;
+        keep_choice(config, &config->comm_reduce, former->comm_reduce);
     }
 }
 
-static sn_status check_run(sn_state *state, const char *path,
+/* Former settings under which the saved state means something else. */
+static sn_status check_settings(const sn_state *state, const char *path,
+                                const sn_config *former, sn_error *err)
+{
+    char theirs[64], ours[64];
+    const sn_config *config = &state->config;
+    if (former->train_batch != config->train_batch) {
+        snprintf(theirs, sizeof theirs, "%" PRId64, former->train_batch);
+        snprintf(ours, sizeof ours, "%" PRId64, config->train_batch);
+        return refuse(err, path, "the global batch", theirs, ours);
+    }
+    if (former->optimizer_momentum_kind != config->optimizer_momentum_kind) {
+        return refuse(err, path, "velocities of momentum_kind",
+                      sn_config_choice_name("optimizer", "momentum_kind",
+                                            former->optimizer_momentum_kind),
+                      sn_config_choice_name("optimizer", "momentum_kind",
+                                            config->optimizer_momentum_kind));
+    }
+    if (former->comm_reduce == SN_REDUCE_REPRODUCIBLE &&
+        (config->comm_reduce != former->comm_reduce ||
+         config->comm_leaves != former->comm_leaves)) {
+        snprintf(theirs, sizeof theirs, "reproducible with %" PRId64 " leaves,",
+                 former->comm_leaves);
+        snprintf(ours, sizeof ours, "%s with %" PRId64,
+                 sn_config_choice_name("comm", "reduce", config->comm_reduce),
+                 config->comm_leaves);
+        return refuse(err, path, "sums that are", theirs, ours);
+    }
+    return SN_OK;
+}
+
+/* Does the key change what the updates from here on do? */
+static bool steers(const sn_config *config, const char *section, const char *key)
+{
+    static const char *const steering[][2] = {
+        {"augment", NULL},      {"model", NULL},         {"optimizer", NULL},
+        {"comm", "reduce"},     {"comm", "wire"},        {"comm", "bucket_kib"},
+        {"compute", "backend"}, {"compute", "precision"}};
+    if (strcmp(section, "model") == 0 && strncmp(key, "init", 4) == 0) {
+        return false;
+    }
+    if (strcmp(section, "train") == 0 && strcmp(key, "epochs") == 0) {
+        return config->optimizer_schedule == SN_SCHEDULE_COSINE;
+    }
+    for (size_t i = 0; i < sizeof steering / sizeof steering[0]; i++) {
+        if (strcmp(section, steering[i][0]) == 0 &&
+            (steering[i][1] == NULL || strcmp(key, steering[i][1]) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_change(void *user, const char *section, const char *key,
+                        const char *former, const char *present)
+{
+    sn_state *state = user;
+    if (!steers(&state->config, section, key)) {
+        return;
+    }
+    const size_t used = strlen(state->changes), room = sizeof state->changes - used;
+    snprintf(state->changes + used, room, "%s%s.%s = %s (was %s)", used > 0 ? ", " : "",
+             section, key, present != NULL ? present : "unset",
+             former != NULL ? former : "unset");
+}
+
+static sn_status note_changes(sn_state *state, const char *former, sn_error *err)
+{
+    size_t count;
+    char *present = sn_config_text(&state->config);
+    if (present == NULL) {
+        return sn_fail(err, SN_ENOMEM, "resume: out of memory");
+    }
+    state->changes[0] = '\0';
+    const sn_status status =
+        sn_config_compare(former, present, note_change, state, &count, err);
+    free(present);
+    return status;
+}
+
+static sn_status check_config(sn_state *state, const char *path,
+                              const sn_checkpoint_info *info, sn_error *err)
+{
+    sn_config *former = malloc(sizeof *former);
+    if (former == NULL) {
+        return sn_fail(err, SN_ENOMEM, "resume: out of memory");
+    }
+    sn_config_init(former);
+    sn_error why;
+    sn_status status = sn_config_parse(former, info->config_text, "stored", &why);
+    if (status == SN_OK) {
+        keep_choices(state, former);
+        status = check_settings(state, path, former, err);
+    } else {
+        status = sn_fail(err, status == SN_ECONFIG ? SN_EDATA : status,
+                         "resume (%s): not damaged, but written by shardnet %s, whose "
+                         "configuration shardnet %s does not know (%s); continue it "
+                         "with that version",
+                         path, info->program_version, SN_VERSION_TEXT, why.message);
+    }
+    free(former);
+    return status == SN_OK ? note_changes(state, info->config_text, err) : status;
+}
+
+static sn_status check_run(const sn_state *state, const char *path,
                            const sn_checkpoint_info *info, sn_error *err)
 {
     char theirs[512], ours[512];
@@ -104,52 +219,43 @@ static sn_status check_run(sn_state *state, const char *path,
         snprintf(ours, sizeof ours, "%" PRId64, state->config.train_seed);
         return refuse(err, path, "seed", theirs, ours);
     }
-    sn_config *former = malloc(sizeof *former);
-    if (former == NULL) {
-        return sn_fail(err, SN_ENOMEM, "resume: out of memory");
-    }
-    sn_config_init(former);
-    sn_status status = sn_config_parse(former, info->config_text, path, err);
+    return SN_OK;
+}
+
+/* The tensors are read before anything else is believed. */
+static sn_status read_state(const sn_state *state, const char *path,
+                            sn_checkpoint *checkpoint, const sn_checkpoint_info *info,
+                            sn_error *err)
+{
+    const sn_progress *p = &info->progress;
+    sn_status status = check_model(state, path, checkpoint, info, err);
     if (status == SN_OK) {
-        keep_choices(state, former);
-    } else {
-        status = SN_EDATA;
+        status = sn_checkpoint_read(checkpoint, state->tensors, err);
     }
-    if (status == SN_OK && former->train_batch != state->config.train_batch) {
-        snprintf(theirs, sizeof theirs, "%" PRId64, former->train_batch);
-        snprintf(ours, sizeof ours, "%" PRId64, state->config.train_batch);
-        status = refuse(err, path, "the global batch", theirs, ours);
-    } else if (status == SN_OK && former->comm_reduce == SN_REDUCE_REPRODUCIBLE &&
-               (state->config.comm_reduce != former->comm_reduce ||
-                state->config.comm_leaves != former->comm_leaves)) {
-        snprintf(theirs, sizeof theirs, "reproducible with %" PRId64 " leaves,",
-                 former->comm_leaves);
-        snprintf(ours, sizeof ours, "%s with %" PRId64,
-                 sn_config_choice_name("comm", "reduce", state->config.comm_reduce),
-                 state->config.comm_leaves);
-        status = refuse(err, path, "sums that are", theirs, ours);
+    if (status == SN_OK && (p->epoch < 0 || p->step < 0 || p->step_in_epoch < 0)) {
+        status = sn_fail(err, SN_EDATA, "checkpoint (%s): progress out of range", path);
     }
-    free(former);
     return status;
 }
 
-static sn_status restore(sn_state *state, const char *path, sn_error *err)
+sn_status sn_resume_restore(sn_state *state, const char *path, bool *damaged,
+                            sn_error *err)
 {
     sn_checkpoint *checkpoint = NULL;
     sn_checkpoint_info info = {0};
     sn_status status = sn_checkpoint_open(path, &checkpoint, &info, err);
     if (status == SN_OK) {
-        status = check_model(state, path, checkpoint, &info, err);
+        status = read_state(state, path, checkpoint, &info, err);
     }
+    *damaged = status == SN_EDATA;
     if (status == SN_OK) {
         status = check_run(state, path, &info, err);
     }
     if (status == SN_OK) {
-        status = sn_checkpoint_read(checkpoint, state->tensors, err);
+        status = check_config(state, path, &info, err);
     }
-    if (status == SN_OK && (info.progress.epoch < 0 || info.progress.step < 0 ||
-                            info.progress.step_in_epoch < 0 ||
-                            info.progress.step_in_epoch >= state->steps_per_epoch)) {
+    if (status == SN_OK && info.progress.step_in_epoch >= state->steps_per_epoch) {
+        *damaged = true;
         status = sn_fail(err, SN_EDATA, "checkpoint (%s): progress out of range", path);
     }
     if (status == SN_OK) {
@@ -158,52 +264,5 @@ static sn_status restore(sn_state *state, const char *path, sn_error *err)
     }
     sn_checkpoint_close(&checkpoint);
     sn_checkpoint_info_clear(&info);
-    return status;
-}
-
-/* The newest that can be read; only damage is passed over. */
-static sn_status restore_newest(sn_state *state, const int64_t *steps, size_t count,
-                                sn_error *err)
-{
-    sn_status status = SN_EDATA;
-    for (size_t i = 0; i < count; i++) {
-        char path[SN_PATH_BYTES];
-        status = sn_checkpoint_path(path, state->options->run, steps[i], err);
-        if (status == SN_OK) {
-            status = restore(state, path, err);
-        }
-        if (status != SN_EDATA) {
-            return status;
-        }
-        sn_progress_warn(state, "%s; passed over", err->message);
-    }
-    return sn_fail(err, SN_EDATA,
-                   "resume (%s): every checkpoint is damaged; move the folder away to "
-                   "start anew",
-                   state->options->run);
-}
-
-sn_status sn_resume_find(sn_state *state, int *resumed, sn_error *err)
-{
-    *resumed = 0;
-    const char *run = state->options->run;
-    if (state->options->resume == SN_RESUME_PATH) {
-        *resumed = 1;
-        return restore(state, state->options->resume_path, err);
-    }
-    int64_t *steps = NULL;
-    size_t count = 0;
-    sn_status status = sn_checkpoint_list(run, &steps, &count, err);
-    if (status == SN_OK && count > 0 && state->options->resume == SN_RESUME_NEVER) {
-        status =
-            sn_fail(err, SN_ECREATE,
-                    "run (%s): already holds a checkpoint; continue it with --resume "
-                    "or choose another --out",
-                    run);
-    } else if (status == SN_OK && count > 0) {
-        status = restore_newest(state, steps, count, err);
-        *resumed = status == SN_OK;
-    }
-    free(steps);
     return status;
 }

@@ -10,9 +10,9 @@
 #include "shardnet/version.h"
 #include "train/deadline.h"
 #include "train/folder.h"
+#include "train/holdings.h"
 #include "train/progress.h"
 #include "train/replica.h"
-#include "train/resume.h"
 #include "train/run_lock.h"
 #include "train/tune.h"
 
@@ -190,47 +190,17 @@ void sn_run_leave(sn_state *state, sn_error *err)
     }
 }
 
-/* Rank 0: reads best.h5; *found only when it is the best epoch's. */
-static sn_status read_best(sn_state *state, int *found, sn_error *err)
-{
-    char path[SN_PATH_BYTES];
-    sn_checkpoint *checkpoint = NULL;
-    sn_checkpoint_info info = {0};
-    sn_status status =
-        sn_path_join(path, state->options->run, "checkpoints/best.h5", err);
-    if (status == SN_OK) {
-        status = sn_checkpoint_open(path, &checkpoint, &info, err);
-    }
-    if (status == SN_OK) {
-        *found = info.progress.epoch == state->progress.best_epoch &&
-                 sn_resume_shape_matches(state, checkpoint, &info);
-        if (*found) {
-            status = sn_checkpoint_read(checkpoint, state->tensors, err);
-        } else {
-            status =
-                sn_fail(err, SN_EDATA, "best (%s): not of the best epoch, %" PRId64,
-                        path, state->progress.best_epoch);
-        }
-    }
-    sn_checkpoint_close(&checkpoint);
-    sn_checkpoint_info_clear(&info);
-    if (status != SN_OK) {
-        sn_progress_warn(state, "%s; the last weights are used", err->message);
-        *found = 0;
-    }
-    return SN_OK;
-}
-
 sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
 {
-    int found = 0;
+    bool found = false;
     mark_files(state, 1);
-    sn_status status = state->rank == 0 ? read_best(state, &found, err) : SN_OK;
+    sn_status status =
+        state->rank == 0 ? sn_holdings_read_best(state, &found, err) : SN_OK;
     status = sn_comm_agree(state->comm, status, err);
     if (status == SN_OK) {
         status = sn_comm_broadcast(state->comm, &found, sizeof found, 0, err);
     }
-    *restored = found != 0;
+    *restored = found;
     if (status == SN_OK && found) {
         status = sn_comm_broadcast(state->comm, state->parameters,
                                    state->model.arena * sizeof(float), 0, err);
@@ -239,15 +209,20 @@ sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
     return status;
 }
 
-/* Rank 0: config.ini and the metrics file as the restored step wants them. */
-static sn_status write_folder(const sn_state *state, sn_error *err)
+/* Rank 0: checkpoints, config.ini and the metrics file as the restored step wants them.
+ * What is left behind goes first: metrics are cut for good. */
+static sn_status write_folder(sn_state *state, bool resumed, sn_error *err)
 {
+    sn_status status = resumed ? sn_holdings_claim(state, err) : SN_OK;
+    if (status != SN_OK) {
+        return status;
+    }
     char *text = sn_config_text(&state->config);
     if (text == NULL) {
         return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
     }
     sn_error warning;
-    const sn_status status =
+    status =
         sn_folder_begin(state->options->run, text, state->progress.step, &warning, err);
     free(text);
     if (warning.message[0] != '\0') {
@@ -308,7 +283,7 @@ sn_status sn_run_open(sn_state *state, sn_error *err)
         state->progress.best_error = 1;
         status = take_folder(state, err);
         if (status == SN_OK) {
-            status = sn_resume_find(state, &resumed, err);
+            status = sn_holdings_find(state, &resumed, err);
         }
         if (status == SN_OK && !resumed) {
             sn_init_parameters(&state->model, (sn_init)state->config.model_init,
@@ -324,7 +299,9 @@ sn_status sn_run_open(sn_state *state, sn_error *err)
         status = sn_tune(state, err);
     }
     if (status == SN_OK) {
-        status = state->rank == 0 ? write_folder(state, err) : SN_OK;
+        mark_files(state,
+                   6); /* best.h5 and a step's checkpoint, read twice and written */
+        status = state->rank == 0 ? write_folder(state, resumed != 0, err) : SN_OK;
         status = sn_comm_agree(state->comm, status, err);
     }
     if (status == SN_OK) {

@@ -95,6 +95,7 @@ typedef struct sn_state {
     bool writing;                       /* a job was submitted and not yet settled */
     char submitted[SN_PATH_BYTES];      /* its path, "" for best.h5 alone */
     char checkpoint[SN_PATH_BYTES];     /* newest written or restored */
+    char changes[1024];                 /* keys set otherwise than before the resume */
     int64_t submitted_step, saved_step; /* of these; -1 for none */
     int lock;                           /* of the run's folder, -1 for none */
 } sn_state;

@@ -90,17 +90,19 @@ static bool steps_use_onednn(const sn_state *state)
     return state->config.compute_precision == SN_PRECISION_BF16;
 }
 
+/* What goes into the configuration a resumed run keeps, whatever it is resumed with. */
 static sn_status choose_backend(sn_state *state, sn_error *err)
 {
     double *seconds = state->tuned.backend;
+    if (steps_use_onednn(state)) { /* evaluation too, as long as they do */
+        state->workspace.backend = SN_BACKEND_ONEDNN;
+        return SN_OK;
+    }
     /* what a stopwatch says differs from run to run, and so would the bits */
     if (!sn_gemm_has(SN_BACKEND_ONEDNN) ||
         state->config.comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+        state->workspace.backend = SN_BACKEND_OPENBLAS;
         state->config.compute_backend = SN_BACKEND_OPENBLAS;
-        return SN_OK;
-    }
-    if (steps_use_onednn(state)) { /* then let evaluation do so too */
-        state->config.compute_backend = SN_BACKEND_ONEDNN;
         return SN_OK;
     }
     sn_status status = make_message(state, err);
@@ -112,9 +114,10 @@ static sn_status choose_backend(sn_state *state, sn_error *err)
     for (int b = 0; b < SN_BACKENDS; b++) {
         seconds[b] /= state->size;
     }
-    state->config.compute_backend =
-        seconds[SN_BACKEND_ONEDNN] < seconds[SN_BACKEND_OPENBLAS] ? SN_BACKEND_ONEDNN
-                                                                  : SN_BACKEND_OPENBLAS;
+    state->workspace.backend = seconds[SN_BACKEND_ONEDNN] < seconds[SN_BACKEND_OPENBLAS]
+                                   ? SN_BACKEND_ONEDNN
+                                   : SN_BACKEND_OPENBLAS;
+    state->config.compute_backend = (int)state->workspace.backend;
     return status;
 }
 
@@ -247,7 +250,9 @@ static sn_status choose_reduce(sn_state *state, sn_error *err)
         }
         sn_tune_drop(state);
     }
-    state->config.comm_reduce = best;
+    if (state->size > 1) {
+        state->config.comm_reduce = best;
+    }
     return status;
 }
 
@@ -266,12 +271,12 @@ sn_status sn_tune(sn_state *state, sn_error *err)
     config->compute_backend = choice[0];
     config->comm_reduce = choice[1];
     if (status == SN_OK) {
-        status = sn_config_check(config, err); /* a checkpoint of another build */
+        status = sn_config_check(config, err); /* other ranks may have another build */
     }
+    state->workspace.backend = (sn_backend)config->compute_backend;
     if (status == SN_OK && config->compute_backend == SN_BACKEND_AUTO) {
         status = choose_backend(state, err);
     }
-    state->workspace.backend = (sn_backend)config->compute_backend;
     sn_tune_loops(state);
     if (status == SN_OK && config->comm_reduce == SN_REDUCE_AUTO) {
         status = choose_reduce(state, err);

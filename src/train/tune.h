@@ -7,8 +7,9 @@
 /** Settles compute.backend and comm.reduce, those of rank 0 on all ranks, and makes
  * what they need.  Where one is auto, both ways are run a few times on the shapes of
  * the run and the faster is written into state->config, so that it goes into config.ini
- * and the checkpoints.  Uses, and leaves of no use, the batch, the activations and the
- *  message; the parameters are only read.  Collective.  SN_ENOMEM, SN_EMPI. */
+ * and the checkpoints; what needs no measurement, as the sum of one rank, stays auto.
+ *  Uses, and leaves of no use, the batch, the activations and the message; the
+ *  parameters are only read.  Collective.  SN_ENOMEM, SN_EMPI. */
 sn_status sn_tune(sn_state *state, sn_error *err) SN_MUST_CHECK;
 
 /** Memory for the message and its sum over ranks, also that of sn_state_open's tree, on

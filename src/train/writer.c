@@ -69,7 +69,8 @@ static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
     }
     if (wanted && step->status == SN_OK) {
         outcome->rotate.status =
-            sn_checkpoint_rotate(writer->run, writer->keep, &outcome->rotate.err);
+            sn_checkpoint_rotate(writer->run, writer->info.progress.step, writer->keep,
+                                 &outcome->rotate.err);
     }
 }
 

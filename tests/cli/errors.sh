@@ -230,8 +230,9 @@ resume_over() {
     rm -rf resumed
     cp -R broken resumed
     expect_mpi_exit 0 "$1" "$program" train small.ini --out resumed --resume
-    [ "$(grep -c '^shardnet: ' err)" -eq 1 ] || wrong "other lines than one warning"
-    expect_text err '^shardnet: warning: .*resumed/checkpoints/step-00000020\.h5'
+    [ "$(grep -c '^shardnet: ' err)" -eq 2 ] || wrong "other lines than two warnings"
+    expect_text err '^shardnet: warning: .*resumed/checkpoints/step-00000020\.h5.*; passed over'
+    expect_text err '^shardnet: warning: .* set aside: step-00000020\.h5\.abandoned$'
     expect_text out 'resume .*step-00000010\.h5'
     [ "$("$program" metrics resumed --csv | wc -l)" -eq 3 ] || wrong "not two epochs in metrics"
     checked "a damaged newest checkpoint is passed over with a warning (mpirun -n $1)"
@@ -265,12 +266,26 @@ fails 78 "tanh.*relu" "resume with another activation" \
     train small.ini --set model.activation=relu --out run --resume
 fails 78 "batch 50,.*configuration 25" "resume with another batch" \
     train small.ini --set train.batch=25 --out run --resume
+for momentum in nesterov previous_gradient; do
+    fails 78 "momentum_kind heavy_ball, this configuration $momentum;" "resume with $momentum" \
+        train small.ini --set optimizer.momentum_kind=$momentum --out run --resume
+done
 fails 78 "500 samples.*400 samples" "resume with fewer data" \
     train small.ini --set data.train_limit=400 --out run --resume
 fails 78 "500 samples.*300 samples" "resume with other data" \
     train idx.ini --set "data.dir=$scratch/good" --out run --resume
 [ "$(contents run)" = "$before" ] || wrong "a refused resume changed the run"
 checked "a refused resume leaves the run as it was"
+
+# what may change is told
+rm -rf resumed
+cp -R run resumed
+expect_exit 0 "$program" train small.ini --out resumed --resume --set train.epochs=3 \
+    --set train.report_every=2 --set model.max_norm=3 --set optimizer.l2=0.001
+expect_text out '^changed  model\.max_norm = 3 \(was 0\), optimizer\.l2 = 0\.001[0-9]* \(was 0\)$'
+expect_exit 0 "$program" train resumed/config.ini --out resumed --resume --set train.epochs=4
+expect_no_text out '^changed '
+checked "settings that a resumed run changes are told"
 
 # --- divergence
 

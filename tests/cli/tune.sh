@@ -89,3 +89,25 @@ expect_mpi_exit 0 2 "$program" train small.ini --out chosen --set "compute.backe
     --set "comm.reduce=$reduce"
 same_run chosen auto
 checked "auto: chose $backend and $reduce, kept them on resume, the same bytes"
+
+# nothing is measured on one rank, so nothing is chosen for those that come later
+expect_mpi_exit 75 1 "$program" train small.ini --out one "${automatic[@]}" --set train.max_steps=27
+[ "$(setting one reduce)" = auto ] || wrong "one rank chose reduce = $(setting one reduce)"
+expect_no_text out '^reduce '
+cp -R one alone
+expect_mpi_exit 0 1 "$program" train small.ini --out alone "${automatic[@]}" --resume
+expect_mpi_exit 0 1 "$program" train small.ini --out alone-whole \
+    --set "compute.backend=$(setting alone backend)"
+same_run alone-whole alone
+expect_mpi_exit 0 2 "$program" train small.ini --out one "${automatic[@]}" --resume
+expect_text out '^reduce +(allreduce|overlap|node) \(auto: '
+[ "$(setting one reduce)" != auto ] || wrong "two ranks chose nothing"
+checked "auto on one rank stays auto, the same bytes when resumed; two ranks measure"
+
+# a choice that was kept does not stand in the way of what is asked for now
+expect_mpi_exit 75 2 "$program" train small.ini --out kept --set comm.reduce=node --set train.max_steps=27
+expect_mpi_exit 0 2 "$program" train small.ini --out kept --resume --set comm.reduce=auto \
+    --set comm.wire=bf16
+expect_text out '^reduce +(allreduce|overlap) \(auto: '
+[ "$(setting kept wire)" = bf16 ] || wrong "not bf16"
+checked "auto chooses again where the former choice does not go with the configuration"

@@ -77,11 +77,11 @@ fails 64 'FILE|checkpoint' "verify without arguments" verify
 fails 64 'two' "verify of two" verify one two
 fails 64 '\-\-fast' "verify with an unknown option" verify --fast run
 
-# --- resume uses the older one
+# --- resume uses another of the step, else an older one
 
 expect_exit 0 "$program" train broken/config.ini --out broken --resume
 expect_text err '^shardnet: warning: .*broken/checkpoints/step-00000024\.h5'
-expect_text out 'resume .*step-00000016\.h5'
+expect_text out 'resume .*best\.h5: epoch 3, step 24'
 expect_exit 0 "$program" verify broken/checkpoints/step-00000024.h5
 checked "resume passes the damaged checkpoint over and writes it anew"
 expect_exit 0 "$program" diff run broken
@@ -99,6 +99,7 @@ damage_and_resume() {
     0) ;;
     *) wrong "exit code $code of verify: $1" ;;
     esac
+    rm damaged/checkpoints/best.h5
     expect_exit 0 "$program" train small.ini --out damaged --resume
     if [ -n "$found" ]; then
         expect_text err "^shardnet: warning: .*$file.*passed over"

@@ -313,7 +313,7 @@ static void test_folder(void **state)
     assert_int_equal(count, 0);
     assert_null(steps);
     assert_int_equal(sn_checkpoint_resolve(f->folder, path, &err), SN_ENOINPUT);
-    assert_int_equal(sn_checkpoint_rotate(f->folder, 1, &err), SN_OK);
+    assert_int_equal(sn_checkpoint_rotate(f->folder, 5, 1, &err), SN_OK);
 
     snprintf(folder, sizeof folder, "%s/checkpoints", f->folder);
     assert_int_equal(sn_folder_create(folder, &err), SN_OK);
@@ -346,7 +346,7 @@ static void test_folder(void **state)
     assert_int_equal(sn_checkpoint_resolve(path, same, &err), SN_OK);
     assert_string_equal(path, same);
 
-    assert_int_equal(sn_checkpoint_rotate(f->folder, 2, &err), SN_OK);
+    assert_int_equal(sn_checkpoint_rotate(f->folder, 123456789, 2, &err), SN_OK);
     assert_int_equal(rmdir(beside), 0);
     assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
     assert_int_equal(count, 2);
@@ -363,6 +363,47 @@ static void test_folder(void **state)
     assert_int_equal(sn_path_join(path, folder, "best.h5.tmp", &err), SN_OK);
     assert_false(sn_file_exists(path));
     assert_int_equal(sn_checkpoint_resolve("/nowhere/at/all", path, &err), SN_ENOINPUT);
+}
+
+/* Steps beyond the one just written are not for its rotation; what is set aside is
+ * found by no listing, and a second file of the name does not replace the first. */
+static void test_abandoned(void **state)
+{
+    fixture *f = *state;
+    sn_error err = {""};
+    int64_t *steps;
+    size_t count;
+    char path[SN_PATH_BYTES], aside[SN_PATH_BYTES], folder[128];
+    snprintf(folder, sizeof folder, "%s/checkpoints", f->folder);
+    assert_int_equal(sn_folder_create(folder, &err), SN_OK);
+    static const char *const names[] = {"step-00000288.h5", "step-00000388.h5",
+                                        "step-00000684.h5", "step-00000720.h5"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        touch(folder, names[i]);
+    }
+    static const int64_t expected[] = {720, 684, 388};
+    assert_int_equal(sn_checkpoint_rotate(f->folder, 388, 1, &err), SN_OK);
+    assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
+    assert_int_equal(count, 3);
+    assert_memory_equal(steps, expected, sizeof expected);
+    free(steps);
+
+    static const char *const suffixes[] = {".abandoned", ".abandoned.2",
+                                           ".abandoned.3"};
+    assert_int_equal(sn_checkpoint_path(path, f->folder, 720, &err), SN_OK);
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        touch(folder, names[3]);
+        assert_int_equal(sn_checkpoint_set_aside(path, aside, &err), SN_OK);
+        assert_string_equal(aside + strlen(path), suffixes[i]);
+        assert_true(sn_file_exists(aside));
+        assert_false(sn_file_exists(path));
+    }
+    assert_int_equal(sn_checkpoint_rotate(f->folder, 388, 1, &err), SN_OK);
+    assert_true(sn_file_exists(aside));
+    assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
+    assert_int_equal(count, 2);
+    free(steps);
+    assert_int_equal(sn_checkpoint_set_aside(path, aside, &err), SN_EIO);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -382,6 +423,7 @@ int main(void)
         CASE(test_injected_faults),
         CASE(test_other_files),
         CASE(test_folder),
+        CASE(test_abandoned),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);
 }

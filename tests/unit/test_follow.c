@@ -51,7 +51,7 @@ static void cut(const fixture *f, int64_t step)
     assert_int_equal(replaced, 0);
 }
 
-static void append_steps(const fixture *f, const sn_step_row *steps, size_t count)
+static void append_steps_of(const fixture *f, const sn_step_row *steps, size_t count)
 {
     sn_error err = {""};
     if (sn_metrics_append(f->path, NULL, 0, steps, count, NULL, 0, &err) != SN_OK) {
@@ -143,21 +143,21 @@ static void test_cut_and_made_again(void **state)
     }
     append_epochs(f, 1, 2);
     cut(f, middle);
-    append_steps(f, whole, 4);
+    append_steps_of(f, whole, 4);
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
     taken so_far = {0};
     assert_true(look(follower, &so_far).complete);
     assert_int_equal(so_far.count, middle + 4);
 
     cut(f, middle);
-    append_steps(f, other, 5);
+    append_steps_of(f, other, 5);
     sn_metrics_news news = look(follower, &so_far);
     assert_true(news.cut);
     assert_int_equal(news.cut_step, middle);
     assert_int_equal(so_far.count, middle + 4);
 
     cut(f, middle);
-    append_steps(f, whole, STEPS_AN_EPOCH);
+    append_steps_of(f, whole, STEPS_AN_EPOCH);
     so_far.count = middle;
     news = look(follower, &so_far);
     assert_true(news.complete && !news.cut);
@@ -171,7 +171,7 @@ static void test_rows_that_never_arrived(void **state)
     fixture *f = *state;
     append_epochs(f, 1, 1);
     const sn_step_row zeros[3] = {{0}};
-    append_steps(f, zeros, 3);
+    append_steps_of(f, zeros, 3);
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
     taken so_far = {0};
     assert_true(look(follower, &so_far).complete);
@@ -217,7 +217,7 @@ static void test_large_file_beside_its_writer(void **state)
     for (int64_t i = 0; i < ROWS; i++) {
         steps[i] = step_row(i + 1);
     }
-    append_steps(f, steps, ROWS);
+    append_steps_of(f, steps, ROWS);
     free(steps);
     struct stat info;
     assert_int_equal(stat(f->path, &info), 0);

@@ -1,0 +1,46 @@
+/* foreign_checkpoint FROM TO: the checkpoint as a later version of the program would
+ * write it, with a key that this one does not know. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shardnet/checkpoint.h"
+
+static const char first[] = "[future]\nspeed = 12\n\n";
+
+static sn_status copy(const char *from, const char *to, sn_error *err)
+{
+    sn_checkpoint_state state;
+    sn_status status = sn_checkpoint_load(from, &state, err);
+    if (status == SN_OK) {
+        const char *known = state.info.config_text;
+        char *text = malloc(sizeof first + strlen(known));
+        if (text == NULL) {
+            status = sn_fail(err, SN_ENOMEM, "out of memory");
+        } else {
+            strcat(strcpy(text, first), known);
+            free(state.info.config_text);
+            state.info.config_text = text;
+        }
+    }
+    if (status == SN_OK) {
+        strcpy(state.info.program_version, "9.8.7");
+        status = sn_checkpoint_write(to, &state.info, state.layers, err);
+    }
+    sn_checkpoint_state_clear(&state);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    sn_error err = {""};
+    if (argc != 3) {
+        fprintf(stderr, "usage: foreign_checkpoint FROM TO\n");
+        return 64;
+    }
+    const sn_status status = copy(argv[1], argv[2], &err);
+    if (status != SN_OK) {
+        fprintf(stderr, "%s\n", err.message);
+    }
+    return sn_status_exit_code(status);
+}

@@ -1,0 +1,199 @@
+#!/usr/bin/env bash
+# Which checkpoints a run owns: what a resumed run continues from, what it leaves behind,
+# and where the weights of its best epoch come from.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+setup_test "$@"
+cd -- "$scratch"
+
+# 10 steps an epoch
+write_config small.ini data.source=synthetic data.train_limit=600 data.validation=100 \
+    model.hidden=8 train.epochs=8 train.batch=50 metrics.every_steps=1 checkpoint.keep=2
+
+# holds RUN NAME...: the files of its folder of checkpoints
+holds() {
+    local found wanted
+    found=$(ls "$1/checkpoints" | sort)
+    wanted=$(printf '%s\n' "${@:2}" | sort)
+    [ "$found" = "$wanted" ] || wrong "$1 holds" $found "instead of" $wanted
+}
+
+# warned PATTERN: by one line, the only one
+warned() {
+    expect_text err "^shardnet: warning: $1"
+    [ "$(grep -c '^shardnet: warning: ' err)" -eq 1 ] || wrong "not one warning"
+}
+
+# --- resumed from an older checkpoint than the newest
+
+plain=(--set data.validation=0 --set data.train_limit=500)
+expect_exit 0 "$program" train small.ini --out whole "${plain[@]}" --set checkpoint.keep=9
+expect_exit 0 "$program" train small.ini --out old "${plain[@]}"
+cp whole/checkpoints/step-00000030.h5 old/checkpoints
+holds old step-000000{30,70,80}.h5
+for ranks in 2 0; do
+    rm -rf back
+    cp -R old back
+    expect_mpi_exit 75 $ranks "$program" train small.ini --out back "${plain[@]}" \
+        --resume=back/checkpoints/step-00000030.h5 --set train.max_steps=4
+    warned 'run \(back\): goes on from step 30; .* set aside: step-00000070\.h5\.abandoned, step-00000080\.h5\.abandoned$'
+    holds back step-00000030.h5 step-00000034.h5 step-000000{70,80}.h5.abandoned
+    cmp back/checkpoints/step-00000080.h5.abandoned old/checkpoints/step-00000080.h5 ||
+        wrong "what is set aside has changed"
+    expect_exit 0 "$program" verify back
+    expect_no_text out abandoned
+    expect_exit 0 "$program" inspect back
+    expect_text out 'step-00000034\.h5.*newest'
+    expect_exit 0 "$program" eval back
+    expect_text out 'step-00000034\.h5'
+    expect_exit 0 "$program" report back
+    expect_mpi_exit 75 $ranks "$program" train small.ini --out back "${plain[@]}" --resume \
+        --set train.max_steps=4
+    expect_text out '^resume .*step 34$'
+    [ "$(grep -c "^shardnet: " err)" -eq 1 ] || wrong "more than the stop is told"
+done
+expect_exit 0 "$program" train small.ini --out back "${plain[@]}" --resume
+[ ! -s err ] || wrong "a plain resume warns"
+expect_exit 75 "$program" train small.ini --out back "${plain[@]}" \
+    --resume=back/checkpoints/step-00000070.h5 --set train.max_steps=4
+holds back step-000000{70,74}.h5 step-00000070.h5.abandoned step-00000080.h5.abandoned{,.2}
+expect_exit 0 "$program" train small.ini --out back "${plain[@]}" --resume
+same_run whole back
+checked "an older checkpoint: those beyond it are set aside, and the run goes on from its own"
+
+# --- the newest is damaged
+
+rm -rf back
+cp -R old back
+truncate -s 3000 back/checkpoints/step-000000{70,80}.h5
+expect_exit 75 "$program" train small.ini --out back "${plain[@]}" --resume \
+    --set train.max_steps=4 --set checkpoint.keep=1
+expect_text err 'step-00000080\.h5.*; passed over'
+expect_text err ' set aside: step-00000070\.h5\.abandoned, step-00000080\.h5\.abandoned$'
+holds back step-00000034.h5 step-000000{70,80}.h5.abandoned
+expect_exit 0 "$program" verify back
+expect_exit 0 "$program" train small.ini --out back "${plain[@]}" --resume
+same_run whole back
+checked "damaged checkpoints are set aside and push out no good one"
+
+# --- best.h5 is what is left
+
+expect_exit 0 "$program" train small.ini --out best --set checkpoint.keep=9
+best=$(sed -n 's/^best  *epoch \([0-9]*\),.*/\1/p' out)
+[ "$best" -ge 5 ] || wrong "the best epoch is $best, which is too early for what follows"
+error=$(sed -n 's/^best .*error //p' out)
+
+# ends_well RUN: the weights of the best epoch are those of the undisturbed run
+ends_well() {
+    expect_text out "^best +epoch $best, validation error $error"
+    expect_no_text err 'last weights are used'
+    same_run best "$1"
+    same_parameters best/checkpoints/best.h5 "$1/checkpoints/best.h5"
+}
+
+# as every_epochs = 0 leaves it when it is killed early
+mkdir -p early/checkpoints
+cp best/checkpoints/best.h5 best/metrics.h5 early/checkpoints
+mv early/checkpoints/metrics.h5 early
+before=$(cat early/checkpoints/best.h5 | sha256sum)
+expect_one_line_error 73 0 'already holds a checkpoint' "$program" train small.ini --out early
+[ "$(cat early/checkpoints/best.h5 | sha256sum)" = "$before" ] || wrong "a refused run changed best.h5"
+expect_exit 0 "$program" train small.ini --out early --resume
+expect_text out "^resume .*early/checkpoints/best\.h5: epoch $best, step $((10 * best))\$"
+[ ! -s err ] || wrong "a warning"
+ends_well early
+
+cp -R best late
+truncate -s 3000 late/checkpoints/step-*.h5
+expect_exit 0 "$program" train small.ini --out late --resume
+expect_text out "^resume .*late/checkpoints/best\.h5"
+ends_well late
+expect_exit 0 "$program" verify late
+
+# newer than the newest step, as every_epochs = 3 leaves it
+cp -R best newer
+for step in newer/checkpoints/step-*.h5; do
+    [[ ! $step > newer/checkpoints/step-00000020.h5 ]] || rm "$step"
+done
+expect_exit 0 "$program" train small.ini --out newer --resume
+expect_text out "^resume .*newer/checkpoints/best\.h5"
+ends_well newer
+checked "best.h5 counts as a checkpoint, by its own step"
+
+# --- best.h5 is of a later epoch than what is resumed
+
+lower=$((best - 2))
+from=checkpoints/step-$(printf %08d $((10 * lower))).h5
+cp -R best again
+expect_exit 0 "$program" train small.ini --out again --resume=again/$from
+warned "run .* set aside: .*best\.h5\.abandoned"
+ends_well again
+checked "the best epoch lies ahead: it is found again"
+
+# rates at which nothing gets better
+cp -R best worse
+expect_exit 0 "$program" train small.ini --out worse --resume=worse/$from \
+    --set optimizer.learning_rate=0 --set optimizer.momentum=0
+expect_text out "^best +epoch $lower, "
+expect_no_text err 'last weights are used'
+cmp worse/checkpoints/best.h5.abandoned best/checkpoints/best.h5 ||
+    wrong "the best weights are lost"
+same_parameters worse/checkpoints/best.h5 best/$from
+expect_exit 0 "$program" train small.ini --out worse --resume=worse/checkpoints/best.h5.abandoned
+expect_text out "^best +epoch $best, validation error $error"
+same_parameters best/checkpoints/best.h5 worse/checkpoints/best.h5
+[ -f worse/checkpoints/best.h5.abandoned.2 ] || wrong "the lesser best was overwritten"
+checked "the best epoch lies ahead and does not come again: its weights are kept aside"
+
+# --- resumed into another folder
+
+half=checkpoints/step-$(printf %08d $((10 * best))).h5
+# the best epoch is over: nothing gets better
+expect_exit 0 "$program" train small.ini --out still --resume=best/$half \
+    --set optimizer.learning_rate=0 --set optimizer.momentum=0 --set train.epochs=$((best + 2))
+expect_text out "^best +epoch $best, validation error $error"
+[ ! -s err ] || wrong "a warning"
+same_parameters best/checkpoints/best.h5 still/checkpoints/best.h5
+mkdir -p moved
+cp still/checkpoints/step-*$((10 * (best + 1))).h5 moved/old.h5
+cp best/checkpoints/best.h5 moved
+expect_exit 0 "$program" train small.ini --out other --resume=moved/old.h5 \
+    --set optimizer.learning_rate=0 --set optimizer.momentum=0 --set train.epochs=$((best + 2))
+expect_text out "^best +epoch $best, validation error $error"
+[ ! -s err ] || wrong "a warning"
+same_parameters best/checkpoints/best.h5 other/checkpoints/best.h5
+rm moved/best.h5
+expect_exit 0 "$program" train small.ini --out alone --resume=moved/old.h5 \
+    --set optimizer.learning_rate=0 --set optimizer.momentum=0 --set train.epochs=$((best + 2))
+warned "best \(alone/checkpoints/best\.h5\): no file holds the weights of the best epoch, $best; the best is sought from epoch $((best + 2)) on\$"
+expect_text out "^best +epoch $((best + 2)), "
+expect_exit 0 "$program" verify alone
+checked "into another --out: the best weights come along, or the search begins anew"
+
+# --- written by another version of the program
+
+cp -R old future
+expect_exit 0 "$(dirname -- "$program")/tests/foreign_checkpoint" \
+    old/checkpoints/step-00000080.h5 future/checkpoints/step-00000080.h5
+expect_exit 0 "$program" verify future
+for resume in auto future/checkpoints/step-00000080.h5; do
+    expect_one_line_error 65 0 'not damaged, but written by shardnet 9\.8\.7.*\[future\] speed: unknown key' \
+        "$program" train small.ini --out future "${plain[@]}" --resume=$resume
+done
+holds future step-000000{30,70,80}.h5
+expect_exit 0 "$program" eval old
+cp out known
+expect_mpi_exit 0 2 "$program" eval future
+warned 'checkpoint \(future/checkpoints/step-00000080\.h5\): written by shardnet 9\.8\.7.*speed'
+[ "$(tail -n 1 out)" = "$(tail -n 1 known)" ] || wrong "another result than $(tail -n 1 known)"
+{
+    printf 'P2\n28 28\n255\n'
+    for ((i = 0; i < 784; i++)); do echo $((i % 28 > 11 && i % 28 < 16 && i > 140 && i < 644 ? 0 : 255)); done
+} >one.pgm
+expect_exit 0 "$program" predict old one.pgm
+cp out known
+expect_exit 0 "$program" predict future one.pgm
+cmp -s out known || wrong "another prediction"
+warned 'checkpoint \(future/.*written by shardnet 9\.8\.7'
+checked "another version's configuration: resume tells so, eval and predict go on"

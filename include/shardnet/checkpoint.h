@@ -130,11 +130,6 @@ sn_status sn_checkpoint_list(const char *run, int64_t **steps, size_t *count,
 sn_status sn_checkpoint_rotate(const char *run, int64_t step, size_t keep,
                                sn_error *err) SN_MUST_CHECK;
 
-/** Renames path to aside = path.abandoned, or path.abandoned.2 and so on where that is
- *  taken: a name that no listing of RUN finds.  SN_EIO, SN_ERANGE. */
-sn_status sn_checkpoint_set_aside(const char *path, char aside[SN_PATH_BYTES],
-                                  sn_error *err) SN_MUST_CHECK;
-
 /** RUN/checkpoints/best.h5, whether it is there or not. */
 sn_status sn_checkpoint_best_path(char path[SN_PATH_BYTES], const char *run,
                                   sn_error *err) SN_MUST_CHECK;

@@ -46,6 +46,12 @@ sn_status sn_file_write_text(const char *path, const char *text,
  *  cannot be read or copy not be written; copy is removed then. */
 sn_status sn_file_copy(const char *path, const char *copy, sn_error *err) SN_MUST_CHECK;
 
+/** Renames path to aside = path.why, or path.why.2, path.why.3 ... where that is taken;
+ *  *number is that number, 1 for none.  Nothing is overwritten.  SN_EIO, SN_ERANGE. */
+sn_status sn_file_set_aside(const char *path, const char *why,
+                            char aside[SN_PATH_BYTES], int *number,
+                            sn_error *err) SN_MUST_CHECK;
+
 bool sn_file_exists(const char *path);
 bool sn_is_folder(const char *path);
 

@@ -70,8 +70,8 @@ sn_status sn_metrics_append(const char *path, const sn_epoch_row *epochs,
 
 /** Cuts every dataset back to rows whose step is at most step, as sn_metrics_append
  *  changes the file; a missing one is created empty.  One whose contents HDF5 rejects
- * is renamed to path.damaged-N with the first N = 1, 2, ... that is free, and an empty
- * one takes its place; *replaced is N, 0 for none.  Rank 0 only.  SN_ECREATE, SN_EIO or
+ * is set aside as path.damaged, path.damaged.2 and so on, and an empty one takes its
+ * place; *replaced is that number, 0 for none.  Rank 0 only.  SN_ECREATE, SN_EIO or
  *  SN_ENOMEM where it cannot be read, which is no damage, or not be written. */
 sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced,
                          sn_error *err) SN_MUST_CHECK;

@@ -148,6 +148,19 @@ sn_status sn_file_write_text(const char *path, const char *text, sn_error *err)
     return sn_file_conclude(status, temporary, path, err);
 }
 
+sn_status sn_file_set_aside(const char *path, const char *why,
+                            char aside[SN_PATH_BYTES], int *number, sn_error *err)
+{
+    int length = snprintf(aside, SN_PATH_BYTES, "%s.%s", path, why);
+    for (*number = 1; length > 0 && length < SN_PATH_BYTES && sn_file_exists(aside);) {
+        length = snprintf(aside, SN_PATH_BYTES, "%s.%s.%d", path, why, ++*number);
+    }
+    if (length <= 0 || length >= SN_PATH_BYTES) {
+        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+    }
+    return sn_file_publish(path, aside, err);
+}
+
 bool sn_file_exists(const char *path)
 {
     return access(path, F_OK) == 0;

@@ -190,20 +190,6 @@ sn_status sn_checkpoint_rotate(const char *run, int64_t step, size_t keep,
     return status == SN_OK ? remove_stale(run, err) : status;
 }
 
-sn_status sn_checkpoint_set_aside(const char *path, char aside[SN_PATH_BYTES],
-                                  sn_error *err)
-{
-    int length = snprintf(aside, SN_PATH_BYTES, "%s.abandoned", path);
-    for (unsigned number = 2;
-         length > 0 && length < SN_PATH_BYTES && sn_file_exists(aside); number++) {
-        length = snprintf(aside, SN_PATH_BYTES, "%s.abandoned.%u", path, number);
-    }
-    if (length <= 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
-    }
-    return sn_file_publish(path, aside, err);
-}
-
 sn_status sn_checkpoint_resolve(const char *file_or_run, char path[SN_PATH_BYTES],
                                 sn_error *err)
 {

@@ -319,19 +319,10 @@ static sn_status cut_all(const char *path, int64_t step, sn_error *err)
     return done ? SN_OK : blame(&begun, &why, err);
 }
 
-/* *number is the first whose file is not there yet. */
 static sn_status replace_damaged(const char *path, int *number, sn_error *err)
 {
     char aside[SN_PATH_BYTES];
-    *number = 0;
-    do {
-        ++*number;
-        int length = snprintf(aside, sizeof aside, "%s.damaged-%d", path, *number);
-        if (length < 0 || length >= SN_PATH_BYTES) {
-            return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
-        }
-    } while (sn_file_exists(aside));
-    sn_status status = sn_file_publish(path, aside, err);
+    const sn_status status = sn_file_set_aside(path, "damaged", aside, number, err);
     return status == SN_OK ? create_empty(path, err) : status;
 }
 

@@ -6,10 +6,11 @@
 #include "train/rows.h"
 
 /** Writes config.ini and cuts the metrics back to step; a damaged metrics.h5 is put
- *  aside.  *warning: what the user should know, "" for nothing.  SN_ECREATE, SN_EIO,
+ *  aside, and so are, where the run is fresh, another config.ini and metrics with rows.
+ *  *warning: what the user should know, "" for nothing.  SN_ECREATE, SN_EIO,
  *  SN_ENOMEM. */
-sn_status sn_folder_begin(const char *run, const char *config_text, int64_t step,
-                          sn_error *warning, sn_error *err) SN_MUST_CHECK;
+sn_status sn_folder_begin(const char *run, const char *config_text, bool fresh,
+                          int64_t step, sn_error *warning, sn_error *err) SN_MUST_CHECK;
 
 /** Rows that are not in metrics.h5 yet.  Start with zeroes. */
 typedef struct sn_backlog {

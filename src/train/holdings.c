@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "shardnet/file.h"
 #include "train/progress.h"
 #include "train/resume.h"
 
@@ -69,19 +71,38 @@ static sn_status restore_newest(sn_state *state, const candidates *found, sn_err
                    run);
 }
 
+/* Is the file in the folder of the run's own checkpoints? */
+static bool is_own(const char *path, const char *run)
+{
+    char folder[SN_PATH_BYTES] = ".", own[SN_PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    if (slash != NULL) {
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    }
+    struct stat a, b;
+    return sn_path_join(own, run, "checkpoints", NULL) == SN_OK &&
+           stat(folder, &a) == 0 && stat(own, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 sn_status sn_holdings_find(sn_state *state, int *resumed, sn_error *err)
 {
     *resumed = 0;
-    const char *run = state->options->run;
-    if (state->options->resume == SN_RESUME_PATH) {
-        bool damaged;
-        *resumed = 1;
-        return sn_resume_restore(state, state->options->resume_path, &damaged, err);
-    }
+    const char *run = state->options->run, *path = state->options->resume_path;
+    const bool by_path = state->options->resume == SN_RESUME_PATH;
     candidates found = {0};
     sn_status status = list(run, &found, err);
     const bool any = status == SN_OK && (found.count > 0 || found.best);
-    if (any && state->options->resume == SN_RESUME_NEVER) {
+    if (status == SN_OK && by_path && (!any || is_own(path, run))) {
+        bool damaged;
+        *resumed = 1;
+        status = sn_resume_restore(state, path, &damaged, err);
+    } else if (any && by_path) {
+        status = sn_fail(err, SN_ECREATE,
+                         "run (%s): already holds checkpoints of its own, and %s is "
+                         "none of them; choose another --out",
+                         run, path);
+    } else if (any && state->options->resume == SN_RESUME_NEVER) {
         status =
             sn_fail(err, SN_ECREATE,
                     "run (%s): already holds a checkpoint; continue it with --resume "
@@ -104,7 +125,8 @@ typedef struct moved {
 static sn_status set_aside(const char *path, moved *done, sn_error *err)
 {
     char aside[SN_PATH_BYTES];
-    const sn_status status = sn_checkpoint_set_aside(path, aside, err);
+    int number;
+    const sn_status status = sn_file_set_aside(path, "abandoned", aside, &number, err);
     if (status == SN_OK) {
         const char *slash = strrchr(aside, '/');
         const size_t room = sizeof done->names - done->used;

@@ -222,8 +222,8 @@ static sn_status write_folder(sn_state *state, bool resumed, sn_error *err)
         return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
     }
     sn_error warning;
-    status =
-        sn_folder_begin(state->options->run, text, state->progress.step, &warning, err);
+    status = sn_folder_begin(state->options->run, text, !resumed, state->progress.step,
+                             &warning, err);
     free(text);
     if (warning.message[0] != '\0') {
         sn_progress_warn(state, "%s", warning.message);

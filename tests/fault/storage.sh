@@ -229,13 +229,13 @@ checked "the folder becomes a file: exit 74 at the last checkpoint"
 
 begin 0 damaged
 end=$((SECONDS + limit))
-until grep -q 'warning: metrics .*damaged; moved to metrics\.h5\.damaged-1, a new file' err; do
+until grep -q 'warning: metrics .*damaged; moved to metrics\.h5\.damaged, a new file' err; do
     echo 'no HDF5 file' >damaged/other # again and again: the run may be about to replace it
     mv damaged/other damaged/metrics.h5
     ((SECONDS < end)) || wrong "no warning of damaged metrics within $limit s"
     sleep 0.1
 done
-[ "$(cat damaged/metrics.h5.damaged-1)" = 'no HDF5 file' ] || wrong "not what was put there"
+[ "$(cat damaged/metrics.h5.damaged)" = 'no HDF5 file' ] || wrong "not what was put there"
 recovers
 stop 75
 good

@@ -12,7 +12,7 @@ static void cut(const char *path, const uint8_t *data, size_t size)
 {
     char copy[128], aside[160];
     snprintf(copy, sizeof copy, "%s.cut", path);
-    snprintf(aside, sizeof aside, "%s.damaged-1", copy);
+    snprintf(aside, sizeof aside, "%s.damaged", copy);
     FILE *file = fopen(copy, "wb");
     if (file == NULL || fwrite(data, 1, size, file) != size || fclose(file) != 0) {
         fuzz_never("cannot write %s", copy);

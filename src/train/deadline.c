@@ -16,9 +16,8 @@ double sn_deadline_seconds_left(void)
     return *rest == '\0' && left > 0 ? left : INFINITY;
 }
 
-double sn_deadline_margin(double seconds_left, double checkpoint_seconds)
+double sn_deadline_margin(double seconds_left, double end_seconds)
 {
-    return isinf(seconds_left)
-               ? 0
-               : fmin(fmax(30, 3 * checkpoint_seconds), 0.5 * seconds_left);
+    return isinf(seconds_left) ? 0
+                               : fmin(fmax(30, 3 * end_seconds), 0.5 * seconds_left);
 }

@@ -6,9 +6,9 @@
  *  where it is absent, no number or in the past. */
 double sn_deadline_seconds_left(void);
 
-/** How many seconds before the end training stops: 30, or three times the longest
- *  checkpoint so far where that is more, but at most half of seconds_left, what was
- *  left when it began; 0 without an end.  Pure. */
-double sn_deadline_margin(double seconds_left, double checkpoint_seconds);
+/** How many seconds before the end training stops: 30, or three times what an epoch's
+ *  end takes, the longest evaluation and the longest checkpoint so far, but at most
+ * half of seconds_left, what was left when it began; 0 without an end.  Pure. */
+double sn_deadline_margin(double seconds_left, double end_seconds);
 
 #endif

@@ -71,6 +71,16 @@ static void warn_of(const sn_state *state, const sn_writer_part *part, const cha
     }
 }
 
+void sn_run_set_stop(sn_state *state)
+{
+    if (state->writer != NULL) {
+        const double longest = sn_writer_longest_seconds(state->writer) +
+                               state->longest_evaluation_seconds;
+        state->stop_seconds =
+            state->job_seconds - sn_deadline_margin(state->job_seconds, longest);
+    }
+}
+
 /* Rank 0: waits for the last write and notes what it left.  Fails where the checkpoint
  * of the step or the metrics did; the rest is a warning. */
 static sn_status settle(sn_state *state, bool final, sn_error *err)
@@ -81,9 +91,7 @@ static sn_status settle(sn_state *state, bool final, sn_error *err)
     state->writing = false;
     sn_writer_outcome outcome;
     sn_writer_wait(state->writer, &outcome);
-    const double longest = sn_writer_longest_seconds(state->writer);
-    state->stop_seconds =
-        state->job_seconds - sn_deadline_margin(state->job_seconds, longest);
+    sn_run_set_stop(state);
     if (outcome.step.status == SN_OK && state->submitted[0] != '\0') {
         memcpy(state->checkpoint, state->submitted, sizeof state->checkpoint);
         state->saved_step = state->submitted_step;

@@ -27,6 +27,10 @@ sn_status sn_run_checkpoint(sn_state *state, bool rotated, bool best, bool final
  * Not collective. */
 void sn_run_leave(sn_state *state, sn_error *err);
 
+/** Sets anew, on rank 0, when training must stop for the end of its job, by the longest
+ *  evaluation and write so far. */
+void sn_run_set_stop(sn_state *state);
+
 /** Replaces the parameters by those of best.h5 when it holds the best epoch; *restored
  *  says so.  Collective. */
 sn_status sn_run_restore_best(sn_state *state, bool *restored,

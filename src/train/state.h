@@ -72,8 +72,9 @@ typedef struct sn_state {
     double last_checkpoint_time;
     double
         job_seconds; /* from started to the end of the batch job, INFINITY for none */
-    double stop_seconds; /* of these, when training stops (rank 0) */
-    int64_t first_step;  /* progress.step when this invocation began */
+    double stop_seconds;               /* of these, when training stops (rank 0) */
+    double longest_evaluation_seconds; /* of an epoch's end */
+    int64_t first_step;                /* progress.step when this invocation began */
     double invocation_train_seconds;
     int64_t samples_here;         /* seen in this invocation */
     int64_t epoch_samples_before; /* of this epoch, seen in earlier invocations */

@@ -62,6 +62,7 @@ static sn_status close_epoch(sn_state *state, bool *improved, sn_error *err)
     sn_status status = SN_OK;
     if (p->epoch % state->config.train_eval_every == 0 ||
         p->epoch == state->config.train_epochs) {
+        const double begun = sn_clock_seconds();
         const sn_dataset *data = &state->loaded.data;
         sn_evaluation evaluation;
         status = evaluate_split(state, &data->validation, &evaluation, err);
@@ -73,6 +74,9 @@ static sn_status close_epoch(sn_state *state, bool *improved, sn_error *err)
             row.test_loss = evaluation.loss;
             row.test_error = sn_evaluation_error(&evaluation);
         }
+        state->longest_evaluation_seconds =
+            fmax(state->longest_evaluation_seconds, sn_clock_seconds() - begun);
+        sn_run_set_stop(state);
     }
     if (status == SN_OK) {
         status = sn_pending_epoch(state, &row, err);

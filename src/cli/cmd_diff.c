@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/target.h"
 #include "shardnet/checkpoint.h"
 #include "shardnet/compare.h"
 #include "shardnet/config.h"
@@ -161,14 +162,16 @@ static sn_status compare(const sn_checkpoint_state *a, const sn_checkpoint_state
     return SN_OK;
 }
 
+static sn_status load_file(const char *path, void *user, sn_error *err)
+{
+    return sn_checkpoint_load(path, user, err);
+}
+
 static sn_status load(const char *name, const char *target, sn_checkpoint_state *state,
                       sn_error *err)
 {
     char path[SN_PATH_BYTES];
-    sn_status status = sn_checkpoint_resolve(target, path, err);
-    if (status == SN_OK) {
-        status = sn_checkpoint_load(path, state, err);
-    }
+    const sn_status status = sn_target_newest(target, path, load_file, state, err);
     if (status == SN_OK) {
         printf("%s: %s\n", name, path);
     }

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
+#include "cli/target.h"
 #include "shardnet/evaluate.h"
 #include "shardnet/gemm.h"
 #include "shardnet/loader.h"
@@ -146,22 +147,44 @@ static void print_result(const char *path, const char *name,
            spec->source == SN_SOURCE_SYNTHETIC ? "; synthetic, not MNIST" : "");
 }
 
+/* The model of a checkpoint, or of the newest of a run; path is rank 0's. */
+static sn_status load_model(sn_comm *comm, const char *target, char path[SN_PATH_BYTES],
+                            sn_checkpoint_info *info, sn_model *model,
+                            float **parameters, sn_error *err)
+{
+    sn_status status = SN_OK;
+    int gone = 1;
+    for (int i = 0; gone && i < SN_TARGET_TRIES; i++) {
+        if (sn_comm_rank(comm) == 0) {
+            status = sn_target_find(target, path, err);
+        }
+        status = sn_comm_agree(comm, status, err);
+        if (status == SN_OK) {
+            status = sn_loader_model(comm, path, info, model, parameters, err);
+            gone = status != SN_OK && sn_target_has_gone(target, path);
+        } else {
+            gone = 0;
+        }
+        if (status == SN_OK || status == SN_EMPI) {
+            return status;
+        }
+        const sn_status told = sn_comm_broadcast(comm, &gone, sizeof gone, 0, err);
+        if (told != SN_OK) {
+            return told;
+        }
+    }
+    return status;
+}
+
 static sn_status body(sn_comm *comm, void *user, sn_error *err)
 {
     const eval_arguments *arguments = user;
     char path[SN_PATH_BYTES] = "";
-    sn_status status = SN_OK;
-    if (sn_comm_rank(comm) == 0) {
-        status = sn_checkpoint_resolve(arguments->checkpoint, path, err);
-    }
-    status = sn_comm_agree(comm, status, err);
-    if (status != SN_OK) {
-        return status;
-    }
     sn_checkpoint_info info;
     sn_model model;
     float *parameters;
-    status = sn_loader_model(comm, path, &info, &model, &parameters, err);
+    sn_status status =
+        load_model(comm, arguments->checkpoint, path, &info, &model, &parameters, err);
     if (status != SN_OK) {
         return status;
     }

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
+#include "cli/target.h"
 #include "shardnet/dataset.h"
 #include "shardnet/gemm.h"
 #include "shardnet/image.h"
@@ -84,14 +85,17 @@ static sn_status parse(int argc, char **argv, arguments *chosen, sn_error *err)
     return SN_OK;
 }
 
+static sn_status read_model(const char *path, void *user, sn_error *err)
+{
+    session *now = user;
+    return sn_loader_read_model(path, &now->info, &now->model, &now->parameters, err);
+}
+
 static sn_status start(session *now, const arguments *chosen, sn_error *err)
 {
     now->as_is = chosen->as_is;
-    sn_status status = sn_checkpoint_resolve(chosen->checkpoint, now->path, err);
-    if (status == SN_OK) {
-        status = sn_loader_read_model(now->path, &now->info, &now->model,
-                                      &now->parameters, err);
-    }
+    sn_status status =
+        sn_target_newest(chosen->checkpoint, now->path, read_model, now, err);
     if (status == SN_OK) {
         status = sn_job_dataset(&now->info, now->path, &now->spec, err);
     }

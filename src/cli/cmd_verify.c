@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/target.h"
 #include "shardnet/checkpoint.h"
 #include "shardnet/metrics.h"
 
@@ -42,7 +43,8 @@ static void judge(verdict *found, sn_status status, const sn_error *why)
     }
 }
 
-static void check_checkpoint(verdict *found, const char *path)
+/* False where a running job has removed the file meanwhile, which is no fault. */
+static bool check_checkpoint(verdict *found, const char *path)
 {
     sn_checkpoint_info info;
     sn_error why = {""};
@@ -52,7 +54,11 @@ static void check_checkpoint(verdict *found, const char *path)
                info.progress.epoch, info.progress.step, info.digest);
     }
     sn_checkpoint_info_clear(&info);
+    if (status != SN_OK && !sn_file_exists(path)) {
+        return false;
+    }
     judge(found, status, &why);
+    return true;
 }
 
 static void check_metrics(verdict *found, const char *path)
@@ -67,24 +73,38 @@ static void check_metrics(verdict *found, const char *path)
     judge(found, status, &why);
 }
 
-static sn_status check_run(verdict *found, const char *run, sn_error *err)
+/* *gone where there were some, but none of them any more. */
+static sn_status check_listed(verdict *found, const char *run, bool *gone,
+                              sn_error *err)
 {
     int64_t *steps;
     size_t count;
     char path[SN_PATH_BYTES];
-    sn_status status = sn_checkpoint_list(run, &steps, &count, err);
+    sn_status status = sn_target_list(run, &steps, &count, err);
+    *gone = count > 0;
     for (size_t i = 0; status == SN_OK && i < count; i++) {
         status = sn_checkpoint_path(path, run, steps[i], err);
-        if (status == SN_OK) {
-            check_checkpoint(found, path);
+        if (status == SN_OK && check_checkpoint(found, path)) {
+            *gone = false;
         }
     }
     free(steps);
+    return status;
+}
+
+static sn_status check_run(verdict *found, const char *run, sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    sn_status status = SN_OK;
+    bool gone = true;
+    for (int i = 0; status == SN_OK && gone && i < SN_TARGET_TRIES; i++) {
+        status = check_listed(found, run, &gone, err);
+    }
     if (status == SN_OK) {
         status = sn_checkpoint_best_path(path, run, err);
     }
     if (status == SN_OK && sn_file_exists(path)) {
-        check_checkpoint(found, path);
+        (void)check_checkpoint(found, path);
     }
     if (status == SN_OK) {
         status = sn_path_join(path, run, "metrics.h5", err);
@@ -110,7 +130,7 @@ static sn_status verify(const char *target, sn_error *err)
     } else if (!sn_file_exists(target)) {
         status = sn_fail(err, SN_ENOINPUT, "no such file (%s)", target);
     } else {
-        check_checkpoint(&found, target);
+        (void)check_checkpoint(&found, target);
     }
     if (status == SN_OK && found.status != SN_OK) {
         *err = found.fault;

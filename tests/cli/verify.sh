@@ -69,6 +69,49 @@ truncate -s 3000 no-metrics/metrics.h5
 fails 65 'no-metrics/metrics\.h5' "verify of a run with damaged metrics" verify no-metrics
 lines 4 '^good  '
 
+# a name that leads nowhere is what a running job leaves that removes a file while the
+# folder is being read
+cp -R run moving
+ln -s gone moving/checkpoints/step-00000032.h5
+expect_exit 0 "$program" verify moving
+[ "$(wc -l <out)" -eq 5 ] && [ ! -s err ] || wrong "other lines than one a file that is there"
+rm moving/checkpoints/step-000000{08,16,24}.h5
+expect_exit 0 "$program" verify moving
+lines 2 '^good '
+cp -R run moving/run
+ln -s gone moving/run/checkpoints/step-00000012.h5
+expect_exit 0 "$program" inspect moving/run
+expect_no_text out 'step-00000012'
+expect_exit 0 "$program" report moving/run
+! grep -q 'step-00000012' moving/run/report.html || wrong "the report tells of a file that is gone"
+checked "checkpoints that a running job removes meanwhile are passed over"
+
+# until there is a file stop, checkpoints come and go; there is always one
+churn() {
+    local step=10000100
+    while [ ! -e stop ]; do
+        ln first.h5 "busy/checkpoints/step-$((step + 1)).h5"
+        rm "busy/checkpoints/step-$step.h5"
+        step=$((step + 1))
+        sleep 0.01
+    done
+}
+mkdir -p busy/checkpoints
+cp $newest first.h5
+ln first.h5 busy/checkpoints/step-10000100.h5
+churn &
+job=$!
+for _ in 1 2 3 4 5 6 7 8; do
+    for command in verify inspect eval; do
+        expect_exit 0 "$program" $command busy
+        [ ! -s err ] || wrong "$command of a folder in motion"
+    done
+done
+touch stop
+wait $job
+job=
+checked "verify, inspect and eval while checkpoints come and go"
+
 mkdir empty
 fails 66 'empty' "verify of an empty folder" verify empty
 fails 66 'nowhere' "verify of nothing" verify nowhere

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/target.h"
 #include "shardnet/checkpoint.h"
+#include "shardnet/format.h"
 #include "shardnet/metrics.h"
 
 #define SEE_HELP "see `shardnet verify --help`"
@@ -14,7 +15,7 @@
 static const char help_text[] =
     "usage: shardnet verify FILE|RUN\n"
     "\n"
-    "Checks a checkpoint, or every checkpoint and the metrics of a run's folder:\n"
+    "Checks a checkpoint, a metrics.h5, or all of them in a run's folder:\n"
     "structure, checksums, the digest over the whole state, and that every number is\n"
     "finite.  One line a file, `good` or `bad`; exit code 65 when a file is damaged,\n"
     "with the first fault named, 66 when there is nothing to check.\n"
@@ -129,8 +130,10 @@ static sn_status verify(const char *target, sn_error *err)
         status = check_run(&found, target, err);
     } else if (!sn_file_exists(target)) {
         status = sn_fail(err, SN_ENOINPUT, "no such file (%s)", target);
-    } else {
-        (void)check_checkpoint(&found, target);
+    } else if (sn_format_of(target) == SN_FORMAT_METRICS) {
+        check_metrics(&found, target);
+    } else if (!check_checkpoint(&found, target)) {
+        status = sn_fail(err, SN_ENOINPUT, "no such file (%s)", target);
     }
     if (status == SN_OK && found.status != SN_OK) {
         *err = found.fault;
@@ -161,8 +164,8 @@ sn_status sn_cmd_verify(int argc, char **argv, sn_error *err)
     }
     if (target == NULL) {
         return sn_fail(err, SN_EUSAGE,
-                       "missing argument (verify): it needs a checkpoint or the folder "
-                       "of a run; " SEE_HELP);
+                       "missing argument (verify): it needs a checkpoint, a metrics.h5 "
+                       "or the folder of a run; " SEE_HELP);
     }
     sn_status status = verify(target, err);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {

@@ -195,6 +195,12 @@ mkdir empty
 fails 66 "empty" "eval of an empty folder" eval empty
 fails 66 "empty" "metrics of an empty folder" metrics empty
 fails 65 "small\.ini" "eval of a text file" eval small.ini
+mkdir loop
+ln -s checkpoints loop/checkpoints # a folder that cannot be read, by whomever
+for command in eval inspect verify; do
+    fails 66 "cannot list \(loop/checkpoints\)" "$command of a folder that cannot be read" \
+        $command loop
+done
 
 newest=run/checkpoints/step-00000020.h5
 older=run/checkpoints/step-00000010.h5

@@ -49,6 +49,10 @@ expect_exit 0 "$program" verify $newest
 lines 1 "^good  $newest: epoch 3, step 24, "
 [ "$(wc -l <out)" -eq 1 ] || wrong "more than one line"
 checked "verify of a good checkpoint"
+expect_exit 0 "$program" verify run/metrics.h5
+lines 1 '^good  run/metrics\.h5: 3 epochs, '
+[ "$(wc -l <out)" -eq 1 ] || wrong "more than one line"
+checked "verify of a good metrics.h5"
 expect_mpi_exit 0 2 "$program" verify $newest
 lines 1 '^good '
 checked "verify under mpirun speaks once"

@@ -102,6 +102,7 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
         sn_train_result result;
         status = sn_train(comm, config, &arguments->options, &result, err);
     }
+    sn_stop_conclude(sn_status_exit_code(status));
     free(config);
     return status;
 }

@@ -128,6 +128,30 @@ fails_on "2 3" 65 "300 images.*299 labels" "count mismatch" "${arguments[@]}"
 fails 65 "cut/$train_images" "data check of a truncated IDX" data check cut
 fails 66 "$scratch/none" "data check of no folder" data check "$scratch/none"
 
+# --- somebody's own data are neither overwritten nor hidden
+
+# refused WORDS FILE: fetch and synth into own, which holds it
+refused() {
+    local before
+    before=$(contents own)
+    fails 73 "$1 \(own/$2\)" "data fetch over $2" data fetch own --from "file://$scratch/nowhere"
+    fails 73 "$1 \(own/$2\)" "data synth over $2" data synth own --train 200 --test 100
+    [ "$(contents own)" = "$before" ] || wrong "a refusal changed what is there"
+}
+
+cp -R good own
+expect_exit 0 "$program" data synth own --train 300 --test 100
+[ "$(grep -c '^kept ' out)" -eq 4 ] || wrong "the same files are not kept"
+refused "will not overwrite" $train_images
+gzip own/$train_images own/$train_labels
+expect_exit 0 "$program" data synth own --train 300 --test 100
+[ "$(grep -c '^kept ' out)" -eq 4 ] || wrong "the same files, two as .gz, are not kept"
+refused "will not hide" $train_images.gz
+rm own/train-* own/t10k-images*
+refused "will not overwrite" t10k-labels-idx1-ubyte
+printf x >own/t10k-labels-idx1-ubyte
+refused "will not overwrite" t10k-labels-idx1-ubyte
+
 # --- configuration
 
 # bad_line LINE PATTERN [RANKS]: as the third line of a configuration, and through --set

@@ -124,14 +124,18 @@ static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
 }
 
 /* The data set's samples; *storage is the caller's to free. */
-static sn_status load(const sn_dataset_spec *spec, uint8_t **storage, sn_dataset *data,
+static sn_status load(const sn_config *config, uint8_t **storage, sn_dataset *data,
                       sn_error *err)
 {
+    const sn_dataset_spec spec = sn_config_dataset(config);
     static const char no_digest[SN_DIGEST_TEXT_BYTES] = "";
     sn_dataset_shape shape;
     size_t bytes;
     *storage = NULL;
-    sn_status status = sn_dataset_probe(spec, &shape, err);
+    sn_status status = sn_dataset_probe(&spec, &shape, err);
+    if (status == SN_OK) {
+        status = sn_config_check_data(config, &shape, err);
+    }
     if (status != SN_OK) {
         return status;
     }
@@ -140,11 +144,11 @@ static sn_status load(const sn_dataset_spec *spec, uint8_t **storage, sn_dataset
     }
     if (*storage == NULL) {
         return sn_fail(err, SN_ENOMEM, "not enough memory (%s): the set does not fit",
-                       spec->dir);
+                       spec.dir);
     }
-    status = sn_dataset_fill(spec, &shape, *storage, err);
+    status = sn_dataset_fill(&spec, &shape, *storage, err);
     return status == SN_OK
-               ? sn_dataset_view(spec, &shape, *storage, no_digest, data, err)
+               ? sn_dataset_view(&spec, &shape, *storage, no_digest, data, err)
                : status;
 }
 
@@ -218,11 +222,10 @@ static sn_status draw(const sn_config *config, uint32_t epoch, const sn_dataset 
 
 static sn_status preview(const options *chosen, const sn_config *config, sn_error *err)
 {
-    const sn_dataset_spec spec = sn_config_dataset(config);
     uint8_t *storage;
     sn_dataset data = {.rows = 0};
     sheet drawn = {.pixels = NULL};
-    sn_status status = load(&spec, &storage, &data, err);
+    sn_status status = load(config, &storage, &data, err);
     if (status == SN_OK) {
         status = sheet_init(&drawn, &data, err);
     }

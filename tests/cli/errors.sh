@@ -185,7 +185,20 @@ write_config nowhere.ini data.source=mnist
 fails 78 "no data folder" "no data folder named" train nowhere.ini --out never
 fails_on 2 66 "absent\.ini" "missing configuration file" train absent.ini --out never
 write_config held.ini data.source=synthetic data.train_limit=100 data.validation=100
-fails 78 "validation" "nothing left to train on" train held.ini --out never
+for command in "train held.ini --out never" "bench held.ini" "plan held.ini" \
+    "data preview held.ini -o never"; do
+    # shellcheck disable=SC2086
+    fails 78 'held\.ini:4\).*100 of 100' "${command%% held*}: nothing left to train on" $command
+done
+fails_on 2 78 'set data\.validation\).*500 of 500' "nothing left to train on, by --set" \
+    train small.ini --set data.validation=500 --out never
+for command in "train small.ini --out never" "bench small.ini" "plan small.ini"; do
+    # shellcheck disable=SC2086
+    fails 78 'set model\.hidden\): too large' "${command%% small*}: a model too large" $command \
+        --set model.hidden=99999999
+done
+fails 78 'set compute\.threads\).*auto' "more threads than cores" \
+    train small.ini --set compute.threads=4096 --out never
 [ ! -e never ] || wrong "a run refused for its configuration left a folder"
 
 # --- command line

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "shardnet/dataset.h"
 #include "shardnet/digest.h"
 #include "shardnet/fetch.h"
@@ -133,9 +134,14 @@ static sn_status parse(const data_command *command, int argc, char **argv,
                        options *chosen, sn_error *err)
 {
     int used = 1;
+    bool ended = false;
     for (int i = 0; i < argc; i += used) {
+        const sn_word word = sn_job_word(argv[i], &ended);
         used = 1;
-        if (argv[i][0] == '-') {
+        if (word == SN_WORD_END) {
+            continue;
+        }
+        if (word == SN_WORD_OPTION) {
             sn_status status =
                 parse_option(command, argv + i, argc - i, chosen, &used, err);
             if (status != SN_OK) {
@@ -373,19 +379,9 @@ static const data_command commands[] = {
     {"check", "", run_check},
 };
 
-static bool asks_for_help(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static sn_status run_command(int argc, char **argv, sn_error *err)
 {
-    if (asks_for_help(argc, argv)) {
+    if (sn_job_asks_for_help(argc, argv)) {
         printf("%s", help_text);
         return SN_OK;
     }

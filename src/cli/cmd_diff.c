@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "cli/target.h"
 #include "shardnet/checkpoint.h"
 #include "shardnet/compare.h"
@@ -182,12 +183,17 @@ sn_status sn_cmd_diff(int argc, char **argv, sn_error *err)
 {
     const char *targets[2] = {NULL, NULL};
     int count = 0;
+    bool ended = false;
+    if (sn_job_asks_for_help(argc, argv)) {
+        fputs(help_text, stdout);
+        return SN_OK;
+    }
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help_text, stdout);
-            return SN_OK;
+        const sn_word word = sn_job_word(argv[i], &ended);
+        if (word == SN_WORD_END) {
+            continue;
         }
-        if (argv[i][0] == '-') {
+        if (word == SN_WORD_OPTION) {
             return sn_fail(err, SN_EUSAGE,
                            "unknown option (%s): diff has none; " SEE_HELP, argv[i]);
         }

@@ -31,12 +31,17 @@ static void print_help(void)
 static sn_status parse(int argc, char **argv, eval_arguments *arguments, sn_error *err)
 {
     sn_status status = SN_OK;
+    bool ended = false;
     for (int i = 1; i < argc && status == SN_OK; i++) {
-        if (strcmp(argv[i], "--data") == 0) {
+        const sn_word word = sn_job_word(argv[i], &ended);
+        if (word == SN_WORD_END) {
+            continue;
+        }
+        if (word == SN_WORD_OPTION && strcmp(argv[i], "--data") == 0) {
             status = sn_job_value(argc, argv, &i, &arguments->data_dir, err);
-        } else if (strcmp(argv[i], "--split") == 0) {
+        } else if (word == SN_WORD_OPTION && strcmp(argv[i], "--split") == 0) {
             status = sn_job_value(argc, argv, &i, &arguments->split, err);
-        } else if (argv[i][0] == '-' || arguments->checkpoint != NULL) {
+        } else if (word == SN_WORD_OPTION || arguments->checkpoint != NULL) {
             status = sn_fail(err, SN_EUSAGE,
                              "unexpected argument '%s'; see `shardnet eval "
                              "--help`",
@@ -102,6 +107,18 @@ static const sn_split *choose_split(const sn_dataset *data, const char *name)
                                              : &data->test;
 }
 
+/* Not collective: the same on every rank. */
+static sn_status check_split(const sn_split *split, const char *name, sn_error *err)
+{
+    return split->count > 0
+               ? SN_OK
+               : sn_fail(err, SN_ECONFIG, "no samples (--split %s): %s", name,
+                         strcmp(name, "validation") == 0
+                             ? "the configuration of the checkpoint holds none out; "
+                               "choose test or train"
+                             : "the data set has none");
+}
+
 static sn_status evaluate(sn_comm *comm, const sn_model *model, const float *parameters,
                           const sn_split *split, sn_evaluation *evaluation,
                           sn_error *err)
@@ -134,10 +151,6 @@ static void print_result(const char *path, const char *name,
 {
     printf("checkpoint %s: epoch %" PRId64 ", step %" PRId64 "\n", path,
            info->progress.epoch, info->progress.step);
-    if (evaluation->count == 0) {
-        printf("%s: no samples\n", name);
-        return;
-    }
     const double accuracy =
         100.0 * (double)evaluation->correct / (double)evaluation->count;
     printf("%s: accuracy %.2f %%, error %.2f %% (%" PRId64 " of %" PRId64
@@ -199,6 +212,10 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
         status = sn_comm_agree(comm, check_fit(&loaded.data, &model, err), err);
     }
     if (status == SN_OK) {
+        status = check_split(choose_split(&loaded.data, arguments->split),
+                             arguments->split, err);
+    }
+    if (status == SN_OK) {
         status =
             evaluate(comm, &model, parameters,
                      choose_split(&loaded.data, arguments->split), &evaluation, err);
@@ -215,13 +232,11 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
 
 sn_status sn_cmd_eval(int argc, char **argv, sn_error *err)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            if (sn_comm_launch_task() <= 0) {
-                print_help();
-            }
-            return SN_OK;
+    if (sn_job_asks_for_help(argc, argv)) {
+        if (sn_comm_launch_task() <= 0) {
+            print_help();
         }
+        return SN_OK;
     }
     eval_arguments arguments = {.split = "test"};
     sn_status status = parse(argc, argv, &arguments, err);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "cli/target.h"
 #include "shardnet/checkpoint.h"
 #include "shardnet/metrics.h"
@@ -236,15 +237,19 @@ static sn_status print_run(const char *run, bool with_config, sn_error *err)
 sn_status sn_cmd_inspect(int argc, char **argv, sn_error *err)
 {
     const char *target = NULL;
-    bool with_config = false;
+    bool with_config = false, ended = false;
+    if (sn_job_asks_for_help(argc, argv)) {
+        fputs(help_text, stdout);
+        return SN_OK;
+    }
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help_text, stdout);
-            return SN_OK;
+        const sn_word word = sn_job_word(argv[i], &ended);
+        if (word == SN_WORD_END) {
+            continue;
         }
-        if (strcmp(argv[i], "--config") == 0) {
+        if (word == SN_WORD_OPTION && strcmp(argv[i], "--config") == 0) {
             with_config = true;
-        } else if (argv[i][0] == '-') {
+        } else if (word == SN_WORD_OPTION) {
             return sn_fail(err, SN_EUSAGE,
                            "unknown option (%s): inspect has --config; " SEE_HELP,
                            argv[i]);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "cli/metrics_print.h"
 #include "shardnet/config.h"
 #include "shardnet/file.h"
@@ -48,9 +49,20 @@ typedef struct place {
 static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
 {
     static const char table[] = "--table";
+    bool ended = false;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
-        if (strcmp(word, "--csv") == 0) {
+        const sn_word kind = sn_job_word(word, &ended);
+        if (kind == SN_WORD_END) {
+            continue;
+        }
+        if (kind == SN_WORD_OPERAND && chosen->target == NULL) {
+            chosen->target = word;
+        } else if (kind == SN_WORD_OPERAND) {
+            return sn_fail(err, SN_EUSAGE,
+                           "too many arguments (%s): metrics takes one run; " SEE_HELP,
+                           word);
+        } else if (strcmp(word, "--csv") == 0) {
             chosen->csv = true;
         } else if (strcmp(word, "--follow") == 0) {
             chosen->follow = true;
@@ -65,17 +77,11 @@ static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
         } else if (strncmp(word, table, strlen(table)) == 0 &&
                    word[strlen(table)] == '=') {
             chosen->table = word + strlen(table) + 1;
-        } else if (word[0] == '-') {
+        } else {
             return sn_fail(err, SN_EUSAGE,
                            "unknown option (%s): metrics has --csv, --table and "
                            "--follow; " SEE_HELP,
                            word);
-        } else if (chosen->target != NULL) {
-            return sn_fail(err, SN_EUSAGE,
-                           "too many arguments (%s): metrics takes one run; " SEE_HELP,
-                           word);
-        } else {
-            chosen->target = word;
         }
     }
     return SN_OK;
@@ -248,11 +254,9 @@ static sn_status follow(const place *at, sn_metrics_printer *printer, sn_error *
 
 sn_status sn_cmd_metrics(int argc, char **argv, sn_error *err)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help_text, stdout);
-            return SN_OK;
-        }
+    if (sn_job_asks_for_help(argc, argv)) {
+        fputs(help_text, stdout);
+        return SN_OK;
     }
     options chosen = {.table = "epochs"};
     place at;

@@ -70,28 +70,36 @@ static const char *value_of(const char *name, char **words, int left, int *used)
     return joined ? words[0] + length + 1 : NULL;
 }
 
-static sn_status parse_word(char **words, int left, options *chosen, int *used,
-                            sn_error *err)
+static sn_status parse_word(char **words, int left, options *chosen, bool *ended,
+                            int *used, sn_error *err)
 {
     const char *value;
+    const sn_word word = sn_job_word(words[0], ended);
+    *used = 1;
+    if (word == SN_WORD_END) {
+        return SN_OK;
+    }
+    if (word == SN_WORD_OPERAND) {
+        if (chosen->config != NULL) {
+            return sn_fail(err, SN_EUSAGE,
+                           "too many arguments (%s): `data preview` takes one "
+                           "configuration; " SEE_HELP,
+                           words[0]);
+        }
+        chosen->config = words[0];
+        return SN_OK;
+    }
     if ((value = value_of("--set", words, left, used)) != NULL) {
         chosen->assignments[chosen->assignment_count++] = value;
     } else if ((value = value_of("-o", words, left, used)) != NULL) {
         chosen->out = value;
     } else if ((value = value_of("--epoch", words, left, used)) != NULL) {
         return *used <= left ? parse_epoch(value, &chosen->epoch, err) : SN_OK;
-    } else if (words[0][0] == '-') {
+    } else {
         return sn_fail(
             err, SN_EUSAGE,
             "unknown option (%s): `data preview` does not have it; " SEE_HELP,
             words[0]);
-    } else if (chosen->config != NULL) {
-        return sn_fail(err, SN_EUSAGE,
-                       "too many arguments (%s): `data preview` takes one "
-                       "configuration; " SEE_HELP,
-                       words[0]);
-    } else {
-        chosen->config = words[0];
     }
     return SN_OK;
 }
@@ -99,8 +107,9 @@ static sn_status parse_word(char **words, int left, options *chosen, int *used,
 static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
 {
     int used = 1;
+    bool ended = false;
     for (int i = 1; i < argc; i += used) {
-        sn_status status = parse_word(argv + i, argc - i, chosen, &used, err);
+        sn_status status = parse_word(argv + i, argc - i, chosen, &ended, &used, err);
         if (status != SN_OK) {
             return status;
         }

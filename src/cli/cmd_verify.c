@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "cli/target.h"
 #include "shardnet/checkpoint.h"
 #include "shardnet/format.h"
@@ -29,14 +30,16 @@ typedef struct verdict {
     sn_status status;
     sn_error fault;
     size_t files;
+    bool alone; /* the file is all there is: the error says the rest */
 } verdict;
 
 /* Tells of a bad file; the good have told of themselves. */
-static void judge(verdict *found, sn_status status, const sn_error *why)
+static void judge(verdict *found, const char *path, sn_status status,
+                  const sn_error *why)
 {
     found->files++;
     if (status != SN_OK) {
-        printf("bad   %s\n", why->message);
+        printf("bad   %s\n", found->alone ? path : why->message);
     }
     if (found->status == SN_OK) {
         found->status = status;
@@ -58,7 +61,7 @@ static bool check_checkpoint(verdict *found, const char *path)
     if (status != SN_OK && !sn_file_exists(path)) {
         return false;
     }
-    judge(found, status, &why);
+    judge(found, path, status, &why);
     return true;
 }
 
@@ -71,7 +74,7 @@ static void check_metrics(verdict *found, const char *path)
         printf("good  %s: %zu epochs, %zu steps, %zu rows of ranks\n", path, epochs,
                steps, ranks);
     }
-    judge(found, status, &why);
+    judge(found, path, status, &why);
 }
 
 /* *gone where there were some, but none of them any more. */
@@ -124,9 +127,9 @@ static sn_status check_run(verdict *found, const char *run, sn_error *err)
 
 static sn_status verify(const char *target, sn_error *err)
 {
-    verdict found = {.status = SN_OK};
+    verdict found = {.status = SN_OK, .alone = !sn_is_folder(target)};
     sn_status status = SN_OK;
-    if (sn_is_folder(target)) {
+    if (!found.alone) {
         status = check_run(&found, target, err);
     } else if (!sn_file_exists(target)) {
         status = sn_fail(err, SN_ENOINPUT, "no such file (%s)", target);
@@ -145,12 +148,17 @@ static sn_status verify(const char *target, sn_error *err)
 sn_status sn_cmd_verify(int argc, char **argv, sn_error *err)
 {
     const char *target = NULL;
+    bool ended = false;
+    if (sn_job_asks_for_help(argc, argv)) {
+        fputs(help_text, stdout);
+        return SN_OK;
+    }
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help_text, stdout);
-            return SN_OK;
+        const sn_word word = sn_job_word(argv[i], &ended);
+        if (word == SN_WORD_END) {
+            continue;
         }
-        if (argv[i][0] == '-') {
+        if (word == SN_WORD_OPTION) {
             return sn_fail(err, SN_EUSAGE,
                            "unknown option (%s): verify has none; " SEE_HELP, argv[i]);
         }

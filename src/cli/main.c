@@ -34,7 +34,7 @@ static const command commands[] = {
     {"diff", sn_cmd_diff, false, "A B"},
     {"metrics", sn_cmd_metrics, false, "RUN [--csv] [--table NAME] [--follow]"},
     {"report", sn_cmd_report, false, "RUN [-o FILE]"},
-    {"data", sn_cmd_data, false, "synth DIR | fetch DIR | check DIR"},
+    {"data", sn_cmd_data, false, "synth DIR | fetch DIR | check DIR | preview CONFIG"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -47,10 +47,10 @@ static void print_help(void)
     for (int i = 0; i < COMMANDS; i++) {
         printf("  shardnet %-8s %s\n", commands[i].name, commands[i].summary);
     }
-    printf(
-        "\nEvery command has --help; `shardnet train --help-config` prints every key.\n"
-        "train, eval and bench run under mpirun or srun; every command also runs "
-        "alone.\n");
+    printf("\nEvery command has --help; `--` ends its options; `shardnet train "
+           "--help-config` prints every key.\n"
+           "train, eval and bench run under mpirun or srun; every command also runs "
+           "alone.\n");
 }
 
 static sn_status dispatch(int argc, char **argv, sn_error *err)

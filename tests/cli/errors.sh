@@ -211,6 +211,7 @@ fails_on 2 64 "no --out" "missing --out" train small.ini
 fails 64 "needs a value" "--set without a value" train small.ini --out never --set
 fails 64 "more than one CONFIG" "two configurations" train small.ini idx.ini --out never
 fails 64 "unknown split" "unknown split" eval never --split all
+fails 64 '\(-o\)' "report into no file" report run -o ""
 fails_on 2 64 "inspect" "inspect of nothing" inspect
 fails 64 "unknown command" "unknown data command" data drop
 
@@ -265,6 +266,10 @@ fails_on 2 65 "broken/checkpoints/step-00000020\.h5" "inspect of a damaged check
 cp $newest cut.h5
 truncate -s -5000 cut.h5
 fails 65 "cut\.h5" "eval of a truncated checkpoint" eval cut.h5
+fails_on 2 78 '\-\-split validation' "eval of a validation set that is not there" \
+    eval run --split validation
+fails_on 2 66 'resume \(run\): a folder.*--out run --resume' "resume from a folder" \
+    train small.ini --out fresh --resume=run
 fails_on 2 65 "cut\.h5" "resume from a truncated checkpoint" \
     train small.ini --out fresh --resume=cut.h5
 

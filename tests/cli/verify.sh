@@ -66,6 +66,7 @@ lines 1 '^bad   .*broken/checkpoints/step-00000008\.h5\): '
 lines 3 '^good  '
 fails 65 'step-00000008\.h5' "verify of a truncated checkpoint" \
     verify broken/checkpoints/step-00000008.h5
+last 'bad   broken/checkpoints/step-00000008.h5'
 fails 65 'step-00000024\.h5' "diff with a damaged checkpoint" diff run broken
 
 cp -R run no-metrics
@@ -120,6 +121,20 @@ mkdir empty
 fails 66 'empty' "verify of an empty folder" verify empty
 fails 66 'nowhere' "verify of nothing" verify nowhere
 fails 65 'small\.ini' "verify of a text file" verify small.ini
+# `--` ends the options
+cp -R run ./-run
+for command in verify inspect eval metrics report "diff run"; do
+    # shellcheck disable=SC2086
+    expect_exit 0 "$program" $command -- -run
+done
+cp small.ini ./-small.ini
+for command in plan "train --out other" "data preview -o picture.png"; do
+    # shellcheck disable=SC2086
+    expect_exit 0 "$program" $command -- -small.ini
+done
+fails 64 '\(-run\)' "an option that is a folder" verify -run
+checked "a name that begins with - after --"
+
 fails 64 'FILE|checkpoint' "verify without arguments" verify
 fails 64 'two' "verify of two" verify one two
 fails 64 '\-\-fast' "verify with an unknown option" verify --fast run

@@ -31,8 +31,8 @@ sn_status sn_fetch_place(const char *dir, int file, const char *wanted,
  *  plain or .gz, was there already as path and nothing was done.  dir exists.  No
  *  temporary file is left.  Not collective.
  *  SN_ENOINPUT no mirror answered, or curl is missing; SN_EDATA wrong checksum;
- *  SN_ECREATE another file is there, as of sn_fetch_place; SN_ECREATE, SN_EIO dir cannot
- *  be written. */
+ *  SN_ECREATE another file is there, as of sn_fetch_place, or dir cannot be written;
+ *  SN_EIO. */
 sn_status sn_fetch_file(const char *dir, int file, const char *const *mirrors,
                         size_t mirror_count, char path[SN_PATH_BYTES], bool *kept,
                         sn_error *err) SN_MUST_CHECK;

@@ -264,8 +264,8 @@ static sn_status create_empty(const char *path, sn_error *err)
     return SN_OK;
 }
 
-/* SHA-256 of what a plain or gzip file holds; false where it cannot be read. */
-static bool digest_contents(const char *path, char text[SN_DIGEST_TEXT_BYTES])
+/* SHA-256 of what a gzip file holds; false where it is none, or cannot be read. */
+static bool digest_packed(const char *path, char text[SN_DIGEST_TEXT_BYTES])
 {
     unsigned char buffer[COPY_BYTES];
     gzFile from = gzopen(path, "rb");
@@ -275,7 +275,8 @@ static bool digest_contents(const char *path, char text[SN_DIGEST_TEXT_BYTES])
     while (done && (got = gzread(from, buffer, sizeof buffer)) > 0) {
         done = sn_digest_add(digest, buffer, (size_t)got, NULL) == SN_OK;
     }
-    done = done && got == 0 && sn_digest_finish(digest, text, NULL) == SN_OK;
+    done = done && got == 0 && !gzdirect(from) &&
+           sn_digest_finish(digest, text, NULL) == SN_OK;
     sn_digest_destroy(&digest);
     if (from != NULL) {
         done = gzclose_r(from) == Z_OK && done;
@@ -302,7 +303,9 @@ sn_status sn_fetch_place(const char *dir, int file, const char *wanted,
     if (!is_plain) {
         status = sn_path_join(path, dir, packed, err);
     }
-    *kept = digest_contents(path, found) && strcmp(found, wanted) == 0;
+    const bool read = is_plain ? sn_digest_file(path, found, NULL) == SN_OK
+                               : digest_packed(path, found);
+    *kept = read && strcmp(found, wanted) == 0;
     return status != SN_OK || *kept
                ? status
                : sn_fail(err, SN_ECREATE,

@@ -58,16 +58,14 @@ sn_status sn_config_check_all_but_data(const sn_config *config, sn_error *err)
     if (!sn_gemm_has((sn_backend)config->compute_backend)) {
         return sn_config_refuse(
             config, "compute", "backend", err,
-            "this build has no oneDNN; use "
-            "openblas or auto, or build where CMake finds oneDNN (Debian: "
-            "libdnnl-dev; Spack: onednn; EasyBuild: oneDNN)");
+            "this build has no oneDNN; use openblas or auto, or build where CMake "
+            "finds oneDNN (Debian: libdnnl-dev; Spack: onednn; EasyBuild: oneDNN)");
     }
     if (config->comm_wire != 0 && (config->comm_reduce == SN_REDUCE_REPRODUCIBLE ||
                                    config->comm_reduce == SN_REDUCE_NODE)) {
         return sn_config_refuse(
             config, "comm", "wire", err,
-            "bf16 goes with reduce = allreduce, "
-            "overlap or auto, not with %s",
+            "bf16 goes with reduce = allreduce, overlap or auto, not with %s",
             sn_config_choice_name("comm", "reduce", config->comm_reduce));
     }
     if ((config->comm_leaves & (config->comm_leaves - 1)) != 0) {
@@ -77,8 +75,8 @@ sn_status sn_config_check_all_but_data(const sn_config *config, sn_error *err)
     }
     if (config->train_early_stop_patience > 0 && config->data_validation == 0) {
         return sn_config_refuse(config, "train", "early_stop_patience", err,
-                                "needs [data] "
-                                "validation > 0; the test set chooses nothing");
+                                "needs [data] validation > 0; the test set chooses "
+                                "nothing");
     }
     if (config->comm_timeout_seconds > 0 && config->comm_timeout_seconds < 1) {
         return sn_config_refuse(config, "comm", "timeout_seconds", err,
@@ -109,16 +107,15 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
     if (!is_plain_path(config->data_dir)) {
         return sn_config_refuse(
             config, "data", "dir", err,
-            "'%s' has white space at an end, before "
-            "a ';', or a control character, or too many blanks in a row, which an INI "
-            "file cannot hold; "
-            "use another name or a symbolic link",
+            "'%s' has white space at an end, before a ';', or a control character, or "
+            "too many blanks in a row, which an INI file cannot hold; use another name "
+            "or a symbolic link",
             config->data_dir);
     }
     if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {
         return sn_config_refuse(config, "data", "dir", err,
-                                "no data folder; set it, or "
-                                "SHARDNET_DATA, or use `[data] source = synthetic`");
+                                "no data folder; set it, or SHARDNET_DATA, or use "
+                                "`[data] source = synthetic`");
     }
     return sn_config_check_all_but_data(config, err);
 }

@@ -29,9 +29,8 @@ static sn_status choose_threads(sn_state *state, sn_error *err)
     if (wanted > state->cores.threads) {
         status = sn_config_refuse(
             &state->config, "compute", "threads", err,
-            "%d, but the affinity mask "
-            "leaves %d to this rank of %d on its node; use auto, fewer "
-            "ranks, or bind ranks to more cores (mpirun --bind-to none)",
+            "%d, but the affinity mask leaves %d to this rank of %d on its node; use "
+            "auto, fewer ranks, or bind ranks to more cores (mpirun --bind-to none)",
             (int)wanted, state->cores.threads, sn_comm_node_size(state->comm));
     }
     status = sn_comm_agree(state->comm, status, err);

@@ -15,7 +15,10 @@
 #include "shardnet/schedule.h"
 #include "shardnet/status.h"
 
-enum { SN_MAX_HIDDEN = 64 };
+enum { SN_MAX_HIDDEN = 64, SN_CONFIG_KEYS_MAX = 96 };
+
+/** Where a value comes from, other than a line of a file, which is its number. */
+enum { SN_ORIGIN_DEFAULT = 0, SN_ORIGIN_SET = -1, SN_ORIGIN_VARIABLE = -2 };
 
 /** How gradients are summed over ranks. */
 typedef enum sn_reduce_kind {
@@ -71,6 +74,8 @@ typedef struct sn_config {
     int checkpoint_keep_best;
     int64_t metrics_every_steps;
     int metrics_per_rank;
+    char origin_path[SN_PATH_BYTES]; /* of the text that was read, for messages */
+    int origin[SN_CONFIG_KEYS_MAX];  /* of each key, in the order of the table */
 } sn_config;
 
 /** Defaults; data.dir from SHARDNET_DATA where it is set. */
@@ -94,7 +99,17 @@ sn_status sn_config_set(sn_config *config, const char *assignment,
 /** Demands between keys, checked when all are read.  SN_ECONFIG. */
 sn_status sn_config_check(const sn_config *config, sn_error *err) SN_MUST_CHECK;
 
-/** The same without what training needs to find its data. */
+/** Do data of this shape leave something to train on?  SN_ECONFIG. */
+sn_status sn_config_check_data(const sn_config *config, const sn_dataset_shape *shape,
+                               sn_error *err) SN_MUST_CHECK;
+
+/** Refuses the value of a key: SN_ECONFIG with "configuration (WHERE): " before the
+ *  formatted text, WHERE the file and line, or the --set, that the value comes from. */
+sn_status sn_config_refuse(const sn_config *config, const char *section,
+                           const char *name, sn_error *err, const char *format, ...)
+    SN_PRINTF(5, 6);
+
+/** The same as sn_config_check without what training needs to find its data. */
 sn_status sn_config_check_all_but_data(const sn_config *config,
                                        sn_error *err) SN_MUST_CHECK;
 

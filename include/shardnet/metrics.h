@@ -132,8 +132,8 @@ void sn_metrics_unfollow(sn_metrics_follower **follower);
  *  called again and again, with pauses.  Takes no lock, so that nobody is kept from
  *  writing.  A file that cannot be read, but for less than three seconds in one state,
  *  is no failure: news are not complete then, and epoch and best_epoch may be 0.
- * Memory: 8 bytes for each row. SN_ENOINPUT where there is no file, which may come;
- * SN_EDATA, SN_ENOMEM. */
+ *  Memory: 8 bytes for each row.  SN_ENOINPUT where there is no file, which may come;
+ *  SN_EDATA, at once for what cannot become a file of metrics; SN_ENOMEM. */
 sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
                           void *user, sn_metrics_news *news,
                           sn_error *err) SN_MUST_CHECK;

@@ -114,13 +114,11 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
 
 sn_status sn_cmd_bench(int argc, char **argv, sn_error *err)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            if (sn_comm_launch_task() <= 0) {
-                print_help();
-            }
-            return SN_OK;
+    if (sn_job_asks_for_help(argc, argv)) {
+        if (sn_comm_launch_task() <= 0) {
+            print_help();
         }
+        return SN_OK;
     }
     bench_arguments arguments = {
         .assignments = calloc((size_t)argc, sizeof *arguments.assignments),

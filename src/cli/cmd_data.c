@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "shardnet/dataset.h"
 #include "shardnet/digest.h"
 #include "shardnet/fetch.h"
@@ -28,11 +29,12 @@ static const char help_text[] =
     "    --train N   training samples, 1 to 1000000 (default 20000)\n"
     "    --test N    test samples, 1 to 1000000 (default 4000)\n"
     "    --seed S    another set for every seed (default 2017)\n"
-    "fetch  download MNIST with the program curl and check it; files that are already\n"
-    "       there and right are kept\n"
+    "fetch  download MNIST with the program curl and check it\n"
     "    --from URL  a folder that holds the four .gz files, instead of the two "
     "public\n"
     "                mirrors; may be repeated, tried in turn\n"
+    "synth and fetch keep a file that is there, plain or .gz, with the same contents;\n"
+    "with others they change nothing and end with 73.\n"
     "check  read the four IDX files of DIR, plain or .gz, and tell what they hold\n"
     "preview  a picture of 10 x 10 training images beside their distortions\n"
     "\n"
@@ -132,9 +134,14 @@ static sn_status parse(const data_command *command, int argc, char **argv,
                        options *chosen, sn_error *err)
 {
     int used = 1;
+    bool ended = false;
     for (int i = 0; i < argc; i += used) {
+        const sn_word word = sn_job_word(argv[i], &ended);
         used = 1;
-        if (argv[i][0] == '-') {
+        if (word == SN_WORD_END) {
+            continue;
+        }
+        if (word == SN_WORD_OPTION) {
             sn_status status =
                 parse_option(command, argv + i, argc - i, chosen, &used, err);
             if (status != SN_OK) {
@@ -157,121 +164,11 @@ static sn_status parse(const data_command *command, int argc, char **argv,
     return SN_OK;
 }
 
-/* Synthetic digits must not take the place of real data by a slip of the hand. */
-static sn_status check_replaceable(const char *dir, int file, sn_error *err)
-{
-    char path[SN_PATH_BYTES], packed[64], digest[SN_DIGEST_TEXT_BYTES];
-    const char *name = sn_dataset_file_names[file];
-    snprintf(packed, sizeof packed, "%s.gz", name);
-    sn_status status = sn_path_join(path, dir, packed, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    if (sn_file_exists(path)) {
-        return sn_fail(
-            err, SN_ECREATE,
-            "will not hide (%s): the folder holds other data; choose another "
-            "folder",
-            path);
-    }
-    status = sn_path_join(path, dir, name, err);
-    if (status == SN_OK && sn_file_exists(path) &&
-        sn_digest_file(path, digest, NULL) == SN_OK &&
-        strcmp(digest, sn_fetch_digests[file]) == 0) {
-        return sn_fail(err, SN_ECREATE,
-                       "will not overwrite (%s): it is the original MNIST; choose "
-                       "another folder",
-                       path);
-    }
-    return status;
-}
-
-static sn_status write_pair(const char *dir, int images_file, size_t count,
-                            const uint8_t *images, const uint8_t *labels, sn_error *err)
-{
-    const size_t size[3] = {count, SN_SYNTH_ROWS, SN_SYNTH_COLS};
-    const uint8_t *elements[2] = {images, labels};
-    for (int i = 0; i < 2; i++) {
-        char path[SN_PATH_BYTES];
-        sn_status status =
-            sn_path_join(path, dir, sn_dataset_file_names[images_file + i], err);
-        if (status == SN_OK) {
-            status = sn_idx_write(path, i == 0 ? 3 : 1, size, elements[i], err);
-        }
-        if (status != SN_OK) {
-            return status;
-        }
-        printf("wrote  %s  %zu %s\n", path, count, i == 0 ? "images" : "labels");
-    }
-    return SN_OK;
-}
-
-static sn_status run_synth(const options *chosen, sn_error *err)
-{
-    sn_status status = sn_folder_create(chosen->dir, err);
-    for (int file = 0; status == SN_OK && file < FILES; file++) {
-        status = check_replaceable(chosen->dir, file, err);
-    }
-    if (status != SN_OK) {
-        return status;
-    }
-    const size_t pixels = SN_SYNTH_ROWS * SN_SYNTH_COLS;
-    const size_t train = (size_t)chosen->train, test = (size_t)chosen->test;
-    const size_t most = train > test ? train : test;
-    uint8_t *images = sn_alloc(most, pixels + 1);
-    if (images == NULL) {
-        return sn_fail(err, SN_ENOMEM, "not enough memory (%zu samples): ask for fewer",
-                       most);
-    }
-    uint8_t *labels = images + most * pixels;
-    sn_synth_draw(chosen->seed, 0, train, images, labels);
-    status = write_pair(chosen->dir, 0, train, images, labels, err);
-    if (status == SN_OK) {
-        sn_synth_draw(chosen->seed, train, test, images, labels);
-        status = write_pair(chosen->dir, 2, test, images, labels, err);
-    }
-    free(images);
-    return status;
-}
-
-static sn_status run_fetch(const options *chosen, sn_error *err)
-{
-    bool own = chosen->from_count > 0;
-    const char *const *mirrors = own ? chosen->from : sn_fetch_mirrors;
-    size_t mirror_count = own ? chosen->from_count : SN_FETCH_MIRRORS;
-    sn_status status = sn_folder_create(chosen->dir, err);
-    for (int file = 0; status == SN_OK && file < FILES; file++) {
-        bool kept;
-        status = sn_fetch_file(chosen->dir, file, mirrors, mirror_count, &kept, err);
-        if (status == SN_OK) {
-            printf("%s  %s/%s\n", kept ? "kept   " : "fetched", chosen->dir,
-                   sn_dataset_file_names[file]);
-            fflush(stdout);
-        }
-    }
-    return status;
-}
-
-static void print_labels(const char *name, const sn_split *split, size_t classes)
-{
-    size_t count[256] = {0};
-    for (size_t i = 0; i < split->count; i++) {
-        count[split->labels[i]]++;
-    }
-    printf("%s %zu samples\n", name, split->count);
-    for (size_t label = 0; label < classes; label++) {
-        printf("    label %zu: %zu\n", label, count[label]);
-    }
-}
-
-/* SHA-256 of the file that these elements make, header included */
-static sn_status digest_as_file(const sn_dataset_shape *shape, int file,
+/* SHA-256 of the IDX file that these elements make, header included */
+static sn_status digest_as_file(int dimensions, const size_t size[3],
                                 const uint8_t *elements,
                                 char text[SN_DIGEST_TEXT_BYTES], sn_error *err)
 {
-    const size_t size[3] = {file < 2 ? shape->train_count : shape->test_count,
-                            shape->rows, shape->cols};
-    const int dimensions = file % 2 == 0 ? 3 : 1;
     uint8_t header[16] = {0, 0, 8, (uint8_t)dimensions};
     size_t bytes = 1;
     for (int i = 0; i < dimensions; i++) {
@@ -295,14 +192,128 @@ static sn_status digest_as_file(const sn_dataset_shape *shape, int file,
     return status;
 }
 
+/* One of the four files of a synthetic set. */
+typedef struct synth_file {
+    int dimensions;
+    size_t size[3];
+    const uint8_t *elements;
+    char path[SN_PATH_BYTES];
+    bool kept; /* there already, the same */
+} synth_file;
+
+/* Images and labels of count samples from first, drawn into storage, as files[0] and
+ * files[1]. */
+static void draw_pair(uint64_t seed, size_t first, size_t count, uint8_t *storage,
+                      synth_file files[2])
+{
+    const size_t pixels = SN_SYNTH_ROWS * SN_SYNTH_COLS;
+    sn_synth_draw(seed, first, count, storage, storage + count * pixels);
+    files[0].elements = storage;
+    files[1].elements = storage + count * pixels;
+    for (int i = 0; i < 2; i++) {
+        const size_t size[3] = {count, SN_SYNTH_ROWS, SN_SYNTH_COLS};
+        files[i].dimensions = i == 0 ? 3 : 1;
+        memcpy(files[i].size, size, sizeof size);
+    }
+}
+
+static sn_status write_set(const char *dir, synth_file files[FILES], sn_error *err)
+{
+    sn_status status = SN_OK;
+    for (int i = 0; status == SN_OK && i < FILES; i++) {
+        char digest[SN_DIGEST_TEXT_BYTES];
+        synth_file *file = &files[i];
+        status =
+            digest_as_file(file->dimensions, file->size, file->elements, digest, err);
+        if (status == SN_OK) {
+            status = sn_fetch_place(dir, i, digest, file->path, &file->kept, err);
+        }
+    }
+    for (int i = 0; status == SN_OK && i < FILES; i++) {
+        const synth_file *file = &files[i];
+        if (!file->kept) {
+            status = sn_idx_write(file->path, file->dimensions, file->size,
+                                  file->elements, err);
+        }
+        if (status == SN_OK) {
+            printf("%s  %s  %zu %s\n", file->kept ? "kept " : "wrote", file->path,
+                   file->size[0], file->dimensions == 3 ? "images" : "labels");
+        }
+    }
+    return status;
+}
+
+static sn_status run_synth(const options *chosen, sn_error *err)
+{
+    const size_t pixels = SN_SYNTH_ROWS * SN_SYNTH_COLS;
+    const size_t train = (size_t)chosen->train, test = (size_t)chosen->test;
+    sn_status status = sn_folder_create(chosen->dir, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    synth_file *files = calloc(FILES, sizeof *files);
+    uint8_t *storage = sn_alloc(train + test, pixels + 1);
+    if (files == NULL || storage == NULL) {
+        status =
+            sn_fail(err, SN_ENOMEM, "not enough memory (%zu samples): ask for fewer",
+                    train + test);
+    } else {
+        draw_pair(chosen->seed, 0, train, storage, files);
+        draw_pair(chosen->seed, train, test, storage + train * (pixels + 1), files + 2);
+        status = write_set(chosen->dir, files, err);
+    }
+    free(storage);
+    free(files);
+    return status;
+}
+
+/* All four are looked at before the first is fetched: no mixture of two data sets. */
+static sn_status run_fetch(const options *chosen, sn_error *err)
+{
+    bool own = chosen->from_count > 0;
+    const char *const *mirrors = own ? chosen->from : sn_fetch_mirrors;
+    size_t mirror_count = own ? chosen->from_count : SN_FETCH_MIRRORS;
+    char path[SN_PATH_BYTES];
+    bool kept;
+    sn_status status = sn_folder_create(chosen->dir, err);
+    for (int file = 0; status == SN_OK && file < FILES; file++) {
+        status =
+            sn_fetch_place(chosen->dir, file, sn_fetch_digests[file], path, &kept, err);
+    }
+    for (int file = 0; status == SN_OK && file < FILES; file++) {
+        status =
+            sn_fetch_file(chosen->dir, file, mirrors, mirror_count, path, &kept, err);
+        if (status == SN_OK) {
+            printf("%s  %s\n", kept ? "kept   " : "fetched", path);
+            fflush(stdout);
+        }
+    }
+    return status;
+}
+
+static void print_labels(const char *name, const sn_split *split, size_t classes)
+{
+    size_t count[256] = {0};
+    for (size_t i = 0; i < split->count; i++) {
+        count[split->labels[i]]++;
+    }
+    printf("%s %zu samples\n", name, split->count);
+    for (size_t label = 0; label < classes; label++) {
+        printf("    label %zu: %zu\n", label, count[label]);
+    }
+}
+
 static sn_status print_origin(const sn_dataset_shape *shape, const sn_dataset *data,
                               sn_error *err)
 {
     const uint8_t *elements[FILES] = {data->train.images, data->train.labels,
                                       data->test.images, data->test.labels};
     for (int file = 0; file < FILES; file++) {
+        const size_t size[3] = {file < 2 ? shape->train_count : shape->test_count,
+                                shape->rows, shape->cols};
         char digest[SN_DIGEST_TEXT_BYTES];
-        sn_status status = digest_as_file(shape, file, elements[file], digest, err);
+        sn_status status =
+            digest_as_file(file % 2 == 0 ? 3 : 1, size, elements[file], digest, err);
         if (status != SN_OK) {
             return status;
         }
@@ -368,19 +379,9 @@ static const data_command commands[] = {
     {"check", "", run_check},
 };
 
-static bool asks_for_help(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static sn_status run_command(int argc, char **argv, sn_error *err)
 {
-    if (asks_for_help(argc, argv)) {
+    if (sn_job_asks_for_help(argc, argv)) {
         printf("%s", help_text);
         return SN_OK;
     }

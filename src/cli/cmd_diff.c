@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
+#include "cli/target.h"
 #include "shardnet/checkpoint.h"
 #include "shardnet/compare.h"
 #include "shardnet/config.h"
@@ -161,14 +163,16 @@ static sn_status compare(const sn_checkpoint_state *a, const sn_checkpoint_state
     return SN_OK;
 }
 
+static sn_status load_file(const char *path, void *user, sn_error *err)
+{
+    return sn_checkpoint_load(path, user, err);
+}
+
 static sn_status load(const char *name, const char *target, sn_checkpoint_state *state,
                       sn_error *err)
 {
     char path[SN_PATH_BYTES];
-    sn_status status = sn_checkpoint_resolve(target, path, err);
-    if (status == SN_OK) {
-        status = sn_checkpoint_load(path, state, err);
-    }
+    const sn_status status = sn_target_newest(target, path, load_file, state, err);
     if (status == SN_OK) {
         printf("%s: %s\n", name, path);
     }
@@ -179,12 +183,17 @@ sn_status sn_cmd_diff(int argc, char **argv, sn_error *err)
 {
     const char *targets[2] = {NULL, NULL};
     int count = 0;
+    bool ended = false;
+    if (sn_job_asks_for_help(argc, argv)) {
+        fputs(help_text, stdout);
+        return SN_OK;
+    }
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help_text, stdout);
-            return SN_OK;
+        const sn_word word = sn_job_word(argv[i], &ended);
+        if (word == SN_WORD_END) {
+            continue;
         }
-        if (argv[i][0] == '-') {
+        if (word == SN_WORD_OPTION) {
             return sn_fail(err, SN_EUSAGE,
                            "unknown option (%s): diff has none; " SEE_HELP, argv[i]);
         }

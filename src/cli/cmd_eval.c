@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
+#include "cli/target.h"
 #include "shardnet/evaluate.h"
 #include "shardnet/gemm.h"
 #include "shardnet/loader.h"
@@ -28,12 +29,17 @@ static void print_help(void)
 static sn_status parse(int argc, char **argv, eval_arguments *arguments, sn_error *err)
 {
     sn_status status = SN_OK;
+    bool ended = false;
     for (int i = 1; i < argc && status == SN_OK; i++) {
-        if (strcmp(argv[i], "--data") == 0) {
+        const sn_word word = sn_job_word(argv[i], &ended);
+        if (word == SN_WORD_END) {
+            continue;
+        }
+        if (word == SN_WORD_OPTION && strcmp(argv[i], "--data") == 0) {
             status = sn_job_value(argc, argv, &i, &arguments->data_dir, err);
-        } else if (strcmp(argv[i], "--split") == 0) {
+        } else if (word == SN_WORD_OPTION && strcmp(argv[i], "--split") == 0) {
             status = sn_job_value(argc, argv, &i, &arguments->split, err);
-        } else if (argv[i][0] == '-' || arguments->checkpoint != NULL) {
+        } else if (word == SN_WORD_OPTION || arguments->checkpoint != NULL) {
             status = sn_fail(err, SN_EUSAGE,
                              "unexpected argument '%s'; see `shardnet eval "
                              "--help`",
@@ -99,6 +105,18 @@ static const sn_split *choose_split(const sn_dataset *data, const char *name)
                                              : &data->test;
 }
 
+/* Not collective: the same on every rank. */
+static sn_status check_split(const sn_split *split, const char *name, sn_error *err)
+{
+    return split->count > 0
+               ? SN_OK
+               : sn_fail(err, SN_ECONFIG, "no samples (--split %s): %s", name,
+                         strcmp(name, "validation") == 0
+                             ? "the configuration of the checkpoint holds none out; "
+                               "choose test or train"
+                             : "the data set has none");
+}
+
 static sn_status evaluate(sn_comm *comm, const sn_model *model, const float *parameters,
                           const sn_split *split, sn_evaluation *evaluation,
                           sn_error *err)
@@ -131,10 +149,6 @@ static void print_result(const char *path, const char *name,
 {
     printf("checkpoint %s: epoch %" PRId64 ", step %" PRId64 "\n", path,
            info->progress.epoch, info->progress.step);
-    if (evaluation->count == 0) {
-        printf("%s: no samples\n", name);
-        return;
-    }
     const double accuracy =
         100.0 * (double)evaluation->correct / (double)evaluation->count;
     printf("%s: accuracy %.2f %%, error %.2f %% (%" PRId64 " of %" PRId64
@@ -144,22 +158,44 @@ static void print_result(const char *path, const char *name,
            spec->source == SN_SOURCE_SYNTHETIC ? "; synthetic, not MNIST" : "");
 }
 
+/* The model of a checkpoint, or of the newest of a run; path is rank 0's. */
+static sn_status load_model(sn_comm *comm, const char *target, char path[SN_PATH_BYTES],
+                            sn_checkpoint_info *info, sn_model *model,
+                            float **parameters, sn_error *err)
+{
+    sn_status status = SN_OK;
+    int gone = 1;
+    for (int i = 0; gone && i < SN_TARGET_TRIES; i++) {
+        if (sn_comm_rank(comm) == 0) {
+            status = sn_target_find(target, path, err);
+        }
+        status = sn_comm_agree(comm, status, err);
+        if (status == SN_OK) {
+            status = sn_loader_model(comm, path, info, model, parameters, err);
+            gone = status != SN_OK && sn_target_has_gone(target, path);
+        } else {
+            gone = 0;
+        }
+        if (status == SN_OK || status == SN_EMPI) {
+            return status;
+        }
+        const sn_status told = sn_comm_broadcast(comm, &gone, sizeof gone, 0, err);
+        if (told != SN_OK) {
+            return told;
+        }
+    }
+    return status;
+}
+
 static sn_status body(sn_comm *comm, void *user, sn_error *err)
 {
     const eval_arguments *arguments = user;
     char path[SN_PATH_BYTES] = "";
-    sn_status status = SN_OK;
-    if (sn_comm_rank(comm) == 0) {
-        status = sn_checkpoint_resolve(arguments->checkpoint, path, err);
-    }
-    status = sn_comm_agree(comm, status, err);
-    if (status != SN_OK) {
-        return status;
-    }
     sn_checkpoint_info info;
     sn_model model;
     float *parameters;
-    status = sn_loader_model(comm, path, &info, &model, &parameters, err);
+    sn_status status =
+        load_model(comm, arguments->checkpoint, path, &info, &model, &parameters, err);
     if (status != SN_OK) {
         return status;
     }
@@ -172,6 +208,10 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
     }
     if (status == SN_OK) {
         status = sn_comm_agree(comm, check_fit(&loaded.data, &model, err), err);
+    }
+    if (status == SN_OK) {
+        status = check_split(choose_split(&loaded.data, arguments->split),
+                             arguments->split, err);
     }
     if (status == SN_OK) {
         status =
@@ -190,13 +230,11 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
 
 sn_status sn_cmd_eval(int argc, char **argv, sn_error *err)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
-            if (sn_comm_launch_task() <= 0) {
-                print_help();
-            }
-            return SN_OK;
+    if (sn_job_asks_for_help(argc, argv)) {
+        if (sn_comm_launch_task() <= 0) {
+            print_help();
         }
+        return SN_OK;
     }
     eval_arguments arguments = {.split = "test"};
     sn_status status = parse(argc, argv, &arguments, err);

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
+#include "cli/target.h"
 #include "shardnet/checkpoint.h"
 #include "shardnet/metrics.h"
 
@@ -101,13 +103,20 @@ static void print_ranges(const sn_checkpoint_state *shown)
     }
 }
 
-static sn_status print_page(const char *path, bool with_config, sn_error *err)
+/* How a page is printed. */
+typedef struct page {
+    bool below; /* something stands above it */
+    bool with_config;
+} page;
+
+static sn_status print_page(const char *path, void *user, sn_error *err)
 {
+    const page *as = user;
     sn_checkpoint_state shown;
     sn_status status = sn_checkpoint_load(path, &shown, err);
     if (status == SN_OK) {
         const sn_checkpoint_info *info = &shown.info;
-        printf("file       %s", path);
+        printf("%sfile       %s", as->below ? "\n" : "", path);
         print_size(path);
         printf("\nformat     shardnet checkpoint, version %d; by shardnet %s, %s\n",
                info->format_version, info->program_version, info->created_utc);
@@ -118,7 +127,7 @@ static sn_status print_page(const char *path, bool with_config, sn_error *err)
         printf("           SHA-256 %s\n", info->train_digest);
         printf("digest     %s, verified\n", info->digest);
         print_ranges(&shown);
-        if (with_config) {
+        if (as->with_config) {
             printf("\n%s", info->config_text);
         }
     }
@@ -138,7 +147,7 @@ static void print_checkpoint_line(const char *path, const char *remark)
                info.progress.epoch, info.progress.step, info.created_utc, remark);
         sn_checkpoint_close(&checkpoint);
         sn_checkpoint_info_clear(&info);
-    } else {
+    } else if (sn_file_exists(path)) { /* else removed meanwhile */
         printf("  %-20s %s%s\n", name, why.message, remark);
     }
 }
@@ -148,7 +157,7 @@ static sn_status print_checkpoints(const char *run, bool *any, sn_error *err)
     int64_t *steps;
     size_t count;
     char path[SN_PATH_BYTES];
-    sn_status status = sn_checkpoint_list(run, &steps, &count, err);
+    sn_status status = sn_target_list(run, &steps, &count, err);
     if (status == SN_OK && count > 0) {
         printf("checkpoints\n");
     }
@@ -221,28 +230,26 @@ static sn_status print_run(const char *run, bool with_config, sn_error *err)
         printf("\nno checkpoint yet\n");
         return SN_OK;
     }
-    if (status == SN_OK) {
-        status = sn_checkpoint_resolve(run, path, err);
-    }
-    if (status == SN_OK) {
-        printf("\n");
-        status = print_page(path, with_config, err);
-    }
-    return status;
+    page as = {.below = true, .with_config = with_config};
+    return status == SN_OK ? sn_target_newest(run, path, print_page, &as, err) : status;
 }
 
 sn_status sn_cmd_inspect(int argc, char **argv, sn_error *err)
 {
     const char *target = NULL;
-    bool with_config = false;
+    bool with_config = false, ended = false;
+    if (sn_job_asks_for_help(argc, argv)) {
+        fputs(help_text, stdout);
+        return SN_OK;
+    }
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help_text, stdout);
-            return SN_OK;
+        const sn_word word = sn_job_word(argv[i], &ended);
+        if (word == SN_WORD_END) {
+            continue;
         }
-        if (strcmp(argv[i], "--config") == 0) {
+        if (word == SN_WORD_OPTION && strcmp(argv[i], "--config") == 0) {
             with_config = true;
-        } else if (argv[i][0] == '-') {
+        } else if (word == SN_WORD_OPTION) {
             return sn_fail(err, SN_EUSAGE,
                            "unknown option (%s): inspect has --config; " SEE_HELP,
                            argv[i]);
@@ -261,8 +268,9 @@ sn_status sn_cmd_inspect(int argc, char **argv, sn_error *err)
             "missing argument (inspect): it needs a checkpoint or the folder "
             "of a run; " SEE_HELP);
     }
+    page as = {.below = false, .with_config = with_config};
     sn_status status = sn_is_folder(target) ? print_run(target, with_config, err)
-                                            : print_page(target, with_config, err);
+                                            : print_page(target, &as, err);
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {
         status = sn_fail(err, SN_EIO, "cannot write to standard output");
     }

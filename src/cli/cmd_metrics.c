@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "cli/metrics_print.h"
 #include "shardnet/config.h"
 #include "shardnet/file.h"
+#include "shardnet/format.h"
 #include "train/stop.h"
 
 #define SEE_HELP "see `shardnet metrics --help`"
@@ -24,16 +26,15 @@ static const char help_text[] =
     "                  where nothing was measured; else aligned, times of steps in ms\n"
     "    --follow      then print new rows as the job saves them, with each "
     "checkpoint;\n"
-    "                  waits for the file where RUN has none yet.  Ends with 0 when "
-    "the\n"
-    "                  last epoch of config.ini is there, or early_stop_patience is\n"
-    "                  exhausted; on Ctrl-C or SIGTERM; or when nobody reads its "
-    "output\n"
-    "                  any more.  Nothing on record tells of a run that was stopped "
-    "or\n"
-    "                  killed: --follow then waits for its continuation.  Rows that a\n"
-    "                  resumed run makes again are printed again, after a line on "
-    "stderr.\n";
+    "                  waits for RUN and its file where they are not there yet.  Ends\n"
+    "                  with 0 when the last epoch of config.ini is there, or\n"
+    "                  early_stop_patience is exhausted; on Ctrl-C or SIGTERM; or "
+    "when\n"
+    "                  nobody reads its output any more.  Nothing on record tells of "
+    "a\n"
+    "                  run that was stopped or killed: --follow then waits for its\n"
+    "                  continuation.  Rows that a resumed run makes again are printed\n"
+    "                  again, after a line on stderr.\n";
 
 typedef struct options {
     const char *target, *table;
@@ -48,9 +49,20 @@ typedef struct place {
 static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
 {
     static const char table[] = "--table";
+    bool ended = false;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
-        if (strcmp(word, "--csv") == 0) {
+        const sn_word kind = sn_job_word(word, &ended);
+        if (kind == SN_WORD_END) {
+            continue;
+        }
+        if (kind == SN_WORD_OPERAND && chosen->target == NULL) {
+            chosen->target = word;
+        } else if (kind == SN_WORD_OPERAND) {
+            return sn_fail(err, SN_EUSAGE,
+                           "too many arguments (%s): metrics takes one run; " SEE_HELP,
+                           word);
+        } else if (strcmp(word, "--csv") == 0) {
             chosen->csv = true;
         } else if (strcmp(word, "--follow") == 0) {
             chosen->follow = true;
@@ -65,17 +77,11 @@ static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
         } else if (strncmp(word, table, strlen(table)) == 0 &&
                    word[strlen(table)] == '=') {
             chosen->table = word + strlen(table) + 1;
-        } else if (word[0] == '-') {
+        } else {
             return sn_fail(err, SN_EUSAGE,
                            "unknown option (%s): metrics has --csv, --table and "
                            "--follow; " SEE_HELP,
                            word);
-        } else if (chosen->target != NULL) {
-            return sn_fail(err, SN_EUSAGE,
-                           "too many arguments (%s): metrics takes one run; " SEE_HELP,
-                           word);
-        } else {
-            chosen->target = word;
         }
     }
     return SN_OK;
@@ -103,6 +109,15 @@ static sn_status check(const options *chosen, sn_metrics_kind *kind, sn_error *e
     return SN_OK;
 }
 
+/* Is a name that leads nowhere yet that of a file, not of a run's folder? */
+static bool names_file(const char *target)
+{
+    static const char ending[] = ".h5";
+    const size_t length = strlen(target);
+    return length >= strlen(ending) &&
+           strcmp(target + length - strlen(ending), ending) == 0;
+}
+
 static sn_status find_place(const char *target, place *at, sn_error *err)
 {
     if (strlen(target) >= SN_PATH_BYTES) {
@@ -110,7 +125,7 @@ static sn_status find_place(const char *target, place *at, sn_error *err)
     }
     sn_status status = SN_OK;
     strcpy(at->folder, target);
-    if (sn_is_folder(target)) {
+    if (sn_is_folder(target) || (!sn_file_exists(target) && !names_file(target))) {
         status = sn_path_join(at->file, target, "metrics.h5", err);
     } else {
         strcpy(at->file, target);
@@ -194,21 +209,44 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
     return status == SN_OK ? end_output(printer->out, gone, err) : status;
 }
 
+/* Waits for the folder of a run that has not begun; a mistyped name shows.  *gone where
+ * nobody reads the output any more. */
+static sn_status await_folder(const place *at, FILE *out, bool *gone, sn_error *err)
+{
+    bool told = false;
+    while (!sn_is_folder(at->folder) && !*gone && sn_stop_requested() == 0) {
+        if (access(at->folder, F_OK) == 0 || errno != ENOENT) {
+            return sn_fail(err, SN_ENOINPUT, "cannot open (%s): no folder of a run",
+                           at->folder);
+        }
+        if (!told) {
+            fprintf(stderr, "shardnet: metrics (%s): no such folder yet; waiting\n",
+                    at->folder);
+        }
+        told = true;
+        *gone = !pause_for_more(out);
+    }
+    return SN_OK;
+}
+
 static sn_status follow(const place *at, sn_metrics_printer *printer, sn_error *err)
 {
-    if (!sn_is_folder(at->folder)) {
-        return sn_fail(err, SN_ENOINPUT, "cannot open (%s): no such folder",
-                       at->folder);
-    }
     sn_metrics_follower *follower;
     sn_status status = sn_metrics_follow(at->file, printer->kind, &follower, err);
     if (status != SN_OK) {
         return status;
     }
+    bool gone = false;
     signal(SIGPIPE, SIG_IGN);
     sn_stop_watch(NULL);
-    sn_metrics_print_header(printer);
-    status = follow_rows(follower, at, printer, err);
+    status = await_folder(at, printer->out, &gone, err);
+    if (status == SN_OK && sn_file_exists(at->file)) {
+        status = sn_format_expect_metrics(at->file, err);
+    }
+    if (status == SN_OK && !gone && sn_is_folder(at->folder)) {
+        sn_metrics_print_header(printer);
+        status = follow_rows(follower, at, printer, err);
+    }
     sn_stop_unwatch();
     sn_metrics_unfollow(&follower);
     return status;
@@ -216,11 +254,9 @@ static sn_status follow(const place *at, sn_metrics_printer *printer, sn_error *
 
 sn_status sn_cmd_metrics(int argc, char **argv, sn_error *err)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help_text, stdout);
-            return SN_OK;
-        }
+    if (sn_job_asks_for_help(argc, argv)) {
+        fputs(help_text, stdout);
+        return SN_OK;
     }
     options chosen = {.table = "epochs"};
     place at;
@@ -235,6 +271,13 @@ sn_status sn_cmd_metrics(int argc, char **argv, sn_error *err)
     }
     if (status == SN_OK && chosen.follow) {
         return follow(&at, &printer, err);
+    }
+    if (status == SN_OK && access(chosen.target, F_OK) != 0) {
+        status = sn_fail(err, SN_ENOINPUT, "cannot open (%s): %s", chosen.target,
+                         strerror(errno));
+    }
+    if (status == SN_OK) {
+        status = sn_format_expect_metrics(at.file, err);
     }
     if (status == SN_OK) {
         status = sn_metrics_each(at.file, printer.kind, sn_metrics_print_piece,

@@ -182,11 +182,9 @@ static sn_status plan(const plan_arguments *arguments, const sn_config *config,
 
 sn_status sn_cmd_plan(int argc, char **argv, sn_error *err)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help_text, stdout);
-            return SN_OK;
-        }
+    if (sn_job_asks_for_help(argc, argv)) {
+        fputs(help_text, stdout);
+        return SN_OK;
     }
     plan_arguments arguments = {.assignments =
                                     calloc((size_t)argc, sizeof *arguments.assignments),

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
+#include "cli/target.h"
 #include "shardnet/dataset.h"
 #include "shardnet/gemm.h"
 #include "shardnet/image.h"
@@ -64,10 +65,15 @@ typedef struct session {
 
 static sn_status parse(int argc, char **argv, arguments *chosen, sn_error *err)
 {
+    bool ended = false;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--as-is") == 0) {
+        const sn_word word = sn_job_word(argv[i], &ended);
+        if (word == SN_WORD_END) {
+            continue;
+        }
+        if (word == SN_WORD_OPTION && strcmp(argv[i], "--as-is") == 0) {
             chosen->as_is = true;
-        } else if (argv[i][0] == '-') {
+        } else if (word == SN_WORD_OPTION) {
             return sn_fail(err, SN_EUSAGE,
                            "unknown option (%s): predict has --as-is; " SEE_HELP,
                            argv[i]);
@@ -84,14 +90,17 @@ static sn_status parse(int argc, char **argv, arguments *chosen, sn_error *err)
     return SN_OK;
 }
 
+static sn_status read_model(const char *path, void *user, sn_error *err)
+{
+    session *now = user;
+    return sn_loader_read_model(path, &now->info, &now->model, &now->parameters, err);
+}
+
 static sn_status start(session *now, const arguments *chosen, sn_error *err)
 {
     now->as_is = chosen->as_is;
-    sn_status status = sn_checkpoint_resolve(chosen->checkpoint, now->path, err);
-    if (status == SN_OK) {
-        status = sn_loader_read_model(now->path, &now->info, &now->model,
-                                      &now->parameters, err);
-    }
+    sn_status status =
+        sn_target_newest(chosen->checkpoint, now->path, read_model, now, err);
     if (status == SN_OK) {
         status = sn_job_dataset(&now->info, now->path, &now->spec, err);
     }
@@ -251,11 +260,9 @@ static sn_status run(const arguments *chosen, sn_error *err)
 
 sn_status sn_cmd_predict(int argc, char **argv, sn_error *err)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help_text, stdout);
-            return SN_OK;
-        }
+    if (sn_job_asks_for_help(argc, argv)) {
+        fputs(help_text, stdout);
+        return SN_OK;
     }
     arguments chosen = {.images = calloc((size_t)argc, sizeof *chosen.images)};
     sn_status status = chosen.images == NULL ? sn_fail(err, SN_ENOMEM, "out of memory")

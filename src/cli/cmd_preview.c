@@ -70,28 +70,36 @@ static const char *value_of(const char *name, char **words, int left, int *used)
     return joined ? words[0] + length + 1 : NULL;
 }
 
-static sn_status parse_word(char **words, int left, options *chosen, int *used,
-                            sn_error *err)
+static sn_status parse_word(char **words, int left, options *chosen, bool *ended,
+                            int *used, sn_error *err)
 {
     const char *value;
+    const sn_word word = sn_job_word(words[0], ended);
+    *used = 1;
+    if (word == SN_WORD_END) {
+        return SN_OK;
+    }
+    if (word == SN_WORD_OPERAND) {
+        if (chosen->config != NULL) {
+            return sn_fail(err, SN_EUSAGE,
+                           "too many arguments (%s): `data preview` takes one "
+                           "configuration; " SEE_HELP,
+                           words[0]);
+        }
+        chosen->config = words[0];
+        return SN_OK;
+    }
     if ((value = value_of("--set", words, left, used)) != NULL) {
         chosen->assignments[chosen->assignment_count++] = value;
     } else if ((value = value_of("-o", words, left, used)) != NULL) {
         chosen->out = value;
     } else if ((value = value_of("--epoch", words, left, used)) != NULL) {
         return *used <= left ? parse_epoch(value, &chosen->epoch, err) : SN_OK;
-    } else if (words[0][0] == '-') {
+    } else {
         return sn_fail(
             err, SN_EUSAGE,
             "unknown option (%s): `data preview` does not have it; " SEE_HELP,
             words[0]);
-    } else if (chosen->config != NULL) {
-        return sn_fail(err, SN_EUSAGE,
-                       "too many arguments (%s): `data preview` takes one "
-                       "configuration; " SEE_HELP,
-                       words[0]);
-    } else {
-        chosen->config = words[0];
     }
     return SN_OK;
 }
@@ -99,8 +107,9 @@ static sn_status parse_word(char **words, int left, options *chosen, int *used,
 static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
 {
     int used = 1;
+    bool ended = false;
     for (int i = 1; i < argc; i += used) {
-        sn_status status = parse_word(argv + i, argc - i, chosen, &used, err);
+        sn_status status = parse_word(argv + i, argc - i, chosen, &ended, &used, err);
         if (status != SN_OK) {
             return status;
         }
@@ -124,14 +133,18 @@ static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
 }
 
 /* The data set's samples; *storage is the caller's to free. */
-static sn_status load(const sn_dataset_spec *spec, uint8_t **storage, sn_dataset *data,
+static sn_status load(const sn_config *config, uint8_t **storage, sn_dataset *data,
                       sn_error *err)
 {
+    const sn_dataset_spec spec = sn_config_dataset(config);
     static const char no_digest[SN_DIGEST_TEXT_BYTES] = "";
     sn_dataset_shape shape;
     size_t bytes;
     *storage = NULL;
-    sn_status status = sn_dataset_probe(spec, &shape, err);
+    sn_status status = sn_dataset_probe(&spec, &shape, err);
+    if (status == SN_OK) {
+        status = sn_config_check_data(config, &shape, err);
+    }
     if (status != SN_OK) {
         return status;
     }
@@ -140,11 +153,11 @@ static sn_status load(const sn_dataset_spec *spec, uint8_t **storage, sn_dataset
     }
     if (*storage == NULL) {
         return sn_fail(err, SN_ENOMEM, "not enough memory (%s): the set does not fit",
-                       spec->dir);
+                       spec.dir);
     }
-    status = sn_dataset_fill(spec, &shape, *storage, err);
+    status = sn_dataset_fill(&spec, &shape, *storage, err);
     return status == SN_OK
-               ? sn_dataset_view(spec, &shape, *storage, no_digest, data, err)
+               ? sn_dataset_view(&spec, &shape, *storage, no_digest, data, err)
                : status;
 }
 
@@ -218,11 +231,10 @@ static sn_status draw(const sn_config *config, uint32_t epoch, const sn_dataset 
 
 static sn_status preview(const options *chosen, const sn_config *config, sn_error *err)
 {
-    const sn_dataset_spec spec = sn_config_dataset(config);
     uint8_t *storage;
     sn_dataset data = {.rows = 0};
     sheet drawn = {.pixels = NULL};
-    sn_status status = load(&spec, &storage, &data, err);
+    sn_status status = load(config, &storage, &data, err);
     if (status == SN_OK) {
         status = sheet_init(&drawn, &data, err);
     }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "cli/report.h"
 
 #define SEE_HELP "see `shardnet report --help`"
@@ -25,16 +26,21 @@ typedef struct options {
 
 static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
 {
+    bool ended = false;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
-        if (strcmp(word, "-o") == 0) {
-            if (++i == argc) {
+        const sn_word kind = sn_job_word(word, &ended);
+        if (kind == SN_WORD_END) {
+            continue;
+        }
+        if (kind == SN_WORD_OPTION && strcmp(word, "-o") == 0) {
+            if (++i == argc || argv[i][0] == '\0') {
                 return sn_fail(err, SN_EUSAGE,
                                "option without a value (-o): a file must "
                                "follow; " SEE_HELP);
             }
             chosen->output = argv[i];
-        } else if (word[0] == '-') {
+        } else if (kind == SN_WORD_OPTION) {
             return sn_fail(err, SN_EUSAGE,
                            "unknown option (%s): report has -o; " SEE_HELP, word);
         } else if (chosen->run != NULL) {
@@ -76,11 +82,9 @@ static sn_status write_page(const char *path, const sn_report *report,
 
 sn_status sn_cmd_report(int argc, char **argv, sn_error *err)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            fputs(help_text, stdout);
-            return SN_OK;
-        }
+    if (sn_job_asks_for_help(argc, argv)) {
+        fputs(help_text, stdout);
+        return SN_OK;
     }
     options chosen = {NULL, NULL};
     char joined[SN_PATH_BYTES];

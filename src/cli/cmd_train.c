@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
+#include "shardnet/file.h"
 #include "shardnet/trainer.h"
 #include "train/stop.h"
 
@@ -89,6 +90,18 @@ static sn_status parse(int argc, char **argv, train_arguments *arguments, sn_err
     return status;
 }
 
+/* Rank 0, which reads the checkpoint. */
+static sn_status check_resume(const sn_train_options *options, sn_error *err)
+{
+    const char *path = options->resume_path;
+    return options->resume == SN_RESUME_PATH && sn_is_folder(path)
+               ? sn_fail(err, SN_ENOINPUT,
+                         "resume (%s): a folder, not a checkpoint file; to continue a "
+                         "run in its own folder give --out %s --resume",
+                         path, path)
+               : SN_OK;
+}
+
 static sn_status body(sn_comm *comm, void *user, sn_error *err)
 {
     const train_arguments *arguments = user;
@@ -97,11 +110,15 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
         config == NULL ? sn_fail(err, SN_ENOMEM, "out of memory")
                        : sn_job_config(arguments->config_path, arguments->assignments,
                                        arguments->assignment_count, config, err);
+    if (status == SN_OK && sn_comm_rank(comm) == 0) {
+        status = check_resume(&arguments->options, err);
+    }
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
         sn_train_result result;
         status = sn_train(comm, config, &arguments->options, &result, err);
     }
+    sn_stop_conclude(sn_status_exit_code(status));
     free(config);
     return status;
 }
@@ -111,10 +128,16 @@ static const char last_words[] = "shardnet: stopped at once on a second request:
 
 sn_status sn_cmd_train(int argc, char **argv, sn_error *err)
 {
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--help-config") == 0) {
+    if (sn_job_asks_for_help(argc, argv)) {
+        if (sn_comm_launch_task() <= 0) {
+            print_help();
+        }
+        return SN_OK;
+    }
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help-config") == 0) {
             if (sn_comm_launch_task() <= 0) {
-                argv[i][6] == '\0' ? print_help() : sn_config_help(stdout);
+                sn_config_help(stdout);
             }
             return SN_OK;
         }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "shardnet/version.h"
@@ -53,6 +54,25 @@ sn_status sn_job_run(int *argc, char ***argv, sn_job_body *body, void *arguments
     return status;
 }
 
+sn_word sn_job_word(const char *word, bool *ended)
+{
+    if (*ended || word[0] != '-' || word[1] == '\0') {
+        return SN_WORD_OPERAND;
+    }
+    *ended = strcmp(word, "--") == 0;
+    return *ended ? SN_WORD_END : SN_WORD_OPTION;
+}
+
+bool sn_job_asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
                        sn_error *err)
 {
@@ -69,8 +89,13 @@ sn_status sn_job_parse(int argc, char **argv, sn_job_option *option, void *user,
                        const char **config_path, sn_error *err)
 {
     sn_status status = SN_OK;
+    bool ended = false;
     for (int i = 1; i < argc && status == SN_OK; i++) {
-        if (argv[i][0] == '-' && argv[i][1] != '\0') {
+        const sn_word word = sn_job_word(argv[i], &ended);
+        if (word == SN_WORD_END) {
+            continue;
+        }
+        if (word == SN_WORD_OPTION) {
             status = option(argc, argv, &i, user, err);
         } else if (*config_path == NULL) {
             *config_path = argv[i];

@@ -3,6 +3,8 @@
 #ifndef SHARDNET_CLI_JOB_H
 #define SHARDNET_CLI_JOB_H
 
+#include <stdbool.h>
+
 #include "shardnet/checkpoint.h"
 #include "shardnet/comm.h"
 #include "shardnet/config.h"
@@ -24,6 +26,19 @@ void sn_job_report(sn_status status, const sn_error *err);
 /** Ends a process whose peers do not answer, with exit code 75, after the message (NULL
  *  for none).  user is not used. */
 void sn_job_hang(const char *message, void *user);
+
+/** What a word of a command line is. */
+typedef enum sn_word {
+    SN_WORD_OPTION,
+    SN_WORD_OPERAND, /* also after the end of options, whatever it begins with */
+    SN_WORD_END      /* `--`, to be passed over */
+} sn_word;
+
+/** *ended, false before the first word, remembers that the options have ended. */
+sn_word sn_job_word(const char *word, bool *ended);
+
+/** Is --help or -h among the options? */
+bool sn_job_asks_for_help(int argc, char **argv);
 
 /** SN_EUSAGE unless index + 1 is an argument: the value of option argv[index]. */
 sn_status sn_job_value(int argc, char **argv, int *index, const char **value,

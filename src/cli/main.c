@@ -41,7 +41,7 @@ static const command commands[] = {
     {"diff", sn_cmd_diff, EACH, "A B"},
     {"metrics", sn_cmd_metrics, EACH, "RUN [--csv] [--table NAME] [--follow]"},
     {"report", sn_cmd_report, EACH, "RUN [-o FILE]"},
-    {"data", sn_cmd_data, FIRST, "synth DIR | fetch DIR | check DIR"},
+    {"data", sn_cmd_data, FIRST, "synth DIR | fetch DIR | check DIR | preview CONFIG"},
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
@@ -66,7 +66,8 @@ static void print_help(void)
         printf("  shardnet %-8s %s\n", commands[i].name, commands[i].summary);
     }
     printf(
-        "\nEvery command has --help; `shardnet train --help-config` prints every key.\n"
+        "\nEvery command has --help; `--` ends its options; `shardnet train "
+        "--help-config` prints every key.\n"
         "train, eval and bench run under mpirun or srun; every command also runs "
         "alone.\nOf the others, each task of a job runs its own; data is left to the "
         "first.\n");

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "cli/report.h"
+#include "cli/target.h"
 
 /* The configuration of config.ini, as the program reads it. */
 static bool load_config(sn_report *report, sn_error *err)
@@ -230,7 +231,7 @@ static void note_shapes(sn_report *report, const char *path)
 
 static void examine(sn_report *report, const char *path)
 {
-    sn_report_checkpoint *found = &report->checkpoints[report->checkpoint_count++];
+    sn_report_checkpoint *found = &report->checkpoints[report->checkpoint_count];
     sn_checkpoint_info info = {0};
     sn_error why = {""};
     struct stat file;
@@ -238,6 +239,11 @@ static void examine(sn_report *report, const char *path)
     snprintf(found->name, sizeof found->name, "%s", slash != NULL ? slash + 1 : path);
     found->bytes = stat(path, &file) == 0 ? (double)file.st_size : 0;
     found->status = sn_checkpoint_verify(path, &info, &why);
+    if (found->status != SN_OK && !sn_file_exists(path)) { /* removed meanwhile */
+        sn_checkpoint_info_clear(&info);
+        return;
+    }
+    report->checkpoint_count++;
     if (found->status != SN_OK) {
         snprintf(found->fault, sizeof found->fault, "%s", why.message);
         sn_checkpoint_info_clear(&info);
@@ -260,7 +266,7 @@ static sn_status load_checkpoints(sn_report *report, sn_error *err)
     int64_t *steps;
     size_t count;
     char path[SN_PATH_BYTES];
-    sn_status status = sn_checkpoint_list(report->run, &steps, &count, err);
+    sn_status status = sn_target_list(report->run, &steps, &count, err);
     if (status != SN_OK) {
         return status;
     }

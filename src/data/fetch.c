@@ -264,25 +264,72 @@ static sn_status create_empty(const char *path, sn_error *err)
     return SN_OK;
 }
 
-sn_status sn_fetch_file(const char *dir, int file, const char *const *mirrors,
-                        size_t mirror_count, bool *kept, sn_error *err)
+/* SHA-256 of what a gzip file holds; false where it is none, or cannot be read. */
+static bool digest_packed(const char *path, char text[SN_DIGEST_TEXT_BYTES])
 {
-    char path[SN_PATH_BYTES], packed[SN_PATH_BYTES], plain[SN_PATH_BYTES];
-    sn_status status = sn_path_join(path, dir, sn_dataset_file_names[file], err);
-    if (status == SN_OK) {
-        status = temporary_path(packed, dir, file, ".gz.tmp", err);
+    unsigned char buffer[COPY_BYTES];
+    gzFile from = gzopen(path, "rb");
+    sn_digest *digest = sn_digest_create();
+    bool done = from != NULL && digest != NULL;
+    int got = 1;
+    while (done && (got = gzread(from, buffer, sizeof buffer)) > 0) {
+        done = sn_digest_add(digest, buffer, (size_t)got, NULL) == SN_OK;
     }
+    done = done && got == 0 && !gzdirect(from) &&
+           sn_digest_finish(digest, text, NULL) == SN_OK;
+    sn_digest_destroy(&digest);
+    if (from != NULL) {
+        done = gzclose_r(from) == Z_OK && done;
+    }
+    return done;
+}
+
+sn_status sn_fetch_place(const char *dir, int file, const char *wanted,
+                         char path[SN_PATH_BYTES], bool *kept, sn_error *err)
+{
+    char packed[64], found[SN_DIGEST_TEXT_BYTES];
+    const char *name = sn_dataset_file_names[file];
+    snprintf(packed, sizeof packed, "%s.gz", name);
+    *kept = false;
+    sn_status status = sn_path_join(path, dir, packed, err);
+    const bool is_packed = status == SN_OK && sn_file_exists(path);
+    if (status == SN_OK) {
+        status = sn_path_join(path, dir, name, err);
+    }
+    const bool is_plain = status == SN_OK && sn_file_exists(path);
+    if (status != SN_OK || (!is_plain && !is_packed)) {
+        return status;
+    }
+    if (!is_plain) {
+        status = sn_path_join(path, dir, packed, err);
+    }
+    const bool read = is_plain ? sn_digest_file(path, found, NULL) == SN_OK
+                               : digest_packed(path, found);
+    *kept = read && strcmp(found, wanted) == 0;
+    return status != SN_OK || *kept
+               ? status
+               : sn_fail(err, SN_ECREATE,
+                         "will not %s (%s): it holds other data; choose another "
+                         "folder, or remove it",
+                         is_plain ? "overwrite" : "hide", path);
+}
+
+sn_status sn_fetch_file(const char *dir, int file, const char *const *mirrors,
+                        size_t mirror_count, char path[SN_PATH_BYTES], bool *kept,
+                        sn_error *err)
+{
+    char packed[SN_PATH_BYTES], plain[SN_PATH_BYTES];
+    sn_status status =
+        sn_fetch_place(dir, file, sn_fetch_digests[file], path, kept, err);
+    if (status != SN_OK || *kept) {
+        return status;
+    }
+    status = temporary_path(packed, dir, file, ".gz.tmp", err);
     if (status == SN_OK) {
         status = temporary_path(plain, dir, file, ".tmp", err);
     }
     if (status != SN_OK) {
         return status;
-    }
-    char digest[SN_DIGEST_TEXT_BYTES];
-    *kept = sn_file_exists(path) && sn_digest_file(path, digest, NULL) == SN_OK &&
-            strcmp(digest, sn_fetch_digests[file]) == 0;
-    if (*kept) {
-        return SN_OK;
     }
     status = create_empty(packed, err);
     if (status == SN_OK) {

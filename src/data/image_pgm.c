@@ -1,7 +1,7 @@
 /* PGM, as netpbm writes it: "P2" (decimal numbers) or "P5" (one byte a value, two with
  * the higher first where maxval exceeds 255), width, height and maxval between white
- * space, then the values by rows.  '#' begins a comment that ends with its line, in a
- * header anywhere, in P2 also between values. */
+ * space, then the values by rows; white space may follow.  '#' begins a comment that
+ * ends with its line, in a header anywhere, in P2 also between values. */
 #include "data/image_internal.h"
 
 #include <stdbool.h>
@@ -68,6 +68,15 @@ static bool can_hold(const sn_image_file *file, bool plain, int64_t maxval,
                  : values * (maxval > 255 ? 2 : 1) <= file->bytes;
 }
 
+/* Editors and shells add a line end. */
+static bool ends_in_space(const sn_image_file *file, int c)
+{
+    while (is_space(c)) {
+        c = getc(file->stream);
+    }
+    return c == EOF && !ferror(file->stream);
+}
+
 static sn_status read_plain(const sn_image_file *file, int64_t maxval,
                             sn_images *images, sn_error *err)
 {
@@ -108,7 +117,7 @@ static sn_status read_raw(const sn_image_file *file, int64_t maxval, sn_images *
         }
         images->pixels[i] = scale(value, maxval);
     }
-    return getc(file->stream) == EOF && !ferror(file->stream)
+    return ends_in_space(file, getc(file->stream))
                ? SN_OK
                : malformed(file, "something follows the pixels", err);
 }

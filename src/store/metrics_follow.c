@@ -11,6 +11,7 @@
 
 #include "shardnet/clock.h"
 #include "shardnet/file.h"
+#include "shardnet/format.h"
 #include "shardnet/hash.h"
 #include "shardnet/mem.h"
 #include "store/metrics_table.h"
@@ -286,6 +287,10 @@ sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
     sn_h5_why why;
     if (!read_news(follower, take, user, news, &why)) {
         *news = (sn_metrics_news){0};
+        status = sn_format_expect_metrics(follower->path, err);
+        if (status != SN_OK) {
+            return status;
+        }
         return clock - follower->changed_at <= patience_seconds
                    ? SN_OK
                    : sn_fail(err, SN_EDATA, "metrics damaged (%s): /%s: %s",

@@ -16,31 +16,24 @@ static void set_error(sn_error *err, const char *where, const char *why)
     (void)sn_fail(err, SN_ECONFIG, "configuration (%s): %s", where, why);
 }
 
-static const sn_key *find_key(const char *section, const char *name)
-{
-    for (const sn_key *key = sn_keys; key->section != NULL; key++) {
-        if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0) {
-            return key;
-        }
-    }
-    return NULL;
-}
-
 static int parse_integer(const sn_key *key, const char *text, void *field,
                          char why[SN_KEY_WHY_BYTES])
 {
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
+    const char *word = key->automatic == NULL ? "" : key->automatic;
+    const char *or_word = key->automatic == NULL ? "" : " or ";
     if (key->automatic != NULL && strcmp(text, key->automatic) == 0) {
         value = 0;
     } else if (end == text || *end != '\0') {
-        snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a whole number", text);
+        snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a whole number%s%s", text,
+                 or_word, word);
         return 0;
     } else if (errno == ERANGE || (double)value < key->min ||
                (double)value > key->max) {
-        snprintf(why, SN_KEY_WHY_BYTES, "%.80s is out of range [%.0f, %.0f]", text,
-                 key->min, key->max);
+        snprintf(why, SN_KEY_WHY_BYTES, "%.80s is out of range [%.0f, %.0f]%s%s", text,
+                 key->min, key->max, or_word, word);
         return 0;
     }
     int64_t stored = value;
@@ -52,9 +45,15 @@ static int parse_real(const sn_key *key, const char *text, void *field,
                       char why[SN_KEY_WHY_BYTES])
 {
     char *end;
+    errno = 0;
     double value = strtod(text, &end);
     if (end == text || *end != '\0' || !isfinite(value)) {
         snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a number", text);
+        return 0;
+    }
+    if (value == 0 && errno == ERANGE) {
+        snprintf(why, SN_KEY_WHY_BYTES, "%.80s is too small for a number other than 0",
+                 text);
         return 0;
     }
     if (value < key->min || value > key->max || (key->max_open && value == key->max)) {
@@ -91,7 +90,12 @@ static int parse_widths(const char *text, void *field, char why[SN_KEY_WHY_BYTES
         char *end;
         errno = 0;
         long long value = strtoll(position, &end, 10);
-        if (end == position || errno != 0 || value < 1 || value > INT_MAX) {
+        if (end != position && (errno == ERANGE || value > INT_MAX) && value > 0) {
+            snprintf(why, SN_KEY_WHY_BYTES, "'%.80s': a width is too large, at most %d",
+                     text, INT_MAX);
+            return 0;
+        }
+        if (end == position || errno != 0 || value < 1) {
             snprintf(why, SN_KEY_WHY_BYTES,
                      "'%.80s' is not a comma list of widths of at least 1", text);
             return 0;
@@ -158,6 +162,7 @@ void sn_config_init(sn_config *config)
     const char *dir = getenv("SHARDNET_DATA");
     if (dir != NULL && strlen(dir) < SN_PATH_BYTES) {
         strcpy(config->data_dir, dir);
+        config->origin[sn_key_find("data", "dir") - sn_keys] = SN_ORIGIN_VARIABLE;
     }
 }
 
@@ -171,14 +176,57 @@ typedef struct reader {
     bool continues; /* the line is indented: libinih gives it to the key before */
     int long_line;
     int failed_line; /* of the key that was refused, 0 for none */
-    int seen[SN_KEY_MAX];
+    int seen[SN_CONFIG_KEYS_MAX];
+    char section[SN_KEY_WHY_BYTES]; /* an unknown one without a key so far, or "" */
+    int section_line;
     sn_error *err;
 } reader;
+
+/* A refusal at a line; the first one stays. */
+static int refuse_line(reader *r, int line, const char *why)
+{
+    if (r->failed_line == 0) {
+        r->failed_line = line;
+        char where[SN_PATH_BYTES + 32];
+        snprintf(where, sizeof where, "%s:%d", r->path, line);
+        set_error(r->err, where, why);
+    }
+    return 0;
+}
+
+/* libinih does not tell of sections without keys. */
+static void end_section(reader *r)
+{
+    if (r->section[0] != '\0') {
+        char why[2 * SN_KEY_WHY_BYTES];
+        snprintf(why, sizeof why,
+                 "[%.60s]: unknown section; `shardnet train --help-config` lists them",
+                 r->section);
+        (void)refuse_line(r, r->section_line, why);
+    }
+    r->section[0] = '\0';
+}
+
+/* Takes in a line that begins a section; an indented one may belong to a value. */
+static void note_section(reader *r, const char *line)
+{
+    const size_t length = strcspn(line, "]");
+    if (*line != '[' || line[length] != ']') {
+        return;
+    }
+    end_section(r);
+    snprintf(r->section, sizeof r->section, "%.*s", (int)length - 1, line + 1);
+    r->section_line = r->line;
+    if (sn_key_has_section(r->section)) {
+        r->section[0] = '\0';
+    }
+}
 
 static char *next_line(char *buffer, int bytes, void *user)
 {
     reader *r = user;
     if (*r->rest == '\0') {
+        end_section(r);
         return NULL;
     }
     size_t length = strcspn(r->rest, "\n");
@@ -190,21 +238,16 @@ static char *next_line(char *buffer, int bytes, void *user)
     r->continues = copied > 0 && isspace((unsigned char)*r->rest);
     memcpy(buffer, r->rest, copied);
     buffer[copied] = '\0';
+    note_section(r, buffer);
     r->rest += length + (r->rest[length] == '\n');
     return buffer;
 }
 
 static int refuse(reader *r, const char *section, const char *name, const char *why)
 {
-    if (r->failed_line == 0) {
-        r->failed_line = r->line;
-        char where[SN_PATH_BYTES + 32];
-        snprintf(where, sizeof where, "%s:%d", r->path, r->line);
-        char text[2 * SN_KEY_WHY_BYTES];
-        snprintf(text, sizeof text, "[%.40s] %.60s: %s", section, name, why);
-        set_error(r->err, where, text);
-    }
-    return 0;
+    char text[2 * SN_KEY_WHY_BYTES];
+    snprintf(text, sizeof text, "[%.40s] %.60s: %s", section, name, why);
+    return refuse_line(r, r->line, text);
 }
 
 /* A path longer than a line goes on in indented lines. */
@@ -261,7 +304,13 @@ static int handle_key(void *user, const char *section, const char *name,
                       const char *value)
 {
     reader *r = user;
-    const sn_key *key = find_key(section, name);
+    const sn_key *key = sn_key_find(section, name);
+    r->section[0] = '\0';
+    if (*section == '\0') {
+        char text[SN_KEY_WHY_BYTES];
+        snprintf(text, sizeof text, "%.60s: a key before any [section]", name);
+        return refuse_line(r, r->line, text);
+    }
     if (key == NULL) {
         return refuse(r, section, name,
                       "unknown key; `shardnet train --help-config` lists the keys");
@@ -275,6 +324,7 @@ static int handle_key(void *user, const char *section, const char *name,
     if (r->seen[index]++ > 0) {
         return refuse(r, section, name, "set twice");
     }
+    r->config->origin[index] = r->line;
     return store_value(r->config, key, value, why) ? 1 : refuse(r, section, name, why);
 }
 
@@ -282,16 +332,23 @@ sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
                           sn_error *err)
 {
     reader r = {.config = config, .path = path, .rest = text, .err = err};
+    snprintf(config->origin_path, sizeof config->origin_path, "%s", path);
+    for (size_t i = 0; i < SN_CONFIG_KEYS_MAX; i++) { /* lines of a text before */
+        config->origin[i] =
+            config->origin[i] > 0 ? SN_ORIGIN_DEFAULT : config->origin[i];
+    }
     /* the first line that libinih or the handler refused */
     const int bad_line = ini_parse_stream(next_line, &r, handle_key, &r);
-    const bool too_long = r.long_line > 0 && r.long_line <= bad_line;
-    if (bad_line > 0 && bad_line == r.failed_line && !too_long) {
+    const int malformed = bad_line > 0 ? bad_line : INT_MAX;
+    const int refused = r.failed_line > 0 ? r.failed_line : INT_MAX;
+    const int too_long = r.long_line > 0 ? r.long_line : INT_MAX;
+    if (refused < too_long && refused <= malformed) {
         return SN_ECONFIG;
     }
-    if (bad_line > 0 || r.long_line > 0) {
+    if (malformed < INT_MAX || too_long < INT_MAX) {
         char where[SN_PATH_BYTES + 32];
-        const bool is_long = too_long || bad_line <= 0;
-        snprintf(where, sizeof where, "%s:%d", path, is_long ? r.long_line : bad_line);
+        const bool is_long = too_long <= malformed;
+        snprintf(where, sizeof where, "%s:%d", path, is_long ? too_long : malformed);
         set_error(err, where,
                   is_long ? "line too long for an INI file (199 bytes)"
                           : "not a section, a key = value or a comment");
@@ -350,89 +407,17 @@ sn_status sn_config_set(sn_config *config, const char *assignment, sn_error *err
     }
     snprintf(section, sizeof section, "%.*s", (int)(dot - assignment), assignment);
     snprintf(name, sizeof name, "%.*s", (int)(equals - dot - 1), dot + 1);
-    const sn_key *key = find_key(section, name);
+    const sn_key *key = sn_key_find(section, name);
     if (key == NULL) {
         return sn_fail(err, SN_ECONFIG,
                        "configuration (--set %s): unknown key; `shardnet train "
                        "--help-config` lists the keys",
                        assignment);
     }
-    if (!store_value(config, key, equals + 1, why)) {
-        return sn_fail(err, SN_ECONFIG, "configuration (--set %s.%s): %s", section,
-                       name, why);
-    }
-    return SN_OK;
-}
-
-/* What an INI file would not give back: inline comments, lines, outer white space, and
- * what can nowhere be cut into lines. */
-static bool is_plain_path(const char *path)
-{
-    const size_t length = strlen(path);
-    for (size_t i = 0; i < length; i++) {
-        const unsigned char c = (unsigned char)path[i];
-        const bool outer = i == 0 || i + 1 == length;
-        if (iscntrl(c) || (isspace(c) && (outer || path[i + 1] == ';'))) {
-            return false;
-        }
-    }
-    for (const char *rest = path; *rest != '\0';) {
-        const size_t piece = sn_key_path_piece(rest);
-        if (piece == 0) {
-            return false;
-        }
-        rest += piece;
-    }
-    return path[0] != ';';
-}
-
-sn_status sn_config_check_all_but_data(const sn_config *config, sn_error *err)
-{
-    if (!sn_gemm_has((sn_backend)config->compute_backend)) {
-        return sn_fail(
-            err, SN_ECONFIG,
-            "configuration ([compute] backend): this build has no oneDNN; use "
-            "openblas or auto, or build where CMake finds oneDNN (Debian: "
-            "libdnnl-dev; Spack: onednn; EasyBuild: oneDNN)");
-    }
-    if (config->comm_wire != 0 && (config->comm_reduce == SN_REDUCE_REPRODUCIBLE ||
-                                   config->comm_reduce == SN_REDUCE_NODE)) {
-        return sn_fail(
-            err, SN_ECONFIG,
-            "configuration ([comm] wire): bf16 goes with reduce = allreduce, "
-            "overlap or auto, not with %s",
-            sn_config_choice_name("comm", "reduce", config->comm_reduce));
-    }
-    if ((config->comm_leaves & (config->comm_leaves - 1)) != 0) {
-        return sn_fail(err, SN_ECONFIG,
-                       "configuration ([comm] leaves): %lld is not a power of two",
-                       (long long)config->comm_leaves);
-    }
-    if (config->train_early_stop_patience > 0 && config->data_validation == 0) {
-        return sn_fail(err, SN_ECONFIG,
-                       "configuration ([train] early_stop_patience): needs [data] "
-                       "validation > 0; the test set chooses nothing");
-    }
-    return SN_OK;
-}
-
-sn_status sn_config_check(const sn_config *config, sn_error *err)
-{
-    if (!is_plain_path(config->data_dir)) {
-        return sn_fail(
-            err, SN_ECONFIG,
-            "configuration ([data] dir): '%s' has white space at an end, before "
-            "a ';', or a control character, or too many blanks in a row, which an INI "
-            "file cannot hold; "
-            "use another name or a symbolic link",
-            config->data_dir);
-    }
-    if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {
-        return sn_fail(err, SN_ECONFIG,
-                       "configuration ([data] dir): no data folder; set it, or "
-                       "SHARDNET_DATA, or use `[data] source = synthetic`");
-    }
-    return sn_config_check_all_but_data(config, err);
+    config->origin[key - sn_keys] = SN_ORIGIN_SET;
+    return store_value(config, key, equals + 1, why)
+               ? SN_OK
+               : sn_config_refuse(config, section, name, err, "%s", why);
 }
 
 bool sn_config_is_finished(const sn_config *config, int64_t epoch, int64_t best_epoch)

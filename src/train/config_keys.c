@@ -128,7 +128,7 @@ const sn_key sn_keys[] = {
         "of ranks"),
     REAL("comm", "timeout_seconds", comm_timeout_seconds, "300", 0, 1e6, 0,
          "end a job with exit code 75, and the culprit named, when no rank has made "
-         "progress for this time; 0 = off"),
+         "progress for this time, at least 1; 0 = off"),
     INTEGER("comm", "check_replicas_every", comm_check_replicas_every, "1000", 0, 9e15,
             "updates between comparisons of the ranks' parameters, which are also made "
             "before each checkpoint; 0 = off"),
@@ -160,15 +160,29 @@ const sn_key sn_keys[] = {
            "write the times of every rank to /ranks at each epoch"),
     {NULL, NULL, SN_KEY_INTEGER, 0, NULL, 0, 0, 0, NULL, NULL, NULL}};
 
-static const sn_key *find_choice(const char *section, const char *name)
+const sn_key *sn_key_find(const char *section, const char *name)
 {
     for (const sn_key *key = sn_keys; key->section != NULL; key++) {
-        if (key->type == SN_KEY_CHOICE && strcmp(key->section, section) == 0 &&
-            strcmp(key->name, name) == 0) {
+        if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0) {
             return key;
         }
     }
     return NULL;
+}
+
+bool sn_key_has_section(const char *section)
+{
+    const sn_key *key = sn_keys;
+    while (key->section != NULL && strcmp(key->section, section) != 0) {
+        key++;
+    }
+    return key->section != NULL;
+}
+
+static const sn_key *find_choice(const char *section, const char *name)
+{
+    const sn_key *key = sn_key_find(section, name);
+    return key != NULL && key->type == SN_KEY_CHOICE ? key : NULL;
 }
 
 const char *sn_config_choice_name(const char *section, const char *name, int value)

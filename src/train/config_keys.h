@@ -2,9 +2,10 @@
 #ifndef SHARDNET_TRAIN_CONFIG_KEYS_H
 #define SHARDNET_TRAIN_CONFIG_KEYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-enum { SN_KEY_WHY_BYTES = 256, SN_KEY_MAX = 96 };
+enum { SN_KEY_WHY_BYTES = 256 };
 
 typedef enum sn_key_type {
     SN_KEY_INTEGER, /* int64_t */
@@ -28,6 +29,11 @@ typedef struct sn_key {
 
 /** Ends with a NULL section. */
 extern const sn_key sn_keys[];
+
+/** NULL for no such key. */
+const sn_key *sn_key_find(const char *section, const char *name);
+
+bool sn_key_has_section(const char *section);
 
 /** How much of a path may stand on one line of an INI file: all of it, or up to a place
  *  where a new line loses no white space and starts no comment; 0 where none is. */

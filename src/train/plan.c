@@ -27,13 +27,8 @@ static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
         status = sn_fail(err, SN_ERANGE, "data set: larger than the address space");
     }
     base->train_count = sn_dataset_train_count(&spec, &base->data);
-    if (status == SN_OK && base->train_count == 0) {
-        status = sn_fail(err, SN_ECONFIG,
-                         "nothing left to train on (data.validation): it holds out "
-                         "%zu of %zu training samples; make it smaller",
-                         spec.validation, base->data.train_count);
-    }
-    return status;
+    return status == SN_OK ? sn_config_check_data(&base->config, &base->data, err)
+                           : status;
 }
 
 static sn_status size_checkpoint(sn_plan_base *base, sn_error *err)
@@ -67,6 +62,9 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *er
                            (sn_activation)config->model_activation, err);
     if (status == SN_OK) {
         status = sn_reduce_check(base->model.arena, err);
+    }
+    if (status == SN_ERANGE) {
+        status = sn_state_refuse_model(config, err);
     }
     if (status == SN_OK) {
         status = size_checkpoint(base, err);

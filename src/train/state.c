@@ -27,12 +27,11 @@ static sn_status choose_threads(sn_state *state, sn_error *err)
     }
     state->threads = wanted > 0 ? (int)wanted : state->cores.threads;
     if (wanted > state->cores.most) {
-        status =
-            sn_fail(err, SN_ECONFIG,
-                    "configuration ([compute] threads): %d, but the affinity mask "
-                    "leaves %d to this rank of %d on its node; use auto, fewer "
-                    "ranks, or bind ranks to more cores (mpirun --bind-to none)",
-                    (int)wanted, state->cores.most, sn_comm_node_size(state->comm));
+        status = sn_config_refuse(
+            &state->config, "compute", "threads", err,
+            "%d, but the affinity mask leaves %d to this rank of %d on its node; use "
+            "auto, fewer ranks, or bind ranks to more cores (mpirun --bind-to none)",
+            (int)wanted, state->cores.most, sn_comm_node_size(state->comm));
     }
     status = sn_comm_agree(state->comm, status, err);
     if (status == SN_OK) {
@@ -51,12 +50,32 @@ static sn_status check_precision(const sn_state *state, sn_error *err)
         status = sn_fault_check("state.precision", state->rank, -1, &found);
     }
     if (status != SN_OK) {
-        status = sn_fail(err, SN_ECONFIG,
-                         "configuration ([compute] precision, on %s): bf16 needs %s; "
-                         "use fp32, or bf16_emulated to see what rounding does",
-                         sn_comm_host(state->comm), found.message);
+        status = sn_config_refuse(&state->config, "compute", "precision", err,
+                                  "on %s: bf16 needs %s; use fp32, or bf16_emulated to "
+                                  "see what rounding does",
+                                  sn_comm_host(state->comm), found.message);
     }
     return sn_comm_agree(state->comm, status, err);
+}
+
+sn_status sn_state_refuse_model(const sn_config *config, sn_error *err)
+{
+    const sn_error why = *err;
+    return sn_config_refuse(config, "model", "hidden", err, "too large: %s",
+                            why.message);
+}
+
+/* On the way out of a failure, the same on every rank: by the data or by the key? */
+static sn_status explain_data(const sn_config *config, const sn_dataset_spec *spec,
+                              sn_status status, sn_error *err)
+{
+    sn_dataset_shape shape;
+    sn_error why;
+    if (status == SN_ECONFIG && sn_dataset_probe(spec, &shape, &why) == SN_OK &&
+        sn_config_check_data(config, &shape, &why) != SN_OK) {
+        *err = why;
+    }
+    return status;
 }
 
 static sn_status make_model(sn_state *state, sn_error *err)
@@ -65,7 +84,10 @@ static sn_status make_model(sn_state *state, sn_error *err)
     sn_status status = sn_model_init(
         &state->model, state->loaded.data.features, hidden->width, hidden->count,
         state->loaded.data.classes, (sn_activation)state->config.model_activation, err);
-    return status == SN_OK ? sn_reduce_check(state->model.arena, err) : status;
+    if (status == SN_OK) {
+        status = sn_reduce_check(state->model.arena, err);
+    }
+    return status == SN_ERANGE ? sn_state_refuse_model(&state->config, err) : status;
 }
 
 static size_t workspace_rows(const sn_config *config, uint64_t train_count, int size)
@@ -169,6 +191,18 @@ static sn_status allocate(sn_state *state, sn_error *err)
     return sn_fault_check("state.allocate", state->rank, -1, err);
 }
 
+/* Not collective: the same on every rank. */
+static sn_status check_leaves(const sn_state *state, sn_error *err)
+{
+    const int leaves = (int)state->config.comm_leaves;
+    return leaves >= state->size
+               ? SN_OK
+               : sn_config_refuse(&state->config, "comm", "leaves", err,
+                                  "%d leaves cannot be shared by %d ranks; use fewer "
+                                  "ranks, or begin the run with more leaves",
+                                  leaves, state->size);
+}
+
 sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
                         const sn_train_options *options, sn_error *err)
 {
@@ -192,6 +226,7 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
     if (status == SN_OK) {
         const sn_dataset_spec spec = sn_config_dataset(config);
         status = sn_loader_data(comm, &spec, &state->loaded, err);
+        status = explain_data(config, &spec, status, err);
     }
     if (status == SN_OK) {
         status = make_model(state, err);
@@ -199,6 +234,9 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
             status = allocate(state, err);
         }
         status = sn_comm_agree(comm, status, err);
+    }
+    if (status == SN_OK && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+        status = check_leaves(state, err);
     }
     if (status == SN_OK && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
         status = sn_tree_create(comm, state->model.arena + SN_TAIL_COUNT_OF,

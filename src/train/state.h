@@ -114,6 +114,9 @@ typedef struct sn_state_sizes {
 sn_state_sizes sn_state_sizes_of(const sn_config *config, const sn_model *model,
                                  uint64_t train_count, int size);
 
+/** Turns the SN_ERANGE of a model, told in err, into a refusal of model.hidden. */
+sn_status sn_state_refuse_model(const sn_config *config, sn_error *err);
+
 /** Data, model, memory, threads.  Collective.  state is zeroed first; on failure
  *  everything is released. */
 sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,

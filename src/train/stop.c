@@ -16,6 +16,7 @@ enum { WATCHED = sizeof watched / sizeof watched[0] };
 static volatile sig_atomic_t requested;
 static _Atomic double first_request; /* its clock, 0 for none */
 static const char *_Atomic farewell;
+static volatile sig_atomic_t code; /* to end with at a second request */
 static struct sigaction former[WATCHED];
 static int watchers;
 
@@ -35,7 +36,7 @@ static void remember(int signal_number)
         const ssize_t written = write(STDERR_FILENO, text, strlen(text));
         (void)written;
     }
-    _exit(sn_status_exit_code(SN_ESTOPPED));
+    _exit(code);
 }
 
 void sn_stop_watch(const char *last_words)
@@ -48,12 +49,19 @@ void sn_stop_watch(const char *last_words)
     requested = 0;
     first_request = 0;
     farewell = last_words;
+    code = sn_status_exit_code(SN_ESTOPPED);
     for (size_t i = 0; i < WATCHED; i++) {
         sigaction(watched[i], &action, &former[i]);
         if (watched[i] == SIGHUP && former[i].sa_handler == SIG_IGN) { /* nohup */
             sigaction(SIGHUP, &former[i], NULL);
         }
     }
+}
+
+void sn_stop_conclude(int exit_code)
+{
+    code = exit_code;
+    farewell = NULL;
 }
 
 void sn_stop_unwatch(void)

@@ -10,6 +10,11 @@
  *  before training is not lost. */
 void sn_stop_watch(const char *last_words);
 
+/** The work is over, as it was asked to be or by itself, and ends with exit_code: a
+ *  second request, such as a launcher's SIGTERM to the ranks that are still leaving,
+ *  ends the process with this code and without a word. */
+void sn_stop_conclude(int exit_code);
+
 /** The last one puts the former handlers back and forgets the flag. */
 void sn_stop_unwatch(void);
 

@@ -128,6 +128,30 @@ fails_on "2 3" 65 "300 images.*299 labels" "count mismatch" "${arguments[@]}"
 fails 65 "cut/$train_images" "data check of a truncated IDX" data check cut
 fails 66 "$scratch/none" "data check of no folder" data check "$scratch/none"
 
+# --- somebody's own data are neither overwritten nor hidden
+
+# refused WORDS FILE: fetch and synth into own, which holds it
+refused() {
+    local before
+    before=$(contents own)
+    fails 73 "$1 \(own/$2\)" "data fetch over $2" data fetch own --from "file://$scratch/nowhere"
+    fails 73 "$1 \(own/$2\)" "data synth over $2" data synth own --train 200 --test 100
+    [ "$(contents own)" = "$before" ] || wrong "a refusal changed what is there"
+}
+
+cp -R good own
+expect_exit 0 "$program" data synth own --train 300 --test 100
+[ "$(grep -c '^kept ' out)" -eq 4 ] || wrong "the same files are not kept"
+refused "will not overwrite" $train_images
+gzip own/$train_images own/$train_labels
+expect_exit 0 "$program" data synth own --train 300 --test 100
+[ "$(grep -c '^kept ' out)" -eq 4 ] || wrong "the same files, two as .gz, are not kept"
+refused "will not hide" $train_images.gz
+rm own/train-* own/t10k-images*
+refused "will not overwrite" t10k-labels-idx1-ubyte
+printf x >own/t10k-labels-idx1-ubyte
+refused "will not overwrite" t10k-labels-idx1-ubyte
+
 # --- configuration
 
 # bad_line LINE PATTERN [RANKS]: as the third line of a configuration, and through --set
@@ -161,7 +185,20 @@ write_config nowhere.ini data.source=mnist
 fails 78 "no data folder" "no data folder named" train nowhere.ini --out never
 fails_on 2 66 "absent\.ini" "missing configuration file" train absent.ini --out never
 write_config held.ini data.source=synthetic data.train_limit=100 data.validation=100
-fails 78 "validation" "nothing left to train on" train held.ini --out never
+for command in "train held.ini --out never" "bench held.ini" "plan held.ini" \
+    "data preview held.ini -o never"; do
+    # shellcheck disable=SC2086
+    fails 78 'held\.ini:4\).*100 of 100' "${command%% held*}: nothing left to train on" $command
+done
+fails_on 2 78 'set data\.validation\).*500 of 500' "nothing left to train on, by --set" \
+    train small.ini --set data.validation=500 --out never
+for command in "train small.ini --out never" "bench small.ini" "plan small.ini"; do
+    # shellcheck disable=SC2086
+    fails 78 'set model\.hidden\): too large' "${command%% small*}: a model too large" $command \
+        --set model.hidden=99999999
+done
+fails 78 'set compute\.threads\).*auto' "more threads than cores" \
+    train small.ini --set compute.threads=4096 --out never
 [ ! -e never ] || wrong "a run refused for its configuration left a folder"
 
 # --- command line
@@ -174,6 +211,7 @@ fails_on 2 64 "no --out" "missing --out" train small.ini
 fails 64 "needs a value" "--set without a value" train small.ini --out never --set
 fails 64 "more than one CONFIG" "two configurations" train small.ini idx.ini --out never
 fails 64 "unknown split" "unknown split" eval never --split all
+fails 64 '\(-o\)' "report into no file" report run -o ""
 fails_on 2 64 "inspect" "inspect of nothing" inspect
 fails 64 "unknown command" "unknown data command" data drop
 
@@ -195,6 +233,12 @@ mkdir empty
 fails 66 "empty" "eval of an empty folder" eval empty
 fails 66 "empty" "metrics of an empty folder" metrics empty
 fails 65 "small\.ini" "eval of a text file" eval small.ini
+mkdir loop
+ln -s checkpoints loop/checkpoints # a folder that cannot be read, by whomever
+for command in eval inspect verify; do
+    fails 66 "cannot list \(loop/checkpoints\)" "$command of a folder that cannot be read" \
+        $command loop
+done
 
 newest=run/checkpoints/step-00000020.h5
 older=run/checkpoints/step-00000010.h5
@@ -222,6 +266,10 @@ fails 65 "broken/checkpoints/step-00000020\.h5" "inspect of a damaged checkpoint
 cp $newest cut.h5
 truncate -s -5000 cut.h5
 fails 65 "cut\.h5" "eval of a truncated checkpoint" eval cut.h5
+fails_on 2 78 '\-\-split validation' "eval of a validation set that is not there" \
+    eval run --split validation
+fails_on 2 66 'resume \(run\): a folder.*--out run --resume' "resume from a folder" \
+    train small.ini --out fresh --resume=run
 fails_on 2 65 "cut\.h5" "resume from a truncated checkpoint" \
     train small.ini --out fresh --resume=cut.h5
 

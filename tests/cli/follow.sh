@@ -128,14 +128,42 @@ if [ -e /dev/full ]; then
     checked "output that cannot be written: exit 74"
 fi
 
+# --- before the run has a folder
+
+follow early runs/early
+follow early-file runs/early/metrics.h5 --csv
+until [ -s early.err ] && [ -s early-file.err ]; do sleep 0.05; done
+[ ! -s early.out ] || wrong "--follow of nothing prints something"
+expect_exit 0 "$program" train job.ini --out runs/early
+for name in early early-file; do
+    followed $name
+    [ "$(wc -l <out)" -eq 4 ] || wrong "not 3 epochs"
+    [ "$(wc -l <err)" -eq 1 ] || wrong "not one line that it waits"
+    expect_text err '^shardnet: metrics \(runs/early\): no such folder yet; waiting$'
+done
+checked "a run whose folder is not there yet, nor the one above it"
+
+follow never runs/never
+until [ -s never.err ]; do sleep 0.05; done
+kill -TERM "$(children_of "${followers[0]}")"
+followed never
+checked "SIGTERM while waiting for the folder: exit 0"
+
 # --- refusals
 
-expect_one_line_error 66 0 'none\): no such folder' "$program" metrics none/none --follow
+expect_one_line_error 66 0 'job\.ini/run\): no folder' "$program" metrics job.ini/run --follow
 expect_one_line_error 66 0 'cannot open \(none\)' "$program" metrics none
+for option in --csv --follow; do
+    expect_one_line_error 65 0 'not a file of metrics \(run/config\.ini\): it is no HDF5 file' \
+        "$program" metrics run/config.ini $option
+    expect_one_line_error 65 0 'it is a checkpoint' \
+        "$program" metrics run/checkpoints/best.h5 $option
+done
+checked "a file that is there and no metrics.h5: exit 65"
 mkdir broken
 head -c 5000 run/metrics.h5 >broken/metrics.h5
 expect_one_line_error 65 0 'metrics damaged \(broken/metrics\.h5\)' "$program" metrics broken --follow
-checked "no folder: exit 66; damaged for 3 s: exit 65"
+checked "no folder of a run: exit 66; damaged for 3 s: exit 65"
 
 # a file that is half there at first
 follow late broken

@@ -45,10 +45,16 @@ if [ -e "$mnist/train-images-idx3-ubyte.gz" ]; then
     [ "$(grep -c '^kept' out)" -eq 4 ] || wrong "not four files were kept"
     expect_exit 0 "$program" data check fetched
     expect_text out '^original MNIST: yes'
+    mkdir packed
+    cp -- "$mnist/train-images-idx3-ubyte.gz" packed
+    expect_exit 0 "$program" data fetch packed --from "file://$mnist"
+    expect_text out '^kept .*packed/train-images-idx3-ubyte\.gz$'
+    [ "$(grep -c '^fetched' out)" -eq 3 ] && [ ! -e packed/train-images-idx3-ubyte ] ||
+        wrong "the .gz that is there and right is not kept"
     rm fetched/t10k-labels-idx1-ubyte
     expect_one_line_error 65 0 't10k-labels' "$program" data fetch fetched \
         --from "file://$scratch/damaged"
     expect_one_line_error 66 0 'nowhere' "$program" data fetch fetched --from "file://$scratch/nowhere"
     [ -z "$(find fetched -name '*.tmp*')" ] || wrong "data fetch leaves temporary files"
-    checked "data fetch: damaged mirror passed over, files kept, exit 65 and 66"
+    checked "data fetch: damaged mirror passed over, files kept, plain or .gz, exit 65 and 66"
 fi

@@ -123,6 +123,10 @@ fails() {
 }
 
 good=${files[0]}
+cp -- "$good" ./-dash.png
+expect_exit 0 "$program" predict run -- -dash.png
+expect_lines out 1
+checked "a name that begins with - after --"
 fails 64 'CHECKPOINT or RUN.*--help'
 fails 64 'IMAGE.*--help' run
 fails 64 '--top.*--help' run "$good" --top

@@ -39,6 +39,7 @@ for rank in 0 1 2; do
     before=$(last_step)
     finish
     [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
+    [ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line about the end"
     after=$(saved_step "one-$rank")
     ((after <= before + 2)) || wrong "signalled after step $before, checkpoint at step $after"
     checked "${signals[rank]} to rank $rank of 3 after step $before: exit 75, checkpoint of step $after"

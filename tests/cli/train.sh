@@ -15,13 +15,17 @@ write_config small.ini data.source=synthetic data.validation=200 data.train_limi
 expect_exit 0 "$program" --version
 expect_text out '^shardnet [0-9]+\.[0-9]+\.[0-9]+'
 expect_exit 0 "$program" --help
-for command in train eval bench plan inspect metrics report data; do
+expect_text out 'data .*preview'
+commands=(train eval predict bench plan inspect verify diff metrics report data)
+for command in "${commands[@]}"; do
     expect_text out "shardnet $command"
 done
-for command in train eval bench plan inspect metrics report data; do
-    expect_exit 0 "$program" "$command" --help
-    expect_text out "^usage: shardnet $command"
-    [ ! -s err ] || wrong "$command --help writes to stderr"
+for command in "${commands[@]}"; do
+    for option in --help -h; do
+        expect_exit 0 "$program" "$command" $option
+        expect_text out "^usage: shardnet $command"
+        [ ! -s err ] || wrong "$command $option writes to stderr"
+    done
 done
 expect_mpi_exit 0 2 "$program" train --help
 [ "$(grep -c '^usage:' out)" -eq 1 ] || wrong "help is not printed once"
@@ -29,7 +33,7 @@ expect_exit 0 "$program" train --help-config
 for key in 'source = mnist' 'hidden = 30' 'learning_rate = ' 'batch = 64' 'dropout_input = 0'; do
     expect_text out "^ *$key"
 done
-checked "--version, --help, every command's --help, train --help-config"
+checked "--version, --help, every command's --help and -h, train --help-config"
 
 # --- the run
 

@@ -49,6 +49,10 @@ expect_exit 0 "$program" verify $newest
 lines 1 "^good  $newest: epoch 3, step 24, "
 [ "$(wc -l <out)" -eq 1 ] || wrong "more than one line"
 checked "verify of a good checkpoint"
+expect_exit 0 "$program" verify run/metrics.h5
+lines 1 '^good  run/metrics\.h5: 3 epochs, '
+[ "$(wc -l <out)" -eq 1 ] || wrong "more than one line"
+checked "verify of a good metrics.h5"
 expect_mpi_exit 0 2 "$program" verify $newest
 lines 2 '^good '
 checked "verify under mpirun: each rank answers"
@@ -62,6 +66,7 @@ lines 1 '^bad   .*broken/checkpoints/step-00000008\.h5\): '
 lines 3 '^good  '
 fails 65 'step-00000008\.h5' "verify of a truncated checkpoint" \
     verify broken/checkpoints/step-00000008.h5
+last 'bad   broken/checkpoints/step-00000008.h5'
 fails 65 'step-00000024\.h5' "diff with a damaged checkpoint" diff run broken
 
 cp -R run no-metrics
@@ -69,10 +74,67 @@ truncate -s 3000 no-metrics/metrics.h5
 fails 65 'no-metrics/metrics\.h5' "verify of a run with damaged metrics" verify no-metrics
 lines 4 '^good  '
 
+# a name that leads nowhere is what a running job leaves that removes a file while the
+# folder is being read
+cp -R run moving
+ln -s gone moving/checkpoints/step-00000032.h5
+expect_exit 0 "$program" verify moving
+[ "$(wc -l <out)" -eq 5 ] && [ ! -s err ] || wrong "other lines than one a file that is there"
+rm moving/checkpoints/step-000000{08,16,24}.h5
+expect_exit 0 "$program" verify moving
+lines 2 '^good '
+cp -R run moving/run
+ln -s gone moving/run/checkpoints/step-00000012.h5
+expect_exit 0 "$program" inspect moving/run
+expect_no_text out 'step-00000012'
+expect_exit 0 "$program" report moving/run
+! grep -q 'step-00000012' moving/run/report.html || wrong "the report tells of a file that is gone"
+checked "checkpoints that a running job removes meanwhile are passed over"
+
+# until there is a file stop, checkpoints come and go; there is always one
+churn() {
+    local step=10000100
+    while [ ! -e stop ]; do
+        ln first.h5 "busy/checkpoints/step-$((step + 1)).h5"
+        rm "busy/checkpoints/step-$step.h5"
+        step=$((step + 1))
+        sleep 0.01
+    done
+}
+mkdir -p busy/checkpoints
+cp $newest first.h5
+ln first.h5 busy/checkpoints/step-10000100.h5
+churn &
+job=$!
+for _ in 1 2 3 4 5 6 7 8; do
+    for command in verify inspect eval; do
+        expect_exit 0 "$program" $command busy
+        [ ! -s err ] || wrong "$command of a folder in motion"
+    done
+done
+touch stop
+wait $job
+job=
+checked "verify, inspect and eval while checkpoints come and go"
+
 mkdir empty
 fails 66 'empty' "verify of an empty folder" verify empty
 fails 66 'nowhere' "verify of nothing" verify nowhere
 fails 65 'small\.ini' "verify of a text file" verify small.ini
+# `--` ends the options
+cp -R run ./-run
+for command in verify inspect eval metrics report "diff run"; do
+    # shellcheck disable=SC2086
+    expect_exit 0 "$program" $command -- -run
+done
+cp small.ini ./-small.ini
+for command in plan "train --out other" "data preview -o picture.png"; do
+    # shellcheck disable=SC2086
+    expect_exit 0 "$program" $command -- -small.ini
+done
+fails 64 '\(-run\)' "an option that is a folder" verify -run
+checked "a name that begins with - after --"
+
 fails 64 'FILE|checkpoint' "verify without arguments" verify
 fails 64 'two' "verify of two" verify one two
 fails 64 '\-\-fast' "verify with an unknown option" verify --fast run

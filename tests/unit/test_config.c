@@ -60,6 +60,11 @@ static void refusals_name_file_and_line(void **state)
                  {"[optimizer]\nl2 = inf\n", "x.ini:2"},
                  {"[optimizer]\nl2 = 1\nl2 = 2\n", "x.ini:3"},
                  {"[nothing]\nl2 = 1\n", "x.ini:2"},
+                 {"[nothing]\n[optimizer]\nl2 = 1\n", "x.ini:1"},
+                 {"[optimizer]\nl2 = 1\n[nothing]\n", "x.ini:3"},
+                 {"[nothing]\n[optimizer]\nl2 = no\n", "x.ini:1"},
+                 {"[optimizer]\nl2 = no\n[nothing]\n", "x.ini:2"},
+                 {"l2 = 1\n[optimizer]\n", "x.ini:1"},
                  {"[model]\n\n\nnonsense\n", "x.ini:4"},
                  {"[model\nhidden = 3\n", "x.ini:1"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -70,6 +75,67 @@ static void refusals_name_file_and_line(void **state)
             fail_msg("case %zu: '%s' does not name %s", i, err.message, cases[i].where);
         }
     }
+}
+
+static void refusals_say_what_is_wrong(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *why;
+    } cases[] = {{"[nothing]\n", "unknown section"},
+                 {"epochs = 1\n", "before any [section]"},
+                 {"[model]\nhidden = 2147483648\n", "too large"},
+                 {"[model]\nhidden = 3, 99999999999999999999\n", "too large"},
+                 {"[model]\nhidden = -3\n", "at least 1"},
+                 {"[optimizer]\nlearning_rate = 1e-400\n", "too small"},
+                 {"[compute]\nthreads = AUTO\n", "or auto"},
+                 {"[compute]\nthreads = 5000\n", "or auto"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static sn_config c;
+        sn_error err = {""};
+        assert_int_equal(parse(&c, cases[i].text, &err), SN_ECONFIG);
+        if (strstr(err.message, cases[i].why) == NULL) {
+            fail_msg("case %zu: '%s' does not say %s", i, err.message, cases[i].why);
+        }
+    }
+}
+
+/* text is followed by assignment, unless that is NULL; the check must name where. */
+static void expect_checked(const char *text, const char *assignment, const char *where)
+{
+    static sn_config c;
+    sn_error err = {""};
+    assert_int_equal(parse(&c, text, &err), SN_OK);
+    if (assignment != NULL) {
+        assert_int_equal(sn_config_set(&c, assignment, &err), SN_OK);
+    }
+    assert_int_equal(sn_config_check(&c, &err), SN_ECONFIG);
+    if (strstr(err.message, where) == NULL) {
+        fail_msg("'%s' does not name %s", err.message, where);
+    }
+}
+
+static void demands_between_keys_name_where_they_come_from(void **state)
+{
+    (void)state;
+#define SYNTHETIC "[data]\nsource = synthetic\n"
+    expect_checked(SYNTHETIC "[comm]\nleaves = 3\n", NULL,
+                   "(x.ini:4): [comm] leaves: ");
+    expect_checked(SYNTHETIC "[comm]\nleaves = 4\n", "comm.leaves=3",
+                   "(--set comm.leaves): ");
+    expect_checked(SYNTHETIC, "train.early_stop_patience=3",
+                   "(--set train.early_stop_patience): ");
+    expect_checked(SYNTHETIC "[comm]\ntimeout_seconds = 0.5\n", NULL, "(x.ini:4): ");
+    expect_checked("[data]\n\ndir = /a b;\n  c\n", "data.dir=", "(--set data.dir): ");
+    static sn_config c;
+    sn_error err = {""};
+    const sn_dataset_shape shape = {500, 100, 28, 28};
+    assert_int_equal(parse(&c, SYNTHETIC "validation = 500\n", &err), SN_OK);
+    assert_int_equal(sn_config_check_data(&c, &shape, &err), SN_ECONFIG);
+    assert_non_null(strstr(err.message, "(x.ini:3): [data] validation: "));
+    assert_int_equal(sn_config_set(&c, "data.validation=499", &err), SN_OK);
+    assert_int_equal(sn_config_check_data(&c, &shape, &err), SN_OK);
+#undef SYNTHETIC
 }
 
 static void the_first_fault_is_the_one_reported(void **state)
@@ -98,6 +164,8 @@ static void text_reads_back_to_the_same_values(void **state)
     char *text = sn_config_text(&c);
     assert_non_null(text);
     assert_int_equal(parse(&d, text, &err), SN_OK);
+    memset(c.origin, 0, sizeof c.origin);
+    memset(d.origin, 0, sizeof d.origin);
     assert_memory_equal(&c, &d, sizeof c);
     free(text);
 }
@@ -234,6 +302,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_read),
         cmocka_unit_test(refusals_name_file_and_line),
+        cmocka_unit_test(refusals_say_what_is_wrong),
+        cmocka_unit_test(demands_between_keys_name_where_they_come_from),
         cmocka_unit_test(the_first_fault_is_the_one_reported),
         cmocka_unit_test(text_reads_back_to_the_same_values),
         cmocka_unit_test(paths_of_any_length_are_read_back),

@@ -207,6 +207,24 @@ static void test_unreadable(void **state)
     sn_metrics_unfollow(&follower);
 }
 
+/* What cannot become a file of metrics is refused at the first look. */
+static void test_another_file(void **state)
+{
+    fixture *f = *state;
+    FILE *file = fopen(f->path, "w");
+    assert_non_null(file);
+    assert_true(fputs("epoch 1\n", file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
+    sn_metrics_news news;
+    sn_error err = {""};
+    taken so_far = {0};
+    assert_int_equal(sn_metrics_look(follower, take_steps, &so_far, &news, &err),
+                     SN_EDATA);
+    assert_non_null(strstr(err.message, "no HDF5 file"));
+    sn_metrics_unfollow(&follower);
+}
+
 /* A large file that another process extends at full speed. */
 static void test_large_file_beside_its_writer(void **state)
 {
@@ -258,6 +276,7 @@ int main(void)
         CASE(test_cut_and_made_again),
         CASE(test_rows_that_never_arrived),
         CASE(test_unreadable),
+        CASE(test_another_file),
         CASE(test_large_file_beside_its_writer),
     };
     return cmocka_run_group_tests_name("follow", tests, NULL, NULL);

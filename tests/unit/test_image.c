@@ -337,6 +337,8 @@ static void reads_pgm(void **state)
     const double looks[] = {'#', '\n', ' '};
     write_text("P5 3 1 255 #\n ");
     expect_picture(SN_IMAGE_PGM, 1, 3, looks, 0);
+    write_text("P5 3 1 255 #\n \n\r\n \t");
+    expect_picture(SN_IMAGE_PGM, 1, 3, looks, 0);
 }
 
 static void scales_pgm_by_its_maximum(void **state)
@@ -393,6 +395,8 @@ static void refuses_malformed_pgm(void **state)
         {"P5 3 1 255\nab", "cut off"},
         {"P5 3 1 65535\nabcde", "cut off"},
         {"P5 3 1 255\nabcd", "follows"},
+        {"P5 3 1 255\nabc\nd", "follows"},
+        {"P5 3 1 255\nabc #", "follows"},
         {"P5 3 1 97\nabc", "exceeds its maximum"},
         {"P5 3 1 255", "cut off"},
         {"P1 3 1 0 1 0", "not a PGM file"},

@@ -1,4 +1,5 @@
-/* What reading back finds in a whole and good checkpoint that is not the one written. */
+/* What reading back finds in a whole and good checkpoint that is not the one written.
+ */
 #include "checkpoint_fixture.h"
 #include "store/checkpoint_layout.h"
 

@@ -57,13 +57,14 @@ static sn_status keep_old(const char *config, const char *text, const char *metr
     sn_status status = SN_OK;
     if (other) {
         status = sn_file_set_aside(config, "old", aside, &number, err);
-        (void)sn_fail(warning, SN_OK, "run: what was in config.ini is kept as %s",
-                      aside);
     }
     if (status == SN_OK && rows) {
         status = sn_file_set_aside(metrics, "old", aside, &number, err);
-        (void)sn_fail(warning, SN_OK, "run: the metrics that were there are kept as %s",
-                      aside);
+    }
+    if (status == SN_OK && (other || rows)) {
+        (void)sn_fail(
+            warning, SN_OK, "run: what was in %s%s%s is kept beside it as .old",
+            other ? config : "", other && rows ? " and " : "", rows ? metrics : "");
     }
     return status;
 }

@@ -229,8 +229,10 @@ static sn_status write_folder(sn_state *state, bool resumed, sn_error *err)
     if (text == NULL) {
         return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
     }
+    /* one that was to be resumed, without a checkpoint yet, begins again */
+    const bool fresh = !resumed && state->options->resume == SN_RESUME_NEVER;
     sn_error warning;
-    status = sn_folder_begin(state->options->run, text, !resumed, state->progress.step,
+    status = sn_folder_begin(state->options->run, text, fresh, state->progress.step,
                              &warning, err);
     free(text);
     if (warning.message[0] != '\0') {

@@ -197,3 +197,30 @@ expect_exit 0 "$program" predict future one.pgm
 cmp -s out known || wrong "another prediction"
 warned 'checkpoint \(future/.*written by shardnet 9\.8\.7'
 checked "another version's configuration: resume tells so, eval and predict go on"
+
+# --- what a run does not own
+
+cp -R old mine
+before=$(ls mine/checkpoints; cksum mine/metrics.h5 mine/config.ini)
+expect_one_line_error 73 0 'run \(mine\): already holds checkpoints of its own, and whole/.* is none of them' \
+    "$program" train small.ini --out mine "${plain[@]}" --resume=whole/checkpoints/step-00000030.h5
+[ "$(ls mine/checkpoints; cksum mine/metrics.h5 mine/config.ini)" = "$before" ] ||
+    wrong "a refused run changed the run"
+checked "--resume=PATH of another run into one that holds checkpoints: exit 73"
+
+rows=$(table mine epochs epoch)
+rm -r mine/checkpoints
+{ echo '# mine'; cat small.ini; } >mine/config.ini
+cp mine/config.ini own.ini
+expect_exit 0 "$program" train mine/config.ini --out mine "${plain[@]}" --set train.epochs=2
+warned 'run: what was in mine/config\.ini and mine/metrics\.h5 is kept beside it as \.old$'
+cmp mine/config.ini.old own.ini || wrong "the configuration that was there is lost"
+mv mine/metrics.h5.old own.h5
+mkdir own
+mv own.h5 own/metrics.h5
+[ "$(table own epochs epoch)" = "$rows" ] || wrong "the metrics that were there are lost"
+rm -r mine/checkpoints
+expect_exit 0 "$program" train mine/config.ini --out mine --resume
+[ ! -s err ] || wrong "a run that begins again warns"
+[ ! -e mine/metrics.h5.old ] || wrong "its own figures are kept twice"
+checked "a fresh run keeps the configuration and the metrics that it finds"

@@ -216,13 +216,16 @@ good
 checked "the folder of the run is taken away: made anew"
 
 begin 0 replaced
+kill -STOP "$job" # or it makes the folder anew in between
 mv replaced replaced-gone
 : >replaced
+kill -CONT "$job"
 warned 'replaced.*(File exists|Not a directory)'
 sleep 0.3
 stop 74
 expect_text err '^shardnet: error: .*replaced'
 run=replaced-gone
+rm -f "$run"/*.tmp "$run"/checkpoints/*.tmp # the folder may have gone amid a write
 good
 checked "the folder becomes a file: exit 74 at the last checkpoint"
 

@@ -83,8 +83,8 @@ static sn_status wait_for_lock(int *descriptor, const char *path, const char *ru
         const double now = sn_clock_seconds();
         if (now - begun >= (is_on_this_host(holder) ? patience : 6 * patience)) {
             return sn_fail(err, SN_ECREATE,
-                           "run (%s): %s trains there; wait for it, or choose another "
-                           "--out",
+                           "run (%s): %s trains there; wait for it, choose another "
+                           "--out, or remove .lock if that process is gone for good",
                            run, holder);
         }
         if (now - called >= 1) {

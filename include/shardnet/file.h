@@ -52,6 +52,9 @@ sn_status sn_file_set_aside(const char *path, const char *why,
                             char aside[SN_PATH_BYTES], int *number,
                             sn_error *err) SN_MUST_CHECK;
 
+/** Writes all bytes, in as many calls as it takes; false, with errno, on failure. */
+bool sn_file_write_all(int descriptor, const void *data, size_t bytes);
+
 bool sn_file_exists(const char *path);
 bool sn_is_folder(const char *path);
 

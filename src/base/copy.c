@@ -19,15 +19,18 @@ static void copy_inside(int from, int to)
     } while (copied > 0 || (copied < 0 && errno == EINTR));
 }
 
-static bool write_all(int to, const char *data, size_t bytes)
+bool sn_file_write_all(int descriptor, const void *data, size_t bytes)
 {
+    enum { PIECE_BYTES = 64 << 20 };
+    const char *rest = data;
     while (bytes > 0) {
-        const ssize_t written = write(to, data, bytes);
+        const size_t piece = bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
+        const ssize_t written = write(descriptor, rest, piece);
         if (written < 0 && errno != EINTR) {
             return false;
         }
         if (written > 0) {
-            data += written;
+            rest += written;
             bytes -= (size_t)written;
         }
     }
@@ -46,7 +49,7 @@ static bool copy_rest(int from, int to)
         if (bytes < 0 && errno == EINTR) {
             continue;
         }
-        if (bytes < 0 || !write_all(to, block, (size_t)bytes)) {
+        if (bytes < 0 || !sn_file_write_all(to, block, (size_t)bytes)) {
             return false;
         }
     }

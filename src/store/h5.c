@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shardnet/file.h"
+
 void sn_h5_begin(void)
 {
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -119,23 +121,6 @@ bool sn_h5_image_create(size_t bytes, hid_t *file, sn_h5_why *why)
     return done;
 }
 
-static bool write_all(int descriptor, const unsigned char *data, size_t bytes)
-{
-    enum { PIECE_BYTES = 64 << 20 };
-    while (bytes > 0) {
-        size_t piece = bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
-        ssize_t written = write(descriptor, data, piece);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        if (written > 0) {
-            data += written;
-            bytes -= (size_t)written;
-        }
-    }
-    return true;
-}
-
 static sn_status write_file(const char *path, const unsigned char *data, size_t bytes,
                             sn_error *err)
 {
@@ -146,7 +131,7 @@ static sn_status write_file(const char *path, const unsigned char *data, size_t 
         return sn_fail(err, SN_ECREATE, "cannot create (%s): %s", path,
                        strerror(errno));
     }
-    bool done = write_all(descriptor, data, bytes);
+    bool done = sn_file_write_all(descriptor, data, bytes);
     int reason = errno;
     if (close(descriptor) != 0 && done) {
         done = false;

@@ -1,17 +1,16 @@
-/** Communicators: who takes part, agreement on errors, broadcasts.  mpi.h stays behind
- *  this header. */
+/** Communicators: which ranks take part.
+ *
+ *  sn_comm_adopt is declared for programs that have included mpi.h before this header. */
 #ifndef SHARDNET_COMM_H
 #define SHARDNET_COMM_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
 #include "shardnet/status.h"
 
-typedef struct sn_comm sn_comm;
+#ifdef __cplusplus
+extern "C" {
+#endif
 
-enum { SN_HOST_BYTES = 64 };
+typedef struct sn_comm sn_comm;
 
 /** Starts MPI (funnelled threads) and makes the communicator of all ranks.  Collective.
  *  Refuses, with the fix in the message, when the environment promises more tasks than
@@ -21,21 +20,8 @@ enum { SN_HOST_BYTES = 64 };
 sn_status sn_comm_start(int *argc, char ***argv, sn_comm **comm,
                         sn_error *err) SN_MUST_CHECK;
 
-/** Number of this process among its launcher's tasks, from the environment alone, so
- *  before MPI starts; -1 where no launcher says.  Not collective. */
-int sn_comm_launch_task(void);
-
 /** Ends MPI and frees the communicator.  Collective. */
 void sn_comm_finish(sn_comm **comm);
-
-/** A communicator of the ranks that say member, in their order, for sn_comm_finish;
- * NULL on the others.  Collective over comm.  SN_ENOMEM, SN_EMPI. */
-sn_status sn_comm_part(sn_comm *comm, bool member, sn_comm **part,
-                       sn_error *err) SN_MUST_CHECK;
-
-/** A barrier in which waiting ranks sleep, so that others have their cores: up to 5
- *  ms late.  Collective.  SN_EMPI. */
-sn_status sn_comm_rest(sn_comm *comm, sn_error *err) SN_MUST_CHECK;
 
 /** Ends every process of the job at once with exit_code (never 0).  Only after MPI
  * itself failed.  Does not return. */
@@ -44,47 +30,19 @@ void sn_comm_abort(sn_comm *comm, int exit_code);
 /** Not collective. */
 int sn_comm_rank(const sn_comm *comm);
 int sn_comm_size(const sn_comm *comm);
-int sn_comm_node_rank(const sn_comm *comm); /* 0 leads its node */
-int sn_comm_node_size(const sn_comm *comm);
-int sn_comm_node_count(const sn_comm *comm);
-const char *sn_comm_host(const sn_comm *comm);
 
-/** True on the one process that speaks for the job: rank 0, or task 0 when a broken
- *  launch made every task its own rank 0. */
-bool sn_comm_speaks(const sn_comm *comm);
-
-/** Every rank gives its own status; all get the worst one and, in err, the message of
- * the lowest rank that has it.  Collective; one small allreduce, and a broadcast only
- * when something failed.  Returns SN_EMPI when MPI failed. */
-sn_status sn_comm_agree(sn_comm *comm, sn_status status, sn_error *err) SN_MUST_CHECK;
-
-/** bytes at data from root to all.  Collective.  SN_EMPI. */
-sn_status sn_comm_broadcast(sn_comm *comm, void *data, size_t bytes, int root,
-                            sn_error *err) SN_MUST_CHECK;
-
-/** As sn_comm_broadcast within the node, from its leader. */
-sn_status sn_comm_node_broadcast(sn_comm *comm, void *data, size_t bytes,
-                                 sn_error *err) SN_MUST_CHECK;
-
-/** Sums, in place, on all ranks.  Collective.  SN_EMPI. */
-sn_status sn_comm_sum_int64(sn_comm *comm, int64_t *values, int count,
-                            sn_error *err) SN_MUST_CHECK;
-sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count,
-                             sn_error *err) SN_MUST_CHECK;
-
-/** bytes of every rank, in rank order, into all (size * bytes) on rank 0; all may be
- *  NULL elsewhere.  Collective.  SN_EMPI. */
-sn_status sn_comm_gather(sn_comm *comm, const void *mine, size_t bytes, void *all,
-                         sn_error *err) SN_MUST_CHECK;
-
-/** The lowest rank that says yes, the number of ranks where none does.  Collective.
- *  SN_EMPI. */
-sn_status sn_comm_first(sn_comm *comm, bool yes, int *rank,
+#ifdef MPI_VERSION
+/** A communicator of the ranks of communicator, which stays the caller's and may be
+ *  freed afterwards; sn_comm_finish leaves MPI running.  Calls with the result come
+ * from the thread that started MPI.  Collective over communicator.  SN_ECONFIG unless
+ * MPI was started with MPI_THREAD_FUNNELED or more, SN_ENOMEM, SN_EMPI; *comm is NULL
+ *  then. */
+sn_status sn_comm_adopt(MPI_Comm communicator, sn_comm **comm,
                         sn_error *err) SN_MUST_CHECK;
+#endif
 
-/** True when the bytes at data are the same on every rank.  Collective.  bytes at most
- *  256.  SN_EMPI. */
-sn_status sn_comm_same(sn_comm *comm, const void *data, size_t bytes, bool *same,
-                       sn_error *err) SN_MUST_CHECK;
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -20,6 +20,10 @@
     X(SN_EINTERNAL, 70, "internal error")                                              \
     X(SN_EMPI, 70, "MPI failure")
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define SN_STATUS_ENUM(name, code, text) name,
 typedef enum sn_status { SN_STATUS_TABLE(SN_STATUS_ENUM) SN_STATUS_COUNT } sn_status;
 #undef SN_STATUS_ENUM
@@ -33,7 +37,7 @@ typedef enum sn_status { SN_STATUS_TABLE(SN_STATUS_ENUM) SN_STATUS_COUNT } sn_st
 #define SN_PRINTF(format_index, first_index)
 #endif
 
-enum { SN_MESSAGE_BYTES = 1024 };
+enum { SN_MESSAGE_BYTES = 1024, SN_PATH_BYTES = 4096 };
 
 /** The detail of a failure: "WHAT (WHERE): WHY; what to do", one line, no newline. */
 typedef struct sn_error {
@@ -51,5 +55,9 @@ int sn_status_exit_code(sn_status status);
 
 /** Short text of a status; never NULL. */
 const char *sn_status_text(sn_status status);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

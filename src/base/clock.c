@@ -1,4 +1,4 @@
-#include "shardnet/clock.h"
+#include "base/clock.h"
 
 #include <time.h>
 

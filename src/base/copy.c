@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shardnet/file.h"
+#include "base/file.h"
 
 /* By the kernel, which may not even move the bytes.  What it leaves, because the file
  * systems differ, have no such call, or for any other reason, is left to read and

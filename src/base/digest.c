@@ -1,4 +1,4 @@
-#include "shardnet/digest.h"
+#include "base/digest.h"
 
 #include <errno.h>
 #include <openssl/evp.h>

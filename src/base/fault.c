@@ -1,4 +1,4 @@
-#include "shardnet/fault.h"
+#include "base/fault.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,11 +6,11 @@
  * a bijection of lane for each w and of w for each lane.  The lanes are then folded
  * into one word by the finalizer of SplitMix64 (Steele, Lea, Flood 2014), a bijection
  * too: one word that differs cannot be hidden by what follows it. */
-#include "shardnet/hash.h"
+#include "base/hash.h"
 
 #include <string.h>
 
-#include "shardnet/real.h"
+#include "base/real.h"
 
 enum { LANES = 32, BLOCK_BYTES = LANES * sizeof(uint32_t) };
 

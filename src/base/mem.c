@@ -1,4 +1,4 @@
-#include "shardnet/mem.h"
+#include "base/mem.h"
 
 #include <stdint.h>
 #include <stdlib.h>

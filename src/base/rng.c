@@ -1,6 +1,6 @@
-#include "shardnet/rng.h"
+#include "base/rng.h"
 
-#include "shardnet/real.h"
+#include "base/real.h"
 
 /* Constants of Philox 4x32 (Salmon et al. 2011, section 3.3). */
 #define MULTIPLIER_0 UINT32_C(0xD2511F53)

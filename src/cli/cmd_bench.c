@@ -6,7 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "shardnet/bench.h"
+#include "perf/bench.h"
 
 typedef struct bench_arguments {
     const char *config_path;

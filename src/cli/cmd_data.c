@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "shardnet/dataset.h"
-#include "shardnet/digest.h"
-#include "shardnet/fetch.h"
-#include "shardnet/file.h"
-#include "shardnet/idx.h"
-#include "shardnet/mem.h"
-#include "shardnet/synth.h"
+#include "data/dataset.h"
+#include "data/fetch.h"
+#include "data/formats/idx.h"
+#include "data/synth.h"
 
 enum { SAMPLES_MAX = 1000000, FROM_MAX = 8, FILES = 4 };
 

@@ -5,10 +5,10 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/target.h"
-#include "shardnet/checkpoint.h"
-#include "shardnet/compare.h"
-#include "shardnet/config.h"
+#include "config/config.h"
+#include "eval/target.h"
+#include "store/checkpoint/checkpoint.h"
+#include "store/checkpoint/compare.h"
 
 #define SEE_HELP "see `shardnet diff --help`"
 

@@ -3,13 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/target.h"
-#include "shardnet/evaluate.h"
-#include "shardnet/gemm.h"
-#include "shardnet/loader.h"
-#include "shardnet/mem.h"
+#include "eval/evaluate.h"
+#include "eval/loader.h"
+#include "eval/target.h"
+#include "nn/products/gemm.h"
 
 typedef struct eval_arguments {
     const char *checkpoint;

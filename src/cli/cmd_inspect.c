@@ -8,9 +8,9 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/target.h"
-#include "shardnet/checkpoint.h"
-#include "shardnet/metrics.h"
+#include "eval/target.h"
+#include "store/checkpoint/checkpoint.h"
+#include "store/metrics/metrics.h"
 
 #define SEE_HELP "see `shardnet inspect --help`"
 

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "cli/metrics_print.h"
-#include "shardnet/config.h"
-#include "shardnet/file.h"
-#include "shardnet/format.h"
+#include "config/config.h"
+#include "store/h5/format.h"
 #include "train/stop.h"
 
 #define SEE_HELP "see `shardnet metrics --help`"

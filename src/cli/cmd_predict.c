@@ -3,16 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/target.h"
-#include "shardnet/dataset.h"
-#include "shardnet/gemm.h"
-#include "shardnet/image.h"
-#include "shardnet/loader.h"
-#include "shardnet/mem.h"
-#include "shardnet/predict.h"
-#include "shardnet/prepare.h"
+#include "data/dataset.h"
+#include "data/formats/image.h"
+#include "data/formats/prepare.h"
+#include "eval/loader.h"
+#include "eval/predict.h"
+#include "eval/target.h"
+#include "nn/products/gemm.h"
 
 #define SEE_HELP "see `shardnet predict --help`"
 

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "cli/png_write.h"
-#include "shardnet/augment.h"
-#include "shardnet/config.h"
-#include "shardnet/dataset.h"
-#include "shardnet/mem.h"
+#include "config/config.h"
+#include "data/augment.h"
+#include "data/dataset.h"
 
 #define SEE_HELP "see `shardnet data --help`"
 

@@ -3,7 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/report.h"
+#include "cli/report/report.h"
 
 #define SEE_HELP "see `shardnet report --help`"
 

@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "shardnet/file.h"
-#include "shardnet/trainer.h"
+#include "config/config.h"
+#include "dist/comm/comm.h"
+#include "shardnet/train.h"
 #include "train/stop.h"
 
 typedef struct train_arguments {

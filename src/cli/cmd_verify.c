@@ -6,10 +6,10 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/target.h"
-#include "shardnet/checkpoint.h"
-#include "shardnet/format.h"
-#include "shardnet/metrics.h"
+#include "eval/target.h"
+#include "store/checkpoint/checkpoint.h"
+#include "store/h5/format.h"
+#include "store/metrics/metrics.h"
 
 #define SEE_HELP "see `shardnet verify --help`"
 

@@ -5,11 +5,11 @@
 
 #include <stdbool.h>
 
-#include "shardnet/checkpoint.h"
-#include "shardnet/comm.h"
-#include "shardnet/config.h"
-#include "shardnet/dataset.h"
+#include "config/config.h"
+#include "data/dataset.h"
+#include "dist/comm/comm.h"
 #include "shardnet/status.h"
+#include "store/checkpoint/checkpoint.h"
 
 /** What every rank runs; returns a status that all ranks share. */
 typedef sn_status sn_job_body(sn_comm *comm, void *arguments, sn_error *err);

@@ -9,8 +9,8 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "shardnet/comm.h"
-#include "shardnet/node.h"
+#include "dist/comm/comm.h"
+#include "dist/node/node.h"
 #include "shardnet/version.h"
 
 /* What the tasks of one job do. */

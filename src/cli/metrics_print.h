@@ -2,7 +2,7 @@
 #ifndef SHARDNET_CLI_METRICS_PRINT_H
 #define SHARDNET_CLI_METRICS_PRINT_H
 
-#include "shardnet/metrics.h"
+#include "store/metrics/metrics.h"
 
 /** Where rows go, and how. */
 typedef struct sn_metrics_printer {

@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "train/progress.h"
+#include "train/console.h"
 
 static const double mib = 1 << 20;
 

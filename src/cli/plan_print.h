@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "shardnet/plan.h"
+#include "perf/plan.h"
 
 /** One number of ranks: rates, whether they were measured here, and what follows. */
 typedef struct sn_plan_column {

@@ -9,8 +9,8 @@
 
 #include <png.h>
 
-#include "shardnet/file.h"
-#include "shardnet/mem.h"
+#include "base/file.h"
+#include "base/mem.h"
 
 enum { SIDE_MAX = 1000000 }; /* libpng refuses more unless told otherwise */
 

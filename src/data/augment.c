@@ -13,17 +13,17 @@
  * Noise outside the image is zero, so the fields fade towards the corners.  Additions
  * happen in one fixed order and nothing calls a mathematics library: the result has the
  * same bits on every machine. */
-#include "shardnet/augment.h"
+#include "data/augment.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "base/real.h"
+#include "base/rng.h"
 #include "data/augment_internal.h"
-#include "shardnet/batch.h"
-#include "shardnet/mem.h"
-#include "shardnet/real.h"
-#include "shardnet/rng.h"
+#include "data/batch.h"
 
 enum {
     LANES = 32, /* floats whose sums are kept in registers together */

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shardnet/augment.h"
+#include "data/augment.h"
 
 /** Streams within SN_RNG_AUGMENT. */
 enum { SN_AUGMENT_STREAM_AFFINE, SN_AUGMENT_STREAM_NOISE };

@@ -1,7 +1,7 @@
-#include "shardnet/batch.h"
+#include "data/batch.h"
 
-#include "shardnet/parallel.h"
-#include "shardnet/real.h"
+#include "base/parallel.h"
+#include "base/real.h"
 
 SN_HOT
 static void bytes_to_float(size_t count, const uint8_t *restrict bytes,

@@ -1,13 +1,13 @@
-#include "shardnet/dataset.h"
+#include "data/dataset.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/idx.h"
-#include "shardnet/mem.h"
-#include "shardnet/synth.h"
+#include "base/mem.h"
+#include "data/formats/idx.h"
+#include "data/synth.h"
 
 enum { TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS, FILES };
 

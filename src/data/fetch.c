@@ -1,4 +1,4 @@
-#include "shardnet/fetch.h"
+#include "data/fetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,9 +9,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "shardnet/dataset.h"
-#include "shardnet/digest.h"
-#include "shardnet/file.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "data/dataset.h"
 
 extern char **environ;
 

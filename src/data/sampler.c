@@ -10,11 +10,11 @@
  *
  * J. Black, P. Rogaway: Ciphers with arbitrary finite domains, CT-RSA 2002 (the
  * generalised Feistel construction). */
-#include "shardnet/sampler.h"
+#include "data/sampler.h"
 
 #include <stddef.h>
 
-#include "shardnet/rng.h"
+#include "base/rng.h"
 
 enum {
     ROUNDS = 6,

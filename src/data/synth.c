@@ -10,13 +10,13 @@
  * Everything is integer arithmetic, so that the bytes do not depend on the compiler,
  * its flags or the width of its vectors.  Lengths are in 1/256 pixel after `place`, in
  * 1/64 of a grid unit before. */
-#include "shardnet/synth.h"
+#include "data/synth.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#include "shardnet/parallel.h"
-#include "shardnet/rng.h"
+#include "base/parallel.h"
+#include "base/rng.h"
 
 enum {
     PIXELS = SN_SYNTH_ROWS * SN_SYNTH_COLS,

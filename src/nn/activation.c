@@ -1,7 +1,7 @@
-#include "shardnet/activation.h"
+#include "nn/activation.h"
 
+#include "base/parallel.h"
 #include "nn/transcendental.h"
-#include "shardnet/parallel.h"
 
 /* LeCun et al. 1998: f(1) = 1, f(-1) = -1 with the largest curvature there. */
 #define LECUN_OUT ((sn_real)1.7159)

@@ -1,8 +1,8 @@
-#include "shardnet/dropout.h"
+#include "nn/dropout.h"
 
 #include <string.h>
 
-#include "shardnet/rng.h"
+#include "base/rng.h"
 
 enum {
     MASKS_PER_BLOCK = 8, /* one Philox block is four words, two masks a word */

@@ -2,9 +2,9 @@
 
 #include <stdlib.h>
 
-#include "shardnet/bf16.h"
-#include "shardnet/mem.h"
-#include "shardnet/parallel.h"
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "nn/products/bf16.h"
 
 sn_factor sn_factor_input(const sn_workspace *workspace, const sn_real *x)
 {

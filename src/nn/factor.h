@@ -3,7 +3,7 @@
 #ifndef SHARDNET_NN_FACTOR_H
 #define SHARDNET_NN_FACTOR_H
 
-#include "shardnet/net.h"
+#include "nn/net.h"
 
 typedef struct sn_factor {
     const sn_real *real;

@@ -1,8 +1,8 @@
-#include "shardnet/init.h"
+#include "nn/init.h"
 
 #include <math.h>
 
-#include "shardnet/rng.h"
+#include "base/rng.h"
 
 static double bound(sn_init kind, double scale, const sn_layer *layer)
 {

@@ -1,4 +1,4 @@
-#include "shardnet/loss.h"
+#include "nn/loss.h"
 
 #include <math.h>
 

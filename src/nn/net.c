@@ -1,13 +1,13 @@
-#include "shardnet/net.h"
+#include "nn/net.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/parallel.h"
 #include "nn/factor.h"
-#include "shardnet/clock.h"
-#include "shardnet/mem.h"
-#include "shardnet/parallel.h"
 
 /* Elements rounded up so that the next tensor is aligned. */
 static size_t padded(size_t count)
@@ -418,4 +418,14 @@ double sn_net_product_flops(const sn_model *model, size_t rows)
                  (l == 0 ? 2 : 3);
     }
     return flops;
+}
+
+double sn_net_time_products(const sn_model *model, const sn_real *parameters,
+                            sn_workspace *workspace, const sn_real *x, size_t rows,
+                            sn_real *gradient)
+{
+    const double begun = sn_clock_seconds();
+    sn_net_forward_products(model, parameters, workspace, x, rows);
+    sn_net_backward_products(model, parameters, workspace, x, rows, gradient);
+    return sn_clock_seconds() - begun;
 }

@@ -1,11 +1,11 @@
-#include "shardnet/optimizer.h"
+#include "nn/optimizer.h"
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "shardnet/bf16.h"
-#include "shardnet/parallel.h"
+#include "base/parallel.h"
+#include "nn/products/bf16.h"
 
 #ifdef SHARDNET_REAL_DOUBLE
 typedef uint64_t real_bits;

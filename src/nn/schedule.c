@@ -1,4 +1,4 @@
-#include "shardnet/schedule.h"
+#include "nn/schedule.h"
 
 /* (1 + cos(pi t)) / 2 for t in [0, 1] = cos^2(pi t / 2), by the Taylor series of cosine
  * in plain arithmetic: the mathematics library may differ between processors, and every

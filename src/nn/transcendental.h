@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "shardnet/real.h"
+#include "base/real.h"
 
 /** row := out * tanh(in * (row + bias)), in place; row (cols), bias (cols). */
 void sn_tanh_row(size_t cols, sn_real out, sn_real in, const sn_real *restrict bias,

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "shardnet/file.h"
-#include "train/progress.h"
+#include "base/file.h"
+#include "train/console.h"
 #include "train/resume.h"
 
 /* What a run may continue from. */

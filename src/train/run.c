@@ -4,16 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/batch.h"
-#include "shardnet/clock.h"
-#include "shardnet/init.h"
+#include "base/clock.h"
+#include "data/batch.h"
+#include "nn/init.h"
+#include "run/folder.h"
+#include "run/lock.h"
 #include "shardnet/version.h"
+#include "train/console.h"
 #include "train/deadline.h"
-#include "train/folder.h"
 #include "train/holdings.h"
-#include "train/progress.h"
-#include "train/replica.h"
-#include "train/run_lock.h"
+#include "train/replica_check.h"
 #include "train/tune.h"
 
 static sn_status describe(sn_state *state, sn_checkpoint_info *info, sn_error *err)

@@ -4,13 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/clock.h"
-#include "shardnet/evaluate.h"
-#include "shardnet/fault.h"
-#include "shardnet/gemm.h"
-#include "shardnet/mem.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "eval/evaluate.h"
+#include "nn/products/gemm.h"
+#include "run/lock.h"
 #include "train/deadline.h"
-#include "train/run_lock.h"
 #include "train/tune.h"
 
 /* Rows of a workspace that evaluation alone would like to have. */
@@ -158,7 +158,7 @@ static sn_status allocate(sn_state *state, sn_error *err)
                        "smaller batch or model, or fewer ranks on a node",
                        model->parameters, sizes.rows);
     }
-    sn_loader_tensors(model, state->parameters, state->velocity, state->tensors);
+    sn_checkpoint_tensors(model, state->parameters, state->velocity, state->tensors);
     status = make_rounded(state, sizes.rounded, err);
     if (status != SN_OK) {
         return status;

@@ -2,19 +2,21 @@
 #ifndef SHARDNET_TRAIN_STATE_H
 #define SHARDNET_TRAIN_STATE_H
 
-#include "shardnet/augment.h"
-#include "shardnet/loader.h"
-#include "shardnet/node_sum.h"
-#include "shardnet/optimizer.h"
-#include "shardnet/overlap.h"
-#include "shardnet/reduce.h"
-#include "shardnet/sampler.h"
-#include "shardnet/schedule.h"
-#include "shardnet/trainer.h"
-#include "shardnet/tree.h"
-#include "train/phases.h"
-#include "train/rows.h"
-#include "train/writer.h"
+#include "config/config.h"
+#include "data/augment.h"
+#include "data/sampler.h"
+#include "dist/reduce/node_sum.h"
+#include "dist/reduce/overlap.h"
+#include "dist/reduce/reduce.h"
+#include "dist/reduce/tree.h"
+#include "dist/watchdog/watchdog.h"
+#include "eval/loader.h"
+#include "nn/optimizer.h"
+#include "nn/schedule.h"
+#include "run/rows.h"
+#include "run/writer.h"
+#include "shardnet/train.h"
+#include "train/profile.h"
 
 /** Mean seconds over ranks of one pass of products, and of one gradient with its sum,
  *  either way; 0 where nothing was measured. */

@@ -6,12 +6,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shardnet/batch.h"
-#include "shardnet/clock.h"
-#include "shardnet/fault.h"
-#include "shardnet/parallel.h"
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/parallel.h"
+#include "data/batch.h"
+#include "train/console.h"
 #include "train/pending.h"
-#include "train/progress.h"
 #include "train/stop.h"
 
 void sn_step_open_epoch(sn_state *state)

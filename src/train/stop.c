@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shardnet/clock.h"
+#include "base/clock.h"
 #include "shardnet/status.h"
 
 static const int watched[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU};

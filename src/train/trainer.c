@@ -1,16 +1,16 @@
-#include "shardnet/trainer.h"
+#include "shardnet/train.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
-#include "shardnet/clock.h"
-#include "shardnet/evaluate.h"
+#include "base/clock.h"
+#include "eval/evaluate.h"
+#include "train/console.h"
 #include "train/pending.h"
-#include "train/progress.h"
-#include "train/replica.h"
+#include "train/preflight.h"
+#include "train/replica_check.h"
 #include "train/run.h"
-#include "train/setup.h"
 #include "train/state.h"
 #include "train/step.h"
 #include "train/stop.h"

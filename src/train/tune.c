@@ -3,10 +3,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "shardnet/clock.h"
-#include "shardnet/mem.h"
-#include "shardnet/parallel.h"
-#include "train/measure.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/parallel.h"
 #include "train/step.h"
 
 /* Rows of the largest product of this rank. */
@@ -20,8 +19,8 @@ static size_t first_rows(const sn_state *state)
 static double pass_seconds(sn_state *state, sn_backend backend, size_t rows)
 {
     state->workspace.backend = backend;
-    return sn_measure_products(&state->model, state->parameters, &state->workspace,
-                               state->x, rows, state->message);
+    return sn_net_time_products(&state->model, state->parameters, &state->workspace,
+                                state->x, rows, state->message);
 }
 
 /* The least of several passes each, taken in turn: whatever else the machine does only

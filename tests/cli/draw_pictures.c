@@ -10,8 +10,8 @@
 
 #include <math.h>
 
+#include "data/formats/idx.h"
 #include "make_png.h"
-#include "shardnet/idx.h"
 
 static const struct {
     const char *name;

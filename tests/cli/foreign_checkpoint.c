@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/checkpoint.h"
+#include "store/checkpoint/checkpoint.h"
 
 static const char first[] = "[future]\nspeed = 12\n\n";
 

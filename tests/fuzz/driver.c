@@ -29,9 +29,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/rng.h"
 #include "fuzz.h"
-#include "shardnet/clock.h"
-#include "shardnet/rng.h"
 
 enum {
     SEEDS_MAX = 16,

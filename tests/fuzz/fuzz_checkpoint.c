@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "hdf5_checksum.h"
-#include "shardnet/checkpoint.h"
+#include "store/checkpoint/checkpoint.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

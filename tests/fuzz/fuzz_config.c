@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/config.h"
+#include "config/config.h"
 
 static void ignore(void *user, const char *section, const char *key, const char *a,
                    const char *b)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "shardnet/idx.h"
+#include "data/formats/idx.h"
 
 /* deflate's best case, and a little for small files */
 enum { BYTES_A_BYTE = 1032, SLACK_BYTES = 2048, INPUT_BYTES_MAX = 1 << 16 };

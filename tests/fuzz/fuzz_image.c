@@ -6,10 +6,10 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "data/formats/idx.h"
+#include "data/formats/image.h"
+#include "data/formats/prepare.h"
 #include "make_png.h"
-#include "shardnet/idx.h"
-#include "shardnet/image.h"
-#include "shardnet/prepare.h"
 
 /* deflate's best case, eight pixels a byte, and a little for small files */
 enum {

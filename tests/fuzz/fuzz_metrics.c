@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "hdf5_checksum.h"
-#include "shardnet/metrics.h"
+#include "store/metrics/metrics.h"
 
 /* What --resume does: whatever was there, a good file is there afterwards. */
 static void cut(const char *path, const uint8_t *data, size_t size)

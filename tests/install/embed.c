@@ -1,22 +1,28 @@
 /* Training inside another MPI program, against the installed package alone: the last
  * rank goes on with its own work, the others train on a communicator of theirs. */
-#include <shardnet/comm_mpi.h>
-#include <shardnet/trainer.h>
-
+#include <mpi.h>
 #include <stdio.h>
+
+#include <shardnet/comm.h>
+#include <shardnet/train.h>
 
 static sn_status train(sn_comm *comm, const char *run, sn_train_result *result,
                        sn_error *err)
 {
-    static sn_config config;
-    sn_config_init(&config);
-    sn_status status =
-        sn_config_parse(&config,
-                        "[data]\nsource = synthetic\ntrain_limit = 2000\n"
-                        "[model]\nhidden = 32\n[train]\nepochs = 3\n",
-                        "embed", err);
+    sn_config *config = NULL;
+    sn_status status = sn_config_create(&config, err);
+    if (status == SN_OK) {
+        status = sn_config_parse(config,
+                                 "[data]\nsource = synthetic\ntrain_limit = 2000\n"
+                                 "[model]\nhidden = 32\n[train]\nepochs = 3\n",
+                                 "embed", err);
+    }
     const sn_train_options options = {.run = run};
-    return status == SN_OK ? sn_train(comm, &config, &options, result, err) : status;
+    if (status == SN_OK) {
+        status = sn_train(comm, config, &options, result, err);
+    }
+    sn_config_destroy(&config);
+    return status;
 }
 
 int main(int argc, char **argv)

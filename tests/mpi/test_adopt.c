@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/comm_mpi.h"
+#include <mpi.h>
+
+#include "dist/comm/comm.h"
 
 static void refuses_without_threads(void **state)
 {

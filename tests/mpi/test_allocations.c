@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "shardnet/init.h"
+#include "nn/init.h"
 #include "train/state.h"
 #include "train/step.h"
 #include "train/tune.h"

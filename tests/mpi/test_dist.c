@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/comm.h"
-#include "shardnet/node.h"
-#include "shardnet/node_sum.h"
-#include "shardnet/overlap.h"
-#include "shardnet/reduce.h"
+#include "dist/comm/comm.h"
+#include "dist/node/node.h"
+#include "dist/reduce/node_sum.h"
+#include "dist/reduce/overlap.h"
+#include "dist/reduce/reduce.h"
 
 static sn_comm *comm;
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/comm.h"
-#include "shardnet/rng.h"
-#include "shardnet/tree.h"
+#include "base/rng.h"
+#include "dist/comm/comm.h"
+#include "dist/reduce/tree.h"
 
 static sn_comm *comm;
 

@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shardnet/checkpoint.h"
-#include "shardnet/rng.h"
+#include "base/rng.h"
+#include "store/checkpoint/checkpoint.h"
 #include "support.h"
 
 enum { LAYERS = 3, FLOATS = 2 * (30 * (60 + 1) + 20 * (30 + 1) + 10 * (20 + 1)) };

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shardnet/file.h"
-#include "shardnet/metrics.h"
+#include "base/file.h"
+#include "store/metrics/metrics.h"
 #include "support.h"
 
 enum { STEPS_AN_EPOCH = 700, RANKS = 3 };

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "../../src/data/augment_internal.h"
-#include "shardnet/batch.h"
-#include "shardnet/digest.h"
-#include "shardnet/rng.h"
-#include "shardnet/synth.h"
+#include "base/digest.h"
+#include "base/rng.h"
+#include "data/batch.h"
+#include "data/synth.h"
 
 enum { SIDE = 28, PIXELS = SIDE * SIDE, SEED = 11, LARGEST = 6400 /* pixels */ };
 

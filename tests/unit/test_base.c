@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shardnet/digest.h"
-#include "shardnet/file.h"
-#include "shardnet/hash.h"
-#include "shardnet/mem.h"
-#include "shardnet/rng.h"
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/rng.h"
 #include "shardnet/status.h"
 
 static void exit_codes_are_sysexits(void **state)

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/gemm_matmul.h"
-#include "shardnet/bf16.h"
-#include "shardnet/gemm_bf16.h"
-#include "shardnet/mem.h"
-#include "shardnet/net.h"
-#include "shardnet/optimizer.h"
-#include "shardnet/rng.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "nn/net.h"
+#include "nn/optimizer.h"
+#include "nn/products/bf16.h"
+#include "nn/products/gemm_bf16.h"
+#include "nn/products/gemm_matmul.h"
 
 static const char *filter; /* names of the tests to run, NULL for all */
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "shardnet/fault.h"
+#include "base/fault.h"
 
 static void test_round_trip(void **state)
 {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/config.h"
+#include "config/config.h"
 
 static sn_status parse(sn_config *config, const char *text, sn_error *err)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dist/cores.h"
+#include "dist/launch/cores.h"
 
 static char root[64];
 

@@ -13,9 +13,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "shardnet/dataset.h"
-#include "shardnet/idx.h"
-#include "shardnet/synth.h"
+#include "data/dataset.h"
+#include "data/formats/idx.h"
+#include "data/synth.h"
 
 enum { TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS };
 

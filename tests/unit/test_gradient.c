@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "shardnet/init.h"
-#include "shardnet/mem.h"
-#include "shardnet/net.h"
-#include "shardnet/optimizer.h"
-#include "shardnet/rng.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "nn/init.h"
+#include "nn/net.h"
+#include "nn/optimizer.h"
 
 enum { INPUT = 7, CLASSES = 4, ROWS = 6 };
 

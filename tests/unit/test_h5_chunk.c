@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/h5.h"
+#include "store/h5/h5.h"
 #include "support.h"
 
 typedef struct shape {

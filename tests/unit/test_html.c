@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/html.h"
+#include "cli/report/html.h"
 #include "support.h"
 
 static void assert_page(const char *text, size_t bytes, const char *expected)

@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "shardnet/file.h"
-#include "shardnet/idx.h"
+#include "base/file.h"
+#include "data/formats/idx.h"
 
 static char folder[] = "test_idx.XXXXXX";
 static char path[64];

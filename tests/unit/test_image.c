@@ -8,9 +8,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "data/formats/idx.h"
+#include "data/formats/image.h"
 #include "make_png.h"
-#include "shardnet/idx.h"
-#include "shardnet/image.h"
 
 static char folder[] = "test_image.XXXXXX";
 static char path[64];

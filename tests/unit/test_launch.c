@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "dist/cores.h"
-#include "dist/launch.h"
-#include "dist/mca.h"
+#include "dist/launch/cores.h"
+#include "dist/launch/launch.h"
+#include "dist/launch/mca.h"
 
 static const sn_mca_setting settings[] = {{"btl_tcp_eager_limit", "532480", NULL},
                                           {"mtl", "^psm", "pml"},

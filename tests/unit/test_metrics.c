@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "metrics_fixture.h"
-#include "shardnet/fault.h"
 
 static void test_append(void **state)
 {

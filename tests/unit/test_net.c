@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/bf16.h"
-#include "shardnet/mem.h"
-#include "shardnet/net.h"
-#include "shardnet/rng.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "nn/net.h"
+#include "nn/products/bf16.h"
 
 enum { ROWS = 67, INPUT = 131, CLASSES = 10 };
 

@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/activation.h"
-#include "shardnet/bf16.h"
-#include "shardnet/dropout.h"
-#include "shardnet/gemm.h"
-#include "shardnet/init.h"
-#include "shardnet/loss.h"
-#include "shardnet/mem.h"
-#include "shardnet/net.h"
-#include "shardnet/optimizer.h"
-#include "shardnet/schedule.h"
+#include "base/mem.h"
+#include "nn/activation.h"
+#include "nn/dropout.h"
+#include "nn/init.h"
+#include "nn/loss.h"
+#include "nn/net.h"
+#include "nn/optimizer.h"
+#include "nn/products/bf16.h"
+#include "nn/products/gemm.h"
+#include "nn/schedule.h"
 
 static void activations_match_the_library(void **state)
 {

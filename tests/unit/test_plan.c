@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/plan.h"
-#include "shardnet/reduce.h"
-#include "shardnet/tree.h"
+#include "dist/reduce/reduce.h"
+#include "dist/reduce/tree.h"
+#include "perf/plan.h"
 #include "support.h"
 
 enum { PARAMETERS = 784 * 30 + 30 + 30 * 10 + 10 };

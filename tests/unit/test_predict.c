@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/mem.h"
-#include "shardnet/predict.h"
+#include "base/mem.h"
+#include "eval/predict.h"
 
 enum { INPUT = 5, CLASSES = 4, IMAGES = 600 };
 

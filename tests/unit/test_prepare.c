@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/prepare.h"
-#include "shardnet/synth.h"
+#include "data/formats/prepare.h"
+#include "data/synth.h"
 
 enum { SIDE = 28, PIXELS = SIDE * SIDE, DIGITS = 200, LARGEST = 640 };
 

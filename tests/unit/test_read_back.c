@@ -1,7 +1,7 @@
 /* What reading back finds in a whole and good checkpoint that is not the one written.
  */
 #include "checkpoint_fixture.h"
-#include "store/checkpoint_layout.h"
+#include "store/checkpoint/layout.h"
 
 /* info with the digest of the file at f->path. */
 static sn_checkpoint_info read_info(const fixture *f)

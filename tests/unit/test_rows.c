@@ -1,7 +1,7 @@
 /* Rows on their way to metrics.h5. */
 #include "support.h"
 
-#include "train/rows.h"
+#include "run/rows.h"
 
 static void add_step(sn_rows *rows, int64_t step)
 {

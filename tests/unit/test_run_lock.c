@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shardnet/file.h"
-#include "train/run_lock.h"
+#include "base/file.h"
+#include "run/lock.h"
 
 static int calls;
 static char told[400];

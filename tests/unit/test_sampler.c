@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "shardnet/sampler.h"
+#include "data/sampler.h"
 
 static void expect_permutation(uint64_t seed, uint32_t epoch, uint32_t count)
 {

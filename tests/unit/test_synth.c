@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shardnet/digest.h"
-#include "shardnet/synth.h"
+#include "base/digest.h"
+#include "data/synth.h"
 
 enum { PIXELS = SN_SYNTH_ROWS * SN_SYNTH_COLS, COUNT = 600 };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dist/verdict.h"
+#include "dist/watchdog/diagnosis.h"
 
 enum { RANKS = 8 };
 

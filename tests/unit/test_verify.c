@@ -2,8 +2,8 @@
  */
 #include "checkpoint_fixture.h"
 
-#include "shardnet/compare.h"
-#include "shardnet/config.h"
+#include "config/config.h"
+#include "store/checkpoint/compare.h"
 
 static sn_status verify(const char *path, sn_error *err)
 {

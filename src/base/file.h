@@ -1,0 +1,59 @@
+/** Files and folders: paths, folders, durable publication. */
+#ifndef SHARDNET_BASE_FILE_H
+#define SHARDNET_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "shardnet/status.h"
+
+/** path = folder "/" name.  SN_ERANGE when it exceeds SN_PATH_BYTES. */
+sn_status sn_path_join(char path[SN_PATH_BYTES], const char *folder, const char *name,
+                       sn_error *err) SN_MUST_CHECK;
+
+/** temporary = path ".tmp", under which a file is written before it is published.
+ *  SN_ERANGE. */
+sn_status sn_path_temporary(char temporary[SN_PATH_BYTES], const char *path,
+                            sn_error *err) SN_MUST_CHECK;
+
+/** Makes the folder and its missing parents, and fsyncs where each was made; an
+ *  existing folder is fine.  SN_ECREATE. */
+sn_status sn_folder_create(const char *folder, sn_error *err) SN_MUST_CHECK;
+
+/** Flushes a written file to the device (open, fsync, close).  SN_EIO. */
+sn_status sn_file_sync(const char *path, sn_error *err) SN_MUST_CHECK;
+
+/** Makes a complete file visible under its final name: fsync of the file, rename, fsync
+ *  of the folder.  temporary and path lie in the same folder.  SN_EIO. */
+sn_status sn_file_publish(const char *temporary, const char *path,
+                          sn_error *err) SN_MUST_CHECK;
+
+/** Ends what wrote temporary, with status: SN_OK publishes it as sn_file_publish does.
+ *  Where status is another or that fails, temporary is removed.  Returns status or
+ *  SN_EIO. */
+sn_status sn_file_conclude(sn_status status, const char *temporary, const char *path,
+                           sn_error *err) SN_MUST_CHECK;
+
+/** Writes text to path by way of path.tmp and sn_file_publish.  SN_ECREATE when the
+ *  file cannot be made, SN_EIO when it cannot be written; path.tmp is removed. */
+sn_status sn_file_write_text(const char *path, const char *text,
+                             sn_error *err) SN_MUST_CHECK;
+
+/** Copies the bytes and the permissions of path to copy, replacing what is there; not
+ *  yet flushed to the device.  SN_ECREATE when copy cannot be made, SN_EIO when path
+ *  cannot be read or copy not be written; copy is removed then. */
+sn_status sn_file_copy(const char *path, const char *copy, sn_error *err) SN_MUST_CHECK;
+
+/** Renames path to aside = path.why, or path.why.2, path.why.3 ... where that is taken;
+ *  *number is that number, 1 for none.  Nothing is overwritten.  SN_EIO, SN_ERANGE. */
+sn_status sn_file_set_aside(const char *path, const char *why,
+                            char aside[SN_PATH_BYTES], int *number,
+                            sn_error *err) SN_MUST_CHECK;
+
+/** Writes all bytes, in as many calls as it takes; false, with errno, on failure. */
+bool sn_file_write_all(int descriptor, const void *data, size_t bytes);
+
+bool sn_file_exists(const char *path);
+bool sn_is_folder(const char *path);
+
+#endif

@@ -1,0 +1,71 @@
+#include "cli/report/html.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* Length of the character of UTF-8 at text, at most bytes long; 0 where there is none:
+ * too short, overlong, a surrogate or beyond U+10FFFF (RFC 3629). */
+static size_t character_bytes(const unsigned char *text, size_t bytes)
+{
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char first = text[0];
+    const size_t length = first < 0x80             ? 1
+                          : (first & 0xe0) == 0xc0 ? 2
+                          : (first & 0xf0) == 0xe0 ? 3
+                          : (first & 0xf8) == 0xf0 ? 4
+                                                   : 0;
+    if (length < 2 || length > bytes) {
+        return length <= bytes ? length : 0;
+    }
+    uint32_t code = first & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        code = code << 6 | (text[i] & 0x3fu);
+    }
+    const int surrogate = code >= 0xd800 && code <= 0xdfff;
+    return code >= least[length] && code <= 0x10ffff && !surrogate ? length : 0;
+}
+
+/* What stands for an ASCII character; NULL for itself. */
+static const char *stand_in(unsigned char c)
+{
+    switch (c) {
+    case '&':
+        return "&amp;";
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '"':
+        return "&quot;";
+    case '\'':
+        return "&#39;";
+    case '\n':
+    case '\t':
+        return NULL;
+    default:
+        return c < ' ' || c == 127 ? "&#65533;" : NULL;
+    }
+}
+
+void sn_html_text(FILE *out, const char *text, size_t bytes)
+{
+    const unsigned char *next = (const unsigned char *)text;
+    size_t left = strnlen(text, bytes);
+    while (left > 0) {
+        size_t length = character_bytes(next, left);
+        const char *other = length == 1   ? stand_in(*next)
+                            : length == 0 ? "&#65533;"
+                                          : NULL;
+        length = length > 0 ? length : 1;
+        if (other != NULL) {
+            fputs(other, out);
+        } else {
+            fwrite(next, 1, length, out);
+        }
+        next += length;
+        left -= length;
+    }
+}

@@ -1,0 +1,477 @@
+/* The page.  Colours are those of the reader's browser, light or dark; whatever comes
+ * from the run goes through sn_html_text. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/report/html.h"
+#include "cli/report/report.h"
+#include "shardnet/version.h"
+
+/* Longer tables are thinned out. */
+enum { MOST_EPOCH_ROWS = 24, MOST_RANK_ROWS = 64, MOST_HOST_ROWS = 512 };
+
+static const char style[] =
+    ":root{color-scheme:light dark}"
+    "body{font:15px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif;max-width:800px;"
+    "margin:2rem auto;padding:0 1rem}"
+    "h1{font-size:1.5rem;line-height:1.25;margin:0;overflow-wrap:anywhere}"
+    "h2{font-size:1.1rem;margin:2.2rem 0 .6rem;padding-bottom:.2rem;"
+    "border-bottom:1px solid #8886}"
+    "p{margin:.4rem 0}.quiet{opacity:.68}"
+    ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(7rem,1fr));"
+    "gap:.8rem 1.4rem;margin:1.4rem 0}"
+    ".figures div{border-top:3px solid #3b7dd8;padding-top:.3rem}"
+    ".figures b{display:block;font-size:1.35rem;font-weight:600;"
+    "font-variant-numeric:tabular-nums;white-space:nowrap}"
+    ".figures span{font-size:.85rem;opacity:.68}"
+    "table{border-collapse:collapse;width:100%;font-size:.88rem;"
+    "font-variant-numeric:tabular-nums}"
+    "th,td{text-align:right;padding:.2rem .5rem;border-bottom:1px solid #8883;"
+    "vertical-align:top}"
+    "th{font-weight:600;vertical-align:bottom}td{white-space:nowrap}"
+    ".text,.facts th,.facts td{text-align:left}"
+    ".facts td,.bad{overflow-wrap:anywhere;white-space:normal}"
+    ".facts th{width:9rem;font-weight:400;opacity:.68;vertical-align:top}"
+    ".chosen td{font-weight:600}.bad{color:#d33}"
+    "figure{margin:1rem 0}figure svg{display:block;width:100%;height:auto}"
+    "svg text{fill:CanvasText}"
+    "pre{font-size:.78rem;line-height:1.45;columns:2;column-gap:2rem;"
+    "white-space:pre-wrap;overflow-wrap:anywhere}"
+    "footer{margin-top:2.5rem;font-size:.85rem;opacity:.68}"
+    "@media(max-width:600px){pre{columns:1}.wide{overflow-x:auto}}"
+    "@media print{:root{color-scheme:light;font-size:11px}"
+    "body{margin:0;max-width:none;font-size:11px}figure svg{width:78%}"
+    "figure,tr,.figures{break-inside:avoid}h2{break-after:avoid}}"
+    "@page{margin:16mm}";
+
+static void text(FILE *out, const char *words)
+{
+    sn_html_text(out, words, strlen(words));
+}
+
+/* A cell of decimals digits behind the point; a dash for what was not measured. */
+static void cell(FILE *out, double value, int decimals)
+{
+    if (isnan(value)) {
+        fputs("<td>&ndash;</td>", out);
+    } else {
+        fprintf(out, "<td>%.*f</td>", decimals, value);
+    }
+}
+
+static void write_head(FILE *out, const sn_report *report)
+{
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+          "<title>",
+          out);
+    text(out, report->run);
+    fprintf(out, " &ndash; shardnet</title>\n<style>%s</style>\n</head>\n<body>\n<h1>",
+            style);
+    text(out, report->run);
+    fputs("</h1>\n<p class=\"quiet\">", out);
+    if (report->epoch_count == 0) {
+        fputs("No epoch has finished yet.", out);
+    } else {
+        const int64_t epoch = report->epochs[report->epoch_count - 1].epoch;
+        if (report->finished) {
+            fprintf(out, "Training has ended after %" PRId64 " epochs", epoch);
+        } else {
+            fprintf(out, "Training stands at epoch %" PRId64, epoch);
+        }
+        if (report->config != NULL) {
+            fprintf(out, " of %" PRId64, report->config->train_epochs);
+        }
+        fputc('.', out);
+    }
+    if (report->config != NULL && report->config->data_source == SN_SOURCE_SYNTHETIC) {
+        fputs(" The images are synthetic digits drawn by the program, not MNIST.", out);
+    }
+    fputs("</p>\n", out);
+}
+
+/* The figures that people ask for first. */
+static void write_figures(FILE *out, const sn_report *report)
+{
+    const sn_epoch_row *result = report->result;
+    fputs("<div class=\"figures\">\n", out);
+    if (result != NULL && !isnan(result->test_error)) {
+        fprintf(out,
+                "<div><b>%.2f&nbsp;%%</b><span>test accuracy</span></div>\n"
+                "<div><b>%.2f&nbsp;%%</b><span>test error</span></div>\n",
+                100 - 100 * result->test_error, 100 * result->test_error);
+    }
+    if (result != NULL) {
+        fprintf(out, "<div><b>%" PRId64 "</b><span>%s</span></div>\n", result->epoch,
+                report->by_validation ? "best epoch" : "last tested epoch");
+    }
+    if (report->epoch_count > 0) {
+        fprintf(out,
+                "<div><b>%.*f&nbsp;s</b><span>training time</span></div>\n"
+                "<div><b>%.0f</b><span>images/s</span></div>\n",
+                report->seconds < 100 ? 1 : 0, report->seconds,
+                report->samples_per_second);
+    }
+    fputs("</div>\n", out);
+    if (report->by_validation) {
+        fprintf(out,
+                "<p class=\"quiet\">The test figures are those of the epoch with the "
+                "least validation error, %.2f&nbsp;%%, whose weights are kept as "
+                "best.h5.</p>\n",
+                100 * result->validation_error);
+    }
+    if (report->epoch_count > 0) {
+        fputs("<p class=\"quiet\">Time and images/s are of training alone, without "
+              "start, evaluation and checkpoints.</p>\n",
+              out);
+    }
+}
+
+static void begin_fact(FILE *out, const char *name)
+{
+    fprintf(out, "<tr><th scope=\"row\">%s</th><td>", name);
+}
+
+static void end_fact(FILE *out)
+{
+    fputs("</td></tr>\n", out);
+}
+
+static void write_model(FILE *out, const sn_report *report)
+{
+    const sn_config *config = report->config;
+    begin_fact(out, "Model");
+    if (report->described) {
+        fprintf(out, "%s, ", report->widths);
+        text(out, report->info.layers > 1 ? report->info.activation : "softmax");
+        fprintf(out, ", %" PRId64 " parameters", report->parameters);
+    } else if (config != NULL) {
+        fputs("hidden layers of ", out);
+        for (size_t i = 0; i < config->model_hidden.count; i++) {
+            fprintf(out, "%s%zu", i > 0 ? ", " : "", config->model_hidden.width[i]);
+        }
+        fprintf(out, "%s units, %s", config->model_hidden.count == 0 ? "no" : "",
+                sn_config_choice_name("model", "activation", config->model_activation));
+    } else {
+        fputs("not on record", out);
+    }
+    end_fact(out);
+}
+
+static void write_data(FILE *out, const sn_report *report)
+{
+    begin_fact(out, "Data");
+    if (report->config != NULL && report->config->data_dir[0] != '\0') {
+        text(out, report->config->data_dir);
+        fputs("<br>", out);
+    }
+    if (report->described) {
+        text(out, report->info.data_source);
+        fprintf(out, ", %" PRId64 " training images", report->info.train_count);
+        if (report->config != NULL && report->config->data_validation > 0) {
+            fprintf(out, ", %" PRId64 " held out for validation",
+                    report->config->data_validation);
+        }
+        fputs("<br><span class=\"quiet\">SHA-256 ", out);
+        text(out, report->info.train_digest);
+        fputs("</span>", out);
+    } else {
+        fputs("number of images not on record: there is no good checkpoint", out);
+    }
+    end_fact(out);
+}
+
+static void write_training(FILE *out, const sn_config *config)
+{
+    begin_fact(out, "Training");
+    fprintf(out,
+            "%" PRId64 " epochs, global batch %" PRId64 ", rate %g (%s), momentum %g "
+            "(%s), seed %" PRId64,
+            config->train_epochs, config->train_batch, config->optimizer_learning_rate,
+            sn_config_choice_name("optimizer", "schedule", config->optimizer_schedule),
+            config->optimizer_momentum,
+            sn_config_choice_name("optimizer", "momentum_kind",
+                                  config->optimizer_momentum_kind),
+            config->train_seed);
+    end_fact(out);
+}
+
+static void write_hosts(FILE *out, const sn_report *report)
+{
+    enum { MOST_NAMES = 16 };
+    begin_fact(out, "Ranks");
+    if (report->rank_count == 0) {
+        fputs("not on record (metrics.per_rank)", out);
+    } else {
+        fprintf(out, "%zu in the last epoch; hosts of the run: ", report->last_ranks);
+    }
+    for (size_t i = 0; i < report->host_count && i < MOST_NAMES; i++) {
+        fputs(i > 0 ? ", " : "", out);
+        sn_html_text(out, report->hosts[i].host, sizeof report->hosts[i].host);
+    }
+    if (report->host_count > MOST_NAMES) {
+        fprintf(out, " and %zu more", report->host_count - MOST_NAMES);
+    }
+    end_fact(out);
+}
+
+static void write_facts(FILE *out, const sn_report *report)
+{
+    fputs("<h2>What was trained</h2>\n<table class=\"facts\">\n", out);
+    write_model(out, report);
+    write_data(out, report);
+    if (report->config != NULL) {
+        write_training(out, report->config);
+    }
+    write_hosts(out, report);
+    begin_fact(out, "Program");
+    if (report->described) {
+        fputs("shardnet ", out);
+        text(out, report->info.program_version);
+        fputs("; newest good checkpoint of ", out);
+        text(out, report->info.created_utc);
+    } else {
+        fputs("version not on record: there is no good checkpoint", out);
+    }
+    end_fact(out);
+    fputs("</table>\n", out);
+}
+
+static void write_plot(FILE *out, const char *svg, const char *caption)
+{
+    if (svg != NULL) {
+        fprintf(out, "<figure>%s<figcaption class=\"quiet\">%s</figcaption></figure>\n",
+                svg, caption);
+    }
+}
+
+/* Every how many epochs a row is shown: evaluated ones, where not all are. */
+static int64_t rows_every(const sn_report *report)
+{
+    const int64_t count = (int64_t)report->epoch_count;
+    const int64_t every = (count + MOST_EPOCH_ROWS - 1) / MOST_EPOCH_ROWS;
+    const int64_t evaluated =
+        report->config != NULL ? report->config->train_eval_every : 1;
+    return every > 1 ? (every + evaluated - 1) / evaluated * evaluated : 1;
+}
+
+static void write_epochs(FILE *out, const sn_report *report)
+{
+    const size_t count = report->epoch_count;
+    const int64_t every = rows_every(report);
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th>epoch</th><th>step</th>"
+          "<th>rate</th><th>training loss</th><th>training error %</th>"
+          "<th>validation error %</th><th>test error %</th><th>seconds</th>"
+          "<th>images/s</th></tr></thead>\n<tbody>\n",
+          out);
+    for (size_t i = 0; i < count; i++) {
+        const sn_epoch_row *row = &report->epochs[i];
+        const bool chosen = row == report->result;
+        if (row->epoch % every != 0 && i > 0 && i + 1 != count && !chosen) {
+            continue;
+        }
+        fprintf(out, "<tr%s><td>%" PRId64 "</td><td>%" PRId64 "</td><td>%.3g</td>",
+                chosen ? " class=\"chosen\"" : "", row->epoch, row->step,
+                row->learning_rate);
+        cell(out, row->train_loss, 5);
+        cell(out, 100 * row->train_error, 2);
+        cell(out, 100 * row->validation_error, 2);
+        cell(out, 100 * row->test_error, 2);
+        cell(out, row->seconds, 2);
+        cell(out, row->samples_per_second, 0);
+        fputs("</tr>\n", out);
+    }
+    fputs("</tbody></table></div>\n", out);
+    if (every > 1) {
+        fprintf(out,
+                "<p class=\"quiet\">The first epoch, one in %" PRId64
+                ", the last, and the result's in bold; <code>shardnet metrics</code> "
+                "prints all.</p>\n",
+                every);
+    }
+}
+
+static void write_course(FILE *out, const sn_report *report,
+                         const sn_report_plots *plots)
+{
+    fputs("<h2>Course of training</h2>\n", out);
+    if (plots->missing[0] != '\0') {
+        fputs("<p>This page has no plots: ", out);
+        text(out, plots->missing);
+        fputs(".</p>\n", out);
+    }
+    if (report->epoch_count == 0) {
+        fputs("<p>No epoch has finished yet.</p>\n", out);
+        return;
+    }
+    write_plot(out, plots->loss,
+               "Loss: mean cross-entropy; training: over the running epoch, with "
+               "penalties and dropout.");
+    write_plot(out, plots->error, "Error: images classified wrongly.");
+    write_plot(out, plots->rate, "Learning rate at the end of each epoch.");
+    write_epochs(out, report);
+}
+
+/* The cells of a rank's or host's times, seconds of an epoch. */
+static void write_parts(FILE *out, const sn_report_host *parts)
+{
+    cell(out, parts->gather, 4);
+    cell(out, parts->compute, 4);
+    cell(out, parts->reduce, 4);
+    cell(out, parts->wait, 4);
+    cell(out, parts->update, 4);
+}
+
+static void write_rank_rows(FILE *out, const sn_report *report)
+{
+    for (size_t i = 0; i < report->rank_count; i++) {
+        const sn_report_rank *rank = &report->ranks[i];
+        const sn_report_host mean = sn_report_rank_mean(rank);
+        fprintf(out, "<tr><td>%" PRId64 "</td><td class=\"text\">", rank->rank);
+        sn_html_text(out, rank->host, sizeof rank->host);
+        fprintf(out, "</td><td>%" PRId64 "</td>", rank->epochs);
+        write_parts(out, &mean);
+        fputs("</tr>\n", out);
+    }
+}
+
+static void write_host_rows(FILE *out, const sn_report *report)
+{
+    for (size_t i = 0; i < report->host_count && i < MOST_HOST_ROWS; i++) {
+        const sn_report_host *host = &report->hosts[i];
+        fprintf(out, "<tr><td>%zu</td><td class=\"text\">", i + 1);
+        sn_html_text(out, host->host, sizeof host->host);
+        fprintf(out, "</td><td>%zu</td>", host->ranks);
+        write_parts(out, host);
+        fputs("</tr>\n", out);
+    }
+}
+
+/* The host that the others wait for. */
+static void write_slowest(FILE *out, const sn_report *report)
+{
+    const sn_report_host *slowest = report->hosts;
+    double mean = 0;
+    for (size_t i = 0; i < report->host_count; i++) {
+        const sn_report_host *host = &report->hosts[i];
+        const double own = host->gather + host->compute;
+        mean += own / (double)report->host_count;
+        slowest = own > slowest->gather + slowest->compute ? host : slowest;
+    }
+    const double own = slowest->gather + slowest->compute;
+    fputs(report->host_count > 1 ? "<p>Slowest host: <b>" : "<p>The only host: <b>",
+          out);
+    sn_html_text(out, slowest->host, sizeof slowest->host);
+    fprintf(out, "</b>, whose ranks gather and compute for %.3g&nbsp;s an epoch", own);
+    if (report->host_count > 1) {
+        fprintf(out, ", %.1f&nbsp;%% more than the mean of all hosts",
+                mean > 0 ? 100 * (own / mean - 1) : 0);
+    }
+    fputs(".</p>\n", out);
+}
+
+static void write_times(FILE *out, const sn_report *report,
+                        const sn_report_plots *plots)
+{
+    const bool by_host = report->rank_count > MOST_RANK_ROWS;
+    fputs("<h2>Where the time went</h2>\n", out);
+    if (report->rank_count == 0) {
+        fputs("<p>Not on record: metrics.per_rank is off, or no epoch has "
+              "finished.</p>\n",
+              out);
+        return;
+    }
+    write_slowest(out, report);
+    write_plot(
+        out, plots->parts,
+        "Mean seconds of an epoch in the parts of its steps; reduce without wait.");
+    fprintf(out,
+            "<div class=\"wide\"><table>\n<thead><tr><th>%s</th>"
+            "<th class=\"text\">host</th><th>%s</th><th>gather s</th>"
+            "<th>compute s</th><th>reduce s</th><th>of which wait s</th>"
+            "<th>update s</th></tr></thead>\n<tbody>\n",
+            by_host ? "" : "rank", by_host ? "ranks" : "epochs");
+    (by_host ? write_host_rows : write_rank_rows)(out, report);
+    fputs("</tbody></table></div>\n<p class=\"quiet\">Seconds of an epoch, means over "
+          "the epochs that a rank took part in. Wait is the least time that a rank "
+          "must have waited for the slowest one.",
+          out);
+    if (by_host && report->host_count > MOST_HOST_ROWS) {
+        fprintf(out, " The first %d hosts of %zu.", MOST_HOST_ROWS, report->host_count);
+    }
+    fputs("</p>\n", out);
+}
+
+static void write_checkpoints(FILE *out, const sn_report *report)
+{
+    fputs("<h2>Checkpoints</h2>\n", out);
+    if (report->checkpoint_count == 0) {
+        fputs("<p>There is none.</p>\n", out);
+        return;
+    }
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th class=\"text\">file</th>"
+          "<th>epoch</th><th>step</th><th>MB</th><th class=\"text\">made</th>"
+          "<th class=\"text\">state</th></tr></thead>\n<tbody>\n",
+          out);
+    for (size_t i = 0; i < report->checkpoint_count; i++) {
+        const sn_report_checkpoint *found = &report->checkpoints[i];
+        fputs("<tr><td class=\"text\">", out);
+        text(out, found->name);
+        if (found->status == SN_OK) {
+            fprintf(out, "</td><td>%" PRId64 "</td><td>%" PRId64 "</td>", found->epoch,
+                    found->step);
+        } else {
+            fputs("</td><td>&ndash;</td><td>&ndash;</td>", out);
+        }
+        fprintf(out, "<td>%.2f</td><td class=\"text\">", found->bytes / 1e6);
+        text(out, found->created_utc);
+        fputs("</td>", out);
+        if (found->status == SN_OK) {
+            fputs("<td class=\"text\">good</td></tr>\n", out);
+        } else {
+            fputs("<td class=\"text bad\">bad: ", out);
+            text(out, found->fault);
+            fputs("</td></tr>\n", out);
+        }
+    }
+    fputs("</tbody></table></div>\n<p class=\"quiet\">Good: every byte was read for "
+          "this page and agrees with the file's checksums and SHA-256 digest.</p>\n",
+          out);
+}
+
+static void write_config(FILE *out, const sn_report *report)
+{
+    fputs("<h2>Configuration</h2>\n", out);
+    if (report->no_config[0] != '\0') {
+        fputs("<p>config.ini: ", out);
+        text(out, report->no_config);
+        fputs(report->config_text != NULL
+                  ? ". This is the newest good checkpoint&#39;s:</p>\n"
+                  : ".</p>\n",
+              out);
+    }
+    if (report->config_text != NULL) {
+        fputs("<pre>", out);
+        text(out, report->config_text);
+        fputs("</pre>\n", out);
+    }
+}
+
+void sn_report_page(FILE *out, const sn_report *report, const sn_report_plots *plots)
+{
+    char now[SN_UTC_TEXT_BYTES];
+    sn_clock_utc_text(now);
+    write_head(out, report);
+    write_figures(out, report);
+    write_facts(out, report);
+    write_course(out, report, plots);
+    write_times(out, report, plots);
+    write_checkpoints(out, report);
+    write_config(out, report);
+    fprintf(out,
+            "<footer>Made by <code>shardnet report</code>, version %s, at "
+            "%s.</footer>\n</body>\n</html>\n",
+            SN_VERSION_TEXT, now);
+}

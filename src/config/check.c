@@ -1,0 +1,98 @@
+/* Demands between keys, and refusals that name where a value comes from. */
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/keys.h"
+#include "nn/products/gemm.h"
+
+/* What an INI file would not give back: inline comments, lines, outer white space, and
+ * what can nowhere be cut into lines. */
+static bool is_plain_path(const char *path)
+{
+    const size_t length = strlen(path);
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)path[i];
+        const bool outer = i == 0 || i + 1 == length;
+        if (iscntrl(c) || (isspace(c) && (outer || path[i + 1] == ';'))) {
+            return false;
+        }
+    }
+    for (const char *rest = path; *rest != '\0';) {
+        const size_t piece = sn_key_path_piece(rest);
+        if (piece == 0) {
+            return false;
+        }
+        rest += piece;
+    }
+    return path[0] != ';';
+}
+
+sn_status sn_config_check_all_but_data(const sn_config *config, sn_error *err)
+{
+    if (!sn_gemm_has((sn_backend)config->compute_backend)) {
+        return sn_config_refuse(
+            config, "compute", "backend", err,
+            "this build has no oneDNN; use openblas or auto, or build where CMake "
+            "finds oneDNN (Debian: libdnnl-dev; Spack: onednn; EasyBuild: oneDNN)");
+    }
+    if (config->comm_wire != 0 && (config->comm_reduce == SN_REDUCE_REPRODUCIBLE ||
+                                   config->comm_reduce == SN_REDUCE_NODE)) {
+        return sn_config_refuse(
+            config, "comm", "wire", err,
+            "bf16 goes with reduce = allreduce, overlap or auto, not with %s",
+            sn_config_choice_name("comm", "reduce", config->comm_reduce));
+    }
+    if ((config->comm_leaves & (config->comm_leaves - 1)) != 0) {
+        return sn_config_refuse(config, "comm", "leaves", err,
+                                "%lld is not a power of two",
+                                (long long)config->comm_leaves);
+    }
+    if (config->train_early_stop_patience > 0 && config->data_validation == 0) {
+        return sn_config_refuse(config, "train", "early_stop_patience", err,
+                                "needs [data] validation > 0; the test set chooses "
+                                "nothing");
+    }
+    if (config->comm_timeout_seconds > 0 && config->comm_timeout_seconds < 1) {
+        return sn_config_refuse(config, "comm", "timeout_seconds", err,
+                                "%g is less than 1, the least that can be watched; "
+                                "0 switches the watchdog off",
+                                config->comm_timeout_seconds);
+    }
+    return SN_OK;
+}
+
+sn_status sn_config_check_data(const sn_config *config, const sn_dataset_shape *shape,
+                               sn_error *err)
+{
+    const sn_dataset_spec spec = sn_config_dataset(config);
+    const size_t limit = spec.train_limit;
+    const size_t used =
+        limit > 0 && limit < shape->train_count ? limit : shape->train_count;
+    return sn_dataset_train_count(&spec, shape) > 0
+               ? SN_OK
+               : sn_config_refuse(config, "data", "validation", err,
+                                  "nothing left to train on: it holds out %zu of %zu "
+                                  "training samples; make it smaller",
+                                  spec.validation, used);
+}
+
+sn_status sn_config_check(const sn_config *config, sn_error *err)
+{
+    if (!is_plain_path(config->data_dir)) {
+        return sn_config_refuse(
+            config, "data", "dir", err,
+            "'%s' has white space at an end, before a ';', or a control character, or "
+            "too many blanks in a row, which an INI file cannot hold; use another name "
+            "or a symbolic link",
+            config->data_dir);
+    }
+    if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {
+        return sn_config_refuse(config, "data", "dir", err,
+                                "no data folder; set it, or SHARDNET_DATA, or use "
+                                "`[data] source = synthetic`");
+    }
+    return sn_config_check_all_but_data(config, err);
+}

@@ -1,0 +1,130 @@
+/** The configuration as the program's own rooms see it: a struct with a field for every
+ *  key. */
+#ifndef SHARDNET_CONFIG_CONFIG_H
+#define SHARDNET_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/file.h"
+#include "data/augment.h"
+#include "data/dataset.h"
+#include "nn/activation.h"
+#include "nn/init.h"
+#include "nn/optimizer.h"
+#include "nn/schedule.h"
+#include "shardnet/config.h"
+
+enum { SN_MAX_HIDDEN = 64, SN_CONFIG_KEYS_MAX = 96 };
+
+/** Where a value comes from, other than a line of a file, which is its number. */
+enum { SN_ORIGIN_DEFAULT = 0, SN_ORIGIN_SET = -1, SN_ORIGIN_VARIABLE = -2 };
+
+/** How gradients are summed over ranks. */
+typedef enum sn_reduce_kind {
+    SN_REDUCE_ALLREDUCE, /* one MPI_Allreduce: the order of additions is MPI's */
+    SN_REDUCE_OVERLAP,   /* MPI_Iallreduce of buckets during the backward pass */
+    SN_REDUCE_NODE,      /* shared memory on a node, one MPI_Allreduce a slice across */
+    SN_REDUCE_REPRODUCIBLE, /* along a fixed tree: the same bits on any number of ranks
+                             */
+    SN_REDUCE_AUTO          /* not chosen yet */
+} sn_reduce_kind;
+
+/** A list of layer widths. */
+typedef struct sn_widths {
+    size_t count;
+    size_t width[SN_MAX_HIDDEN];
+} sn_widths;
+
+/** Every key, by section.  Units and ranges stand in the key table
+ *  (`shardnet train --help-config`).  Enumerations are ints here. */
+struct sn_config {
+    int data_source; /* sn_data_source */
+    char data_dir[SN_PATH_BYTES];
+    int64_t data_validation, data_train_limit;
+    int augment_kind; /* sn_augment_kind */
+    double augment_rotation, augment_shear, augment_scale, augment_shift, augment_sigma,
+        augment_alpha;
+    sn_widths model_hidden;
+    int model_activation; /* sn_activation */
+    int model_init;       /* sn_init */
+    double model_init_scale, model_dropout_input, model_dropout_hidden, model_max_norm;
+    double optimizer_learning_rate, optimizer_momentum;
+    int optimizer_momentum_kind; /* sn_momentum */
+    double optimizer_l2, optimizer_l1;
+    int optimizer_schedule; /* sn_schedule_kind */
+    double optimizer_decay;
+    int64_t optimizer_decay_every;
+    double optimizer_warmup_epochs;
+    int64_t optimizer_scale_from_batch;
+    int64_t train_epochs, train_batch, train_seed, train_eval_every, train_report_every,
+        train_early_stop_patience;
+    double train_max_minutes;
+    int64_t train_max_steps;
+    int comm_reduce; /* sn_reduce_kind */
+    int comm_wire;   /* sn_wire */
+    int64_t comm_bucket_kib, comm_leaves, comm_check_replicas_every;
+    int compute_precision; /* sn_precision */
+    int compute_backend;   /* sn_backend */
+    double comm_timeout_seconds;
+    int64_t compute_threads; /* 0 = auto */
+    int64_t checkpoint_every_epochs, checkpoint_every_steps;
+    double checkpoint_every_minutes;
+    int64_t checkpoint_keep;
+    int checkpoint_keep_best;
+    int64_t metrics_every_steps;
+    int metrics_per_rank;
+    char origin_path[SN_PATH_BYTES]; /* of the text that was read, for messages */
+    int origin[SN_CONFIG_KEYS_MAX];  /* of each key, in the order of the table */
+};
+
+/** Defaults; data.dir from SHARDNET_DATA where it is set. */
+void sn_config_init(sn_config *config);
+
+/** Do data of this shape leave something to train on?  SN_ECONFIG. */
+sn_status sn_config_check_data(const sn_config *config, const sn_dataset_shape *shape,
+                               sn_error *err) SN_MUST_CHECK;
+
+/** Refuses the value of a key: SN_ECONFIG with "configuration (WHERE): " before the
+ *  formatted text, WHERE the file and line, or the --set, that the value comes from. */
+sn_status sn_config_refuse(const sn_config *config, const char *section,
+                           const char *name, sn_error *err, const char *format, ...)
+    SN_PRINTF(5, 6);
+
+/** The same as sn_config_check without what training needs to find its data. */
+sn_status sn_config_check_all_but_data(const sn_config *config,
+                                       sn_error *err) SN_MUST_CHECK;
+
+/** Called for each key that differs; NULL where a side does not have it. */
+typedef void sn_config_difference(void *user, const char *section, const char *key,
+                                  const char *a, const char *b);
+
+/** Compares two texts of sn_config_text key by key, also of other versions of the
+ *  program: nothing is demanded of keys and values.  *count is the number of
+ *  differences.  SN_ENOMEM. */
+sn_status sn_config_compare(const char *a, const char *b, sn_config_difference *differs,
+                            void *user, size_t *count, sn_error *err) SN_MUST_CHECK;
+
+/** The name of an enumeration's value as the configuration writes it, for example
+ *  ("model", "activation", SN_RELU) gives "relu"; "" for no such value. */
+const char *sn_config_choice_name(const char *section, const char *key, int value);
+
+/** The value of an enumeration's name; -1 for no such name. */
+int sn_config_choice_value(const char *section, const char *key, const char *name);
+
+/** Has a run ended after this many finished epochs, of which best_epoch had the least
+ *  validation error (0 for none)?  By train.epochs or train.early_stop_patience. */
+bool sn_config_is_finished(const sn_config *config, int64_t epoch, int64_t best_epoch);
+
+/** Views of the configuration as the modules want it. */
+sn_dataset_spec sn_config_dataset(const sn_config *config);
+sn_augment_spec sn_config_augment(const sn_config *config);
+sn_optimizer sn_config_optimizer(const sn_config *config);
+
+/** The schedule; its rate is scaled by batch / scale_from_batch where that key is set.
+ */
+sn_schedule sn_config_schedule(const sn_config *config);
+
+#endif

@@ -1,0 +1,343 @@
+#include "config/keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+
+static const char *const sources[] = {"mnist", "idx", "synthetic", NULL};
+static const char *const augments[] = {"none", "affine", "elastic", NULL};
+static const char *const activations[] = {"tanh", "sigmoid", "relu", "lecun_tanh",
+                                          NULL};
+static const char *const inits[] = {"uniform", "xavier", "he", NULL};
+static const char *const momenta[] = {"heavy_ball", "nesterov", "previous_gradient",
+                                      NULL};
+static const char *const schedules[] = {"constant", "inverse", "step", "cosine", NULL};
+static const char *const reductions[] = {"allreduce",    "overlap", "node",
+                                         "reproducible", "auto",    NULL};
+static const char *const wires[] = {"fp32", "bf16", NULL};
+static const char *const precisions[] = {"fp32", "bf16", "bf16_emulated", NULL};
+static const char *const backends[] = {"auto", "openblas", "onednn", NULL};
+static const char *const switches[] = {"false", "true", NULL};
+
+#define FIELD(member) offsetof(sn_config, member)
+#define INTEGER(section, name, member, standard, min, max, help)                       \
+    {                                                                                  \
+        section, name, SN_KEY_INTEGER, FIELD(member), standard, min, max, 0, NULL,     \
+            NULL, help                                                                 \
+    }
+#define REAL(section, name, member, standard, min, max, open, help)                    \
+    {                                                                                  \
+        section, name, SN_KEY_REAL, FIELD(member), standard, min, max, open, NULL,     \
+            NULL, help                                                                 \
+    }
+#define CHOICE(section, name, member, standard, choices, help)                         \
+    {                                                                                  \
+        section, name, SN_KEY_CHOICE, FIELD(member), standard, 0, 0, 0, choices, NULL, \
+            help                                                                       \
+    }
+
+const sn_key sn_keys[] = {
+    CHOICE("data", "source", data_source, "mnist", sources,
+           "where samples come from; idx: four IDX files of any image size"),
+    {"data", "dir", SN_KEY_PATH, FIELD(data_dir), "", 0, 0, 0, NULL, NULL,
+     "folder of the four IDX files, plain or .gz; SHARDNET_DATA is its default"},
+    INTEGER("data", "validation", data_validation, "0", 0, 4e9,
+            "samples held out of the end of the training set"),
+    INTEGER("data", "train_limit", data_train_limit, "0", 0, 4e9,
+            "use only the first samples of the training set; 0 = all"),
+    CHOICE("augment", "kind", augment_kind, "none", augments,
+           "distortion of training images; elastic includes the affine part"),
+    REAL("augment", "rotation", augment_rotation, "10", 0, 180, 0,
+         "largest rotation, degrees"),
+    REAL("augment", "shear", augment_shear, "0.1", 0, 10, 0,
+         "largest horizontal shear, x += shear y"),
+    REAL("augment", "scale", augment_scale, "0.15", 0, 1, 1,
+         "largest relative change of the size of each axis"),
+    REAL("augment", "shift", augment_shift, "0", 0, 1000, 0,
+         "largest shift of each axis, pixels"),
+    REAL("augment", "sigma", augment_sigma, "5", 0.1, 100, 0,
+         "standard deviation of the Gaussian that smooths elastic fields, pixels"),
+    REAL("augment", "alpha", augment_alpha, "36", 0, 10000, 0,
+         "scale of the elastic fields, pixels"),
+    {"model", "hidden", SN_KEY_WIDTHS, FIELD(model_hidden), "30", 1, 2147483647, 0,
+     NULL, NULL, "widths of the hidden layers; empty = linear softmax classifier"},
+    CHOICE("model", "activation", model_activation, "tanh", activations,
+           "of the hidden layers; lecun_tanh is 1.7159 tanh(2z/3)"),
+    CHOICE("model", "init", model_init, "xavier", inits,
+           "initial weights: U(-1, 1), U(+-sqrt(6/(in+out))), U(+-sqrt(6/in))"),
+    REAL("model", "init_scale", model_init_scale, "1", 0, 1e6, 0,
+         "factor on the initial weights"),
+    REAL("model", "dropout_input", model_dropout_input, "0", 0, 1, 1,
+         "probability of dropping an input"),
+    REAL("model", "dropout_hidden", model_dropout_hidden, "0", 0, 1, 1,
+         "probability of dropping a hidden unit"),
+    REAL("model", "max_norm", model_max_norm, "0", 0, 1e6, 0,
+         "largest norm of a unit's incoming weights; 0 = no limit"),
+    REAL("optimizer", "learning_rate", optimizer_learning_rate, "0.1", 0, 1e6, 0,
+         "rate on the gradient of the mean loss"),
+    REAL("optimizer", "momentum", optimizer_momentum, "0.9", 0, 1, 1,
+         "momentum coefficient"),
+    CHOICE("optimizer", "momentum_kind", optimizer_momentum_kind, "heavy_ball", momenta,
+           "rule of the update"),
+    REAL("optimizer", "l2", optimizer_l2, "0", 0, 1e6, 0,
+         "lambda of (lambda/2) sum w^2, weights only"),
+    REAL("optimizer", "l1", optimizer_l1, "0", 0, 1e6, 0,
+         "lambda of lambda sum |w|, weights only"),
+    CHOICE("optimizer", "schedule", optimizer_schedule, "constant", schedules,
+           "of the rate over epochs; inverse: rate(i) = rate(i-1) / (1 + decay i)"),
+    REAL("optimizer", "decay", optimizer_decay, "0", 0, 1e6, 0,
+         "decay of inverse; factor of step"),
+    INTEGER("optimizer", "decay_every", optimizer_decay_every, "1", 1, 1e9,
+            "epochs between the factors of step"),
+    REAL("optimizer", "warmup_epochs", optimizer_warmup_epochs, "0", 0, 1e9, 0,
+         "epochs of linear warm-up of the rate, may be a fraction"),
+    INTEGER("optimizer", "scale_from_batch", optimizer_scale_from_batch, "0", 0, 4e9,
+            "multiply the rate by batch / this; 0 = off"),
+    INTEGER("train", "epochs", train_epochs, "10", 1, 1e9,
+            "passes over the training set"),
+    INTEGER("train", "batch", train_batch, "64", 1, 16777216,
+            "GLOBAL minibatch: samples of one update over all ranks"),
+    INTEGER("train", "seed", train_seed, "1", 0, 9e15,
+            "of initial weights, order, dropout and distortions"),
+    INTEGER("train", "eval_every", train_eval_every, "1", 1, 1e9,
+            "epochs between evaluations"),
+    INTEGER("train", "report_every", train_report_every, "1", 1, 1e9,
+            "epochs between lines of progress"),
+    INTEGER("train", "early_stop_patience", train_early_stop_patience, "0", 0, 1e9,
+            "evaluations without a better validation error before the end; 0 = off"),
+    REAL("train", "max_minutes", train_max_minutes, "0", 0, 1e9, 0,
+         "stop with a checkpoint and exit code 75 after this time; 0 = off"),
+    INTEGER("train", "max_steps", train_max_steps, "0", 0, 9e15,
+            "stop with a checkpoint and exit code 75 after this many updates of this "
+            "invocation; 0 = off"),
+    CHOICE(
+        "comm", "reduce", comm_reduce, "allreduce", reductions,
+        "sum of gradients; overlap: during the backward pass; node: in the memory "
+        "that ranks of a node share; reproducible: the same bits on any number of "
+        "ranks; auto: the fastest of the first three, measured at the start and kept "
+        "by the run"),
+    CHOICE("comm", "wire", comm_wire, "fp32", wires,
+           "how gradients travel; bf16 halves the bytes and rounds to 8 bits of "
+           "significand; not with reproducible"),
+    INTEGER("comm", "bucket_kib", comm_bucket_kib, "1024", 1, 1048576,
+            "size of a message of overlap, KiB"),
+    INTEGER(
+        "comm", "leaves", comm_leaves, "8", 1, 65536,
+        "pieces of a batch in reproducible sums: a power of two, at least the number "
+        "of ranks"),
+    REAL("comm", "timeout_seconds", comm_timeout_seconds, "300", 0, 1e6, 0,
+         "end a job with exit code 75, and the culprit named, when no rank has made "
+         "progress for this time, at least 1; 0 = off"),
+    INTEGER("comm", "check_replicas_every", comm_check_replicas_every, "1000", 0, 9e15,
+            "updates between comparisons of the ranks' parameters, which are also made "
+            "before each checkpoint; 0 = off"),
+    CHOICE(
+        "compute", "backend", compute_backend, "openblas", backends,
+        "library of the matrix products; auto: the faster for this model, measured at "
+        "the start and kept by the run"),
+    CHOICE("compute", "precision", compute_precision, "fp32", precisions,
+           "of the factors of a step's products, whose sums are fp32; bf16 needs "
+           "oneDNN and a processor with AVX512-BF16 or AMX; bf16_emulated rounds alike "
+           "on any processor, but is slower than fp32"),
+    {"compute", "threads", SN_KEY_INTEGER, FIELD(compute_threads), "auto", 1, 4096, 0,
+     NULL, "auto",
+     "threads of a rank; auto: from the affinity masks of the node; 1 where reduce is "
+     "reproducible"},
+    INTEGER("checkpoint", "every_epochs", checkpoint_every_epochs, "1", 0, 1e9,
+            "epochs between checkpoints; 0 = off (the end is always saved)"),
+    INTEGER("checkpoint", "every_steps", checkpoint_every_steps, "0", 0, 9e15,
+            "updates between checkpoints; 0 = off"),
+    REAL("checkpoint", "every_minutes", checkpoint_every_minutes, "0", 0, 1e9, 0,
+         "minutes between checkpoints; 0 = off"),
+    INTEGER("checkpoint", "keep", checkpoint_keep, "3", 1, 1e6,
+            "newest checkpoints to keep"),
+    CHOICE("checkpoint", "keep_best", checkpoint_keep_best, "true", switches,
+           "keep best.h5, the best by validation error"),
+    INTEGER("metrics", "every_steps", metrics_every_steps, "100", 0, 9e15,
+            "updates between rows of /steps; 0 = none"),
+    CHOICE("metrics", "per_rank", metrics_per_rank, "true", switches,
+           "write the times of every rank to /ranks at each epoch"),
+    {NULL, NULL, SN_KEY_INTEGER, 0, NULL, 0, 0, 0, NULL, NULL, NULL}};
+
+const sn_key *sn_key_find(const char *section, const char *name)
+{
+    for (const sn_key *key = sn_keys; key->section != NULL; key++) {
+        if (strcmp(key->section, section) == 0 && strcmp(key->name, name) == 0) {
+            return key;
+        }
+    }
+    return NULL;
+}
+
+bool sn_key_has_section(const char *section)
+{
+    const sn_key *key = sn_keys;
+    while (key->section != NULL && strcmp(key->section, section) != 0) {
+        key++;
+    }
+    return key->section != NULL;
+}
+
+static const sn_key *find_choice(const char *section, const char *name)
+{
+    const sn_key *key = sn_key_find(section, name);
+    return key != NULL && key->type == SN_KEY_CHOICE ? key : NULL;
+}
+
+const char *sn_config_choice_name(const char *section, const char *name, int value)
+{
+    const sn_key *key = find_choice(section, name);
+    for (int i = 0; key != NULL && key->choices[i] != NULL; i++) {
+        if (i == value) {
+            return key->choices[i];
+        }
+    }
+    return "";
+}
+
+int sn_config_choice_value(const char *section, const char *name, const char *choice)
+{
+    const sn_key *key = find_choice(section, name);
+    for (int i = 0; key != NULL && key->choices[i] != NULL; i++) {
+        if (strcmp(key->choices[i], choice) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+size_t sn_key_path_piece(const char *path)
+{
+    enum { LONGEST = 180 };
+    const size_t rest = strlen(path);
+    if (rest <= LONGEST) {
+        return rest;
+    }
+    size_t piece = LONGEST;
+    while (piece > 0 &&
+           (path[piece - 1] == ' ' || strchr(" ;#", path[piece]) != NULL)) {
+        piece--;
+    }
+    return piece;
+}
+
+static void write_path(FILE *out, const char *path)
+{
+    size_t piece = sn_key_path_piece(path);
+    while (piece > 0 && path[piece] != '\0') {
+        fprintf(out, "%.*s\n    ", (int)piece, path);
+        path += piece;
+        piece = sn_key_path_piece(path);
+    }
+    fprintf(out, "%s", path);
+}
+
+static void write_widths(FILE *out, const sn_widths *widths)
+{
+    enum { IN_A_LINE = 12 };
+    for (size_t i = 0; i < widths->count; i++) {
+        const char *before = i % IN_A_LINE == 0 ? "\n    , " : ", ";
+        fprintf(out, "%s%zu", i == 0 ? "" : before, widths->width[i]);
+    }
+}
+
+static void write_value(FILE *out, const sn_key *key, const sn_config *config)
+{
+    const char *field = (const char *)config + key->offset;
+    int64_t integer;
+    double real;
+    int choice;
+    sn_widths widths;
+    switch (key->type) {
+    case SN_KEY_INTEGER:
+        memcpy(&integer, field, sizeof integer);
+        if (integer == 0 && key->automatic != NULL) {
+            fprintf(out, "%s", key->automatic);
+        } else {
+            fprintf(out, "%lld", (long long)integer);
+        }
+        break;
+    case SN_KEY_REAL:
+        memcpy(&real, field, sizeof real);
+        fprintf(out, "%.17g", real);
+        break;
+    case SN_KEY_CHOICE:
+        memcpy(&choice, field, sizeof choice);
+        fprintf(out, "%s", key->choices[choice]);
+        break;
+    case SN_KEY_WIDTHS:
+        memcpy(&widths, field, sizeof widths);
+        write_widths(out, &widths);
+        break;
+    case SN_KEY_PATH:
+        write_path(out, field);
+        break;
+    }
+}
+
+char *sn_config_text(const sn_config *config)
+{
+    char *text = NULL;
+    size_t bytes = 0;
+    FILE *out = open_memstream(&text, &bytes);
+    if (out == NULL) {
+        return NULL;
+    }
+    const char *section = "";
+    for (const sn_key *key = sn_keys; key->section != NULL; key++) {
+        if (strcmp(section, key->section) != 0) {
+            fprintf(out, "%s[%s]\n", *section == '\0' ? "" : "\n", key->section);
+            section = key->section;
+        }
+        fprintf(out, "%s = ", key->name);
+        write_value(out, key, config);
+        fputc('\n', out);
+    }
+    int failed = ferror(out) != 0;
+    if (fclose(out) != 0 || failed) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static void help_range(FILE *out, const sn_key *key)
+{
+    switch (key->type) {
+    case SN_KEY_INTEGER:
+        fprintf(out, "whole number in [%.0f, %.0f]%s%s", key->min, key->max,
+                key->automatic == NULL ? "" : " or ",
+                key->automatic == NULL ? "" : key->automatic);
+        break;
+    case SN_KEY_REAL:
+        fprintf(out, "number in [%g, %g%c", key->min, key->max,
+                key->max_open ? ')' : ']');
+        break;
+    case SN_KEY_CHOICE:
+        for (int i = 0; key->choices[i] != NULL; i++) {
+            fprintf(out, "%s%s", i == 0 ? "" : " | ", key->choices[i]);
+        }
+        break;
+    case SN_KEY_WIDTHS:
+        fprintf(out, "comma list of at most %d widths, may be empty", SN_MAX_HIDDEN);
+        break;
+    case SN_KEY_PATH:
+        fprintf(out, "path");
+        break;
+    }
+}
+
+void sn_config_help(FILE *out)
+{
+    const char *section = "";
+    for (const sn_key *key = sn_keys; key->section != NULL; key++) {
+        if (strcmp(section, key->section) != 0) {
+            fprintf(out, "%s[%s]\n", *section == '\0' ? "" : "\n", key->section);
+            section = key->section;
+        }
+        fprintf(out, "  %s = %s\n      ", key->name, key->standard);
+        help_range(out, key);
+        fprintf(out, "\n      %s\n", key->help);
+    }
+}

@@ -1,0 +1,42 @@
+/** The table of keys (internal to train's configuration). */
+#ifndef SHARDNET_CONFIG_KEYS_H
+#define SHARDNET_CONFIG_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { SN_KEY_WHY_BYTES = 256 };
+
+typedef enum sn_key_type {
+    SN_KEY_INTEGER, /* int64_t */
+    SN_KEY_REAL,    /* double */
+    SN_KEY_CHOICE,  /* int, an index into choices */
+    SN_KEY_WIDTHS,  /* sn_widths */
+    SN_KEY_PATH     /* char[SN_PATH_BYTES] */
+} sn_key_type;
+
+typedef struct sn_key {
+    const char *section, *name;
+    sn_key_type type;
+    size_t offset;        /* in sn_config */
+    const char *standard; /* the default, as text */
+    double min, max;
+    int max_open;               /* max itself is excluded */
+    const char *const *choices; /* NULL-terminated */
+    const char *automatic;      /* the word that an integer key writes for 0 */
+    const char *help;
+} sn_key;
+
+/** Ends with a NULL section. */
+extern const sn_key sn_keys[];
+
+/** NULL for no such key. */
+const sn_key *sn_key_find(const char *section, const char *name);
+
+bool sn_key_has_section(const char *section);
+
+/** How much of a path may stand on one line of an INI file: all of it, or up to a place
+ *  where a new line loses no white space and starts no comment; 0 where none is. */
+size_t sn_key_path_piece(const char *path);
+
+#endif

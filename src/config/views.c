@@ -1,0 +1,55 @@
+#include <string.h>
+
+#include "config/config.h"
+
+bool sn_config_is_finished(const sn_config *config, int64_t epoch, int64_t best_epoch)
+{
+    const bool impatient = config->train_early_stop_patience > 0 && best_epoch > 0 &&
+                           epoch - best_epoch >= config->train_early_stop_patience *
+                                                     config->train_eval_every;
+    return epoch >= config->train_epochs || impatient;
+}
+
+sn_dataset_spec sn_config_dataset(const sn_config *config)
+{
+    sn_dataset_spec spec = {.source = (sn_data_source)config->data_source,
+                            .train_limit = (size_t)config->data_train_limit,
+                            .validation = (size_t)config->data_validation};
+    strcpy(spec.dir, config->data_dir);
+    return spec;
+}
+
+sn_augment_spec sn_config_augment(const sn_config *config)
+{
+    return (sn_augment_spec){.kind = (sn_augment_kind)config->augment_kind,
+                             .rotation = config->augment_rotation,
+                             .shear = config->augment_shear,
+                             .scale = config->augment_scale,
+                             .shift = config->augment_shift,
+                             .sigma = config->augment_sigma,
+                             .alpha = config->augment_alpha};
+}
+
+sn_optimizer sn_config_optimizer(const sn_config *config)
+{
+    return (sn_optimizer){.kind = (sn_momentum)config->optimizer_momentum_kind,
+                          .momentum = config->optimizer_momentum,
+                          .l1 = config->optimizer_l1,
+                          .l2 = config->optimizer_l2,
+                          .max_norm = config->model_max_norm};
+}
+
+sn_schedule sn_config_schedule(const sn_config *config)
+{
+    double rate = config->optimizer_learning_rate;
+    if (config->optimizer_scale_from_batch > 0) {
+        rate *=
+            (double)config->train_batch / (double)config->optimizer_scale_from_batch;
+    }
+    return (sn_schedule){.kind = (sn_schedule_kind)config->optimizer_schedule,
+                         .rate = rate,
+                         .decay = config->optimizer_decay,
+                         .decay_every = config->optimizer_decay_every,
+                         .epochs = config->train_epochs,
+                         .warmup_epochs = config->optimizer_warmup_epochs};
+}

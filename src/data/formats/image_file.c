@@ -1,0 +1,55 @@
+#include "data/formats/image_file.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+
+sn_status sn_image_read_error(const sn_image_file *file, sn_error *err)
+{
+    return sn_fail(err, SN_ENOINPUT, "cannot read (%s): %s; check the disk", file->path,
+                   strerror(errno));
+}
+
+sn_status sn_image_make(const sn_image_file *file, uint64_t rows, uint64_t cols,
+                        sn_images *images, sn_error *err)
+{
+    if (rows < 1 || cols < 1 || rows > SN_IMAGE_SIDE_MAX || cols > SN_IMAGE_SIDE_MAX ||
+        rows * cols > SN_IMAGE_PIXELS_MAX) {
+        return sn_fail(err, SN_EDATA,
+                       "picture of a wrong size (%s): %" PRIu64 " x %" PRIu64
+                       " pixels, but each side may have 1 to %d and all together %d; "
+                       "make it smaller",
+                       file->path, cols, rows, SN_IMAGE_SIDE_MAX, SN_IMAGE_PIXELS_MAX);
+    }
+    images->count = 1;
+    images->rows = (size_t)rows;
+    images->cols = (size_t)cols;
+    images->pixels = sn_alloc(images->rows * images->cols, 1);
+    return images->pixels != NULL
+               ? SN_OK
+               : sn_fail(err, SN_ENOMEM, "not enough memory (%s)", file->path);
+}
+
+sn_status sn_image_open(const char *path, sn_image_file *file, sn_error *err)
+{
+    struct stat info;
+    *file = (sn_image_file){.path = path};
+    if (stat(path, &info) != 0) {
+        return sn_fail(err, SN_ENOINPUT, "cannot open (%s): %s; check the path", path,
+                       strerror(errno));
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return sn_fail(err, SN_ENOINPUT,
+                       "cannot read (%s): %s; give a PNG, PGM or IDX file", path,
+                       S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a file");
+    }
+    file->bytes = (uint64_t)info.st_size;
+    file->stream = fopen(path, "rb");
+    return file->stream != NULL ? SN_OK
+                                : sn_fail(err, SN_ENOINPUT,
+                                          "cannot open (%s): %s; check its permissions",
+                                          path, strerror(errno));
+}

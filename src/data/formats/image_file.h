@@ -1,0 +1,28 @@
+/** What the readers of pictures share. */
+#ifndef SHARDNET_DATA_FORMATS_IMAGE_FILE_H
+#define SHARDNET_DATA_FORMATS_IMAGE_FILE_H
+
+#include <stdio.h>
+
+#include "data/formats/image.h"
+
+/** An open file, read from its start. */
+typedef struct sn_image_file {
+    const char *path;
+    FILE *stream;
+    uint64_t bytes; /* length of the file */
+} sn_image_file;
+
+/** Opens the file at path, which the caller closes.  SN_ENOINPUT. */
+sn_status sn_image_open(const char *path, sn_image_file *file,
+                        sn_error *err) SN_MUST_CHECK;
+
+/** Makes images one picture of rows x cols, black.  SN_EDATA for a size out of the
+ *  limits, SN_ENOMEM. */
+sn_status sn_image_make(const sn_image_file *file, uint64_t rows, uint64_t cols,
+                        sn_images *images, sn_error *err) SN_MUST_CHECK;
+
+/** "cannot read (PATH)" with the reason in errno: SN_ENOINPUT. */
+sn_status sn_image_read_error(const sn_image_file *file, sn_error *err);
+
+#endif

@@ -1,0 +1,160 @@
+/* PGM, as netpbm writes it: "P2" (decimal numbers) or "P5" (one byte a value, two with
+ * the higher first where maxval exceeds 255), width, height and maxval between white
+ * space, then the values by rows; white space may follow.  '#' begins a comment that
+ * ends with its line, in a header anywhere, in P2 also between values. */
+#include "data/formats/image_readers.h"
+
+#include <stdbool.h>
+
+enum { MAXVAL_MAX = 65535, NUMBER_MAX = 1000000 };
+
+static sn_status malformed(const sn_image_file *file, const char *why, sn_error *err)
+{
+    return ferror(file->stream)
+               ? sn_image_read_error(file, err)
+               : sn_fail(err, SN_EDATA, "malformed PGM file (%s): %s; get it again",
+                         file->path, why);
+}
+
+/* The next character that is in no comment; a comment counts as its end of line. */
+static int next(FILE *stream)
+{
+    int c = getc(stream);
+    if (c == '#') {
+        while (c != '\n' && c != '\r' && c != EOF) {
+            c = getc(stream);
+        }
+    }
+    return c;
+}
+
+static bool is_space(int c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* A decimal number, white space before it skipped, and the one character behind it,
+ * which must be white space or the end of the file; -1 for anything else.  Numbers
+ * above NUMBER_MAX are given as that. */
+static int64_t read_number(FILE *stream)
+{
+    int c = next(stream);
+    while (is_space(c)) {
+        c = next(stream);
+    }
+    if (c < '0' || c > '9') {
+        return -1;
+    }
+    int64_t number = 0;
+    while (c >= '0' && c <= '9') {
+        number = 10 * number + c - '0';
+        number = number < NUMBER_MAX ? number : NUMBER_MAX;
+        c = next(stream);
+    }
+    return is_space(c) || c == EOF ? number : -1;
+}
+
+static uint8_t scale(int64_t value, int64_t maxval)
+{
+    return (uint8_t)((255 * value + maxval / 2) / maxval);
+}
+
+/* Value and white space in P2 take two bytes, but for the last. */
+static bool can_hold(const sn_image_file *file, bool plain, int64_t maxval,
+                     const sn_images *images)
+{
+    const uint64_t values = (uint64_t)images->rows * images->cols;
+    return plain ? values <= file->bytes / 2 + 1
+                 : values * (maxval > 255 ? 2 : 1) <= file->bytes;
+}
+
+/* Editors and shells add a line end. */
+static bool ends_in_space(const sn_image_file *file, int c)
+{
+    while (is_space(c)) {
+        c = getc(file->stream);
+    }
+    return c == EOF && !ferror(file->stream);
+}
+
+static sn_status read_plain(const sn_image_file *file, int64_t maxval,
+                            sn_images *images, sn_error *err)
+{
+    for (size_t i = 0; i < images->rows * images->cols; i++) {
+        const int64_t value = read_number(file->stream);
+        if (value < 0 || value > maxval) {
+            return malformed(file,
+                             value >= 0           ? "a value exceeds its maximum"
+                             : feof(file->stream) ? "it is cut off"
+                                                  : "a value is no number",
+                             err);
+        }
+        images->pixels[i] = scale(value, maxval);
+    }
+    int c = next(file->stream);
+    while (is_space(c)) {
+        c = next(file->stream);
+    }
+    return c == EOF && !ferror(file->stream)
+               ? SN_OK
+               : malformed(file, "something follows the pixels", err);
+}
+
+static sn_status read_raw(const sn_image_file *file, int64_t maxval, sn_images *images,
+                          sn_error *err)
+{
+    for (size_t i = 0; i < images->rows * images->cols; i++) {
+        int64_t value = 0;
+        for (int byte = maxval > 255 ? 2 : 1; byte > 0; byte--) {
+            const int c = getc(file->stream);
+            if (c == EOF) {
+                return malformed(file, "it is cut off", err);
+            }
+            value = 256 * value + c;
+        }
+        if (value > maxval) {
+            return malformed(file, "a value exceeds its maximum", err);
+        }
+        images->pixels[i] = scale(value, maxval);
+    }
+    return ends_in_space(file, getc(file->stream))
+               ? SN_OK
+               : malformed(file, "something follows the pixels", err);
+}
+
+sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images, sn_error *err)
+{
+    (void)getc(file->stream); /* P, as the caller has seen */
+    const int type = getc(file->stream);
+    if (type != '2' && type != '5') {
+        return sn_fail(err, SN_EDATA,
+                       "not a PGM file (%s): its type is P%c, not P2 or P5; convert it "
+                       "to PGM or PNG",
+                       file->path, type);
+    }
+    int64_t header[3] = {0}; /* width, height, maxval */
+    bool good = is_space(next(file->stream));
+    for (int i = 0; good && i < 3; i++) {
+        header[i] = read_number(file->stream);
+        good = header[i] >= 0;
+    }
+    if (!good) {
+        return malformed(file, "its header is no width, height and maximum", err);
+    }
+    const int64_t maxval = header[2];
+    if (maxval < 1 || maxval > MAXVAL_MAX) {
+        return malformed(file, "its maximum is not 1 to 65535", err);
+    }
+    const bool plain = type == '2';
+    const sn_images claimed = {.rows = (size_t)header[1], .cols = (size_t)header[0]};
+    if (!can_hold(file, plain, maxval, &claimed)) {
+        return malformed(file, "its header claims more pixels than it holds", err);
+    }
+    const sn_status status =
+        sn_image_make(file, claimed.rows, claimed.cols, images, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    return plain ? read_plain(file, maxval, images, err)
+                 : read_raw(file, maxval, images, err);
+}

@@ -1,0 +1,173 @@
+/* PNG through libpng, row by row: a picture takes one byte a pixel and one row of the
+ * file's, also when it is interlaced. */
+#include "data/formats/image_readers.h"
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include <png.h>
+
+#include "base/mem.h"
+
+enum {
+    CHUNKS_MAX = 16,
+    CHUNK_BYTES_MAX = 1 << 20,
+    CHANNELS_MAX = 4,
+    /* deflate's best case: a match of 258 bytes coded in two bits */
+    DEFLATE_RATIO_MAX = 1032
+};
+
+/* What libpng's callbacks know. */
+typedef struct reader {
+    const sn_image_file *file;
+    sn_images *images;
+    uint8_t *row; /* (cols, channels) of the file's values as 8 bits */
+    sn_status status;
+    sn_error *err;
+} reader;
+
+/* Which pixels a pass over the picture holds. */
+typedef struct lattice {
+    size_t first_row, row_step, first_col, col_step;
+} lattice;
+
+static const lattice whole[] = {{0, 1, 0, 1}};
+
+static const lattice adam7[] = {{0, 8, 0, 8}, {0, 8, 4, 8}, {4, 8, 0, 4}, {0, 4, 2, 4},
+                                {2, 4, 0, 2}, {0, 2, 1, 2}, {1, 2, 0, 1}};
+
+/* Gives up with a status whose reason is told; does not return. */
+static _Noreturn void leave(png_structp png, sn_status status)
+{
+    reader *r = png_get_error_ptr(png);
+    r->status = status;
+    png_longjmp(png, 1);
+}
+
+static _Noreturn void on_error(png_structp png, png_const_charp message)
+{
+    const reader *r = png_get_error_ptr(png);
+    leave(png, sn_fail(r->err, SN_EDATA, "malformed PNG file (%s): %s; get it again",
+                       r->file->path, message));
+}
+
+static void on_warning(png_structp png, png_const_charp message)
+{
+    (void)png;
+    (void)message;
+}
+
+static void on_read(png_structp png, png_bytep bytes, size_t count)
+{
+    const reader *r = png_get_io_ptr(png);
+    if (fread(bytes, 1, count, r->file->stream) != count) {
+        if (ferror(r->file->stream)) {
+            leave(png, sn_image_read_error(r->file, r->err));
+        }
+        png_error(png, "it is cut off");
+    }
+}
+
+/* Nothing but the pixels, palette and transparency is looked at. */
+static void set_limits(png_structp png)
+{
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    /* sn_image_make has a stricter limit, and a better message */
+    png_set_user_limits(png, SN_IMAGE_PIXELS_MAX, SN_IMAGE_PIXELS_MAX);
+    png_set_chunk_cache_max(png, CHUNKS_MAX);
+    png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX);
+}
+
+/* May leave through longjmp, as all below. */
+static void read_header(png_structp png, png_infop info, reader *r)
+{
+    set_limits(png);
+    png_read_info(png, info);
+    const uint64_t rows = png_get_image_height(png, info);
+    const uint64_t cols = png_get_image_width(png, info);
+    const uint64_t bits =
+        (uint64_t)png_get_bit_depth(png, info) * png_get_channels(png, info);
+    /* both sides fit 27 bits, so this does not overflow */
+    if (rows * cols * bits / 8 / DEFLATE_RATIO_MAX > r->file->bytes) {
+        png_error(png, "its header claims more pixels than it can hold");
+    }
+    const sn_status status = sn_image_make(r->file, rows, cols, r->images, r->err);
+    if (status != SN_OK) {
+        leave(png, status);
+    }
+    r->row = sn_alloc(r->images->cols, CHANNELS_MAX);
+    if (r->row == NULL) {
+        leave(png, sn_fail(r->err, SN_ENOMEM, "not enough memory (%s)", r->file->path));
+    }
+    png_set_expand(png); /* 8 bits at least, colours, alpha */
+    png_set_scale_16(png);
+    png_read_update_info(png, info);
+}
+
+/* Luma over white, of grey, grey and alpha, RGB, or RGBA. */
+static uint8_t grey_of(const uint8_t *value, size_t channels)
+{
+    const unsigned luma =
+        channels < 3
+            ? value[0]
+            : (299U * value[0] + 587U * value[1] + 114U * value[2] + 500) / 1000;
+    const unsigned alpha = channels % 2 == 0 ? value[channels - 1] : 255;
+    return (uint8_t)((luma * alpha + 255 * (255 - alpha) + 127) / 255);
+}
+
+static void read_pass(png_structp png, const reader *r, const lattice *pass,
+                      size_t channels)
+{
+    const size_t rows = r->images->rows, cols = r->images->cols;
+    if (pass->first_col >= cols) {
+        return; /* such a pass has no rows in the file */
+    }
+    for (size_t i = pass->first_row; i < rows; i += pass->row_step) {
+        const uint8_t *value = r->row;
+        png_read_row(png, r->row, NULL);
+        for (size_t j = pass->first_col; j < cols; j += pass->col_step) {
+            r->images->pixels[i * cols + j] = grey_of(value, channels);
+            value += channels;
+        }
+    }
+}
+
+static void read_picture(png_structp png, png_infop info, reader *r)
+{
+    read_header(png, info, r);
+    const bool interlaced = png_get_interlace_type(png, info) != PNG_INTERLACE_NONE;
+    const lattice *passes = interlaced ? adam7 : whole;
+    const size_t count = interlaced ? sizeof adam7 / sizeof adam7[0] : 1;
+    for (size_t i = 0; i < count; i++) {
+        read_pass(png, r, &passes[i], png_get_channels(png, info));
+    }
+    png_read_end(png, NULL);
+}
+
+/* The reader is the caller's, so that what changes in it outlives the jump back. */
+static sn_status decode(reader *r)
+{
+    png_structp png =
+        png_create_read_struct(PNG_LIBPNG_VER_STRING, r, on_error, on_warning);
+    png_infop info = png == NULL ? NULL : png_create_info_struct(png);
+    if (info == NULL) {
+        png_destroy_read_struct(&png, NULL, NULL);
+        return sn_fail(r->err, SN_ENOMEM, "not enough memory (%s)", r->file->path);
+    }
+    png_set_read_fn(png, r, on_read);
+    /* no local variable changes between here and the jump back */
+    if (setjmp(png_jmpbuf(png)) == 0) {
+        read_picture(png, info, r);
+    }
+    png_destroy_read_struct(&png, &info, NULL);
+    return r->status;
+}
+
+sn_status sn_image_read_png(const sn_image_file *file, sn_images *images, sn_error *err)
+{
+    reader r = {.file = file, .images = images, .status = SN_OK, .err = err};
+    const sn_status status = decode(&r);
+    free(r.row);
+    return status;
+}

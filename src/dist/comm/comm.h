@@ -1,0 +1,71 @@
+/** Communicators inside the program: nodes, agreement on errors, broadcasts.  mpi.h stays
+ *  behind this header. */
+#ifndef SHARDNET_DIST_COMM_COMM_H
+#define SHARDNET_DIST_COMM_COMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shardnet/comm.h"
+
+enum { SN_HOST_BYTES = 64 };
+
+/** Number of this process among its launcher's tasks, from the environment alone, so
+ *  before MPI starts; -1 where no launcher says.  Not collective. */
+int sn_comm_launch_task(void);
+
+/** A communicator of the ranks that say member, in their order, for sn_comm_finish;
+ * NULL on the others.  Collective over comm.  SN_ENOMEM, SN_EMPI. */
+sn_status sn_comm_part(sn_comm *comm, bool member, sn_comm **part,
+                       sn_error *err) SN_MUST_CHECK;
+
+/** A barrier in which waiting ranks sleep, so that others have their cores: up to 5
+ *  ms late.  Collective.  SN_EMPI. */
+sn_status sn_comm_rest(sn_comm *comm, sn_error *err) SN_MUST_CHECK;
+
+/** Not collective. */
+int sn_comm_node_rank(const sn_comm *comm); /* 0 leads its node */
+int sn_comm_node_size(const sn_comm *comm);
+int sn_comm_node_count(const sn_comm *comm);
+const char *sn_comm_host(const sn_comm *comm);
+
+/** True on the one process that speaks for the job: rank 0, or task 0 when a broken
+ *  launch made every task its own rank 0. */
+bool sn_comm_speaks(const sn_comm *comm);
+
+/** Every rank gives its own status; all get the worst one and, in err, the message of
+ * the lowest rank that has it.  Collective; one small allreduce, and a broadcast only
+ * when something failed.  Returns SN_EMPI when MPI failed. */
+sn_status sn_comm_agree(sn_comm *comm, sn_status status, sn_error *err) SN_MUST_CHECK;
+
+/** bytes at data from root to all.  Collective.  SN_EMPI. */
+sn_status sn_comm_broadcast(sn_comm *comm, void *data, size_t bytes, int root,
+                            sn_error *err) SN_MUST_CHECK;
+
+/** As sn_comm_broadcast within the node, from its leader. */
+sn_status sn_comm_node_broadcast(sn_comm *comm, void *data, size_t bytes,
+                                 sn_error *err) SN_MUST_CHECK;
+
+/** Sums, in place, on all ranks.  Collective.  SN_EMPI. */
+sn_status sn_comm_sum_int64(sn_comm *comm, int64_t *values, int count,
+                            sn_error *err) SN_MUST_CHECK;
+sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count,
+                             sn_error *err) SN_MUST_CHECK;
+
+/** bytes of every rank, in rank order, into all (size * bytes) on rank 0; all may be
+ *  NULL elsewhere.  Collective.  SN_EMPI. */
+sn_status sn_comm_gather(sn_comm *comm, const void *mine, size_t bytes, void *all,
+                         sn_error *err) SN_MUST_CHECK;
+
+/** The lowest rank that says yes, the number of ranks where none does.  Collective.
+ *  SN_EMPI. */
+sn_status sn_comm_first(sn_comm *comm, bool yes, int *rank,
+                        sn_error *err) SN_MUST_CHECK;
+
+/** True when the bytes at data are the same on every rank.  Collective.  bytes at most
+ *  256.  SN_EMPI. */
+sn_status sn_comm_same(sn_comm *comm, const void *data, size_t bytes, bool *same,
+                       sn_error *err) SN_MUST_CHECK;
+
+#endif

@@ -1,0 +1,165 @@
+#include "dist/launch/launch.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <mpi.h> /* OPEN_MPI */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dist/launch/cores.h"
+#include "dist/launch/mca.h"
+
+static int number(const char *name, int absent)
+{
+    const char *text = name == NULL ? NULL : getenv(name);
+    char *end;
+    if (text == NULL || *text == '\0') {
+        return absent;
+    }
+    long value = strtol(text, &end, 10);
+    return *end == '\0' && value >= 0 && value < 1 << 30 ? (int)value : absent;
+}
+
+/* Item of "4(x2),3": 4 for nodes 0 and 1, 3 for node 2; 0 where there is none. */
+static int of_node(const char *list, int node)
+{
+    for (char *end; list != NULL; list = *end == ',' ? end + 1 : NULL) {
+        const long tasks = strtol(list, &end, 10);
+        long nodes = 1;
+        if (strncmp(end, "(x", 2) == 0) {
+            nodes = strtol(end + 2, &end, 10);
+            end += *end == ')';
+        }
+        if (node < nodes) {
+            return tasks > 0 && tasks < 1 << 30 ? (int)tasks : 0;
+        }
+        node -= (int)nodes;
+    }
+    return 0;
+}
+
+static const struct {
+    const char *tasks, *task, *node_tasks, *list, *node;
+} launchers[] = {
+    {"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE", NULL,
+     NULL},
+    {"PMI_SIZE", "PMI_RANK", "MPI_LOCALNRANKS", NULL, NULL},
+    {"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", NULL, "SLURM_STEP_TASKS_PER_NODE",
+     "SLURM_NODEID"},
+};
+
+void sn_launch_read(sn_launch *launch)
+{
+    *launch = (sn_launch){.tasks = 1, .task = -1};
+    for (size_t i = 0; i < sizeof launchers / sizeof launchers[0]; i++) {
+        int tasks = number(launchers[i].tasks, 0);
+        if (tasks > 0) {
+            launch->variable = launchers[i].tasks;
+            launch->tasks = tasks;
+            launch->task = number(launchers[i].task, -1);
+            launch->node_tasks = number(launchers[i].node_tasks, 0);
+            if (launchers[i].list != NULL) {
+                launch->node_tasks =
+                    of_node(getenv(launchers[i].list), number(launchers[i].node, 0));
+            }
+            return;
+        }
+    }
+}
+
+bool sn_launch_crowded(const sn_launch *launch)
+{
+    if (launch->variable == NULL || launch->node_tasks < 2) {
+        return false;
+    }
+    int cores = sn_cores_in_mask();
+    if (cores < launch->node_tasks) { /* the launcher may have given each its own */
+        const int all = sn_cores_of_launcher("/proc", getpid(), launch->variable);
+        cores = all > 0 ? all : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    return fmin(cores, sn_cores_quota("/proc", "/sys")) < launch->node_tasks;
+}
+
+/* Has this node a network besides Ethernet?  RDMA devices of every kind are listed in
+ * one folder, those of Cray are not. */
+static bool has_fabric(void)
+{
+    static const char *const others[] = {"/sys/class/cxi", "/dev/kgni0", "/dev/ipath",
+                                         "/dev/ipath0", "/dev/hfi1_0"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (access(others[i], F_OK) == 0) {
+            return true;
+        }
+    }
+    DIR *folder = opendir("/sys/class/infiniband");
+    bool found = false;
+    if (folder != NULL) {
+        const struct dirent *entry;
+        while (!found && (entry = readdir(folder)) != NULL) {
+            found = entry->d_name[0] != '.';
+        }
+        (void)closedir(folder);
+    }
+    return found;
+}
+
+void sn_launch_prepare(const sn_launch *launch)
+{
+    /* For the buckets of overlap.c: a ring on any number of ranks, and no handshake for
+     * its messages over TCP, up to half a bucket of the default size: each answer would
+     * wait for the other side's next call of MPI_Test. */
+    sn_mca_setting settings[SN_MCA_SETTINGS] = {
+        {"coll_libnbc_iallreduce_algorithm", "ring", NULL},
+        {"btl_tcp_eager_limit", "532480", NULL}};
+    size_t count = 2;
+    if (sn_launch_crowded(launch)) {
+        settings[count++] = (sn_mca_setting){"mpi_yield_when_idle", "1", NULL};
+    }
+    if (!has_fabric()) {
+        /* what drives such networks alone takes 0.2 s to find out that there is none */
+        settings[count++] = (sn_mca_setting){"mtl", "^psm,psm2,ofi", "pml"};
+    }
+    sn_mca_set(settings, count);
+}
+
+static sn_status refuse(const sn_launch *launch, int size, sn_error *err)
+{
+    return sn_fail(err, SN_ECONFIG,
+                   "launch (%s=%d): MPI sees only %d rank%s, so each task would train "
+                   "alone; start with `srun --mpi=pmix` or with the mpirun of the MPI "
+                   "library that shardnet was built with",
+                   launch->variable, launch->tasks, size, size == 1 ? "" : "s");
+}
+
+#ifdef OPEN_MPI
+sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
+{
+    /* srun with a PMI leaves one of these, with PALS too; without any, Open MPI ends
+     * the process in MPI_Init with a page of text, or starts as a single rank */
+    static const char *const signs[] = {"PMIX_NAMESPACE", "PMIX_RANK",
+                                        "PMI_FD",         "PMI_RANK",
+                                        "PALS_RANKID",    "PMI_CONTROL_PORT"};
+    bool has_pmi = launch->variable == NULL ||
+                   strcmp(launch->variable, "SLURM_STEP_NUM_TASKS") != 0;
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        has_pmi = has_pmi || getenv(signs[i]) != NULL;
+    }
+    return has_pmi || launch->tasks == 1 ? SN_OK : refuse(launch, 1, err);
+}
+#else
+sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
+{
+    (void)launch; /* MPICH and its like find Slurm by themselves */
+    (void)err;
+    return SN_OK;
+}
+#endif
+
+sn_status sn_launch_check(const sn_launch *launch, int size, sn_error *err)
+{
+    if (launch->tasks <= size) {
+        return SN_OK;
+    }
+    return refuse(launch, size, err);
+}

@@ -1,0 +1,51 @@
+/** Datagrams by which ranks tell that they live. */
+#ifndef SHARDNET_DIST_WATCHDOG_HEARTBEAT_H
+#define SHARDNET_DIST_WATCHDOG_HEARTBEAT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SN_PULSE_PATHS = 8, SN_PULSE_NAME_BYTES = 16 };
+
+/** One address of a host, in network order, and the interface that has it. */
+typedef struct sn_pulse_path {
+    uint32_t address;
+    char name[SN_PULSE_NAME_BYTES];
+} sn_pulse_path;
+
+/** Where an observer listens. */
+typedef struct sn_pulse_place {
+    int32_t rank, count;
+    uint32_t port; /* in network order; 0 for nowhere */
+    sn_pulse_path path[SN_PULSE_PATHS];
+} sn_pulse_place;
+
+typedef enum sn_pulse_kind {
+    SN_PULSE_BEAT,  /* a rank to an observer */
+    SN_PULSE_REPLY, /* and back */
+    SN_PULSE_END    /* an observer has spoken: leave */
+} sn_pulse_kind;
+
+typedef struct sn_pulse {
+    uint64_t key; /* of the job: anything else is not ours */
+    int32_t kind, rank, path, phase;
+    int64_t step;
+    float idle_seconds, grace_seconds;
+} sn_pulse;
+
+/** A socket on every IPv4 address of this host, described in place; -1 when there can
+ *  be none. */
+int sn_pulse_open(sn_pulse_place *place);
+
+/** Sends, and does not care whether it arrives. */
+void sn_pulse_send(int socket, const sn_pulse *pulse, const struct sockaddr_in *to);
+
+/** The address of a path to an observer. */
+struct sockaddr_in sn_pulse_to(const sn_pulse_place *place, int path);
+
+/** True for a datagram of our job, false when none is left. */
+bool sn_pulse_receive(int socket, uint64_t key, sn_pulse *pulse,
+                      struct sockaddr_in *from);
+
+#endif

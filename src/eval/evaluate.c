@@ -1,0 +1,74 @@
+#include "eval/evaluate.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "data/batch.h"
+#include "data/sampler.h"
+#include "dist/watchdog/watchdog.h"
+
+/* Of the samples from first on. */
+static sn_loss evaluate_block(const sn_model *model, const float *parameters,
+                              sn_workspace *workspace, float *x, const sn_split *split,
+                              size_t first)
+{
+    size_t rows = split->count - first;
+    if (rows > SN_EVALUATION_ROWS) {
+        rows = SN_EVALUATION_ROWS;
+    }
+    sn_batch_range(split, model->input, first, rows, x);
+    const float *z = sn_net_forward(model, parameters, workspace, x, rows);
+    return sn_softmax_loss(rows, model->classes, split->labels + first, z, NULL);
+}
+
+sn_status sn_evaluate(sn_comm *comm, const sn_model *model, const float *parameters,
+                      sn_workspace *workspace, float *x, const sn_split *split,
+                      sn_evaluation *evaluation, sn_error *err)
+{
+    const size_t blocks = (split->count + SN_EVALUATION_ROWS - 1) / SN_EVALUATION_ROWS;
+    const sn_range mine =
+        sn_rank_range((sn_range){0, blocks}, sn_comm_rank(comm), sn_comm_size(comm));
+    double *losses = calloc(blocks + 1, sizeof *losses);
+    sn_status status = losses == NULL || blocks > INT_MAX
+                           ? sn_fail(err, SN_ENOMEM, "evaluation: out of memory")
+                           : SN_OK;
+    status = sn_comm_agree(comm, status, err);
+    int64_t correct = 0;
+    for (size_t block = mine.begin; status == SN_OK && block < mine.end; block++) {
+        sn_watchdog_mark(comm, SN_PHASE_EVALUATE, -1);
+        if (sn_fault_check("evaluate.slow", sn_comm_rank(comm), -1, NULL) != SN_OK) {
+            sleep(1);
+        }
+        const sn_loss part = evaluate_block(model, parameters, workspace, x, split,
+                                            block * SN_EVALUATION_ROWS);
+        losses[block] = part.sum; /* that of the other ranks is 0 */
+        correct += part.correct;
+    }
+    sn_watchdog_mark(comm, SN_PHASE_AGREE, -1);
+    if (status == SN_OK) {
+        status = sn_comm_sum_int64(comm, &correct, 1, err);
+    }
+    if (status == SN_OK) {
+        status = sn_comm_sum_double(comm, losses, (int)blocks, err);
+    }
+    double loss = 0;
+    for (size_t block = 0; block < blocks && losses != NULL; block++) {
+        loss += losses[block];
+    }
+    free(losses);
+    *evaluation =
+        (sn_evaluation){.loss = split->count == 0 ? NAN : loss / (double)split->count,
+                        .correct = correct,
+                        .count = (int64_t)split->count};
+    return status;
+}
+
+double sn_evaluation_error(const sn_evaluation *evaluation)
+{
+    return evaluation->count == 0
+               ? NAN
+               : 1 - (double)evaluation->correct / (double)evaluation->count;
+}

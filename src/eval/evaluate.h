@@ -1,0 +1,32 @@
+/** Exact sharded evaluation. */
+#ifndef SHARDNET_EVAL_EVALUATE_H
+#define SHARDNET_EVAL_EVALUATE_H
+
+#include <stdint.h>
+
+#include "data/dataset.h"
+#include "dist/comm/comm.h"
+#include "nn/net.h"
+
+/** Samples that are evaluated together, whatever the number of ranks. */
+enum { SN_EVALUATION_ROWS = 128 };
+
+typedef struct sn_evaluation {
+    double loss;     /* mean cross-entropy; NAN for an empty split */
+    int64_t correct; /* exact */
+    int64_t count;
+} sn_evaluation;
+
+/** Loss and correct predictions over a split: each rank takes some of its blocks of
+ *  SN_EVALUATION_ROWS, nothing is padded, and the blocks' losses are added in their
+ *  order, so that the result does not depend on the number of ranks.  x (workspace
+ *  capacity, features) is scratch; the capacity is SN_EVALUATION_ROWS or more.
+ *  Collective.  SN_ENOMEM, SN_EMPI. */
+sn_status sn_evaluate(sn_comm *comm, const sn_model *model, const float *parameters,
+                      sn_workspace *workspace, float *x, const sn_split *split,
+                      sn_evaluation *evaluation, sn_error *err) SN_MUST_CHECK;
+
+/** Error fraction, NAN for an empty split. */
+double sn_evaluation_error(const sn_evaluation *evaluation);
+
+#endif

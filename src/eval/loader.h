@@ -1,0 +1,39 @@
+/** Loading the data set once a node, and models from checkpoints. */
+#ifndef SHARDNET_EVAL_LOADER_H
+#define SHARDNET_EVAL_LOADER_H
+
+#include "data/dataset.h"
+#include "dist/comm/comm.h"
+#include "dist/node/node.h"
+#include "nn/net.h"
+#include "store/checkpoint/checkpoint.h"
+
+/** A data set and the node's memory that holds it. */
+typedef struct sn_loaded {
+    sn_dataset data;
+    sn_node_memory *memory;
+} sn_loaded;
+
+/** The leader of each node reads; the node's ranks share the bytes.  Refuses nodes that
+ *  see different data.  Collective.  What sn_dataset_probe, _fill and _view give. */
+sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *loaded,
+                         sn_error *err) SN_MUST_CHECK;
+
+/** Collective. */
+void sn_loaded_clear(sn_loaded *loaded);
+
+/** Model and parameters (new arena, the caller frees it) of a checkpoint, checked as by
+ *  sn_checkpoint_read; the caller clears info.  On failure nothing is held.  Not
+ *  collective.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
+                               sn_model *model, float **parameters,
+                               sn_error *err) SN_MUST_CHECK;
+
+/** Model and parameters (new arena, the caller frees it) of a checkpoint.  Rank 0
+ * reads, all receive.  info is valid on rank 0 alone but for its plain fields, and
+ * config_text is NULL on the other ranks.  Collective.  SN_ENOINPUT, SN_EDATA. */
+sn_status sn_loader_model(sn_comm *comm, const char *path, sn_checkpoint_info *info,
+                          sn_model *model, float **parameters,
+                          sn_error *err) SN_MUST_CHECK;
+
+#endif

@@ -1,0 +1,68 @@
+#include "eval/predict.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "data/batch.h"
+#include "nn/loss.h"
+
+enum { ROWS = 256 };
+
+sn_status sn_predictor_init(sn_predictor *predictor, const sn_model *model,
+                            const float *parameters, sn_error *err)
+{
+    *predictor = (sn_predictor){.model = model, .parameters = parameters};
+    const sn_status status =
+        sn_workspace_init(&predictor->workspace, model, ROWS, 0, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    size_t values;
+    if (sn_size_multiply(ROWS, model->input, &values)) {
+        predictor->x = sn_alloc(values, sizeof *predictor->x);
+    }
+    return predictor->x != NULL ? SN_OK : sn_fail(err, SN_ENOMEM, "out of memory");
+}
+
+void sn_predictor_clear(sn_predictor *predictor)
+{
+    if (predictor->model != NULL) {
+        sn_workspace_clear(&predictor->workspace, predictor->model);
+    }
+    free(predictor->x);
+    *predictor = (sn_predictor){0};
+}
+
+/* p (classes): probabilities. */
+static sn_prediction choose(size_t classes, const float *p)
+{
+    size_t best = 0, second = classes;
+    for (size_t j = 1; j < classes; j++) {
+        if (p[j] > p[best]) {
+            second = best;
+            best = j;
+        } else if (second == classes || p[j] > p[second]) {
+            second = j;
+        }
+    }
+    return second == classes
+               ? (sn_prediction){best, best, (double)p[best], 0}
+               : (sn_prediction){best, second, (double)p[best], (double)p[second]};
+}
+
+void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
+                sn_prediction *predictions)
+{
+    const sn_model *model = predictor->model;
+    const sn_split all = {.images = images, .count = count};
+    for (size_t first = 0; first < count; first += ROWS) {
+        const size_t rows = count - first < ROWS ? count - first : ROWS;
+        sn_batch_range(&all, model->input, first, rows, predictor->x);
+        float *z = sn_net_forward(model, predictor->parameters, &predictor->workspace,
+                                  predictor->x, rows);
+        sn_softmax(rows, model->classes, z);
+        for (size_t i = 0; i < rows; i++) {
+            predictions[first + i] = choose(model->classes, z + i * model->classes);
+        }
+    }
+}

@@ -1,0 +1,34 @@
+/** Activation functions. */
+#ifndef SHARDNET_NN_ACTIVATION_H
+#define SHARDNET_NN_ACTIVATION_H
+
+#include <stddef.h>
+
+#include "base/real.h"
+
+typedef enum sn_activation {
+    SN_TANH,
+    SN_SIGMOID,
+    SN_RELU,
+    SN_LECUN_TANH /* 1.7159 tanh(2 z / 3): LeCun et al., Efficient BackProp, 1998 */
+} sn_activation;
+
+/** f(z) = out * tanh(in * z) for the tanh kinds; 1, 1 for the others. */
+void sn_activation_scales(sn_activation activation, double *out, double *in);
+
+/** Z (rows, cols) += 1 bt, bias (cols), in place. */
+void sn_bias_add(size_t rows, size_t cols, const sn_real *bias, sn_real *z);
+
+/** Z (rows, cols) := f(Z + 1 bt), in place; bias (cols). */
+void sn_bias_activate(sn_activation activation, size_t rows, size_t cols,
+                      const sn_real *bias, sn_real *z);
+
+/** A (count) := dA * f'(z), in place, where A holds f(z) on entry: the derivative of
+ *  every kind follows from its value.  dA (count). */
+void sn_activation_backward(sn_activation activation, size_t count, const sn_real *da,
+                            sn_real *a);
+
+/** db (cols) = column sums of dZ (rows, cols). */
+void sn_bias_gradient(size_t rows, size_t cols, const sn_real *dz, sn_real *db);
+
+#endif

@@ -1,0 +1,140 @@
+/** Multilayer perceptrons over flat arenas.
+ *
+ *  Layer l maps A(l-1) (B, in) to A(l) (B, out):
+ *      Z = A(l-1) Wt + 1 bt,  A(l) = f(Z);  the last layer's Z goes to the softmax.
+ *  Backward (Rumelhart, Hinton, Williams 1986), from dZ of the last layer:
+ *      dW = dZt A(l-1),  db = dZt 1,  dA(l-1) = dZ W,  dZ(l-1) = dA(l-1) * f'(Z(l-1)).
+ *  Parameters, gradients and velocities are one arena each; every tensor starts at a
+ *  multiple of 64 bytes, the padding is zero and stays zero. */
+#ifndef SHARDNET_NN_NET_H
+#define SHARDNET_NN_NET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/real.h"
+#include "nn/activation.h"
+#include "nn/dropout.h"
+#include "nn/loss.h"
+#include "nn/products/gemm_bf16.h"
+#include "shardnet/status.h"
+
+typedef struct sn_layer {
+    size_t in, out;
+    size_t weight, bias; /* offsets into an arena: weight (out, in), bias (out) */
+} sn_layer;
+
+typedef struct sn_model {
+    size_t layers; /* weight layers: hidden layers + 1 */
+    sn_layer *layer;
+    size_t input, classes;
+    size_t parameters; /* without padding */
+    size_t arena;      /* elements of an arena, with padding */
+    size_t widest;     /* largest layer output */
+    sn_activation activation;
+} sn_model;
+
+/** A model input - hidden[0] - ... - classes.  hidden_count may be 0.  The model owns
+ *  its layer table.  SN_ECONFIG for a zero width, SN_ERANGE, SN_ENOMEM. */
+sn_status sn_model_init(sn_model *model, size_t input, const size_t *hidden,
+                        size_t hidden_count, size_t classes, sn_activation activation,
+                        sn_error *err) SN_MUST_CHECK;
+void sn_model_clear(sn_model *model);
+
+/** Told during a backward pass, between pieces of its products, that the gradient from
+ *  element first to the end of the arena is final. */
+typedef void sn_observer(void *user, size_t first);
+
+/** The factors of a training step's products rounded to bf16.  All NULL where products
+ *  are of float32. */
+typedef struct sn_rounded {
+    sn_gemm_bf16 *gemm;
+    const uint16_t *weights; /* (arena), the owner's: see sn_model_round */
+    uint16_t *input;         /* (capacity, input) */
+    uint16_t **output;       /* per layer (capacity, out): A, then dZ */
+} sn_rounded;
+
+/** Memory for a forward and backward pass over up to capacity rows. */
+typedef struct sn_workspace {
+    size_t capacity;
+    sn_real **output;  /* per layer (capacity, out) */
+    uint8_t **mask;    /* per hidden layer (capacity, out), or NULL without dropout */
+    sn_real *gradient; /* (capacity, widest) */
+    sn_rounded rounded;
+
+    /* set by the owner */
+    sn_backend backend;    /* of the products */
+    sn_observer *observer; /* or NULL: then each product is computed in one piece */
+    void *observer_user;
+} sn_workspace;
+
+/** hidden_dropout says whether masks are needed.  SN_ENOMEM, SN_ERANGE. */
+sn_status sn_workspace_init(sn_workspace *workspace, const sn_model *model,
+                            size_t capacity, int hidden_dropout,
+                            sn_error *err) SN_MUST_CHECK;
+void sn_workspace_clear(sn_workspace *workspace, const sn_model *model);
+
+/** Memory that _init takes, and _round besides.  Pure. */
+size_t sn_workspace_bytes(const sn_model *model, size_t capacity, int hidden_dropout);
+size_t sn_workspace_round_bytes(const sn_model *model, size_t capacity,
+                                sn_precision precision);
+
+/** Makes the products of sn_net_gradient those of precision, once, after
+ *  sn_workspace_init: their factors are rounded to bf16, sums, results and everything
+ *  between products stay float32.  weights (arena) holds the rounded weights whenever a
+ *  gradient is computed; it stays the caller's and may be NULL for fp32, which changes
+ *  nothing.  SN_ECONFIG where precision cannot be, SN_ENOMEM, SN_EINTERNAL. */
+sn_status sn_workspace_round(sn_workspace *workspace, const sn_model *model,
+                             sn_precision precision, const uint16_t *weights,
+                             sn_error *err) SN_MUST_CHECK;
+
+/** bf16 (arena) := the weights of parameters (arena) rounded to nearest, ties to even.
+ *  Elements that are no weights are left as they are. */
+void sn_model_round(const sn_model *model, const sn_real *parameters, uint16_t *bf16);
+
+/** What a backward pass found. */
+typedef struct sn_pass {
+    sn_loss loss;
+    int non_finite; /* 0, or 1 + the first layer whose gradient is not finite; layers +
+                       1 when the loss alone is not */
+    double forward_seconds; /* forward and loss, 0 without rows; backward is the rest */
+} sn_pass;
+
+/** Forward without dropout, in float32 whatever the precision of the workspace.
+ *  parameters (arena), X (rows, input), rows <= capacity.
+ *  Returns the logits (rows, classes), which belong to the workspace. */
+sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
+                        sn_workspace *workspace, const sn_real *x, size_t rows);
+
+/** Forward, loss and backward over rows (may be 0) samples.  gradient (arena) is
+ *  overwritten with the SUM over the rows of dLoss/dParameter.  X (rows, input) is
+ *  overwritten where input dropout is on.  samples (rows) key the dropout masks.
+ *  Allocates nothing but what products in bf16 do (see gemm_bf16.h, also for their
+ *  failures). */
+sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
+                        sn_workspace *workspace, sn_real *x, const uint8_t *labels,
+                        const uint32_t *samples, size_t rows, const sn_dropout *dropout,
+                        sn_real *gradient);
+
+/** The matrix products of sn_net_gradient alone, forward and backward: the same calls
+ * in the same order on the same buffers, for measurements.  What they leave in
+ * workspace and gradient is of no use.  X (rows, input), rows <= capacity; no rows, no
+ * products. */
+void sn_net_forward_products(const sn_model *model, const sn_real *parameters,
+                             sn_workspace *workspace, const sn_real *x, size_t rows);
+void sn_net_backward_products(const sn_model *model, const sn_real *parameters,
+                              sn_workspace *workspace, const sn_real *x, size_t rows,
+                              sn_real *gradient);
+
+/** Floating-point operations of these products, a multiplication and an addition
+ * counted as two: 2 rows in out for each of two products a layer in the backward pass
+ * (one in the first layer) and one in the forward pass. */
+double sn_net_product_flops(const sn_model *model, size_t rows);
+
+/** Seconds of one pass of the products of a gradient over X (rows, input), which leaves
+ *  nothing of use in workspace and gradient (arena). */
+double sn_net_time_products(const sn_model *model, const sn_real *parameters,
+                            sn_workspace *workspace, const sn_real *x, size_t rows,
+                            sn_real *gradient);
+
+#endif

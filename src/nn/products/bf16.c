@@ -1,0 +1,49 @@
+#include "nn/products/bf16.h"
+
+#include <string.h>
+
+static inline float widened(uint16_t half)
+{
+    const uint32_t bits = (uint32_t)half << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* Adding 0x7FFF and the lowest bit that stays carries into the upper half what is to be
+ * rounded up; a NaN keeps its upper half and gets a bit of its payload set, so that it
+ * does not become an infinity. */
+static inline uint16_t rounded(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t up = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16;
+    const uint32_t nan = bits >> 16 | 0x40;
+    const uint32_t is_nan = (uint32_t)0 - (uint32_t)((bits & 0x7FFFFFFF) > 0x7F800000);
+    return (uint16_t)((nan & is_nan) | (up & ~is_nan));
+}
+
+SN_HOT
+void sn_bf16_from_float(size_t count, const sn_real *restrict x,
+                        uint16_t *restrict bf16)
+{
+    for (size_t i = 0; i < count; i++) {
+        bf16[i] = rounded((float)x[i]);
+    }
+}
+
+SN_HOT
+void sn_bf16_to_float(size_t count, const uint16_t *restrict bf16, sn_real *restrict x)
+{
+    for (size_t i = 0; i < count; i++) {
+        x[i] = (sn_real)widened(bf16[i]);
+    }
+}
+
+SN_HOT
+void sn_bf16_add(size_t count, const uint16_t *restrict a, uint16_t *restrict b)
+{
+    for (size_t i = 0; i < count; i++) {
+        b[i] = rounded(widened(a[i]) + widened(b[i]));
+    }
+}

@@ -1,0 +1,101 @@
+#include "nn/products/gemm.h"
+
+#include <cblas.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#if defined(SHARDNET_ONEDNN) && !defined(SHARDNET_REAL_DOUBLE)
+#define HAS_ONEDNN 1
+#include <dnnl.h>
+#else
+#define HAS_ONEDNN 0
+#endif
+
+#include "base/parallel.h"
+
+#ifdef SHARDNET_REAL_DOUBLE
+#define CBLAS_GEMM cblas_dgemm
+#else
+#define CBLAS_GEMM cblas_sgemm
+#endif
+
+bool sn_gemm_has(sn_backend backend)
+{
+    return backend != SN_BACKEND_ONEDNN || HAS_ONEDNN;
+}
+
+sn_status sn_gemm_check(size_t dimension, const char *what, sn_error *err)
+{
+    if (dimension > INT_MAX) {
+        return sn_fail(err, SN_ERANGE, "%s %zu exceeds the BLAS integer (%d)", what,
+                       dimension, INT_MAX);
+    }
+    return SN_OK;
+}
+
+/* C (m, n) = op(A) op(B); lda and ldb are the rows' lengths in memory. */
+static void product(sn_backend backend, bool transpose_a, bool transpose_b, size_t m,
+                    size_t n, size_t k, const sn_real *a, size_t lda, const sn_real *b,
+                    size_t ldb, sn_real *c)
+{
+#if HAS_ONEDNN
+    if (backend == SN_BACKEND_ONEDNN) {
+        /* fails only for arguments that sn_gemm_check has excluded */
+        (void)dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N',
+                         (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, 1, a,
+                         (dnnl_dim_t)lda, b, (dnnl_dim_t)ldb, 0, c, (dnnl_dim_t)n);
+        return;
+    }
+#endif
+    (void)backend;
+    CBLAS_GEMM(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
+               transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, 1, a,
+               (int)lda, b, (int)ldb, 0, c, (int)n);
+}
+
+void sn_gemm_nt(sn_backend backend, size_t m, size_t n, size_t k, const sn_real *a,
+                const sn_real *b, sn_real *c)
+{
+    product(backend, false, true, m, n, k, a, k, b, k, c);
+}
+
+void sn_gemm_nn(sn_backend backend, size_t m, size_t n, size_t k, const sn_real *a,
+                const sn_real *b, sn_real *c)
+{
+    product(backend, false, false, m, n, k, a, k, b, n, c);
+}
+
+void sn_gemm_tn(sn_backend backend, size_t m, size_t n, size_t k, const sn_real *a,
+                size_t lda, const sn_real *b, sn_real *c)
+{
+    product(backend, true, false, m, n, k, a, lda, b, n, c);
+}
+
+void sn_gemm_set_threads(int threads)
+{
+    openblas_set_num_threads(threads);
+    sn_set_threads(threads);
+}
+
+bool sn_gemm_bears_loops(sn_backend backend)
+{
+    enum { OWN_THREADS = 1 }; /* of openblas_get_parallel */
+    const char *policy = getenv("OMP_WAIT_POLICY");
+    return backend == SN_BACKEND_ONEDNN || openblas_get_parallel() != OWN_THREADS ||
+           (policy != NULL && strcasecmp(policy, "passive") == 0);
+}
+
+const char *sn_gemm_library(sn_backend backend)
+{
+#if HAS_ONEDNN
+#define TEXT_OF(x) #x
+#define TEXT(x)    TEXT_OF(x)
+    if (backend == SN_BACKEND_ONEDNN) {
+        return "oneDNN " TEXT(DNNL_VERSION_MAJOR) "." TEXT(DNNL_VERSION_MINOR) "." TEXT(
+            DNNL_VERSION_PATCH);
+    }
+#endif
+    (void)backend;
+    return openblas_get_config();
+}

@@ -1,0 +1,154 @@
+#include "nn/products/gemm_bf16.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "nn/products/bf16.h"
+#include "nn/products/gemm_matmul.h"
+
+struct sn_gemm_bf16 {
+    sn_matmul *matmul;        /* NULL where products are emulated */
+    sn_real *wide_a, *wide_b; /* (largest_a), (largest_b), else NULL */
+    sn_status status;         /* the first failure */
+    sn_error error;
+};
+
+sn_status sn_precision_check(sn_precision precision, sn_error *err)
+{
+    if (precision != SN_PRECISION_BF16) {
+        return SN_OK;
+    }
+    sn_matmul *matmul;
+    const sn_status status = sn_matmul_create(SN_MATMUL_BF16, &matmul, err);
+    sn_matmul_destroy(&matmul);
+    return status;
+}
+
+const char *sn_precision_means(sn_precision precision)
+{
+    const char *instructions = sn_matmul_bf16_instructions();
+    switch (precision) {
+    case SN_PRECISION_FP32:
+        break;
+    case SN_PRECISION_BF16:
+        return instructions == NULL ? "" : instructions;
+    case SN_PRECISION_BF16_EMULATED:
+        return "emulated";
+    }
+    return "";
+}
+
+size_t sn_gemm_bf16_bytes(sn_precision precision, size_t largest_a, size_t largest_b)
+{
+    return precision == SN_PRECISION_BF16_EMULATED
+               ? (largest_a + largest_b) * sizeof(sn_real)
+               : 0;
+}
+
+sn_status sn_gemm_bf16_create(sn_precision precision, size_t largest_a,
+                              size_t largest_b, sn_gemm_bf16 **gemm, sn_error *err)
+{
+    *gemm = calloc(1, sizeof **gemm);
+    sn_status status = *gemm == NULL ? SN_ENOMEM : SN_OK;
+    if (status == SN_OK && precision == SN_PRECISION_BF16) {
+        status = sn_matmul_create(SN_MATMUL_BF16, &(*gemm)->matmul, err);
+    } else if (status == SN_OK) {
+        (*gemm)->wide_a = sn_alloc(largest_a, sizeof(sn_real));
+        (*gemm)->wide_b = sn_alloc(largest_b, sizeof(sn_real));
+        if ((*gemm)->wide_a == NULL || (*gemm)->wide_b == NULL) {
+            status = SN_ENOMEM;
+        }
+    }
+    if (status == SN_ENOMEM) {
+        (void)sn_fail(err, status,
+                      "products of bf16 (%zu and %zu elements): out of "
+                      "memory; use a smaller batch, or precision = fp32",
+                      largest_a, largest_b);
+    }
+    if (status != SN_OK) {
+        sn_gemm_bf16_destroy(gemm);
+    }
+    return status;
+}
+
+void sn_gemm_bf16_destroy(sn_gemm_bf16 **gemm)
+{
+    if (*gemm != NULL) {
+        sn_matmul_destroy(&(*gemm)->matmul);
+        free((*gemm)->wide_a);
+        free((*gemm)->wide_b);
+        free(*gemm);
+        *gemm = NULL;
+    }
+}
+
+/* wide (rows, cols) := narrow (rows, cols), whose rows are stride apart. */
+static void widen(size_t rows, size_t cols, size_t stride, const uint16_t *narrow,
+                  sn_real *wide)
+{
+    SN_PARALLEL_IF(rows * cols >= SN_PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < rows; i++) {
+        sn_bf16_to_float(cols, narrow + i * stride, wide + i * cols);
+    }
+}
+
+static void emulate(const sn_gemm_bf16 *gemm, sn_backend backend,
+                    const sn_matmul_shape *s, const uint16_t *a, const uint16_t *b,
+                    sn_real *c)
+{
+    const size_t m = s->m, n = s->n, k = s->k;
+    widen(s->transpose_a ? k : m, s->transpose_a ? m : k, s->lda, a, gemm->wide_a);
+    widen(s->transpose_b ? n : k, s->transpose_b ? k : n, s->ldb, b, gemm->wide_b);
+    if (s->transpose_b) {
+        sn_gemm_nt(backend, m, n, k, gemm->wide_a, gemm->wide_b, c);
+    } else if (s->transpose_a) {
+        sn_gemm_tn(backend, m, n, k, gemm->wide_a, m, gemm->wide_b, c);
+    } else {
+        sn_gemm_nn(backend, m, n, k, gemm->wide_a, gemm->wide_b, c);
+    }
+}
+
+/* The first failure is kept. */
+static void multiply(sn_gemm_bf16 *gemm, sn_backend backend, sn_matmul_shape shape,
+                     const uint16_t *a, const uint16_t *b, sn_real *c)
+{
+    if (gemm->matmul == NULL) {
+        emulate(gemm, backend, &shape, a, b, c);
+        return;
+    }
+    sn_error err = {""};
+    const sn_status status = sn_matmul_run(gemm->matmul, &shape, a, b, c, &err);
+    if (status != SN_OK && gemm->status == SN_OK) {
+        gemm->status = status;
+        gemm->error = err;
+    }
+}
+
+void sn_gemm_bf16_nt(sn_gemm_bf16 *gemm, sn_backend backend, size_t m, size_t n,
+                     size_t k, const uint16_t *a, const uint16_t *b, sn_real *c)
+{
+    multiply(gemm, backend, (sn_matmul_shape){false, true, m, n, k, k, k}, a, b, c);
+}
+
+void sn_gemm_bf16_nn(sn_gemm_bf16 *gemm, sn_backend backend, size_t m, size_t n,
+                     size_t k, const uint16_t *a, const uint16_t *b, sn_real *c)
+{
+    multiply(gemm, backend, (sn_matmul_shape){false, false, m, n, k, k, n}, a, b, c);
+}
+
+void sn_gemm_bf16_tn(sn_gemm_bf16 *gemm, sn_backend backend, size_t m, size_t n,
+                     size_t k, const uint16_t *a, size_t lda, const uint16_t *b,
+                     sn_real *c)
+{
+    multiply(gemm, backend, (sn_matmul_shape){true, false, m, n, k, lda, n}, a, b, c);
+}
+
+sn_status sn_gemm_bf16_status(const sn_gemm_bf16 *gemm, sn_error *err)
+{
+    if (gemm == NULL || gemm->status == SN_OK) {
+        return SN_OK;
+    }
+    *err = gemm->error;
+    return gemm->status;
+}

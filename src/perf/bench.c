@@ -1,0 +1,344 @@
+/* Measures the training step and, alternating with it in the same process, its limits.
+ *
+ * Each repeat runs every measurement of the table below once, each behind a barrier and
+ * as many times as the warm-up found to fill its share of options.seconds, so that a
+ * machine that slows down or speeds up does so for all of them.  The counts come from
+ * the mean over ranks: collectives match. */
+#include "perf/bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "nn/products/gemm.h"
+#include "perf/bench_steps.h"
+#include "perf/measure.h"
+#include "train/step.h"
+
+enum { LARGE = 2048, MIB = 1 << 20 };
+
+/* Figures of one rank in one repeat. */
+typedef struct sample {
+    double figure[SN_BENCH_FIGURES];
+} sample;
+
+typedef struct bench {
+    sn_bench_steps steps;
+    float *scratch;          /* (3, third): one written, two read */
+    size_t third;            /* elements */
+    double forward_products; /* seconds */
+    sample *mine;            /* (repeats) */
+    sample *all;             /* (size, repeats) on rank 0 */
+    double *column;          /* (size * repeats) on rank 0 */
+} bench;
+
+static sn_status run_steps(bench *b, int64_t count, sn_error *err)
+{
+    return sn_bench_steps_run(&b->steps, count, err);
+}
+
+static size_t rows_of(const bench *b, uint64_t piece)
+{
+    const sn_range positions = sn_step_piece(&b->steps.state, b->steps.batch, piece);
+    return (size_t)(positions.end - positions.begin);
+}
+
+static sn_status run_products(bench *b, int64_t count, sn_error *err)
+{
+    (void)err;
+    sn_state *s = &b->steps.state;
+    const sn_range pieces = sn_step_pieces(s);
+    b->forward_products = 0;
+    for (int64_t i = 0; i < count; i++) {
+        for (uint64_t piece = pieces.begin; piece < pieces.end; piece++) {
+            const size_t rows = rows_of(b, piece);
+            const double begun = sn_clock_seconds();
+            sn_net_forward_products(&s->model, s->parameters, &s->workspace, s->x,
+                                    rows);
+            b->forward_products += sn_clock_seconds() - begun;
+            sn_net_backward_products(&s->model, s->parameters, &s->workspace, s->x,
+                                     rows, s->message);
+        }
+    }
+    return SN_OK;
+}
+
+/* The same sum as the step's.  The message is zero, so that it stays finite; what lies
+ * in the tree's buffers costs the same whatever it is. */
+static sn_status run_allreduce(bench *b, int64_t count, sn_error *err)
+{
+    sn_state *s = &b->steps.state;
+    const sn_range pieces = sn_step_pieces(s);
+    sn_status status = SN_OK;
+    for (int64_t i = 0; i < count && status == SN_OK; i++) {
+        for (uint64_t p = pieces.begin; p < pieces.end && s->tree != NULL; p++) {
+            (void)sn_tree_next(s->tree);
+            sn_tree_push(s->tree);
+        }
+        status = sn_step_sum(s, err);
+    }
+    return status;
+}
+
+/* Is there anything to sum? */
+static bool sums(const bench *b)
+{
+    return b->steps.state.size > 1 || b->steps.state.tree != NULL;
+}
+
+static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
+{
+    (void)err;
+    const size_t square = (size_t)LARGE * LARGE;
+    const float *a = b->scratch + b->third;
+    const uint16_t *half = (const uint16_t *)a; /* any bytes will do */
+    const sn_workspace *w = &b->steps.state.workspace;
+    const bool bf16 = b->steps.state.config.compute_precision == SN_PRECISION_BF16;
+    for (int64_t i = 0; i < count; i++) {
+        if (bf16) {
+            sn_gemm_bf16_nn(w->rounded.gemm, w->backend, LARGE, LARGE, LARGE, half,
+                            half + square, b->scratch);
+        } else {
+            sn_gemm_nn(w->backend, LARGE, LARGE, LARGE, a, a + square, b->scratch);
+        }
+    }
+    return SN_OK;
+}
+
+static sn_status run_triad(bench *b, int64_t count, sn_error *err)
+{
+    (void)err;
+    for (int64_t i = 0; i < count; i++) {
+        sn_measure_triad(b->third, (float)(i + 1), b->scratch + b->third,
+                         b->scratch + 2 * b->third, b->scratch);
+    }
+    return SN_OK;
+}
+
+typedef enum kind { STEPS, PRODUCTS, ALLREDUCE, LARGE_PRODUCT, TRIAD, KINDS } kind;
+
+static const struct {
+    sn_status (*run)(bench *b, int64_t count, sn_error *err);
+    double share; /* of the seconds of a repeat's steps */
+} measurement[KINDS] = {[STEPS] = {run_steps, 1},
+                        [PRODUCTS] = {run_products, 0.5},
+                        [ALLREDUCE] = {run_allreduce, 0.25},
+                        [LARGE_PRODUCT] = {run_large_product, 0.25},
+                        [TRIAD] = {run_triad, 0.25}};
+
+/* Seconds of count runs that all ranks begin together. */
+static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
+                       sn_error *err)
+{
+    if (which == ALLREDUCE) {
+        memset(b->steps.state.message, 0,
+               (b->steps.state.model.arena + SN_TAIL_COUNT_OF) * sizeof(float));
+    }
+    sn_status status = sn_comm_agree(b->steps.state.comm, SN_OK, err);
+    const double begun = sn_clock_seconds();
+    if (status == SN_OK) {
+        status = measurement[which].run(b, count, err);
+    }
+    *seconds = sn_clock_seconds() - begun;
+    return status;
+}
+
+/* Warms up and finds how many runs fill the measurement's share of seconds; the same on
+ * all ranks. */
+static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
+                           sn_error *err)
+{
+    static const int64_t most = 1 << 24;
+    const double target = seconds * measurement[which].share;
+    double spent = 0;
+    sn_status status = timed(b, which, 1, &spent, err);
+    for (*count = 1; status == SN_OK; *count *= 2) {
+        status = timed(b, which, *count, &spent, err);
+        if (status == SN_OK) {
+            status = sn_comm_sum_double(b->steps.state.comm, &spent, 1, err);
+        }
+        spent /= b->steps.state.size;
+        if (status == SN_OK && (spent >= target / 4 || *count >= most)) {
+            const double wanted = ceil((double)*count * target / spent);
+            *count = wanted < 1 ? 1 : wanted < (double)most ? (int64_t)wanted : most;
+            break;
+        }
+    }
+    return status;
+}
+
+static void note_parts(const bench *b, int64_t steps, double seconds, double *figure)
+{
+    const sn_phases *p = &b->steps.state.phases;
+    const double n = (double)steps;
+    figure[SN_BENCH_GATHER] = p->gather / n;
+    figure[SN_BENCH_FORWARD] = p->forward / n;
+    figure[SN_BENCH_BACKWARD] = p->backward / n;
+    figure[SN_BENCH_REDUCE] = p->reduce / n;
+    figure[SN_BENCH_UPDATE] = p->update / n;
+    figure[SN_BENCH_OTHER] = (seconds - sn_phases_total(p)) / n;
+    figure[SN_BENCH_STEP] = seconds / n;
+}
+
+/* One of each. */
+static sn_status repeat_once(bench *b, const int64_t count[KINDS], sample *into,
+                             sn_error *err)
+{
+    double seconds[KINDS], *figure = into->figure;
+    sn_status status = SN_OK;
+    for (int k = 0; k < KINDS && status == SN_OK; k++) {
+        status = timed(b, (kind)k, count[k], &seconds[k], err);
+        if (status == SN_OK && k == STEPS) {
+            note_parts(b, count[k], seconds[k], figure);
+        }
+    }
+    if (status != SN_OK) {
+        return status;
+    }
+    const double runs = (double)count[PRODUCTS];
+    figure[SN_BENCH_PRODUCTS] = seconds[PRODUCTS] / runs;
+    figure[SN_BENCH_FORWARD_PRODUCTS] = b->forward_products / runs;
+    figure[SN_BENCH_BACKWARD_PRODUCTS] =
+        (seconds[PRODUCTS] - b->forward_products) / runs;
+    figure[SN_BENCH_ALLREDUCE] =
+        sums(b) ? seconds[ALLREDUCE] / (double)count[ALLREDUCE] : 0;
+    figure[SN_BENCH_LARGE_PRODUCT] = 2.0 * LARGE * LARGE * LARGE *
+                                     (double)count[LARGE_PRODUCT] /
+                                     seconds[LARGE_PRODUCT] * 1e-9;
+    figure[SN_BENCH_TRIAD] = 3.0 * (double)b->third * sizeof(float) *
+                             (double)count[TRIAD] / seconds[TRIAD] * 1e-9;
+    figure[SN_BENCH_EFFICIENCY] = figure[SN_BENCH_PRODUCTS] / figure[SN_BENCH_STEP];
+    return SN_OK;
+}
+
+static void summarise(bench *b, size_t count, sn_bench_result *result)
+{
+    double *column = b->column;
+    for (int f = 0; f < SN_BENCH_FIGURES; f++) {
+        for (size_t i = 0; i < count; i++) {
+            column[i] = b->all[i].figure[f];
+        }
+        result->figure[f] = sn_bench_spread_of(column, count);
+    }
+}
+
+static void describe(const bench *b, sn_bench_result *result)
+{
+    const sn_state *s = &b->steps.state;
+    const uint64_t images = b->steps.batch.end - b->steps.batch.begin;
+    *result = (sn_bench_result){
+        .ranks = s->size,
+        .nodes = sn_comm_node_count(s->comm),
+        .node_ranks = sn_comm_node_size(s->comm),
+        .node_cores = s->cores.node_cores,
+        .threads = s->threads,
+        .backend = s->workspace.backend,
+        .layers = s->model.layers,
+        .width = {s->model.input},
+        .parameters = s->model.parameters,
+        .batch = (int64_t)images,
+        .reproducible = s->tree != NULL,
+        .rows = (int64_t)rows_of(b, sn_step_pieces(s).begin),
+        .distorts = s->augment != NULL,
+        .product_flops = sn_net_product_flops(&s->model, (size_t)images),
+        .message_bytes = (double)(s->model.arena + SN_TAIL_COUNT_OF) * sizeof(float),
+        .triad_bytes = 3.0 * (double)b->third * sizeof(float)};
+    for (size_t l = 0; l < s->model.layers; l++) {
+        result->width[l + 1] = s->model.layer[l].out;
+    }
+}
+
+/* *steps of the state fill options' seconds. */
+static sn_status measure(bench *b, const sn_bench_options *options, int64_t *steps,
+                         sn_bench_result *result, sn_error *err)
+{
+    const size_t repeats = (size_t)options->repeats,
+                 ranks = (size_t)b->steps.state.size;
+    int64_t count[KINDS];
+    sn_status status = SN_OK;
+    for (int k = 0; k < KINDS && status == SN_OK; k++) {
+        count[k] = 1;
+        if (k != ALLREDUCE || sums(b)) {
+            status = calibrate(b, (kind)k, options->seconds, &count[k], err);
+        }
+    }
+    for (size_t r = 0; r < repeats && status == SN_OK; r++) {
+        status = repeat_once(b, count, &b->mine[r], err);
+    }
+    if (status == SN_OK) {
+        status = sn_comm_gather(b->steps.state.comm, b->mine, repeats * sizeof *b->mine,
+                                b->all, err);
+    }
+    *steps = count[STEPS];
+    if (status == SN_OK && b->steps.state.rank == 0) {
+        describe(b, result);
+        result->repeats = options->repeats;
+        result->steps = count[STEPS];
+        summarise(b, repeats * ranks, result);
+    }
+    return status;
+}
+
+static sn_status allocate(bench *b, size_t repeats, sn_error *err)
+{
+    const size_t samples = repeats * (size_t)b->steps.state.size;
+    /* a third holds both factors of the large product too */
+    b->third = sn_measure_triad_count(sn_comm_node_size(b->steps.state.comm));
+    b->scratch = sn_alloc(3 * b->third, sizeof(float));
+    b->mine = calloc(repeats, sizeof *b->mine);
+    if (b->steps.state.rank == 0) {
+        b->all = calloc(samples, sizeof *b->all);
+        b->column = calloc(samples, sizeof *b->column);
+    }
+    if (b->scratch == NULL || b->mine == NULL ||
+        (b->steps.state.rank == 0 && (b->all == NULL || b->column == NULL))) {
+        return sn_fail(err, SN_ENOMEM,
+                       "bench (%zu MiB a rank for the memory's bandwidth): out of "
+                       "memory; use fewer ranks on a node",
+                       3 * b->third * sizeof(float) / MIB);
+    }
+    return sn_fault_check("bench.allocate", b->steps.state.rank, -1, err);
+}
+
+static void release(bench *b)
+{
+    free(b->scratch);
+    free(b->mine);
+    free(b->all);
+    free(b->column);
+    b->scratch = NULL;
+    b->mine = b->all = NULL;
+    b->column = NULL;
+}
+
+sn_status sn_bench(sn_comm *comm, const sn_config *config,
+                   const sn_bench_options *options, sn_bench_result *result,
+                   sn_error *err)
+{
+    bench *b = calloc(1, sizeof *b);
+    sn_status status = b == NULL ? sn_fail(err, SN_ENOMEM, "out of memory") : SN_OK;
+    status = sn_comm_agree(comm, status, err);
+    if (status == SN_OK) {
+        status = sn_bench_steps_open(&b->steps, comm, config, options->header, err);
+    }
+    if (status != SN_OK) {
+        free(b);
+        return status;
+    }
+    status = sn_comm_agree(comm, allocate(b, (size_t)options->repeats, err), err);
+    int64_t steps = 0;
+    if (status == SN_OK) {
+        sn_measure_fill(3 * b->third, b->scratch);
+        status = measure(b, options, &steps, result, err);
+    }
+    release(b); /* before the others take their memory */
+    if (status == SN_OK && options->others) {
+        status = sn_bench_others(&b->steps, steps, options, result, err);
+    }
+    sn_bench_steps_close(&b->steps);
+    free(b);
+    return status;
+}

@@ -1,0 +1,104 @@
+/** What a training step costs, against what the machine can do. */
+#ifndef SHARDNET_PERF_BENCH_H
+#define SHARDNET_PERF_BENCH_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "config/config.h"
+#include "dist/comm/comm.h"
+#include "shardnet/status.h"
+
+/** What is measured, on every rank in every repeat: name, unit. */
+#define SN_BENCH_TABLE(X)                                                              \
+    X(SN_BENCH_GATHER, gather, seconds)     /* parts of a step, in its order */        \
+    X(SN_BENCH_FORWARD, forward, seconds)   /* with the loss */                        \
+    X(SN_BENCH_BACKWARD, backward, seconds) /* gradients of the layers */              \
+    X(SN_BENCH_REDUCE, reduce, seconds)     /* sum over ranks, with waiting */         \
+    X(SN_BENCH_UPDATE, update, seconds)     /* penalties, momentum, max-norm */        \
+    X(SN_BENCH_OTHER, other, seconds)       /* the rest of the step */                 \
+    X(SN_BENCH_STEP, step, seconds)         /* all of it */                            \
+    X(SN_BENCH_FORWARD_PRODUCTS, forward_products, seconds)   /* run alone */          \
+    X(SN_BENCH_BACKWARD_PRODUCTS, backward_products, seconds) /* run alone */          \
+    X(SN_BENCH_PRODUCTS, products, seconds)                   /* both together */      \
+    X(SN_BENCH_ALLREDUCE, allreduce, seconds) /* the step's message alone */           \
+    X(SN_BENCH_LARGE_PRODUCT, large_product, gflop_per_second) /* 2048 cubed */        \
+    X(SN_BENCH_TRIAD, triad, gigabytes_per_second) /* a = b + s c, one thread */       \
+    X(SN_BENCH_EFFICIENCY, efficiency, ratio)      /* products / step */
+
+#define SN_BENCH_ENUM(symbol, name, unit) symbol,
+typedef enum sn_bench_figure {
+    SN_BENCH_TABLE(SN_BENCH_ENUM) SN_BENCH_FIGURES
+} sn_bench_figure;
+#undef SN_BENCH_ENUM
+
+enum { SN_BENCH_ADVICE_MAX = 3, SN_BENCH_ADVICE_BYTES = 256, SN_BENCH_OTHERS_MAX = 20 };
+
+/** Over all ranks and repeats. */
+typedef struct sn_bench_spread {
+    double min, median, max, mean;
+} sn_bench_spread;
+
+/** The same steps done another way: by another sum, or by fewer ranks with more threads
+ *  on the same cores. */
+typedef struct sn_bench_other {
+    const char *sum;    /* the other comm.reduce, NULL for other ranks and threads */
+    int ranks, threads; /* of the whole job; of its rank 0 */
+    sn_bench_spread seconds; /* of a step on the slowest rank, over repeats */
+    sn_bench_spread ratio;   /* of these to a step as configured in the same repeat */
+    char missing[SN_BENCH_ADVICE_BYTES]; /* why it was not measured, "" where it was */
+} sn_bench_other;
+
+typedef struct sn_bench_options {
+    double seconds; /* of steps in each repeat, at least about this much; > 0 */
+    int repeats;    /* at least 1 */
+    int others;     /* measure other ways too? */
+    FILE *header;   /* rank 0: first lines as train prints them; NULL for none */
+} sn_bench_options;
+
+typedef struct sn_bench_result {
+    int ranks, nodes, node_ranks, node_cores; /* node: that of rank 0 */
+    int threads;                              /* of rank 0 */
+    sn_backend backend;
+    size_t layers, width[SN_MAX_HIDDEN + 2]; /* widths: input, (layers) */
+    size_t parameters;
+    int64_t batch;        /* images of a step over all ranks */
+    int64_t rows;         /* of the products of rank 0 */
+    int reproducible;     /* is the sum, and so the batch in comm.leaves pieces? */
+    int distorts;         /* are images distorted? */
+    double product_flops; /* of a step over all ranks */
+    double message_bytes; /* of the step's sum */
+    double triad_bytes;   /* of the three arrays together, a rank */
+    int repeats;
+    int64_t steps; /* of a repeat */
+    sn_bench_spread figure[SN_BENCH_FIGURES];
+    int other_count;
+    sn_bench_other other[SN_BENCH_OTHERS_MAX];
+} sn_bench_result;
+
+/** Runs training steps as config says, on its data, from its initial weights, and
+ *  between them the limits: the products of the step alone, the sum over ranks alone,
+ *  one large product, a triad.  Everything runs on all ranks at once, after a warm-up.
+ *  Only full batches are taken, and the epochs of the configuration over and over.
+ *  Where options say so, then other ways, in turns with the configured one: allreduce
+ *  and reproducible, and half, a quarter, ... of each node's ranks with the threads
+ * that its cores leave them (unless reproducible keeps them to one), the others asleep.
+ *  Writes no file.  Memory beyond that of training: triad_bytes, 96 to 512 MiB a rank,
+ * or for the other ways that of training once more. Collective; config and options are
+ * the same on all ranks; *result is filled on rank 0.  SN_ECONFIG, SN_ENOINPUT,
+ * SN_EDATA, SN_ERANGE, SN_ENOMEM, SN_EDIVERGED; SN_EMPI, after which only sn_comm_abort
+ * is left. */
+sn_status sn_bench(sn_comm *comm, const sn_config *config,
+                   const sn_bench_options *options, sn_bench_result *result,
+                   sn_error *err) SN_MUST_CHECK;
+
+/** Tables for people, or one JSON object on one line.  Rank 0. */
+void sn_bench_print(FILE *out, const sn_bench_result *result);
+void sn_bench_print_json(FILE *out, const sn_bench_result *result);
+
+/** Facts that follow from the figures, the most telling first; how many there are, at
+ *  most SN_BENCH_ADVICE_MAX.  Pure. */
+int sn_bench_advise(const sn_bench_result *result,
+                    char advice[SN_BENCH_ADVICE_MAX][SN_BENCH_ADVICE_BYTES]);
+
+#endif

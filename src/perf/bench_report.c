@@ -1,0 +1,425 @@
+/* What bench prints. */
+#include <inttypes.h>
+#include <math.h>
+
+#include "nn/products/gemm.h"
+#include "perf/bench.h"
+#include "shardnet/version.h"
+
+static double median(const sn_bench_result *r, sn_bench_figure figure)
+{
+    return r->figure[figure].median;
+}
+
+/* Of the mean step: shares of all parts sum to 1. */
+static double share(const sn_bench_result *r, sn_bench_figure figure)
+{
+    return r->figure[figure].mean / r->figure[SN_BENCH_STEP].mean;
+}
+
+/* What a step costs beyond its matrix products. */
+typedef struct cost {
+    const char *name;
+    double seconds; /* mean over ranks and repeats */
+} cost;
+
+enum { COSTS = 6 };
+
+static void list_costs(const sn_bench_result *r, cost costs[COSTS])
+{
+    const sn_bench_spread *f = r->figure;
+    const cost list[COSTS] = {
+        {"gather", f[SN_BENCH_GATHER].mean},
+        {"forward", f[SN_BENCH_FORWARD].mean - f[SN_BENCH_FORWARD_PRODUCTS].mean},
+        {"backward", f[SN_BENCH_BACKWARD].mean - f[SN_BENCH_BACKWARD_PRODUCTS].mean},
+        {"reduce", f[SN_BENCH_REDUCE].mean},
+        {"update", f[SN_BENCH_UPDATE].mean},
+        {"other", f[SN_BENCH_OTHER].mean}};
+    for (int i = 0; i < COSTS; i++) {
+        costs[i] = list[i];
+    }
+}
+
+static cost largest_cost(const sn_bench_result *r)
+{
+    cost costs[COSTS];
+    list_costs(r, costs);
+    int largest = 0;
+    for (int i = 1; i < COSTS; i++) {
+        if (costs[i].seconds > costs[largest].seconds) {
+            largest = i;
+        }
+    }
+    return costs[largest];
+}
+
+/* --- advice: each writes a sentence where its fact holds, and returns whether */
+
+typedef int adviser(const sn_bench_result *r, char text[SN_BENCH_ADVICE_BYTES]);
+
+static const double large_share = 0.2;
+
+static int crowded(const sn_bench_result *r, char *text)
+{
+    if (r->node_ranks <= r->node_cores) {
+        return 0;
+    }
+    snprintf(text, SN_BENCH_ADVICE_BYTES,
+             "%d ranks share %d cores of a node: at most %d ranks there run at once",
+             r->node_ranks, r->node_cores, r->node_cores);
+    return 1;
+}
+
+static int uneven(const sn_bench_result *r, char *text)
+{
+    const sn_bench_spread *step = &r->figure[SN_BENCH_STEP];
+    if (step->max < 1.3 * step->min) {
+        return 0;
+    }
+    snprintf(
+        text, SN_BENCH_ADVICE_BYTES,
+        "the slowest repeat took %.1f times the fastest, often a sign of other work on "
+        "these cores: measure again on an idle machine",
+        step->max / step->min);
+    return 1;
+}
+
+static int much_reduce(const sn_bench_result *r, char *text)
+{
+    const double part = share(r, SN_BENCH_REDUCE);
+    const double alone =
+        r->figure[SN_BENCH_ALLREDUCE].mean / r->figure[SN_BENCH_REDUCE].mean;
+    if (r->ranks == 1 || part < large_share) {
+        return 0;
+    }
+    if (alone >= 0.5) {
+        snprintf(
+            text, SN_BENCH_ADVICE_BYTES,
+            "reduce is %.0f %% of a step and most of it the message: fewer ranks or "
+            "a larger train.batch make it a smaller part",
+            100 * part);
+    } else {
+        snprintf(text, SN_BENCH_ADVICE_BYTES,
+                 "reduce is %.0f %% of a step, the message alone %.0f %%: the rest is "
+                 "mostly ranks that wait for slower ones",
+                 100 * part, 100 * part * alone);
+    }
+    return 1;
+}
+
+static int small_products(const sn_bench_result *r, char *text)
+{
+    const double rate =
+        r->product_flops / r->ranks / median(r, SN_BENCH_PRODUCTS) * 1e-9;
+    const double part = rate / median(r, SN_BENCH_LARGE_PRODUCT);
+    if (!(part < 0.5)) {
+        return 0;
+    }
+    snprintf(text, SN_BENCH_ADVICE_BYTES,
+             "the model's products run at %.0f %% of a large product's rate, %" PRId64
+             " rows on rank 0: a larger train.batch%s makes them larger",
+             100 * part, r->rows,
+             r->reproducible ? " or fewer comm.leaves"
+             : r->ranks > 1  ? " or fewer ranks"
+                             : "");
+    return 1;
+}
+
+static int much_update(const sn_bench_result *r, char *text)
+{
+    const double part = share(r, SN_BENCH_UPDATE);
+    if (part < large_share) {
+        return 0;
+    }
+    snprintf(text, SN_BENCH_ADVICE_BYTES,
+             "update is %.0f %% of a step and costs the same for any batch: a larger "
+             "train.batch makes it a smaller part",
+             100 * part);
+    return 1;
+}
+
+static int much_gather(const sn_bench_result *r, char *text)
+{
+    const double part = share(r, SN_BENCH_GATHER);
+    if (part < large_share) {
+        return 0;
+    }
+    snprintf(text, SN_BENCH_ADVICE_BYTES, "gather is %.0f %% of a step%s", 100 * part,
+             r->distorts
+                 ? ": most of it are the distortions of [augment]; elastic costs "
+                   "several times affine"
+                 : "; it grows with the batch and the size of the images");
+    return 1;
+}
+
+int sn_bench_advise(const sn_bench_result *result,
+                    char advice[SN_BENCH_ADVICE_MAX][SN_BENCH_ADVICE_BYTES])
+{
+    static adviser *const advisers[] = {crowded,        uneven,      much_reduce,
+                                        small_products, much_update, much_gather};
+    int count = 0;
+    for (size_t i = 0; i < sizeof advisers / sizeof advisers[0]; i++) {
+        if (count < SN_BENCH_ADVICE_MAX && advisers[i](result, advice[count])) {
+            count++;
+        }
+    }
+    return count;
+}
+
+/* --- text */
+
+static void print_times(FILE *out, const sn_bench_result *r, const char *name,
+                        sn_bench_figure figure)
+{
+    const sn_bench_spread *f = &r->figure[figure];
+    fprintf(out, "%-14s%12.1f%12.1f%12.1f%9.1f %%", name, 1e6 * f->min, 1e6 * f->median,
+            1e6 * f->max, 100 * share(r, figure));
+}
+
+static void print_step(FILE *out, const sn_bench_result *r)
+{
+    fprintf(out, "%-14s%12s%12s%12s%11s%18s\n", "microseconds", "min", "median", "max",
+            "share", "products alone");
+    print_times(out, r, "gather", SN_BENCH_GATHER);
+    fputc('\n', out);
+    print_times(out, r, "forward", SN_BENCH_FORWARD);
+    fprintf(out, "%18.1f\n", 1e6 * median(r, SN_BENCH_FORWARD_PRODUCTS));
+    print_times(out, r, "backward", SN_BENCH_BACKWARD);
+    fprintf(out, "%18.1f\n", 1e6 * median(r, SN_BENCH_BACKWARD_PRODUCTS));
+    print_times(out, r, "reduce", SN_BENCH_REDUCE);
+    fputc('\n', out);
+    print_times(out, r, "update", SN_BENCH_UPDATE);
+    fputc('\n', out);
+    print_times(out, r, "other", SN_BENCH_OTHER);
+    fputc('\n', out);
+    print_times(out, r, "step", SN_BENCH_STEP);
+    fprintf(out, "%18.1f\n", 1e6 * median(r, SN_BENCH_PRODUCTS));
+}
+
+static void print_limit(FILE *out, const char *name, const sn_bench_spread *f,
+                        double scale, const char *unit)
+{
+    fprintf(out, "%-14s%12.1f%12.1f%12.1f  %s\n", name, scale * f->min,
+            scale * f->median, scale * f->max, unit);
+}
+
+static void print_limits(FILE *out, const sn_bench_result *r)
+{
+    const sn_bench_spread *f = r->figure;
+    char unit[80];
+    fprintf(out, "%-14s%12s%12s%12s  a rank, all ranks at once\n", "limits", "min",
+            "median", "max");
+    print_limit(out, "products", &f[SN_BENCH_PRODUCTS], 1e6,
+                "us, those of the step alone");
+    if (f[SN_BENCH_ALLREDUCE].max > 0) {
+        snprintf(unit, sizeof unit, "us, %.3f MB alone", 1e-6 * r->message_bytes);
+        print_limit(out, "allreduce", &f[SN_BENCH_ALLREDUCE], 1e6, unit);
+    }
+    print_limit(out, "large product", &f[SN_BENCH_LARGE_PRODUCT], 1,
+                "GFLOP/s, 2048 cubed");
+    snprintf(unit, sizeof unit, "GB/s, one thread, %.0f MB", 1e-6 * r->triad_bytes);
+    print_limit(out, "triad", &f[SN_BENCH_TRIAD], 1, unit);
+}
+
+static void print_layout(char *text, size_t size, int ranks, int threads)
+{
+    snprintf(text, size, "%d rank%s x %d thread%s", ranks, ranks == 1 ? "" : "s",
+             threads, threads == 1 ? "" : "s");
+}
+
+/* The other layout whose steps are shortest, NULL where none is shorter than the
+ * configured ones. */
+static const sn_bench_other *fastest_layout(const sn_bench_result *r)
+{
+    const sn_bench_other *fastest = NULL;
+    double ratio = 1;
+    for (int i = 0; i < r->other_count; i++) {
+        const sn_bench_other *o = &r->other[i];
+        if (o->sum == NULL && o->missing[0] == '\0' && o->ratio.median < ratio) {
+            fastest = o;
+            ratio = o->ratio.median;
+        }
+    }
+    return fastest;
+}
+
+static int tried_layouts(const sn_bench_result *r)
+{
+    int tried = 0;
+    for (int i = 0; i < r->other_count; i++) {
+        tried += r->other[i].sum == NULL && r->other[i].missing[0] == '\0';
+    }
+    return tried;
+}
+
+static void print_fastest(FILE *out, const sn_bench_result *r)
+{
+    const sn_bench_other *fastest = fastest_layout(r);
+    char name[64];
+    if (fastest == NULL) {
+        print_layout(name, sizeof name, r->ranks, r->threads);
+        fprintf(out, "fastest     %s, as started\n", name);
+    } else {
+        print_layout(name, sizeof name, fastest->ranks, fastest->threads);
+        fprintf(out, "fastest     %s, %.2f times as fast as started\n", name,
+                1 / fastest->ratio.median);
+    }
+}
+
+static void print_others(FILE *out, const sn_bench_result *r)
+{
+    fprintf(out, "\n%-22s%12s%12s%12s  of the configured time\n", "other ways, us",
+            "min", "median", "max");
+    for (int i = 0; i < r->other_count; i++) {
+        const sn_bench_other *o = &r->other[i];
+        char name[64];
+        if (o->missing[0] != '\0') {
+            fprintf(out, "%-22snot measured: %s\n",
+                    o->sum == NULL ? "fewer ranks" : o->sum, o->missing);
+            continue;
+        }
+        print_layout(name, sizeof name, o->ranks, o->threads);
+        fprintf(out, "%-22s%12.1f%12.1f%12.1f  %.2f (%.2f .. %.2f)\n",
+                o->sum == NULL ? name : o->sum, 1e6 * o->seconds.min,
+                1e6 * o->seconds.median, 1e6 * o->seconds.max, o->ratio.median,
+                o->ratio.min, o->ratio.max);
+    }
+    if (tried_layouts(r) > 0) {
+        print_fastest(out, r);
+    }
+}
+
+void sn_bench_print(FILE *out, const sn_bench_result *r)
+{
+    const double step = median(r, SN_BENCH_STEP);
+    const sn_bench_spread *e = &r->figure[SN_BENCH_EFFICIENCY];
+    const cost most = largest_cost(r);
+    char advice[SN_BENCH_ADVICE_MAX][SN_BENCH_ADVICE_BYTES];
+    const int count = sn_bench_advise(r, advice);
+
+    fprintf(out,
+            "batch    %" PRId64 " images, products of %" PRId64
+            " rows on rank 0; %d repeats of %" PRId64 " steps\n\n",
+            r->batch, r->rows, r->repeats, r->steps);
+    print_step(out, r);
+    fputc('\n', out);
+    print_limits(out, r);
+    fprintf(out, "\nspeed       %.0f images/s, %.2f GFLOP/s (%.2f a rank)\n",
+            (double)r->batch / step, 1e-9 * r->product_flops / step,
+            1e-9 * r->product_flops / step / r->ranks);
+    fprintf(out, "efficiency  %.1f %% (%.1f .. %.1f): products alone / step\n",
+            100 * e->median, 100 * e->min, 100 * e->max);
+    fprintf(out, "costs most  %s, %.1f us outside the products, %.1f %% of a step\n",
+            most.name, 1e6 * most.seconds,
+            100 * most.seconds / r->figure[SN_BENCH_STEP].mean);
+    for (int i = 0; i < count; i++) {
+        fprintf(out, "note        %s\n", advice[i]);
+    }
+    if (r->other_count > 0) {
+        print_others(out, r);
+    }
+}
+
+/* --- JSON */
+
+static void print_string(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            fputc('\\', out);
+        }
+        fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
+    }
+    fputc('"', out);
+}
+
+static void print_json_job(FILE *out, const sn_bench_result *r)
+{
+    fputs("{\"program_version\": ", out);
+    print_string(out, SN_VERSION_TEXT);
+    fputs(", \"blas\": ", out);
+    print_string(out, sn_gemm_library(r->backend));
+    fprintf(out,
+            ", \"ranks\": %d, \"nodes\": %d, \"node_ranks\": %d, \"node_cores\": %d, "
+            "\"threads_per_rank\": %d, \"model_widths\": [%zu",
+            r->ranks, r->nodes, r->node_ranks, r->node_cores, r->threads, r->width[0]);
+    for (size_t l = 0; l < r->layers; l++) {
+        fprintf(out, ", %zu", r->width[l + 1]);
+    }
+    fprintf(out,
+            "], \"parameters\": %zu, \"batch_images\": %" PRId64
+            ", \"rank0_product_rows\": %" PRId64
+            ", \"repeats\": %d, \"steps_per_repeat\": "
+            "%" PRId64 ", \"product_flop_per_step\": %.0f, \"message_bytes\": %.0f, "
+            "\"triad_bytes\": %.0f",
+            r->parameters, r->batch, r->rows, r->repeats, r->steps, r->product_flops,
+            r->message_bytes, r->triad_bytes);
+}
+
+static void print_json_spread(FILE *out, const char *name, const sn_bench_spread *f)
+{
+    fprintf(
+        out,
+        ", \"%s\": {\"min\": %.9g, \"median\": %.9g, \"max\": %.9g, \"mean\": %.9g}",
+        name, f->min, f->median, f->max, f->mean);
+}
+
+static void print_json_others(FILE *out, const sn_bench_result *r)
+{
+    fputs(", \"others\": [", out);
+    for (int i = 0; i < r->other_count; i++) {
+        const sn_bench_other *o = &r->other[i];
+        fprintf(out, "%s{\"sum\": ", i > 0 ? ", " : "");
+        print_string(out, o->sum == NULL ? "as configured" : o->sum);
+        if (o->missing[0] != '\0') {
+            fputs(", \"missing\": ", out);
+            print_string(out, o->missing);
+        } else {
+            fprintf(out, ", \"ranks\": %d, \"threads_per_rank\": %d", o->ranks,
+                    o->threads);
+            print_json_spread(out, "step_seconds", &o->seconds);
+            print_json_spread(out, "time_ratio", &o->ratio);
+        }
+        fputc('}', out);
+    }
+    fputc(']', out);
+    if (tried_layouts(r) > 0) {
+        const sn_bench_other *fastest = fastest_layout(r);
+        fprintf(out, ", \"fastest_layout\": {\"ranks\": %d, \"threads_per_rank\": %d}",
+                fastest == NULL ? r->ranks : fastest->ranks,
+                fastest == NULL ? r->threads : fastest->threads);
+    }
+}
+
+static void print_json_figures(FILE *out, const sn_bench_result *r)
+{
+#define NAME(symbol, name, unit) #name "_" #unit,
+    static const char *const names[] = {SN_BENCH_TABLE(NAME)};
+#undef NAME
+    for (int i = 0; i < SN_BENCH_FIGURES; i++) {
+        print_json_spread(out, names[i], &r->figure[i]);
+    }
+}
+
+void sn_bench_print_json(FILE *out, const sn_bench_result *r)
+{
+    const double step = median(r, SN_BENCH_STEP);
+    const cost most = largest_cost(r);
+    char advice[SN_BENCH_ADVICE_MAX][SN_BENCH_ADVICE_BYTES];
+    const int count = sn_bench_advise(r, advice);
+
+    print_json_job(out, r);
+    print_json_figures(out, r);
+    print_json_others(out, r);
+    fprintf(out,
+            ", \"images_per_second\": %.9g, \"gflop_per_second\": %.9g, "
+            "\"costs_most\": \"%s\", \"costs_most_seconds\": %.9g, \"notes\": [",
+            (double)r->batch / step, 1e-9 * r->product_flops / step, most.name,
+            most.seconds);
+    for (int i = 0; i < count; i++) {
+        fputs(i > 0 ? ", " : "", out);
+        print_string(out, advice[i]);
+    }
+    fputs("]}\n", out);
+}

@@ -1,0 +1,198 @@
+#include "perf/plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/sampler.h"
+#include "dist/reduce/reduce.h"
+#include "store/checkpoint/checkpoint.h"
+#include "train/state.h"
+#include "train/tune.h"
+
+static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
+{
+    static const sn_dataset_shape mnist = {60000, 10000, 28, 28};
+    const sn_dataset_spec spec = sn_config_dataset(&base->config);
+    *classes = 10;
+    sn_status status = sn_dataset_probe(&spec, &base->data, err);
+    if (status == SN_OK) {
+        status = sn_dataset_classes(&spec, &base->data, classes, err);
+    } else if (status == SN_ENOINPUT) {
+        base->data = mnist;
+        base->data_assumed = spec.source == SN_SOURCE_IDX;
+        status = SN_OK;
+    }
+    if (status == SN_OK && !sn_dataset_bytes(&base->data, &base->data_bytes)) {
+        status = sn_fail(err, SN_ERANGE, "data set: larger than the address space");
+    }
+    base->train_count = sn_dataset_train_count(&spec, &base->data);
+    return status == SN_OK ? sn_config_check_data(&base->config, &base->data, err)
+                           : status;
+}
+
+static sn_status size_checkpoint(sn_plan_base *base, sn_error *err)
+{
+    const sn_model *model = &base->model;
+    sn_layer_tensors *shapes = calloc(model->layers, sizeof *shapes);
+    if (shapes == NULL) {
+        return sn_fail(err, SN_ENOMEM, "plan: out of memory");
+    }
+    for (size_t l = 0; l < model->layers; l++) {
+        shapes[l].in = (int64_t)model->layer[l].in;
+        shapes[l].out = (int64_t)model->layer[l].out;
+    }
+    base->checkpoint_bytes = sn_checkpoint_bytes(shapes, (int64_t)model->layers);
+    free(shapes);
+    return SN_OK;
+}
+
+sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *err)
+{
+    memset(base, 0, sizeof *base);
+    base->config = *config;
+    size_t classes;
+    sn_status status = find_data(base, &classes, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    const sn_widths *hidden = &config->model_hidden;
+    status = sn_model_init(&base->model, base->data.rows * base->data.cols,
+                           hidden->width, hidden->count, classes,
+                           (sn_activation)config->model_activation, err);
+    if (status == SN_OK) {
+        status = sn_reduce_check(base->model.arena, err);
+    }
+    if (status == SN_ERANGE) {
+        status = sn_state_refuse_model(config, err);
+    }
+    if (status == SN_OK) {
+        status = size_checkpoint(base, err);
+    }
+    if (status != SN_OK) {
+        return status;
+    }
+    const uint64_t batch = (uint64_t)config->train_batch;
+    const sn_range first = sn_step_range(base->train_count, batch, 0);
+    base->updates = (int64_t)sn_steps_per_epoch(base->train_count, batch);
+    base->batch = (int64_t)first.end;
+    base->message_bytes =
+        (double)(base->model.arena + SN_TAIL_COUNT_OF) * sizeof(float);
+    base->flops = sn_net_product_flops(&base->model, (size_t)base->batch);
+    return SN_OK;
+}
+
+void sn_plan_clear(sn_plan_base *base)
+{
+    sn_model_clear(&base->model);
+}
+
+/* Images of a rank in a full batch: its slice, or its leaves. */
+static int64_t slice_of(const sn_plan_base *base, int rank, int ranks)
+{
+    const sn_range batch = {0, (uint64_t)base->batch};
+    if (base->config.comm_reduce != SN_REDUCE_REPRODUCIBLE) {
+        const sn_range mine = sn_rank_range(batch, rank, ranks);
+        return (int64_t)(mine.end - mine.begin);
+    }
+    const int leaves = (int)base->config.comm_leaves;
+    const sn_range own = sn_rank_range((sn_range){0, (uint64_t)leaves}, rank, ranks);
+    int64_t images = 0;
+    for (uint64_t leaf = own.begin; leaf < own.end; leaf++) {
+        const sn_range piece = sn_rank_range(batch, (int)leaf, leaves);
+        images += (int64_t)(piece.end - piece.begin);
+    }
+    return images;
+}
+
+static void cut_batch(const sn_plan_base *base, sn_plan *plan)
+{
+    const uint64_t batch = (uint64_t)base->config.train_batch;
+    const sn_range last =
+        sn_step_range(base->train_count, batch, (uint64_t)base->updates - 1);
+    plan->last_batch = (int64_t)(last.end - last.begin);
+    plan->largest = 0;
+    plan->smallest = base->batch;
+    for (int rank = 0; rank < plan->ranks; rank++) {
+        const int64_t slice = slice_of(base, rank, plan->ranks);
+        plan->largest = slice > plan->largest ? slice : plan->largest;
+        plan->smallest = slice < plan->smallest ? slice : plan->smallest;
+        plan->empty += slice == 0;
+    }
+}
+
+static void add_memory(const sn_plan_base *base, sn_plan *plan)
+{
+    static const size_t process = (size_t)SN_PLAN_PROCESS_MIB << 20;
+    const sn_model *model = &base->model;
+    const sn_state_sizes sizes =
+        sn_state_sizes_of(&base->config, model, base->train_count, plan->ranks);
+    plan->parameters = sizes.parameters + sizes.rounded;
+    plan->velocities = sizes.velocity;
+    plan->activations = sizes.workspace;
+    plan->batch = sizes.x + sizes.labels + sizes.samples;
+    const size_t others =
+        plan->parameters + plan->velocities + plan->activations + plan->batch;
+    plan->copy = sn_writer_bytes(model);
+    plan->file = base->checkpoint_bytes;
+    plan->node_bytes = base->data_bytes + plan->copy + plan->file;
+    for (int rank = 0; rank < plan->node_ranks; rank++) {
+        const size_t message = sn_tune_bytes(&base->config, model->arena, rank,
+                                             plan->ranks, plan->node_ranks);
+        plan->message = rank == 0 ? message : plan->message;
+        plan->node_bytes += others + message + process;
+    }
+    plan->rank_bytes = others + plan->message;
+}
+
+static double sum_seconds(const sn_plan_base *base, const sn_plan_rates *rates,
+                          const sn_plan *plan)
+{
+    static const double node_latency_seconds = 1e-6, node_share_of_memory = 1 / 3.0;
+    if (plan->ranks == 1) {
+        return 0;
+    }
+    const bool alone = plan->nodes == 1;
+    const double p = plan->ranks;
+    const double latency = alone ? node_latency_seconds : rates->latency_seconds;
+    const double bandwidth = alone ? rates->memory_per_second * node_share_of_memory
+                                   : rates->bytes_per_second;
+    const double bytes = base->config.comm_wire == SN_WIRE_BF16
+                             ? base->message_bytes / 2
+                             : base->message_bytes;
+    return 2 * ceil(log2(p)) * latency + 2 * (p - 1) / p * bytes / bandwidth;
+}
+
+static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
+                      sn_plan *plan)
+{
+    static const double gather_bytes = 5, update_bytes = 20; /* a pixel, a parameter */
+    static const double backward = 2 / 3.0;                  /* of the operations */
+    const double images = (double)plan->largest;
+    plan->compute_seconds = sn_net_product_flops(&base->model, (size_t)plan->largest) /
+                            rates->flops_per_second;
+    plan->gather_seconds =
+        gather_bytes * images * (double)base->model.input / rates->memory_per_second;
+    plan->update_seconds =
+        update_bytes * (double)base->model.arena / rates->update_per_second;
+    plan->sum_seconds = sum_seconds(base, rates, plan);
+    plan->hidden_seconds =
+        base->config.comm_reduce == SN_REDUCE_OVERLAP
+            ? fmin(plan->sum_seconds, backward * plan->compute_seconds)
+            : 0;
+    plan->step_seconds = plan->compute_seconds + plan->gather_seconds +
+                         plan->update_seconds + plan->sum_seconds -
+                         plan->hidden_seconds;
+}
+
+sn_plan sn_plan_make(const sn_plan_base *base, const sn_plan_rates *rates, int ranks,
+                     int node_ranks)
+{
+    sn_plan plan = {.ranks = ranks,
+                    .node_ranks = node_ranks < ranks ? node_ranks : ranks};
+    plan.nodes = (ranks + plan.node_ranks - 1) / plan.node_ranks;
+    cut_batch(base, &plan);
+    add_memory(base, &plan);
+    add_times(base, rates, &plan);
+    return plan;
+}

@@ -1,0 +1,184 @@
+/* The rates of this machine that a plan stands on, each the least of a few short runs:
+ * whatever else the machine does only adds. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "nn/init.h"
+#include "nn/products/gemm.h"
+#include "perf/measure.h"
+#include "perf/plan.h"
+
+/* Memory of one gradient. */
+typedef struct trial {
+    sn_workspace workspace;
+    uint16_t *rounded;
+    float *parameters, *gradient, *x;
+    uint8_t *labels;
+    uint32_t *samples;
+    sn_dropout dropout;
+} trial;
+
+static void release(trial *t, const sn_model *model)
+{
+    sn_workspace_clear(&t->workspace, model);
+    free(t->rounded);
+    free(t->parameters);
+    free(t->gradient);
+    free(t->x);
+    free(t->labels);
+    free(t->samples);
+}
+
+/* A precision that this processor cannot have is measured as float32. */
+static sn_status make_rounded(trial *t, const sn_plan_base *base, sn_error *err)
+{
+    const sn_precision precision = (sn_precision)base->config.compute_precision;
+    sn_error ignored;
+    if (precision == SN_PRECISION_FP32 ||
+        sn_precision_check(precision, &ignored) != SN_OK) {
+        return SN_OK;
+    }
+    t->rounded = sn_alloc(base->model.arena, sizeof *t->rounded);
+    if (t->rounded == NULL) {
+        return sn_fail(err, SN_ENOMEM, "plan: out of memory");
+    }
+    sn_model_round(&base->model, t->parameters, t->rounded);
+    return sn_workspace_round(&t->workspace, &base->model, precision, t->rounded, err);
+}
+
+static sn_status prepare(trial *t, const sn_plan_base *base, size_t rows, sn_error *err)
+{
+    const sn_model *model = &base->model;
+    const sn_config *config = &base->config;
+    /* input dropout would scale the same X again and again */
+    *t = (trial){.dropout = {.hidden = config->model_dropout_hidden,
+                             .seed = (uint64_t)config->train_seed}};
+    sn_status status = sn_workspace_init(&t->workspace, model, rows,
+                                         config->model_dropout_hidden > 0, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    t->parameters = sn_alloc(model->arena, sizeof *t->parameters);
+    t->gradient = sn_alloc(model->arena, sizeof *t->gradient);
+    t->x = sn_alloc(rows * model->input, sizeof *t->x);
+    t->labels = sn_alloc(rows, 1);
+    t->samples = sn_alloc(rows, sizeof *t->samples);
+    if (t->parameters == NULL || t->gradient == NULL || t->x == NULL ||
+        t->labels == NULL || t->samples == NULL) {
+        return sn_fail(err, SN_ENOMEM,
+                       "plan (%zu parameters, %zu rows): out of memory to measure; "
+                       "give the rate of products by --gflops",
+                       model->parameters, rows);
+    }
+    sn_init_parameters(model, (sn_init)config->model_init, config->model_init_scale,
+                       t->dropout.seed, t->parameters);
+    for (size_t i = 0; i < rows * model->input; i++) {
+        t->x[i] = (float)(i % 5) / 4;
+    }
+    return make_rounded(t, base, err);
+}
+
+static double gradient_seconds(trial *t, const sn_model *model, size_t rows)
+{
+    const double begun = sn_clock_seconds();
+    (void)sn_net_gradient(model, t->parameters, &t->workspace, t->x, t->labels,
+                          t->samples, rows, &t->dropout, t->gradient);
+    return sn_clock_seconds() - begun;
+}
+
+/* The faster library where the configuration leaves it open. */
+static double least_seconds(trial *t, const sn_plan_base *base, size_t rows)
+{
+    static const double enough = 0.05;
+    enum { FEWEST = 2, MOST = 2000 };
+    const int wanted = base->config.compute_backend;
+    double least = 0, spent = 0;
+    for (int b = SN_BACKEND_OPENBLAS; b < SN_BACKENDS; b++) {
+        if ((wanted != SN_BACKEND_AUTO && wanted != b) || !sn_gemm_has((sn_backend)b)) {
+            continue;
+        }
+        t->workspace.backend = (sn_backend)b;
+        (void)gradient_seconds(t, &base->model, rows); /* generates code */
+        spent = 0;
+        for (int pass = 0; pass < FEWEST || (pass < MOST && spent < enough); pass++) {
+            const double seconds = gradient_seconds(t, &base->model, rows);
+            spent += seconds;
+            least = least == 0 || seconds < least ? seconds : least;
+        }
+    }
+    return least;
+}
+
+static sn_status measure_compute(const sn_plan_base *base, size_t rows,
+                                 sn_plan_rates *rates, sn_error *err)
+{
+    trial t;
+    sn_status status = prepare(&t, base, rows, err);
+    if (status == SN_OK) {
+        sn_gemm_set_threads(rates->threads);
+        if (rates->threads == 1) {
+            sn_set_threads(1);
+        }
+        rates->flops_per_second =
+            sn_net_product_flops(&base->model, rows) / least_seconds(&t, base, rows);
+    }
+    release(&t, &base->model);
+    return status;
+}
+
+/* Memory traffic of a triad on arrays of third elements each. */
+static double triad_per_second(size_t third, float *scratch)
+{
+    static const double enough = 0.05;
+    enum { FEWEST = 4, MOST = 10000 };
+    double least = 0, spent = 0;
+    for (int pass = 0; pass < FEWEST || (pass < MOST && spent < enough); pass++) {
+        const double begun = sn_clock_seconds();
+        sn_measure_triad(third, (float)(pass + 1), scratch + third, scratch + 2 * third,
+                         scratch);
+        const double seconds = sn_clock_seconds() - begun;
+        spent += seconds;
+        least = least == 0 || seconds < least ? seconds : least;
+    }
+    return 3.0 * (double)third * sizeof *scratch / least;
+}
+
+static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,
+                                sn_error *err)
+{
+    const size_t third = sn_measure_triad_count(1), arena = base->model.arena;
+    float *scratch = sn_alloc(third, 3 * sizeof *scratch);
+    if (scratch == NULL) {
+        return sn_fail(err, SN_ENOMEM,
+                       "plan (%zu MiB for the memory's bandwidth): out of memory; give "
+                       "it by --memory-gbyte",
+                       3 * third * sizeof *scratch >> 20);
+    }
+    sn_measure_fill(3 * third, scratch);
+    rates->memory_per_second = triad_per_second(third, scratch);
+    /* what is small stays in a cache */
+    rates->update_per_second =
+        arena < third ? triad_per_second(arena, scratch) : rates->memory_per_second;
+    free(scratch);
+    return SN_OK;
+}
+
+sn_status sn_plan_measure(const sn_plan_base *base, int64_t rows, sn_plan_rates *rates,
+                          sn_error *err)
+{
+    static const double most_flops = 1e10; /* of a pass */
+    enum { ROWS_THAT_TELL = 32 };
+    sn_status status = SN_OK;
+    if (rates->flops_per_second == 0) {
+        const double affordable = most_flops / sn_net_product_flops(&base->model, 1);
+        double taken = affordable > ROWS_THAT_TELL ? affordable : ROWS_THAT_TELL;
+        taken = (double)rows < taken ? (double)rows : taken;
+        status = measure_compute(base, taken < 1 ? 1 : (size_t)taken, rates, err);
+    }
+    if (status == SN_OK && rates->memory_per_second == 0) {
+        status = measure_memory(base, rates, err);
+    }
+    return status;
+}

@@ -1,0 +1,139 @@
+#include "run/folder.h"
+
+#include <stdio.h>
+
+#include "base/file.h"
+
+/* Cuts path back to step; where the file had to make room, that is the warning. */
+static sn_status cut(const char *path, int64_t step, sn_error *warning, sn_error *err)
+{
+    int replaced;
+    const sn_status status = sn_metrics_cut(path, step, &replaced, err);
+    if (replaced > 0) {
+        char number[16] = "";
+        if (replaced > 1) {
+            snprintf(number, sizeof number, ".%d", replaced);
+        }
+        (void)sn_fail(
+            warning, SN_OK,
+            "metrics (%s): damaged; moved to metrics.h5.damaged%s, a new file "
+            "begins",
+            path, number);
+    }
+    return status;
+}
+
+/* Has path no rows, or is no file of metrics? */
+static bool has_no_rows(const char *path)
+{
+    size_t epochs = 0, steps = 0, ranks = 0;
+    return sn_metrics_verify(path, &epochs, &steps, &ranks, NULL) != SN_OK ||
+           epochs + steps + ranks == 0;
+}
+
+static bool holds(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "r");
+    bool same = file != NULL;
+    for (const char *c = text; same && *c != '\0'; c++) {
+        same = fgetc(file) == (unsigned char)*c;
+    }
+    same = same && fgetc(file) == EOF;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return same;
+}
+
+/* A run that begins leaves what it finds: figures of one whose checkpoints are gone, a
+ * configuration that somebody wrote. */
+static sn_status keep_old(const char *config, const char *text, const char *metrics,
+                          sn_error *warning, sn_error *err)
+{
+    const bool other = sn_file_exists(config) && !holds(config, text);
+    const bool rows = sn_file_exists(metrics) && !has_no_rows(metrics);
+    char aside[SN_PATH_BYTES];
+    int number;
+    sn_status status = SN_OK;
+    if (other) {
+        status = sn_file_set_aside(config, "old", aside, &number, err);
+    }
+    if (status == SN_OK && rows) {
+        status = sn_file_set_aside(metrics, "old", aside, &number, err);
+    }
+    if (status == SN_OK && (other || rows)) {
+        (void)sn_fail(
+            warning, SN_OK, "run: what was in %s%s%s is kept beside it as .old",
+            other ? config : "", other && rows ? " and " : "", rows ? metrics : "");
+    }
+    return status;
+}
+
+sn_status sn_folder_begin(const char *run, const char *config_text, bool fresh,
+                          int64_t step, sn_error *warning, sn_error *err)
+{
+    warning->message[0] = '\0';
+    char config[SN_PATH_BYTES], metrics[SN_PATH_BYTES];
+    sn_status status = sn_path_join(config, run, "config.ini", err);
+    if (status == SN_OK) {
+        status = sn_path_join(metrics, run, "metrics.h5", err);
+    }
+    if (status == SN_OK && fresh) {
+        status = keep_old(config, config_text, metrics, warning, err);
+    }
+    if (status == SN_OK) {
+        status = sn_file_write_text(config, config_text, err);
+    }
+    if (status == SN_OK) {
+        status = cut(metrics, step, warning, err);
+    }
+    return status;
+}
+
+/* A folder that went away is made again. */
+static sn_status find(const char *run, const char *config_text, int64_t step,
+                      sn_error *warning, sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    sn_status status = sn_path_join(path, run, "config.ini", err);
+    if (status != SN_OK || sn_file_exists(path)) {
+        return status;
+    }
+    status = sn_folder_create(run, err);
+    if (status == SN_OK) {
+        status = sn_folder_begin(run, config_text, false, step, warning, err);
+    }
+    (void)sn_fail(warning, SN_OK,
+                  "run (%s): the folder or its config.ini has disappeared; made anew, "
+                  "without what was in it",
+                  run);
+    return status;
+}
+
+sn_status sn_folder_append(const char *run, const char *config_text,
+                           sn_backlog *backlog, sn_error *warning, sn_error *err)
+{
+    warning->message[0] = '\0';
+    sn_rows *rows = &backlog->rows;
+    const bool none = sn_rows_empty(rows);
+    /* all of this is in the file */
+    const int64_t before = none ? INT64_MAX : sn_rows_first_step(rows) - 1;
+    char path[SN_PATH_BYTES];
+    sn_status status = find(run, config_text, before, warning, err);
+    if (status == SN_OK) {
+        status = sn_path_join(path, run, "metrics.h5", err);
+    }
+    if (status == SN_OK && backlog->torn && !none) {
+        status = cut(path, before, warning, err);
+    }
+    if (status == SN_OK) {
+        status =
+            sn_metrics_append(path, rows->epochs, rows->epoch_count, rows->steps,
+                              rows->step_count, rows->ranks, rows->rank_count, err);
+        backlog->torn = status != SN_OK;
+    }
+    if (status == SN_OK) {
+        sn_rows_drop(rows);
+    }
+    return status;
+}

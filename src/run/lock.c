@@ -1,0 +1,141 @@
+#include "run/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+
+enum { HOLDER_BYTES = 320 };
+
+/* "process PID on HOST", as its file says. */
+static void read_holder(int descriptor, char holder[HOLDER_BYTES])
+{
+    const ssize_t length = pread(descriptor, holder, HOLDER_BYTES - 1, 0);
+    holder[length > 0 ? length : 0] = '\0';
+    holder[strcspn(holder, "\n")] = '\0';
+    if (holder[0] == '\0') {
+        strcpy(holder, "another process");
+    }
+}
+
+static void host_of_this(char host[256])
+{
+    host[0] = host[255] = '\0';
+    (void)gethostname(host, 255);
+}
+
+static bool is_on_this_host(const char *holder)
+{
+    char host[256];
+    host_of_this(host);
+    const char *at = strstr(holder, " on ");
+    return at != NULL && strcmp(at + 4, host) == 0;
+}
+
+/* A name for those who find the lock busy; without it they wait just as well. */
+static void write_holder(const char *path, const char *holder)
+{
+    const int descriptor = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (descriptor < 0) {
+        return;
+    }
+    const ssize_t written = write(descriptor, holder, strlen(holder));
+    (void)written;
+    close(descriptor);
+}
+
+/* A file that is open for reading only keeps no file system from being set read-only;
+ * NFS locks none but those open for writing.  0, or why not. */
+static int try_lock(int *descriptor, const char *path)
+{
+    if (flock(*descriptor, LOCK_EX | LOCK_NB) == 0) {
+        return 0;
+    }
+    if (errno != EBADF) {
+        return errno;
+    }
+    const int writable = open(path, O_RDWR | O_CLOEXEC);
+    if (writable < 0) {
+        return errno;
+    }
+    close(*descriptor);
+    *descriptor = writable;
+    return flock(writable, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+}
+
+static sn_status wait_for_lock(int *descriptor, const char *path, const char *run,
+                               double patience, sn_run_lock_waiting *waiting,
+                               void *user, int *code, sn_error *err)
+{
+    const double begun = sn_clock_seconds();
+    double called = begun; /* a killed job is mostly gone within the first second */
+    bool told = false;
+    while ((*code = try_lock(descriptor, path)) == EWOULDBLOCK) {
+        char holder[HOLDER_BYTES];
+        read_holder(*descriptor, holder);
+        const double now = sn_clock_seconds();
+        if (now - begun >= (is_on_this_host(holder) ? patience : 6 * patience)) {
+            return sn_fail(err, SN_ECREATE,
+                           "run (%s): %s trains there; wait for it, choose another "
+                           "--out, or remove .lock if that process is gone for good",
+                           run, holder);
+        }
+        if (now - called >= 1) {
+            waiting(told ? NULL : holder, user);
+            told = true;
+            called = now;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    }
+    return SN_OK;
+}
+
+sn_status sn_run_lock(const char *run, double patience, sn_run_lock_waiting *waiting,
+                      void *user, int *descriptor, sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    *descriptor = -1;
+    sn_status status = sn_path_join(path, run, ".lock", err);
+    if (status != SN_OK) {
+        return status;
+    }
+    int lock = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (lock < 0) {
+        return sn_fail(err, SN_ECREATE,
+                       "run (%s): cannot make .lock: %s; choose a path you may write "
+                       "to",
+                       run, strerror(errno));
+    }
+    int code;
+    status = wait_for_lock(&lock, path, run, patience, waiting, user, &code, err);
+    if (status != SN_OK || code != 0) {
+        close(lock);
+        return status;
+    }
+    char host[256], holder[HOLDER_BYTES];
+    host_of_this(host);
+    snprintf(holder, sizeof holder, "process %ld on %s\n", (long)getpid(), host);
+    write_holder(path, holder);
+    *descriptor = lock;
+    return SN_OK;
+}
+
+void sn_run_unlock(const char *run, int *descriptor)
+{
+    char path[SN_PATH_BYTES];
+    if (*descriptor < 0) {
+        return;
+    }
+    if (sn_path_join(path, run, ".lock", NULL) == SN_OK) {
+        write_holder(path, "");
+    }
+    close(*descriptor);
+    *descriptor = -1;
+}

@@ -1,0 +1,285 @@
+#include "run/writer.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "run/folder.h"
+
+struct sn_writer {
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool busy, ending; /* under mutex */
+
+    /* the caller's while idle, the thread's while busy */
+    size_t arena;
+    float *parameters, *velocity;
+    sn_layer_tensors *tensors;
+    sn_checkpoint_info info;
+    char path[SN_PATH_BYTES], best[SN_PATH_BYTES], run[SN_PATH_BYTES];
+    size_t keep;
+    bool best_failed; /* the copy is the best epoch's and is nowhere else */
+    sn_backlog backlog;
+
+    sn_writer_outcome outcome; /* of the last job */
+    double stall_seconds, longest_seconds;
+    int64_t count;
+};
+
+static sn_status make_folder(const sn_writer *writer, sn_error *err)
+{
+    char folder[SN_PATH_BYTES];
+    sn_status status = sn_path_join(folder, writer->run, "checkpoints", err);
+    return status == SN_OK ? sn_folder_create(folder, err) : status;
+}
+
+/* best.h5 first: a step's checkpoint names the epoch that best.h5 must then hold.  Each
+ * is tried whatever became of the other.  sn_checkpoint_write has verified a file when
+ * it returns, so older ones go only then. */
+static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
+{
+    const bool wanted = writer->path[0] != '\0';
+    sn_writer_part *best = &outcome->best, *step = &outcome->step;
+    writer->best_failed = writer->best[0] != '\0';
+    if (!wanted && !writer->best_failed) {
+        return;
+    }
+    sn_writer_part *first = wanted ? step : best;
+    first->status = make_folder(writer, &first->err);
+    if (first->status != SN_OK) {
+        return;
+    }
+    if (writer->best_failed) {
+        best->status = sn_checkpoint_write(writer->best, &writer->info, writer->tensors,
+                                           &best->err);
+        writer->best_failed = best->status != SN_OK;
+        writer->count += best->status == SN_OK;
+    }
+    if (wanted) {
+        step->status = sn_checkpoint_write(writer->path, &writer->info, writer->tensors,
+                                           &step->err);
+        writer->count += step->status == SN_OK;
+    }
+    if (wanted && step->status == SN_OK) {
+        outcome->rotate.status =
+            sn_checkpoint_rotate(writer->run, writer->info.progress.step, writer->keep,
+                                 &outcome->rotate.err);
+    }
+}
+
+/* Metrics first: rows beyond the newest checkpoint are cut on resume, rows missing
+ * before it could not be made up.  Metrics that cannot be written cost no weights. */
+static void do_job(sn_writer *writer)
+{
+    sn_writer_outcome *outcome = &writer->outcome;
+    *outcome = (sn_writer_outcome){.metrics.status = SN_OK};
+    outcome->metrics.status =
+        sn_folder_append(writer->run, writer->info.config_text, &writer->backlog,
+                         &outcome->notice, &outcome->metrics.err);
+    write_checkpoints(writer, outcome);
+}
+
+/* Seconds for which this thread could run and others had its core, as Linux counts
+ * them; 0 where nobody does. */
+static double seconds_in_line(void)
+{
+    FILE *file = fopen("/proc/thread-self/schedstat", "r");
+    unsigned long long running, waiting = 0;
+    if (file != NULL) {
+        if (fscanf(file, "%llu %llu", &running, &waiting) != 2) {
+            waiting = 0;
+        }
+        (void)fclose(file);
+    }
+    return 1e-9 * (double)waiting;
+}
+
+/* Training goes first on a core that both use: what it leaves while it waits for other
+ * ranks is mostly enough.  A caller that waits for the job leaves all of it.  (A
+ * thread's own priority is Linux's understanding of PRIO_PROCESS.) */
+static void give_way(void)
+{
+    enum { NICE = 15 };
+    (void)setpriority(PRIO_PROCESS, 0, NICE);
+}
+
+static void *work(void *user)
+{
+    sn_writer *writer = user;
+    give_way();
+    pthread_mutex_lock(&writer->mutex);
+    for (;;) {
+        while (!writer->busy && !writer->ending) {
+            pthread_cond_wait(&writer->changed, &writer->mutex);
+        }
+        if (!writer->busy) {
+            break;
+        }
+        pthread_mutex_unlock(&writer->mutex);
+        const double begun = sn_clock_seconds() - seconds_in_line();
+        do_job(writer);
+        const double seconds = sn_clock_seconds() - seconds_in_line() - begun;
+        pthread_mutex_lock(&writer->mutex);
+        if (seconds > writer->longest_seconds) {
+            writer->longest_seconds = seconds;
+        }
+        writer->busy = false;
+        pthread_cond_broadcast(&writer->changed);
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    return NULL;
+}
+
+/* Signals are the training thread's. */
+static int start_thread(sn_writer *writer)
+{
+    sigset_t all, former;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
+    const int failed = pthread_create(&writer->thread, NULL, work, writer);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
+    return failed;
+}
+
+static void release(sn_writer *writer)
+{
+    pthread_mutex_destroy(&writer->mutex);
+    pthread_cond_destroy(&writer->changed);
+    sn_checkpoint_info_clear(&writer->info);
+    sn_rows_clear(&writer->backlog.rows);
+    free(writer->parameters);
+    free(writer->velocity);
+    free(writer->tensors);
+    free(writer);
+}
+
+size_t sn_writer_bytes(const sn_model *model)
+{
+    return 2 * model->arena * sizeof(float);
+}
+
+sn_status sn_writer_create(const sn_model *model, sn_writer **out, sn_error *err)
+{
+    *out = NULL;
+    sn_writer *writer = calloc(1, sizeof *writer);
+    if (writer == NULL) {
+        return sn_fail(err, SN_ENOMEM, "checkpoint writer: out of memory");
+    }
+    pthread_mutex_init(&writer->mutex, NULL);
+    pthread_cond_init(&writer->changed, NULL);
+    writer->arena = model->arena;
+    writer->parameters = sn_alloc(model->arena, sizeof(float));
+    writer->velocity = sn_alloc(model->arena, sizeof(float));
+    writer->tensors = calloc(model->layers, sizeof *writer->tensors);
+    sn_status status = SN_OK;
+    if (writer->parameters == NULL || writer->velocity == NULL ||
+        writer->tensors == NULL) {
+        status = sn_fail(err, SN_ENOMEM,
+                         "checkpoint writer (a copy of %zu parameters): out of memory",
+                         model->parameters);
+    } else if (start_thread(writer) != 0) {
+        status = sn_fail(err, SN_EINTERNAL,
+                         "checkpoint writer: no thread can be made; "
+                         "raise the limit on processes (ulimit -u)");
+    }
+    if (status != SN_OK) {
+        release(writer);
+        return status;
+    }
+    sn_checkpoint_tensors(model, writer->parameters, writer->velocity, writer->tensors);
+    *out = writer;
+    return SN_OK;
+}
+
+void sn_writer_destroy(sn_writer **writer)
+{
+    if (*writer == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&(*writer)->mutex);
+    (*writer)->ending = true;
+    pthread_cond_broadcast(&(*writer)->changed);
+    pthread_mutex_unlock(&(*writer)->mutex);
+    pthread_join((*writer)->thread, NULL);
+    release(*writer);
+    *writer = NULL;
+}
+
+/* Before the copy gives way to a later state: the weights of the best epoch that could
+ * not be written when they came. */
+static sn_status retry_best(sn_writer *writer, sn_error *err)
+{
+    const sn_status status =
+        sn_checkpoint_write(writer->best, &writer->info, writer->tensors, err);
+    writer->best_failed = false;
+    writer->count += status == SN_OK;
+    return status;
+}
+
+/* Where best.h5 is to be written to, "" where the job has none. */
+static void set_best(sn_writer *writer, const sn_writer_job *job)
+{
+    if (!job->best || sn_checkpoint_best_path(writer->best, job->run, NULL) != SN_OK) {
+        writer->best[0] = '\0';
+    }
+}
+
+sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
+                           const sn_checkpoint_info *info, const float *parameters,
+                           const float *velocity, sn_error *err)
+{
+    const double begun = sn_clock_seconds();
+    const sn_status status =
+        writer->best_failed && !job->best ? retry_best(writer, err) : SN_OK;
+    sn_checkpoint_info_clear(&writer->info);
+    writer->info = *info;
+    writer->keep = job->keep;
+    strcpy(writer->path, job->path);
+    strcpy(writer->run, job->run);
+    set_best(writer, job);
+    /* rows that find no room stay with the caller until the next job */
+    (void)sn_rows_move(&writer->backlog.rows, job->rows);
+    if (job->path[0] != '\0' || job->best) {
+        memcpy(writer->parameters, parameters, writer->arena * sizeof *parameters);
+        memcpy(writer->velocity, velocity, writer->arena * sizeof *velocity);
+    }
+    pthread_mutex_lock(&writer->mutex);
+    writer->busy = true;
+    pthread_cond_broadcast(&writer->changed);
+    pthread_mutex_unlock(&writer->mutex);
+    writer->stall_seconds += sn_clock_seconds() - begun;
+    return status;
+}
+
+void sn_writer_wait(sn_writer *writer, sn_writer_outcome *outcome)
+{
+    const double begun = sn_clock_seconds();
+    pthread_mutex_lock(&writer->mutex);
+    while (writer->busy) {
+        pthread_cond_wait(&writer->changed, &writer->mutex);
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    *outcome = writer->outcome;
+    writer->stall_seconds += sn_clock_seconds() - begun;
+}
+
+double sn_writer_stall_seconds(const sn_writer *writer)
+{
+    return writer->stall_seconds;
+}
+
+double sn_writer_longest_seconds(const sn_writer *writer)
+{
+    return writer->longest_seconds;
+}
+
+int64_t sn_writer_count(const sn_writer *writer)
+{
+    return writer->count;
+}

@@ -1,0 +1,104 @@
+/** What a checkpoint file holds, in one table and one order, so that writing, reading
+ * and the digest cannot disagree.
+ *
+ *  The digest is the SHA-256 of a sequence of items, each
+ *      name length (8 bytes), name, value length in bytes (8 bytes), value
+ *  with lengths and numbers in little-endian binary: first "format", then the
+ * attributes in the order of sn_checkpoint_fields under the name GROUP/NAME, then the
+ * tensors layer by layer in the order of sn_tensor_kinds under their path.  Integers
+ * take 8 bytes, reals are IEEE 754 (8 bytes; tensors 4), text has no terminating zero.
+ */
+#ifndef SHARDNET_STORE_CHECKPOINT_LAYOUT_H
+#define SHARDNET_STORE_CHECKPOINT_LAYOUT_H
+
+#include "store/checkpoint/checkpoint.h"
+#include "store/h5/format.h"
+#include "store/h5/h5.h"
+
+enum { SN_LAYERS_MAX = 1000, SN_TENSOR_NAME_BYTES = 64 };
+
+typedef enum sn_field_kind {
+    SN_FIELD_VERSION, /* int, stored as int64 */
+    SN_FIELD_COUNT,   /* int64, not negative */
+    SN_FIELD_WORD,    /* uint64 */
+    SN_FIELD_REAL,    /* double, finite */
+    SN_FIELD_TEXT,    /* char[bytes] */
+    SN_FIELD_CONFIG   /* char *, owned */
+} sn_field_kind;
+
+/** An attribute: group and name in the file, place in sn_checkpoint_info. */
+typedef struct sn_field {
+    const char *group, *name;
+    sn_field_kind kind;
+    size_t offset, bytes;
+} sn_field;
+
+enum { SN_CHECKPOINT_FIELDS = 26 };
+
+extern const sn_field sn_checkpoint_fields[SN_CHECKPOINT_FIELDS];
+
+/** A tensor of a layer: GROUP/layerN/LEAF, rank 2 (out, in) or 1 (out). */
+typedef struct sn_tensor_kind {
+    const char *group, *leaf;
+    int rank;
+    const char *meaning;
+} sn_tensor_kind;
+
+enum { SN_TENSOR_KINDS = 4 };
+
+extern const sn_tensor_kind sn_tensor_kinds[SN_TENSOR_KINDS];
+
+/** The kind's pointer in a layer. */
+float *sn_layer_tensor(const sn_layer_tensors *layer, int kind);
+
+/** Path of a tensor in the file, for example /model/layer0/weight. */
+void sn_tensor_name(char name[SN_TENSOR_NAME_BYTES], int64_t layer, int kind);
+
+/** Number of values of a tensor. */
+size_t sn_tensor_count(const sn_layer_tensors *layer, int kind);
+
+/** Extents of a tensor's dataset and of its chunks, which exist for the sake of the
+ *  checksum.  Those of a vector are the first of the two alone. */
+void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2],
+                      hsize_t chunk[2]);
+
+bool sn_tensor_finite(const float *values, size_t count);
+
+/** Address of a field in info. */
+void *sn_field_at(const sn_field *field, sn_checkpoint_info *info);
+const void *sn_field_of(const sn_field *field, const sn_checkpoint_info *info);
+
+/** Bit for bit, text up to its end. */
+bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
+                      const sn_checkpoint_info *b);
+
+/** Checks that every field has a value that a reader accepts.  On failure *field is the
+ *  one that has not. */
+bool sn_checkpoint_check_info(const sn_checkpoint_info *info, const sn_field **field,
+                              sn_h5_why *why) SN_MUST_CHECK;
+
+/** Adds everything but the tensors. */
+sn_status sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info,
+                                    sn_error *err) SN_MUST_CHECK;
+
+/** Adds one tensor of count values. */
+sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
+                                      const float *values, size_t count,
+                                      sn_error *err) SN_MUST_CHECK;
+
+/** Is a tensor in the file, bit for bit, what sn_checkpoint_write makes of this
+ * layer's? SN_EDATA names it. */
+sn_status sn_checkpoint_compare_tensor(const sn_checkpoint *checkpoint, int64_t index,
+                                       const sn_layer_tensors *layer, int kind,
+                                       sn_error *err) SN_MUST_CHECK;
+
+/** Reads the checkpoint at path and compares it, bit for bit, with what it was written
+ *  from: every attribute of *info, its digest, every tensor (info->layers).  With a
+ *  digest that was made of the same memory, and values that are finite there, a file
+ *  that passes also passes sn_checkpoint_verify.  SN_EDATA tells the first difference;
+ *  SN_ENOINPUT, SN_ENOMEM. */
+sn_status sn_checkpoint_read_back(const char *path, const sn_checkpoint_info *info,
+                                  const sn_layer_tensors *tensors,
+                                  sn_error *err) SN_MUST_CHECK;
+
+#endif

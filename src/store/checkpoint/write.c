@@ -1,0 +1,352 @@
+/* Writing: check, digest, build the file in memory, write it beside its place, read it
+ * back, publish. */
+#include "store/checkpoint/checkpoint.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "store/checkpoint/layout.h"
+
+static sn_status fault(const char *point, const sn_checkpoint_info *info, sn_error *err)
+{
+    return sn_fault_check(point, 0, info->progress.step, err) == SN_OK ? SN_OK : SN_EIO;
+}
+
+static sn_status check_layer(const char *path, int64_t index,
+                             const sn_layer_tensors *layer, int64_t in, sn_error *err)
+{
+    if (layer->in != in || layer->in < 1 || layer->out < 1 ||
+        layer->in > INT64_MAX / 16 / layer->out) {
+        return sn_fail(err, SN_EINTERNAL,
+                       "checkpoint (%s): layer %" PRId64 " is %" PRId64 " x %" PRId64
+                       " after %" PRId64 " units",
+                       path, index, layer->out, layer->in, in);
+    }
+    for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
+        const float *values = sn_layer_tensor(layer, kind);
+        char name[SN_TENSOR_NAME_BYTES];
+        sn_tensor_name(name, index, kind);
+        if (values == NULL) {
+            return sn_fail(err, SN_EINTERNAL, "checkpoint (%s): no %s", path, name);
+        }
+        if (!sn_tensor_finite(values, sn_tensor_count(layer, kind))) {
+            return sn_fail(err, SN_EDIVERGED,
+                           "checkpoint refused (%s): %s holds non-finite values", path,
+                           name);
+        }
+    }
+    return SN_OK;
+}
+
+static sn_status check_all(const char *path, const sn_checkpoint_info *info,
+                           const sn_layer_tensors *tensors, sn_error *err)
+{
+    const sn_field *field;
+    sn_h5_why why;
+    if (!sn_checkpoint_check_info(info, &field, &why)) {
+        sn_status status = field->kind == SN_FIELD_REAL ? SN_EDIVERGED : SN_EINTERNAL;
+        return sn_fail(err, status, "checkpoint refused (%s): %s of %s: %s", path,
+                       field->name, field->group, why.text);
+    }
+    if (info->config_text != NULL && strlen(info->config_text) >= SN_H5_TEXT_BYTES) {
+        return sn_fail(err, SN_ERANGE,
+                       "checkpoint refused (%s): configuration longer than %d bytes",
+                       path, SN_H5_TEXT_BYTES - 1);
+    }
+    int64_t in = info->input;
+    for (int64_t i = 0; i < info->layers; i++) {
+        sn_status status = check_layer(path, i, &tensors[i], in, err);
+        if (status != SN_OK) {
+            return status;
+        }
+        in = tensors[i].out;
+    }
+    if (in != info->classes) {
+        return sn_fail(err, SN_EINTERNAL,
+                       "checkpoint (%s): %" PRId64 " outputs, not %" PRId64, path, in,
+                       info->classes);
+    }
+    return SN_OK;
+}
+
+static sn_status compute_digest(sn_checkpoint_info *info,
+                                const sn_layer_tensors *tensors, sn_error *err)
+{
+    sn_digest *digest = sn_digest_create();
+    if (digest == NULL) {
+        return sn_fail(err, SN_ENOMEM, "digest of a checkpoint: out of memory");
+    }
+    sn_status status = sn_checkpoint_digest_info(digest, info, err);
+    for (int64_t i = 0; i < info->layers; i++) {
+        for (int kind = 0; status == SN_OK && kind < SN_TENSOR_KINDS; kind++) {
+            status = sn_checkpoint_digest_tensor(
+                digest, i, kind, sn_layer_tensor(&tensors[i], kind),
+                sn_tensor_count(&tensors[i], kind), err);
+        }
+    }
+    if (status == SN_OK) {
+        status = sn_digest_finish(digest, info->digest, err);
+    }
+    sn_digest_destroy(&digest);
+    return status;
+}
+
+static bool write_field(hid_t group, const sn_field *field,
+                        const sn_checkpoint_info *info, sn_h5_why *why)
+{
+    const char *name = field->name;
+    const void *value = sn_field_of(field, info);
+    switch (field->kind) {
+    case SN_FIELD_VERSION:
+        return sn_h5_write_int64(group, name, info->format_version, why);
+    case SN_FIELD_COUNT:
+        return sn_h5_write_int64(group, name, *(const int64_t *)value, why);
+    case SN_FIELD_WORD:
+        return sn_h5_write_uint64(group, name, *(const uint64_t *)value, why);
+    case SN_FIELD_REAL:
+        return sn_h5_write_double(group, name, *(const double *)value, why);
+    case SN_FIELD_TEXT:
+        return sn_h5_write_text(group, name, value, why);
+    case SN_FIELD_CONFIG:
+        return sn_h5_write_text(group, name, info->config_text ? info->config_text : "",
+                                why);
+    }
+    return sn_h5_because(why, "unknown kind of field");
+}
+
+/* Opens the group of that name, or makes it. */
+static bool enter_group(hid_t file, const char *name, hid_t *group, sn_h5_why *why)
+{
+    if (strcmp(name, "/") == 0 || H5Lexists(file, name, H5P_DEFAULT) > 0) {
+        *group = H5Gopen2(file, name, H5P_DEFAULT);
+        return *group >= 0 || sn_h5_explain(why);
+    }
+    return sn_h5_create_group(file, name, group, why);
+}
+
+static bool write_info(hid_t file, const sn_checkpoint_info *info, sn_h5_why *why)
+{
+    bool done = sn_h5_write_text(file, "format", SN_FORMAT_NAME_CHECKPOINT, why) &&
+                sn_h5_write_text(file, "digest", info->digest, why);
+    for (int i = 0; done && i < SN_CHECKPOINT_FIELDS; i++) {
+        hid_t group;
+        done = enter_group(file, sn_checkpoint_fields[i].group, &group, why) &&
+               write_field(group, &sn_checkpoint_fields[i], info, why);
+        sn_h5_close(&group);
+    }
+    hid_t progress = H5I_INVALID_HID;
+    done = done && enter_group(file, "/progress", &progress, why) &&
+           sn_h5_write_text(progress, "units",
+                            "epoch, best_epoch: finished epochs; step, step_in_epoch: "
+                            "finished updates; best_error: fraction of the validation "
+                            "set; train_seconds: s",
+                            why);
+    sn_h5_close(&progress);
+    return done;
+}
+
+static bool set_chunks(hid_t creation, int rank, const hsize_t chunk[])
+{
+    return H5Pset_chunk(creation, rank, chunk) >= 0 &&
+           H5Pset_fletcher32(creation) >= 0 &&
+           H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0;
+}
+
+static bool write_tensor(hid_t group, const sn_layer_tensors *layer, int kind,
+                         sn_h5_why *why)
+{
+    const sn_tensor_kind *tensor = &sn_tensor_kinds[kind];
+    hsize_t extents[2], chunk[2];
+    sn_tensor_chunks(layer, kind, extents, chunk);
+    hid_t space = H5Screate_simple(tensor->rank, extents, NULL);
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t dataset = H5I_INVALID_HID;
+    bool done = space >= 0 && creation >= 0 &&
+                set_chunks(creation, tensor->rank, chunk) &&
+                (dataset = H5Dcreate2(group, tensor->leaf, H5T_IEEE_F32LE, space,
+                                      H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0;
+    if (!done) {
+        sn_h5_explain(why);
+    }
+    done = done &&
+           sn_h5_write_floats(dataset, tensor->rank, extents, chunk,
+                              sn_layer_tensor(layer, kind), why) &&
+           sn_h5_write_text(dataset, "meaning", tensor->meaning, why) &&
+           sn_h5_write_text(dataset, "dimensions",
+                            tensor->rank == 2 ? "out, in" : "out", why) &&
+           sn_h5_write_text(dataset, "unit", "1", why);
+    if (dataset >= 0 && H5Dclose(dataset) < 0 && done) {
+        done = sn_h5_explain(why);
+    }
+    sn_h5_close(&creation);
+    sn_h5_close(&space);
+    return done;
+}
+
+static bool write_tensors(hid_t file, const sn_checkpoint_info *info,
+                          const sn_layer_tensors *tensors, sn_h5_why *why)
+{
+    bool done = true;
+    for (int64_t i = 0; i < info->layers; i++) {
+        for (int kind = 0; done && kind < SN_TENSOR_KINDS; kind++) {
+            char name[SN_TENSOR_NAME_BYTES];
+            sn_tensor_name(name, i, kind);
+            *strrchr(name, '/') = '\0';
+            hid_t parent = H5I_INVALID_HID;
+            hid_t group = H5I_INVALID_HID;
+            done = enter_group(file, sn_tensor_kinds[kind].group, &parent, why) &&
+                   enter_group(file, name, &group, why) &&
+                   write_tensor(group, &tensors[i], kind, why);
+            sn_h5_close(&group);
+            sn_h5_close(&parent);
+        }
+    }
+    return done;
+}
+
+/* What a tensor takes in the file, its attributes apart. */
+static size_t tensor_bytes(const sn_layer_tensors *layer, int kind)
+{
+    enum { CHECKSUM_BYTES = 4, INDEX_BYTES = 128 }; /* a chunk; the index at most */
+    const int rank = sn_tensor_kinds[kind].rank;
+    hsize_t extents[2], chunk[2];
+    sn_tensor_chunks(layer, kind, extents, chunk);
+    hsize_t chunks = 1, elements = 1;
+    for (int i = 0; i < rank; i++) {
+        chunks *= (extents[i] + chunk[i] - 1) / chunk[i];
+        elements *= chunk[i];
+    }
+    return (size_t)(chunks * (elements * sizeof(float) + CHECKSUM_BYTES + INDEX_BYTES));
+}
+
+static size_t all_tensor_bytes(const sn_layer_tensors *tensors, int64_t layers)
+{
+    size_t bytes = 0;
+    for (int64_t i = 0; i < layers; i++) {
+        for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
+            bytes += tensor_bytes(&tensors[i], kind);
+        }
+    }
+    return bytes;
+}
+
+/* Of the file: at least what it will be, so that the memory for it need not grow. */
+static size_t expected_bytes(const sn_checkpoint_info *info,
+                             const sn_layer_tensors *tensors)
+{
+    enum { BYTES_A_LAYER = 16 * 1024, BYTES_AT_LEAST = 128 * 1024 };
+    return BYTES_AT_LEAST + (size_t)info->layers * BYTES_A_LAYER +
+           all_tensor_bytes(tensors, info->layers);
+}
+
+size_t sn_checkpoint_bytes(const sn_layer_tensors *tensors, int64_t layers)
+{
+    enum { BYTES_A_LAYER = 10 * 1024, BYTES_AT_LEAST = 6 * 1024 }; /* as found */
+    return BYTES_AT_LEAST + (size_t)layers * BYTES_A_LAYER +
+           all_tensor_bytes(tensors, layers);
+}
+
+static sn_status save(const char *temporary, const sn_checkpoint_info *info,
+                      const sn_layer_tensors *tensors, sn_error *err)
+{
+    sn_h5_why why;
+    hid_t file;
+    const size_t bytes = expected_bytes(info, tensors);
+    bool built = sn_h5_image_create(bytes, &file, &why) &&
+                 write_info(file, info, &why) &&
+                 write_tensors(file, info, tensors, &why);
+    sn_status status =
+        built
+            ? sn_h5_image_save(file, temporary, err)
+            : sn_fail(err, SN_ENOMEM,
+                      "cannot build in memory (%s): %s; it takes %.0f MB more on rank "
+                      "0: raise the limit (ulimit -v, Slurm: --mem), or put fewer "
+                      "ranks on its node",
+                      temporary, why.text, (double)bytes / 1e6);
+    sn_h5_close(&file);
+    return status;
+}
+
+/* For tests: a byte changes after it was written, in a tensor of all but small files.
+ */
+static void damage(const char *path, const sn_checkpoint_info *info)
+{
+    FILE *file =
+        fault("checkpoint.damage", info, NULL) != SN_OK ? fopen(path, "r+b") : NULL;
+    if (file == NULL) {
+        return;
+    }
+    if (fseek(file, 0, SEEK_END) == 0 && fseek(file, ftell(file) / 4, SEEK_SET) == 0) {
+        const int byte = fgetc(file);
+        if (fseek(file, -1, SEEK_CUR) == 0) {
+            (void)fputc(byte ^ 1, file);
+        }
+    }
+    (void)fclose(file);
+}
+
+/* For tests: another whole and good checkpoint takes the place of the one written. */
+static sn_status confuse(const char *temporary, const sn_checkpoint_info *info,
+                         const sn_layer_tensors *tensors, sn_error *err)
+{
+    if (fault("checkpoint.other", info, NULL) == SN_OK) {
+        return SN_OK;
+    }
+    sn_checkpoint_info another = *info;
+    another.progress.train_seconds += 1;
+    const sn_status status = compute_digest(&another, tensors, err);
+    return status == SN_OK ? save(temporary, &another, tensors, err) : status;
+}
+
+static sn_status read_back(const char *path, const sn_checkpoint_info *info,
+                           const sn_layer_tensors *tensors, sn_error *err)
+{
+    sn_error why = {""};
+    return sn_checkpoint_read_back(path, info, tensors, &why) == SN_OK
+               ? SN_OK
+               : sn_fail(err, SN_EIO, "cannot read back what was written: %s",
+                         why.message);
+}
+
+sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
+                              const sn_layer_tensors *tensors, sn_error *err)
+{
+    sn_h5_begin();
+    char temporary[SN_PATH_BYTES];
+    sn_status status = sn_path_temporary(temporary, path, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_checkpoint_info filled = *info;
+    filled.format_version = SN_CHECKPOINT_FORMAT_VERSION;
+    sn_clock_utc_text(filled.created_utc);
+
+    status = check_all(path, &filled, tensors, err);
+    if (status == SN_OK) {
+        status = compute_digest(&filled, tensors, err);
+    }
+    if (status == SN_OK) {
+        status = fault("checkpoint.create", info, err);
+    }
+    if (status != SN_OK) {
+        return status;
+    }
+    status = save(temporary, &filled, tensors, err);
+    if (status == SN_OK) {
+        status = fault("checkpoint.write", info, err);
+    }
+    if (status == SN_OK) {
+        damage(temporary, info);
+        status = confuse(temporary, &filled, tensors, err);
+    }
+    if (status == SN_OK) {
+        status = read_back(temporary, &filled, tensors, err);
+    }
+    if (status == SN_OK) {
+        status = fault("checkpoint.publish", info, err);
+    }
+    return sn_file_conclude(status, temporary, path, err);
+}

@@ -1,0 +1,146 @@
+/** Small wrappers around HDF5 that the files of store share. */
+#ifndef SHARDNET_STORE_H5_H5_H
+#define SHARDNET_STORE_H5_H5_H
+
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shardnet/status.h"
+
+/** Why a step failed, in a few words, and of which kind that is: SN_EDATA, the file's
+ *  contents; SN_EIO, the system could not read or write; SN_ENOMEM. */
+typedef struct sn_h5_why {
+    char text[160];
+    sn_status status;
+} sn_h5_why;
+
+/** Longest text attribute, with its terminating zero: HDF5 limits what fits an object
+ *  header to 64 KiB. */
+enum { SN_H5_TEXT_BYTES = 60 * 1024 };
+
+/** Silences the library's own printing.  First thing in every public function. */
+void sn_h5_begin(void);
+
+/** Writes the text into why, as SN_EDATA; returns false, so that a check can end in it.
+ */
+bool sn_h5_because(sn_h5_why *why, const char *format, ...) SN_PRINTF(2, 3);
+
+/** The same with the reason, and its kind, of the HDF5 call that just failed. */
+bool sn_h5_explain(sn_h5_why *why);
+
+/** The same with a text of one's own, its kind as HDF5 tells. */
+bool sn_h5_explain_as(sn_h5_why *why, const char *text);
+
+/** Closes what *id stands for, if anything, and makes it H5I_INVALID_HID. */
+void sn_h5_close(hid_t *id);
+
+/** An HDF5 file that exists in memory only, about bytes large, so that a full disk
+ * never meets the library (HDF5 cannot close a file that it cannot flush).  False when
+ * memory is short. */
+bool sn_h5_image_create(size_t bytes, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Writes the file in memory to path, replacing what is there; not yet flushed to the
+ *  device.  SN_ECREATE, SN_EIO (path is removed), SN_ENOMEM. */
+sn_status sn_h5_image_save(hid_t file, const char *path, sn_error *err) SN_MUST_CHECK;
+
+/** SN_ENOINPUT unless path is a regular file that may be read. */
+sn_status sn_h5_find(const char *path, sn_error *err) SN_MUST_CHECK;
+
+/** Opens an existing file to read.  A lock that another process holds is waited for,
+ * but not for long: somebody who looks at a file must not stop the training that needs
+ * it. */
+bool sn_h5_open(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Opens an existing file, which nobody else may know of, to change it: HDF5 writes in
+ *  an order of its own, and what a kill leaves of it is no file. */
+bool sn_h5_edit(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Opens an existing file to read, whatever others do with it at the moment, and takes
+ *  no lock that they might meet: what is read may be inconsistent. */
+bool sn_h5_glance(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Lets everything that the library still has to write go into a temporary file that is
+ *  thrown away.  For a file that cannot be written any more: HDF5 cannot close one that
+ * it cannot flush, and crashes at exit over it; and so what lies on the disk stays as
+ * it is. */
+void sn_h5_detach(hid_t file);
+
+/** Flushes and closes a file opened for writing. */
+bool sn_h5_finish(hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Size of the open file. */
+bool sn_h5_file_bytes(hid_t file, uint64_t *bytes, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Opens a group or dataset under parent (name without '/'); links that are not plain
+ *  hard links are refused, since they may lead out of the file. */
+bool sn_h5_open_group(hid_t parent, const char *name, hid_t *group,
+                      sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_open_dataset(hid_t parent, const char *name, hid_t *dataset,
+                        sn_h5_why *why) SN_MUST_CHECK;
+
+/** Makes a group whose attributes all lie in its header. */
+bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group,
+                        sn_h5_why *why) SN_MUST_CHECK;
+
+/** Scalar attributes: 64-bit little-endian numbers and fixed-length UTF-8 text. */
+bool sn_h5_write_int64(hid_t object, const char *name, int64_t value,
+                       sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_write_uint64(hid_t object, const char *name, uint64_t value,
+                        sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_write_double(hid_t object, const char *name, double value,
+                        sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_write_text(hid_t object, const char *name, const char *value,
+                      sn_h5_why *why) SN_MUST_CHECK;
+
+/** The same, read; other types, shapes and sizes are refused.  *value of read_text
+ *  belongs to the caller: free(). */
+bool sn_h5_read_int64(hid_t object, const char *name, int64_t *value,
+                      sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_read_uint64(hid_t object, const char *name, uint64_t *value,
+                       sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_read_double(hid_t object, const char *name, double *value,
+                       sn_h5_why *why) SN_MUST_CHECK;
+bool sn_h5_read_text(hid_t object, const char *name, char **value,
+                     sn_h5_why *why) SN_MUST_CHECK;
+
+/** Fixed-length, zero-terminated UTF-8 of bytes bytes.  Negative when memory is short.
+ */
+hid_t sn_h5_text_type(size_t bytes);
+
+/** Checks type and rank (at most 2) of a dataset and reads its extents. */
+bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
+                       sn_h5_why *why) SN_MUST_CHECK;
+
+/** Checks that the file really holds every byte that the dataset's extents claim,
+ * within its file_bytes and through no filter but fletcher32, so that memory of that
+ * size may be asked for.  Where all is false, pieces may be missing, but none may be
+ * wrong.  Chunks that end before row first are not looked at, and may then not be read.
+ * Costs, for each of the others, a walk over the index up to it, since HDF5 looks for a
+ * chunk's place in no other way: for n chunks n^2/2 steps of 15 ns.
+ */
+bool sn_h5_check_storage(hid_t dataset, int rank, hsize_t first,
+                         const hsize_t extents[], size_t element_bytes, bool all,
+                         uint64_t file_bytes, sn_h5_why *why) SN_MUST_CHECK;
+
+/** bytes (4 count) := the values, the lowest byte of each first. */
+void sn_h5_float_bytes(size_t count, const float *values, unsigned char *bytes);
+
+/** The checksum of HDF5's filter fletcher32 of count bytes, an even number. */
+uint32_t sn_h5_fletcher32(const unsigned char *bytes, size_t count);
+
+/** Writes values (extents) to a dataset of little-endian floats of rank 1 or 2, in
+ *  chunks of that size with the filter fletcher32 and no other.  Chunk by chunk, past
+ *  the library's filters, which would copy everything three times more. */
+bool sn_h5_write_floats(hid_t dataset, int rank, const hsize_t extents[],
+                        const hsize_t chunk[], const float *values,
+                        sn_h5_why *why) SN_MUST_CHECK;
+
+/** Is every byte of such a dataset, checksums included, what sn_h5_write_floats writes?
+ *  extents are the dataset's. */
+bool sn_h5_compare_floats(hid_t dataset, int rank, const hsize_t extents[],
+                          const hsize_t chunk[], const float *values,
+                          sn_h5_why *why) SN_MUST_CHECK;
+
+#endif

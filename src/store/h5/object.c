@@ -1,0 +1,323 @@
+#include "store/h5/h5.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Links that leave the file, or that may, are not followed. */
+static bool link_is_hard(hid_t parent, const char *name, sn_h5_why *why)
+{
+    H5L_info_t info;
+    htri_t exists = H5Lexists(parent, name, H5P_DEFAULT);
+    if (exists == 0) {
+        return sn_h5_because(why, "missing");
+    }
+    if (exists < 0 || H5Lget_info(parent, name, &info, H5P_DEFAULT) < 0) {
+        return sn_h5_explain(why);
+    }
+    return info.type == H5L_TYPE_HARD ||
+           sn_h5_because(why, "a soft or external link, which is not followed");
+}
+
+bool sn_h5_open_group(hid_t parent, const char *name, hid_t *group, sn_h5_why *why)
+{
+    *group = H5I_INVALID_HID;
+    if (!link_is_hard(parent, name, why)) {
+        return false;
+    }
+    *group = H5Gopen2(parent, name, H5P_DEFAULT);
+    return *group >= 0 || sn_h5_explain_as(why, "not a readable group");
+}
+
+bool sn_h5_open_dataset(hid_t parent, const char *name, hid_t *dataset, sn_h5_why *why)
+{
+    *dataset = H5I_INVALID_HID;
+    if (!link_is_hard(parent, name, why)) {
+        return false;
+    }
+    *dataset = H5Dopen2(parent, name, H5P_DEFAULT);
+    return *dataset >= 0 || sn_h5_explain_as(why, "not a readable dataset");
+}
+
+bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group, sn_h5_why *why)
+{
+    enum { HEADER_ATTRIBUTES = 64 };
+    *group = H5I_INVALID_HID;
+    hid_t creation = H5Pcreate(H5P_GROUP_CREATE);
+    bool done =
+        creation >= 0 &&
+        H5Pset_attr_phase_change(creation, HEADER_ATTRIBUTES, 0) >= 0 &&
+        (*group = H5Gcreate2(parent, name, H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0;
+    if (!done) {
+        sn_h5_explain(why);
+    }
+    sn_h5_close(&creation);
+    return done;
+}
+
+static bool write_scalar(hid_t object, const char *name, hid_t file_type,
+                         hid_t memory_type, const void *value, sn_h5_why *why)
+{
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t attribute = H5I_INVALID_HID;
+    bool done = space >= 0 &&
+                (attribute = H5Acreate2(object, name, file_type, space, H5P_DEFAULT,
+                                        H5P_DEFAULT)) >= 0 &&
+                H5Awrite(attribute, memory_type, value) >= 0;
+    if (!done) {
+        sn_h5_explain(why);
+    }
+    sn_h5_close(&attribute);
+    sn_h5_close(&space);
+    return done;
+}
+
+bool sn_h5_write_int64(hid_t object, const char *name, int64_t value, sn_h5_why *why)
+{
+    return write_scalar(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value, why);
+}
+
+bool sn_h5_write_uint64(hid_t object, const char *name, uint64_t value, sn_h5_why *why)
+{
+    return write_scalar(object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, &value, why);
+}
+
+bool sn_h5_write_double(hid_t object, const char *name, double value, sn_h5_why *why)
+{
+    return write_scalar(object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value, why);
+}
+
+hid_t sn_h5_text_type(size_t bytes)
+{
+    hid_t type = H5Tcopy(H5T_C_S1);
+    if (type >= 0 &&
+        (H5Tset_size(type, bytes) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)) {
+        sn_h5_close(&type);
+    }
+    return type;
+}
+
+bool sn_h5_write_text(hid_t object, const char *name, const char *value, sn_h5_why *why)
+{
+    size_t bytes = strlen(value) + 1;
+    if (bytes > SN_H5_TEXT_BYTES) {
+        return sn_h5_because(why, "text longer than %d bytes", SN_H5_TEXT_BYTES - 1);
+    }
+    hid_t type = sn_h5_text_type(bytes);
+    if (type < 0) {
+        return sn_h5_explain(why);
+    }
+    bool done = write_scalar(object, name, type, type, value, why);
+    sn_h5_close(&type);
+    return done;
+}
+
+/* Opens a one-element attribute. */
+static bool open_scalar(hid_t object, const char *name, hid_t *attribute, hid_t *type,
+                        sn_h5_why *why)
+{
+    *attribute = *type = H5I_INVALID_HID;
+    htri_t exists = H5Aexists(object, name);
+    if (exists == 0) {
+        return sn_h5_because(why, "missing");
+    }
+    if (exists < 0 || (*attribute = H5Aopen(object, name, H5P_DEFAULT)) < 0 ||
+        (*type = H5Aget_type(*attribute)) < 0) {
+        return sn_h5_explain(why);
+    }
+    hid_t space = H5Aget_space(*attribute);
+    hssize_t count = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
+    sn_h5_close(&space);
+    return count == 1 || sn_h5_because(why, "not a single value");
+}
+
+static bool read_scalar(hid_t object, const char *name, hid_t file_type,
+                        hid_t memory_type, const char *expected, void *value,
+                        sn_h5_why *why)
+{
+    hid_t attribute, type;
+    bool done = open_scalar(object, name, &attribute, &type, why);
+    if (done && H5Tequal(type, file_type) <= 0) {
+        done = sn_h5_because(why, "not %s", expected);
+    }
+    if (done && H5Aread(attribute, memory_type, value) < 0) {
+        done = sn_h5_explain(why);
+    }
+    sn_h5_close(&type);
+    sn_h5_close(&attribute);
+    return done;
+}
+
+bool sn_h5_read_int64(hid_t object, const char *name, int64_t *value, sn_h5_why *why)
+{
+    return read_scalar(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64,
+                       "a 64-bit little-endian integer", value, why);
+}
+
+bool sn_h5_read_uint64(hid_t object, const char *name, uint64_t *value, sn_h5_why *why)
+{
+    return read_scalar(object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64,
+                       "a 64-bit little-endian unsigned integer", value, why);
+}
+
+bool sn_h5_read_double(hid_t object, const char *name, double *value, sn_h5_why *why)
+{
+    return read_scalar(object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE,
+                       "a 64-bit little-endian real", value, why);
+}
+
+/* Reads text of at most SN_H5_TEXT_BYTES into memory that always ends in a zero. */
+static bool read_text(hid_t attribute, hid_t type, char **value, sn_h5_why *why)
+{
+    if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) != 0) {
+        return sn_h5_because(why, "not fixed-length text");
+    }
+    size_t bytes = H5Tget_size(type);
+    if (bytes == 0 || bytes > SN_H5_TEXT_BYTES) {
+        return sn_h5_because(why, "text longer than %d bytes", SN_H5_TEXT_BYTES - 1);
+    }
+    hid_t memory_type = sn_h5_text_type(bytes + 1);
+    bool done = memory_type >= 0 && H5Tset_cset(memory_type, H5Tget_cset(type)) >= 0;
+    if (!done) {
+        sn_h5_explain(why);
+    }
+    char *text = done ? calloc(bytes + 1, 1) : NULL;
+    if (done && text == NULL) {
+        done = sn_h5_because(why, "out of memory");
+    }
+    if (done && H5Aread(attribute, memory_type, text) < 0) {
+        done = sn_h5_explain(why);
+    }
+    sn_h5_close(&memory_type);
+    if (!done) {
+        free(text);
+        text = NULL;
+    }
+    *value = text;
+    return done;
+}
+
+bool sn_h5_read_text(hid_t object, const char *name, char **value, sn_h5_why *why)
+{
+    hid_t attribute, type;
+    *value = NULL;
+    bool done = open_scalar(object, name, &attribute, &type, why) &&
+                read_text(attribute, type, value, why);
+    sn_h5_close(&type);
+    sn_h5_close(&attribute);
+    return done;
+}
+
+bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
+                       sn_h5_why *why)
+{
+    hid_t file_type = H5Dget_type(dataset);
+    if (file_type < 0) {
+        return sn_h5_explain_as(why, "not of the expected type");
+    }
+    bool same = H5Tequal(file_type, type) > 0;
+    sn_h5_close(&file_type);
+    if (!same) {
+        return sn_h5_because(why, "not of the expected type");
+    }
+    hid_t space = H5Dget_space(dataset);
+    bool done = space >= 0 && H5Sget_simple_extent_type(space) == H5S_SIMPLE &&
+                H5Sget_simple_extent_ndims(space) == rank &&
+                H5Sget_simple_extent_dims(space, extents, NULL) == rank;
+    sn_h5_close(&space);
+    return done || sn_h5_because(why, "not of rank %d", rank);
+}
+
+/* Every chunk from row first on must be there (or may, where not all are needed),
+ * whole, inside the file, and have passed its filter: the library trusts the index,
+ * which carries no checksum. */
+static bool check_chunks(hid_t dataset, int rank, hsize_t first,
+                         const hsize_t extents[], const hsize_t chunk[],
+                         hsize_t stored_bytes, bool all, uint64_t file_bytes,
+                         sn_h5_why *why)
+{
+    hsize_t at[2] = {0, 0};
+    for (at[0] = first - first % chunk[0]; at[0] < extents[0]; at[0] += chunk[0]) {
+        hsize_t columns = rank == 2 ? extents[1] : 1;
+        hsize_t stride = rank == 2 ? chunk[1] : 1;
+        for (at[1] = 0; at[1] < columns; at[1] += stride) {
+            unsigned skipped = 0;
+            haddr_t address = HADDR_UNDEF;
+            hsize_t bytes = 0;
+            if (H5Dget_chunk_info_by_coord(dataset, at, &skipped, &address, &bytes) <
+                0) {
+                return sn_h5_explain(why);
+            }
+            if (!all && address == HADDR_UNDEF) {
+                continue;
+            }
+            if (skipped != 0 || bytes != stored_bytes || address > file_bytes ||
+                bytes > file_bytes - address) {
+                return sn_h5_because(why,
+                                     "a piece of it is missing or has a wrong size");
+            }
+        }
+    }
+    return true;
+}
+
+static bool check_chunked(hid_t dataset, hid_t creation, int rank, hsize_t first,
+                          const hsize_t extents[], size_t element_bytes, bool all,
+                          uint64_t file_bytes, sn_h5_why *why)
+{
+    enum { CHECKSUM_BYTES = 4 };
+    hsize_t chunk[2] = {1, 1};
+    if (rank > 2 || H5Pget_chunk(creation, 2, chunk) != rank) {
+        return sn_h5_because(why, "chunks of another rank");
+    }
+    uint64_t bytes = element_bytes;
+    for (int i = 0; i < rank; i++) {
+        if (chunk[i] == 0 || chunk[i] > file_bytes / bytes) {
+            return sn_h5_because(why, "chunks larger than the file");
+        }
+        bytes *= chunk[i];
+    }
+    int filters = H5Pget_nfilters(creation);
+    unsigned flags, config;
+    size_t parameters = 0;
+    if (filters != 0 &&
+        (filters != 1 || H5Pget_filter2(creation, 0, &flags, &parameters, NULL, 0, NULL,
+                                        &config) != H5Z_FILTER_FLETCHER32)) {
+        return sn_h5_because(why, "stored through a filter other than fletcher32");
+    }
+    return check_chunks(dataset, rank, first, extents, chunk,
+                        bytes + (filters == 1 ? CHECKSUM_BYTES : 0), all, file_bytes,
+                        why);
+}
+
+bool sn_h5_check_storage(hid_t dataset, int rank, hsize_t first,
+                         const hsize_t extents[], size_t element_bytes, bool all,
+                         uint64_t file_bytes, sn_h5_why *why)
+{
+    uint64_t needed = element_bytes;
+    for (int i = 0; i < rank; i++) {
+        if (extents[i] != 0 && needed > file_bytes / extents[i]) {
+            return sn_h5_because(why, "larger than the file");
+        }
+        needed *= extents[i];
+    }
+    if (all && H5Dget_storage_size(dataset) < needed) {
+        return sn_h5_because(why, "the file does not hold all of it");
+    }
+    hid_t creation = H5Dget_create_plist(dataset);
+    if (creation < 0) {
+        return sn_h5_explain(why);
+    }
+    bool done;
+    H5D_layout_t layout = H5Pget_layout(creation);
+    if (layout == H5D_CHUNKED) {
+        done = needed == 0 || check_chunked(dataset, creation, rank, first, extents,
+                                            element_bytes, all, file_bytes, why);
+    } else if (layout == H5D_COMPACT ||
+               (layout == H5D_CONTIGUOUS && H5Pget_external_count(creation) == 0)) {
+        done = true;
+    } else {
+        done = sn_h5_because(why, "kept in another file, which is not followed");
+    }
+    sn_h5_close(&creation);
+    return done;
+}

@@ -1,0 +1,141 @@
+/** Metrics: RUN/metrics.h5 with the 1-D compound datasets /epochs, /steps and /ranks,
+ *  appended and never rewritten; units in attributes. */
+#ifndef SHARDNET_STORE_METRICS_METRICS_H
+#define SHARDNET_STORE_METRICS_METRICS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "shardnet/status.h"
+
+/** The tables, and how many. */
+typedef enum sn_metrics_kind {
+    SN_TABLE_EPOCHS, /* of sn_epoch_row */
+    SN_TABLE_STEPS,  /* of sn_step_row */
+    SN_TABLE_RANKS,  /* of sn_rank_row */
+    SN_TABLES
+} sn_metrics_kind;
+
+/** One finished epoch.  An error is a fraction; NAN where it was not measured. */
+typedef struct sn_epoch_row {
+    int64_t epoch; /* finished epochs, from 1 */
+    int64_t step;  /* finished updates */
+    double learning_rate;
+    double train_loss; /* mean cross-entropy over the epoch, plus penalty */
+    double penalty;    /* L1 and L2 terms at the end of the epoch */
+    double train_error;
+    double validation_loss;
+    double validation_error;
+    double test_loss;
+    double test_error;
+    double seconds; /* of training, without evaluation */
+    double samples_per_second;
+} sn_epoch_row;
+
+/** One update. */
+typedef struct sn_step_row {
+    int64_t step;  /* finished updates, from 1 */
+    int64_t epoch; /* finished epochs before it */
+    double learning_rate;
+    double loss; /* mean cross-entropy over the global batch */
+    double error;
+    double seconds;
+} sn_step_row;
+
+/** One rank in one epoch. */
+typedef struct sn_rank_row {
+    int64_t epoch;
+    int64_t step;
+    int64_t rank;
+    double gather_seconds;
+    double compute_seconds;
+    double wait_seconds; /* for the slowest rank: its gather and compute over the epoch
+                            less this rank's, which is the least that was waited */
+    double reduce_seconds; /* wait included: the two cannot be told apart exactly */
+    double update_seconds;
+    char host[64];
+} sn_rank_row;
+
+/** Appends the rows to path, or creates it.  A copy, path.tmp, is extended, flushed to
+ *  the device and put in the place of the old file, so that a kill leaves one or the
+ *  other, whole, and readers are not disturbed; it costs a copy of the file.  Counts
+ * may be 0; the datasets exist after the first call.  Rank 0 only.  SN_ECREATE, SN_EIO,
+ * SN_ENOMEM. */
+sn_status sn_metrics_append(const char *path, const sn_epoch_row *epochs,
+                            size_t epoch_count, const sn_step_row *steps,
+                            size_t step_count, const sn_rank_row *ranks,
+                            size_t rank_count, sn_error *err) SN_MUST_CHECK;
+
+/** Cuts every dataset back to rows whose step is at most step, as sn_metrics_append
+ *  changes the file; a missing one is created empty.  One whose contents HDF5 rejects
+ * is set aside as path.damaged, path.damaged.2 and so on, and an empty one takes its
+ * place; *replaced is that number, 0 for none.  Rank 0 only.  SN_ECREATE, SN_EIO or
+ *  SN_ENOMEM where it cannot be read, which is no damage, or not be written. */
+sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced,
+                         sn_error *err) SN_MUST_CHECK;
+
+/** Reads /epochs into *rows (owned by the caller, free()).  SN_ENOINPUT, SN_EDATA. */
+sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *count,
+                                 sn_error *err) SN_MUST_CHECK;
+
+/** Reads every row of every table.  SN_ENOINPUT, SN_EDATA with the table named,
+ *  SN_ENOMEM. */
+sn_status sn_metrics_verify(const char *path, size_t *epoch_count, size_t *step_count,
+                            size_t *rank_count, sn_error *err) SN_MUST_CHECK;
+
+/** "epochs", "steps", "ranks". */
+const char *sn_metrics_name(sn_metrics_kind kind);
+
+/** Takes count rows of one table; false when no more are wanted. */
+typedef bool sn_metrics_take(void *user, const void *rows, size_t count);
+
+/** Hands over all rows of a table in their order, piece by piece; first, once the table
+ *  has been checked, no rows.  SN_ENOINPUT, SN_EDATA. */
+sn_status sn_metrics_each(const char *path, sn_metrics_kind kind, sn_metrics_take *take,
+                          void *user, sn_error *err) SN_MUST_CHECK;
+
+/** The names of a table's columns, or rows of it, as sn_metrics_write_csv writes them.
+ */
+void sn_metrics_print_names(FILE *out, sn_metrics_kind kind);
+void sn_metrics_print_rows(FILE *out, sn_metrics_kind kind, const void *rows,
+                           size_t count);
+
+/** Writes one table (epochs, steps or ranks) as comma-separated values with a header
+ *  line; numbers with enough digits to read back exactly, NAN as an empty field.
+ *  SN_ENOINPUT, SN_EDATA, SN_EUSAGE for an unknown table, SN_EIO. */
+sn_status sn_metrics_write_csv(const char *path, const char *table, FILE *out,
+                               sn_error *err) SN_MUST_CHECK;
+
+/** Reads one table of a file that a running job extends, cuts back or replaces. */
+typedef struct sn_metrics_follower sn_metrics_follower;
+
+/** What a look at the file found. */
+typedef struct sn_metrics_news {
+    bool cut;         /* rows handed over before are gone or others; nothing was handed
+                         over this time */
+    int64_t cut_step; /* step of the last row that still stands, 0 for none */
+    bool complete;    /* every row of the file has been handed over */
+    int64_t epoch;    /* of the last epoch in the file, 0 for none */
+    int64_t best_epoch; /* the first with the least validation error, 0 for none */
+} sn_metrics_news;
+
+/** *follower is the caller's, to be destroyed.  The file need not exist.  SN_ERANGE,
+ *  SN_ENOMEM. */
+sn_status sn_metrics_follow(const char *path, sn_metrics_kind kind,
+                            sn_metrics_follower **follower,
+                            sn_error *err) SN_MUST_CHECK;
+void sn_metrics_unfollow(sn_metrics_follower **follower);
+
+/** Looks at the file and hands over the rows that are new since the last look; to be
+ *  called again and again, with pauses.  Takes no lock, so that nobody is kept from
+ *  writing.  A file that cannot be read, but for less than three seconds in one state,
+ *  is no failure: news are not complete then, and epoch and best_epoch may be 0.
+ *  Memory: 8 bytes for each row.  SN_ENOINPUT where there is no file, which may come;
+ *  SN_EDATA, at once for what cannot become a file of metrics; SN_ENOMEM. */
+sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
+                          void *user, sn_metrics_news *news,
+                          sn_error *err) SN_MUST_CHECK;
+
+#endif

@@ -1,0 +1,241 @@
+#include "store/metrics/table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+#define INTEGER(row, name, unit)                                                       \
+    {                                                                                  \
+#name, SN_COLUMN_INTEGER, offsetof(row, name), unit                            \
+    }
+#define REAL(row, name, unit)                                                          \
+    {                                                                                  \
+#name, SN_COLUMN_REAL, offsetof(row, name), unit                               \
+    }
+
+static const sn_column epoch_columns[] = {
+    INTEGER(sn_epoch_row, epoch, "1"),
+    INTEGER(sn_epoch_row, step, "1"),
+    REAL(sn_epoch_row, learning_rate, "1"),
+    REAL(sn_epoch_row, train_loss, "nat"),
+    REAL(sn_epoch_row, penalty, "nat"),
+    REAL(sn_epoch_row, train_error, "1"),
+    REAL(sn_epoch_row, validation_loss, "nat"),
+    REAL(sn_epoch_row, validation_error, "1"),
+    REAL(sn_epoch_row, test_loss, "nat"),
+    REAL(sn_epoch_row, test_error, "1"),
+    REAL(sn_epoch_row, seconds, "s"),
+    REAL(sn_epoch_row, samples_per_second, "1/s"),
+};
+
+static const sn_column step_columns[] = {
+    INTEGER(sn_step_row, step, "1"),       INTEGER(sn_step_row, epoch, "1"),
+    REAL(sn_step_row, learning_rate, "1"), REAL(sn_step_row, loss, "nat"),
+    REAL(sn_step_row, error, "1"),         REAL(sn_step_row, seconds, "s"),
+};
+
+static const sn_column rank_columns[] = {
+    INTEGER(sn_rank_row, epoch, "1"),
+    INTEGER(sn_rank_row, step, "1"),
+    INTEGER(sn_rank_row, rank, "1"),
+    REAL(sn_rank_row, gather_seconds, "s"),
+    REAL(sn_rank_row, compute_seconds, "s"),
+    REAL(sn_rank_row, wait_seconds, "s"),
+    REAL(sn_rank_row, reduce_seconds, "s"),
+    REAL(sn_rank_row, update_seconds, "s"),
+    {"host", SN_COLUMN_HOST, offsetof(sn_rank_row, host), "name"},
+};
+
+const sn_table sn_metrics_tables[SN_TABLES] = {
+    {"epochs", "one row for each finished epoch; errors are fractions",
+     sizeof(sn_epoch_row), offsetof(sn_epoch_row, step), 64, epoch_columns,
+     COUNT(epoch_columns)},
+    {"steps", "one row for each recorded update; errors are fractions",
+     sizeof(sn_step_row), offsetof(sn_step_row, step), 1024, step_columns,
+     COUNT(step_columns)},
+    {"ranks", "one row for each rank and epoch: where its time went",
+     sizeof(sn_rank_row), offsetof(sn_rank_row, step), 256, rank_columns,
+     COUNT(rank_columns)},
+};
+
+int64_t sn_table_step(const sn_table *table, const void *rows, size_t row)
+{
+    int64_t step;
+    memcpy(&step, (const char *)rows + row * table->row_bytes + table->step_offset,
+           sizeof step);
+    return step;
+}
+
+static size_t column_bytes(const sn_column *column)
+{
+    return column->kind == SN_COLUMN_HOST ? (size_t)SN_HOST_COLUMN_BYTES : 8;
+}
+
+static hid_t column_type(const sn_column *column, bool in_file)
+{
+    switch (column->kind) {
+    case SN_COLUMN_INTEGER:
+        return H5Tcopy(in_file ? H5T_STD_I64LE : H5T_NATIVE_INT64);
+    case SN_COLUMN_REAL:
+        return H5Tcopy(in_file ? H5T_IEEE_F64LE : H5T_NATIVE_DOUBLE);
+    case SN_COLUMN_HOST:
+        return sn_h5_text_type(SN_HOST_COLUMN_BYTES);
+    }
+    return H5I_INVALID_HID;
+}
+
+static size_t packed_bytes(const sn_table *table)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < table->column_count; i++) {
+        bytes += column_bytes(&table->columns[i]);
+    }
+    return bytes;
+}
+
+static hid_t row_type(const sn_table *table, bool in_file)
+{
+    hid_t type =
+        H5Tcreate(H5T_COMPOUND, in_file ? packed_bytes(table) : table->row_bytes);
+    size_t offset = 0;
+    for (size_t i = 0; type >= 0 && i < table->column_count; i++) {
+        const sn_column *column = &table->columns[i];
+        hid_t member = column_type(column, in_file);
+        if (member < 0 || H5Tinsert(type, column->name,
+                                    in_file ? offset : column->offset, member) < 0) {
+            sn_h5_close(&type);
+        }
+        sn_h5_close(&member);
+        offset += column_bytes(column);
+    }
+    return type;
+}
+
+hid_t sn_table_file_type(const sn_table *table)
+{
+    return row_type(table, true);
+}
+
+hid_t sn_table_memory_type(const sn_table *table)
+{
+    return row_type(table, false);
+}
+
+/* One attribute for people, "epoch: 1, ..., seconds: s", and one a column for programs.
+ */
+static bool write_units(hid_t dataset, const sn_table *table, sn_h5_why *why)
+{
+    char all[512] = "";
+    for (size_t i = 0; i < table->column_count; i++) {
+        const sn_column *column = &table->columns[i];
+        char name[64];
+        size_t used = strlen(all);
+        snprintf(all + used, sizeof all - used, "%s%s: %s", i > 0 ? ", " : "",
+                 column->name, column->unit);
+        snprintf(name, sizeof name, "unit_%s", column->name);
+        if (!sn_h5_write_text(dataset, name, column->unit, why)) {
+            return false;
+        }
+    }
+    return sn_h5_write_text(dataset, "units", all, why) &&
+           sn_h5_write_text(dataset, "meaning", table->meaning, why);
+}
+
+bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why)
+{
+    enum { HEADER_ATTRIBUTES = 64 };
+    const hsize_t none = 0, unlimited = H5S_UNLIMITED, chunk = table->chunk_rows;
+    hid_t type = sn_table_file_type(table);
+    hid_t space = H5Screate_simple(1, &none, &unlimited);
+    hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t dataset = H5I_INVALID_HID;
+    bool done = type >= 0 && space >= 0 && creation >= 0 &&
+                H5Pset_chunk(creation, 1, &chunk) >= 0 &&
+                H5Pset_attr_phase_change(creation, HEADER_ATTRIBUTES, 0) >= 0 &&
+                (dataset = H5Dcreate2(file, table->name, type, space, H5P_DEFAULT,
+                                      creation, H5P_DEFAULT)) >= 0;
+    if (!done) {
+        sn_h5_explain(why);
+    }
+    done = done && write_units(dataset, table, why);
+    sn_h5_close(&dataset);
+    sn_h5_close(&creation);
+    sn_h5_close(&space);
+    sn_h5_close(&type);
+    return done;
+}
+
+bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *rows,
+                   sn_h5_why *why)
+{
+    hsize_t extent = 0;
+    hid_t type = sn_table_file_type(table);
+    *dataset = H5I_INVALID_HID;
+    bool done = type >= 0 || sn_h5_explain(why);
+    done = done && sn_h5_open_dataset(file, table->name, dataset, why) &&
+           sn_h5_check_shape(*dataset, type, 1, &extent, why);
+    sn_h5_close(&type);
+    if (!done) {
+        sn_h5_close(dataset);
+    }
+    *rows = extent;
+    return done;
+}
+
+bool sn_table_check(hid_t file, hid_t dataset, const sn_table *table, uint64_t first,
+                    uint64_t rows, bool all, sn_h5_why *why)
+{
+    const hsize_t extent = rows;
+    uint64_t file_bytes;
+    return sn_h5_file_bytes(file, &file_bytes, why) &&
+           sn_h5_check_storage(dataset, 1, first, &extent, packed_bytes(table), all,
+                               file_bytes, why);
+}
+
+typedef struct selection {
+    hid_t memory, file;
+} selection;
+
+static bool select_rows(hid_t dataset, uint64_t first, size_t count, selection *chosen)
+{
+    const hsize_t start = first, length = count;
+    chosen->memory = H5Screate_simple(1, &length, NULL);
+    chosen->file = H5Dget_space(dataset);
+    return chosen->memory >= 0 && chosen->file >= 0 &&
+           H5Sselect_hyperslab(chosen->file, H5S_SELECT_SET, &start, NULL, &length,
+                               NULL) >= 0;
+}
+
+static void release(selection *chosen)
+{
+    sn_h5_close(&chosen->memory);
+    sn_h5_close(&chosen->file);
+}
+
+bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void *rows,
+                   sn_h5_why *why)
+{
+    selection chosen;
+    bool done =
+        select_rows(dataset, first, count, &chosen) &&
+        H5Dread(dataset, type, chosen.memory, chosen.file, H5P_DEFAULT, rows) >= 0;
+    if (!done) {
+        sn_h5_explain(why);
+    }
+    release(&chosen);
+    return done;
+}
+
+bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
+                    const void *rows, sn_h5_why *why)
+{
+    selection chosen;
+    bool done =
+        select_rows(dataset, first, count, &chosen) &&
+        H5Dwrite(dataset, type, chosen.memory, chosen.file, H5P_DEFAULT, rows) >= 0;
+    if (!done) {
+        sn_h5_explain(why);
+    }
+    release(&chosen);
+    return done;
+}

@@ -1,0 +1,61 @@
+/** The tables of metrics.h5 and their columns. */
+#ifndef SHARDNET_STORE_METRICS_TABLE_H
+#define SHARDNET_STORE_METRICS_TABLE_H
+
+#include "store/h5/h5.h"
+#include "store/metrics/metrics.h"
+
+typedef enum sn_column_kind {
+    SN_COLUMN_INTEGER, /* int64 */
+    SN_COLUMN_REAL,    /* double */
+    SN_COLUMN_HOST     /* char[64], zero-terminated */
+} sn_column_kind;
+
+typedef struct sn_column {
+    const char *name;
+    sn_column_kind kind;
+    size_t offset; /* in the row struct */
+    const char *unit;
+} sn_column;
+
+/** A 1-D dataset of compound rows. */
+typedef struct sn_table {
+    const char *name, *meaning;
+    size_t row_bytes;
+    size_t step_offset;
+    size_t chunk_rows;
+    const sn_column *columns;
+    size_t column_count;
+} sn_table;
+
+enum { SN_HOST_COLUMN_BYTES = 64 };
+
+extern const sn_table sn_metrics_tables[SN_TABLES];
+
+/** Type of a row in the file (packed, little-endian) or in memory. */
+hid_t sn_table_file_type(const sn_table *table);
+hid_t sn_table_memory_type(const sn_table *table);
+
+/** The step of a row in memory. */
+int64_t sn_table_step(const sn_table *table, const void *rows, size_t row);
+
+/** Makes the empty dataset with its units. */
+bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Opens the dataset, which must have the table's columns; *rows is what it claims. */
+bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *rows,
+                   sn_h5_why *why) SN_MUST_CHECK;
+
+/** Checks that the file really holds the rows: all of them, or, since former versions
+ * left holes where they were killed, those that are there.  Rows before first, but for
+ * those that share its chunk, are taken on trust and may not be read. */
+bool sn_table_check(hid_t file, hid_t dataset, const sn_table *table, uint64_t first,
+                    uint64_t rows, bool all, sn_h5_why *why) SN_MUST_CHECK;
+
+/** Rows first .. first + count - 1, as type describes them, to or from memory. */
+bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void *rows,
+                   sn_h5_why *why) SN_MUST_CHECK;
+bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
+                    const void *rows, sn_h5_why *why) SN_MUST_CHECK;
+
+#endif

@@ -86,7 +86,8 @@ static sn_status find_data(sn_comm *comm, const eval_arguments *arguments,
                            : status;
 }
 
-static sn_status check_fit(const sn_dataset *data, const sn_model *model, sn_error *err)
+static sn_status check_fit(const sn_dataset *data, const sn_network *model,
+                           sn_error *err)
 {
     if (data->features != model->input || data->classes > model->classes) {
         return sn_fail(
@@ -117,9 +118,9 @@ static sn_status check_split(const sn_split *split, const char *name, sn_error *
                              : "the data set has none");
 }
 
-static sn_status evaluate(sn_comm *comm, const sn_model *model, const float *parameters,
-                          const sn_split *split, sn_evaluation *evaluation,
-                          sn_error *err)
+static sn_status evaluate(sn_comm *comm, const sn_network *model,
+                          const float *parameters, const sn_split *split,
+                          sn_evaluation *evaluation, sn_error *err)
 {
     sn_node_cores cores = {0};
     sn_status status = sn_node_cores_find(comm, &cores, err);
@@ -160,7 +161,7 @@ static void print_result(const char *path, const char *name,
 
 /* The model of a checkpoint, or of the newest of a run; path is rank 0's. */
 static sn_status load_model(sn_comm *comm, const char *target, char path[SN_PATH_BYTES],
-                            sn_checkpoint_info *info, sn_model *model,
+                            sn_checkpoint_info *info, sn_network *model,
                             float **parameters, sn_error *err)
 {
     sn_status status = SN_OK;
@@ -192,7 +193,7 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
     const eval_arguments *arguments = user;
     char path[SN_PATH_BYTES] = "";
     sn_checkpoint_info info;
-    sn_model model;
+    sn_network model;
     float *parameters;
     sn_status status =
         load_model(comm, arguments->checkpoint, path, &info, &model, &parameters, err);
@@ -223,7 +224,7 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
     }
     sn_loaded_clear(&loaded);
     sn_checkpoint_info_clear(&info);
-    sn_model_clear(&model);
+    sn_network_clear(&model);
     free(parameters);
     return status;
 }

@@ -56,7 +56,7 @@ static void print_network(const sn_checkpoint_state *shown)
     printf("input      byte * %.9g\n", info->input_scale);
 }
 
-static void print_progress(const sn_progress *progress)
+static void print_progress(const sn_position *progress)
 {
     printf("progress   %" PRId64 " epochs", progress->epoch);
     if (progress->step_in_epoch > 0) {

@@ -55,7 +55,7 @@ typedef struct session {
     char path[SN_PATH_BYTES]; /* of the checkpoint */
     sn_checkpoint_info info;
     sn_dataset_spec spec; /* what it was trained on */
-    sn_model model;
+    sn_network model;
     float *parameters;
     sn_image_size size;
     bool told; /* that the size is a guess */
@@ -117,7 +117,7 @@ static void finish(session *now)
 {
     sn_predictor_clear(&now->predictor);
     sn_checkpoint_info_clear(&now->info);
-    sn_model_clear(&now->model);
+    sn_network_clear(&now->model);
     free(now->parameters);
 }
 

@@ -85,7 +85,7 @@ static void print_lines(FILE *out, const sn_plan_base *base,
 static void print_base(FILE *out, const sn_plan_base *base)
 {
     fputs("model        ", out);
-    sn_progress_model(out, &base->model);
+    sn_console_model(out, &base->model);
     fprintf(
         out,
         "data         %zu of %zu training images to train on, %zu test, %zu x %zu%s\n",

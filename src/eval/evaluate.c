@@ -11,7 +11,7 @@
 #include "dist/watchdog/watchdog.h"
 
 /* Of the samples from first on. */
-static sn_loss evaluate_block(const sn_model *model, const float *parameters,
+static sn_loss evaluate_block(const sn_network *model, const float *parameters,
                               sn_workspace *workspace, float *x, const sn_split *split,
                               size_t first)
 {
@@ -24,7 +24,7 @@ static sn_loss evaluate_block(const sn_model *model, const float *parameters,
     return sn_softmax_loss(rows, model->classes, split->labels + first, z, NULL);
 }
 
-sn_status sn_evaluate(sn_comm *comm, const sn_model *model, const float *parameters,
+sn_status sn_evaluate(sn_comm *comm, const sn_network *model, const float *parameters,
                       sn_workspace *workspace, float *x, const sn_split *split,
                       sn_evaluation *evaluation, sn_error *err)
 {

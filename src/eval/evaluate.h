@@ -22,7 +22,7 @@ typedef struct sn_evaluation {
  *  order, so that the result does not depend on the number of ranks.  x (workspace
  *  capacity, features) is scratch; the capacity is SN_EVALUATION_ROWS or more.
  *  Collective.  SN_ENOMEM, SN_EMPI. */
-sn_status sn_evaluate(sn_comm *comm, const sn_model *model, const float *parameters,
+sn_status sn_evaluate(sn_comm *comm, const sn_network *model, const float *parameters,
                       sn_workspace *workspace, float *x, const sn_split *split,
                       sn_evaluation *evaluation, sn_error *err) SN_MUST_CHECK;
 

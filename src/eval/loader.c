@@ -173,7 +173,7 @@ static sn_status read_shape(const char *path, const sn_checkpoint *checkpoint,
     return SN_OK;
 }
 
-static sn_status make_model(const shape_message *shape, sn_model *model,
+static sn_status make_model(const shape_message *shape, sn_network *model,
                             float **parameters, sn_error *err)
 {
     size_t hidden[SN_MAX_HIDDEN];
@@ -181,8 +181,8 @@ static sn_status make_model(const shape_message *shape, sn_model *model,
         hidden[i] = (size_t)shape->hidden[i];
     }
     sn_status status =
-        sn_model_init(model, shape->input, hidden, shape->hidden_count, shape->classes,
-                      (sn_activation)shape->activation, err);
+        sn_network_init(model, shape->input, hidden, shape->hidden_count,
+                        shape->classes, (sn_activation)shape->activation, err);
     if (status != SN_OK) {
         return status;
     }
@@ -191,7 +191,7 @@ static sn_status make_model(const shape_message *shape, sn_model *model,
                                : SN_OK;
 }
 
-static sn_status read_parameters(sn_checkpoint *checkpoint, const sn_model *model,
+static sn_status read_parameters(sn_checkpoint *checkpoint, const sn_network *model,
                                  float *parameters, sn_error *err)
 {
     sn_layer_tensors *tensors = calloc(model->layers, sizeof *tensors);
@@ -204,20 +204,20 @@ static sn_status read_parameters(sn_checkpoint *checkpoint, const sn_model *mode
     return status;
 }
 
-static void clear_model(sn_checkpoint_info *info, sn_model *model, float **parameters)
+static void clear_model(sn_checkpoint_info *info, sn_network *model, float **parameters)
 {
     sn_checkpoint_info_clear(info);
-    sn_model_clear(model);
+    sn_network_clear(model);
     free(*parameters);
     *parameters = NULL;
 }
 
 sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
-                               sn_model *model, float **parameters, sn_error *err)
+                               sn_network *model, float **parameters, sn_error *err)
 {
     sn_checkpoint *checkpoint = NULL;
     shape_message shape = {0};
-    *model = (sn_model){0};
+    *model = (sn_network){0};
     *parameters = NULL;
     *info = (sn_checkpoint_info){0};
     sn_status status = sn_checkpoint_open(path, &checkpoint, info, err);
@@ -237,7 +237,7 @@ sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
     return status;
 }
 
-static void shape_of(const sn_model *model, shape_message *shape)
+static void shape_of(const sn_network *model, shape_message *shape)
 {
     *shape = (shape_message){.input = model->input,
                              .classes = model->classes,
@@ -249,11 +249,11 @@ static void shape_of(const sn_model *model, shape_message *shape)
 }
 
 sn_status sn_loader_model(sn_comm *comm, const char *path, sn_checkpoint_info *info,
-                          sn_model *model, float **parameters, sn_error *err)
+                          sn_network *model, float **parameters, sn_error *err)
 {
     const bool reads = sn_comm_rank(comm) == 0;
     shape_message shape = {0};
-    *model = (sn_model){0};
+    *model = (sn_network){0};
     *parameters = NULL;
     *info = (sn_checkpoint_info){0};
     sn_status status = SN_OK;

@@ -26,14 +26,14 @@ void sn_loaded_clear(sn_loaded *loaded);
  *  sn_checkpoint_read; the caller clears info.  On failure nothing is held.  Not
  *  collective.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
 sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
-                               sn_model *model, float **parameters,
+                               sn_network *model, float **parameters,
                                sn_error *err) SN_MUST_CHECK;
 
 /** Model and parameters (new arena, the caller frees it) of a checkpoint.  Rank 0
  * reads, all receive.  info is valid on rank 0 alone but for its plain fields, and
  * config_text is NULL on the other ranks.  Collective.  SN_ENOINPUT, SN_EDATA. */
 sn_status sn_loader_model(sn_comm *comm, const char *path, sn_checkpoint_info *info,
-                          sn_model *model, float **parameters,
+                          sn_network *model, float **parameters,
                           sn_error *err) SN_MUST_CHECK;
 
 #endif

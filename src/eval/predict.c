@@ -8,7 +8,7 @@
 
 enum { ROWS = 256 };
 
-sn_status sn_predictor_init(sn_predictor *predictor, const sn_model *model,
+sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *model,
                             const float *parameters, sn_error *err)
 {
     *predictor = (sn_predictor){.model = model, .parameters = parameters};
@@ -53,7 +53,7 @@ static sn_prediction choose(size_t classes, const float *p)
 void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
                 sn_prediction *predictions)
 {
-    const sn_model *model = predictor->model;
+    const sn_network *model = predictor->model;
     const sn_split all = {.images = images, .count = count};
     for (size_t first = 0; first < count; first += ROWS) {
         const size_t rows = count - first < ROWS ? count - first : ROWS;

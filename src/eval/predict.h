@@ -16,14 +16,14 @@ typedef struct sn_prediction {
 
 /** A model and the memory for its forward pass. */
 typedef struct sn_predictor {
-    const sn_model *model;   /* both are the caller's and must stay */
+    const sn_network *model; /* both are the caller's and must stay */
     const float *parameters; /* (model->arena) */
     sn_workspace workspace;
     float *x; /* (workspace.capacity, input) */
 } sn_predictor;
 
 /** SN_ENOMEM, SN_ERANGE; sn_predictor_clear is right after a failure too. */
-sn_status sn_predictor_init(sn_predictor *predictor, const sn_model *model,
+sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *model,
                             const float *parameters, sn_error *err) SN_MUST_CHECK;
 void sn_predictor_clear(sn_predictor *predictor);
 

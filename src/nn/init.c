@@ -17,7 +17,7 @@ static double bound(sn_init kind, double scale, const sn_layer *layer)
     return scale;
 }
 
-void sn_init_parameters(const sn_model *model, sn_init kind, double scale,
+void sn_init_parameters(const sn_network *model, sn_init kind, double scale,
                         uint64_t seed, sn_real *parameters)
 {
     for (size_t i = 0; i < model->arena; i++) {

@@ -14,7 +14,7 @@ typedef enum sn_init {
 
 /** Fills parameters (arena): weights as kind says, biases zero.  A weight depends on
  *  seed, layer and its index alone. */
-void sn_init_parameters(const sn_model *model, sn_init kind, double scale,
+void sn_init_parameters(const sn_network *model, sn_init kind, double scale,
                         uint64_t seed, sn_real *parameters);
 
 #endif

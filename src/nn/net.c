@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/parallel.h"
-#include "nn/factor.h"
+#include "nn/operand.h"
 
 /* Elements rounded up so that the next tensor is aligned. */
 static size_t padded(size_t count)
@@ -16,7 +16,7 @@ static size_t padded(size_t count)
     return (count + unit - 1) / unit * unit;
 }
 
-static sn_status add_layer(sn_model *model, size_t in, size_t out, sn_error *err)
+static sn_status add_layer(sn_network *model, size_t in, size_t out, sn_error *err)
 {
     if (out == 0 || in == 0) {
         return sn_fail(err, SN_ECONFIG,
@@ -52,11 +52,11 @@ static sn_status add_layer(sn_model *model, size_t in, size_t out, sn_error *err
     return SN_OK;
 }
 
-sn_status sn_model_init(sn_model *model, size_t input, const size_t *hidden,
-                        size_t hidden_count, size_t classes, sn_activation activation,
-                        sn_error *err)
+sn_status sn_network_init(sn_network *model, size_t input, const size_t *hidden,
+                          size_t hidden_count, size_t classes, sn_activation activation,
+                          sn_error *err)
 {
-    *model = (sn_model){.input = input, .classes = classes, .activation = activation};
+    *model = (sn_network){.input = input, .classes = classes, .activation = activation};
     model->layer = calloc(hidden_count + 1, sizeof *model->layer);
     if (model->layer == NULL) {
         return sn_fail(err, SN_ENOMEM, "model: out of memory");
@@ -69,35 +69,35 @@ sn_status sn_model_init(sn_model *model, size_t input, const size_t *hidden,
         in = out;
     }
     if (status != SN_OK) {
-        sn_model_clear(model);
+        sn_network_clear(model);
     }
     return status;
 }
 
-void sn_model_clear(sn_model *model)
+void sn_network_clear(sn_network *model)
 {
     free(model->layer);
-    *model = (sn_model){0};
+    *model = (sn_network){0};
 }
 
 /* Elements of a workspace's tensors: a layer's output, its mask, the gradient. */
-static size_t output_count(const sn_model *model, size_t l, size_t capacity)
+static size_t output_count(const sn_network *model, size_t l, size_t capacity)
 {
     return capacity * model->layer[l].out;
 }
 
-static size_t mask_count(const sn_model *model, size_t l, size_t capacity,
+static size_t mask_count(const sn_network *model, size_t l, size_t capacity,
                          int hidden_dropout)
 {
     return hidden_dropout && l + 1 < model->layers ? capacity * model->layer[l].out : 0;
 }
 
-static size_t gradient_count(const sn_model *model, size_t capacity)
+static size_t gradient_count(const sn_network *model, size_t capacity)
 {
     return capacity * model->widest;
 }
 
-size_t sn_workspace_bytes(const sn_model *model, size_t capacity, int hidden_dropout)
+size_t sn_workspace_bytes(const sn_network *model, size_t capacity, int hidden_dropout)
 {
     size_t bytes = gradient_count(model, capacity) * sizeof(sn_real);
     for (size_t l = 0; l < model->layers; l++) {
@@ -107,7 +107,7 @@ size_t sn_workspace_bytes(const sn_model *model, size_t capacity, int hidden_dro
     return bytes;
 }
 
-sn_status sn_workspace_init(sn_workspace *workspace, const sn_model *model,
+sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *model,
                             size_t capacity, int hidden_dropout, sn_error *err)
 {
     *workspace = (sn_workspace){.capacity = capacity};
@@ -140,7 +140,7 @@ sn_status sn_workspace_init(sn_workspace *workspace, const sn_model *model,
     return SN_OK;
 }
 
-void sn_workspace_clear(sn_workspace *workspace, const sn_model *model)
+void sn_workspace_clear(sn_workspace *workspace, const sn_network *model)
 {
     for (size_t l = 0; l < model->layers; l++) {
         if (workspace->output != NULL) {
@@ -160,7 +160,7 @@ void sn_workspace_clear(sn_workspace *workspace, const sn_model *model)
 /* A of layer l from its Z, in place: bias, activation and, in training, dropout's mask
  * and the rounded copy, on each row while it is in the cache.  dropout NULL for none,
  * in evaluation. */
-static void finish_layer(const sn_model *model, size_t l, const sn_real *parameters,
+static void finish_layer(const sn_network *model, size_t l, const sn_real *parameters,
                          sn_workspace *workspace, const uint32_t *samples, size_t rows,
                          const sn_dropout *dropout)
 {
@@ -183,39 +183,39 @@ static void finish_layer(const sn_model *model, size_t l, const sn_real *paramet
                              workspace->mask[l] + i * out);
         }
         if (rounded != NULL) {
-            sn_factor_round(out, row, rounded + i * out);
+            sn_operand_round(out, row, rounded + i * out);
         }
     }
 }
 
 /* All layers; dropout and samples NULL in evaluation, whose x has no rounded copy. */
-static sn_real *forward(const sn_model *model, const sn_real *parameters,
-                        sn_workspace *workspace, sn_factor x, const uint32_t *samples,
+static sn_real *forward(const sn_network *model, const sn_real *parameters,
+                        sn_workspace *workspace, sn_operand x, const uint32_t *samples,
                         size_t rows, const sn_dropout *dropout)
 {
     for (size_t l = 0; l < model->layers; l++) {
         const sn_layer *layer = &model->layer[l];
-        sn_factor_nt(workspace, rows, layer->out, layer->in, x,
-                     sn_factor_weight(workspace, model, l, parameters),
-                     workspace->output[l]);
+        sn_operand_nt(workspace, rows, layer->out, layer->in, x,
+                      sn_operand_weight(workspace, model, l, parameters),
+                      workspace->output[l]);
         finish_layer(model, l, parameters, workspace, samples, rows, dropout);
-        x = dropout == NULL ? (sn_factor){workspace->output[l], NULL}
-                            : sn_factor_output(workspace, l);
+        x = dropout == NULL ? (sn_operand){workspace->output[l], NULL}
+                            : sn_operand_output(workspace, l);
     }
     return workspace->output[model->layers - 1];
 }
 
-sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
+sn_real *sn_net_forward(const sn_network *model, const sn_real *parameters,
                         sn_workspace *workspace, const sn_real *x, size_t rows)
 {
-    return forward(model, parameters, workspace, (sn_factor){x, NULL}, NULL, rows,
+    return forward(model, parameters, workspace, (sn_operand){x, NULL}, NULL, rows,
                    NULL);
 }
 
 /* X as the first layer takes it: dropout, and the rounded copy. */
-static sn_factor take_inputs(const sn_model *model, const sn_workspace *workspace,
-                             sn_real *x, const uint32_t *samples, size_t rows,
-                             const sn_dropout *dropout)
+static sn_operand take_inputs(const sn_network *model, const sn_workspace *workspace,
+                              sn_real *x, const uint32_t *samples, size_t rows,
+                              const sn_dropout *dropout)
 {
     const size_t input = model->input;
     uint16_t *rounded = workspace->rounded.input;
@@ -228,10 +228,10 @@ static sn_factor take_inputs(const sn_model *model, const sn_workspace *workspac
                              samples + i, 1, input, row, NULL);
         }
         if (rounded != NULL) {
-            sn_factor_round(input, row, rounded + i * input);
+            sn_operand_round(input, row, rounded + i * input);
         }
     }
-    return sn_factor_input(workspace, x);
+    return sn_operand_input(workspace, x);
 }
 
 /* x * 0 is 0 for every finite x and NaN for the others. */
@@ -285,8 +285,8 @@ static void observe(const sn_workspace *workspace, size_t first)
 }
 
 /* dW and db of layer l.  The last units come first: what is final grows downwards. */
-static void layer_gradient(const sn_model *model, size_t l, sn_workspace *workspace,
-                           sn_factor dz, sn_factor below, size_t rows,
+static void layer_gradient(const sn_network *model, size_t l, sn_workspace *workspace,
+                           sn_operand dz, sn_operand below, size_t rows,
                            sn_real *gradient)
 {
     const sn_layer *layer = &model->layer[l];
@@ -295,30 +295,30 @@ static void layer_gradient(const sn_model *model, size_t l, sn_workspace *worksp
     for (size_t end = layer->out, begin; end > 0; end = begin) {
         begin = end > piece ? end - piece : 0;
         const size_t first = layer->weight + begin * layer->in;
-        sn_factor_tn(workspace, end - begin, layer->in, rows, sn_factor_from(dz, begin),
-                     layer->out, below, gradient + first);
+        sn_operand_tn(workspace, end - begin, layer->in, rows,
+                      sn_operand_from(dz, begin), layer->out, below, gradient + first);
         observe(workspace, first);
     }
 }
 
 /* dA(l-1) = dZ(l) W(l) into the workspace.  Nothing more of the gradient is final. */
-static void input_gradient(const sn_model *model, size_t l, const sn_real *parameters,
-                           sn_workspace *workspace, sn_factor dz, size_t rows)
+static void input_gradient(const sn_network *model, size_t l, const sn_real *parameters,
+                           sn_workspace *workspace, sn_operand dz, size_t rows)
 {
     const sn_layer *layer = &model->layer[l];
-    const sn_factor weight = sn_factor_weight(workspace, model, l, parameters);
+    const sn_operand weight = sn_operand_weight(workspace, model, l, parameters);
     const size_t piece = piece_rows(workspace, rows, 2 * layer->in * layer->out);
     for (size_t begin = 0, end; begin < rows; begin = end) {
         end = rows - begin > piece ? begin + piece : rows;
-        sn_factor_nn(workspace, end - begin, layer->in, layer->out,
-                     sn_factor_from(dz, begin * layer->out), weight,
-                     workspace->gradient + begin * layer->in);
+        sn_operand_nn(workspace, end - begin, layer->in, layer->out,
+                      sn_operand_from(dz, begin * layer->out), weight,
+                      workspace->gradient + begin * layer->in);
         observe(workspace, layer->weight);
     }
 }
 
 /* dZ(l-1) into the buffers of A(l-1), given dA(l-1) and dropout's mask. */
-static void backward_activation(const sn_model *model, size_t l,
+static void backward_activation(const sn_network *model, size_t l,
                                 sn_workspace *workspace, size_t rows,
                                 const sn_dropout *dropout)
 {
@@ -336,12 +336,12 @@ static void backward_activation(const sn_model *model, size_t l,
         }
         sn_activation_backward(model->activation, part, da, a);
         if (rounded != NULL) {
-            sn_factor_round(part, a, rounded + first);
+            sn_operand_round(part, a, rounded + first);
         }
     }
 }
 
-sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
+sn_pass sn_net_gradient(const sn_network *model, const sn_real *parameters,
                         sn_workspace *workspace, sn_real *x, const uint8_t *labels,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,
                         sn_real *gradient)
@@ -352,19 +352,19 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
         return pass;
     }
     const double begun = sn_clock_seconds();
-    const sn_factor input = take_inputs(model, workspace, x, samples, rows, dropout);
+    const sn_operand input = take_inputs(model, workspace, x, samples, rows, dropout);
     sn_real *z = forward(model, parameters, workspace, input, samples, rows, dropout);
     pass.loss = sn_softmax_gradient(rows, model->classes, labels, z);
-    sn_factor_round(rows * model->classes, z,
-                    sn_rounded_output(workspace, model->layers - 1));
+    sn_operand_round(rows * model->classes, z,
+                     sn_rounded_output(workspace, model->layers - 1));
     pass.forward_seconds = sn_clock_seconds() - begun;
     if (!isfinite(pass.loss.sum)) {
         pass.non_finite = (int)model->layers + 1;
     }
     for (size_t l = model->layers; l-- > 0;) {
         const sn_layer *layer = &model->layer[l];
-        const sn_factor dz = sn_factor_output(workspace, l);
-        const sn_factor below = l == 0 ? input : sn_factor_output(workspace, l - 1);
+        const sn_operand dz = sn_operand_output(workspace, l);
+        const sn_operand below = l == 0 ? input : sn_operand_output(workspace, l - 1);
         layer_gradient(model, l, workspace, dz, below, rows, gradient);
         if (!all_finite(layer->out * layer->in, gradient + layer->weight)) {
             pass.non_finite = (int)l + 1;
@@ -377,39 +377,39 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
     return pass;
 }
 
-void sn_net_forward_products(const sn_model *model, const sn_real *parameters,
+void sn_net_forward_products(const sn_network *model, const sn_real *parameters,
                              sn_workspace *workspace, const sn_real *x, size_t rows)
 {
-    sn_factor below = sn_factor_input(workspace, x);
+    sn_operand below = sn_operand_input(workspace, x);
     for (size_t l = 0; l < model->layers && rows > 0; l++) {
         const sn_layer *layer = &model->layer[l];
-        sn_factor_nt(workspace, rows, layer->out, layer->in, below,
-                     sn_factor_weight(workspace, model, l, parameters),
-                     workspace->output[l]);
-        below = sn_factor_output(workspace, l);
+        sn_operand_nt(workspace, rows, layer->out, layer->in, below,
+                      sn_operand_weight(workspace, model, l, parameters),
+                      workspace->output[l]);
+        below = sn_operand_output(workspace, l);
     }
 }
 
-void sn_net_backward_products(const sn_model *model, const sn_real *parameters,
+void sn_net_backward_products(const sn_network *model, const sn_real *parameters,
                               sn_workspace *workspace, const sn_real *x, size_t rows,
                               sn_real *gradient)
 {
     for (size_t l = model->layers; l-- > 0 && rows > 0;) {
         const sn_layer *layer = &model->layer[l];
-        const sn_factor dz = sn_factor_output(workspace, l);
-        const sn_factor below =
-            l == 0 ? sn_factor_input(workspace, x) : sn_factor_output(workspace, l - 1);
-        sn_factor_tn(workspace, layer->out, layer->in, rows, dz, layer->out, below,
-                     gradient + layer->weight);
+        const sn_operand dz = sn_operand_output(workspace, l);
+        const sn_operand below = l == 0 ? sn_operand_input(workspace, x)
+                                        : sn_operand_output(workspace, l - 1);
+        sn_operand_tn(workspace, layer->out, layer->in, rows, dz, layer->out, below,
+                      gradient + layer->weight);
         if (l > 0) {
-            sn_factor_nn(workspace, rows, layer->in, layer->out, dz,
-                         sn_factor_weight(workspace, model, l, parameters),
-                         workspace->gradient);
+            sn_operand_nn(workspace, rows, layer->in, layer->out, dz,
+                          sn_operand_weight(workspace, model, l, parameters),
+                          workspace->gradient);
         }
     }
 }
 
-double sn_net_product_flops(const sn_model *model, size_t rows)
+double sn_net_product_flops(const sn_network *model, size_t rows)
 {
     double flops = 0;
     for (size_t l = 0; l < model->layers; l++) {
@@ -420,7 +420,7 @@ double sn_net_product_flops(const sn_model *model, size_t rows)
     return flops;
 }
 
-double sn_net_time_products(const sn_model *model, const sn_real *parameters,
+double sn_net_time_products(const sn_network *model, const sn_real *parameters,
                             sn_workspace *workspace, const sn_real *x, size_t rows,
                             sn_real *gradient)
 {

@@ -24,7 +24,7 @@ typedef struct sn_layer {
     size_t weight, bias; /* offsets into an arena: weight (out, in), bias (out) */
 } sn_layer;
 
-typedef struct sn_model {
+typedef struct sn_network {
     size_t layers; /* weight layers: hidden layers + 1 */
     sn_layer *layer;
     size_t input, classes;
@@ -32,14 +32,14 @@ typedef struct sn_model {
     size_t arena;      /* elements of an arena, with padding */
     size_t widest;     /* largest layer output */
     sn_activation activation;
-} sn_model;
+} sn_network;
 
 /** A model input - hidden[0] - ... - classes.  hidden_count may be 0.  The model owns
  *  its layer table.  SN_ECONFIG for a zero width, SN_ERANGE, SN_ENOMEM. */
-sn_status sn_model_init(sn_model *model, size_t input, const size_t *hidden,
-                        size_t hidden_count, size_t classes, sn_activation activation,
-                        sn_error *err) SN_MUST_CHECK;
-void sn_model_clear(sn_model *model);
+sn_status sn_network_init(sn_network *model, size_t input, const size_t *hidden,
+                          size_t hidden_count, size_t classes, sn_activation activation,
+                          sn_error *err) SN_MUST_CHECK;
+void sn_network_clear(sn_network *model);
 
 /** Told during a backward pass, between pieces of its products, that the gradient from
  *  element first to the end of the arena is final. */
@@ -49,7 +49,7 @@ typedef void sn_observer(void *user, size_t first);
  *  are of float32. */
 typedef struct sn_rounded {
     sn_gemm_bf16 *gemm;
-    const uint16_t *weights; /* (arena), the owner's: see sn_model_round */
+    const uint16_t *weights; /* (arena), the owner's: see sn_network_round */
     uint16_t *input;         /* (capacity, input) */
     uint16_t **output;       /* per layer (capacity, out): A, then dZ */
 } sn_rounded;
@@ -69,14 +69,14 @@ typedef struct sn_workspace {
 } sn_workspace;
 
 /** hidden_dropout says whether masks are needed.  SN_ENOMEM, SN_ERANGE. */
-sn_status sn_workspace_init(sn_workspace *workspace, const sn_model *model,
+sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *model,
                             size_t capacity, int hidden_dropout,
                             sn_error *err) SN_MUST_CHECK;
-void sn_workspace_clear(sn_workspace *workspace, const sn_model *model);
+void sn_workspace_clear(sn_workspace *workspace, const sn_network *model);
 
 /** Memory that _init takes, and _round besides.  Pure. */
-size_t sn_workspace_bytes(const sn_model *model, size_t capacity, int hidden_dropout);
-size_t sn_workspace_round_bytes(const sn_model *model, size_t capacity,
+size_t sn_workspace_bytes(const sn_network *model, size_t capacity, int hidden_dropout);
+size_t sn_workspace_round_bytes(const sn_network *model, size_t capacity,
                                 sn_precision precision);
 
 /** Makes the products of sn_net_gradient those of precision, once, after
@@ -84,13 +84,14 @@ size_t sn_workspace_round_bytes(const sn_model *model, size_t capacity,
  *  between products stay float32.  weights (arena) holds the rounded weights whenever a
  *  gradient is computed; it stays the caller's and may be NULL for fp32, which changes
  *  nothing.  SN_ECONFIG where precision cannot be, SN_ENOMEM, SN_EINTERNAL. */
-sn_status sn_workspace_round(sn_workspace *workspace, const sn_model *model,
+sn_status sn_workspace_round(sn_workspace *workspace, const sn_network *model,
                              sn_precision precision, const uint16_t *weights,
                              sn_error *err) SN_MUST_CHECK;
 
 /** bf16 (arena) := the weights of parameters (arena) rounded to nearest, ties to even.
  *  Elements that are no weights are left as they are. */
-void sn_model_round(const sn_model *model, const sn_real *parameters, uint16_t *bf16);
+void sn_network_round(const sn_network *model, const sn_real *parameters,
+                      uint16_t *bf16);
 
 /** What a backward pass found. */
 typedef struct sn_pass {
@@ -103,7 +104,7 @@ typedef struct sn_pass {
 /** Forward without dropout, in float32 whatever the precision of the workspace.
  *  parameters (arena), X (rows, input), rows <= capacity.
  *  Returns the logits (rows, classes), which belong to the workspace. */
-sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
+sn_real *sn_net_forward(const sn_network *model, const sn_real *parameters,
                         sn_workspace *workspace, const sn_real *x, size_t rows);
 
 /** Forward, loss and backward over rows (may be 0) samples.  gradient (arena) is
@@ -111,7 +112,7 @@ sn_real *sn_net_forward(const sn_model *model, const sn_real *parameters,
  *  overwritten where input dropout is on.  samples (rows) key the dropout masks.
  *  Allocates nothing but what products in bf16 do (see gemm_bf16.h, also for their
  *  failures). */
-sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
+sn_pass sn_net_gradient(const sn_network *model, const sn_real *parameters,
                         sn_workspace *workspace, sn_real *x, const uint8_t *labels,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,
                         sn_real *gradient);
@@ -120,20 +121,20 @@ sn_pass sn_net_gradient(const sn_model *model, const sn_real *parameters,
  * in the same order on the same buffers, for measurements.  What they leave in
  * workspace and gradient is of no use.  X (rows, input), rows <= capacity; no rows, no
  * products. */
-void sn_net_forward_products(const sn_model *model, const sn_real *parameters,
+void sn_net_forward_products(const sn_network *model, const sn_real *parameters,
                              sn_workspace *workspace, const sn_real *x, size_t rows);
-void sn_net_backward_products(const sn_model *model, const sn_real *parameters,
+void sn_net_backward_products(const sn_network *model, const sn_real *parameters,
                               sn_workspace *workspace, const sn_real *x, size_t rows,
                               sn_real *gradient);
 
 /** Floating-point operations of these products, a multiplication and an addition
  * counted as two: 2 rows in out for each of two products a layer in the backward pass
  * (one in the first layer) and one in the forward pass. */
-double sn_net_product_flops(const sn_model *model, size_t rows);
+double sn_net_product_flops(const sn_network *model, size_t rows);
 
 /** Seconds of one pass of the products of a gradient over X (rows, input), which leaves
  *  nothing of use in workspace and gradient (arena). */
-double sn_net_time_products(const sn_model *model, const sn_real *parameters,
+double sn_net_time_products(const sn_network *model, const sn_real *parameters,
                             sn_workspace *workspace, const sn_real *x, size_t rows,
                             sn_real *gradient);
 

@@ -149,7 +149,7 @@ static void update_weights(const sn_optimizer *optimizer, const sn_layer *layer,
     }
 }
 
-void sn_optimizer_update(const sn_optimizer *optimizer, const sn_model *model,
+void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *model,
                          double rate, double gradient_scale, const sn_real *gradient,
                          sn_real *velocity, sn_real *parameters, uint16_t *bf16)
 {
@@ -170,7 +170,7 @@ void sn_optimizer_update(const sn_optimizer *optimizer, const sn_model *model,
     }
 }
 
-double sn_optimizer_penalty(const sn_optimizer *optimizer, const sn_model *model,
+double sn_optimizer_penalty(const sn_optimizer *optimizer, const sn_network *model,
                             const sn_real *parameters)
 {
     double absolute = 0, square = 0;

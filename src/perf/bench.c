@@ -172,14 +172,14 @@ static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
 
 static void note_parts(const bench *b, int64_t steps, double seconds, double *figure)
 {
-    const sn_phases *p = &b->steps.state.phases;
+    const sn_profile *p = &b->steps.state.phases;
     const double n = (double)steps;
     figure[SN_BENCH_GATHER] = p->gather / n;
     figure[SN_BENCH_FORWARD] = p->forward / n;
     figure[SN_BENCH_BACKWARD] = p->backward / n;
     figure[SN_BENCH_REDUCE] = p->reduce / n;
     figure[SN_BENCH_UPDATE] = p->update / n;
-    figure[SN_BENCH_OTHER] = (seconds - sn_phases_total(p)) / n;
+    figure[SN_BENCH_OTHER] = (seconds - sn_profile_total(p)) / n;
     figure[SN_BENCH_STEP] = seconds / n;
 }
 

@@ -23,7 +23,7 @@ sn_status sn_bench_steps_open(sn_bench_steps *steps, sn_comm *comm,
         sn_state_close(s);
         return status;
     }
-    sn_progress_header(s);
+    sn_console_header(s);
     s->progress.seed = (uint64_t)s->config.train_seed;
     sn_init_parameters(&s->model, (sn_init)s->config.model_init,
                        s->config.model_init_scale, s->progress.seed, s->parameters);
@@ -50,9 +50,9 @@ void sn_bench_steps_take_threads(const sn_bench_steps *steps)
 sn_status sn_bench_steps_run(sn_bench_steps *steps, int64_t count, sn_error *err)
 {
     sn_state *state = &steps->state;
-    sn_progress *p = &state->progress;
+    sn_position *p = &state->progress;
     sn_status status = SN_OK;
-    state->phases = (sn_phases){0};
+    state->phases = (sn_profile){0};
     for (int64_t i = 0; i < count && status == SN_OK; i++) {
         if (p->step_in_epoch == steps->full_steps) {
             p->step_in_epoch = 0;

@@ -33,7 +33,7 @@ static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
 
 static sn_status size_checkpoint(sn_plan_base *base, sn_error *err)
 {
-    const sn_model *model = &base->model;
+    const sn_network *model = &base->model;
     sn_layer_tensors *shapes = calloc(model->layers, sizeof *shapes);
     if (shapes == NULL) {
         return sn_fail(err, SN_ENOMEM, "plan: out of memory");
@@ -57,9 +57,9 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *er
         return status;
     }
     const sn_widths *hidden = &config->model_hidden;
-    status = sn_model_init(&base->model, base->data.rows * base->data.cols,
-                           hidden->width, hidden->count, classes,
-                           (sn_activation)config->model_activation, err);
+    status = sn_network_init(&base->model, base->data.rows * base->data.cols,
+                             hidden->width, hidden->count, classes,
+                             (sn_activation)config->model_activation, err);
     if (status == SN_OK) {
         status = sn_reduce_check(base->model.arena, err);
     }
@@ -84,7 +84,7 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *er
 
 void sn_plan_clear(sn_plan_base *base)
 {
-    sn_model_clear(&base->model);
+    sn_network_clear(&base->model);
 }
 
 /* Images of a rank in a full batch: its slice, or its leaves. */
@@ -124,7 +124,7 @@ static void cut_batch(const sn_plan_base *base, sn_plan *plan)
 static void add_memory(const sn_plan_base *base, sn_plan *plan)
 {
     static const size_t process = (size_t)SN_PLAN_PROCESS_MIB << 20;
-    const sn_model *model = &base->model;
+    const sn_network *model = &base->model;
     const sn_state_sizes sizes =
         sn_state_sizes_of(&base->config, model, base->train_count, plan->ranks);
     plan->parameters = sizes.parameters + sizes.rounded;

@@ -20,7 +20,7 @@ typedef struct trial {
     sn_dropout dropout;
 } trial;
 
-static void release(trial *t, const sn_model *model)
+static void release(trial *t, const sn_network *model)
 {
     sn_workspace_clear(&t->workspace, model);
     free(t->rounded);
@@ -44,13 +44,13 @@ static sn_status make_rounded(trial *t, const sn_plan_base *base, sn_error *err)
     if (t->rounded == NULL) {
         return sn_fail(err, SN_ENOMEM, "plan: out of memory");
     }
-    sn_model_round(&base->model, t->parameters, t->rounded);
+    sn_network_round(&base->model, t->parameters, t->rounded);
     return sn_workspace_round(&t->workspace, &base->model, precision, t->rounded, err);
 }
 
 static sn_status prepare(trial *t, const sn_plan_base *base, size_t rows, sn_error *err)
 {
-    const sn_model *model = &base->model;
+    const sn_network *model = &base->model;
     const sn_config *config = &base->config;
     /* input dropout would scale the same X again and again */
     *t = (trial){.dropout = {.hidden = config->model_dropout_hidden,
@@ -80,7 +80,7 @@ static sn_status prepare(trial *t, const sn_plan_base *base, size_t rows, sn_err
     return make_rounded(t, base, err);
 }
 
-static double gradient_seconds(trial *t, const sn_model *model, size_t rows)
+static double gradient_seconds(trial *t, const sn_network *model, size_t rows)
 {
     const double begun = sn_clock_seconds();
     (void)sn_net_gradient(model, t->parameters, &t->workspace, t->x, t->labels,

@@ -159,12 +159,12 @@ static void release(sn_writer *writer)
     free(writer);
 }
 
-size_t sn_writer_bytes(const sn_model *model)
+size_t sn_writer_bytes(const sn_network *model)
 {
     return 2 * model->arena * sizeof(float);
 }
 
-sn_status sn_writer_create(const sn_model *model, sn_writer **out, sn_error *err)
+sn_status sn_writer_create(const sn_network *model, sn_writer **out, sn_error *err)
 {
     *out = NULL;
     sn_writer *writer = calloc(1, sizeof *writer);

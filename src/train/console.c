@@ -16,7 +16,7 @@ static FILE *stream(const sn_state *state)
 
 /* mpirun puts a terminal of its own between rank 0 and what may be a file, so the
  * parent's output is asked too. */
-bool sn_progress_is_live(FILE *out)
+bool sn_console_is_live(FILE *out)
 {
     if (out == NULL || !isatty(fileno(out))) {
         return false;
@@ -39,7 +39,7 @@ static void clear_line(const sn_state *state, FILE *out)
     }
 }
 
-void sn_progress_model(FILE *out, const sn_model *model)
+void sn_console_model(FILE *out, const sn_network *model)
 {
     fprintf(out, "%zu", model->input);
     for (size_t l = 0; l < model->layers; l++) {
@@ -99,7 +99,7 @@ static void print_reduce(FILE *out, const sn_state *state)
     }
 }
 
-void sn_progress_header(const sn_state *state)
+void sn_console_header(const sn_state *state)
 {
     FILE *out = stream(state);
     if (out == NULL) {
@@ -128,7 +128,7 @@ void sn_progress_header(const sn_state *state)
             data->cols, data->classes,
             sn_node_memory_shared(state->loaded.memory) ? ", one copy a node" : "");
     fputs("model    ", out);
-    sn_progress_model(out, &state->model);
+    sn_console_model(out, &state->model);
     if (state->config.optimizer_scale_from_batch > 0) {
         fprintf(out, "rate     %g, scaled from batch %" PRId64 " to %" PRId64 "\n",
                 state->schedule.rate, state->config.optimizer_scale_from_batch,
@@ -150,14 +150,14 @@ void sn_progress_header(const sn_state *state)
     fflush(out);
 }
 
-void sn_progress_step(sn_state *state, double now, double loss)
+void sn_console_step(sn_state *state, double now, double loss)
 {
     static const double interval = 0.5;
     FILE *out = stream(state);
     if (out == NULL || !state->live || now - state->last_line < interval) {
         return;
     }
-    const sn_progress *p = &state->progress;
+    const sn_position *p = &state->progress;
     const double done = (double)(p->step - state->first_step);
     const double total =
         (double)(state->config.train_epochs * state->steps_per_epoch - p->step);
@@ -178,7 +178,7 @@ static void print_error(FILE *out, const char *name, double error)
     }
 }
 
-void sn_progress_epoch(const sn_state *state, const sn_epoch_row *row)
+void sn_console_epoch(const sn_state *state, const sn_epoch_row *row)
 {
     FILE *out = stream(state);
     const int64_t every = state->config.train_report_every;
@@ -196,7 +196,7 @@ void sn_progress_epoch(const sn_state *state, const sn_epoch_row *row)
     fflush(out);
 }
 
-void sn_progress_warn(const sn_state *state, const char *format, ...)
+void sn_console_warn(const sn_state *state, const char *format, ...)
 {
     FILE *out = state->options->warnings;
     if (state->rank != 0 || out == NULL) {
@@ -214,9 +214,9 @@ void sn_progress_warn(const sn_state *state, const char *format, ...)
 /* Where the time of a step of this invocation went, on rank 0. */
 static void print_step(FILE *out, const sn_state *state)
 {
-    const sn_phases *p = &state->run_phases;
+    const sn_profile *p = &state->run_phases;
     const double steps = (double)(state->progress.step - state->first_step);
-    const double total = sn_phases_total(p);
+    const double total = sn_profile_total(p);
     if (steps > 0 && total > 0) {
         fprintf(out,
                 "step     %.3g ms: gather %.0f %%, forward %.0f %%, backward %.0f %%, "
@@ -231,7 +231,7 @@ static void print_step(FILE *out, const sn_state *state)
 static void print_slowest(FILE *out, const sn_state *state)
 {
     static const double matters = 0.05;
-    const double total = sn_phases_total(&state->run_phases);
+    const double total = sn_profile_total(&state->run_phases);
     double mean = 0;
     int slowest = 0;
     for (int r = 0; r < state->size; r++) {
@@ -252,8 +252,8 @@ static void print_slowest(FILE *out, const sn_state *state)
     }
 }
 
-void sn_progress_result(const sn_state *state, const sn_train_result *result,
-                        bool best_restored)
+void sn_console_result(const sn_state *state, const sn_train_result *result,
+                       bool best_restored)
 {
     FILE *out = state->rank == 0 ? state->options->out : NULL;
     if (out == NULL) {

@@ -7,25 +7,25 @@
 #include "train/state.h"
 
 /** Does a person watch what is written to out, on a terminal? */
-bool sn_progress_is_live(FILE *out);
+bool sn_console_is_live(FILE *out);
 
 /** The first lines: program, ranks, nodes, threads, data, model, start or resume. */
-void sn_progress_header(const sn_state *state);
+void sn_console_header(const sn_state *state);
 
 /** "784-30-10, tanh, 23860 parameters" and the end of the line. */
-void sn_progress_model(FILE *out, const sn_model *model);
+void sn_console_model(FILE *out, const sn_network *model);
 
 /** A line that is rewritten in place, at most twice a second, on a terminal only. */
-void sn_progress_step(sn_state *state, double now, double loss);
+void sn_console_step(sn_state *state, double now, double loss);
 
 /** One line for a finished epoch. */
-void sn_progress_epoch(const sn_state *state, const sn_epoch_row *row);
+void sn_console_epoch(const sn_state *state, const sn_epoch_row *row);
 
 /** "shardnet: warning: ..." */
-void sn_progress_warn(const sn_state *state, const char *format, ...) SN_PRINTF(2, 3);
+void sn_console_warn(const sn_state *state, const char *format, ...) SN_PRINTF(2, 3);
 
 /** The last lines: accuracy, times, rate, parts of a step unless quiet, files. */
-void sn_progress_result(const sn_state *state, const sn_train_result *result,
-                        bool best_restored);
+void sn_console_result(const sn_state *state, const sn_train_result *result,
+                       bool best_restored);
 
 #endif

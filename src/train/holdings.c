@@ -63,7 +63,7 @@ static sn_status restore_newest(sn_state *state, const candidates *found, sn_err
         if (!damaged) {
             return status;
         }
-        sn_progress_warn(state, "%s; passed over", err->message);
+        sn_console_warn(state, "%s; passed over", err->message);
     }
     return sn_fail(err, SN_EDATA,
                    "resume (%s): every checkpoint is damaged; move the folder away to "
@@ -150,10 +150,10 @@ static void tell(const sn_state *state, const moved *done)
         snprintf(more, sizeof more, " and %zu more", done->left_out);
     }
     if (done->used > 0) {
-        sn_progress_warn(state,
-                         "run (%s): goes on from step %" PRId64
-                         "; what it leaves behind is set aside: %s%s",
-                         state->options->run, state->progress.step, done->names, more);
+        sn_console_warn(state,
+                        "run (%s): goes on from step %" PRId64
+                        "; what it leaves behind is set aside: %s%s",
+                        state->options->run, state->progress.step, done->names, more);
     }
 }
 
@@ -227,11 +227,11 @@ static sn_status save_restored(const sn_state *state, moved *done, sn_error *err
 /* Does the file hold the weights of the best epoch that progress names? */
 static bool is_best(const sn_state *state, const char *path)
 {
-    const sn_progress *wanted = &state->progress;
+    const sn_position *wanted = &state->progress;
     sn_checkpoint_info info = {0};
     const bool good =
         sn_file_exists(path) && sn_checkpoint_verify(path, &info, NULL) == SN_OK;
-    const sn_progress *p = &info.progress;
+    const sn_position *p = &info.progress;
     const bool is = good && p->epoch == wanted->best_epoch && p->step_in_epoch == 0 &&
                     p->best_epoch == wanted->best_epoch &&
                     p->best_error == wanted->best_error && p->seed == wanted->seed &&
@@ -272,7 +272,7 @@ static sn_status bring_best(const sn_state *state, const char *best, bool *found
 static sn_status settle_best(sn_state *state, const char *best, moved *done,
                              sn_error *err)
 {
-    sn_progress *p = &state->progress;
+    sn_position *p = &state->progress;
     const bool exists = sn_file_exists(best),
                keeps = state->config.checkpoint_keep_best;
     if (keeps ? is_best(state, best) : !exists || step_of(best) <= p->step) {
@@ -289,10 +289,10 @@ static sn_status settle_best(sn_state *state, const char *best, moved *done,
         !sn_config_is_finished(&state->config, p->epoch, epoch)) {
         p->best_epoch = 0;
         p->best_error = 1;
-        sn_progress_warn(state,
-                         "best (%s): no file holds the weights of the best epoch, "
-                         "%" PRId64 "; the best is sought from epoch %" PRId64 " on",
-                         best, epoch, p->epoch + 1);
+        sn_console_warn(state,
+                        "best (%s): no file holds the weights of the best epoch, "
+                        "%" PRId64 "; the best is sought from epoch %" PRId64 " on",
+                        best, epoch, p->epoch + 1);
     }
     return status;
 }
@@ -336,7 +336,7 @@ sn_status sn_holdings_read_best(sn_state *state, bool *found, sn_error *err)
     sn_checkpoint_close(&checkpoint);
     sn_checkpoint_info_clear(&info);
     if (status != SN_OK) {
-        sn_progress_warn(state, "%s; the last weights are used", err->message);
+        sn_console_warn(state, "%s; the last weights are used", err->message);
         *found = false;
     }
     return SN_OK;

@@ -90,7 +90,7 @@ static sn_status check_config(sn_comm *comm, const sn_config *config, sn_error *
     return status;
 }
 
-sn_status sn_setup_check(sn_comm *comm, const sn_config *config, sn_error *err)
+sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *err)
 {
     const bool other = sn_fault_check("setup.version", sn_comm_rank(comm), -1, NULL);
     sn_status status =
@@ -113,7 +113,7 @@ sn_status sn_setup_check(sn_comm *comm, const sn_config *config, sn_error *err)
     return status;
 }
 
-sn_status sn_setup_warn_of_binding(const sn_state *state, sn_error *err)
+sn_status sn_preflight_warn_of_binding(const sn_state *state, sn_error *err)
 {
     sn_comm *comm = state->comm;
     const int ranks = sn_comm_node_size(comm), cores = state->cores.node_cores;
@@ -133,7 +133,7 @@ sn_status sn_setup_warn_of_binding(const sn_state *state, sn_error *err)
     }
     status = sn_comm_broadcast(comm, &found, sizeof found, first, err);
     if (status == SN_OK) {
-        sn_progress_warn(state, "%s", found.message);
+        sn_console_warn(state, "%s", found.message);
     }
     return status;
 }

@@ -8,11 +8,12 @@
  *  for data.dir) and, for reproducible sums, on the same type of processor.
  *  Collective.  SN_ECONFIG names the first rank that differs, and in what; SN_ENOMEM,
  *  SN_EMPI. */
-sn_status sn_setup_check(sn_comm *comm, const sn_config *config,
-                         sn_error *err) SN_MUST_CHECK;
+sn_status sn_preflight_check(sn_comm *comm, const sn_config *config,
+                             sn_error *err) SN_MUST_CHECK;
 
 /** Warns where the ranks of a node are bound to fewer cores than they are, and the node
  *  has more.  Collective.  SN_EMPI. */
-sn_status sn_setup_warn_of_binding(const sn_state *state, sn_error *err) SN_MUST_CHECK;
+sn_status sn_preflight_warn_of_binding(const sn_state *state,
+                                       sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 #include "train/profile.h"
 
-void sn_phases_add(sn_phases *sum, const sn_phases *more)
+void sn_profile_add(sn_profile *sum, const sn_profile *more)
 {
     sum->gather += more->gather;
     sum->forward += more->forward;
@@ -9,7 +9,7 @@ void sn_phases_add(sn_phases *sum, const sn_phases *more)
     sum->update += more->update;
 }
 
-double sn_phases_total(const sn_phases *phases)
+double sn_profile_total(const sn_profile *phases)
 {
     return phases->gather + phases->forward + phases->backward + phases->reduce +
            phases->update;

@@ -3,14 +3,14 @@
 #define SHARDNET_TRAIN_PROFILE_H
 
 /** Seconds spent in the parts of steps; the loss counts as forward. */
-typedef struct sn_phases {
+typedef struct sn_profile {
     double gather, forward, backward, reduce, update;
-} sn_phases;
+} sn_profile;
 
 /** sum += more. */
-void sn_phases_add(sn_phases *sum, const sn_phases *more);
+void sn_profile_add(sn_profile *sum, const sn_profile *more);
 
 /** Seconds of all parts together. */
-double sn_phases_total(const sn_phases *phases);
+double sn_profile_total(const sn_profile *phases);
 
 #endif

@@ -9,7 +9,7 @@
 bool sn_resume_shape_matches(const sn_state *state, const sn_checkpoint *checkpoint,
                              const sn_checkpoint_info *info)
 {
-    const sn_model *model = &state->model;
+    const sn_network *model = &state->model;
     if (info->layers != (int64_t)model->layers) {
         return false;
     }
@@ -24,7 +24,7 @@ bool sn_resume_shape_matches(const sn_state *state, const sn_checkpoint *checkpo
 }
 
 static void append_layers(char *text, size_t bytes, int64_t layers,
-                          const sn_checkpoint *checkpoint, const sn_model *model)
+                          const sn_checkpoint *checkpoint, const sn_network *model)
 {
     size_t used = 0;
     for (int64_t l = 0; l < layers && used < bytes; l++) {
@@ -227,7 +227,7 @@ static sn_status read_state(const sn_state *state, const char *path,
                             sn_checkpoint *checkpoint, const sn_checkpoint_info *info,
                             sn_error *err)
 {
-    const sn_progress *p = &info->progress;
+    const sn_position *p = &info->progress;
     sn_status status = check_model(state, path, checkpoint, info, err);
     if (status == SN_OK) {
         status = sn_checkpoint_read(checkpoint, state->tensors, err);

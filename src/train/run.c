@@ -48,8 +48,8 @@ static sn_status forgive(sn_state *state, sn_status status, bool final, sn_error
     const bool may_retry =
         status == SN_EIO || status == SN_ECREATE || status == SN_ENOMEM;
     if (may_retry && !final) {
-        sn_progress_warn(state, "%s; training goes on, the next interval tries again",
-                         err->message);
+        sn_console_warn(state, "%s; training goes on, the next interval tries again",
+                        err->message);
         return SN_OK;
     }
     return may_retry ? SN_EIO : status;
@@ -67,7 +67,7 @@ static void mark_files(const sn_state *state, size_t copies)
 static void warn_of(const sn_state *state, const sn_writer_part *part, const char *then)
 {
     if (part->status != SN_OK) {
-        sn_progress_warn(state, "%s%s", part->err.message, then);
+        sn_console_warn(state, "%s%s", part->err.message, then);
     }
 }
 
@@ -97,7 +97,7 @@ static sn_status settle(sn_state *state, bool final, sn_error *err)
         state->saved_step = state->submitted_step;
     }
     if (outcome.notice.message[0] != '\0') {
-        sn_progress_warn(state, "%s", outcome.notice.message);
+        sn_console_warn(state, "%s", outcome.notice.message);
     }
     warn_of(state, &outcome.best, final ? "" : "; the next checkpoint tries again");
     warn_of(state, &outcome.rotate, "; older checkpoints are left");
@@ -138,8 +138,8 @@ static sn_status submit(sn_state *state, bool rotated, bool best, sn_error *err)
         sn_error why;
         if (sn_writer_submit(state->writer, &job, &info, state->parameters,
                              state->velocity, &why) != SN_OK) {
-            sn_progress_warn(state, "%s; the weights of the best epoch are lost",
-                             why.message);
+            sn_console_warn(state, "%s; the weights of the best epoch are lost",
+                            why.message);
         }
     }
     return status;
@@ -178,7 +178,7 @@ void sn_run_leave(sn_state *state, sn_error *err)
     }
     sn_error why;
     if (settle(state, true, &why) != SN_OK) {
-        sn_progress_warn(state, "%s", why.message);
+        sn_console_warn(state, "%s", why.message);
     }
     if (!sn_rows_empty(&state->pending)) {
         sn_status status = submit(state, false, false, &why);
@@ -186,7 +186,7 @@ void sn_run_leave(sn_state *state, sn_error *err)
             status = settle(state, true, &why);
         }
         if (status != SN_OK) {
-            sn_progress_warn(state, "%s", why.message);
+            sn_console_warn(state, "%s", why.message);
         }
     }
     why = *err;
@@ -236,7 +236,7 @@ static sn_status write_folder(sn_state *state, bool resumed, sn_error *err)
                              &warning, err);
     free(text);
     if (warning.message[0] != '\0') {
-        sn_progress_warn(state, "%s", warning.message);
+        sn_console_warn(state, "%s", warning.message);
     }
     return status;
 }
@@ -265,8 +265,8 @@ static void waiting_for_lock(const char *holder, void *user)
 {
     sn_state *state = user;
     if (holder != NULL) {
-        sn_progress_warn(state, "%s: %s trains there; waiting for its end",
-                         state->options->run, holder);
+        sn_console_warn(state, "%s: %s trains there; waiting for its end",
+                        state->options->run, holder);
     }
     mark_files(state, 1);
 }

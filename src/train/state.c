@@ -81,7 +81,7 @@ static sn_status explain_data(const sn_config *config, const sn_dataset_spec *sp
 static sn_status make_model(sn_state *state, sn_error *err)
 {
     const sn_widths *hidden = &state->config.model_hidden;
-    sn_status status = sn_model_init(
+    sn_status status = sn_network_init(
         &state->model, state->loaded.data.features, hidden->width, hidden->count,
         state->loaded.data.classes, (sn_activation)state->config.model_activation, err);
     if (status == SN_OK) {
@@ -102,7 +102,7 @@ static size_t workspace_rows(const sn_config *config, uint64_t train_count, int 
     return rows > SN_EVALUATION_ROWS ? rows : SN_EVALUATION_ROWS;
 }
 
-sn_state_sizes sn_state_sizes_of(const sn_config *config, const sn_model *model,
+sn_state_sizes sn_state_sizes_of(const sn_config *config, const sn_network *model,
                                  uint64_t train_count, int size)
 {
     const size_t rows = workspace_rows(config, train_count, size);
@@ -137,7 +137,7 @@ static sn_status make_rounded(sn_state *state, size_t bytes, sn_error *err)
 
 static sn_status allocate(sn_state *state, sn_error *err)
 {
-    const sn_model *model = &state->model;
+    const sn_network *model = &state->model;
     const sn_state_sizes sizes = sn_state_sizes_of(
         &state->config, model, state->loaded.data.train.count, state->size);
     sn_status status = sn_workspace_init(&state->workspace, model, sizes.rows,
@@ -262,7 +262,7 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
 void sn_state_round(sn_state *state)
 {
     if (state->rounded != NULL) {
-        sn_model_round(&state->model, state->parameters, state->rounded);
+        sn_network_round(&state->model, state->parameters, state->rounded);
     }
 }
 
@@ -270,7 +270,7 @@ void sn_state_close(sn_state *state)
 {
     sn_writer_destroy(&state->writer);
     sn_workspace_clear(&state->workspace, &state->model);
-    sn_model_clear(&state->model);
+    sn_network_clear(&state->model);
     sn_loaded_clear(&state->loaded);
     free(state->parameters);
     free(state->velocity);

@@ -40,7 +40,7 @@ typedef struct sn_state {
     int threads;
 
     sn_loaded loaded;
-    sn_model model;
+    sn_network model;
     sn_workspace workspace;
     float *parameters, *velocity; /* arenas */
     uint16_t *rounded;            /* weights in bf16 (arena), NULL for fp32; written
@@ -65,7 +65,7 @@ typedef struct sn_state {
     sn_sampler sampler; /* of the current epoch */
     double epoch_rate;
     int64_t steps_per_epoch;
-    sn_progress progress;
+    sn_position progress;
 
     double started;      /* clock of this invocation */
     double loop_started; /* clock of its first step */
@@ -80,8 +80,8 @@ typedef struct sn_state {
     double invocation_train_seconds;
     int64_t samples_here;         /* seen in this invocation */
     int64_t epoch_samples_before; /* of this epoch, seen in earlier invocations */
-    sn_phases phases;             /* since the epoch began */
-    sn_phases run_phases;         /* of the epochs finished in this invocation */
+    sn_profile phases;            /* since the epoch began */
+    sn_profile run_phases;        /* of the epochs finished in this invocation */
     int non_finite;               /* sn_pass.non_finite of this rank's pieces */
     sn_status products;           /* whether those of this rank failed, */
     sn_error products_error;      /* and why */
@@ -113,7 +113,7 @@ typedef struct sn_state_sizes {
 } sn_state_sizes;
 
 /** For train_count samples on size ranks.  Pure. */
-sn_state_sizes sn_state_sizes_of(const sn_config *config, const sn_model *model,
+sn_state_sizes sn_state_sizes_of(const sn_config *config, const sn_network *model,
                                  uint64_t train_count, int size);
 
 /** Turns the SN_ERANGE of a model, told in err, into a refusal of model.hidden. */

@@ -16,7 +16,7 @@
 
 void sn_step_open_epoch(sn_state *state)
 {
-    const sn_progress *p = &state->progress;
+    const sn_position *p = &state->progress;
     sn_sampler_init(&state->sampler, p->seed, (uint32_t)p->epoch,
                     state->loaded.data.train.count);
     state->epoch_rate = sn_schedule_epoch_rate(&state->schedule, p->epoch);
@@ -192,7 +192,7 @@ static sn_status read_tail(sn_state *state, sn_error *err)
 static void advance(sn_state *state, double rate)
 {
     const float *tail = state->sum + state->model.arena;
-    sn_progress *p = &state->progress;
+    sn_position *p = &state->progress;
     p->step++;
     p->step_in_epoch++;
     p->samples_seen += (int64_t)tail[SN_TAIL_COUNT];
@@ -307,7 +307,6 @@ sn_status sn_step_run(sn_state *state, sn_error *err)
     state->progress.train_seconds += updated - begun;
     state->invocation_train_seconds += updated - begun;
     sn_pending_step(state, updated - begun);
-    sn_progress_step(state, updated,
-                     (double)(tail[SN_TAIL_LOSS] / tail[SN_TAIL_COUNT]));
+    sn_console_step(state, updated, (double)(tail[SN_TAIL_LOSS] / tail[SN_TAIL_COUNT]));
     return SN_OK;
 }

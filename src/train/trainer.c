@@ -36,7 +36,7 @@ static void note_best(sn_state *state, double error, bool *improved)
  * says whether the validation error is the best so far. */
 static sn_status close_epoch(sn_state *state, bool *improved, sn_error *err)
 {
-    sn_progress *p = &state->progress;
+    sn_position *p = &state->progress;
     sn_epoch_row row = {.epoch = p->epoch + 1,
                         .step = p->step,
                         .learning_rate = p->learning_rate,
@@ -44,7 +44,7 @@ static sn_status close_epoch(sn_state *state, bool *improved, sn_error *err)
                         .validation_error = NAN,
                         .test_loss = NAN,
                         .test_error = NAN,
-                        .seconds = sn_phases_total(&state->phases)};
+                        .seconds = sn_profile_total(&state->phases)};
     const double samples = (double)p->epoch_samples;
     row.penalty =
         sn_optimizer_penalty(&state->optimizer, &state->model, state->parameters);
@@ -53,7 +53,7 @@ static sn_status close_epoch(sn_state *state, bool *improved, sn_error *err)
     row.samples_per_second =
         (samples - (double)state->epoch_samples_before) / row.seconds;
     state->last_train_loss = row.train_loss;
-    sn_phases_add(&state->run_phases, &state->phases);
+    sn_profile_add(&state->run_phases, &state->phases);
     p->epoch++;
     p->step_in_epoch = 0;
     p->epoch_loss_sum = 0;
@@ -81,14 +81,14 @@ static sn_status close_epoch(sn_state *state, bool *improved, sn_error *err)
     if (status == SN_OK) {
         status = sn_pending_epoch(state, &row, err);
     }
-    sn_progress_epoch(state, &row);
+    sn_console_epoch(state, &row);
     return status;
 }
 
 static void open_epoch(sn_state *state)
 {
     sn_step_open_epoch(state);
-    state->phases = (sn_phases){0};
+    state->phases = (sn_profile){0};
     state->epoch_samples_before = state->progress.epoch_samples;
 }
 
@@ -164,7 +164,7 @@ static sn_status finish(sn_state *state, sn_train_result *result, sn_error *err)
                                                      state->invocation_train_seconds};
     memcpy(result->checkpoint, state->checkpoint, sizeof result->checkpoint);
     if (status == SN_OK) {
-        sn_progress_result(state, result, best_restored);
+        sn_console_result(state, result, best_restored);
     }
     return status;
 }
@@ -183,9 +183,9 @@ static sn_status train(sn_state *state, sn_train_result *result, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    state->live = state->rank == 0 && sn_progress_is_live(state->options->out);
-    sn_progress_header(state);
-    status = sn_setup_warn_of_binding(state, err);
+    state->live = state->rank == 0 && sn_console_is_live(state->options->out);
+    sn_console_header(state);
+    status = sn_preflight_warn_of_binding(state, err);
     state->loop_started = sn_clock_seconds();
     const int64_t seen = state->progress.samples_seen;
     while (status == SN_OK && !state->stop && !is_finished(state)) {
@@ -203,7 +203,7 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
                    sn_error *err)
 {
     sn_state state;
-    sn_status status = sn_setup_check(comm, config, err);
+    sn_status status = sn_preflight_check(comm, config, err);
     if (status == SN_OK && options->on_hang != NULL &&
         config->comm_timeout_seconds > 0) {
         status = sn_watchdog_start(comm, config->comm_timeout_seconds, options->on_hang,

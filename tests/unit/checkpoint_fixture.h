@@ -150,7 +150,7 @@ static inline sn_status read_back(const char *path, network *net,
     return status;
 }
 
-static inline bool same_progress(const sn_progress *a, const sn_progress *b)
+static inline bool same_progress(const sn_position *a, const sn_position *b)
 {
     /* every member has 8 bytes: no padding */
     return memcmp(a, b, sizeof *a) == 0;

@@ -278,7 +278,7 @@ static void bf16_is_refused_where_it_cannot_be(void **state)
     sn_gemm_bf16_destroy(&gemm);
 }
 
-static bool is_weight(const sn_model *model, size_t at)
+static bool is_weight(const sn_network *model, size_t at)
 {
     for (size_t l = 0; l < model->layers; l++) {
         const sn_layer *layer = &model->layer[l];
@@ -294,9 +294,9 @@ static void an_update_leaves_the_weights_rounded(void **state)
     (void)state;
     static const size_t hidden[] = {301, 7}; /* more than a part, and less */
     enum { MARK = 0xABCD };
-    sn_model model;
+    sn_network model;
     sn_error err;
-    assert_int_equal(sn_model_init(&model, 300, hidden, 2, 10, SN_TANH, &err), SN_OK);
+    assert_int_equal(sn_network_init(&model, 300, hidden, 2, 10, SN_TANH, &err), SN_OK);
     float *p = memory(model.arena, sizeof *p), *q = memory(model.arena, sizeof *p);
     float *v = memory(model.arena, sizeof *p), *g = memory(model.arena, sizeof *p);
     uint16_t *half = memory(model.arena, sizeof *half);
@@ -318,7 +318,7 @@ static void an_update_leaves_the_weights_rounded(void **state)
         memset(v, 0, model.arena * sizeof *v);
         sn_optimizer_update(&o, &model, 0.1, 0.5, g, v, q, NULL);
         assert_memory_equal(p, q, model.arena * sizeof *p);
-        sn_model_round(&model, p, other);
+        sn_network_round(&model, p, other);
         assert_memory_equal(half, other, model.arena * sizeof *half);
         size_t rounded = 0;
         for (size_t i = 0; i < model.arena; i++) {
@@ -332,7 +332,7 @@ static void an_update_leaves_the_weights_rounded(void **state)
         assert_true(rounded > model.parameters / 2);
     }
     free(p), free(q), free(v), free(g), free(half), free(other);
-    sn_model_clear(&model);
+    sn_network_clear(&model);
 }
 
 int main(int argc, char **argv)

@@ -14,7 +14,7 @@
 enum { INPUT = 7, CLASSES = 4, ROWS = 6 };
 
 typedef struct fixture {
-    sn_model model;
+    sn_network model;
     sn_workspace workspace;
     double *parameters, *gradient;
     double x[ROWS * INPUT], scratch[ROWS * INPUT];
@@ -29,7 +29,7 @@ static void open_fixture(fixture *f, size_t depth, sn_activation activation,
     static const size_t widths[] = {5, 9, 3, 6};
     sn_error err;
     assert_int_equal(
-        sn_model_init(&f->model, INPUT, widths, depth, CLASSES, activation, &err),
+        sn_network_init(&f->model, INPUT, widths, depth, CLASSES, activation, &err),
         SN_OK);
     assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, 1, &err), SN_OK);
     f->parameters = sn_alloc(f->model.arena, sizeof(double));
@@ -59,7 +59,7 @@ static void open_fixture(fixture *f, size_t depth, sn_activation activation,
 static void close_fixture(fixture *f)
 {
     sn_workspace_clear(&f->workspace, &f->model);
-    sn_model_clear(&f->model);
+    sn_network_clear(&f->model);
     free(f->parameters);
     free(f->gradient);
 }
@@ -75,7 +75,7 @@ static double cost(fixture *f, const sn_optimizer *penalty, double *gradient)
     return pass.loss.sum + sn_optimizer_penalty(penalty, &f->model, f->parameters);
 }
 
-static int is_padding(const sn_model *model, size_t index)
+static int is_padding(const sn_network *model, size_t index)
 {
     for (size_t l = 0; l < model->layers; l++) {
         const sn_layer *layer = &model->layer[l];

@@ -14,7 +14,7 @@
 enum { ROWS = 67, INPUT = 131, CLASSES = 10 };
 
 typedef struct fixture {
-    sn_model model;
+    sn_network model;
     sn_workspace workspace;
     float *parameters, *gradient, *x;
     uint16_t *rounded; /* weights, where products are of bf16 */
@@ -37,7 +37,8 @@ static void open_fixture(fixture *f, const size_t *hidden, size_t layers)
     sn_error err;
     *f = (fixture){.x = sn_alloc(ROWS * INPUT, sizeof(float))};
     assert_int_equal(
-        sn_model_init(&f->model, INPUT, hidden, layers, CLASSES, SN_TANH, &err), SN_OK);
+        sn_network_init(&f->model, INPUT, hidden, layers, CLASSES, SN_TANH, &err),
+        SN_OK);
     assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, 1, &err), SN_OK);
     f->parameters = sn_alloc(f->model.arena, sizeof(float));
     f->gradient = sn_alloc(f->model.arena, sizeof(float));
@@ -61,7 +62,7 @@ static void round_factors(fixture *f)
     sn_error err;
     f->rounded = sn_alloc(f->model.arena, sizeof *f->rounded);
     assert_non_null(f->rounded);
-    sn_model_round(&f->model, f->parameters, f->rounded);
+    sn_network_round(&f->model, f->parameters, f->rounded);
     assert_int_equal(sn_workspace_round(&f->workspace, &f->model,
                                         SN_PRECISION_BF16_EMULATED, f->rounded, &err),
                      SN_OK);
@@ -70,7 +71,7 @@ static void round_factors(fixture *f)
 static void close_fixture(fixture *f)
 {
     sn_workspace_clear(&f->workspace, &f->model);
-    sn_model_clear(&f->model);
+    sn_network_clear(&f->model);
     free(f->parameters);
     free(f->gradient);
     free(f->x);

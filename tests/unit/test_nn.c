@@ -140,9 +140,9 @@ static void initial_weights_have_the_stated_bounds(void **state)
 {
     (void)state;
     const size_t hidden[] = {40};
-    sn_model model;
+    sn_network model;
     sn_error err;
-    assert_int_equal(sn_model_init(&model, 60, hidden, 1, 10, SN_TANH, &err), SN_OK);
+    assert_int_equal(sn_network_init(&model, 60, hidden, 1, 10, SN_TANH, &err), SN_OK);
     float *p = sn_alloc(model.arena, sizeof *p);
     assert_non_null(p);
     static const sn_init kinds[] = {SN_INIT_UNIFORM, SN_INIT_XAVIER, SN_INIT_HE};
@@ -162,16 +162,16 @@ static void initial_weights_have_the_stated_bounds(void **state)
         }
     }
     free(p);
-    sn_model_clear(&model);
+    sn_network_clear(&model);
 }
 
 /* Three updates of one weight and one bias by hand. */
 static void momentum_kinds_follow_their_formulas(void **state)
 {
     (void)state;
-    sn_model model;
+    sn_network model;
     sn_error err;
-    assert_int_equal(sn_model_init(&model, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
+    assert_int_equal(sn_network_init(&model, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
     const size_t w = model.layer[0].weight, b = model.layer[0].bias;
     static const sn_momentum kinds[] = {SN_HEAVY_BALL, SN_NESTEROV,
                                         SN_PREVIOUS_GRADIENT};
@@ -206,29 +206,29 @@ static void momentum_kinds_follow_their_formulas(void **state)
             assert_true(relative_difference((double)v[w], vw, 0) < 1e-6);
         }
     }
-    sn_model_clear(&model);
+    sn_network_clear(&model);
 }
 
 static void idle_velocities_become_zero_not_subnormal(void **state)
 {
     (void)state;
-    sn_model model;
+    sn_network model;
     sn_error err;
-    assert_int_equal(sn_model_init(&model, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
+    assert_int_equal(sn_network_init(&model, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
     float p[64] = {0}, v[64] = {0}, g[64] = {0};
     v[0] = 1.1F * FLT_MIN;
     const sn_optimizer o = {.kind = SN_HEAVY_BALL, .momentum = 0.5};
     sn_optimizer_update(&o, &model, 0.1, 1, g, v, p, NULL);
     assert_true(v[0] == 0);
-    sn_model_clear(&model);
+    sn_network_clear(&model);
 }
 
 static void max_norm_bounds_each_unit(void **state)
 {
     (void)state;
-    sn_model model;
+    sn_network model;
     sn_error err;
-    assert_int_equal(sn_model_init(&model, 37, NULL, 0, 3, SN_TANH, &err), SN_OK);
+    assert_int_equal(sn_network_init(&model, 37, NULL, 0, 3, SN_TANH, &err), SN_OK);
     float *p = sn_alloc(3 * model.arena, sizeof *p);
     assert_non_null(p);
     for (size_t i = 0; i < 37; i++) {
@@ -254,7 +254,7 @@ static void max_norm_bounds_each_unit(void **state)
                         NULL);
     assert_true(p[0] == 3e19F);
     free(p);
-    sn_model_clear(&model);
+    sn_network_clear(&model);
 }
 
 static void schedules_follow_their_formulas(void **state)
@@ -335,12 +335,12 @@ static void bf16_rounds_to_nearest_even(void **state)
 static void impossible_models_are_refused(void **state)
 {
     (void)state;
-    sn_model model;
+    sn_network model;
     sn_error err;
     const size_t zero[] = {0};
-    assert_int_equal(sn_model_init(&model, 4, zero, 1, 3, SN_TANH, &err), SN_ECONFIG);
+    assert_int_equal(sn_network_init(&model, 4, zero, 1, 3, SN_TANH, &err), SN_ECONFIG);
     const size_t huge[] = {(size_t)1 << 40};
-    assert_int_equal(sn_model_init(&model, 4, huge, 1, 3, SN_TANH, &err), SN_ERANGE);
+    assert_int_equal(sn_network_init(&model, 4, huge, 1, 3, SN_TANH, &err), SN_ERANGE);
     assert_int_equal(sn_gemm_check((size_t)1 << 31, "x", &err), SN_ERANGE);
     assert_int_equal(sn_gemm_check(((size_t)1 << 31) - 1, "x", &err), SN_OK);
 }

@@ -10,10 +10,10 @@
 enum { INPUT = 5, CLASSES = 4, IMAGES = 600 };
 
 /* A linear model of these classes whose parameters the caller frees. */
-static float *make_model(sn_model *model, size_t classes)
+static float *make_model(sn_network *model, size_t classes)
 {
     sn_error err;
-    assert_int_equal(sn_model_init(model, INPUT, NULL, 0, classes, SN_TANH, &err),
+    assert_int_equal(sn_network_init(model, INPUT, NULL, 0, classes, SN_TANH, &err),
                      SN_OK);
     float *parameters = sn_alloc(model->arena, sizeof *parameters);
     assert_non_null(parameters);
@@ -24,7 +24,7 @@ static void best_and_second_are_those_of_softmax(void **state)
 {
     (void)state;
     sn_error err;
-    sn_model model;
+    sn_network model;
     sn_predictor predictor;
     static uint8_t images[IMAGES * INPUT];
     static sn_prediction found[IMAGES];
@@ -61,7 +61,7 @@ static void best_and_second_are_those_of_softmax(void **state)
         }
     }
     sn_predictor_clear(&predictor);
-    sn_model_clear(&model);
+    sn_network_clear(&model);
     free(parameters);
 }
 
@@ -70,7 +70,7 @@ static void equal_classes_come_in_order(void **state)
     (void)state;
     for (size_t classes = 1; classes <= CLASSES; classes++) {
         sn_error err;
-        sn_model model;
+        sn_network model;
         sn_predictor predictor;
         sn_prediction p;
         const uint8_t image[INPUT] = {1, 2, 3, 4, 5};
@@ -84,7 +84,7 @@ static void equal_classes_come_in_order(void **state)
         assert_true(
             fabs(p.second_probability - (classes > 1 ? p.best_probability : 0)) < 1e-6);
         sn_predictor_clear(&predictor);
-        sn_model_clear(&model);
+        sn_network_clear(&model);
         free(parameters);
     }
 }

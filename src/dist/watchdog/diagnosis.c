@@ -37,24 +37,24 @@ static void append(line *out, const char *format, ...)
     out->length += more < 0 ? 0 : (size_t)more < room ? (size_t)more : room;
 }
 
-static bool is_alive(const sn_verdict *v, int rank)
+static bool is_alive(const sn_diagnosis *v, int rank)
 {
     return v->ranks[rank].silent_seconds <= v->silent_seconds;
 }
 
-static bool is_unknown(const sn_verdict *v, int rank)
+static bool is_unknown(const sn_diagnosis *v, int rank)
 {
     return isinf(v->ranks[rank].silent_seconds) != 0;
 }
 
-static bool is_silent(const sn_verdict *v, int rank)
+static bool is_silent(const sn_diagnosis *v, int rank)
 {
     return !is_alive(v, rank) && !is_unknown(v, rank);
 }
 
 /* "0-3, 5" for the ranks that test accepts. */
-static void append_ranks(line *out, const sn_verdict *v,
-                         bool (*test)(const sn_verdict *, int))
+static void append_ranks(line *out, const sn_diagnosis *v,
+                         bool (*test)(const sn_diagnosis *, int))
 {
     int ranges = 0;
     for (int r = 0; r < v->size; r++) {
@@ -77,7 +77,7 @@ static void append_ranks(line *out, const sn_verdict *v,
     }
 }
 
-static int count(const sn_verdict *v, bool (*test)(const sn_verdict *, int))
+static int count(const sn_diagnosis *v, bool (*test)(const sn_diagnosis *, int))
 {
     int found = 0;
     for (int r = 0; r < v->size; r++) {
@@ -87,7 +87,7 @@ static int count(const sn_verdict *v, bool (*test)(const sn_verdict *, int))
 }
 
 /* The ranks last heard of, and when. */
-static void append_heard(line *out, const sn_verdict *v)
+static void append_heard(line *out, const sn_diagnosis *v)
 {
     append(out, "; last heard of:");
     const char *between = "";
@@ -117,22 +117,22 @@ static void append_heard(line *out, const sn_verdict *v)
 }
 
 /* A rank of another host that is heard of, but no longer by this path. */
-static bool has_lost(const sn_verdict *v, int rank, int path)
+static bool has_lost(const sn_diagnosis *v, int rank, int path)
 {
     const double seconds = v->ranks[rank].path_seconds[path];
     return is_alive(v, rank) && isfinite(seconds) && seconds > v->silent_seconds;
 }
 
-static bool is_remote(const sn_verdict *v, int rank)
+static bool is_remote(const sn_diagnosis *v, int rank)
 {
     return strcmp(v->ranks[rank].host, v->ranks[v->rank].host) != 0;
 }
 
 /* The rank behind a link that broke, or -1; the judge's own link when all ranks of
  * more than one other host are cut off. */
-static int find_lost(const sn_verdict *v, int *path)
+static int find_lost(const sn_diagnosis *v, int *path)
 {
-    for (*path = 0; *path < SN_PULSE_PATHS; ++*path) {
+    for (*path = 0; *path < SN_HEARTBEAT_PATHS; ++*path) {
         int first = -1, lost = 0, known = 0;
         bool several = false;
         for (int r = 0; r < v->size; r++) {
@@ -155,12 +155,12 @@ static int find_lost(const sn_verdict *v, int *path)
 }
 
 /* The rank that the others wait for: at work, furthest behind; else one behind. */
-static int find_late(const sn_verdict *v)
+static int find_late(const sn_diagnosis *v)
 {
     int late = -1, working = -1;
     int64_t furthest = INT64_MIN;
     for (int r = 0; r < v->size; r++) {
-        const sn_witness *w = &v->ranks[r];
+        const sn_rank_report *w = &v->ranks[r];
         if (is_unknown(v, r)) {
             continue;
         }
@@ -179,15 +179,15 @@ static int find_late(const sn_verdict *v)
     return late >= 0 && v->ranks[late].step < furthest ? late : -1;
 }
 
-static void append_where(line *out, const sn_verdict *v, int rank)
+static void append_where(line *out, const sn_diagnosis *v, int rank)
 {
-    const sn_witness *w = &v->ranks[rank];
+    const sn_rank_report *w = &v->ranks[rank];
     append(out,
            "no progress for %.0f s (rank %d on %s, phase %s, last step %" PRId64 "): ",
            v->idle_seconds, rank, w->host, sn_phase_text(w->phase), w->step);
 }
 
-static void append_link(line *out, const sn_verdict *v, int culprit, int path)
+static void append_link(line *out, const sn_diagnosis *v, int culprit, int path)
 {
     char address[INET_ADDRSTRLEN] = "";
     const struct in_addr number = {v->paths[path].address};
@@ -203,7 +203,7 @@ static void append_link(line *out, const sn_verdict *v, int culprit, int path)
     }
 }
 
-void sn_verdict_write(const sn_verdict *v, char message[SN_MESSAGE_BYTES])
+void sn_diagnosis_write(const sn_diagnosis *v, char message[SN_MESSAGE_BYTES])
 {
     line out = {message, 0};
     int culprit = 0, path;

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 
 /* Addresses of interfaces that are up; the loopback comes last. */
-static void find_paths(sn_pulse_place *place)
+static void find_paths(sn_heartbeat_place *place)
 {
     struct ifaddrs *all;
     if (getifaddrs(&all) != 0) {
@@ -23,13 +23,13 @@ static void find_paths(sn_pulse_place *place)
             const bool usable = i->ifa_addr != NULL &&
                                 i->ifa_addr->sa_family == AF_INET &&
                                 (i->ifa_flags & (unsigned)IFF_UP) != 0;
-            if (!usable || place->count == SN_PULSE_PATHS ||
+            if (!usable || place->count == SN_HEARTBEAT_PATHS ||
                 ((i->ifa_flags & (unsigned)IFF_LOOPBACK) != 0) != (loopback != 0)) {
                 continue;
             }
             struct sockaddr_in address;
             memcpy(&address, i->ifa_addr, sizeof address);
-            sn_pulse_path *path = &place->path[place->count++];
+            sn_heartbeat_path *path = &place->path[place->count++];
             path->address = address.sin_addr.s_addr;
             snprintf(path->name, sizeof path->name, "%s", i->ifa_name);
         }
@@ -37,7 +37,7 @@ static void find_paths(sn_pulse_place *place)
     freeifaddrs(all);
 }
 
-int sn_pulse_open(sn_pulse_place *place)
+int sn_heartbeat_open(sn_heartbeat_place *place)
 {
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_ANY)}};
     socklen_t length = sizeof any;
@@ -54,22 +54,23 @@ int sn_pulse_open(sn_pulse_place *place)
     return s;
 }
 
-void sn_pulse_send(int socket, const sn_pulse *pulse, const struct sockaddr_in *to)
+void sn_heartbeat_send(int socket, const sn_heartbeat *pulse,
+                       const struct sockaddr_in *to)
 {
     const ssize_t sent = sendto(socket, pulse, sizeof *pulse, MSG_NOSIGNAL,
                                 (const struct sockaddr *)to, sizeof *to);
     (void)sent;
 }
 
-struct sockaddr_in sn_pulse_to(const sn_pulse_place *place, int path)
+struct sockaddr_in sn_heartbeat_to(const sn_heartbeat_place *place, int path)
 {
     return (struct sockaddr_in){.sin_family = AF_INET,
                                 .sin_port = (in_port_t)place->port,
                                 .sin_addr = {place->path[path].address}};
 }
 
-bool sn_pulse_receive(int socket, uint64_t key, sn_pulse *pulse,
-                      struct sockaddr_in *from)
+bool sn_heartbeat_receive(int socket, uint64_t key, sn_heartbeat *pulse,
+                          struct sockaddr_in *from)
 {
     for (;;) {
         socklen_t length = sizeof *from;

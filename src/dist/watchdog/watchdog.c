@@ -31,13 +31,13 @@
 enum { OBSERVERS = 2 };
 
 /* The last word of a rank, as an observer has it; times on the watchdog's clock. */
-typedef struct last_word {
+typedef struct rank_word {
     double heard, progress, grace; /* heard: -INFINITY for never */
-    double path[SN_PULSE_PATHS];
+    double path[SN_HEARTBEAT_PATHS];
     sn_phase phase;
     int64_t step;
     struct sockaddr_in from;
-} last_word;
+} rank_word;
 
 struct sn_watchdog {
     _Atomic uint64_t marks; /* written by the training thread, with what follows */
@@ -53,11 +53,11 @@ struct sn_watchdog {
     uint64_t key;
     int socket;  /* -1 for none */
     int wake[2]; /* a pipe */
-    sn_pulse_place observers[OBSERVERS];
+    sn_heartbeat_place observers[OBSERVERS];
     int observer_count;
     bool observes;
     char (*hosts)[SN_HOST_BYTES]; /* (size) */
-    last_word *words;             /* (size) */
+    rank_word *words;             /* (size) */
 
     double clock, slept;   /* last look at the clock, and what of it does not count */
     double ending;         /* when to leave after END, INFINITY for not */
@@ -98,7 +98,7 @@ static double awake_seconds(struct sn_watchdog *w)
 
 static void look_at_own(struct sn_watchdog *w, double now)
 {
-    last_word *own = &w->words[w->rank];
+    rank_word *own = &w->words[w->rank];
     const uint64_t marks = atomic_load_explicit(&w->marks, memory_order_acquire);
     if (marks != w->marks_before) {
         w->marks_before = marks;
@@ -110,50 +110,51 @@ static void look_at_own(struct sn_watchdog *w, double now)
     own->grace = (double)atomic_load_explicit(&w->grace, memory_order_relaxed);
 }
 
-static sn_pulse own_pulse(const struct sn_watchdog *w, sn_pulse_kind kind, double now)
+static sn_heartbeat own_pulse(const struct sn_watchdog *w, sn_heartbeat_kind kind,
+                              double now)
 {
-    const last_word *own = &w->words[w->rank];
-    return (sn_pulse){.key = w->key,
-                      .kind = (int32_t)kind,
-                      .rank = w->rank,
-                      .phase = (int32_t)own->phase,
-                      .step = own->step,
-                      .idle_seconds = (float)(now - own->progress),
-                      .grace_seconds = (float)own->grace};
+    const rank_word *own = &w->words[w->rank];
+    return (sn_heartbeat){.key = w->key,
+                          .kind = (int32_t)kind,
+                          .rank = w->rank,
+                          .phase = (int32_t)own->phase,
+                          .step = own->step,
+                          .idle_seconds = (float)(now - own->progress),
+                          .grace_seconds = (float)own->grace};
 }
 
 static void beat(struct sn_watchdog *w, double now)
 {
-    sn_pulse pulse = own_pulse(w, SN_PULSE_BEAT, now);
+    sn_heartbeat pulse = own_pulse(w, SN_HEARTBEAT_BEAT, now);
     for (int o = 0; o < w->observer_count && w->socket >= 0; o++) {
-        const sn_pulse_place *place = &w->observers[o];
+        const sn_heartbeat_place *place = &w->observers[o];
         for (int path = 0; path < place->count && place->rank != w->rank; path++) {
-            const struct sockaddr_in to = sn_pulse_to(place, path);
+            const struct sockaddr_in to = sn_heartbeat_to(place, path);
             pulse.path = path;
-            sn_pulse_send(w->socket, &pulse, &to);
+            sn_heartbeat_send(w->socket, &pulse, &to);
         }
     }
 }
 
-static void take(struct sn_watchdog *w, const sn_pulse *pulse,
+static void take(struct sn_watchdog *w, const sn_heartbeat *pulse,
                  const struct sockaddr_in *from, double now)
 {
     if (pulse->rank < 0 || pulse->rank >= w->size || pulse->path < 0 ||
-        pulse->path >= SN_PULSE_PATHS || (unsigned)pulse->phase >= SN_PHASE_COUNT) {
+        pulse->path >= SN_HEARTBEAT_PATHS || (unsigned)pulse->phase >= SN_PHASE_COUNT) {
         return;
     }
-    last_word *word = &w->words[pulse->rank];
+    rank_word *word = &w->words[pulse->rank];
     word->heard = now;
     word->progress = now - (double)pulse->idle_seconds;
     word->grace = (double)pulse->grace_seconds;
     word->phase = (sn_phase)pulse->phase;
     word->step = pulse->step;
-    if (pulse->kind == SN_PULSE_BEAT && w->observes) {
+    if (pulse->kind == SN_HEARTBEAT_BEAT && w->observes) {
         word->path[pulse->path] = now;
         word->from = *from;
-        const sn_pulse reply = own_pulse(w, SN_PULSE_REPLY, now);
-        sn_pulse_send(w->socket, &reply, from);
-    } else if (pulse->kind == SN_PULSE_END && isinf(w->ending)) {
+        const sn_heartbeat reply = own_pulse(w, SN_HEARTBEAT_REPLY, now);
+        sn_heartbeat_send(w->socket, &reply, from);
+    } else if (pulse->kind == SN_HEARTBEAT_END && isinf(w->ending)) {
         w->ending = now + 1; /* whoever sent it prints first */
     }
 }
@@ -168,7 +169,7 @@ static double deadline(const struct sn_watchdog *w, double now)
 {
     double last = -INFINITY;
     for (int r = 0; r < w->size; r++) {
-        const last_word *word = &w->words[r];
+        const rank_word *word = &w->words[r];
         if (r == w->rank || (w->observes && !isinf(word->heard))) {
             last = fmax(last, word->progress + word->grace);
         }
@@ -196,32 +197,32 @@ static void judge(const struct sn_watchdog *w, double now,
     snprintf(message, SN_MESSAGE_BYTES,
              "no progress for %.0f s (rank %d): continue with --resume", w->timeout,
              w->rank);
-    sn_witness *ranks = calloc((size_t)w->size, sizeof *ranks);
+    sn_rank_report *ranks = calloc((size_t)w->size, sizeof *ranks);
     if (ranks == NULL) {
         return;
     }
     double last = w->words[w->rank].progress;
     for (int r = 0; r < w->size; r++) {
-        const last_word *word = &w->words[r];
+        const rank_word *word = &w->words[r];
         memcpy(ranks[r].host, w->hosts[r], SN_HOST_BYTES);
         ranks[r].phase = word->phase;
         ranks[r].step = word->step;
         ranks[r].silent_seconds = now - word->heard;
-        for (int path = 0; path < SN_PULSE_PATHS; path++) {
+        for (int path = 0; path < SN_HEARTBEAT_PATHS; path++) {
             ranks[r].path_seconds[path] = now - word->path[path];
         }
         if (w->observes && !isinf(word->heard)) {
             last = fmax(last, word->progress);
         }
     }
-    const sn_verdict verdict = {
+    const sn_diagnosis verdict = {
         .ranks = ranks,
         .size = w->size,
         .rank = w->rank,
         .paths = w->observers[w->rank == w->observers[0].rank ? 0 : OBSERVERS - 1].path,
         .idle_seconds = now - last,
         .silent_seconds = w->silence};
-    sn_verdict_write(&verdict, message);
+    sn_diagnosis_write(&verdict, message);
     free(ranks);
 }
 
@@ -229,10 +230,10 @@ static void speak(const struct sn_watchdog *w, double now)
 {
     char message[SN_MESSAGE_BYTES];
     judge(w, now, message);
-    const sn_pulse pulse = own_pulse(w, SN_PULSE_END, now);
+    const sn_heartbeat pulse = own_pulse(w, SN_HEARTBEAT_END, now);
     for (int r = 0; r < w->size && w->observes; r++) {
         if (r != w->rank && !isinf(w->words[r].heard)) {
-            sn_pulse_send(w->socket, &pulse, &w->words[r].from);
+            sn_heartbeat_send(w->socket, &pulse, &w->words[r].from);
         }
     }
     w->alarm(message, w->user);
@@ -251,9 +252,10 @@ static void *watch(void *user)
             return NULL;
         }
         const double now = awake_seconds(w);
-        sn_pulse pulse;
+        sn_heartbeat pulse;
         struct sockaddr_in from;
-        while (w->socket >= 0 && sn_pulse_receive(w->socket, w->key, &pulse, &from)) {
+        while (w->socket >= 0 &&
+               sn_heartbeat_receive(w->socket, w->key, &pulse, &from)) {
             take(w, &pulse, &from, now);
         }
         if (now >= w->ending) {
@@ -319,9 +321,9 @@ static sn_status introduce(sn_comm *comm, struct sn_watchdog *w, sn_error *err)
     }
     const int who[OBSERVERS] = {0, second < w->size ? second : 1};
     w->observer_count = w->size < OBSERVERS ? w->size : OBSERVERS;
-    sn_pulse_place mine = {.rank = w->rank};
+    sn_heartbeat_place mine = {.rank = w->rank};
     if (sn_fault_check("watchdog.socket", w->rank, -1, NULL) == SN_OK) {
-        w->socket = sn_pulse_open(&mine);
+        w->socket = sn_heartbeat_open(&mine);
     }
     w->key = sn_unique_key();
     for (int o = 0; o < w->observer_count && status == SN_OK; o++) {
@@ -340,7 +342,7 @@ static sn_status start_thread(struct sn_watchdog *w, sn_error *err)
     for (int r = 0; r < w->size; r++) {
         w->words[r].progress = w->clock;
         w->words[r].heard = -INFINITY;
-        for (int path = 0; path < SN_PULSE_PATHS; path++) {
+        for (int path = 0; path < SN_HEARTBEAT_PATHS; path++) {
             w->words[r].path[path] = -INFINITY;
         }
     }

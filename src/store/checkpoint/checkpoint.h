@@ -13,7 +13,7 @@
 enum { SN_CHECKPOINT_FORMAT_VERSION = 1 };
 
 /** Where a run stands.  Attributes of /progress. */
-typedef struct sn_progress {
+typedef struct sn_position {
     int64_t epoch;         /* finished epochs */
     int64_t step;          /* finished updates since the start of the run */
     int64_t step_in_epoch; /* finished updates of the current epoch */
@@ -27,7 +27,7 @@ typedef struct sn_progress {
     int64_t epoch_correct;
     int64_t epoch_samples;
     double train_seconds; /* time spent training, all invocations */
-} sn_progress;
+} sn_position;
 
 /** One layer's tensors, row-major: weight (out, in), bias (out). */
 typedef struct sn_layer_tensors {
@@ -38,7 +38,7 @@ typedef struct sn_layer_tensors {
 
 /** Views of a model's tensors as a checkpoint names them; tensors (layers) is filled.
  *  velocity may be NULL. */
-void sn_checkpoint_tensors(const sn_model *model, float *parameters, float *velocity,
+void sn_checkpoint_tensors(const sn_network *model, float *parameters, float *velocity,
                            sn_layer_tensors *tensors);
 
 /** What a checkpoint says besides its tensors. */
@@ -55,7 +55,7 @@ typedef struct sn_checkpoint_info {
     char data_source[16];
     int64_t train_count;
     char train_digest[SN_DIGEST_TEXT_BYTES];
-    sn_progress progress;
+    sn_position progress;
 } sn_checkpoint_info;
 
 /** Writes path by way of path.tmp: write, close, read back, fsync, rename, fsync of the

@@ -91,7 +91,7 @@ sn_status sn_checkpoint_verify(const char *path, sn_checkpoint_info *info,
     return status;
 }
 
-void sn_checkpoint_tensors(const sn_model *model, float *parameters, float *velocity,
+void sn_checkpoint_tensors(const sn_network *model, float *parameters, float *velocity,
                            sn_layer_tensors *tensors)
 {
     for (size_t l = 0; l < model->layers; l++) {

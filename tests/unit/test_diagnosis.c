@@ -9,8 +9,8 @@
 
 enum { RANKS = 8 };
 
-static sn_witness ranks[RANKS];
-static sn_pulse_path paths[SN_PULSE_PATHS] = {{0, "eth0"}, {0, "ib0"}};
+static sn_rank_report ranks[RANKS];
+static sn_heartbeat_path paths[SN_HEARTBEAT_PATHS] = {{0, "eth0"}, {0, "ib0"}};
 static char message[SN_MESSAGE_BYTES];
 
 static int all_wait_in_step_7(void **state)
@@ -18,9 +18,9 @@ static int all_wait_in_step_7(void **state)
     (void)state;
     for (int r = 0; r < RANKS; r++) {
         ranks[r] =
-            (sn_witness){.phase = SN_PHASE_REDUCE, .step = 7, .silent_seconds = 1};
+            (sn_rank_report){.phase = SN_PHASE_REDUCE, .step = 7, .silent_seconds = 1};
         snprintf(ranks[r].host, sizeof ranks[r].host, "h%d", r / 2 + 1);
-        for (int path = 0; path < SN_PULSE_PATHS; path++) {
+        for (int path = 0; path < SN_HEARTBEAT_PATHS; path++) {
             ranks[r].path_seconds[path] = path < 2 ? 1 : (double)INFINITY;
         }
     }
@@ -29,13 +29,13 @@ static int all_wait_in_step_7(void **state)
 
 static void expect(int judge, const char *begin, const char *heard)
 {
-    const sn_verdict verdict = {.ranks = ranks,
-                                .size = RANKS,
-                                .rank = judge,
-                                .paths = paths,
-                                .idle_seconds = 300.4,
-                                .silent_seconds = 3};
-    sn_verdict_write(&verdict, message);
+    const sn_diagnosis verdict = {.ranks = ranks,
+                                  .size = RANKS,
+                                  .rank = judge,
+                                  .paths = paths,
+                                  .idle_seconds = 300.4,
+                                  .silent_seconds = 3};
+    sn_diagnosis_write(&verdict, message);
     if (strncmp(message, begin, strlen(begin)) != 0 || strstr(message, heard) == NULL) {
         fail_msg("'%s' is not '%s...%s...'", message, begin, heard);
     }

@@ -1,4 +1,4 @@
-#include "nn/factor.h"
+#include "nn/operand.h"
 
 #include <stdlib.h>
 
@@ -6,28 +6,28 @@
 #include "base/parallel.h"
 #include "nn/products/bf16.h"
 
-sn_factor sn_factor_input(const sn_workspace *workspace, const sn_real *x)
+sn_operand sn_operand_input(const sn_workspace *workspace, const sn_real *x)
 {
-    return (sn_factor){x, workspace->rounded.input};
+    return (sn_operand){x, workspace->rounded.input};
 }
 
-sn_factor sn_factor_output(const sn_workspace *workspace, size_t l)
+sn_operand sn_operand_output(const sn_workspace *workspace, size_t l)
 {
-    return (sn_factor){workspace->output[l], sn_rounded_output(workspace, l)};
+    return (sn_operand){workspace->output[l], sn_rounded_output(workspace, l)};
 }
 
-sn_factor sn_factor_weight(const sn_workspace *workspace, const sn_model *model,
-                           size_t l, const sn_real *parameters)
+sn_operand sn_operand_weight(const sn_workspace *workspace, const sn_network *model,
+                             size_t l, const sn_real *parameters)
 {
     const size_t weight = model->layer[l].weight;
     const uint16_t *rounded = workspace->rounded.weights;
-    return (sn_factor){parameters + weight, rounded == NULL ? NULL : rounded + weight};
+    return (sn_operand){parameters + weight, rounded == NULL ? NULL : rounded + weight};
 }
 
-sn_factor sn_factor_from(sn_factor factor, size_t elements)
+sn_operand sn_operand_from(sn_operand factor, size_t elements)
 {
-    return (sn_factor){factor.real + elements,
-                       factor.bf16 == NULL ? NULL : factor.bf16 + elements};
+    return (sn_operand){factor.real + elements,
+                        factor.bf16 == NULL ? NULL : factor.bf16 + elements};
 }
 
 uint16_t *sn_rounded_output(const sn_workspace *workspace, size_t l)
@@ -35,15 +35,15 @@ uint16_t *sn_rounded_output(const sn_workspace *workspace, size_t l)
     return workspace->rounded.output == NULL ? NULL : workspace->rounded.output[l];
 }
 
-void sn_factor_round(size_t count, const sn_real *x, uint16_t *bf16)
+void sn_operand_round(size_t count, const sn_real *x, uint16_t *bf16)
 {
     if (bf16 != NULL) {
         sn_bf16_from_float(count, x, bf16);
     }
 }
 
-void sn_factor_nt(const sn_workspace *workspace, size_t m, size_t n, size_t k,
-                  sn_factor a, sn_factor b, sn_real *c)
+void sn_operand_nt(const sn_workspace *workspace, size_t m, size_t n, size_t k,
+                   sn_operand a, sn_operand b, sn_real *c)
 {
     if (a.bf16 == NULL) {
         sn_gemm_nt(workspace->backend, m, n, k, a.real, b.real, c);
@@ -53,8 +53,8 @@ void sn_factor_nt(const sn_workspace *workspace, size_t m, size_t n, size_t k,
     }
 }
 
-void sn_factor_nn(const sn_workspace *workspace, size_t m, size_t n, size_t k,
-                  sn_factor a, sn_factor b, sn_real *c)
+void sn_operand_nn(const sn_workspace *workspace, size_t m, size_t n, size_t k,
+                   sn_operand a, sn_operand b, sn_real *c)
 {
     if (a.bf16 == NULL) {
         sn_gemm_nn(workspace->backend, m, n, k, a.real, b.real, c);
@@ -64,8 +64,8 @@ void sn_factor_nn(const sn_workspace *workspace, size_t m, size_t n, size_t k,
     }
 }
 
-void sn_factor_tn(const sn_workspace *workspace, size_t m, size_t n, size_t k,
-                  sn_factor a, size_t lda, sn_factor b, sn_real *c)
+void sn_operand_tn(const sn_workspace *workspace, size_t m, size_t n, size_t k,
+                   sn_operand a, size_t lda, sn_operand b, sn_real *c)
 {
     if (a.bf16 == NULL) {
         sn_gemm_tn(workspace->backend, m, n, k, a.real, lda, b.real, c);
@@ -75,7 +75,8 @@ void sn_factor_tn(const sn_workspace *workspace, size_t m, size_t n, size_t k,
     }
 }
 
-void sn_model_round(const sn_model *model, const sn_real *parameters, uint16_t *bf16)
+void sn_network_round(const sn_network *model, const sn_real *parameters,
+                      uint16_t *bf16)
 {
     enum { PART = 1 << 14 };
     for (size_t l = 0; l < model->layers; l++) {
@@ -91,7 +92,7 @@ void sn_model_round(const sn_model *model, const sn_real *parameters, uint16_t *
 }
 
 /* The largest factors of all products: A is X, A or dZ; B is one of these or W. */
-static void find_largest(const sn_model *model, size_t capacity, size_t *a, size_t *b)
+static void find_largest(const sn_network *model, size_t capacity, size_t *a, size_t *b)
 {
     *a = capacity * (model->input > model->widest ? model->input : model->widest);
     *b = *a;
@@ -101,7 +102,7 @@ static void find_largest(const sn_model *model, size_t capacity, size_t *a, size
     }
 }
 
-size_t sn_workspace_round_bytes(const sn_model *model, size_t capacity,
+size_t sn_workspace_round_bytes(const sn_network *model, size_t capacity,
                                 sn_precision precision)
 {
     if (precision == SN_PRECISION_FP32) {
@@ -115,7 +116,7 @@ size_t sn_workspace_round_bytes(const sn_model *model, size_t capacity,
     return capacity * width * sizeof(uint16_t) + sn_gemm_bf16_bytes(precision, a, b);
 }
 
-sn_status sn_workspace_round(sn_workspace *workspace, const sn_model *model,
+sn_status sn_workspace_round(sn_workspace *workspace, const sn_network *model,
                              sn_precision precision, const uint16_t *weights,
                              sn_error *err)
 {
@@ -150,7 +151,7 @@ sn_status sn_workspace_round(sn_workspace *workspace, const sn_model *model,
     return status;
 }
 
-void sn_rounded_clear(sn_rounded *rounded, const sn_model *model)
+void sn_rounded_clear(sn_rounded *rounded, const sn_network *model)
 {
     for (size_t l = 0; l < model->layers && rounded->output != NULL; l++) {
         free(rounded->output[l]);

@@ -55,12 +55,12 @@ static sn_status forgive(sn_state *state, sn_status status, bool final, sn_error
     return may_retry ? SN_EIO : status;
 }
 
-/* For the watchdog: rank 0 reads or writes copies of parameters and velocities, the
- * others wait for it. */
+/* Rank 0 reads or writes copies of parameters and velocities, the others wait for it. */
 static void mark_files(const sn_state *state, size_t copies)
 {
+    static const sn_activity files = {"files", false};
     sn_watchdog_mark_bytes(
-        state->comm, state->rank == 0 ? SN_PHASE_FILES : SN_PHASE_AGREE,
+        state->comm, state->rank == 0 ? &files : &sn_watchdog_agreement,
         state->progress.step, copies * 2 * state->model.arena * sizeof(float));
 }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "train/console.h"
+#include "train/tail.h"
 
 static const double mib = 1 << 20;
 
@@ -133,8 +134,9 @@ static void print_notes(FILE *out, const sn_plan_base *base,
                     " images, some ranks have none of them\n",
                     plan->ranks, plan->last_batch);
         }
-        if (config->comm_reduce == SN_REDUCE_REPRODUCIBLE &&
-            plan->ranks > config->comm_leaves) {
+        sn_error why;
+        if (sn_config_check_reduction(config, base->model.arena, SN_TAIL_COUNT_OF,
+                                      plan->ranks, &why) != SN_OK) {
             fprintf(out,
                     "note         %d ranks: more than comm.leaves = %" PRId64
                     ", which train refuses\n",
@@ -153,7 +155,8 @@ static void print_notes(FILE *out, const sn_plan_base *base,
                 why.message);
     }
     if (config->comm_reduce == SN_REDUCE_AUTO) {
-        fprintf(out, "note         comm.reduce = auto is planned as allreduce\n");
+        fprintf(out, "note         comm.reduce = auto is planned as %s\n",
+                sn_reduction_of(SN_REDUCE_AUTO)->name);
     }
 }
 

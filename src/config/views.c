@@ -53,3 +53,14 @@ sn_schedule sn_config_schedule(const sn_config *config)
                          .epochs = config->train_epochs,
                          .warmup_epochs = config->optimizer_warmup_epochs};
 }
+
+sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
+                                      size_t tail)
+{
+    return (sn_reduction_spec){.gradient = gradient,
+                               .tail = tail,
+                               .microbatches = (int)config->comm_leaves,
+                               .bucket = (size_t)config->comm_bucket_kib * 1024 /
+                                         sizeof(float),
+                               .wire = (sn_wire)config->comm_wire};
+}

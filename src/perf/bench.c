@@ -29,6 +29,7 @@ typedef struct bench {
     sn_bench_steps steps;
     float *scratch;          /* (3, third): one written, two read */
     size_t third;            /* elements */
+    size_t message_bytes;    /* of gradient || tail */
     double forward_products; /* seconds */
     sample *mine;            /* (repeats) */
     sample *all;             /* (size, repeats) on rank 0 */
@@ -40,9 +41,10 @@ static sn_status run_steps(bench *b, int64_t count, sn_error *err)
     return sn_bench_steps_run(&b->steps, count, err);
 }
 
-static size_t rows_of(const bench *b, uint64_t piece)
+static size_t rows_of(const bench *b, int piece)
 {
-    const sn_range positions = sn_step_piece(&b->steps.state, b->steps.batch, piece);
+    const sn_range positions =
+        sn_rank_range(b->steps.batch, piece, sn_step_pieces(&b->steps.state).total);
     return (size_t)(positions.end - positions.begin);
 }
 
@@ -50,43 +52,55 @@ static sn_status run_products(bench *b, int64_t count, sn_error *err)
 {
     (void)err;
     sn_state *s = &b->steps.state;
-    const sn_range pieces = sn_step_pieces(s);
+    const sn_pieces pieces = sn_step_pieces(s);
     b->forward_products = 0;
     for (int64_t i = 0; i < count; i++) {
-        for (uint64_t piece = pieces.begin; piece < pieces.end; piece++) {
+        for (int piece = pieces.begin; piece < pieces.end; piece++) {
             const size_t rows = rows_of(b, piece);
             const double begun = sn_clock_seconds();
             sn_net_forward_products(&s->model, s->parameters, &s->workspace, s->x,
                                     rows);
             b->forward_products += sn_clock_seconds() - begun;
             sn_net_backward_products(&s->model, s->parameters, &s->workspace, s->x,
-                                     rows, s->message);
+                                     rows, sn_reduction_buffer(s->reduction));
         }
     }
     return SN_OK;
 }
 
-/* The same sum as the step's.  The message is zero, so that it stays finite; what lies
- * in the tree's buffers costs the same whatever it is. */
-static sn_status run_allreduce(bench *b, int64_t count, sn_error *err)
+/* The reduction of a step, of what the buffers hold or of zeros. */
+static sn_status reduce_once(bench *b, bool zero, sn_error *err)
 {
     sn_state *s = &b->steps.state;
-    const sn_range pieces = sn_step_pieces(s);
+    const sn_pieces pieces = sn_step_pieces(s);
+    sn_reduction_begin(s->reduction);
+    for (int piece = pieces.begin; piece < pieces.end; piece++) {
+        if (zero) {
+            memset(sn_reduction_buffer(s->reduction), 0, b->message_bytes);
+        }
+        sn_reduction_push(s->reduction);
+    }
+    return sn_reduction_finish(s->reduction, &s->sum, err);
+}
+
+static sn_status run_allreduce(bench *b, int64_t count, sn_error *err)
+{
     sn_status status = SN_OK;
     for (int64_t i = 0; i < count && status == SN_OK; i++) {
-        for (uint64_t p = pieces.begin; p < pieces.end && s->tree != NULL; p++) {
-            (void)sn_tree_next(s->tree);
-            sn_tree_push(s->tree);
-        }
-        status = sn_step_sum(s, err);
+        status = reduce_once(b, false, err);
     }
     return status;
+}
+
+static bool has_fixed_order(const bench *b)
+{
+    return sn_reduction_acting(b->steps.state.reduction)->fixed_order;
 }
 
 /* Is there anything to sum? */
 static bool sums(const bench *b)
 {
-    return b->steps.state.size > 1 || b->steps.state.tree != NULL;
+    return b->steps.state.size > 1 || has_fixed_order(b);
 }
 
 static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
@@ -133,11 +147,11 @@ static const struct {
 static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
                        sn_error *err)
 {
-    if (which == ALLREDUCE) {
-        memset(b->steps.state.message, 0,
-               (b->steps.state.model.arena + SN_TAIL_COUNT_OF) * sizeof(float));
+    /* sums of zeros stay finite, however often they are taken */
+    sn_status status = which == ALLREDUCE ? reduce_once(b, true, err) : SN_OK;
+    if (status == SN_OK) {
+        status = sn_comm_agree(b->steps.state.comm, SN_OK, err);
     }
-    sn_status status = sn_comm_agree(b->steps.state.comm, SN_OK, err);
     const double begun = sn_clock_seconds();
     if (status == SN_OK) {
         status = measurement[which].run(b, count, err);
@@ -229,23 +243,23 @@ static void describe(const bench *b, sn_bench_result *result)
 {
     const sn_state *s = &b->steps.state;
     const uint64_t images = b->steps.batch.end - b->steps.batch.begin;
-    *result = (sn_bench_result){
-        .ranks = s->size,
-        .nodes = sn_comm_node_count(s->comm),
-        .node_ranks = sn_comm_node_size(s->comm),
-        .node_cores = s->cores.node_cores,
-        .threads = s->threads,
-        .backend = s->workspace.backend,
-        .layers = s->model.layers,
-        .width = {s->model.input},
-        .parameters = s->model.parameters,
-        .batch = (int64_t)images,
-        .reproducible = s->tree != NULL,
-        .rows = (int64_t)rows_of(b, sn_step_pieces(s).begin),
-        .distorts = s->augment != NULL,
-        .product_flops = sn_net_product_flops(&s->model, (size_t)images),
-        .message_bytes = (double)(s->model.arena + SN_TAIL_COUNT_OF) * sizeof(float),
-        .triad_bytes = 3.0 * (double)b->third * sizeof(float)};
+    *result = (sn_bench_result){.ranks = s->size,
+                                .nodes = sn_comm_node_count(s->comm),
+                                .node_ranks = sn_comm_node_size(s->comm),
+                                .node_cores = s->cores.node_cores,
+                                .threads = s->threads,
+                                .backend = s->workspace.backend,
+                                .layers = s->model.layers,
+                                .width = {s->model.input},
+                                .parameters = s->model.parameters,
+                                .batch = (int64_t)images,
+                                .reproducible = has_fixed_order(b),
+                                .rows = (int64_t)rows_of(b, sn_step_pieces(s).begin),
+                                .distorts = s->augment != NULL,
+                                .product_flops =
+                                    sn_net_product_flops(&s->model, (size_t)images),
+                                .message_bytes = (double)b->message_bytes,
+                                .triad_bytes = 3.0 * (double)b->third * sizeof(float)};
     for (size_t l = 0; l < s->model.layers; l++) {
         result->width[l + 1] = s->model.layer[l].out;
     }
@@ -285,6 +299,7 @@ static sn_status measure(bench *b, const sn_bench_options *options, int64_t *ste
 static sn_status allocate(bench *b, size_t repeats, sn_error *err)
 {
     const size_t samples = repeats * (size_t)b->steps.state.size;
+    b->message_bytes = (b->steps.state.model.arena + SN_TAIL_COUNT_OF) * sizeof(float);
     /* a third holds both factors of the large product too */
     b->third = sn_measure_triad_count(sn_comm_node_size(b->steps.state.comm));
     b->scratch = sn_alloc(3 * b->third, sizeof(float));

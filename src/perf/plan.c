@@ -5,10 +5,8 @@
 #include <string.h>
 
 #include "data/sampler.h"
-#include "dist/reduce/reduce.h"
 #include "store/checkpoint/checkpoint.h"
 #include "train/state.h"
-#include "train/tune.h"
 
 static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
 {
@@ -61,7 +59,8 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *er
                              hidden->width, hidden->count, classes,
                              (sn_activation)config->model_activation, err);
     if (status == SN_OK) {
-        status = sn_reduce_check(base->model.arena, err);
+        status = sn_config_check_reduction(config, base->model.arena, SN_TAIL_COUNT_OF,
+                                           0, err);
     }
     if (status == SN_ERANGE) {
         status = sn_state_refuse_model(config, err);
@@ -87,19 +86,25 @@ void sn_plan_clear(sn_plan_base *base)
     sn_network_clear(&base->model);
 }
 
-/* Images of a rank in a full batch: its slice, or its leaves. */
-static int64_t slice_of(const sn_plan_base *base, int rank, int ranks)
+static const sn_reduction_kind *kind_of(const sn_plan_base *base)
 {
-    const sn_range batch = {0, (uint64_t)base->batch};
-    if (base->config.comm_reduce != SN_REDUCE_REPRODUCIBLE) {
-        const sn_range mine = sn_rank_range(batch, rank, ranks);
-        return (int64_t)(mine.end - mine.begin);
-    }
-    const int leaves = (int)base->config.comm_leaves;
-    const sn_range own = sn_rank_range((sn_range){0, (uint64_t)leaves}, rank, ranks);
+    return sn_reduction_of(base->config.comm_reduce);
+}
+
+static sn_reduction_spec spec_of(const sn_plan_base *base)
+{
+    return sn_config_reduction(&base->config, base->model.arena, SN_TAIL_COUNT_OF);
+}
+
+/* Images of a rank in a full batch. */
+static int64_t images_of(const sn_plan_base *base, int rank, int ranks)
+{
+    const sn_reduction_spec spec = spec_of(base);
+    const sn_pieces pieces = sn_reduction_pieces(kind_of(base), &spec, rank, ranks);
     int64_t images = 0;
-    for (uint64_t leaf = own.begin; leaf < own.end; leaf++) {
-        const sn_range piece = sn_rank_range(batch, (int)leaf, leaves);
+    for (int p = pieces.begin; p < pieces.end; p++) {
+        const sn_range piece =
+            sn_rank_range((sn_range){0, (uint64_t)base->batch}, p, pieces.total);
         images += (int64_t)(piece.end - piece.begin);
     }
     return images;
@@ -114,7 +119,7 @@ static void cut_batch(const sn_plan_base *base, sn_plan *plan)
     plan->largest = 0;
     plan->smallest = base->batch;
     for (int rank = 0; rank < plan->ranks; rank++) {
-        const int64_t slice = slice_of(base, rank, plan->ranks);
+        const int64_t slice = images_of(base, rank, plan->ranks);
         plan->largest = slice > plan->largest ? slice : plan->largest;
         plan->smallest = slice < plan->smallest ? slice : plan->smallest;
         plan->empty += slice == 0;
@@ -124,6 +129,7 @@ static void cut_batch(const sn_plan_base *base, sn_plan *plan)
 static void add_memory(const sn_plan_base *base, sn_plan *plan)
 {
     static const size_t process = (size_t)SN_PLAN_PROCESS_MIB << 20;
+    const sn_reduction_spec spec = spec_of(base);
     const sn_network *model = &base->model;
     const sn_state_sizes sizes =
         sn_state_sizes_of(&base->config, model, base->train_count, plan->ranks);
@@ -137,8 +143,8 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
     plan->file = base->checkpoint_bytes;
     plan->node_bytes = base->data_bytes + plan->copy + plan->file;
     for (int rank = 0; rank < plan->node_ranks; rank++) {
-        const size_t message = sn_tune_bytes(&base->config, model->arena, rank,
-                                             plan->ranks, plan->node_ranks);
+        const size_t message = sn_reduction_bytes(kind_of(base), &spec, rank,
+                                                  plan->ranks, plan->node_ranks);
         plan->message = rank == 0 ? message : plan->message;
         plan->node_bytes += others + message + process;
     }
@@ -149,18 +155,14 @@ static double sum_seconds(const sn_plan_base *base, const sn_plan_rates *rates,
                           const sn_plan *plan)
 {
     static const double node_latency_seconds = 1e-6, node_share_of_memory = 1 / 3.0;
-    if (plan->ranks == 1) {
-        return 0;
-    }
     const bool alone = plan->nodes == 1;
-    const double p = plan->ranks;
-    const double latency = alone ? node_latency_seconds : rates->latency_seconds;
-    const double bandwidth = alone ? rates->memory_per_second * node_share_of_memory
-                                   : rates->bytes_per_second;
-    const double bytes = base->config.comm_wire == SN_WIRE_BF16
-                             ? base->message_bytes / 2
-                             : base->message_bytes;
-    return 2 * ceil(log2(p)) * latency + 2 * (p - 1) / p * bytes / bandwidth;
+    const sn_reduction_spec spec = spec_of(base);
+    const sn_reduction_links links = {
+        .ranks = plan->ranks,
+        .latency_seconds = alone ? node_latency_seconds : rates->latency_seconds,
+        .bytes_per_second = alone ? rates->memory_per_second * node_share_of_memory
+                                  : rates->bytes_per_second};
+    return sn_reduction_seconds(kind_of(base), &spec, &links);
 }
 
 static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
@@ -177,7 +179,7 @@ static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
         update_bytes * (double)base->model.arena / rates->update_per_second;
     plan->sum_seconds = sum_seconds(base, rates, plan);
     plan->hidden_seconds =
-        base->config.comm_reduce == SN_REDUCE_OVERLAP
+        kind_of(base)->ready != NULL
             ? fmin(plan->sum_seconds, backward * plan->compute_seconds)
             : 0;
     plan->step_seconds = plan->compute_seconds + plan->gather_seconds +

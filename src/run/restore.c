@@ -90,7 +90,7 @@ static void keep_choices(sn_config *config, const sn_config *former)
         keep_choice(config, &config->compute_backend, former->compute_backend);
     }
     if (config->comm_reduce == SN_REDUCE_AUTO &&
-        former->comm_reduce != SN_REDUCE_REPRODUCIBLE) {
+        sn_reduction_of(former->comm_reduce)->measured) {
         keep_choice(config, &config->comm_reduce, former->comm_reduce);
     }
 }
@@ -112,7 +112,7 @@ static sn_status check_settings(const sn_config *config, const char *path,
                       sn_config_choice_name("optimizer", "momentum_kind",
                                             config->optimizer_momentum_kind));
     }
-    if (former->comm_reduce == SN_REDUCE_REPRODUCIBLE &&
+    if (sn_reduction_of(former->comm_reduce)->fixed_order &&
         (config->comm_reduce != former->comm_reduce ||
          config->comm_leaves != former->comm_leaves)) {
         snprintf(theirs, sizeof theirs, "reproducible with %" PRId64 " leaves,",

@@ -69,35 +69,26 @@ static void print_backend(FILE *out, const sn_state *state)
     }
 }
 
+/* The plain reduction is mentioned only where it was measured. */
 static void print_reduce(FILE *out, const sn_state *state)
 {
     const double *seconds = state->tuned.reduce;
-    if (state->tree != NULL) {
-        fprintf(out,
-                "reduce   reproducible: %" PRId64
-                " leaves, the same bits on any number "
-                "of ranks up to that\n",
-                state->config.comm_leaves);
+    const char *before = " (auto: gradient and sum";
+    char text[128];
+    sn_reduction_describe(state->reduction, text, sizeof text);
+    if (seconds[0] == 0 &&
+        sn_reduction_of(state->config.comm_reduce) == sn_reduction_of(SN_REDUCE_AUTO)) {
         return;
     }
-    const int reduce = state->config.comm_reduce;
-    const bool summed = reduce != SN_REDUCE_AUTO; /* else there is one rank */
-    if (summed && (reduce != SN_REDUCE_ALLREDUCE || seconds[0] > 0)) {
-        const char *unused =
-            reduce == SN_REDUCE_NODE && state->node_sum == NULL && state->size > 1
-                ? ", which these ranks cannot: one MPI_Allreduce"
-                : "";
-        fprintf(out, "reduce   %s%s", sn_config_choice_name("comm", "reduce", reduce),
-                unused);
-        for (int way = 0; way <= SN_REDUCE_NODE && seconds[0] > 0; way++) {
-            if (seconds[way] > 0) {
-                fprintf(
-                    out, "%s %s %.3g ms", way == 0 ? " (auto: gradient and sum" : ",",
-                    sn_config_choice_name("comm", "reduce", way), 1e3 * seconds[way]);
-            }
+    fprintf(out, "reduce   %s", text);
+    for (int k = 0; k < SN_REDUCE_AUTO; k++) {
+        if (seconds[k] > 0) {
+            fprintf(out, "%s %s %.3g ms", before, sn_reduction_of(k)->name,
+                    1e3 * seconds[k]);
+            before = ",";
         }
-        fputs(seconds[0] > 0 ? ")\n" : "\n", out);
     }
+    fputs(seconds[0] > 0 ? ")\n" : "\n", out);
 }
 
 void sn_console_header(const sn_state *state)

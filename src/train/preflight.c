@@ -99,13 +99,14 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
     if (status == SN_OK) {
         status = check_config(comm, config, err);
     }
-    if (status == SN_OK && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+    const bool fixed_order = sn_reduction_of(config->comm_reduce)->fixed_order;
+    if (status == SN_OK && fixed_order) {
         status = same_text(comm, "processors", sn_gemm_library(SN_BACKEND_OPENBLAS),
                            "reduce = reproducible needs one type: ask for nodes of one "
                            "kind, or set OPENBLAS_CORETYPE to the older one everywhere",
                            err);
     }
-    if (status == SN_OK && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+    if (status == SN_OK && fixed_order) {
         status = same_text(comm, "bf16",
                            sn_precision_means((sn_precision)config->compute_precision),
                            "reduce = reproducible needs one type of processor", err);

@@ -13,8 +13,6 @@
 #include "train/deadline.h"
 #include "train/tune.h"
 
-/* Rows of a workspace that evaluation alone would like to have. */
-
 static sn_status choose_threads(sn_state *state, sn_error *err)
 {
     sn_status status = sn_node_cores_find(state->comm, &state->cores, err);
@@ -22,7 +20,7 @@ static sn_status choose_threads(sn_state *state, sn_error *err)
         return status;
     }
     int64_t wanted = state->config.compute_threads;
-    if (state->config.comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+    if (sn_reduction_of(state->config.comm_reduce)->fixed_order) {
         wanted = 1; /* the BLAS may add in another order on more threads */
     }
     state->threads = wanted > 0 ? (int)wanted : state->cores.threads;
@@ -85,7 +83,8 @@ static sn_status make_model(sn_state *state, sn_error *err)
         &state->model, state->loaded.data.features, hidden->width, hidden->count,
         state->loaded.data.classes, (sn_activation)state->config.model_activation, err);
     if (status == SN_OK) {
-        status = sn_reduce_check(state->model.arena, err);
+        status = sn_config_check_reduction(&state->config, state->model.arena,
+                                           SN_TAIL_COUNT_OF, state->size, err);
     }
     return status == SN_ERANGE ? sn_state_refuse_model(&state->config, err) : status;
 }
@@ -96,9 +95,10 @@ static size_t workspace_rows(const sn_config *config, uint64_t train_count, int 
     if (batch > train_count) {
         batch = train_count;
     }
-    const bool leaves = config->comm_reduce == SN_REDUCE_REPRODUCIBLE;
-    const int pieces = leaves ? (int)config->comm_leaves : size;
-    const size_t rows = (size_t)sn_rank_range_max(batch, pieces);
+    const sn_reduction_spec spec = sn_config_reduction(config, 0, 0);
+    const sn_pieces pieces =
+        sn_reduction_pieces(sn_reduction_of(config->comm_reduce), &spec, 0, size);
+    const size_t rows = (size_t)sn_rank_range_max(batch, pieces.total);
     return rows > SN_EVALUATION_ROWS ? rows : SN_EVALUATION_ROWS;
 }
 
@@ -191,18 +191,6 @@ static sn_status allocate(sn_state *state, sn_error *err)
     return sn_fault_check("state.allocate", state->rank, -1, err);
 }
 
-/* Not collective: the same on every rank. */
-static sn_status check_leaves(const sn_state *state, sn_error *err)
-{
-    const int leaves = (int)state->config.comm_leaves;
-    return leaves >= state->size
-               ? SN_OK
-               : sn_config_refuse(&state->config, "comm", "leaves", err,
-                                  "%d leaves cannot be shared by %d ranks; use fewer "
-                                  "ranks, or begin the run with more leaves",
-                                  leaves, state->size);
-}
-
 sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
                         const sn_train_options *options, sn_error *err)
 {
@@ -234,13 +222,6 @@ sn_status sn_state_open(sn_state *state, sn_comm *comm, const sn_config *config,
             status = allocate(state, err);
         }
         status = sn_comm_agree(comm, status, err);
-    }
-    if (status == SN_OK && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
-        status = check_leaves(state, err);
-    }
-    if (status == SN_OK && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
-        status = sn_tree_create(comm, state->model.arena + SN_TAIL_COUNT_OF,
-                                (int)config->comm_leaves, &state->tree, err);
     }
     if (status != SN_OK) {
         sn_state_close(state);
@@ -276,7 +257,6 @@ void sn_state_close(sn_state *state)
     free(state->velocity);
     free(state->rounded);
     sn_tune_drop(state);
-    sn_tree_destroy(&state->tree);
     free(state->x);
     free(state->labels);
     free(state->samples);

@@ -5,10 +5,7 @@
 #include "config/config.h"
 #include "data/augment.h"
 #include "data/sampler.h"
-#include "dist/reduce/node_sum.h"
-#include "dist/reduce/overlap.h"
-#include "dist/reduce/reduce.h"
-#include "dist/reduce/tree.h"
+#include "dist/reduce/reduction.h"
 #include "dist/watchdog/watchdog.h"
 #include "eval/loader.h"
 #include "nn/optimizer.h"
@@ -17,12 +14,13 @@
 #include "run/writer.h"
 #include "shardnet/train.h"
 #include "train/profile.h"
+#include "train/tail.h"
 
-/** Mean seconds over ranks of one pass of products, and of one gradient with its sum,
- *  either way; 0 where nothing was measured. */
+/** Mean seconds over ranks of one pass of products, and of one gradient with its
+ *  reduction; 0 where nothing was measured. */
 typedef struct sn_tuned {
     double backend[SN_BACKENDS];
-    double reduce[SN_REDUCE_NODE + 1];
+    double reduce[SN_REDUCE_AUTO];
 } sn_tuned;
 
 /** What a rank spent on its own, gathering and computing, in this invocation. */
@@ -45,14 +43,8 @@ typedef struct sn_state {
     float *parameters, *velocity; /* arenas */
     uint16_t *rounded;            /* weights in bf16 (arena), NULL for fp32; written
                                      with every change of the parameters */
-    float *message;               /* gradient arena || tail; tune makes it, in memory of
-                                     its own or in that of node_sum */
-    float *sum;                   /* message summed over ranks; message itself, that of
-                                     the node's rank 0 with node_sum, or memory of its
-                                     own with overlap */
-    sn_node_sum *node_sum;        /* NULL unless ranks sum in shared memory */
-    sn_overlap *overlap;          /* NULL where the sum waits for the backward pass */
-    sn_tree *tree;                /* of the reproducible sum, NULL for the plain one */
+    sn_reduction *reduction;      /* of gradient arena || tail; tune makes it */
+    const float *sum;             /* gradient || tail of the last step, reduced */
     sn_tuned tuned;
     float *x;                  /* (workspace capacity, input) */
     uint8_t *labels;           /* (workspace capacity) */
@@ -103,8 +95,7 @@ typedef struct sn_state {
     int lock;                           /* of the run's folder, -1 for none */
 } sn_state;
 
-/** Bytes of what every rank holds, as sn_state_open, and sn_tune for the message, ask
- *  for it; rows is the workspace's capacity. */
+/** Bytes of what every rank holds, as sn_state_open asks for it; rows is the workspace's capacity. */
 typedef struct sn_state_sizes {
     size_t rows;
     size_t parameters, velocity, rounded; /* arenas; rounded 0 for fp32 */

@@ -29,18 +29,11 @@ sn_range sn_step_batch(const sn_state *state)
                          (uint64_t)state->progress.step_in_epoch);
 }
 
-sn_range sn_step_pieces(const sn_state *state)
+sn_pieces sn_step_pieces(const sn_state *state)
 {
-    const uint64_t rank = (uint64_t)state->rank;
-    return state->tree == NULL ? (sn_range){rank, rank + 1}
-                               : sn_tree_leaves(state->tree);
-}
-
-sn_range sn_step_piece(const sn_state *state, sn_range batch, uint64_t piece)
-{
-    const int pieces =
-        state->tree == NULL ? state->size : (int)state->config.comm_leaves;
-    return sn_rank_range(batch, (int)piece, pieces);
+    const sn_reduction_spec spec = sn_config_reduction(&state->config, 0, 0);
+    return sn_reduction_pieces(sn_reduction_of(state->config.comm_reduce), &spec,
+                               state->rank, state->size);
 }
 
 /* X and y of the samples (rows), distorted. */
@@ -219,8 +212,8 @@ static void note_products(sn_state *state)
 static const sn_activity gathering = {"gather", false}, computing = {"gradient", false},
                          reducing = {"reduce", true}, updating = {"update", false};
 
-/* Gradient || tail of the samples at positions into message. */
-static void compute_message(sn_state *state, sn_range positions, float *message)
+/* buffer := gradient || tail of the samples at positions. */
+static void compute_gradient(sn_state *state, sn_range positions, float *buffer)
 {
     const sn_config *config = &state->config;
     const sn_dropout dropout = {.input = config->model_dropout_input,
@@ -235,51 +228,37 @@ static void compute_message(sn_state *state, sn_range positions, float *message)
     sn_watchdog_mark(state->comm, &computing, state->progress.step);
     const sn_pass pass =
         sn_net_gradient(&state->model, state->parameters, &state->workspace, state->x,
-                        state->labels, state->samples, rows, &dropout, message);
+                        state->labels, state->samples, rows, &dropout, buffer);
     const double computed = sn_clock_seconds();
     if (state->non_finite == 0) {
         state->non_finite = pass.non_finite;
     }
     note_products(state);
-    write_tail(state, &pass, rows, computed, message + state->model.arena);
+    write_tail(state, &pass, rows, computed, buffer + state->model.arena);
     state->phases.gather += gathered - begun;
     state->phases.forward += pass.forward_seconds;
     state->phases.backward += computed - gathered - pass.forward_seconds;
 }
 
-sn_status sn_step_sum(sn_state *state, sn_error *err)
-{
-    if (state->tree != NULL) {
-        return sn_tree_sum(state->tree, state->sum, err);
-    }
-    if (state->node_sum != NULL) {
-        return sn_node_sum_run(state->node_sum, err);
-    }
-    return state->overlap != NULL
-               ? sn_overlap_finish(state->overlap, err)
-               : sn_reduce_sum(state->comm, state->message, state->model.arena, err);
-}
-
-/* The messages of this rank's pieces, then one sum over all ranks into state->sum. */
+/* The gradients of this rank's pieces, reduced over all pieces of all ranks. */
 static sn_status combine_gradients(sn_state *state, sn_error *err)
 {
-    sn_tree *tree = state->tree;
-    const sn_range batch = sn_step_batch(state), pieces = sn_step_pieces(state);
-    double pushing = 0;
-    sn_node_sum_begin(state->node_sum);
-    for (uint64_t piece = pieces.begin; piece < pieces.end; piece++) {
-        compute_message(state, sn_step_piece(state, batch, piece),
-                        tree == NULL ? state->message : sn_tree_next(tree));
-        if (tree != NULL) {
-            const double begun = sn_clock_seconds();
-            sn_tree_push(tree);
-            pushing += sn_clock_seconds() - begun;
-        }
+    sn_reduction *reduction = state->reduction;
+    const sn_range batch = sn_step_batch(state);
+    const sn_pieces pieces = sn_step_pieces(state);
+    double begun;
+    sn_reduction_begin(reduction);
+    for (int piece = pieces.begin; piece < pieces.end; piece++) {
+        compute_gradient(state, sn_rank_range(batch, piece, pieces.total),
+                         sn_reduction_buffer(reduction));
+        begun = sn_clock_seconds();
+        sn_reduction_push(reduction);
+        state->phases.reduce += sn_clock_seconds() - begun;
     }
-    const double begun = sn_clock_seconds();
+    begun = sn_clock_seconds();
     sn_watchdog_mark(state->comm, &reducing, state->progress.step);
-    const sn_status status = sn_step_sum(state, err);
-    state->phases.reduce += sn_clock_seconds() - begun + pushing;
+    const sn_status status = sn_reduction_finish(reduction, &state->sum, err);
+    state->phases.reduce += sn_clock_seconds() - begun;
     return status;
 }
 

@@ -11,16 +11,9 @@ void sn_step_open_epoch(sn_state *state);
 /** Positions, in the epoch's order, of the next step's global batch. */
 sn_range sn_step_batch(const sn_state *state);
 
-/** The pieces of a batch whose gradients this rank computes one by one: its slice, or
- *  its leaves of the reproducible sum. */
-sn_range sn_step_pieces(const sn_state *state);
-
-/** Positions of one of these pieces, may be empty. */
-sn_range sn_step_piece(const sn_state *state, sn_range batch, uint64_t piece);
-
-/** The sum over all ranks that ends the gradients of a step, into state->sum; with
- *  overlap, what of it is left.  Collective.  SN_EMPI. */
-sn_status sn_step_sum(sn_state *state, sn_error *err) SN_MUST_CHECK;
+/** The pieces of a batch whose gradients this rank computes one by one; piece p of a
+ *  batch is its sn_rank_range for p of the total, and may be empty. */
+sn_pieces sn_step_pieces(const sn_state *state);
 
 /** The gradient of this rank's part of the global batch, one sum over all ranks, one
  *  update; progress and phases move on.  Allocates nothing, writes no

@@ -11,21 +11,24 @@
 /* Rows of the largest product of this rank. */
 static size_t first_rows(const sn_state *state)
 {
+    const sn_pieces pieces = sn_step_pieces(state);
     const sn_range first =
-        sn_step_piece(state, sn_step_batch(state), sn_step_pieces(state).begin);
+        sn_rank_range(sn_step_batch(state), pieces.begin, pieces.total);
     return (size_t)(first.end - first.begin);
 }
 
-static double pass_seconds(sn_state *state, sn_backend backend, size_t rows)
+static double pass_seconds(sn_state *state, sn_backend backend, size_t rows,
+                           float *gradient)
 {
     state->workspace.backend = backend;
     return sn_net_time_products(&state->model, state->parameters, &state->workspace,
-                                state->x, rows, state->message);
+                                state->x, rows, gradient);
 }
 
 /* The least of several passes each, taken in turn: whatever else the machine does only
- * adds. */
-static void measure_backends(sn_state *state, double seconds[SN_BACKENDS])
+ * adds.  gradient (arena) is overwritten. */
+static void measure_backends(sn_state *state, float *gradient,
+                             double seconds[SN_BACKENDS])
 {
     static const double enough = 0.02;
     enum { FEWEST = 3, MOST = 200 };
@@ -33,54 +36,13 @@ static void measure_backends(sn_state *state, double seconds[SN_BACKENDS])
     double spent = 0;
     for (int pass = -1; pass < FEWEST || (pass < MOST && spent < enough); pass++) {
         for (int b = SN_BACKEND_OPENBLAS; b < SN_BACKENDS; b++) {
-            const double s = pass_seconds(state, (sn_backend)b, rows);
+            const double s = pass_seconds(state, (sn_backend)b, rows, gradient);
             if (pass >= 0) { /* the first generates code and touches memory */
                 spent += s;
                 seconds[b] = pass == 0 || s < seconds[b] ? s : seconds[b];
             }
         }
     }
-}
-
-static size_t message_bytes(size_t arena)
-{
-    return (arena + SN_TAIL_COUNT_OF) * sizeof(float);
-}
-
-size_t sn_tune_bytes(const sn_config *config, size_t arena, int rank, int size,
-                     int node_size)
-{
-    const size_t message = message_bytes(arena), length = message / sizeof(float);
-    const sn_wire wire = (sn_wire)config->comm_wire;
-    const int reduce = config->comm_reduce;
-    if (reduce == SN_REDUCE_REPRODUCIBLE) {
-        return message + sn_tree_bytes(length, (int)config->comm_leaves, rank, size);
-    }
-    if (size == 1) {
-        return message;
-    }
-    if (reduce == SN_REDUCE_NODE && node_size > 1) {
-        return sn_node_sum_bytes(length);
-    }
-    return reduce == SN_REDUCE_OVERLAP || wire != SN_WIRE_FP32
-               ? 2 * message + sn_overlap_bytes(arena, wire)
-               : message;
-}
-
-/* A message of this rank's own, which is its sum too. */
-static sn_status make_message(sn_state *state, sn_error *err)
-{
-    const size_t arena = state->model.arena;
-    state->message = sn_alloc(message_bytes(arena), 1);
-    state->sum = state->message;
-    const sn_status status =
-        state->message == NULL
-            ? sn_fail(err, SN_ENOMEM,
-                      "gradients (%zu parameters): out of memory; use fewer ranks on a "
-                      "node",
-                      arena)
-            : SN_OK;
-    return sn_comm_agree(state->comm, status, err);
 }
 
 /* Are a step's products oneDNN's, whatever the backend? */
@@ -99,17 +61,20 @@ static sn_status choose_backend(sn_state *state, sn_error *err)
     }
     /* what a stopwatch says differs from run to run, and so would the bits */
     if (!sn_gemm_has(SN_BACKEND_ONEDNN) ||
-        state->config.comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+        sn_reduction_of(state->config.comm_reduce)->fixed_order) {
         state->workspace.backend = SN_BACKEND_OPENBLAS;
         state->config.compute_backend = SN_BACKEND_OPENBLAS;
         return SN_OK;
     }
-    sn_status status = make_message(state, err);
+    float *gradient = sn_alloc(state->model.arena, sizeof *gradient);
+    sn_status status =
+        gradient == NULL ? sn_fail(err, SN_ENOMEM, "gradients: out of memory") : SN_OK;
+    status = sn_comm_agree(state->comm, status, err);
     if (status == SN_OK) {
-        measure_backends(state, seconds);
+        measure_backends(state, gradient, seconds);
         status = sn_comm_sum_double(state->comm, seconds, SN_BACKENDS, err);
     }
-    sn_tune_drop(state);
+    free(gradient);
     for (int b = 0; b < SN_BACKENDS; b++) {
         seconds[b] /= state->size;
     }
@@ -122,136 +87,93 @@ static sn_status choose_backend(sn_state *state, sn_error *err)
 
 void sn_tune_drop(sn_state *state)
 {
-    sn_overlap_destroy(&state->overlap);
-    if (state->sum != state->message && state->node_sum == NULL) {
-        free(state->sum);
-    }
-    if (state->node_sum == NULL) {
-        free(state->message);
-    }
-    sn_node_sum_destroy(&state->node_sum);
-    state->message = state->sum = NULL;
+    sn_reduction_destroy(&state->reduction);
+    state->sum = NULL;
     state->workspace.observer = NULL;
 }
 
-/* Buckets of this many elements, sent during the backward pass or after it. */
-static sn_status make_overlap(sn_state *state, size_t bucket, bool during,
-                              sn_error *err)
+static sn_reduction_spec spec_of(const sn_state *state)
 {
-    const size_t arena = state->model.arena;
-    sn_status status = make_message(state, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    float *sum = sn_alloc(message_bytes(arena), 1);
-    if (sum == NULL) {
-        status = sn_fail(err, SN_ENOMEM,
-                         "sums over ranks (%zu parameters): out of memory; use "
-                         "comm.reduce = allreduce and comm.wire = fp32",
-                         arena);
-    } else {
-        state->sum = sum;
-    }
-    status = sn_comm_agree(state->comm, status, err);
-    if (status == SN_OK) {
-        status =
-            sn_overlap_create(state->comm, state->message, sum, arena, bucket,
-                              (sn_wire)state->config.comm_wire, &state->overlap, err);
-    }
-    if (status != SN_OK) {
-        sn_tune_drop(state);
-        return status;
-    }
-    state->workspace.observer = during ? sn_overlap_ready : NULL;
-    state->workspace.observer_user = state->overlap;
-    return SN_OK;
+    return sn_config_reduction(&state->config, state->model.arena, SN_TAIL_COUNT_OF);
 }
 
-/* Messages and their sum in shared memory, where they can be; else a message that MPI
- * sums. */
-static sn_status make_node_sum(sn_state *state, sn_error *err)
+static sn_status make_reduction(sn_state *state, const sn_reduction_kind *kind,
+                                sn_error *err)
 {
-    const sn_status status = sn_node_sum_create(
-        state->comm, state->model.arena + SN_TAIL_COUNT_OF, &state->node_sum, err);
-    if (status == SN_OK && state->node_sum != NULL) {
-        state->message = sn_node_sum_message(state->node_sum);
-        state->sum = sn_node_sum_result(state->node_sum);
-        return SN_OK;
+    const sn_reduction_spec spec = spec_of(state);
+    const sn_status status =
+        sn_reduction_create(state->comm, kind, &spec, &state->reduction, err);
+    if (status == SN_OK && sn_reduction_wants_ready(state->reduction)) {
+        state->workspace.observer = sn_reduction_ready;
+        state->workspace.observer_user = state->reduction;
     }
-    return status == SN_OK ? make_message(state, err) : status;
+    return status;
 }
 
-/* Makes the message and what comm.reduce and comm.wire need for its sum. */
-static sn_status make_reduce(sn_state *state, int reduce, sn_error *err)
-{
-    const sn_config *config = &state->config;
-    if (state->size == 1 || reduce == SN_REDUCE_REPRODUCIBLE) {
-        return make_message(state, err);
-    }
-    if (reduce == SN_REDUCE_OVERLAP) {
-        const size_t bucket = (size_t)config->comm_bucket_kib * 1024 / sizeof(float);
-        return make_overlap(state, bucket, true, err);
-    }
-    if (reduce == SN_REDUCE_NODE) {
-        return make_node_sum(state, err);
-    }
-    return config->comm_wire == SN_WIRE_FP32
-               ? make_message(state, err)
-               : make_overlap(state, state->model.arena, false, err);
-}
-
-/* A gradient and its sum with the overlap that state has, or without. */
-static sn_status sum_seconds(sn_state *state, double *seconds, sn_error *err)
+/* One gradient and its reduction. */
+static sn_status reduction_seconds(sn_state *state, double *seconds, sn_error *err)
 {
     const sn_dropout none = {0};
     const size_t rows = first_rows(state);
     sn_status status = sn_comm_agree(state->comm, SN_OK, err); /* begin together */
     const double begun = sn_clock_seconds();
     if (status == SN_OK) {
-        sn_node_sum_begin(state->node_sum);
+        sn_reduction_begin(state->reduction);
         (void)sn_net_gradient(&state->model, state->parameters, &state->workspace,
                               state->x, state->labels, state->samples, rows, &none,
-                              state->message);
-        status = sn_step_sum(state, err);
+                              sn_reduction_buffer(state->reduction));
+        sn_reduction_push(state->reduction);
+        status = sn_reduction_finish(state->reduction, &state->sum, err);
     }
     *seconds = sn_clock_seconds() - begun;
     return status;
 }
 
-/* The least of a few, after one to warm up. */
-static sn_status measure_sums(sn_state *state, double *seconds, sn_error *err)
+/* The least of a few, after one to warm up; the mean over ranks. */
+static sn_status measure_reduction(sn_state *state, double *seconds, sn_error *err)
 {
     enum { ROUNDS = 3 };
     sn_status status = SN_OK;
     for (int round = -1; round < ROUNDS && status == SN_OK; round++) {
         double s = 0;
-        status = sum_seconds(state, &s, err);
+        status = reduction_seconds(state, &s, err);
         *seconds = round <= 0 || s < *seconds ? s : *seconds;
     }
-    return status == SN_OK ? sn_comm_sum_double(state->comm, seconds, 1, err) : status;
+    if (status == SN_OK) {
+        status = sn_comm_sum_double(state->comm, seconds, 1, err);
+    }
+    *seconds /= state->size;
+    return status;
 }
 
-static sn_status choose_reduce(sn_state *state, sn_error *err)
+/* Does auto measure this kind with the rest of the configuration? */
+static bool is_candidate(const sn_state *state, const sn_reduction_kind *kind)
+{
+    const sn_reduction_spec spec = spec_of(state);
+    const char *key;
+    return kind->measured &&
+           sn_reduction_check(kind, &spec, state->size, &key, NULL) == SN_OK;
+}
+
+/* Measures what these ranks can have, and takes the fastest. */
+static sn_status choose_reduction(sn_state *state, sn_error *err)
 {
     double *seconds = state->tuned.reduce;
-    const int last =
-        state->config.comm_wire == SN_WIRE_FP32 ? SN_REDUCE_NODE : SN_REDUCE_OVERLAP;
-    int best = SN_REDUCE_ALLREDUCE;
+    int best = SN_REDUCE_AUTO;
     sn_status status = SN_OK;
-    for (int way = SN_REDUCE_ALLREDUCE; way <= last && state->size > 1; way++) {
-        if (status == SN_OK) {
-            status = make_reduce(state, way, err);
+    for (int k = 0; k < SN_REDUCE_AUTO && status == SN_OK; k++) {
+        const sn_reduction_kind *kind = sn_reduction_of(k);
+        if (!is_candidate(state, kind)) {
+            continue;
         }
-        if (status == SN_OK && (way != SN_REDUCE_NODE || state->node_sum != NULL)) {
-            status = measure_sums(state, &seconds[way], err);
-            seconds[way] /= state->size;
-            best = seconds[way] < seconds[best] ? way : best;
+        status = make_reduction(state, kind, err);
+        if (status == SN_OK && sn_reduction_acting(state->reduction) == kind) {
+            status = measure_reduction(state, &seconds[k], err);
+            best = best == SN_REDUCE_AUTO || seconds[k] < seconds[best] ? k : best;
         }
         sn_tune_drop(state);
     }
-    if (state->size > 1) {
-        state->config.comm_reduce = best;
-    }
+    state->config.comm_reduce = best;
     return status;
 }
 
@@ -277,8 +199,10 @@ sn_status sn_tune(sn_state *state, sn_error *err)
         status = choose_backend(state, err);
     }
     sn_tune_loops(state);
-    if (status == SN_OK && config->comm_reduce == SN_REDUCE_AUTO) {
-        status = choose_reduce(state, err);
+    if (status == SN_OK && config->comm_reduce == SN_REDUCE_AUTO && state->size > 1) {
+        status = choose_reduction(state, err);
     }
-    return status == SN_OK ? make_reduce(state, config->comm_reduce, err) : status;
+    return status == SN_OK
+               ? make_reduction(state, sn_reduction_of(config->comm_reduce), err)
+               : status;
 }

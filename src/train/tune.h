@@ -12,16 +12,11 @@
  *  parameters are only read.  Collective.  SN_ENOMEM, SN_EMPI. */
 sn_status sn_tune(sn_state *state, sn_error *err) SN_MUST_CHECK;
 
-/** Memory for the message and its sum over ranks, also that of sn_state_open's tree, on
- *  one of size ranks with node_size on each node; comm.reduce is not auto.  Pure. */
-size_t sn_tune_bytes(const sn_config *config, size_t arena, int rank, int size,
-                     int node_size);
-
 /** The calling thread's loops keep to one thread where the threads of a step's products
  *  do not bear more.  Not collective. */
 void sn_tune_loops(const sn_state *state);
 
-/** Releases what sn_tune made: the message, its sum, and what sums it.  Collective. */
+/** Releases the reduction that sn_tune made.  Collective. */
 void sn_tune_drop(sn_state *state);
 
 #endif

@@ -112,13 +112,14 @@ static sn_status compare(sn_comm *comm, const sn_dataset_spec *spec,
 sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *loaded,
                          sn_error *err)
 {
+    static const sn_activity loading = {"loading", false};
     *loaded = (sn_loaded){.memory = NULL};
     sn_dataset_shape shape = {0};
     size_t bytes = 0;
     sn_status status = share_shape(comm, spec, &shape, &bytes, err);
     if (status == SN_OK) {
         sn_watchdog_mark_bytes(
-            comm, sn_comm_node_rank(comm) == 0 ? SN_PHASE_LOAD : SN_PHASE_AGREE, -1,
+            comm, sn_comm_node_rank(comm) == 0 ? &loading : &sn_watchdog_agreement, -1,
             bytes);
         status = sn_node_memory_create(comm, bytes, &loaded->memory, err);
     }

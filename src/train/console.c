@@ -8,6 +8,7 @@
 
 #include "nn/products/gemm.h"
 #include "shardnet/version.h"
+#include "store/paths.h"
 
 static FILE *stream(const sn_state *state)
 {
@@ -289,7 +290,9 @@ void sn_console_result(const sn_state *state, const sn_train_result *result,
                 "%.3f s for them\n",
                 sn_writer_count(state->writer), sn_writer_stall_seconds(state->writer));
     }
-    fprintf(out, "files    %s: config.ini, metrics.h5; newest checkpoint %s\n",
+    fprintf(out,
+            "files    %s: " SN_CONFIG_FILE ", " SN_METRICS_FILE
+            "; newest checkpoint %s\n",
             state->options->run, state->checkpoint);
     fflush(out);
 }

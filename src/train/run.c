@@ -1,6 +1,7 @@
 #include "train/run.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,11 +9,11 @@
 #include "data/batch.h"
 #include "nn/init.h"
 #include "run/folder.h"
+#include "run/lineage.h"
 #include "run/lock.h"
 #include "shardnet/version.h"
 #include "train/console.h"
 #include "train/deadline.h"
-#include "train/holdings.h"
 #include "train/replica_check.h"
 #include "train/tune.h"
 
@@ -55,12 +56,12 @@ static sn_status forgive(sn_state *state, sn_status status, bool final, sn_error
     return may_retry ? SN_EIO : status;
 }
 
-/* For the watchdog: rank 0 reads or writes copies of parameters and velocities, the
- * others wait for it. */
+/* Rank 0 reads or writes copies of parameters and velocities, the others wait for it. */
 static void mark_files(const sn_state *state, size_t copies)
 {
+    static const sn_activity files = {"files", false};
     sn_watchdog_mark_bytes(
-        state->comm, state->rank == 0 ? SN_PHASE_FILES : SN_PHASE_AGREE,
+        state->comm, state->rank == 0 ? &files : &sn_watchdog_agreement,
         state->progress.step, copies * 2 * state->model.arena * sizeof(float));
 }
 
@@ -198,13 +199,29 @@ void sn_run_leave(sn_state *state, sn_error *err)
     }
 }
 
+static sn_restore_target target_of(sn_state *state)
+{
+    return (sn_restore_target){.model = &state->model,
+                               .tensors = state->tensors,
+                               .data = &state->loaded.data,
+                               .steps_per_epoch = state->steps_per_epoch,
+                               .config = &state->config};
+}
+
 sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
 {
     bool found = false;
     mark_files(state, 1);
-    sn_status status =
-        state->rank == 0 ? sn_holdings_read_best(state, &found, err) : SN_OK;
-    status = sn_comm_agree(state->comm, status, err);
+    if (state->rank == 0) {
+        const sn_restore_target target = target_of(state);
+        sn_error why;
+        found = sn_restore_best(state->options->run, &target,
+                                state->progress.best_epoch, &why) == SN_OK;
+        if (!found) {
+            sn_console_warn(state, "%s; the last weights are used", why.message);
+        }
+    }
+    sn_status status = sn_comm_agree(state->comm, SN_OK, err);
     if (status == SN_OK) {
         status = sn_comm_broadcast(state->comm, &found, sizeof found, 0, err);
     }
@@ -217,11 +234,13 @@ sn_status sn_run_restore_best(sn_state *state, bool *restored, sn_error *err)
     return status;
 }
 
-/* Rank 0: checkpoints, config.ini and the metrics file as the restored step wants them.
- * What is left behind goes first: metrics are cut for good. */
-static sn_status write_folder(sn_state *state, bool resumed, sn_error *err)
+/* Rank 0: checkpoints, config.ini and the metrics file as the restored step wants them,
+ * in the order that run/lineage.h explains. */
+static sn_status write_folder(sn_state *state, sn_lineage *lineage, bool resumed,
+                              sn_error *err)
 {
-    sn_status status = resumed ? sn_holdings_claim(state, err) : SN_OK;
+    sn_status status =
+        resumed ? sn_lineage_settle(lineage, &state->progress, err) : SN_OK;
     if (status != SN_OK) {
         return status;
     }
@@ -283,24 +302,58 @@ static sn_status take_folder(sn_state *state, sn_error *err)
                            : status;
 }
 
+static void warn(void *user, const char *format, ...)
+{
+    char text[2 * SN_PATH_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    sn_console_warn(user, "%s", text);
+}
+
+/* Rank 0: a checkpoint, or the initial weights. */
+static sn_status begin(sn_state *state, sn_lineage *lineage, int *resumed,
+                       sn_error *err)
+{
+    const sn_train_options *options = state->options;
+    sn_restored restored;
+    state->progress.seed = (uint64_t)state->config.train_seed;
+    state->progress.best_error = 1;
+    sn_status status = take_folder(state, err);
+    if (status == SN_OK) {
+        status = sn_lineage_scan(lineage, err);
+    }
+    if (status == SN_OK) {
+        status = sn_lineage_restore(
+            lineage, options->resume != SN_RESUME_NEVER,
+            options->resume == SN_RESUME_PATH ? options->resume_path : NULL, &restored,
+            err);
+    }
+    if (status != SN_OK) {
+        return status;
+    }
+    *resumed = restored.path[0] != '\0';
+    if (*resumed) {
+        state->progress = restored.position;
+        memcpy(state->checkpoint, restored.path, sizeof state->checkpoint);
+        memcpy(state->changes, restored.changes, sizeof state->changes);
+    } else {
+        sn_init_parameters(&state->model, (sn_init)state->config.model_init,
+                           state->config.model_init_scale, state->progress.seed,
+                           state->parameters);
+    }
+    return SN_OK;
+}
+
 sn_status sn_run_open(sn_state *state, sn_error *err)
 {
-    sn_status status = SN_OK;
     int resumed = 0;
+    const sn_restore_target target = target_of(state);
+    sn_lineage lineage = {
+        .run = state->options->run, .target = &target, .warn = warn, .user = state};
     mark_files(state, 1);
-    if (state->rank == 0) {
-        state->progress.seed = (uint64_t)state->config.train_seed;
-        state->progress.best_error = 1;
-        status = take_folder(state, err);
-        if (status == SN_OK) {
-            status = sn_holdings_find(state, &resumed, err);
-        }
-        if (status == SN_OK && !resumed) {
-            sn_init_parameters(&state->model, (sn_init)state->config.model_init,
-                               state->config.model_init_scale, state->progress.seed,
-                               state->parameters);
-        }
-    }
+    sn_status status = state->rank == 0 ? begin(state, &lineage, &resumed, err) : SN_OK;
     status = sn_comm_agree(state->comm, status, err);
     if (status == SN_OK) {
         status = sn_comm_broadcast(state->comm, &resumed, sizeof resumed, 0, err);
@@ -311,9 +364,11 @@ sn_status sn_run_open(sn_state *state, sn_error *err)
     if (status == SN_OK) {
         mark_files(state,
                    6); /* best.h5 and a step's checkpoint, read twice and written */
-        status = state->rank == 0 ? write_folder(state, resumed != 0, err) : SN_OK;
+        status =
+            state->rank == 0 ? write_folder(state, &lineage, resumed != 0, err) : SN_OK;
         status = sn_comm_agree(state->comm, status, err);
     }
+    sn_lineage_clear(&lineage);
     if (status == SN_OK) {
         status = distribute(state, resumed != 0, err);
     }

@@ -215,6 +215,10 @@ static void note_products(sn_state *state)
     }
 }
 
+/* Labels for the watchdog. */
+static const sn_activity gathering = {"gather", false}, computing = {"gradient", false},
+                         reducing = {"reduce", true}, updating = {"update", false};
+
 /* Gradient || tail of the samples at positions into message. */
 static void compute_message(sn_state *state, sn_range positions, float *message)
 {
@@ -225,10 +229,10 @@ static void compute_message(sn_state *state, sn_range positions, float *message)
                                 .epoch = (uint32_t)state->progress.epoch};
     const size_t rows = (size_t)(positions.end - positions.begin);
     const double begun = sn_clock_seconds();
-    sn_watchdog_mark(state->comm, SN_PHASE_GATHER, state->progress.step);
+    sn_watchdog_mark(state->comm, &gathering, state->progress.step);
     gather(state, positions);
     const double gathered = sn_clock_seconds();
-    sn_watchdog_mark(state->comm, SN_PHASE_GRADIENT, state->progress.step);
+    sn_watchdog_mark(state->comm, &computing, state->progress.step);
     const sn_pass pass =
         sn_net_gradient(&state->model, state->parameters, &state->workspace, state->x,
                         state->labels, state->samples, rows, &dropout, message);
@@ -273,7 +277,7 @@ static sn_status combine_gradients(sn_state *state, sn_error *err)
         }
     }
     const double begun = sn_clock_seconds();
-    sn_watchdog_mark(state->comm, SN_PHASE_REDUCE, state->progress.step);
+    sn_watchdog_mark(state->comm, &reducing, state->progress.step);
     const sn_status status = sn_step_sum(state, err);
     state->phases.reduce += sn_clock_seconds() - begun + pushing;
     return status;
@@ -292,7 +296,7 @@ sn_status sn_step_run(sn_state *state, sn_error *err)
         return status;
     }
     const double reduced = sn_clock_seconds();
-    sn_watchdog_mark(state->comm, SN_PHASE_UPDATE, state->progress.step);
+    sn_watchdog_mark(state->comm, &updating, state->progress.step);
     const double rate = sn_schedule_step_rate(
         &state->schedule, state->epoch_rate, state->progress.epoch,
         state->progress.step_in_epoch, state->steps_per_epoch);

@@ -34,13 +34,13 @@ ROOMS = {
 # Sub-folder: the other folders of its room that it may include.
 FOLDERS = {
     "nn": ["nn/products"],
-    "store": ["store/h5", "store/checkpoint", "store/metrics"],
+    "store": [],
     "nn/products": [],
     "data": ["data/formats"],
     "data/formats": [],
-    "store/h5": [],
-    "store/checkpoint": ["store/h5"],
-    "store/metrics": ["store/h5"],
+    "store/h5": ["store"],
+    "store/checkpoint": ["store", "store/h5"],
+    "store/metrics": ["store", "store/h5"],
     "dist/launch": [],
     "dist/comm": ["dist/launch"],
     "dist/node": ["dist/comm", "dist/launch"],

@@ -1,9 +1,9 @@
 /* Measures the training step and, alternating with it in the same process, its limits.
  *
  * Each repeat runs every measurement of the table below once, each behind a barrier and
- * as many times as the warm-up found to fill its share of options.seconds, so that a
- * machine that slows down or speeds up does so for all of them.  The counts come from
- * the mean over ranks: collectives match. */
+ * as many times as fill its share of options.seconds by the warm-up, so that a machine
+ * that slows down or speeds up does so for all of them.  The counts come from the mean
+ * over ranks: collectives match. */
 #include "perf/bench.h"
 
 #include <math.h>
@@ -97,8 +97,7 @@ static bool has_fixed_order(const bench *b)
     return sn_reduction_acting(b->steps.state.reduction)->fixed_order;
 }
 
-/* Is there anything to sum? */
-static bool sums(const bench *b)
+static bool has_reduction(const bench *b)
 {
     return b->steps.state.size > 1 || has_fixed_order(b);
 }
@@ -143,7 +142,7 @@ static const struct {
                         [LARGE_PRODUCT] = {run_large_product, 0.25},
                         [TRIAD] = {run_triad, 0.25}};
 
-/* Seconds of count runs that all ranks begin together. */
+/* Measures the seconds of count runs, which all ranks begin together. */
 static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
                        sn_error *err)
 {
@@ -160,8 +159,8 @@ static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
     return status;
 }
 
-/* Warms up and finds how many runs fill the measurement's share of seconds; the same on
- * all ranks. */
+/* Warms up and finds the number of runs that fill the measurement's share of seconds,
+ * the same on all ranks. */
 static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
                            sn_error *err)
 {
@@ -197,7 +196,7 @@ static void note_parts(const bench *b, int64_t steps, double seconds, double *fi
     figure[SN_BENCH_STEP] = seconds / n;
 }
 
-/* One of each. */
+/* Runs each measurement once. */
 static sn_status repeat_once(bench *b, const int64_t count[KINDS], sample *into,
                              sn_error *err)
 {
@@ -218,7 +217,7 @@ static sn_status repeat_once(bench *b, const int64_t count[KINDS], sample *into,
     figure[SN_BENCH_BACKWARD_PRODUCTS] =
         (seconds[PRODUCTS] - b->forward_products) / runs;
     figure[SN_BENCH_ALLREDUCE] =
-        sums(b) ? seconds[ALLREDUCE] / (double)count[ALLREDUCE] : 0;
+        has_reduction(b) ? seconds[ALLREDUCE] / (double)count[ALLREDUCE] : 0;
     figure[SN_BENCH_LARGE_PRODUCT] = 2.0 * LARGE * LARGE * LARGE *
                                      (double)count[LARGE_PRODUCT] /
                                      seconds[LARGE_PRODUCT] * 1e-9;
@@ -253,7 +252,7 @@ static void describe(const bench *b, sn_bench_result *result)
                                 .width = {s->model.input},
                                 .parameters = s->model.parameters,
                                 .batch = (int64_t)images,
-                                .reproducible = has_fixed_order(b),
+                                .reduce = (sn_reduce_kind)s->config.comm_reduce,
                                 .rows = (int64_t)rows_of(b, sn_step_pieces(s).begin),
                                 .distorts = s->augment != NULL,
                                 .product_flops =
@@ -265,8 +264,7 @@ static void describe(const bench *b, sn_bench_result *result)
     }
 }
 
-/* *steps of the state fill options' seconds. */
-static sn_status measure(bench *b, const sn_bench_options *options, int64_t *steps,
+static sn_status measure(bench *b, const sn_bench_options *options,
                          sn_bench_result *result, sn_error *err)
 {
     const size_t repeats = (size_t)options->repeats,
@@ -275,7 +273,7 @@ static sn_status measure(bench *b, const sn_bench_options *options, int64_t *ste
     sn_status status = SN_OK;
     for (int k = 0; k < KINDS && status == SN_OK; k++) {
         count[k] = 1;
-        if (k != ALLREDUCE || sums(b)) {
+        if (k != ALLREDUCE || has_reduction(b)) {
             status = calibrate(b, (kind)k, options->seconds, &count[k], err);
         }
     }
@@ -286,7 +284,6 @@ static sn_status measure(bench *b, const sn_bench_options *options, int64_t *ste
         status = sn_comm_gather(b->steps.state.comm, b->mine, repeats * sizeof *b->mine,
                                 b->all, err);
     }
-    *steps = count[STEPS];
     if (status == SN_OK && b->steps.state.rank == 0) {
         describe(b, result);
         result->repeats = options->repeats;
@@ -300,7 +297,7 @@ static sn_status allocate(bench *b, size_t repeats, sn_error *err)
 {
     const size_t samples = repeats * (size_t)b->steps.state.size;
     b->message_bytes = (b->steps.state.model.arena + SN_TAIL_COUNT_OF) * sizeof(float);
-    /* a third holds both factors of the large product too */
+    /* a third holds both operands of the large product too */
     b->third = sn_measure_triad_count(sn_comm_node_size(b->steps.state.comm));
     b->scratch = sn_alloc(3 * b->third, sizeof(float));
     b->mine = calloc(repeats, sizeof *b->mine);
@@ -311,8 +308,8 @@ static sn_status allocate(bench *b, size_t repeats, sn_error *err)
     if (b->scratch == NULL || b->mine == NULL ||
         (b->steps.state.rank == 0 && (b->all == NULL || b->column == NULL))) {
         return sn_fail(err, SN_ENOMEM,
-                       "bench (%zu MiB a rank for the memory's bandwidth): out of "
-                       "memory; use fewer ranks on a node",
+                       "bench (%zu MiB per rank for the memory's bandwidth): out "
+                       "of memory; use fewer ranks on a node",
                        3 * b->third * sizeof(float) / MIB);
     }
     return sn_fault_check("bench.allocate", b->steps.state.rank, -1, err);
@@ -324,9 +321,6 @@ static void release(bench *b)
     free(b->mine);
     free(b->all);
     free(b->column);
-    b->scratch = NULL;
-    b->mine = b->all = NULL;
-    b->column = NULL;
 }
 
 sn_status sn_bench(sn_comm *comm, const sn_config *config,
@@ -344,15 +338,11 @@ sn_status sn_bench(sn_comm *comm, const sn_config *config,
         return status;
     }
     status = sn_comm_agree(comm, allocate(b, (size_t)options->repeats, err), err);
-    int64_t steps = 0;
     if (status == SN_OK) {
         sn_measure_fill(3 * b->third, b->scratch);
-        status = measure(b, options, &steps, result, err);
+        status = measure(b, options, result, err);
     }
-    release(b); /* before the others take their memory */
-    if (status == SN_OK && options->others) {
-        status = sn_bench_others(&b->steps, steps, options, result, err);
-    }
+    release(b);
     sn_bench_steps_close(&b->steps);
     free(b);
     return status;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "nn/init.h"
-#include "nn/products/gemm.h"
 #include "train/console.h"
 #include "train/step.h"
 #include "train/tune.h"
@@ -39,12 +38,6 @@ sn_status sn_bench_steps_open(sn_bench_steps *steps, sn_comm *comm,
 void sn_bench_steps_close(sn_bench_steps *steps)
 {
     sn_state_close(&steps->state);
-}
-
-void sn_bench_steps_take_threads(const sn_bench_steps *steps)
-{
-    sn_gemm_set_threads(steps->state.threads);
-    sn_tune_loops(&steps->state);
 }
 
 sn_status sn_bench_steps_run(sn_bench_steps *steps, int64_t count, sn_error *err)

@@ -242,69 +242,6 @@ static void shares_of_masks(void **state)
     assert_int_equal(sn_node_share(mixed, 2, 1, 1), 1);
 }
 
-static void a_part_of_the_ranks_works_while_the_rest_sleeps(void **state)
-{
-    (void)state;
-    const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
-    for (int members = 0; members <= size; members++) {
-        /* the last ranks, so that their numbers change */
-        const bool member = rank >= size - members;
-        sn_comm *part;
-        sn_error err = {""};
-        assert_int_equal(sn_comm_part(comm, member, &part, &err), SN_OK);
-        assert_true((part != NULL) == member);
-        if (member) {
-            int64_t sum = rank;
-            assert_int_equal(sn_comm_size(part), members);
-            assert_int_equal(sn_comm_node_size(part), members);
-            assert_int_equal(sn_comm_rank(part), rank - (size - members));
-            assert_int_equal(sn_comm_sum_int64(part, &sum, 1, &err), SN_OK);
-            assert_int_equal(sum, members * (2 * size - members - 1) / 2);
-        }
-        assert_int_equal(sn_comm_rest(comm, &err), SN_OK);
-        sn_comm_finish(&part);
-        assert_null(part);
-    }
-}
-
-/* A rank that left alone would leave the others waiting. */
-static void no_memory_on_one_rank_is_a_failure_of_all(void **state)
-{
-    (void)state;
-    const char *former = getenv("SHARDNET_FAULT");
-    char kept[64] = "", fault[32];
-    snprintf(kept, sizeof kept, "%s", former == NULL ? "" : former);
-    for (int rank = 0; rank < sn_comm_size(comm); rank++) {
-        sn_comm *part;
-        sn_error err = {""};
-        snprintf(fault, sizeof fault, "comm.allocate@%d", rank);
-        setenv("SHARDNET_FAULT", fault, 1);
-        assert_int_equal(sn_comm_part(comm, true, &part, &err), SN_ENOMEM);
-        assert_null(part);
-    }
-    setenv("SHARDNET_FAULT", kept, 1);
-    if (former == NULL) {
-        unsetenv("SHARDNET_FAULT");
-    }
-}
-
-static void a_rank_may_run_on_the_cores_of_its_node(void **state)
-{
-    (void)state;
-    sn_node_mask mine, together, now, ignored;
-    sn_error err = {""};
-    assert_int_equal(sn_node_masks(comm, &mine, &together, &err), SN_OK);
-    for (size_t i = 0; i < sizeof mine.word / sizeof mine.word[0]; i++) {
-        assert_int_equal(mine.word[i] & ~together.word[i], 0);
-    }
-    sn_node_run_on(&together);
-    assert_int_equal(sn_node_masks(comm, &now, &ignored, &err), SN_OK);
-    assert_memory_equal(&now, &together, sizeof now);
-    sn_node_run_on(&mine);
-    assert_int_equal(sn_node_masks(comm, &now, &ignored, &err), SN_OK);
-    assert_memory_equal(&now, &mine, sizeof now);
-}
-
 int main(int argc, char **argv)
 {
     sn_error err = {""};
@@ -325,9 +262,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(bf16_rounds_sums_but_not_the_tail),
         cmocka_unit_test(the_node_shares_memory),
         cmocka_unit_test(threads_stay_within_the_cores),
-        cmocka_unit_test(a_part_of_the_ranks_works_while_the_rest_sleeps),
-        cmocka_unit_test(no_memory_on_one_rank_is_a_failure_of_all),
-        cmocka_unit_test(a_rank_may_run_on_the_cores_of_its_node),
         cmocka_unit_test(shares_of_masks)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     sn_comm_finish(&comm);

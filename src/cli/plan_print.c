@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 
-#include "train/console.h"
 #include "train/tail.h"
 
 static const double mib = 1 << 20;
@@ -86,7 +85,7 @@ static void print_lines(FILE *out, const sn_plan_base *base,
 static void print_base(FILE *out, const sn_plan_base *base)
 {
     fputs("model        ", out);
-    sn_console_model(out, &base->model);
+    sn_config_print_network(&base->model, out);
     fprintf(
         out,
         "data         %zu of %zu training images to train on, %zu test, %zu x %zu%s\n",
@@ -135,7 +134,7 @@ static void print_notes(FILE *out, const sn_plan_base *base,
                     plan->ranks, plan->last_batch);
         }
         sn_error why;
-        if (sn_config_check_reduction(config, base->model.arena, SN_TAIL_COUNT_OF,
+        if (sn_config_check_reduction(config, base->model.arena, SN_TAIL_ELEMENTS,
                                       plan->ranks, &why) != SN_OK) {
             fprintf(out,
                     "note         %d ranks: more than comm.leaves = %" PRId64

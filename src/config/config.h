@@ -14,6 +14,7 @@
 #include "dist/reduce/reduction.h"
 #include "nn/activation.h"
 #include "nn/init.h"
+#include "nn/net.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
 #include "shardnet/config.h"
@@ -126,5 +127,11 @@ sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
 /** The schedule; its rate is scaled by batch / scale_from_batch where that key is set.
  */
 sn_schedule sn_config_schedule(const sn_config *config);
+
+/** Makes data.dir absolute: a later reader may run in another folder. */
+void sn_config_make_absolute(sn_config *config);
+
+/** Prints "784-30-10, tanh, 23860 parameters" and the end of the line. */
+void sn_config_print_network(const sn_network *network, FILE *out);
 
 #endif

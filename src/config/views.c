@@ -1,3 +1,5 @@
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -63,4 +65,26 @@ sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
                                .bucket = (size_t)config->comm_bucket_kib * 1024 /
                                          sizeof(float),
                                .wire = (sn_wire)config->comm_wire};
+}
+
+void sn_config_make_absolute(sn_config *config)
+{
+    char absolute[PATH_MAX];
+    if (config->data_dir[0] != '\0' && realpath(config->data_dir, absolute) != NULL &&
+        strlen(absolute) < SN_PATH_BYTES) {
+        strcpy(config->data_dir, absolute);
+    }
+}
+
+void sn_config_print_network(const sn_network *network, FILE *out)
+{
+    fprintf(out, "%zu", network->input);
+    for (size_t l = 0; l < network->layers; l++) {
+        fprintf(out, "-%zu", network->layer[l].out);
+    }
+    fprintf(out, ", %s, %zu parameters\n",
+            network->layers == 1 ? "softmax"
+                                 : sn_config_choice_name("model", "activation",
+                                                         (int)network->activation),
+            network->parameters);
 }

@@ -118,9 +118,9 @@ static int small_products(const sn_bench_result *r, char *text)
              "the model's products run at %.0f %% of a large product's rate, %" PRId64
              " rows on rank 0: a larger train.batch%s makes them larger",
              100 * part, r->rows,
-             r->reduce == SN_REDUCE_REPRODUCIBLE ? " or fewer comm.leaves"
-             : r->ranks > 1                      ? " or fewer ranks"
-                                                 : "");
+             sn_reduction_of((int)r->reduce)->fixed_order ? " or fewer comm.leaves"
+             : r->ranks > 1                               ? " or fewer ranks"
+                                                          : "");
     return 1;
 }
 

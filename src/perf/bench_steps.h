@@ -3,16 +3,16 @@
 #define SHARDNET_PERF_BENCH_STEPS_H
 
 #include "perf/bench.h"
-#include "train/state.h"
+#include "train/engine.h"
 
 typedef struct sn_bench_steps {
-    sn_state state;
-    sn_train_options options; /* of state */
-    int64_t full_steps;       /* steps of an epoch with a full batch; at least 1 */
-    sn_range batch;           /* a full batch */
+    sn_engine engine;
+    sn_profile profile; /* of the steps of the last sn_bench_steps_run */
+    int64_t full_steps; /* steps of an epoch with a full batch; at least 1 */
+    sn_range batch;     /* a full batch */
 } sn_bench_steps;
 
-/** Opens the state of a training run with its initial weights and prints the first
+/** Opens the engine of a training run, without a run folder, with its initial weights and prints the first
  *  lines to header unless it is NULL.  Collective.  Returns the statuses of sn_bench; on
  *  failure everything is released. */
 sn_status sn_bench_steps_open(sn_bench_steps *steps, sn_comm *comm,

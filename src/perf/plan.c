@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "data/sampler.h"
+#include "run/writer.h"
 #include "store/checkpoint/checkpoint.h"
-#include "train/state.h"
+#include "train/replica.h"
+#include "train/tail.h"
 
 static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
 {
@@ -54,17 +56,8 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *er
     if (status != SN_OK) {
         return status;
     }
-    const sn_widths *hidden = &config->model_hidden;
-    status = sn_network_init(&base->model, base->data.rows * base->data.cols,
-                             hidden->width, hidden->count, classes,
-                             (sn_activation)config->model_activation, err);
-    if (status == SN_OK) {
-        status = sn_config_check_reduction(config, base->model.arena, SN_TAIL_COUNT_OF,
-                                           0, err);
-    }
-    if (status == SN_ERANGE) {
-        status = sn_state_refuse_model(config, err);
-    }
+    status = sn_replica_network(config, base->data.rows * base->data.cols, classes, 0,
+                                &base->model, err);
     if (status == SN_OK) {
         status = size_checkpoint(base, err);
     }
@@ -76,7 +69,7 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *er
     base->updates = (int64_t)sn_steps_per_epoch(base->train_count, batch);
     base->batch = (int64_t)first.end;
     base->message_bytes =
-        (double)(base->model.arena + SN_TAIL_COUNT_OF) * sizeof(float);
+        (double)(base->model.arena + SN_TAIL_ELEMENTS) * sizeof(float);
     base->flops = sn_net_product_flops(&base->model, (size_t)base->batch);
     return SN_OK;
 }
@@ -93,7 +86,7 @@ static const sn_reduction_kind *kind_of(const sn_plan_base *base)
 
 static sn_reduction_spec spec_of(const sn_plan_base *base)
 {
-    return sn_config_reduction(&base->config, base->model.arena, SN_TAIL_COUNT_OF);
+    return sn_config_reduction(&base->config, base->model.arena, SN_TAIL_ELEMENTS);
 }
 
 /* Images of a rank in a full batch. */
@@ -131,9 +124,9 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
     static const size_t process = (size_t)SN_PLAN_PROCESS_MIB << 20;
     const sn_reduction_spec spec = spec_of(base);
     const sn_network *model = &base->model;
-    const sn_state_sizes sizes =
-        sn_state_sizes_of(&base->config, model, base->train_count, plan->ranks);
-    plan->parameters = sizes.parameters + sizes.rounded;
+    const sn_replica_sizes sizes =
+        sn_replica_sizes_of(&base->config, model, base->train_count, plan->ranks);
+    plan->parameters = sizes.parameters + sizes.weights_bf16;
     plan->velocities = sizes.velocity;
     plan->activations = sizes.workspace;
     plan->batch = sizes.x + sizes.labels + sizes.samples;

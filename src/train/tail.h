@@ -10,7 +10,7 @@ typedef enum sn_tail {
     SN_TAIL_NON_FINITE, /* ranks that found a non-finite loss or gradient */
     SN_TAIL_STOP,       /* ranks asked to stop */
     SN_TAIL_CHECKPOINT, /* ranks that want a checkpoint now */
-    SN_TAIL_COUNT_OF = 16
+    SN_TAIL_ELEMENTS = 16
 } sn_tail;
 
 #endif

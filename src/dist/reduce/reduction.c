@@ -156,6 +156,11 @@ void sn_reduction_begin(sn_reduction *r)
     }
 }
 
+sn_pieces sn_reduction_own_pieces(const sn_reduction *r)
+{
+    return sn_reduction_pieces(r->kind, &r->spec, r->comm->rank, r->comm->size);
+}
+
 float *sn_reduction_buffer(const sn_reduction *r)
 {
     return r->buffer;

@@ -117,6 +117,9 @@ void sn_reduction_describe(const sn_reduction *reduction, char *text, size_t byt
  *  the node, may wait. */
 void sn_reduction_begin(sn_reduction *reduction);
 
+/** The pieces of a batch that this rank computes.  Pure. */
+sn_pieces sn_reduction_own_pieces(const sn_reduction *reduction);
+
 /** Where the next piece's gradient || tail is written.  Not collective. */
 float *sn_reduction_buffer(const sn_reduction *reduction);
 

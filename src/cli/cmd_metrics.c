@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "cli/metrics_print.h"
 #include "config/config.h"
 #include "store/h5/format.h"
 #include "store/paths.h"
-#include "train/stop.h"
 
 #define SEE_HELP "see `shardnet metrics --help`"
 

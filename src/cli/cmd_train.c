@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "config/config.h"
 #include "dist/comm/comm.h"
 #include "shardnet/train.h"
-#include "train/stop.h"
 
 typedef struct train_arguments {
     const char *config_path;

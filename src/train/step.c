@@ -9,10 +9,10 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/parallel.h"
+#include "base/stop.h"
 #include "data/batch.h"
 #include "train/console.h"
 #include "train/pending.h"
-#include "train/stop.h"
 
 void sn_step_open_epoch(sn_state *state)
 {

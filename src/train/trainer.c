@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/stop.h"
 #include "eval/evaluate.h"
 #include "train/console.h"
 #include "train/pending.h"
@@ -13,7 +14,6 @@
 #include "train/run.h"
 #include "train/state.h"
 #include "train/step.h"
-#include "train/stop.h"
 
 static sn_status evaluate_split(sn_state *state, const sn_split *split,
                                 sn_evaluation *evaluation, sn_error *err)

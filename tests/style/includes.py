@@ -59,7 +59,7 @@ LIBRARIES = [
     (r"(hdf5|hdf5_hl|H5\w*)\.h$", r"src/store/"),
     (r"(cblas|openblas_config|dnnl\w*|oneapi/.*)\.h$", r"src/nn/products/gemm\w*\.[ch]$"),
     (r"png\.h$", r"src/(data/formats/image_png|cli/png_write)\.c$"),
-    (r"ini\.h$", r"src/config/(config|ini)\.c$"),
+    (r"ini\.h$", r"src/config/ini\.c$"),
 ]
 DEFINITION = re.compile(r"^[A-Za-z_][^;{}()=]*\b(sn_\w+)\([^;{}]*\)\s*\{", re.MULTILINE)
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)

@@ -2,9 +2,6 @@
 
 #include <inttypes.h>
 
-#include "train/console.h"
-#include "train/tail.h"
-
 static const double mib = 1 << 20;
 
 /* A line of the table: its name and what it takes from a column. */
@@ -86,7 +83,7 @@ static void print_lines(FILE *out, const sn_plan_base *base,
 static void print_base(FILE *out, const sn_plan_base *base)
 {
     fputs("model        ", out);
-    sn_console_model(out, &base->model);
+    sn_config_print_model(out, &base->model);
     fprintf(
         out,
         "data         %zu of %zu training images to train on, %zu test, %zu x %zu%s\n",
@@ -134,9 +131,7 @@ static void print_notes(FILE *out, const sn_plan_base *base,
                     " images, some ranks have none of them\n",
                     plan->ranks, plan->last_batch);
         }
-        sn_error why;
-        if (sn_config_check_reduction(config, base->model.arena, SN_TAIL_COUNT_OF,
-                                      plan->ranks, &why) != SN_OK) {
+        if (plan->refused) {
             fprintf(out,
                     "note         %d ranks: more than comm.leaves = %" PRId64
                     ", which train refuses\n",

@@ -14,6 +14,7 @@
 #include "dist/reduce/reduction.h"
 #include "nn/activation.h"
 #include "nn/init.h"
+#include "nn/net.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
 #include "shardnet/config.h"
@@ -109,6 +110,9 @@ const char *sn_config_choice_name(const char *section, const char *key, int valu
 
 /** The value of an enumeration's name; -1 for no such name. */
 int sn_config_choice_value(const char *section, const char *key, const char *name);
+
+/** Prints "784-30-10, tanh, 23860 parameters" and the end of the line. */
+void sn_config_print_model(FILE *out, const sn_network *model);
 
 /** Has a run ended after this many finished epochs, of which best_epoch had the least
  *  validation error (0 for none)?  By train.epochs or train.early_stop_patience. */

@@ -64,3 +64,16 @@ sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
                                          sizeof(float),
                                .wire = (sn_wire)config->comm_wire};
 }
+
+void sn_config_print_model(FILE *out, const sn_network *model)
+{
+    fprintf(out, "%zu", model->input);
+    for (size_t l = 0; l < model->layers; l++) {
+        fprintf(out, "-%zu", model->layer[l].out);
+    }
+    fprintf(out, ", %s, %zu parameters\n",
+            model->layers == 1
+                ? "softmax"
+                : sn_config_choice_name("model", "activation", (int)model->activation),
+            model->parameters);
+}

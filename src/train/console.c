@@ -40,19 +40,6 @@ static void clear_line(const sn_state *state, FILE *out)
     }
 }
 
-void sn_console_model(FILE *out, const sn_network *model)
-{
-    fprintf(out, "%zu", model->input);
-    for (size_t l = 0; l < model->layers; l++) {
-        fprintf(out, "-%zu", model->layer[l].out);
-    }
-    fprintf(out, ", %s, %zu parameters\n",
-            model->layers == 1
-                ? "softmax"
-                : sn_config_choice_name("model", "activation", (int)model->activation),
-            model->parameters);
-}
-
 static void print_backend(FILE *out, const sn_state *state)
 {
     const sn_backend backend = state->workspace.backend;
@@ -120,7 +107,7 @@ void sn_console_header(const sn_state *state)
             data->cols, data->classes,
             sn_node_memory_shared(state->loaded.memory) ? ", one copy a node" : "");
     fputs("model    ", out);
-    sn_console_model(out, &state->model);
+    sn_config_print_model(out, &state->model);
     if (state->config.optimizer_scale_from_batch > 0) {
         fprintf(out, "rate     %g, scaled from batch %" PRId64 " to %" PRId64 "\n",
                 state->schedule.rate, state->config.optimizer_scale_from_batch,

@@ -12,9 +12,6 @@ bool sn_console_is_live(FILE *out);
 /** The first lines: program, ranks, nodes, threads, data, model, start or resume. */
 void sn_console_header(const sn_state *state);
 
-/** "784-30-10, tanh, 23860 parameters" and the end of the line. */
-void sn_console_model(FILE *out, const sn_network *model);
-
 /** A line that is rewritten in place, at most twice a second, on a terminal only. */
 void sn_console_step(sn_state *state, double now, double loss);
 

@@ -10,7 +10,7 @@
 #include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/metrics_print.h"
+#include "cli/print/metrics.h"
 #include "config/config.h"
 #include "store/h5/format.h"
 #include "store/paths.h"

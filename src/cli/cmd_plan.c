@@ -6,7 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/plan_print.h"
+#include "cli/print/plan.h"
 
 #define SEE_HELP "see `shardnet plan --help`"
 

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/png_write.h"
+#include "cli/print/png.h"
 #include "config/config.h"
 #include "data/augment.h"
 #include "data/dataset.h"

@@ -1,4 +1,4 @@
-#include "cli/plan_print.h"
+#include "cli/print/plan.h"
 
 #include <inttypes.h>
 

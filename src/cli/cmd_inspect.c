@@ -136,13 +136,21 @@ static sn_status print_page(const char *path, void *user, sn_error *err)
     return status;
 }
 
-static void print_checkpoint_line(const char *path, const char *remark)
+/* One line; user counts them. */
+static sn_status print_checkpoint_line(const char *path, void *user, sn_error *err)
 {
+    size_t *lines = user;
     sn_checkpoint *checkpoint;
     sn_checkpoint_info info;
     sn_error why = {""};
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
+    const char *name = strrchr(path, '/') + 1;
+    const char *remark = strcmp(name, SN_BEST_FILE) == 0 ? "  (best)"
+                         : *lines == 0                   ? "  (newest)"
+                                                         : "";
+    (void)err;
+    if ((*lines)++ == 0) {
+        printf("checkpoints\n");
+    }
     if (sn_checkpoint_open(path, &checkpoint, &info, &why) == SN_OK) {
         printf("  %-20s epoch %5" PRId64 "  step %9" PRId64 "  %s%s\n", name,
                info.progress.epoch, info.progress.step, info.created_utc, remark);
@@ -151,33 +159,7 @@ static void print_checkpoint_line(const char *path, const char *remark)
     } else if (sn_file_exists(path)) { /* else removed meanwhile */
         printf("  %-20s %s%s\n", name, why.message, remark);
     }
-}
-
-static sn_status print_checkpoints(const char *run, bool *any, sn_error *err)
-{
-    int64_t *steps;
-    size_t count;
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_target_list(run, &steps, &count, err);
-    if (status == SN_OK && count > 0) {
-        printf("checkpoints\n");
-    }
-    for (size_t i = 0; status == SN_OK && i < count; i++) {
-        status = sn_checkpoint_path(path, run, steps[i], err);
-        if (status == SN_OK) {
-            print_checkpoint_line(path, i == 0 ? "  (newest)" : "");
-        }
-    }
-    free(steps);
-    if (status == SN_OK) {
-        status = sn_checkpoint_best_path(path, run, err);
-    }
-    const bool best = status == SN_OK && sn_file_exists(path);
-    if (best) {
-        print_checkpoint_line(path, "  (best)");
-    }
-    *any = count > 0 || best;
-    return status;
+    return SN_OK;
 }
 
 static void print_percent(double fraction)
@@ -221,13 +203,14 @@ static sn_status print_last_epochs(const char *run, bool *any, sn_error *err)
 
 static sn_status print_run(const char *run, bool with_config, sn_error *err)
 {
-    bool checkpoints = false, metrics = false;
+    size_t checkpoints = 0;
+    bool metrics = false;
     char path[SN_PATH_BYTES];
-    sn_status status = print_checkpoints(run, &checkpoints, err);
+    sn_status status = sn_target_each(run, print_checkpoint_line, &checkpoints, err);
     if (status == SN_OK) {
         status = print_last_epochs(run, &metrics, err);
     }
-    if (status == SN_OK && metrics && !checkpoints) {
+    if (status == SN_OK && metrics && checkpoints == 0) {
         printf("\nno checkpoint yet\n");
         return SN_OK;
     }

@@ -34,7 +34,7 @@ typedef struct verdict {
     bool alone; /* the file is all there is: the error says the rest */
 } verdict;
 
-/* Tells of a bad file; the good have told of themselves. */
+/* Counts a file, and prints the line of a bad one. */
 static void judge(verdict *found, const char *path, sn_status status,
                   const sn_error *why)
 {
@@ -48,22 +48,22 @@ static void judge(verdict *found, const char *path, sn_status status,
     }
 }
 
-/* False where a running job has removed the file meanwhile, which is no fault. */
-static bool check_checkpoint(verdict *found, const char *path)
+static sn_status check_checkpoint(const char *path, void *user, sn_error *err)
 {
     sn_checkpoint_info info;
     sn_error why = {""};
-    sn_status status = sn_checkpoint_verify(path, &info, &why);
+    const sn_status status = sn_checkpoint_verify(path, &info, &why);
+    (void)err;
     if (status == SN_OK) {
         printf("good  %s: epoch %" PRId64 ", step %" PRId64 ", SHA-256 %s\n", path,
                info.progress.epoch, info.progress.step, info.digest);
     }
     sn_checkpoint_info_clear(&info);
-    if (status != SN_OK && !sn_file_exists(path)) {
-        return false;
+    if (status == SN_OK ||
+        sn_file_exists(path)) { /* else removed meanwhile: no fault */
+        judge(user, path, status, &why);
     }
-    judge(found, path, status, &why);
-    return true;
+    return SN_OK;
 }
 
 static void check_metrics(verdict *found, const char *path)
@@ -78,39 +78,10 @@ static void check_metrics(verdict *found, const char *path)
     judge(found, path, status, &why);
 }
 
-/* *gone where there were some, but none of them any more. */
-static sn_status check_listed(verdict *found, const char *run, bool *gone,
-                              sn_error *err)
-{
-    int64_t *steps;
-    size_t count;
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_target_list(run, &steps, &count, err);
-    *gone = count > 0;
-    for (size_t i = 0; status == SN_OK && i < count; i++) {
-        status = sn_checkpoint_path(path, run, steps[i], err);
-        if (status == SN_OK && check_checkpoint(found, path)) {
-            *gone = false;
-        }
-    }
-    free(steps);
-    return status;
-}
-
 static sn_status check_run(verdict *found, const char *run, sn_error *err)
 {
     char path[SN_PATH_BYTES];
-    sn_status status = SN_OK;
-    bool gone = true;
-    for (int i = 0; status == SN_OK && gone && i < SN_TARGET_TRIES; i++) {
-        status = check_listed(found, run, &gone, err);
-    }
-    if (status == SN_OK) {
-        status = sn_checkpoint_best_path(path, run, err);
-    }
-    if (status == SN_OK && sn_file_exists(path)) {
-        (void)check_checkpoint(found, path);
-    }
+    sn_status status = sn_target_each(run, check_checkpoint, found, err);
     if (status == SN_OK) {
         status = sn_path_join(path, run, SN_METRICS_FILE, err);
     }
@@ -133,11 +104,12 @@ static sn_status verify(const char *target, sn_error *err)
     sn_status status = SN_OK;
     if (!found.alone) {
         status = check_run(&found, target, err);
-    } else if (!sn_file_exists(target)) {
-        status = sn_fail(err, SN_ENOINPUT, "no such file (%s)", target);
-    } else if (sn_format_of(target) == SN_FORMAT_METRICS) {
+    } else if (sn_file_exists(target) && sn_format_of(target) == SN_FORMAT_METRICS) {
         check_metrics(&found, target);
-    } else if (!check_checkpoint(&found, target)) {
+    } else {
+        status = check_checkpoint(target, &found, err);
+    }
+    if (status == SN_OK && found.files == 0) {
         status = sn_fail(err, SN_ENOINPUT, "no such file (%s)", target);
     }
     if (status == SN_OK && found.status != SN_OK) {

@@ -7,25 +7,26 @@
 #include <sys/stat.h>
 
 #include "cli/commands.h"
-#include "cli/job.h"
 #include "eval/target.h"
 #include "store/checkpoint/checkpoint.h"
 #include "store/metrics/metrics.h"
 #include "store/paths.h"
 
-#define SEE_HELP "see `shardnet inspect --help`"
-
 enum { LAST_EPOCHS = 5 };
 
-static const char help_text[] =
-    "usage: shardnet inspect FILE|RUN [--config]\n"
-    "\n"
-    "Prints what a checkpoint holds, after checking every byte of it against its "
-    "digest:\n"
-    "network, progress, data, and the range of each layer's weights and velocities.\n"
-    "Of a run's folder it lists the checkpoints and the last epochs, then shows the\n"
-    "newest checkpoint.\n"
-    "    --config  also print the configuration that the checkpoint was made with\n";
+typedef struct arguments {
+    const char *target;
+    bool with_config;
+} arguments;
+
+static const sn_operand operands[] = {
+    {SN_OPERAND("FILE|RUN", target, "a checkpoint or the folder of a run")},
+    {.name = NULL}};
+
+static const sn_option options[] = {
+    {SN_FLAG("config", with_config,
+             "also print the configuration that the checkpoint was made with")},
+    {.name = NULL}};
 
 static void print_size(const char *path)
 {
@@ -171,7 +172,7 @@ static void print_percent(double fraction)
     }
 }
 
-/* Metrics are a side dish here: a file that cannot be read is told in its place. */
+/* A file of metrics that cannot be read gets a line in the place of its epochs. */
 static sn_status print_last_epochs(const char *run, bool *any, sn_error *err)
 {
     char path[SN_PATH_BYTES];
@@ -218,45 +219,24 @@ static sn_status print_run(const char *run, bool with_config, sn_error *err)
     return status == SN_OK ? sn_target_newest(run, path, print_page, &as, err) : status;
 }
 
-sn_status sn_cmd_inspect(int argc, char **argv, sn_error *err)
+static sn_status run(const void *user, sn_error *err)
 {
-    const char *target = NULL;
-    bool with_config = false, ended = false;
-    if (sn_job_asks_for_help(argc, argv)) {
-        fputs(help_text, stdout);
-        return SN_OK;
-    }
-    for (int i = 1; i < argc; i++) {
-        const sn_word word = sn_job_word(argv[i], &ended);
-        if (word == SN_WORD_END) {
-            continue;
-        }
-        if (word == SN_WORD_OPTION && strcmp(argv[i], "--config") == 0) {
-            with_config = true;
-        } else if (word == SN_WORD_OPTION) {
-            return sn_fail(err, SN_EUSAGE,
-                           "unknown option (%s): inspect has --config; " SEE_HELP,
-                           argv[i]);
-        } else if (target != NULL) {
-            return sn_fail(
-                err, SN_EUSAGE,
-                "too many arguments (%s): inspect takes one file or folder; " SEE_HELP,
-                argv[i]);
-        } else {
-            target = argv[i];
-        }
-    }
-    if (target == NULL) {
-        return sn_fail(
-            err, SN_EUSAGE,
-            "missing argument (inspect): it needs a checkpoint or the folder "
-            "of a run; " SEE_HELP);
-    }
-    page as = {.below = false, .with_config = with_config};
-    sn_status status = sn_is_folder(target) ? print_run(target, with_config, err)
-                                            : print_page(target, &as, err);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {
-        status = sn_fail(err, SN_EIO, "cannot write to standard output");
-    }
-    return status;
+    const arguments *given = user;
+    page as = {.below = false, .with_config = given->with_config};
+    return sn_is_folder(given->target) ? print_run(given->target, as.with_config, err)
+                                       : print_page(given->target, &as, err);
 }
+
+const sn_command sn_command_inspect = {
+    .name = "inspect",
+    .summary = "what a checkpoint or a run holds",
+    .text =
+        "Prints what a checkpoint holds, after checking every byte of it against its "
+        "digest: network, progress, data, and the range of each layer's weights and "
+        "velocities. For a run's folder it lists the checkpoints and the last epochs, "
+        "then shows the newest checkpoint.",
+    .operands = operands,
+    .options = options,
+    .tasks = SN_TASKS_EACH,
+    .bytes = sizeof(arguments),
+    .run = run};

@@ -5,26 +5,20 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/job.h"
 #include "eval/target.h"
 #include "store/checkpoint/checkpoint.h"
 #include "store/h5/format.h"
 #include "store/metrics/metrics.h"
 #include "store/paths.h"
 
-#define SEE_HELP "see `shardnet verify --help`"
+typedef struct arguments {
+    const char *target;
+} arguments;
 
-static const char help_text[] =
-    "usage: shardnet verify FILE|RUN\n"
-    "\n"
-    "Checks a checkpoint, a metrics.h5, or all of them in a run's folder:\n"
-    "structure, checksums, the digest over the whole state, and that every number is\n"
-    "finite.  One line a file, `good` or `bad`; exit code 65 when a file is damaged,\n"
-    "with the first fault named, 66 when there is nothing to check.\n"
-    "\n"
-    "The digest covers every attribute and tensor that is read back.  Outside it are\n"
-    "the notes for people: the attributes meaning, dimensions and unit of the\n"
-    "datasets and units of /progress; a change there does no harm.\n";
+static const sn_operand operands[] = {
+    {SN_OPERAND("FILE|RUN", target,
+                "a checkpoint, a metrics.h5 or the folder of a run")},
+    {.name = NULL}};
 
 /* The first fault of all files. */
 typedef struct verdict {
@@ -98,8 +92,9 @@ static sn_status check_run(verdict *found, const char *run, sn_error *err)
     return status;
 }
 
-static sn_status verify(const char *target, sn_error *err)
+static sn_status run(const void *user, sn_error *err)
 {
+    const char *target = ((const arguments *)user)->target;
     verdict found = {.status = SN_OK, .alone = !sn_is_folder(target)};
     sn_status status = SN_OK;
     if (!found.alone) {
@@ -119,39 +114,18 @@ static sn_status verify(const char *target, sn_error *err)
     return status;
 }
 
-sn_status sn_cmd_verify(int argc, char **argv, sn_error *err)
-{
-    const char *target = NULL;
-    bool ended = false;
-    if (sn_job_asks_for_help(argc, argv)) {
-        fputs(help_text, stdout);
-        return SN_OK;
-    }
-    for (int i = 1; i < argc; i++) {
-        const sn_word word = sn_job_word(argv[i], &ended);
-        if (word == SN_WORD_END) {
-            continue;
-        }
-        if (word == SN_WORD_OPTION) {
-            return sn_fail(err, SN_EUSAGE,
-                           "unknown option (%s): verify has none; " SEE_HELP, argv[i]);
-        }
-        if (target != NULL) {
-            return sn_fail(
-                err, SN_EUSAGE,
-                "too many arguments (%s): verify takes one file or folder; " SEE_HELP,
-                argv[i]);
-        }
-        target = argv[i];
-    }
-    if (target == NULL) {
-        return sn_fail(err, SN_EUSAGE,
-                       "missing argument (verify): it needs a checkpoint, a metrics.h5 "
-                       "or the folder of a run; " SEE_HELP);
-    }
-    sn_status status = verify(target, err);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {
-        status = sn_fail(err, SN_EIO, "cannot write to standard output");
-    }
-    return status;
-}
+const sn_command sn_command_verify = {
+    .name = "verify",
+    .summary = "check every byte of a checkpoint, a metrics.h5 or a whole run",
+    .text =
+        "Checks a checkpoint, a metrics.h5, or all of them in a run's folder: structure, "
+        "checksums, the digest over the whole state, and that every number is finite. "
+        "Prints one line per file, `good` or `bad`; exit code 65 when a file is damaged, "
+        "with the first fault named, 66 when there is nothing to check.\n\n"
+        "The digest covers every attribute and tensor that is read back. Outside it are "
+        "the notes for people: the attributes meaning, dimensions and unit of the "
+        "datasets and units of /progress; a change there does no harm.",
+    .operands = operands,
+    .tasks = SN_TASKS_EACH,
+    .bytes = sizeof(arguments),
+    .run = run};

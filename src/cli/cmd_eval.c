@@ -11,73 +11,43 @@
 #include "eval/target.h"
 #include "nn/products/gemm.h"
 
-typedef struct eval_arguments {
+/* The order of splits. */
+enum { TEST, TRAIN, VALIDATION };
+static const char *const splits[] = {"test", "train", "validation", NULL};
+
+typedef struct arguments {
     const char *checkpoint;
     const char *data_dir;
-    const char *split;
-} eval_arguments;
+    int split;
+} arguments;
 
-static void print_help(void)
-{
-    printf(
-        "usage: shardnet eval CHECKPOINT|RUN [--data DIR] "
-        "[--split test|train|validation]\n\n"
-        "Loss and accuracy of a checkpoint, or of the newest of a run.  Without --data "
-        "the\ndata folder of its configuration is used.\n");
-}
+static const sn_operand operands[] = {
+    {SN_OPERAND("CHECKPOINT|RUN", checkpoint,
+                "a checkpoint, or a run whose newest one is taken")},
+    {.name = NULL}};
 
-static sn_status parse(int argc, char **argv, eval_arguments *arguments, sn_error *err)
-{
-    sn_status status = SN_OK;
-    bool ended = false;
-    for (int i = 1; i < argc && status == SN_OK; i++) {
-        const sn_word word = sn_job_word(argv[i], &ended);
-        if (word == SN_WORD_END) {
-            continue;
-        }
-        if (word == SN_WORD_OPTION && strcmp(argv[i], "--data") == 0) {
-            status = sn_job_value(argc, argv, &i, &arguments->data_dir, err);
-        } else if (word == SN_WORD_OPTION && strcmp(argv[i], "--split") == 0) {
-            status = sn_job_value(argc, argv, &i, &arguments->split, err);
-        } else if (word == SN_WORD_OPTION || arguments->checkpoint != NULL) {
-            status = sn_fail(err, SN_EUSAGE,
-                             "unexpected argument '%s'; see `shardnet eval "
-                             "--help`",
-                             argv[i]);
-        } else {
-            arguments->checkpoint = argv[i];
-        }
-    }
-    if (status == SN_OK && arguments->checkpoint == NULL) {
-        status = sn_fail(err, SN_EUSAGE,
-                         "no CHECKPOINT or RUN given; see `shardnet eval "
-                         "--help`");
-    }
-    const char *split = arguments->split;
-    if (status == SN_OK && strcmp(split, "test") != 0 && strcmp(split, "train") != 0 &&
-        strcmp(split, "validation") != 0) {
-        status = sn_fail(err, SN_EUSAGE,
-                         "unknown split '%s': test, train or validation", split);
-    }
-    return status;
-}
+static const sn_option options[] = {
+    {SN_TEXT("data", "DIR", data_dir,
+             "data folder, in place of that of the checkpoint's configuration")},
+    {SN_CHOICE("split", splits, split, "samples to evaluate (test)")},
+    {.name = NULL}};
 
 /* The data that the checkpoint's configuration names, on every rank. */
-static sn_status find_data(sn_comm *comm, const eval_arguments *arguments,
+static sn_status find_data(sn_comm *comm, const arguments *given,
                            const sn_checkpoint_info *info, const char *path,
                            sn_dataset_spec *spec, sn_error *err)
 {
     sn_status status = SN_OK;
     if (sn_comm_rank(comm) == 0) {
         status = sn_job_dataset(info, path, spec, err);
-        if (status == SN_OK && arguments->data_dir != NULL) {
+        if (status == SN_OK && given->data_dir != NULL) {
             if (spec->source == SN_SOURCE_SYNTHETIC) {
                 spec->source = SN_SOURCE_IDX;
             }
-            if (strlen(arguments->data_dir) >= sizeof spec->dir) {
+            if (strlen(given->data_dir) >= sizeof spec->dir) {
                 status = sn_fail(err, SN_EUSAGE, "--data: path too long");
             } else {
-                strcpy(spec->dir, arguments->data_dir);
+                strcpy(spec->dir, given->data_dir);
             }
         }
     }
@@ -99,20 +69,20 @@ static sn_status check_fit(const sn_dataset *data, const sn_network *model,
     return SN_OK;
 }
 
-static const sn_split *choose_split(const sn_dataset *data, const char *name)
+static const sn_split *choose_split(const sn_dataset *data, int split)
 {
-    return strcmp(name, "train") == 0        ? &data->train
-           : strcmp(name, "validation") == 0 ? &data->validation
-                                             : &data->test;
+    return split == TRAIN        ? &data->train
+           : split == VALIDATION ? &data->validation
+                                 : &data->test;
 }
 
-/* Not collective: the same on every rank. */
-static sn_status check_split(const sn_split *split, const char *name, sn_error *err)
+/* Not collective; the result is the same on every rank. */
+static sn_status check_split(const sn_split *samples, int split, sn_error *err)
 {
-    return split->count > 0
+    return samples->count > 0
                ? SN_OK
-               : sn_fail(err, SN_ECONFIG, "no samples (--split %s): %s", name,
-                         strcmp(name, "validation") == 0
+               : sn_fail(err, SN_ECONFIG, "no samples (--split %s): %s", splits[split],
+                         split == VALIDATION
                              ? "the configuration of the checkpoint holds none out; "
                                "choose test or train"
                              : "the data set has none");
@@ -180,30 +150,30 @@ static sn_status load_model(sn_comm *comm, const char *target, char path[SN_PATH
         if (status == SN_OK || status == SN_EMPI) {
             return status;
         }
-        const sn_status told = sn_comm_broadcast(comm, &gone, sizeof gone, 0, err);
-        if (told != SN_OK) {
-            return told;
+        const sn_status shared = sn_comm_broadcast(comm, &gone, sizeof gone, 0, err);
+        if (shared != SN_OK) {
+            return shared;
         }
     }
     return status;
 }
 
-static sn_status body(sn_comm *comm, void *user, sn_error *err)
+static sn_status body(sn_comm *comm, const void *user, sn_error *err)
 {
-    const eval_arguments *arguments = user;
+    const arguments *given = user;
     char path[SN_PATH_BYTES] = "";
     sn_checkpoint_info info;
     sn_network model;
     float *parameters;
     sn_status status =
-        load_model(comm, arguments->checkpoint, path, &info, &model, &parameters, err);
+        load_model(comm, given->checkpoint, path, &info, &model, &parameters, err);
     if (status != SN_OK) {
         return status;
     }
     sn_dataset_spec spec = {0};
     sn_loaded loaded = {0};
     sn_evaluation evaluation;
-    status = find_data(comm, arguments, &info, path, &spec, err);
+    status = find_data(comm, given, &info, path, &spec, err);
     if (status == SN_OK) {
         status = sn_loader_data(comm, &spec, &loaded, err);
     }
@@ -211,16 +181,15 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
         status = sn_comm_agree(comm, check_fit(&loaded.data, &model, err), err);
     }
     if (status == SN_OK) {
-        status = check_split(choose_split(&loaded.data, arguments->split),
-                             arguments->split, err);
+        status =
+            check_split(choose_split(&loaded.data, given->split), given->split, err);
     }
     if (status == SN_OK) {
-        status =
-            evaluate(comm, &model, parameters,
-                     choose_split(&loaded.data, arguments->split), &evaluation, err);
+        status = evaluate(comm, &model, parameters,
+                          choose_split(&loaded.data, given->split), &evaluation, err);
     }
     if (status == SN_OK && sn_comm_rank(comm) == 0) {
-        print_result(path, arguments->split, &info, &spec, &evaluation);
+        print_result(path, splits[given->split], &info, &spec, &evaluation);
     }
     sn_loaded_clear(&loaded);
     sn_checkpoint_info_clear(&info);
@@ -229,15 +198,17 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
     return status;
 }
 
-sn_status sn_cmd_eval(int argc, char **argv, sn_error *err)
+static sn_status run(const void *given, sn_error *err)
 {
-    if (sn_job_asks_for_help(argc, argv)) {
-        if (sn_comm_launch_task() <= 0) {
-            print_help();
-        }
-        return SN_OK;
-    }
-    eval_arguments arguments = {.split = "test"};
-    sn_status status = parse(argc, argv, &arguments, err);
-    return status == SN_OK ? sn_job_run(&argc, &argv, body, &arguments, err) : status;
+    return sn_job_run(body, given, err);
 }
+
+const sn_command sn_command_eval = {
+    .name = "eval",
+    .summary = "loss and accuracy of a checkpoint; alone or under mpirun",
+    .text = "Loss and accuracy of a checkpoint, or of the newest of a run.",
+    .operands = operands,
+    .options = options,
+    .tasks = SN_TASKS_TOGETHER,
+    .bytes = sizeof(arguments),
+    .run = run};

@@ -1,12 +1,8 @@
 #include "cli/job.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "shardnet/version.h"
-
 void sn_job_report(sn_status status, const sn_error *err)
 {
     const char *detail =
@@ -130,29 +126,11 @@ sn_status sn_job_config(const char *path, const char *const *assignments, size_t
     return status == SN_OK ? sn_config_check(config, err) : status;
 }
 
-sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
-                         sn_dataset_spec *spec, sn_error *err)
+sn_status sn_job_model(sn_comm *comm, const char *path, sn_model **model, sn_error *err)
 {
-    sn_config *config = malloc(sizeof *config);
-    if (config == NULL) {
-        return sn_fail(err, SN_ENOMEM, "out of memory");
+    const sn_status status = sn_model_load(comm, path, model, err);
+    if (status == SN_OK && (*model)->notice.message[0] != '\0') {
+        fprintf(stderr, "shardnet: warning: %s\n", (*model)->notice.message);
     }
-    sn_config_init(config);
-    sn_error why;
-    sn_status status = sn_config_parse(config, info->config_text, "stored", &why);
-    if (status == SN_ECONFIG) {
-        fprintf(stderr,
-                "shardnet: warning: checkpoint (%s): written by shardnet %s, whose "
-                "configuration shardnet %s does not know in full (%s); gone on with "
-                "what it knows\n",
-                path, info->program_version, SN_VERSION_TEXT, why.message);
-        const int source = sn_config_choice_value("data", "source", info->data_source);
-        config->data_source = source >= 0 ? source : config->data_source;
-        status = SN_OK;
-    } else if (status != SN_OK) {
-        *err = why;
-    }
-    *spec = sn_config_dataset(config);
-    free(config);
     return status;
 }

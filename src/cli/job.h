@@ -6,10 +6,9 @@
 #include <stdbool.h>
 
 #include "config/config.h"
-#include "data/dataset.h"
 #include "dist/comm/comm.h"
+#include "eval/model.h"
 #include "shardnet/status.h"
-#include "store/checkpoint/checkpoint.h"
 
 /** What every rank runs; returns a status that all ranks share. */
 typedef sn_status sn_job_body(sn_comm *comm, void *arguments, sn_error *err);
@@ -63,10 +62,8 @@ sn_status sn_job_config_read(const char *path, const char *const *assignments,
                              size_t count, sn_config *config,
                              sn_error *err) SN_MUST_CHECK;
 
-/** The data set that the configuration in a checkpoint names; path is the checkpoint's.
- *  Keys that this version of the program does not know are told on stderr and passed
- *  over.  Not collective.  SN_ENOMEM. */
-sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
-                         sn_dataset_spec *spec, sn_error *err) SN_MUST_CHECK;
+/** sn_model_load, with its notice as a warning on stderr. */
+sn_status sn_job_model(sn_comm *comm, const char *path, sn_model **model,
+                       sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -80,7 +80,7 @@ static sn_status dispatch(const command *chosen, int argc, char **argv, sn_error
         return SN_OK;
     }
     if (strcmp(name, "--version") == 0) {
-        printf("shardnet %s\n", SN_VERSION_TEXT);
+        printf("shardnet %s\n", sn_version());
         return SN_OK;
     }
     if (chosen != NULL && chosen->tasks == FIRST && sn_comm_launch_task() > 0) {

@@ -99,7 +99,7 @@ void sn_console_header(const sn_state *state)
     }
     const sn_dataset *data = &state->loaded.data;
     const int nodes = sn_comm_node_count(state->comm);
-    fprintf(out, "shardnet %s\n", SN_VERSION_TEXT);
+    fprintf(out, "shardnet %s\n", sn_version());
     fprintf(
         out,
         "ranks    %d on %d node%s, %d thread%s a rank (%d core%s in the affinity mask "

@@ -27,7 +27,7 @@ static sn_status describe(sn_state *state, sn_checkpoint_info *info, sn_error *e
                                  .progress = state->progress};
     const sn_config *config = &state->config;
     snprintf(info->program_version, sizeof info->program_version, "%s",
-             SN_VERSION_TEXT);
+             sn_version());
     snprintf(info->activation, sizeof info->activation, "%s",
              sn_config_choice_name("model", "activation", config->model_activation));
     snprintf(info->data_source, sizeof info->data_source, "%s",

@@ -9,9 +9,7 @@
 #include "data/dataset.h"
 #include "data/formats/image.h"
 #include "data/formats/prepare.h"
-#include "eval/loader.h"
-#include "eval/predict.h"
-#include "eval/target.h"
+#include "eval/model.h"
 #include "nn/products/gemm.h"
 
 typedef struct arguments {
@@ -39,46 +37,23 @@ static const sn_option options[] = {
 
 /* What all images are predicted with. */
 typedef struct session {
-    char path[SN_PATH_BYTES]; /* of the checkpoint */
-    sn_checkpoint_info info;
-    sn_dataset_spec spec; /* what it was trained on */
-    sn_network model;
-    float *parameters;
+    sn_model *model;
     sn_image_size size;
     bool warned; /* that the size is a guess */
     bool as_is;
-    sn_predictor predictor;
 } session;
-
-static sn_status read_model(const char *path, void *user, sn_error *err)
-{
-    session *now = user;
-    return sn_loader_read_model(path, &now->info, &now->model, &now->parameters, err);
-}
 
 static sn_status start(session *now, const arguments *chosen, sn_error *err)
 {
     now->as_is = chosen->as_is;
-    sn_status status =
-        sn_target_newest(chosen->checkpoint, now->path, read_model, now, err);
+    const sn_status status = sn_job_model(NULL, chosen->checkpoint, &now->model, err);
     if (status == SN_OK) {
-        status = sn_job_dataset(&now->info, now->path, &now->spec, err);
-    }
-    if (status == SN_OK) {
-        now->size = sn_dataset_image_size(&now->spec, now->model.input);
+        now->size =
+            sn_dataset_image_size(&now->model->spec, sn_model_input(now->model));
         /* scripts run many at a time, and single images gain nothing from more */
         sn_gemm_set_threads(1);
-        status = sn_predictor_init(&now->predictor, &now->model, now->parameters, err);
     }
     return status;
-}
-
-static void finish(session *now)
-{
-    sn_predictor_clear(&now->predictor);
-    sn_checkpoint_info_clear(&now->info);
-    sn_network_clear(&now->model);
-    free(now->parameters);
 }
 
 /* A PNG or PGM needs rows and columns; an IDX file brings them along. */
@@ -89,14 +64,15 @@ static sn_status need_size(session *now, sn_error *err)
                        "image size unknown (%s): the model takes %zu values, which is "
                        "no square, and the images that it was trained on are no longer "
                        "in %s; put them back or give an IDX file",
-                       now->path, now->model.input, now->spec.dir);
+                       now->model->path, sn_model_input(now->model),
+                       now->model->spec.dir);
     }
     if (!now->size.recorded && !now->warned) {
         now->warned = true;
         fprintf(stderr,
                 "shardnet: warning: image size (%s): taken to be %zu x %zu, since the "
                 "images that it was trained on are no longer in %s\n",
-                now->path, now->size.rows, now->size.cols, now->spec.dir);
+                now->model->path, now->size.rows, now->size.cols, now->model->spec.dir);
     }
     return SN_OK;
 }
@@ -108,7 +84,7 @@ static sn_status check_size(const session *now, const char *path,
     const bool compares = size->recorded || images->kind != SN_IMAGE_IDX;
     const bool fits = compares
                           ? images->rows == size->rows && images->cols == size->cols
-                          : images->rows * images->cols == now->model.input;
+                          : images->rows * images->cols == sn_model_input(now->model);
     if (fits) {
         return SN_OK;
     }
@@ -116,7 +92,7 @@ static sn_status check_size(const session *now, const char *path,
     if (size->rows > 0) {
         snprintf(wanted, sizeof wanted, "%zu x %zu", size->rows, size->cols);
     } else {
-        snprintf(wanted, sizeof wanted, "%zu pixels", now->model.input);
+        snprintf(wanted, sizeof wanted, "%zu pixels", sn_model_input(now->model));
     }
     return sn_fail(err, SN_EDATA,
                    "images of another size (%s): they are %zu x %zu, but the model "
@@ -151,14 +127,19 @@ static void print_name(const char *name)
     }
 }
 
-static void print_predictions(session *now, const char *path, const sn_images *images)
+static sn_status print_predictions(session *now, const char *path,
+                                   const sn_images *images, sn_error *err)
 {
     enum { LINES = 256 };
     sn_prediction lines[LINES];
     for (size_t first = 0; first < images->count; first += LINES) {
         const size_t left = images->count - first, count = left < LINES ? left : LINES;
-        sn_predict(&now->predictor, images->pixels + first * now->model.input, count,
-                   lines);
+        const sn_status status = sn_model_predict(
+            now->model, images->pixels + first * sn_model_input(now->model), count,
+            lines, err);
+        if (status != SN_OK) {
+            return status;
+        }
         for (size_t i = 0; i < count; i++) {
             print_name(path);
             printf("\t%zu\t%zu\t%.6f\t%zu\t%.6f\n", first + i, lines[i].best,
@@ -166,6 +147,7 @@ static void print_predictions(session *now, const char *path, const sn_images *i
                    lines[i].second_probability);
         }
     }
+    return SN_OK;
 }
 
 static sn_status predict_file(session *now, const char *path, sn_error *err)
@@ -181,7 +163,7 @@ static sn_status predict_file(session *now, const char *path, sn_error *err)
                      : prepare(now, path, &images, err);
     }
     if (status == SN_OK) {
-        print_predictions(now, path, &images);
+        status = print_predictions(now, path, &images, err);
     }
     sn_image_clear(&images);
     return status;
@@ -205,16 +187,12 @@ static sn_status predict_all(session *now, const arguments *chosen, sn_error *er
 
 static sn_status run(const void *chosen, sn_error *err)
 {
-    session *now = calloc(1, sizeof *now);
-    if (now == NULL) {
-        return sn_fail(err, SN_ENOMEM, "out of memory");
-    }
-    sn_status status = start(now, chosen, err);
+    session now = {0};
+    sn_status status = start(&now, chosen, err);
     if (status == SN_OK) {
-        status = predict_all(now, chosen, err);
+        status = predict_all(&now, chosen, err);
     }
-    finish(now);
-    free(now);
+    sn_model_destroy(&now.model);
     return status;
 }
 

@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "shardnet/version.h"
-
 void sn_job_report(sn_status status, const sn_error *err)
 {
     const char *detail =
@@ -71,30 +69,11 @@ sn_status sn_job_config(const char *path, const sn_list *set,
     return status;
 }
 
-sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
-                         sn_dataset_spec *spec, sn_error *err)
+sn_status sn_job_model(sn_comm *comm, const char *path, sn_model **model, sn_error *err)
 {
-    sn_config *config;
-    sn_error why;
-    sn_status status = sn_config_create(&config, err);
-    if (status != SN_OK) {
-        return status;
+    const sn_status status = sn_model_load(comm, path, model, err);
+    if (status == SN_OK && (*model)->notice.message[0] != '\0') {
+        fprintf(stderr, "shardnet: warning: %s\n", (*model)->notice.message);
     }
-    status = sn_config_parse(config, info->config_text, "stored", &why);
-    if (status == SN_ECONFIG) {
-        fprintf(
-            stderr,
-            "shardnet: warning: checkpoint (%s): written by shardnet %s, whose "
-            "configuration shardnet %s does not know in full (%s); the keys that it "
-            "knows are used\n",
-            path, info->program_version, SN_VERSION_TEXT, why.message);
-        const int source = sn_config_choice_value("data", "source", info->data_source);
-        config->data_source = source >= 0 ? source : config->data_source;
-        status = SN_OK;
-    } else if (status != SN_OK) {
-        *err = why;
-    }
-    *spec = sn_config_dataset(config);
-    sn_config_destroy(&config);
     return status;
 }

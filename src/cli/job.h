@@ -4,10 +4,9 @@
 
 #include "cli/options.h"
 #include "config/config.h"
-#include "data/dataset.h"
 #include "dist/comm/comm.h"
+#include "eval/model.h"
 #include "shardnet/status.h"
-#include "store/checkpoint/checkpoint.h"
 
 /** The part of a command that every rank runs; returns a status that all ranks share. */
 typedef sn_status sn_job_body(sn_comm *comm, const void *arguments, sn_error *err);
@@ -32,10 +31,8 @@ sn_status sn_job_config(const char *path, const sn_list *set,
                         sn_status (*check)(const sn_config *config, sn_error *err),
                         sn_config **config, sn_error *err) SN_MUST_CHECK;
 
-/** The data set that the configuration in a checkpoint names; path is the checkpoint's.
- *  Warns on stderr of keys that this version of the program does not know, and ignores
- *  them.  Not collective.  SN_ENOMEM. */
-sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
-                         sn_dataset_spec *spec, sn_error *err) SN_MUST_CHECK;
+/** sn_model_load, with its notice as a warning on stderr. */
+sn_status sn_job_model(sn_comm *comm, const char *path, sn_model **model,
+                       sn_error *err) SN_MUST_CHECK;
 
 #endif

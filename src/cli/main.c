@@ -13,7 +13,7 @@
 
 static void print_version(FILE *out)
 {
-    fprintf(out, "shardnet %s\n", SN_VERSION_TEXT);
+    fprintf(out, "shardnet %s\n", sn_version());
 }
 
 static const sn_command *const commands[] = {

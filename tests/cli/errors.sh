@@ -321,7 +321,7 @@ fails 65 "broken/checkpoints/step-00000020\.h5" "inspect of a damaged checkpoint
 cp $newest cut.h5
 truncate -s -5000 cut.h5
 fails 65 "cut\.h5" "eval of a truncated checkpoint" eval cut.h5
-fails_on 2 78 '\-\-split validation' "eval of a validation set that is not there" \
+fails_on 2 78 'split validation' "eval of a validation set that is not there" \
     eval run --split validation
 fails_on 2 66 'resume \(run\): a folder.*--out run --resume' "resume from a folder" \
     train small.ini --out fresh --resume=run

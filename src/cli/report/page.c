@@ -472,5 +472,5 @@ void sn_report_page(FILE *out, const sn_report *report, const sn_report_plots *p
     fprintf(out,
             "<footer>Made by <code>shardnet report</code>, version %s, at "
             "%s.</footer>\n</body>\n</html>\n",
-            SN_VERSION_TEXT, now);
+            sn_version(), now);
 }

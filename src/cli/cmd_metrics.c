@@ -120,8 +120,8 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
         }
         if (news.cut) {
             fprintf(stderr,
-                    "shardnet: metrics (%s): cut back to step %" PRId64
-                    " by a resumed run; later rows follow again\n",
+                    "shardnet: metrics (%s): cut by a resumed run; the rows after step "
+                    "%" PRId64 " follow again\n",
                     at->file, news.cut_step);
             continue;
         }

@@ -128,6 +128,7 @@ static sn_status evaluate(sn_comm *comm, const sn_network *model,
         return status;
     }
     sn_gemm_set_threads(cores.threads);
+    sn_gemm_limit_loops(SN_BACKEND_AUTO);
     sn_workspace workspace = {0};
     status = sn_workspace_init(&workspace, model, SN_EVALUATION_ROWS, 0, err);
     float *x = sn_alloc(SN_EVALUATION_ROWS * model->input, sizeof *x);

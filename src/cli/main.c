@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "dist/comm/comm.h"
-#include "dist/node/node.h"
 #include "shardnet/version.h"
 
 /* What the tasks of one job do. */
@@ -96,21 +94,6 @@ static sn_status dispatch(const command *chosen, int argc, char **argv, sn_error
                     : sn_fail(err, SN_EUSAGE, "no command; see `shardnet --help`");
 }
 
-/* Threads that wait shall sleep: those of OpenMP would spin on the cores that
- * OpenBLAS's own want.  OpenMP reads its environment when it is loaded, so the program
- * starts once more; where it cannot, loops keep to one thread (sn_gemm_bears_loops).
- * bench tries more threads than its mask has cores now. */
-static void choose_wait_policy(const command *chosen, char **argv)
-{
-    if (chosen != NULL && chosen->tasks == TOGETHER &&
-        (sn_cores_in_mask() > 1 || chosen->run == sn_cmd_bench) &&
-        getenv("OMP_WAIT_POLICY") == NULL &&
-        setenv("OMP_WAIT_POLICY", "passive", 1) == 0) {
-        execv("/proc/self/exe", argv);
-        unsetenv("OMP_WAIT_POLICY");
-    }
-}
-
 /* Tasks make the same mistake in a command line, and those of one command that they run
  * together have the same failure before MPI starts; what they do each for themselves
  * may fail in one alone. */
@@ -129,7 +112,6 @@ static void report(const command *chosen, sn_status status, const sn_error *err)
 int main(int argc, char **argv)
 {
     const command *chosen = find_command(argc, argv);
-    choose_wait_policy(chosen, argv);
     /* a file-size limit is an error of the write, not the end of the process */
     signal(SIGXFSZ, SIG_IGN);
     sn_error err = {""};

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/parallel.h"
 #include "train/step.h"
 
 /* Rows of the largest product of this rank. */
@@ -257,8 +256,8 @@ static sn_status choose_reduce(sn_state *state, sn_error *err)
 
 void sn_tune_loops(const sn_state *state)
 {
-    if (!sn_gemm_bears_loops(state->workspace.backend) && !steps_use_onednn(state)) {
-        sn_set_threads(1);
+    if (!steps_use_onednn(state)) {
+        sn_gemm_limit_loops(state->workspace.backend);
     }
 }
 

@@ -17,8 +17,7 @@ sn_status sn_tune(sn_state *state, sn_error *err) SN_MUST_CHECK;
 size_t sn_tune_bytes(const sn_config *config, size_t arena, int rank, int size,
                      int node_size);
 
-/** The calling thread's loops keep to one thread where the threads of a step's products
- *  do not bear more.  Not collective. */
+/** Applies sn_gemm_limit_loops for the library of a step's products.  Not collective. */
 void sn_tune_loops(const sn_state *state);
 
 /** Releases what sn_tune made: the message, its sum, and what sums it.  Collective. */

@@ -13,6 +13,13 @@ fail() {
     exit "$1"
 }
 
+# show WORD...: prints a command in a form that can be pasted
+show() {
+    local line
+    line=$(printf '%q ' "$@")
+    printf '  %s\n' "${line% }"
+}
+
 # Processors of this process's affinity mask; nproc alone would obey OpenMP's variables.
 processors() {
     env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc

@@ -66,13 +66,6 @@ new_run() {
     echo "$run"
 }
 
-# show WORD...: a command as it can be pasted
-show() {
-    local line
-    line=$(printf '%q ' "$@")
-    printf '  %s\n' "${line% }"
-}
-
 say "1/4 packages"
 "$source_root/jobs/setup.sh" build
 

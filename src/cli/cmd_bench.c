@@ -14,22 +14,21 @@ typedef struct bench_arguments {
     size_t assignment_count;
     double seconds;
     int repeats;
-    bool json, alone;
+    bool json;
 } bench_arguments;
 
 static void print_help(void)
 {
     printf(
         "usage: shardnet bench CONFIG [--set SECTION.KEY=VALUE]... [--json]\n"
-        "                      [--seconds S] [--repeats N] [--no-others]\n\n"
+        "                      [--seconds S] [--repeats N]\n\n"
         "Runs the training steps of CONFIG, alone or under mpirun, and writes no "
         "file: the\ntime of each part of a step, against limits measured in the same "
         "run.\n\n"
         "  --json        one JSON object on stdout instead of tables\n"
         "  --seconds S   of steps in a repeat (0.5); the limits add about as much\n"
         "  --repeats N   repeats after the warm-up (5)\n"
-        "  --no-others   leave out the same steps with other sums over ranks, and with "
-        "fewer\n                ranks and more threads\n");
+        "  --no-others   accepted for compatibility; has no effect\n");
 }
 
 /* The number that value spells, in [least, most]. */
@@ -56,8 +55,7 @@ static sn_status parse_option(int argc, char **argv, int *i, void *user, sn_erro
         return SN_OK;
     }
     if (strcmp(option, "--no-others") == 0) {
-        arguments->alone = true;
-        return SN_OK;
+        return SN_OK; /* accepted for compatibility */
     }
     const bool known = strcmp(option, "--set") == 0 ||
                        strcmp(option, "--seconds") == 0 ||
@@ -100,7 +98,6 @@ static sn_status body(sn_comm *comm, void *user, sn_error *err)
     if (status == SN_OK) {
         const sn_bench_options options = {.seconds = arguments->seconds,
                                           .repeats = arguments->repeats,
-                                          .others = !arguments->alone,
                                           .header = arguments->json ? NULL : stdout};
         sn_bench_result result;
         status = sn_bench(comm, config, &options, &result, err);

@@ -11,6 +11,7 @@
 #include "eval/target.h"
 #include "store/checkpoint/checkpoint.h"
 #include "store/metrics/metrics.h"
+#include "store/paths.h"
 
 #define SEE_HELP "see `shardnet inspect --help`"
 
@@ -192,7 +193,7 @@ static void print_percent(double fraction)
 static sn_status print_last_epochs(const char *run, bool *any, sn_error *err)
 {
     char path[SN_PATH_BYTES];
-    sn_status status = sn_path_join(path, run, "metrics.h5", err);
+    sn_status status = sn_path_join(path, run, SN_METRICS_FILE, err);
     *any = status == SN_OK && sn_file_exists(path);
     if (!*any) {
         return status;

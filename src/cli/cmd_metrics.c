@@ -12,6 +12,7 @@
 #include "cli/metrics_print.h"
 #include "config/config.h"
 #include "store/h5/format.h"
+#include "store/paths.h"
 #include "train/stop.h"
 
 #define SEE_HELP "see `shardnet metrics --help`"
@@ -112,7 +113,7 @@ static sn_status check(const options *chosen, sn_metrics_kind *kind, sn_error *e
 /* Is a name that leads nowhere yet that of a file, not of a run's folder? */
 static bool names_file(const char *target)
 {
-    static const char ending[] = ".h5";
+    static const char ending[] = SN_H5_SUFFIX;
     const size_t length = strlen(target);
     return length >= strlen(ending) &&
            strcmp(target + length - strlen(ending), ending) == 0;
@@ -126,17 +127,12 @@ static sn_status find_place(const char *target, place *at, sn_error *err)
     sn_status status = SN_OK;
     strcpy(at->folder, target);
     if (sn_is_folder(target) || (!sn_file_exists(target) && !names_file(target))) {
-        status = sn_path_join(at->file, target, "metrics.h5", err);
+        status = sn_path_join(at->file, target, SN_METRICS_FILE, err);
     } else {
         strcpy(at->file, target);
-        char *slash = strrchr(at->folder, '/');
-        if (slash == NULL) {
-            strcpy(at->folder, ".");
-        } else {
-            slash[slash == at->folder] = '\0';
-        }
+        sn_path_parent(at->folder, target);
     }
-    return status == SN_OK ? sn_path_join(at->config, at->folder, "config.ini", err)
+    return status == SN_OK ? sn_path_join(at->config, at->folder, SN_CONFIG_FILE, err)
                            : status;
 }
 

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "cli/report/report.h"
+#include "store/paths.h"
 
 #define SEE_HELP "see `shardnet report --help`"
 
@@ -90,7 +91,7 @@ sn_status sn_cmd_report(int argc, char **argv, sn_error *err)
     char joined[SN_PATH_BYTES];
     sn_status status = parse(argc, argv, &chosen, err);
     if (status == SN_OK && chosen.output == NULL) {
-        status = sn_path_join(joined, chosen.run, "report.html", err);
+        status = sn_path_join(joined, chosen.run, SN_REPORT_FILE, err);
         chosen.output = joined;
     }
     if (status != SN_OK) {

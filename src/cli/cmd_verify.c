@@ -10,6 +10,7 @@
 #include "store/checkpoint/checkpoint.h"
 #include "store/h5/format.h"
 #include "store/metrics/metrics.h"
+#include "store/paths.h"
 
 #define SEE_HELP "see `shardnet verify --help`"
 
@@ -111,16 +112,17 @@ static sn_status check_run(verdict *found, const char *run, sn_error *err)
         (void)check_checkpoint(found, path);
     }
     if (status == SN_OK) {
-        status = sn_path_join(path, run, "metrics.h5", err);
+        status = sn_path_join(path, run, SN_METRICS_FILE, err);
     }
     if (status == SN_OK && sn_file_exists(path)) {
         check_metrics(found, path);
     }
     if (status == SN_OK && found->files == 0) {
-        status = sn_fail(err, SN_ENOINPUT,
-                         "nothing to verify (%s): no checkpoint and no metrics.h5; "
-                         "give a checkpoint file or the folder of a run",
-                         run);
+        status =
+            sn_fail(err, SN_ENOINPUT,
+                    "nothing to verify (%s): no checkpoint and no " SN_METRICS_FILE "; "
+                    "give a checkpoint file or the folder of a run",
+                    run);
     }
     return status;
 }

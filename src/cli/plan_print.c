@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "train/console.h"
+#include "train/tail.h"
 
 static const double mib = 1 << 20;
 
@@ -85,7 +85,7 @@ static void print_lines(FILE *out, const sn_plan_base *base,
 static void print_base(FILE *out, const sn_plan_base *base)
 {
     fputs("model        ", out);
-    sn_console_model(out, &base->model);
+    sn_config_print_network(&base->model, out);
     fprintf(
         out,
         "data         %zu of %zu training images to train on, %zu test, %zu x %zu%s\n",
@@ -133,8 +133,9 @@ static void print_notes(FILE *out, const sn_plan_base *base,
                     " images, some ranks have none of them\n",
                     plan->ranks, plan->last_batch);
         }
-        if (config->comm_reduce == SN_REDUCE_REPRODUCIBLE &&
-            plan->ranks > config->comm_leaves) {
+        sn_error why;
+        if (sn_config_check_reduction(config, base->model.arena, SN_TAIL_ELEMENTS,
+                                      plan->ranks, &why) != SN_OK) {
             fprintf(out,
                     "note         %d ranks: more than comm.leaves = %" PRId64
                     ", which train refuses\n",
@@ -153,7 +154,8 @@ static void print_notes(FILE *out, const sn_plan_base *base,
                 why.message);
     }
     if (config->comm_reduce == SN_REDUCE_AUTO) {
-        fprintf(out, "note         comm.reduce = auto is planned as allreduce\n");
+        fprintf(out, "note         comm.reduce = auto is planned as %s\n",
+                sn_reduction_of(SN_REDUCE_AUTO)->name);
     }
 }
 

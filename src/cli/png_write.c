@@ -128,8 +128,7 @@ sn_status sn_png_write(const char *path, size_t width, size_t height, size_t sca
             path, SIDE_MAX);
     }
     char temporary[SN_PATH_BYTES];
-    const int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || length >= SN_PATH_BYTES) {
+    if (sn_path_temporary(temporary, path, NULL) != SN_OK) {
         return sn_fail(err, SN_ECREATE, "cannot create (%s): the path is too long",
                        path);
     }

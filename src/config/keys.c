@@ -13,8 +13,9 @@ static const char *const inits[] = {"uniform", "xavier", "he", NULL};
 static const char *const momenta[] = {"heavy_ball", "nesterov", "previous_gradient",
                                       NULL};
 static const char *const schedules[] = {"constant", "inverse", "step", "cosine", NULL};
-static const char *const reductions[] = {"allreduce",    "overlap", "node",
-                                         "reproducible", "auto",    NULL};
+#define NAME(symbol, name) #name,
+static const char *const reductions[] = {SN_REDUCTION_TABLE(NAME) "auto", NULL};
+#undef NAME
 static const char *const wires[] = {"fp32", "bf16", NULL};
 static const char *const precisions[] = {"fp32", "bf16", "bf16_emulated", NULL};
 static const char *const backends[] = {"auto", "openblas", "onednn", NULL};

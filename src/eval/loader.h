@@ -2,6 +2,7 @@
 #ifndef SHARDNET_EVAL_LOADER_H
 #define SHARDNET_EVAL_LOADER_H
 
+#include "config/config.h"
 #include "data/dataset.h"
 #include "dist/comm/comm.h"
 #include "dist/node/node.h"
@@ -18,6 +19,11 @@ typedef struct sn_loaded {
  *  see different data.  Collective.  What sn_dataset_probe, _fill and _view give. */
 sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *loaded,
                          sn_error *err) SN_MUST_CHECK;
+
+/** Loads the data set of a configuration.  Collective.  As sn_loader_data; SN_ECONFIG
+ *  names the key where a key leaves nothing to train on. */
+sn_status sn_loader_dataset(sn_comm *comm, const sn_config *config, sn_loaded *loaded,
+                            sn_error *err) SN_MUST_CHECK;
 
 /** Collective. */
 void sn_loaded_clear(sn_loaded *loaded);

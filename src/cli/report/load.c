@@ -5,6 +5,7 @@
 
 #include "cli/report/report.h"
 #include "eval/target.h"
+#include "store/paths.h"
 
 /* The configuration of config.ini, as the program reads it. */
 static bool load_config(sn_report *report, sn_error *err)
@@ -16,7 +17,7 @@ static bool load_config(sn_report *report, sn_error *err)
         return false;
     }
     sn_config_init(config);
-    if (sn_path_join(path, report->run, "config.ini", err) != SN_OK ||
+    if (sn_path_join(path, report->run, SN_CONFIG_FILE, err) != SN_OK ||
         sn_config_read(config, path, err) != SN_OK) {
         free(config);
         return false;
@@ -162,7 +163,7 @@ static sn_status load_metrics(sn_report *report, sn_error *err)
 {
     char path[SN_PATH_BYTES];
     rank_taker taker = {.report = report, .epoch = -1};
-    sn_status status = sn_path_join(path, report->run, "metrics.h5", err);
+    sn_status status = sn_path_join(path, report->run, SN_METRICS_FILE, err);
     if (status == SN_OK) {
         status =
             sn_metrics_read_epochs(path, &report->epochs, &report->epoch_count, err);

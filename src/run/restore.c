@@ -1,15 +1,16 @@
-#include "train/resume.h"
+#include "run/restore.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shardnet/version.h"
+#include "store/paths.h"
 
-bool sn_resume_shape_matches(const sn_state *state, const sn_checkpoint *checkpoint,
-                             const sn_checkpoint_info *info)
+/* Does the checkpoint have the layers of the model? */
+static bool has_layers(const sn_checkpoint *checkpoint, const sn_checkpoint_info *info,
+                       const sn_network *model)
 {
-    const sn_network *model = &state->model;
     if (info->layers != (int64_t)model->layers) {
         return false;
     }
@@ -47,24 +48,24 @@ static sn_status refuse(sn_error *err, const char *path, const char *what,
     return sn_fail(
         err, SN_ECONFIG,
         "resume (%s): the checkpoint has %s %s, this configuration %s; use the "
-        "run's own config.ini, or another --out",
+        "run's own " SN_CONFIG_FILE ", or another --out",
         path, what, theirs, ours);
 }
 
 /* A checkpoint continues only the run that it belongs to. */
-static sn_status check_model(const sn_state *state, const char *path,
+static sn_status check_model(const sn_restore_target *target, const char *path,
                              const sn_checkpoint *checkpoint,
                              const sn_checkpoint_info *info, sn_error *err)
 {
     char theirs[512] = "", ours[512] = "";
-    if (!sn_resume_shape_matches(state, checkpoint, info)) {
+    const sn_network *model = target->model;
+    if (!has_layers(checkpoint, info, model)) {
         append_layers(theirs, sizeof theirs, info->layers, checkpoint, NULL);
-        append_layers(ours, sizeof ours, (int64_t)state->model.layers, NULL,
-                      &state->model);
+        append_layers(ours, sizeof ours, (int64_t)model->layers, NULL, model);
         return refuse(err, path, "the layers", theirs, ours);
     }
     const char *activation =
-        sn_config_choice_name("model", "activation", state->config.model_activation);
+        sn_config_choice_name("model", "activation", target->config->model_activation);
     if (strcmp(info->activation, activation) != 0) {
         return refuse(err, path, "activation", info->activation, activation);
     }
@@ -82,25 +83,23 @@ static void keep_choice(sn_config *config, int *choice, int former)
     }
 }
 
-/* What the run has measured once it keeps. */
-static void keep_choices(sn_state *state, const sn_config *former)
+/* A run measures once, and keeps what it chose. */
+static void keep_choices(sn_config *config, const sn_config *former)
 {
-    sn_config *config = &state->config;
     if (config->compute_backend == SN_BACKEND_AUTO) {
         keep_choice(config, &config->compute_backend, former->compute_backend);
     }
     if (config->comm_reduce == SN_REDUCE_AUTO &&
-        former->comm_reduce != SN_REDUCE_REPRODUCIBLE) {
+        sn_reduction_of(former->comm_reduce)->measured) {
         keep_choice(config, &config->comm_reduce, former->comm_reduce);
     }
 }
 
-/* Former settings under which the saved state means something else. */
-static sn_status check_settings(const sn_state *state, const char *path,
+/* Under other values of these keys the saved state means something else. */
+static sn_status check_settings(const sn_config *config, const char *path,
                                 const sn_config *former, sn_error *err)
 {
     char theirs[64], ours[64];
-    const sn_config *config = &state->config;
     if (former->train_batch != config->train_batch) {
         snprintf(theirs, sizeof theirs, "%" PRId64, former->train_batch);
         snprintf(ours, sizeof ours, "%" PRId64, config->train_batch);
@@ -113,7 +112,7 @@ static sn_status check_settings(const sn_state *state, const char *path,
                       sn_config_choice_name("optimizer", "momentum_kind",
                                             config->optimizer_momentum_kind));
     }
-    if (former->comm_reduce == SN_REDUCE_REPRODUCIBLE &&
+    if (sn_reduction_of(former->comm_reduce)->fixed_order &&
         (config->comm_reduce != former->comm_reduce ||
          config->comm_leaves != former->comm_leaves)) {
         snprintf(theirs, sizeof theirs, "reproducible with %" PRId64 " leaves,",
@@ -148,34 +147,42 @@ static bool steers(const sn_config *config, const char *section, const char *key
     return false;
 }
 
+typedef struct changes {
+    const sn_config *config;
+    sn_restored *restored;
+} changes;
+
 static void note_change(void *user, const char *section, const char *key,
                         const char *former, const char *present)
 {
-    sn_state *state = user;
-    if (!steers(&state->config, section, key)) {
+    const changes *noted = user;
+    if (!steers(noted->config, section, key)) {
         return;
     }
-    const size_t used = strlen(state->changes), room = sizeof state->changes - used;
-    snprintf(state->changes + used, room, "%s%s.%s = %s (was %s)", used > 0 ? ", " : "",
-             section, key, present != NULL ? present : "unset",
+    char *text = noted->restored->changes;
+    const size_t used = strlen(text), room = sizeof noted->restored->changes - used;
+    snprintf(text + used, room, "%s%s.%s = %s (was %s)", used > 0 ? ", " : "", section,
+             key, present != NULL ? present : "unset",
              former != NULL ? former : "unset");
 }
 
-static sn_status note_changes(sn_state *state, const char *former, sn_error *err)
+static sn_status note_changes(const sn_config *config, const char *former,
+                              sn_restored *restored, sn_error *err)
 {
     size_t count;
-    char *present = sn_config_text(&state->config);
+    char *present = sn_config_text(config);
     if (present == NULL) {
         return sn_fail(err, SN_ENOMEM, "resume: out of memory");
     }
-    state->changes[0] = '\0';
+    restored->changes[0] = '\0';
+    changes noted = {config, restored};
     const sn_status status =
-        sn_config_compare(former, present, note_change, state, &count, err);
+        sn_config_compare(former, present, note_change, &noted, &count, err);
     free(present);
     return status;
 }
 
-static sn_status check_config(sn_state *state, const char *path,
+static sn_status check_config(sn_config *config, const char *path,
                               const sn_checkpoint_info *info, sn_error *err)
 {
     sn_config *former = malloc(sizeof *former);
@@ -186,8 +193,8 @@ static sn_status check_config(sn_state *state, const char *path,
     sn_error why;
     sn_status status = sn_config_parse(former, info->config_text, "stored", &why);
     if (status == SN_OK) {
-        keep_choices(state, former);
-        status = check_settings(state, path, former, err);
+        keep_choices(config, former);
+        status = check_settings(config, path, former, err);
     } else {
         status = sn_fail(err, status == SN_ECONFIG ? SN_EDATA : status,
                          "resume (%s): not damaged, but written by shardnet %s, whose "
@@ -196,14 +203,14 @@ static sn_status check_config(sn_state *state, const char *path,
                          path, info->program_version, SN_VERSION_TEXT, why.message);
     }
     free(former);
-    return status == SN_OK ? note_changes(state, info->config_text, err) : status;
+    return status;
 }
 
-static sn_status check_run(const sn_state *state, const char *path,
+static sn_status check_run(const sn_restore_target *target, const char *path,
                            const sn_checkpoint_info *info, sn_error *err)
 {
     char theirs[512], ours[512];
-    const sn_dataset *data = &state->loaded.data;
+    const sn_dataset *data = target->data;
     if (strcmp(info->train_digest, data->train_digest) != 0 ||
         info->train_count != (int64_t)data->train.count) {
         snprintf(theirs, sizeof theirs,
@@ -214,23 +221,23 @@ static sn_status check_run(const sn_state *state, const char *path,
                  data->train_digest);
         return refuse(err, path, "other", theirs, ours);
     }
-    if (info->progress.seed != (uint64_t)state->config.train_seed) {
+    if (info->progress.seed != (uint64_t)target->config->train_seed) {
         snprintf(theirs, sizeof theirs, "%" PRIu64, info->progress.seed);
-        snprintf(ours, sizeof ours, "%" PRId64, state->config.train_seed);
+        snprintf(ours, sizeof ours, "%" PRId64, target->config->train_seed);
         return refuse(err, path, "seed", theirs, ours);
     }
     return SN_OK;
 }
 
 /* The tensors are read before anything else is believed. */
-static sn_status read_state(const sn_state *state, const char *path,
+static sn_status read_state(const sn_restore_target *target, const char *path,
                             sn_checkpoint *checkpoint, const sn_checkpoint_info *info,
                             sn_error *err)
 {
     const sn_position *p = &info->progress;
-    sn_status status = check_model(state, path, checkpoint, info, err);
+    sn_status status = check_model(target, path, checkpoint, info, err);
     if (status == SN_OK) {
-        status = sn_checkpoint_read(checkpoint, state->tensors, err);
+        status = sn_checkpoint_read(checkpoint, target->tensors, err);
     }
     if (status == SN_OK && (p->epoch < 0 || p->step < 0 || p->step_in_epoch < 0)) {
         status = sn_fail(err, SN_EDATA, "checkpoint (%s): progress out of range", path);
@@ -238,29 +245,55 @@ static sn_status read_state(const sn_state *state, const char *path,
     return status;
 }
 
-sn_status sn_resume_restore(sn_state *state, const char *path, bool *damaged,
-                            sn_error *err)
+sn_status sn_restore(const char *path, const sn_restore_target *target,
+                     sn_restored *restored, bool *damaged, sn_error *err)
 {
     sn_checkpoint *checkpoint = NULL;
     sn_checkpoint_info info = {0};
     sn_status status = sn_checkpoint_open(path, &checkpoint, &info, err);
     if (status == SN_OK) {
-        status = read_state(state, path, checkpoint, &info, err);
+        status = read_state(target, path, checkpoint, &info, err);
     }
     *damaged = status == SN_EDATA;
     if (status == SN_OK) {
-        status = check_run(state, path, &info, err);
+        status = check_run(target, path, &info, err);
     }
     if (status == SN_OK) {
-        status = check_config(state, path, &info, err);
+        status = check_config(target->config, path, &info, err);
     }
-    if (status == SN_OK && info.progress.step_in_epoch >= state->steps_per_epoch) {
+    if (status == SN_OK && info.progress.step_in_epoch >= target->steps_per_epoch) {
         *damaged = true;
         status = sn_fail(err, SN_EDATA, "checkpoint (%s): progress out of range", path);
     }
     if (status == SN_OK) {
-        state->progress = info.progress;
-        snprintf(state->checkpoint, sizeof state->checkpoint, "%s", path);
+        status = note_changes(target->config, info.config_text, restored, err);
+    }
+    if (status == SN_OK) {
+        restored->position = info.progress;
+        snprintf(restored->path, sizeof restored->path, "%s", path);
+    }
+    sn_checkpoint_close(&checkpoint);
+    sn_checkpoint_info_clear(&info);
+    return status;
+}
+
+sn_status sn_restore_best(const char *run, const sn_restore_target *target,
+                          int64_t best_epoch, sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    sn_checkpoint *checkpoint = NULL;
+    sn_checkpoint_info info = {0};
+    sn_status status = sn_checkpoint_best_path(path, run, err);
+    if (status == SN_OK) {
+        status = sn_checkpoint_open(path, &checkpoint, &info, err);
+    }
+    if (status == SN_OK) {
+        const bool fits = info.progress.epoch == best_epoch &&
+                          has_layers(checkpoint, &info, target->model);
+        status =
+            fits ? sn_checkpoint_read(checkpoint, target->tensors, err)
+                 : sn_fail(err, SN_EDATA, "best (%s): not of the best epoch, %" PRId64,
+                           path, best_epoch);
     }
     sn_checkpoint_close(&checkpoint);
     sn_checkpoint_info_clear(&info);

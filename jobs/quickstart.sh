@@ -88,6 +88,7 @@ allow_mpirun_as_root
 if ((ranks > $(cores))); then
     allow_oversubscription
 fi
+tune_open_mpi
 mpirun=$(mpirun_of "$build_folder")
 code=0
 "$mpirun" -n "$ranks" "$program" train "$source_root/configs/quickstart.ini" \

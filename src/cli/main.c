@@ -3,12 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "dist/comm/comm.h"
-#include "dist/node/node.h"
 #include "shardnet/version.h"
 
 static void print_version(FILE *out)
@@ -103,21 +101,6 @@ static sn_status dispatch(const sn_command **command, int argc, char **argv,
     return run(*command, argc, argv, err);
 }
 
-/* Threads that wait shall sleep: those of OpenMP would spin on the cores that
- * OpenBLAS's own want.  OpenMP reads its environment when it is loaded, so the program
- * starts once more; where it cannot, loops keep to one thread (sn_gemm_bears_loops).
- * bench tries more threads than its mask has cores now. */
-static void choose_wait_policy(const sn_command *chosen, char **argv)
-{
-    if (chosen->run != NULL && chosen->tasks == SN_TASKS_TOGETHER &&
-        (sn_cores_in_mask() > 1 || chosen == &sn_command_bench) &&
-        getenv("OMP_WAIT_POLICY") == NULL &&
-        setenv("OMP_WAIT_POLICY", "passive", 1) == 0) {
-        execv("/proc/self/exe", argv);
-        unsetenv("OMP_WAIT_POLICY");
-    }
-}
-
 /* A wrong command line, and a failure before MPI starts, are the same in every task: the
  * first reports them.  A command that each task runs for itself may fail in one alone. */
 static void report(const sn_command *command, sn_status status, const sn_error *err)
@@ -133,14 +116,10 @@ static void report(const sn_command *command, sn_status status, const sn_error *
 
 int main(int argc, char **argv)
 {
-    const sn_command *command = &program, *chosen = &program;
+    const sn_command *command = &program;
     sn_error err = {""};
-    if (argc > 1 && sn_options_find(&program, argv[1], &chosen, &err) == SN_OK) {
-        choose_wait_policy(chosen, argv);
-    }
     /* a file-size limit is an error of the write, not the end of the process */
     signal(SIGXFSZ, SIG_IGN);
-    err.message[0] = '\0';
     sn_status status = dispatch(&command, argc, argv, &err);
     if (status == SN_OK && (fflush(stdout) != 0 || ferror(stdout))) {
         status = sn_fail(&err, SN_EIO, "cannot write to standard output");

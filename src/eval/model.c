@@ -171,6 +171,7 @@ static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *
         return status;
     }
     sn_gemm_set_threads(cores.threads);
+    sn_gemm_limit_loops(SN_BACKEND_AUTO);
     sn_workspace workspace = {0};
     status = sn_workspace_init(&workspace, network, SN_EVALUATION_ROWS, 0, err);
     float *x = sn_alloc(SN_EVALUATION_ROWS * network->input, sizeof *x);

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/parallel.h"
 #include "base/repeat.h"
 #include "train/tail.h"
 
@@ -191,16 +190,6 @@ static sn_status share_keys(const sn_context *context, sn_config *config, sn_err
     return status == SN_OK ? sn_config_check(config, err) : status;
 }
 
-void sn_choice_use_threads(const sn_context *context, const sn_config *config,
-                           const sn_replica *replica)
-{
-    sn_gemm_set_threads(context->threads);
-    if (!sn_gemm_bears_loops(replica->workspace.backend) &&
-        config->compute_precision != SN_PRECISION_BF16) {
-        sn_set_threads(1);
-    }
-}
-
 sn_status sn_choose(const sn_context *context, sn_config *config, sn_replica *replica,
                     const sn_cursor *cursor, sn_choice *choice,
                     sn_reduction **reduction, sn_error *err)
@@ -214,7 +203,9 @@ sn_status sn_choose(const sn_context *context, sn_config *config, sn_replica *re
         status = choose_backend(&t, choice->backend_seconds, err);
     }
     if (status == SN_OK) {
-        sn_choice_use_threads(context, config, replica);
+        if (config->compute_precision != SN_PRECISION_BF16) { /* those are oneDNN's */
+            sn_gemm_limit_loops(replica->workspace.backend);
+        }
         if (config->comm_reduce == SN_REDUCE_AUTO && context->size > 1) {
             status = choose_reduction(&t, choice->reduce_seconds, err);
         }

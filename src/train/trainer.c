@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/stop.h"
 #include "dist/watchdog/watchdog.h"
 #include "run/run.h"
 #include "shardnet/train.h"
@@ -14,7 +15,6 @@
 #include "train/epoch.h"
 #include "train/preflight.h"
 #include "train/replica_check.h"
-#include "base/stop.h"
 
 /* What this invocation has done. */
 typedef struct invocation {
@@ -46,21 +46,22 @@ typedef struct training {
 /* Times of all ranks in the epoch, into /ranks and the sums of this invocation. */
 static sn_status note_ranks(training *t, const sn_epoch_row *epoch, sn_error *err)
 {
+    sn_engine *e = &t->engine;
     const sn_profile *profile = &t->now.epoch_profile;
-    if (!t->engine.config.metrics_per_rank) {
+    if (!e->config.metrics_per_rank) {
         return SN_OK;
     }
     sn_rank_row mine = {.epoch = epoch->epoch,
                         .step = epoch->step,
-                        .rank = t->engine.context.rank,
+                        .rank = e->context.rank,
                         .gather_seconds = profile->gather,
                         .compute_seconds = profile->forward + profile->backward,
                         .reduce_seconds = profile->reduce,
                         .update_seconds = profile->update};
-    snprintf(mine.host, sizeof mine.host, "%s", sn_comm_host(t->engine.context.comm));
+    snprintf(mine.host, sizeof mine.host, "%s", sn_comm_host(e->context.comm));
     const sn_rank_row *all = NULL;
     const sn_status status = sn_run_note_ranks(&t->run, &mine, &all, err);
-    for (int r = 0; status == SN_OK && all != NULL && r < t->engine.context.size; r++) {
+    for (int r = 0; status == SN_OK && all != NULL && r < e->context.size; r++) {
         t->busy[r].seconds += all[r].gather_seconds + all[r].compute_seconds;
         memcpy(t->busy[r].host, all[r].host, sizeof t->busy[r].host);
     }
@@ -69,20 +70,21 @@ static sn_status note_ranks(training *t, const sn_epoch_row *epoch, sn_error *er
 
 static sn_status close_epoch(training *t, bool *improved, sn_error *err)
 {
+    sn_engine *e = &t->engine;
     const double seconds = sn_profile_total(&t->now.epoch_profile);
-    sn_epoch_row row = sn_epoch_describe(&t->engine.cursor.position, &t->engine.replica,
-                                         seconds, t->now.epoch_samples_before);
+    sn_epoch_row row = sn_epoch_describe(&e->cursor.position, &e->replica, seconds,
+                                         t->now.epoch_samples_before);
     t->now.last_train_loss = row.train_loss;
     sn_profile_add(&t->now.run_profile, &t->now.epoch_profile);
-    sn_cursor_close_epoch(&t->engine.cursor);
+    sn_cursor_close_epoch(&e->cursor);
     *improved = false;
     sn_status status = SN_OK;
-    if (row.epoch % t->engine.config.train_eval_every == 0 ||
-        row.epoch == t->engine.config.train_epochs) {
+    if (row.epoch % e->config.train_eval_every == 0 ||
+        row.epoch == e->config.train_epochs) {
         const double begun = sn_clock_seconds();
-        status = sn_epoch_evaluate(&t->engine.context, &t->engine.replica,
-                                   &t->engine.loaded.data, &row, err);
-        *improved = sn_cursor_note_error(&t->engine.cursor, row.validation_error);
+        status =
+            sn_epoch_evaluate(&e->context, &e->replica, &e->loaded.data, &row, err);
+        *improved = sn_cursor_note_error(&e->cursor, row.validation_error);
         t->deadline.longest_evaluation_seconds =
             fmax(t->deadline.longest_evaluation_seconds, sn_clock_seconds() - begun);
         sn_deadline_update(&t->deadline, sn_run_longest_write_seconds(&t->run));
@@ -91,21 +93,21 @@ static sn_status close_epoch(training *t, bool *improved, sn_error *err)
         sn_run_note_epoch(&t->run, &row);
         status = note_ranks(t, &row, err);
     }
-    sn_console_epoch(&t->console, &t->engine.config, &row);
+    sn_console_epoch(&t->console, &e->config, &row);
     return status;
 }
 
 static sn_status open_epoch(training *t, sn_error *err)
 {
-    sn_cursor_open_epoch(&t->engine.cursor);
+    sn_engine *e = &t->engine;
+    sn_cursor_open_epoch(&e->cursor);
     t->now.epoch_profile = (sn_profile){0};
-    t->now.epoch_samples_before = t->engine.cursor.position.epoch_samples;
-    const int64_t every = t->engine.config.metrics_every_steps;
+    t->now.epoch_samples_before = e->cursor.position.epoch_samples;
+    const int64_t every = e->config.metrics_every_steps;
     const size_t steps =
-        every > 0 ? (size_t)(t->engine.cursor.steps_per_epoch / every) + 1 : 0;
+        every > 0 ? (size_t)(e->cursor.steps_per_epoch / every) + 1 : 0;
     return sn_run_reserve(
-        &t->run, steps,
-        t->engine.config.metrics_per_rank ? (size_t)t->engine.context.size : 0, err);
+        &t->run, steps, e->config.metrics_per_rank ? (size_t)e->context.size : 0, err);
 }
 
 /* ---- steps */
@@ -113,12 +115,12 @@ static sn_status open_epoch(training *t, sn_error *err)
 static sn_requests poll(void *user, double now)
 {
     const training *t = user;
+    const sn_engine *e = &t->engine;
     sn_requests own = {.stop = sn_stop_requested() != 0};
-    if (t->engine.context.rank == 0) {
-        const double minutes = t->engine.config.checkpoint_every_minutes;
-        own.stop =
-            own.stop || sn_deadline_has_passed(&t->deadline,
-                                               t->engine.config.train_max_minutes, now);
+    if (e->context.rank == 0) {
+        const double minutes = e->config.checkpoint_every_minutes;
+        own.stop = own.stop || sn_deadline_has_passed(&t->deadline,
+                                                      e->config.train_max_minutes, now);
         own.checkpoint = minutes > 0 && now - t->now.last_checkpoint >= 60 * minutes;
     }
     return own;
@@ -126,8 +128,9 @@ static sn_requests poll(void *user, double now)
 
 static void note_step(training *t, const sn_step_result *result)
 {
-    const sn_position *p = &t->engine.cursor.position;
-    const int64_t every = t->engine.config.metrics_every_steps;
+    sn_engine *e = &t->engine;
+    const sn_position *p = &e->cursor.position;
+    const int64_t every = e->config.metrics_every_steps;
     const double count = (double)result->count, loss = result->loss_sum / count;
     t->now.train_seconds += result->seconds;
     sn_profile_add(&t->now.epoch_profile, &result->profile);
@@ -140,32 +143,33 @@ static void note_step(training *t, const sn_step_result *result)
                                         .error = 1 - (double)result->correct / count,
                                         .seconds = result->seconds});
     }
-    sn_console_step(&t->console, &t->engine.config, &t->engine.cursor,
-                    t->now.first_step, t->now.loop_started, sn_clock_seconds(), loss);
+    sn_console_step(&t->console, &e->config, &e->cursor, t->now.first_step,
+                    t->now.loop_started, sn_clock_seconds(), loss);
 }
 
 /* Compares the replicas unless that is done for this step or switched off. */
 static sn_status check_replicas(training *t, sn_error *err)
 {
-    const int64_t step = t->engine.cursor.position.step;
-    if (t->engine.config.comm_check_replicas_every == 0 ||
-        t->now.checked_step == step) {
+    sn_engine *e = &t->engine;
+    const int64_t step = e->cursor.position.step;
+    if (e->config.comm_check_replicas_every == 0 || t->now.checked_step == step) {
         return SN_OK;
     }
     t->now.checked_step = step;
-    return sn_replica_check(&t->engine.context, &t->engine.replica, step, err);
+    return sn_replica_check(&e->context, &e->replica, step, err);
 }
 
 static sn_status run_step(training *t, sn_step_result *result, sn_error *err)
 {
-    sn_status status = sn_engine_step(&t->engine, poll, t, result, err);
+    sn_engine *e = &t->engine;
+    sn_status status = sn_engine_step(e, poll, t, result, err);
     if (status != SN_OK) {
         return status;
     }
     note_step(t, result);
-    const int64_t step = t->engine.cursor.position.step;
-    const int64_t every = t->engine.config.comm_check_replicas_every;
-    sn_replica_inject_fault(&t->engine.context, &t->engine.replica, step);
+    const int64_t step = e->cursor.position.step;
+    const int64_t every = e->config.comm_check_replicas_every;
+    sn_replica_inject_fault(&e->context, &e->replica, step);
     return every > 0 && step % every == 0 ? check_replicas(t, err) : SN_OK;
 }
 
@@ -173,12 +177,13 @@ static sn_status run_step(training *t, sn_step_result *result, sn_error *err)
 
 static sn_run_source source_of(const training *t)
 {
-    return (sn_run_source){.config = &t->engine.config,
-                           .data = &t->engine.loaded.data,
-                           .network = &t->engine.replica.network,
-                           .parameters = t->engine.replica.parameters,
-                           .velocity = t->engine.replica.velocity,
-                           .position = &t->engine.cursor.position};
+    const sn_engine *e = &t->engine;
+    return (sn_run_source){.config = &e->config,
+                           .data = &e->loaded.data,
+                           .network = &e->replica.network,
+                           .parameters = e->replica.parameters,
+                           .velocity = e->replica.velocity,
+                           .position = &e->cursor.position};
 }
 
 static sn_status carry_out(training *t, const sn_decision *decision, sn_error *err)
@@ -201,16 +206,16 @@ static sn_status carry_out(training *t, const sn_decision *decision, sn_error *e
 /* One step, the end of its epoch where it completes one, and what follows from both. */
 static sn_status advance(training *t, sn_decision *decision, sn_error *err)
 {
+    sn_engine *e = &t->engine;
     sn_step_result result;
     sn_status status = run_step(t, &result, err);
     if (status != SN_OK) {
         return status;
     }
-    const sn_position *p = &t->engine.cursor.position;
+    const sn_position *p = &e->cursor.position;
     sn_moment moment = {.asked_to_stop = result.requests.stop,
                         .checkpoint_due = result.requests.checkpoint,
-                        .epoch_closed =
-                            p->step_in_epoch == t->engine.cursor.steps_per_epoch};
+                        .epoch_closed = p->step_in_epoch == e->cursor.steps_per_epoch};
     if (moment.epoch_closed) {
         status = close_epoch(t, &moment.improved, err);
     }
@@ -218,7 +223,7 @@ static sn_status advance(training *t, sn_decision *decision, sn_error *err)
     moment.steps_here = p->step - t->now.first_step;
     moment.epoch = p->epoch;
     moment.best_epoch = p->best_epoch;
-    *decision = sn_decide(&t->engine.config, &moment);
+    *decision = sn_decide(&e->config, &moment);
     if (status == SN_OK) {
         status = carry_out(t, decision, err);
     }
@@ -230,9 +235,10 @@ static sn_status advance(training *t, sn_decision *decision, sn_error *err)
 
 static sn_status run_loop(training *t, bool *stopped, sn_error *err)
 {
-    const sn_position *p = &t->engine.cursor.position;
+    sn_engine *e = &t->engine;
+    const sn_position *p = &e->cursor.position;
     sn_decision decision = {
-        .leave = sn_config_is_finished(&t->engine.config, p->epoch, p->best_epoch)};
+        .leave = sn_config_is_finished(&e->config, p->epoch, p->best_epoch)};
     sn_status status = decision.leave ? SN_OK : open_epoch(t, err);
     while (status == SN_OK && !decision.leave) {
         status = advance(t, &decision, err);
@@ -245,11 +251,12 @@ static sn_status run_loop(training *t, bool *stopped, sn_error *err)
 
 static sn_restore_target target_of(training *t)
 {
-    return (sn_restore_target){.model = &t->engine.replica.network,
-                               .tensors = t->engine.replica.tensors,
-                               .data = &t->engine.loaded.data,
-                               .steps_per_epoch = t->engine.cursor.steps_per_epoch,
-                               .config = &t->engine.config};
+    sn_engine *e = &t->engine;
+    return (sn_restore_target){.model = &e->replica.network,
+                               .tensors = e->replica.tensors,
+                               .data = &e->loaded.data,
+                               .steps_per_epoch = e->cursor.steps_per_epoch,
+                               .config = &e->config};
 }
 
 static sn_train_result describe_result(const training *t,
@@ -276,26 +283,26 @@ static sn_train_result describe_result(const training *t,
 /* Evaluates the weights of the best epoch, the newest ones where there is none. */
 static sn_status finish(training *t, sn_train_result *result, sn_error *err)
 {
-    const sn_position *p = &t->engine.cursor.position;
+    sn_engine *e = &t->engine;
+    const sn_position *p = &e->cursor.position;
     bool restored = false;
     sn_status status = SN_OK;
-    if (p->best_epoch > 0 && t->engine.config.checkpoint_keep_best) {
+    if (p->best_epoch > 0 && e->config.checkpoint_keep_best) {
         const sn_restore_target target = target_of(t);
         status = sn_run_restore_best(&t->run, &target, p->best_epoch,
-                                     t->engine.replica.parameters, &restored, err);
-        sn_replica_round(&t->engine.replica);
+                                     e->replica.parameters, &restored, err);
+        sn_replica_round(&e->replica);
     }
     sn_evaluation evaluation = {0};
     if (status == SN_OK) {
-        status = sn_replica_evaluate(&t->engine.context, &t->engine.replica,
-                                     &t->engine.loaded.data.test, &evaluation, err);
+        status = sn_replica_evaluate(&e->context, &e->replica, &e->loaded.data.test,
+                                     &evaluation, err);
     }
     *result = describe_result(t, &evaluation);
     if (status == SN_OK) {
-        sn_console_result(&t->console, &t->engine.config, result, restored ? p : NULL);
+        sn_console_result(&t->console, &e->config, result, restored ? p : NULL);
         sn_console_profile(&t->console, &t->now.run_profile,
-                           p->step - t->now.first_step, t->busy,
-                           t->engine.context.size);
+                           p->step - t->now.first_step, t->busy, e->context.size);
         sn_run_print(&t->run, t->console.results);
     }
     return status;
@@ -315,36 +322,37 @@ static sn_status stop_early(const training *t, sn_error *err)
 /* The run's folder and state: restored, or new with initial weights. */
 static sn_status open_run(training *t, bool *resumed, char changes[1024], sn_error *err)
 {
+    sn_engine *e = &t->engine;
     const sn_train_options *o = t->options;
-    sn_position *p = &t->engine.cursor.position;
+    sn_position *p = &e->cursor.position;
     const sn_restore_target target = target_of(t);
     sn_status status =
-        sn_run_open(&t->run, t->engine.context.comm, o->run, &t->engine.replica.network,
+        sn_run_open(&t->run, e->context.comm, o->run, &e->replica.network,
                     sn_console_warn, &t->console, err);
     if (status == SN_OK) {
         status = sn_run_restore(&t->run, &target, o->resume != SN_RESUME_NEVER,
                                 o->resume == SN_RESUME_PATH ? o->resume_path : NULL, p,
                                 changes, resumed, err);
     }
-    if (status == SN_OK && !*resumed && t->engine.context.rank == 0) {
-        sn_replica_draw(&t->engine.replica, &t->engine.config, p->seed);
+    if (status == SN_OK && !*resumed && e->context.rank == 0) {
+        sn_replica_draw(&e->replica, &e->config, p->seed);
     }
     if (status == SN_OK) {
-        status = sn_engine_choose(&t->engine, err);
+        status = sn_engine_choose(e, err);
     }
     if (status == SN_OK) {
         /* a run that was to be resumed, without a checkpoint yet, begins again */
         const bool fresh = !*resumed && o->resume == SN_RESUME_NEVER;
-        status = sn_run_commit(&t->run, &t->engine.config, fresh, p, err);
+        status = sn_run_commit(&t->run, &e->config, fresh, p, err);
     }
-    return status == SN_OK ? sn_replica_distribute(t->engine.context.comm,
-                                                   &t->engine.replica, p, err)
+    return status == SN_OK ? sn_replica_distribute(e->context.comm, &e->replica, p, err)
                            : status;
 }
 
 static sn_status run(training *t, sn_train_result *result, sn_error *err)
 {
-    const sn_position *p = &t->engine.cursor.position;
+    sn_engine *e = &t->engine;
+    const sn_position *p = &e->cursor.position;
     invocation *now = &t->now;
     char changes[1024] = "";
     bool resumed = false, stopped = false;
@@ -354,12 +362,11 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     }
     now->first_step = p->step;
     now->samples_before = p->samples_seen;
-    sn_console_header(&t->console, &t->engine.context, &t->engine.config,
-                      &t->engine.loaded, &t->engine.replica, t->engine.reduction,
-                      &t->engine.choice);
+    sn_console_header(&t->console, &e->context, &e->config, &e->loaded, &e->replica,
+                      e->reduction, &e->choice);
     sn_console_start(&t->console, &t->deadline, resumed ? sn_run_newest(&t->run) : NULL,
                      p, changes);
-    status = sn_preflight_warn_of_binding(&t->engine.context, &t->console, err);
+    status = sn_preflight_warn_of_binding(&e->context, &t->console, err);
     now->loop_started = now->last_checkpoint = sn_clock_seconds();
     if (status == SN_OK) {
         status = run_loop(t, &stopped, err);
@@ -377,9 +384,10 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
 static sn_status open_training(training *t, sn_comm *comm, const sn_config *config,
                                sn_error *err)
 {
+    sn_engine *e = &t->engine;
     sn_status status = sn_engine_open(&t->engine, comm, config, err);
-    if (status == SN_OK && t->engine.context.rank == 0) {
-        t->busy = calloc((size_t)t->engine.context.size, sizeof *t->busy);
+    if (status == SN_OK && e->context.rank == 0) {
+        t->busy = calloc((size_t)e->context.size, sizeof *t->busy);
         status =
             t->busy == NULL ? sn_fail(err, SN_ENOMEM, "ranks: out of memory") : SN_OK;
     }

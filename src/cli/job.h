@@ -31,7 +31,7 @@ sn_status sn_job_config(const char *path, const sn_list *set,
                         sn_status (*check)(const sn_config *config, sn_error *err),
                         sn_config **config, sn_error *err) SN_MUST_CHECK;
 
-/** sn_model_load, with its notice as a warning on stderr. */
+/** Loads a model as sn_model_load does and prints its notice as a warning to stderr. */
 sn_status sn_job_model(sn_comm *comm, const char *path, sn_model **model,
                        sn_error *err) SN_MUST_CHECK;
 

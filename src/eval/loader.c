@@ -271,27 +271,17 @@ static void shape_of(const sn_network *model, shape_message *shape)
     }
 }
 
-sn_status sn_loader_model(sn_comm *comm, const char *path, sn_checkpoint_info *info,
-                          sn_network *model, float **parameters, sn_error *err)
+sn_status sn_loader_share_model(sn_comm *comm, sn_network *model, float **parameters,
+                                sn_error *err)
 {
-    const bool reads = sn_comm_rank(comm) == 0;
+    const bool has_it = sn_comm_rank(comm) == 0;
     shape_message shape = {0};
-    *model = (sn_network){0};
-    *parameters = NULL;
-    *info = (sn_checkpoint_info){0};
-    sn_status status = SN_OK;
-    if (reads) {
-        status = sn_loader_read_model(path, info, model, parameters, err);
-    }
-    if (status == SN_OK && reads) {
+    if (has_it) {
         shape_of(model, &shape);
     }
-    status = sn_comm_agree(comm, status, err);
+    sn_status status = sn_comm_broadcast(comm, &shape, sizeof shape, 0, err);
     if (status == SN_OK) {
-        status = sn_comm_broadcast(comm, &shape, sizeof shape, 0, err);
-    }
-    if (status == SN_OK) {
-        if (!reads) {
+        if (!has_it) {
             status = make_model(&shape, model, parameters, err);
         }
         status = sn_comm_agree(comm, status, err);
@@ -299,9 +289,6 @@ sn_status sn_loader_model(sn_comm *comm, const char *path, sn_checkpoint_info *i
     if (status == SN_OK) {
         status = sn_comm_broadcast(comm, *parameters,
                                    model->arena * sizeof **parameters, 0, err);
-    }
-    if (status != SN_OK) {
-        clear_model(info, model, parameters);
     }
     return status;
 }

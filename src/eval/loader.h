@@ -35,11 +35,10 @@ sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
                                sn_network *model, float **parameters,
                                sn_error *err) SN_MUST_CHECK;
 
-/** Model and parameters (new arena, the caller frees it) of a checkpoint.  Rank 0
- * reads, all receive.  info is valid on rank 0 alone but for its plain fields, and
- * config_text is NULL on the other ranks.  Collective.  SN_ENOINPUT, SN_EDATA. */
-sn_status sn_loader_model(sn_comm *comm, const char *path, sn_checkpoint_info *info,
-                          sn_network *model, float **parameters,
-                          sn_error *err) SN_MUST_CHECK;
+/** Gives rank 0's model and parameters to the other ranks, whose *model and *parameters
+ *  are empty before; each rank clears and frees its own, on failure too.  Collective.
+ *  SN_ENOMEM, SN_EMPI. */
+sn_status sn_loader_share_model(sn_comm *comm, sn_network *model, float **parameters,
+                                sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -248,7 +248,7 @@ static void print_json_job(FILE *out, const sn_bench_result *r)
             "{\"program_version\": \"%s\", \"blas\": \"%s\", \"reduce\": \"%s\", "
             "\"ranks\": %d, \"nodes\": %d, \"node_ranks\": %d, \"node_cores\": %d, "
             "\"threads_per_rank\": %d, \"model_widths\": [%zu",
-            SN_VERSION_TEXT, sn_gemm_library(r->backend),
+            sn_version(), sn_gemm_library(r->backend),
             sn_config_choice_name("comm", "reduce", (int)r->reduce), r->ranks, r->nodes,
             r->node_ranks, r->node_cores, r->threads, r->width[0]);
     for (size_t l = 0; l < r->layers; l++) {

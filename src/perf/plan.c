@@ -185,7 +185,10 @@ sn_plan sn_plan_make(const sn_plan_base *base, const sn_plan_rates *rates, int r
 {
     sn_plan plan = {.ranks = ranks,
                     .node_ranks = node_ranks < ranks ? node_ranks : ranks};
+    sn_error why;
     plan.nodes = (ranks + plan.node_ranks - 1) / plan.node_ranks;
+    plan.refused = sn_config_check_reduction(&base->config, base->model.arena,
+                                             SN_TAIL_ELEMENTS, ranks, &why) != SN_OK;
     cut_batch(base, &plan);
     add_memory(base, &plan);
     add_times(base, rates, &plan);

@@ -56,6 +56,7 @@ typedef struct sn_plan {
     int ranks, nodes, node_ranks;  /* node_ranks: on the fullest node */
     int64_t largest, smallest;     /* slices of a full batch, images */
     int empty;                     /* ranks without an image in a full batch */
+    bool refused;                  /* train refuses this number of ranks */
     int64_t last_batch;            /* images of an epoch's last batch */
     size_t parameters, velocities; /* parameters with their bf16 copy, if any */
     size_t message;                /* gradients and what their sum needs, rank 0 */

@@ -200,7 +200,7 @@ static sn_status check_config(sn_config *config, const char *path,
                          "resume (%s): not damaged, but written by shardnet %s, whose "
                          "configuration shardnet %s does not know (%s); continue it "
                          "with that version",
-                         path, info->program_version, SN_VERSION_TEXT, why.message);
+                         path, info->program_version, sn_version(), why.message);
     }
     free(former);
     return status;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/repeat.h"
 #include "train/tail.h"
 
 /* What the measurements share. */
@@ -12,7 +13,8 @@ typedef struct trial {
     const sn_context *context;
     sn_config *config;
     sn_replica *replica;
-    size_t rows; /* of the largest product of this rank */
+    size_t rows;     /* of the largest product of this rank */
+    float *gradient; /* (arena), while libraries are measured */
 } trial;
 
 static sn_reduction_spec spec_of(const trial *t)
@@ -33,42 +35,33 @@ static size_t rows_of(const trial *t, const sn_cursor *cursor)
 
 /* ---- the library of the products */
 
-/* The least of several passes of each library, taken in turn: whatever else the machine
- * does only adds.  gradient (arena) is overwritten. */
-static void measure_backends(const trial *t, float *gradient,
-                             double seconds[SN_BACKENDS])
+/* Seconds of one pass of the products by a library: an sn_repeat_run. */
+static double time_backend(void *user, int which)
 {
-    static const double enough = 0.02;
-    enum { FEWEST = 3, MOST = 200 };
+    trial *t = user;
     sn_replica *r = t->replica;
-    double spent = 0;
-    for (int pass = -1; pass < FEWEST || (pass < MOST && spent < enough); pass++) {
-        for (int b = SN_BACKEND_OPENBLAS; b < SN_BACKENDS; b++) {
-            r->workspace.backend = (sn_backend)b;
-            const double s =
-                sn_net_time_products(&r->network, r->parameters, &r->workspace,
-                                     r->batch.x, t->rows, gradient);
-            if (pass >= 0) { /* the first generates code and touches memory */
-                spent += s;
-                seconds[b] = pass == 0 || s < seconds[b] ? s : seconds[b];
-            }
-        }
-    }
+    r->workspace.backend = (sn_backend)(SN_BACKEND_OPENBLAS + which);
+    return sn_net_time_products(&r->network, r->parameters, &r->workspace, r->batch.x,
+                                t->rows, t->gradient);
 }
 
-static sn_status fastest_backend(const trial *t, double seconds[SN_BACKENDS],
+static sn_status fastest_backend(trial *t, double seconds[SN_BACKENDS],
                                  sn_backend *fastest, sn_error *err)
 {
+    static const double enough_seconds = 0.02;
+    enum { FEWEST = 3, MOST = 200, FIRST = SN_BACKEND_OPENBLAS };
     sn_comm *comm = t->context->comm;
-    float *gradient = sn_alloc(t->replica->network.arena, sizeof *gradient);
-    sn_status status =
-        gradient == NULL ? sn_fail(err, SN_ENOMEM, "gradients: out of memory") : SN_OK;
+    t->gradient = sn_alloc(t->replica->network.arena, sizeof *t->gradient);
+    sn_status status = t->gradient == NULL
+                           ? sn_fail(err, SN_ENOMEM, "gradients: out of memory")
+                           : SN_OK;
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
-        measure_backends(t, gradient, seconds);
+        sn_repeat_least(time_backend, t, SN_BACKENDS - FIRST, FEWEST, MOST,
+                        enough_seconds, seconds + FIRST);
         status = sn_comm_sum_double(comm, seconds, SN_BACKENDS, err);
     }
-    free(gradient);
+    free(t->gradient);
     for (int b = 0; b < SN_BACKENDS; b++) {
         seconds[b] /= t->context->size;
     }
@@ -80,8 +73,7 @@ static sn_status fastest_backend(const trial *t, double seconds[SN_BACKENDS],
 
 /* The configuration keeps the choice for resumed runs, but not one that follows from
  * another key. */
-static sn_status choose_backend(const trial *t, double seconds[SN_BACKENDS],
-                                sn_error *err)
+static sn_status choose_backend(trial *t, double seconds[SN_BACKENDS], sn_error *err)
 {
     sn_config *config = t->config;
     sn_backend chosen = (sn_backend)config->compute_backend;
@@ -116,43 +108,50 @@ static sn_status make_reduction(const trial *t, const sn_reduction_kind *kind,
     return status;
 }
 
-/* Seconds of one gradient and its reduction. */
-static sn_status run_reduction(const trial *t, sn_reduction *reduction, double *seconds,
-                               sn_error *err)
+/* A reduction under measurement. */
+typedef struct timing {
+    const trial *trial;
+    sn_reduction *reduction;
+    sn_status status;
+    sn_error *err;
+} timing;
+
+/* Seconds of one gradient and its reduction: an sn_repeat_run. */
+static double time_reduction(void *user, int which)
 {
+    (void)which;
+    timing *m = user;
+    const trial *t = m->trial;
     sn_replica *r = t->replica;
     const sn_dropout none = {0};
     const float *sum;
-    sn_status status = sn_comm_agree(t->context->comm, SN_OK, err); /* a barrier */
+    if (m->status == SN_OK) {
+        m->status = sn_comm_agree(t->context->comm, SN_OK, m->err); /* a barrier */
+    }
     const double begun = sn_clock_seconds();
-    if (status == SN_OK) {
-        sn_reduction_begin(reduction);
+    if (m->status == SN_OK) {
+        sn_reduction_begin(m->reduction);
         (void)sn_net_gradient(&r->network, r->parameters, &r->workspace, r->batch.x,
                               r->batch.labels, r->batch.samples, t->rows, &none,
-                              sn_reduction_buffer(reduction));
-        sn_reduction_push(reduction);
-        status = sn_reduction_finish(reduction, &sum, err);
+                              sn_reduction_buffer(m->reduction));
+        sn_reduction_push(m->reduction);
+        m->status = sn_reduction_finish(m->reduction, &sum, m->err);
     }
-    *seconds = sn_clock_seconds() - begun;
-    return status;
+    return sn_clock_seconds() - begun;
 }
 
-/* The least of a few runs, after one to warm up; the mean over ranks. */
+/* The least of a few runs, as many on every rank; the mean over ranks. */
 static sn_status measure_reduction(const trial *t, sn_reduction *reduction,
                                    double *seconds, sn_error *err)
 {
     enum { ROUNDS = 3 };
-    sn_status status = SN_OK;
-    for (int round = -1; round < ROUNDS && status == SN_OK; round++) {
-        double s = 0;
-        status = run_reduction(t, reduction, &s, err);
-        *seconds = round <= 0 || s < *seconds ? s : *seconds;
-    }
-    if (status == SN_OK) {
-        status = sn_comm_sum_double(t->context->comm, seconds, 1, err);
+    timing m = {.trial = t, .reduction = reduction, .err = err};
+    sn_repeat_least(time_reduction, &m, 1, ROUNDS, ROUNDS, 0, seconds);
+    if (m.status == SN_OK) {
+        m.status = sn_comm_sum_double(t->context->comm, seconds, 1, err);
     }
     *seconds /= t->context->size;
-    return status;
+    return m.status;
 }
 
 /* Measures every kind that these ranks can have, and takes the fastest. */
@@ -191,15 +190,6 @@ static sn_status share_keys(const sn_context *context, sn_config *config, sn_err
     return status == SN_OK ? sn_config_check(config, err) : status;
 }
 
-void sn_choice_use_threads(const sn_context *context, const sn_config *config,
-                           const sn_replica *replica)
-{
-    sn_gemm_set_threads(context->threads);
-    if (config->compute_precision != SN_PRECISION_BF16) {
-        sn_gemm_limit_loops(replica->workspace.backend);
-    }
-}
-
 sn_status sn_choose(const sn_context *context, sn_config *config, sn_replica *replica,
                     const sn_cursor *cursor, sn_choice *choice,
                     sn_reduction **reduction, sn_error *err)
@@ -213,7 +203,9 @@ sn_status sn_choose(const sn_context *context, sn_config *config, sn_replica *re
         status = choose_backend(&t, choice->backend_seconds, err);
     }
     if (status == SN_OK) {
-        sn_choice_use_threads(context, config, replica);
+        if (config->compute_precision != SN_PRECISION_BF16) { /* those are oneDNN's */
+            sn_gemm_limit_loops(replica->workspace.backend);
+        }
         if (config->comm_reduce == SN_REDUCE_AUTO && context->size > 1) {
             status = choose_reduction(&t, choice->reduce_seconds, err);
         }

@@ -27,11 +27,6 @@ sn_status sn_choose(const sn_context *context, sn_config *config, sn_replica *re
                     const sn_cursor *cursor, sn_choice *choice,
                     sn_reduction **reduction, sn_error *err) SN_MUST_CHECK;
 
-/** Gives products and loops their threads; loops keep to one where the threads of the
- *  products would compete with theirs.  Not collective. */
-void sn_choice_use_threads(const sn_context *context, const sn_config *config,
-                           const sn_replica *replica);
-
 /** Prints the console's line about the reduction; nothing for the
  *  standard one that was not measured. */
 void sn_choice_print_reduction(const sn_choice *choice, const sn_config *config,

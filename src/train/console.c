@@ -93,7 +93,7 @@ void sn_console_header(const sn_console *console, const sn_context *context,
     }
     const int nodes = sn_comm_node_count(context->comm);
     const sn_node_cores *cores = &context->cores;
-    fprintf(out, "shardnet %s\n", SN_VERSION_TEXT);
+    fprintf(out, "shardnet %s\n", sn_version());
     fprintf(out,
             "ranks    %d on %d node%s, %d thread%s a rank (%d core%s in the affinity "
             "mask of rank 0, %d on its node)\n",

@@ -94,7 +94,7 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
 {
     const bool other = sn_fault_check("setup.version", sn_comm_rank(comm), -1, NULL);
     sn_status status =
-        same_text(comm, "program", other ? "another version" : SN_VERSION_TEXT,
+        same_text(comm, "program", other ? "another version" : sn_version(),
                   "start the same program on every node", err);
     if (status == SN_OK) {
         status = check_config(comm, config, err);

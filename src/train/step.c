@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/parallel.h"
+#include "base/stop.h"
 #include "data/batch.h"
 #include "dist/watchdog/watchdog.h"
 #include "train/tail.h"

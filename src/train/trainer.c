@@ -14,7 +14,7 @@
 #include "train/epoch.h"
 #include "train/preflight.h"
 #include "train/replica_check.h"
-#include "train/stop.h"
+#include "base/stop.h"
 
 /* What this invocation has done. */
 typedef struct invocation {

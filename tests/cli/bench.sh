@@ -103,15 +103,15 @@ refused() {
     expect_one_line_error "$2" "$1" "$3" "$program" bench "${@:5}"
     checked "$4 (mpirun -n $1): exit $2"
 }
-refused 0 64 "no CONFIG" "missing CONFIG"
-refused 0 64 "more than one CONFIG" "two configurations" small.ini small.ini
-refused 0 64 "needs a value" "--seconds without a value" small.ini --seconds
-refused 0 64 "--seconds: 'soon'" "--seconds that is no number" small.ini --seconds soon
-refused 0 64 "--seconds: 'nan'" "--seconds nan" small.ini --seconds nan
-refused 0 64 "--repeats: '0'" "--repeats out of range" small.ini --repeats 0
-refused 0 64 "--repeats: '1.5'" "--repeats in halves" small.ini --repeats 1.5
+refused 0 64 'missing argument \(CONFIG\)' "missing CONFIG"
+refused 0 64 'too many arguments' "two configurations" small.ini small.ini
+refused 0 64 'missing value \(--seconds\)' "--seconds without a value" small.ini --seconds
+refused 0 64 "--seconds soon\)" "--seconds that is no number" small.ini --seconds soon
+refused 0 64 "--seconds nan\)" "--seconds nan" small.ini --seconds nan
+refused 0 64 "--repeats 0\)" "--repeats out of range" small.ini --repeats 0
+refused 0 64 "--repeats 1.5\)" "--repeats in halves" small.ini --repeats 1.5
 for ranks in 0 2; do
-    refused $ranks 64 "unknown option '--fast'" "unknown option" small.ini --fast
+    refused $ranks 64 'unknown option \(--fast\)' "unknown option" small.ini --fast
     refused $ranks 78 "unknown key" "unknown key" small.ini --set train.epoch=3
     refused $ranks 66 "absent\.ini" "missing configuration file" absent.ini
     refused $ranks 76 "bench: training diverged" "divergence" small.ini "${short[@]}" \

@@ -88,7 +88,7 @@ expect_exit 0 "$program" metrics impatient --follow
 (($(wc -l <out) < 400)) || wrong "the run was patient"
 checked "the end by train.early_stop_patience"
 
-# --- a resumed run makes rows again
+# --- a resumed run goes back: what it makes again comes after the cut has been seen
 
 expect_exit 75 "$program" train job.ini --out again --set train.max_steps=7
 follow again again --csv --table steps
@@ -98,10 +98,15 @@ expect_exit 75 "$program" train job.ini --out again --resume --set train.max_ste
 rows again '^1?[0-9],' 11
 rm -r again/checkpoints
 cp -r kept again/checkpoints
+start 0 env SHARDNET_FAULT=step.hang@0:7 "$program" train job.ini --out again --resume
+until [ -s again.err ]; do sleep 0.05; done
+kill_tree "$job"
+wait "$job" 2>/dev/null || true
+job=
 expect_exit 0 "$program" train job.ini --out again --resume --set train.max_steps=0
 followed again
 [ "$(wc -l <err)" -eq 1 ] || wrong "not one line about rows that were cut"
-expect_text err '^shardnet: metrics \(again/metrics\.h5\): cut back to step 7 by a resumed run'
+expect_text err '^shardnet: metrics \(again/metrics\.h5\): cut by a resumed run; the rows after step 7 follow again$'
 cut -d, -f1 out | tr '\n' ' ' >order
 [ "$(cat order)" = "step $(echo {1..11}) $(echo {8..15}) " ] || wrong "steps come as $(cat order)"
 "$program" metrics again --csv --table steps | tail -n 8 >last.csv
@@ -125,6 +130,7 @@ expect_exit 0 timeout "$limit" bash -c 'set -o pipefail; "$0" metrics stopped --
 checked "a reader that goes away: exit 0, silently"
 if [ -e /dev/full ]; then
     expect_exit 74 bash -c '"$0" metrics stopped --follow >/dev/full' "$program"
+    expect_exit 74 bash -c '"$0" metrics stopped --csv >/dev/full' "$program"
     checked "output that cannot be written: exit 74"
 fi
 

@@ -47,7 +47,8 @@ FOLDERS = {
     "dist/node": ["dist/comm", "dist/launch"],
     "dist/reduce": ["dist/comm", "dist/node"],
     "dist/watchdog": ["dist/comm"],
-    "cli": ["cli/report"],
+    "cli": ["cli/print", "cli/report"],
+    "cli/print": [],
     "cli/report": [],
 }
 # Public header: the folder that implements it.
@@ -58,8 +59,8 @@ LIBRARIES = [
     (r"mpi\.h$", r"src/dist/"),
     (r"(hdf5|hdf5_hl|H5\w*)\.h$", r"src/store/"),
     (r"(cblas|openblas_config|dnnl\w*|oneapi/.*)\.h$", r"src/nn/products/gemm\w*\.[ch]$"),
-    (r"png\.h$", r"src/(data/formats/image_png|cli/png_write)\.c$"),
-    (r"ini\.h$", r"src/config/(config|ini)\.c$"),
+    (r"png\.h$", r"src/(data/formats/image_png|cli/print/png)\.c$"),
+    (r"ini\.h$", r"src/config/ini\.c$"),
 ]
 DEFINITION = re.compile(r"^[A-Za-z_][^;{}()=]*\b(sn_\w+)\([^;{}]*\)\s*\{", re.MULTILINE)
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)

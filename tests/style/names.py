@@ -27,7 +27,7 @@ NAMES = {
     r"\.tmp\b": FILE,
 }
 # Here a literal with white space is a text for people.
-TEXTS = re.compile(r"src/(cli/(cmd_\w+|options|plan_print|report/page)|config/keys)\.c$")
+TEXTS = re.compile(r"src/(cli/(cmd_\w+|options|print/plan|report/page)|config/keys)\.c$")
 LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"')
 IGNORED = re.compile(r"/\*.*?\*/|^\s*#\s*include\b[^\n]*", re.DOTALL | re.MULTILINE)
 

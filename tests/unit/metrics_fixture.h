@@ -133,13 +133,29 @@ static inline void append_steps(const fixture *f, int64_t count)
     free(steps);
 }
 
-static inline char *csv_of(const fixture *f, const char *table)
+typedef struct csv {
+    FILE *out;
+    sn_metrics_kind kind;
+} csv;
+
+static inline bool print_piece(void *user, const void *rows, size_t count)
+{
+    const csv *to = user;
+    if (count == 0) {
+        sn_metrics_print_names(to->out, to->kind);
+    }
+    sn_metrics_print_rows(to->out, to->kind, rows, count);
+    return true;
+}
+
+static inline char *csv_of(const fixture *f, sn_metrics_kind kind)
 {
     enum { TEXT_BYTES = 1 << 26 };
     sn_error err = {""};
     FILE *file = tmpfile();
     assert_non_null(file);
-    if (sn_metrics_write_csv(f->path, table, file, &err) != SN_OK) {
+    csv to = {file, kind};
+    if (sn_metrics_each(f->path, kind, print_piece, &to, &err) != SN_OK) {
         fail_msg("%s", err.message);
     }
     char *text = calloc(TEXT_BYTES, 1);
@@ -150,9 +166,9 @@ static inline char *csv_of(const fixture *f, const char *table)
     return text;
 }
 
-static inline size_t csv_rows(const fixture *f, const char *table)
+static inline size_t csv_rows(const fixture *f, sn_metrics_kind kind)
 {
-    char *text = csv_of(f, table);
+    char *text = csv_of(f, kind);
     size_t lines = 0;
     for (const char *c = text; *c != '\0'; c++) {
         lines += *c == '\n';
@@ -175,8 +191,8 @@ static inline void assert_epochs(const fixture *f, int64_t last)
         assert_memory_equal(&rows[i], &expected, sizeof expected);
     }
     free(rows);
-    assert_int_equal(csv_rows(f, "steps"), last * STEPS_AN_EPOCH);
-    assert_int_equal(csv_rows(f, "ranks"), last * RANKS);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), last * STEPS_AN_EPOCH);
+    assert_int_equal(csv_rows(f, SN_TABLE_RANKS), last * RANKS);
 }
 
 static inline void assert_absent(const fixture *f, const char *suffix)

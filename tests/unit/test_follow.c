@@ -10,6 +10,7 @@
 typedef struct taken {
     int64_t count; /* of rows; the last step */
     int64_t most;  /* rows to take before no more are wanted, 0 for all */
+    bool any;      /* the rows may have other seconds than step_row's */
 } taken;
 
 static bool take_steps(void *user, const void *rows, size_t count)
@@ -17,7 +18,10 @@ static bool take_steps(void *user, const void *rows, size_t count)
     taken *so_far = user;
     const sn_step_row *steps = rows;
     for (size_t i = 0; i < count; i++) {
-        const sn_step_row expected = step_row(++so_far->count);
+        sn_step_row expected = step_row(++so_far->count);
+        if (so_far->any) {
+            expected.seconds = steps[i].seconds;
+        }
         assert_memory_equal(&steps[i], &expected, sizeof expected);
     }
     return so_far->most == 0 || so_far->count < so_far->most;
@@ -126,42 +130,124 @@ static void test_cut_back(void **state)
     sn_metrics_unfollow(&follower);
 }
 
-/* Cut and made again between two looks: more rows than before, of which some are
- * others. */
-static void test_cut_and_made_again(void **state)
+/* The rows after a step, up to the last one, with other seconds than those of
+ * step_row. */
+static void make_again(const fixture *f, int64_t step, int64_t last)
+{
+    static sn_step_row made[STEPS_AN_EPOCH];
+    cut(f, step);
+    for (int64_t i = 0; i < last - step; i++) {
+        made[i] = step_row(step + 1 + i);
+        made[i].seconds *= 2;
+    }
+    append_steps_of(f, made, (size_t)(last - step));
+}
+
+/* Rows are cut off and made again between two looks, up to the last step that was
+ * handed over or beyond: nothing shows where the cut was, and every row comes again. */
+static void test_made_again_as_far(void **state)
+{
+    fixture *f = *state;
+    const int64_t all = 2 * STEPS_AN_EPOCH, middle = STEPS_AN_EPOCH + 10;
+    for (int64_t more = 0; more <= 5; more += 5) {
+        assert_true(unlink(f->path) == 0 || more == 0);
+        append_epochs(f, 1, 2);
+        sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
+        taken so_far = {0};
+        assert_true(look(follower, &so_far).complete);
+
+        make_again(f, middle, all + more);
+        const sn_metrics_news news = look(follower, &so_far);
+        assert_true(news.cut && !news.complete);
+        assert_int_equal(news.cut_step, 0);
+        assert_int_equal(so_far.count, all);
+
+        so_far = (taken){.most = middle, .any = true};
+        while (!look(follower, &so_far).complete) {
+            so_far.most = 0;
+        }
+        assert_int_equal(so_far.count, all + more);
+        sn_metrics_unfollow(&follower);
+    }
+}
+
+/* Rows are made again between two looks, but not as far: the cut is noticed, and the
+ * rows up to where the file ends now count as standing. */
+static void test_made_again_less_far(void **state)
 {
     fixture *f = *state;
     const int64_t middle = STEPS_AN_EPOCH + 10;
-    static sn_step_row whole[STEPS_AN_EPOCH];
-    for (int64_t i = 0; i < STEPS_AN_EPOCH; i++) {
-        whole[i] = step_row(middle + 1 + i);
-    }
-    sn_step_row other[5];
-    memcpy(other, whole, sizeof other);
-    for (size_t i = 0; i < 5; i++) {
-        other[i].seconds *= 2;
-    }
     append_epochs(f, 1, 2);
-    cut(f, middle);
-    append_steps_of(f, whole, 4);
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
     taken so_far = {0};
     assert_true(look(follower, &so_far).complete);
-    assert_int_equal(so_far.count, middle + 4);
 
-    cut(f, middle);
-    append_steps_of(f, other, 5);
+    make_again(f, middle, middle + 4);
     sn_metrics_news news = look(follower, &so_far);
     assert_true(news.cut);
-    assert_int_equal(news.cut_step, middle);
-    assert_int_equal(so_far.count, middle + 4);
+    assert_int_equal(news.cut_step, middle + 4);
 
-    cut(f, middle);
-    append_steps_of(f, whole, STEPS_AN_EPOCH);
-    so_far.count = middle;
+    append_steps_of(f, (sn_step_row[]){step_row(middle + 5)}, 1);
+    so_far.count = middle + 4;
     news = look(follower, &so_far);
     assert_true(news.complete && !news.cut);
-    assert_int_equal(so_far.count, middle + STEPS_AN_EPOCH);
+    assert_int_equal(so_far.count, middle + 5);
+    sn_metrics_unfollow(&follower);
+}
+
+static bool count_rows(void *user, const void *rows, size_t count)
+{
+    (void)rows;
+    *(size_t *)user += count;
+    return true;
+}
+
+static sn_metrics_news count_ranks(sn_metrics_follower *follower, size_t *count)
+{
+    sn_error err = {""};
+    sn_metrics_news news;
+    *count = 0;
+    assert_int_equal(sn_metrics_look(follower, count_rows, count, &news, &err), SN_OK);
+    return news;
+}
+
+static void append_ranks(const fixture *f, int64_t epoch, int64_t ranks)
+{
+    sn_error err = {""};
+    for (int64_t i = 0; i < ranks; i++) {
+        const sn_rank_row row = rank_row(epoch, i);
+        assert_int_equal(sn_metrics_append(f->path, NULL, 0, NULL, 0, &row, 1, &err),
+                         SN_OK);
+    }
+}
+
+/* The rows of /ranks of one epoch share a step; a resumed run may have another number
+ * of ranks. */
+static void test_ranks(void **state)
+{
+    fixture *f = *state;
+    size_t count;
+    append_epochs(f, 1, 3);
+    sn_metrics_follower *follower = follow(f, SN_TABLE_RANKS);
+    assert_true(count_ranks(follower, &count).complete);
+    assert_int_equal(count, 3 * RANKS);
+
+    cut(f, 2 * STEPS_AN_EPOCH);
+    sn_metrics_news news = count_ranks(follower, &count);
+    assert_true(news.cut);
+    assert_int_equal(news.cut_step, 2 * STEPS_AN_EPOCH);
+    append_ranks(f, 3, 2 * RANKS);
+    assert_true(count_ranks(follower, &count).complete);
+    assert_int_equal(count, 2 * RANKS);
+
+    /* between two looks, fewer rows of the same step */
+    cut(f, 2 * STEPS_AN_EPOCH);
+    append_ranks(f, 3, 1);
+    news = count_ranks(follower, &count);
+    assert_true(news.cut);
+    assert_int_equal(news.cut_step, 0);
+    assert_true(count_ranks(follower, &count).complete);
+    assert_int_equal(count, 2 * RANKS + 1);
     sn_metrics_unfollow(&follower);
 }
 
@@ -273,7 +359,9 @@ int main(void)
         CASE(test_growing),
         CASE(test_no_more_wanted),
         CASE(test_cut_back),
-        CASE(test_cut_and_made_again),
+        CASE(test_made_again_as_far),
+        CASE(test_made_again_less_far),
+        CASE(test_ranks),
         CASE(test_rows_that_never_arrived),
         CASE(test_unreadable),
         CASE(test_another_file),

@@ -20,7 +20,7 @@ static void test_append(void **state)
     const sn_step_row more = step_row(5 * STEPS_AN_EPOCH + 1);
     assert_int_equal(sn_metrics_append(f->path, NULL, 0, &more, 1, NULL, 0, &err),
                      SN_OK);
-    assert_int_equal(csv_rows(f, "steps"), 5 * STEPS_AN_EPOCH + 1);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 5 * STEPS_AN_EPOCH + 1);
 }
 
 static void test_first_append_creates(void **state)
@@ -47,9 +47,9 @@ static void test_cut(void **state)
     /* between two epochs: only the steps know the difference */
     assert_int_equal(sn_metrics_cut(f->path, 2 * STEPS_AN_EPOCH + 10, &replaced, &err),
                      SN_OK);
-    assert_int_equal(csv_rows(f, "epochs"), 2);
-    assert_int_equal(csv_rows(f, "ranks"), 2 * RANKS);
-    assert_int_equal(csv_rows(f, "steps"), 2 * STEPS_AN_EPOCH + 10);
+    assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 2);
+    assert_int_equal(csv_rows(f, SN_TABLE_RANKS), 2 * RANKS);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 2 * STEPS_AN_EPOCH + 10);
     assert_int_equal(sn_metrics_cut(f->path, 0, &replaced, &err), SN_OK);
     assert_epochs(f, 0);
     append_epochs(f, 1, 2);
@@ -182,7 +182,7 @@ static void test_csv_is_exact(void **state)
     enum { EPOCHS = 4 };
     fixture *f = *state;
     append_epochs(f, 1, EPOCHS);
-    char *text = csv_of(f, "epochs");
+    char *text = csv_of(f, SN_TABLE_EPOCHS);
     static const char header[] =
         "epoch,step,learning_rate,train_loss,penalty,train_error,validation_loss,"
         "validation_error,test_loss,test_error,seconds,samples_per_second\n";
@@ -207,7 +207,7 @@ static void test_csv_is_exact(void **state)
     assert_int_equal(*cursor, '\0');
     free(text);
 
-    text = csv_of(f, "ranks");
+    text = csv_of(f, SN_TABLE_RANKS);
     static const char first[] =
         "epoch,step,rank,gather_seconds,compute_seconds,wait_seconds,reduce_seconds,"
         "update_seconds,host\n1,700,0,0.25,0.3333333333333333,0.0625,0.125,0,node0\n";
@@ -223,26 +223,21 @@ static void test_csv_quotes_hosts(void **state)
     strcpy(row.host, "a,\"b\"\n");
     assert_int_equal(sn_metrics_append(f->path, NULL, 0, NULL, 0, &row, 1, &err),
                      SN_OK);
-    char *text = csv_of(f, "ranks");
+    char *text = csv_of(f, SN_TABLE_RANKS);
     assert_non_null(strstr(text, ",\"a,\"\"b\"\"?\"\n"));
     free(text);
 }
 
-static void test_csv_refusals(void **state)
+static void test_no_file(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
-    assert_int_equal(sn_metrics_write_csv(f->path, "epochs", stdout, &err),
+    sn_epoch_row *rows;
+    size_t count;
+    assert_int_equal(sn_metrics_read_epochs(f->path, &rows, &count, &err), SN_ENOINPUT);
+    assert_int_equal(sn_metrics_read_epochs(f->folder, &rows, &count, &err),
                      SN_ENOINPUT);
-    assert_int_equal(sn_metrics_write_csv(f->folder, "epochs", stdout, &err),
-                     SN_ENOINPUT);
-    append_epochs(f, 1, 1);
-    assert_int_equal(sn_metrics_write_csv(f->path, "hours", stdout, &err), SN_EUSAGE);
-    FILE *full = fopen("/dev/full", "w");
-    if (full != NULL) {
-        assert_int_equal(sn_metrics_write_csv(f->path, "steps", full, &err), SN_EIO);
-        fclose(full);
-    }
+    assert_null(rows);
 }
 
 static void test_unwritable(void **state)
@@ -270,7 +265,7 @@ static void test_injected_fault(void **state)
     assert_int_equal(append_epoch(f->path, 2, &err), SN_EIO);
     assert_int_equal(append_epoch(f->path, 3, &err), SN_OK);
     unsetenv("SHARDNET_FAULT");
-    assert_int_equal(csv_rows(f, "epochs"), 2);
+    assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 2);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -287,7 +282,7 @@ int main(void)
         CASE(test_forged_piece_size),
         CASE(test_csv_is_exact),
         CASE(test_csv_quotes_hosts),
-        CASE(test_csv_refusals),
+        CASE(test_no_file),
         CASE(test_unwritable),
         CASE(test_injected_fault),
     };

@@ -79,7 +79,7 @@ static void test_few_files_displace_nothing(void **state)
         const int status = cut_with_limit(RLIMIT_NOFILE, files, f->path);
         done = status == SN_OK;
         assert_true(done || status == SN_EIO);
-        assert_int_equal(csv_rows(f, "steps"), done ? 2 * STEPS_AN_EPOCH : ROWS);
+        assert_int_equal(csv_rows(f, SN_TABLE_STEPS), done ? 2 * STEPS_AN_EPOCH : ROWS);
     }
     assert_true(done);
 }
@@ -106,7 +106,7 @@ static void test_little_memory_displaces_nothing(void **state)
         const int status = cut_with_limit(RLIMIT_AS, address_space() + more, f->path);
         assert_true(status == SN_OK || status == SN_EIO || status == SN_ENOMEM);
         assert_absent(f, ".damaged");
-        assert_int_equal(csv_rows(f, "steps"),
+        assert_int_equal(csv_rows(f, SN_TABLE_STEPS),
                          status == SN_OK ? 2 * STEPS_AN_EPOCH : ROWS);
         if (status == SN_OK) {
             break;
@@ -126,7 +126,7 @@ static void test_large_file(void **state)
     assert_int_equal(stat(f->path, &before), 0);
     assert_true(before.st_size > (16 << 20));
     append_epochs(f, LARGE_EPOCHS + 1, LARGE_EPOCHS + 2);
-    assert_int_equal(csv_rows(f, "epochs"), 2);
+    assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 2);
 
     assert_int_equal(stat(f->path, &before), 0);
     assert_int_equal(
@@ -138,15 +138,15 @@ static void test_large_file(void **state)
     int replaced;
     const int64_t step = (LARGE_EPOCHS + 1) * STEPS_AN_EPOCH;
     assert_int_equal(sn_metrics_cut(f->path, step, &replaced, &err), SN_OK);
-    assert_int_equal(csv_rows(f, "epochs"), 1);
+    assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 1);
     assert_int_equal(sn_metrics_cut(f->path, 5 * STEPS_AN_EPOCH, &replaced, &err),
                      SN_OK);
     assert_int_equal(replaced, 0);
-    assert_int_equal(csv_rows(f, "epochs"), 0);
-    assert_int_equal(csv_rows(f, "steps"), 5 * STEPS_AN_EPOCH);
+    assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 0);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 5 * STEPS_AN_EPOCH);
     append_epochs(f, 6, 6);
-    assert_int_equal(csv_rows(f, "epochs"), 1);
-    assert_int_equal(csv_rows(f, "steps"), 6 * STEPS_AN_EPOCH);
+    assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 1);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 6 * STEPS_AN_EPOCH);
 }
 
 /* Whatever its size, no byte of the file that is there changes: a kill cannot harm it.
@@ -160,10 +160,10 @@ static void test_the_former_file_stays_whole(void **state)
     assert_int_equal(chmod(f->path, 0640), 0);
     assert_int_equal(link(f->path, former.path), 0);
     append_epochs(f, LARGE_EPOCHS + 1, LARGE_EPOCHS + 1);
-    assert_int_equal(csv_rows(&former, "epochs"), 0);
-    assert_int_equal(csv_rows(&former, "steps"), LARGE_ROWS);
-    assert_int_equal(csv_rows(f, "epochs"), 1);
-    assert_int_equal(csv_rows(f, "steps"), LARGE_ROWS + STEPS_AN_EPOCH);
+    assert_int_equal(csv_rows(&former, SN_TABLE_EPOCHS), 0);
+    assert_int_equal(csv_rows(&former, SN_TABLE_STEPS), LARGE_ROWS);
+    assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 1);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), LARGE_ROWS + STEPS_AN_EPOCH);
     struct stat info;
     assert_int_equal(stat(f->path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0640);
@@ -224,7 +224,7 @@ static void test_kills(void **state)
         assert_int_equal(replaced, 0);
         assert_absent(f, ".tmp");
     }
-    assert_int_equal(csv_rows(f, "steps"), LARGE_ROWS);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), LARGE_ROWS);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -1,8 +1,16 @@
-/* A table of metrics.h5 read while somebody else writes it.
+/* A table of metrics.h5, read while a job writes it.
  *
- * The file changes by being replaced, so what is opened is whole and stays as it is.  A
- * resumed run cuts rows back and makes them again: they are told by their hashes, since
- * others may stand in their place by the time of the next look. */
+ * The file changes by being replaced, so an open one is whole and stays as it is.  Rows
+ * are ordered by step, and a resumed run cuts the last ones off and makes them again.
+ * The follower remembers how many rows it has handed over, and the last of them.  A cut
+ * is noticed by that row, whose place is empty or holds another: a row that was made
+ * again differs at least in its seconds.
+ *
+ * Where the file ends before the step of that row, the rows of the file stand and the
+ * next ones are handed over.  This misses rows that were made again, between two looks,
+ * up to an earlier step than that of the last row: they count as standing.  Where the
+ * file does not end earlier, nothing shows where it was cut, and every row is handed
+ * over again. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -11,35 +19,28 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/hash.h"
-#include "base/mem.h"
 #include "store/h5/format.h"
 #include "store/metrics/table.h"
-
-enum { BLOCK_ROWS = 1024 };
 
 /* How long a file may be unreadable in one state. */
 static const double patience_seconds = 3;
 
+typedef union any_row {
+    sn_epoch_row epoch;
+    sn_step_row step;
+    sn_rank_row rank;
+} any_row;
+
 struct sn_metrics_follower {
     char path[SN_PATH_BYTES];
     sn_metrics_kind kind;
-    bool known;                /* has the file been seen? */
-    struct stat state;         /* then */
-    bool complete;             /* has all of that state been handed over? */
-    double changed_at;         /* clock of the look that found this state */
-    int64_t epoch, best_epoch; /* as in sn_metrics_news, of that state */
-    uint64_t *hashes;          /* of the rows handed over (capacity) */
-    size_t count, capacity;
+    bool known;           /* has the file been seen? */
+    struct stat state;    /* then */
+    double changed_at;    /* clock of the look that found this state */
+    sn_metrics_news news; /* of that state */
+    uint64_t count;       /* rows handed over */
+    any_row last;         /* the last of them */
 };
-
-/* An open table. */
-typedef struct source {
-    const sn_table *table;
-    hid_t dataset, type;
-    uint64_t rows;
-    char *block; /* (BLOCK_ROWS) rows */
-} source;
 
 sn_status sn_metrics_follow(const char *path, sn_metrics_kind kind,
                             sn_metrics_follower **follower, sn_error *err)
@@ -60,11 +61,8 @@ sn_status sn_metrics_follow(const char *path, sn_metrics_kind kind,
 
 void sn_metrics_unfollow(sn_metrics_follower **follower)
 {
-    if (*follower != NULL) {
-        free((*follower)->hashes);
-        free(*follower);
-        *follower = NULL;
-    }
+    free(*follower);
+    *follower = NULL;
 }
 
 static bool same_state(const struct stat *a, const struct stat *b)
@@ -76,181 +74,123 @@ static bool same_state(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-static void close_source(source *from)
+/* The number of rows before the first one of step 0: former versions, when killed, left
+ * those where rows had not arrived. */
+static size_t arrived(const sn_table *table, const void *rows, size_t count)
 {
-    free(from->block);
-    sn_h5_close(&from->type);
-    sn_h5_close(&from->dataset);
+    size_t first = 0;
+    while (first < count && sn_table_step(table, rows, first) >= 1) {
+        first++;
+    }
+    return first;
 }
 
-static bool open_source(hid_t file, sn_metrics_kind kind, source *from, sn_h5_why *why)
+typedef struct summary {
+    sn_metrics_news *news;
+    double best;
+} summary;
+
+/* Finds the last epoch and the best one. */
+static bool sum_up(void *user, const void *rows, size_t count)
 {
-    *from = (source){.table = &sn_metrics_tables[kind],
-                     .dataset = H5I_INVALID_HID,
-                     .type = H5I_INVALID_HID};
-    if (!sn_table_open(file, from->table, &from->dataset, &from->rows, why) ||
-        !sn_table_check(file, from->dataset, from->table, 0, from->rows, false, why)) {
-        close_source(from);
+    summary *so_far = user;
+    const sn_epoch_row *epochs = rows;
+    const size_t whole = arrived(&sn_metrics_tables[SN_TABLE_EPOCHS], rows, count);
+    for (size_t i = 0; i < whole; i++) {
+        so_far->news->epoch = epochs[i].epoch;
+        if (epochs[i].validation_error < so_far->best) {
+            so_far->best = epochs[i].validation_error;
+            so_far->news->best_epoch = epochs[i].epoch;
+        }
+    }
+    return whole == count;
+}
+
+/* Reads the row at the place of the last one handed over, or the file's last row where
+ * it ends before. */
+static bool read_mark(hid_t file, const sn_table *table, uint64_t count, any_row *row,
+                      uint64_t *rows, sn_h5_why *why)
+{
+    hid_t dataset;
+    if (!sn_table_open(file, table, &dataset, rows, why)) {
         return false;
     }
-    from->type = sn_table_memory_type(from->table);
-    from->block = sn_alloc(BLOCK_ROWS, from->table->row_bytes);
-    if (from->type < 0 || from->block == NULL) {
-        close_source(from);
-        return sn_h5_because(why, "out of memory");
+    const uint64_t end = *rows < count ? *rows : count;
+    hid_t type = sn_table_memory_type(table);
+    bool done = type >= 0 || sn_h5_explain(why);
+    if (done && end > 0) {
+        done = sn_table_check(file, dataset, table, end - 1, end, false, why) &&
+               sn_table_read(dataset, type, end - 1, 1, row, why);
     }
-    return true;
-}
-
-/* Rows first, first + 1, ... into the block, as many as have arrived: former versions,
- * when killed, left rows of step 0. */
-static bool read_block(source *from, uint64_t first, uint64_t end, size_t *count,
-                       sn_h5_why *why)
-{
-    const size_t wanted = end - first < BLOCK_ROWS ? (size_t)(end - first) : BLOCK_ROWS;
-    *count = 0;
-    if (wanted == 0) {
-        return true;
-    }
-    if (!sn_table_read(from->dataset, from->type, first, wanted, from->block, why)) {
-        return false;
-    }
-    while (*count < wanted && sn_table_step(from->table, from->block, *count) >= 1) {
-        ++*count;
-    }
-    return true;
-}
-
-static uint64_t row_hash(const source *from, size_t row)
-{
-    return sn_hash(0, from->block + row * from->table->row_bytes,
-                   from->table->row_bytes);
-}
-
-/* How many of the rows handed over still stand, and the step of the last of them. */
-static bool find_standing(const sn_metrics_follower *follower, source *from,
-                          uint64_t *standing, int64_t *step, sn_h5_why *why)
-{
-    size_t count;
-    const uint64_t known = follower->count;
-    *standing = 0;
-    *step = 0;
-    if (known == 0) {
-        return true;
-    }
-    if (from->rows >= known) { /* where the last one stands, so do those before */
-        if (!read_block(from, known - 1, known, &count, why)) {
-            return false;
-        }
-        if (count == 1 && row_hash(from, 0) == follower->hashes[known - 1]) {
-            *standing = known;
-            return true;
-        }
-    }
-    const uint64_t end = from->rows < known ? from->rows : known;
-    bool same = true;
-    for (uint64_t first = 0; same && first < end; first += BLOCK_ROWS) {
-        if (!read_block(from, first, end, &count, why)) {
-            return false;
-        }
-        same = count > 0;
-        for (size_t i = 0; same && i < count; i++) {
-            same = row_hash(from, i) == follower->hashes[first + i];
-            if (same) {
-                *standing = first + i + 1;
-                *step = sn_table_step(from->table, from->block, i);
-            }
-        }
-    }
-    return true;
-}
-
-static bool reserve(sn_metrics_follower *follower, size_t more)
-{
-    if (follower->count + more <= follower->capacity) {
-        return true;
-    }
-    const size_t wanted = 2 * (follower->count + more);
-    size_t bytes;
-    uint64_t *grown = sn_size_multiply(wanted, sizeof *grown, &bytes)
-                          ? realloc(follower->hashes, bytes)
-                          : NULL;
-    if (grown == NULL) {
-        return false;
-    }
-    follower->hashes = grown;
-    follower->capacity = wanted;
-    return true;
-}
-
-/* Hands over the rows behind those known; *complete when these were all. */
-static bool hand_over(sn_metrics_follower *follower, source *from,
-                      sn_metrics_take *take, void *user, bool *complete, sn_h5_why *why)
-{
-    bool wanted = true;
-    size_t count = 1;
-    while (wanted && count > 0 && follower->count < from->rows) {
-        if (!read_block(from, follower->count, from->rows, &count, why)) {
-            return false;
-        }
-        if (!reserve(follower, count)) {
-            return sn_h5_because(why, "out of memory");
-        }
-        for (size_t i = 0; i < count; i++) {
-            follower->hashes[follower->count + i] = row_hash(from, i);
-        }
-        follower->count += count;
-        wanted = count == 0 || take(user, from->block, count);
-    }
-    *complete = wanted;
-    return true;
-}
-
-/* The last epoch and the best one. */
-static bool sum_up(hid_t file, sn_metrics_news *news, sn_h5_why *why)
-{
-    source from;
-    if (!open_source(file, SN_TABLE_EPOCHS, &from, why)) {
-        return false;
-    }
-    double best = INFINITY;
-    bool done = true;
-    size_t count = 1;
-    for (uint64_t first = 0; done && count > 0 && first < from.rows; first += count) {
-        done = read_block(&from, first, from.rows, &count, why);
-        const sn_epoch_row *rows = (const void *)from.block;
-        for (size_t i = 0; done && i < count; i++) {
-            news->epoch = rows[i].epoch;
-            if (rows[i].validation_error < best) {
-                best = rows[i].validation_error;
-                news->best_epoch = rows[i].epoch;
-            }
-        }
-    }
-    close_source(&from);
+    sn_h5_close(&type);
+    sn_h5_close(&dataset);
     return done;
+}
+
+/* Looks for a cut and goes back to the rows that stand. */
+static bool find_cut(sn_metrics_follower *follower, hid_t file, sn_metrics_news *news,
+                     sn_h5_why *why)
+{
+    const sn_table *table = &sn_metrics_tables[follower->kind];
+    any_row row = {0};
+    uint64_t rows;
+    if (follower->count == 0) {
+        return true;
+    }
+    if (!read_mark(file, table, follower->count, &row, &rows, why)) {
+        return false;
+    }
+    const bool shorter = rows < follower->count;
+    if (!shorter && memcmp(&row, &follower->last, table->row_bytes) == 0) {
+        return true;
+    }
+    const int64_t step = sn_table_step(table, &row, 0);
+    const bool earlier =
+        shorter && step >= 1 && step < sn_table_step(table, &follower->last, 0);
+    news->cut = true;
+    news->cut_step = earlier ? step : 0;
+    follower->count = earlier ? rows : 0;
+    follower->last = row;
+    return true;
+}
+
+typedef struct delivery {
+    sn_metrics_follower *follower;
+    sn_metrics_take *take;
+    void *user;
+    bool wanted;
+} delivery;
+
+static bool hand_over(void *user, const void *rows, size_t count)
+{
+    delivery *to = user;
+    const sn_table *table = &sn_metrics_tables[to->follower->kind];
+    const size_t whole = arrived(table, rows, count);
+    if (whole > 0) {
+        const char *last = (const char *)rows + (whole - 1) * table->row_bytes;
+        memcpy(&to->follower->last, last, table->row_bytes);
+        to->follower->count += whole;
+        to->wanted = to->take(to->user, rows, whole);
+    }
+    return to->wanted && whole == count;
 }
 
 static bool read_news(sn_metrics_follower *follower, sn_metrics_take *take, void *user,
                       sn_metrics_news *news, sn_h5_why *why)
 {
     hid_t file;
-    source from;
     if (!sn_h5_glance(follower->path, &file, why)) {
         return false;
     }
-    bool done =
-        sum_up(file, news, why) && open_source(file, follower->kind, &from, why);
-    if (done) {
-        uint64_t standing;
-        done = find_standing(follower, &from, &standing, &news->cut_step, why);
-        if (done && standing < follower->count) {
-            news->cut = true;
-            follower->count = (size_t)standing;
-        } else if (done) {
-            done = hand_over(follower, &from, take, user, &news->complete, why);
-        }
-        close_source(&from);
+    summary epochs = {news, INFINITY};
+    delivery rows = {follower, take, user, true};
+    bool done = sn_table_pass(file, &sn_metrics_tables[SN_TABLE_EPOCHS], 0, false,
+                              sum_up, &epochs, why) &&
+                find_cut(follower, file, news, why);
+    if (done && !news->cut) {
+        done = sn_table_pass(file, &sn_metrics_tables[follower->kind], follower->count,
+                             false, hand_over, &rows, why);
+        news->complete = rows.wanted;
     }
     sn_h5_close(&file);
     return done;
@@ -271,33 +211,24 @@ sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
     if (status != SN_OK) {
         return status;
     }
-    const bool same = follower->known && same_state(&now, &follower->state);
-    if (same && follower->complete) {
-        *news = (sn_metrics_news){.complete = true,
-                                  .epoch = follower->epoch,
-                                  .best_epoch = follower->best_epoch};
-        return SN_OK;
-    }
-    if (!same) {
+    if (!follower->known || !same_state(&now, &follower->state)) {
         follower->known = true;
         follower->state = now;
-        follower->complete = false;
+        follower->news.complete = false;
         follower->changed_at = clock;
     }
     sn_h5_why why;
-    if (!read_news(follower, take, user, news, &why)) {
+    if (follower->news.complete) {
+        *news = follower->news;
+    } else if (read_news(follower, take, user, news, &why)) {
+        follower->news = *news;
+    } else {
         *news = (sn_metrics_news){0};
         status = sn_format_expect_metrics(follower->path, err);
-        if (status != SN_OK) {
-            return status;
-        }
-        return clock - follower->changed_at <= patience_seconds
-                   ? SN_OK
-                   : sn_fail(err, SN_EDATA, "metrics damaged (%s): /%s: %s",
+        if (status == SN_OK && clock - follower->changed_at > patience_seconds) {
+            status = sn_fail(err, SN_EDATA, "metrics damaged (%s): /%s: %s",
                              follower->path, sn_metrics_name(follower->kind), why.text);
+        }
     }
-    follower->complete = news->complete;
-    follower->epoch = news->epoch;
-    follower->best_epoch = news->best_epoch;
-    return SN_OK;
+    return status;
 }

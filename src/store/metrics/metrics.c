@@ -10,7 +10,6 @@
 
 #include "base/fault.h"
 #include "base/file.h"
-#include "base/mem.h"
 #include "store/h5/format.h"
 #include "store/metrics/table.h"
 #include "store/paths.h"
@@ -339,56 +338,5 @@ sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced, sn_error
     if (status == SN_EDATA) {
         status = replace_damaged(path, replaced, err);
     }
-    return status;
-}
-
-static bool read_epochs(hid_t file, sn_epoch_row **rows, size_t *count, sn_h5_why *why)
-{
-    const sn_table *table = &sn_metrics_tables[SN_TABLE_EPOCHS];
-    hid_t dataset;
-    uint64_t present;
-    if (!sn_table_open(file, table, &dataset, &present, why)) {
-        return false;
-    }
-    hid_t type = sn_table_memory_type(table);
-    bool done = sn_table_check(file, dataset, table, 0, present, true, why);
-    sn_epoch_row *read = done ? sn_alloc((size_t)present, sizeof *read) : NULL;
-    if (done && (read == NULL || type < 0)) {
-        done = sn_h5_because(why, "out of memory");
-    }
-    done = done && (present == 0 ||
-                    sn_table_read(dataset, type, 0, (size_t)present, read, why));
-    sn_h5_close(&type);
-    sn_h5_close(&dataset);
-    if (!done) {
-        free(read);
-        return false;
-    }
-    *rows = read;
-    *count = (size_t)present;
-    return true;
-}
-
-sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *count,
-                                 sn_error *err)
-{
-    sn_h5_begin();
-    *rows = NULL;
-    *count = 0;
-    sn_status status = sn_h5_find(path, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    sn_h5_why why;
-    hid_t file;
-    if (!sn_h5_open(path, &file, &why)) {
-        return sn_fail(err, SN_EDATA, "not a readable HDF5 file (%s): %s", path,
-                       why.text);
-    }
-    if (!read_epochs(file, rows, count, &why)) {
-        status =
-            sn_fail(err, SN_EDATA, "metrics damaged (%s): /epochs: %s", path, why.text);
-    }
-    sn_h5_close(&file);
     return status;
 }

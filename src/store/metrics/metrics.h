@@ -76,7 +76,8 @@ sn_status sn_metrics_append(const char *path, const sn_epoch_row *epochs,
 sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced,
                          sn_error *err) SN_MUST_CHECK;
 
-/** Reads /epochs into *rows (owned by the caller, free()).  SN_ENOINPUT, SN_EDATA. */
+/** Reads /epochs into *rows (owned by the caller, free()).  SN_ENOINPUT, SN_EDATA,
+ *  SN_ENOMEM. */
 sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *count,
                                  sn_error *err) SN_MUST_CHECK;
 
@@ -96,28 +97,21 @@ typedef bool sn_metrics_take(void *user, const void *rows, size_t count);
 sn_status sn_metrics_each(const char *path, sn_metrics_kind kind, sn_metrics_take *take,
                           void *user, sn_error *err) SN_MUST_CHECK;
 
-/** The names of a table's columns, or rows of it, as sn_metrics_write_csv writes them.
- */
+/** Print the names of a table's columns, or rows of it, as comma-separated values:
+ *  numbers with enough digits to read back exactly, NAN as an empty field. */
 void sn_metrics_print_names(FILE *out, sn_metrics_kind kind);
 void sn_metrics_print_rows(FILE *out, sn_metrics_kind kind, const void *rows,
                            size_t count);
 
-/** Writes one table (epochs, steps or ranks) as comma-separated values with a header
- *  line; numbers with enough digits to read back exactly, NAN as an empty field.
- *  SN_ENOINPUT, SN_EDATA, SN_EUSAGE for an unknown table, SN_EIO. */
-sn_status sn_metrics_write_csv(const char *path, const char *table, FILE *out,
-                               sn_error *err) SN_MUST_CHECK;
-
 /** Reads one table of a file that a running job extends, cuts back or replaces. */
 typedef struct sn_metrics_follower sn_metrics_follower;
 
-/** What a look at the file found. */
+/** The state of the file at a look. */
 typedef struct sn_metrics_news {
-    bool cut;         /* rows handed over before are gone or others; nothing was handed
-                         over this time */
-    int64_t cut_step; /* step of the last row that still stands, 0 for none */
-    bool complete;    /* every row of the file has been handed over */
-    int64_t epoch;    /* of the last epoch in the file, 0 for none */
+    bool cut; /* rows that were handed over are gone; this look handed over none */
+    int64_t cut_step;   /* the rows after this step are handed over again, 0 for all */
+    bool complete;      /* every row of the file has been handed over */
+    int64_t epoch;      /* of the last epoch in the file, 0 for none */
     int64_t best_epoch; /* the first with the least validation error, 0 for none */
 } sn_metrics_news;
 
@@ -128,11 +122,12 @@ sn_status sn_metrics_follow(const char *path, sn_metrics_kind kind,
                             sn_error *err) SN_MUST_CHECK;
 void sn_metrics_unfollow(sn_metrics_follower **follower);
 
-/** Looks at the file and hands over the rows that are new since the last look; to be
- *  called again and again, with pauses.  Takes no lock, so that nobody is kept from
- *  writing.  A file that cannot be read, but for less than three seconds in one state,
- *  is no failure: news are not complete then, and epoch and best_epoch may be 0.
- *  Memory: 8 bytes for each row.  SN_ENOINPUT where there is no file, which may come;
+/** Looks at the file and hands over the rows that are new since the last look; call it
+ *  again and again, with pauses.  Takes no lock, so that nobody is kept from writing.
+ *  Notices every cut of rows that were handed over; follow.c states which of the rows
+ *  that a resumed run makes again it can miss.  A file that cannot be read, but for
+ *  less than three seconds in one state, is no failure: news are not complete then, and
+ *  epoch and best_epoch may be 0.  SN_ENOINPUT where there is no file, which may come;
  *  SN_EDATA, at once for what cannot become a file of metrics; SN_ENOMEM. */
 sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
                           void *user, sn_metrics_news *news,

@@ -1,7 +1,10 @@
 #include "store/metrics/table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/mem.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #define INTEGER(row, name, unit)                                                       \
@@ -237,5 +240,33 @@ bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
         sn_h5_explain(why);
     }
     release(&chosen);
+    return done;
+}
+
+bool sn_table_pass(hid_t file, const sn_table *table, uint64_t first, bool all,
+                   sn_metrics_take *take, void *user, sn_h5_why *why)
+{
+    enum { BLOCK_ROWS = 1024 };
+    hid_t dataset;
+    uint64_t rows;
+    if (!sn_table_open(file, table, &dataset, &rows, why)) {
+        return false;
+    }
+    bool done = sn_table_check(file, dataset, table, first, rows, all, why);
+    hid_t type = done ? sn_table_memory_type(table) : H5I_INVALID_HID;
+    char *block = done ? sn_alloc(BLOCK_ROWS, table->row_bytes) : NULL;
+    if (done && (type < 0 || block == NULL)) {
+        done = sn_h5_because(why, "out of memory");
+    }
+    bool wanted = done && take(user, block, 0);
+    while (done && wanted && first < rows) {
+        size_t count = rows - first < BLOCK_ROWS ? (size_t)(rows - first) : BLOCK_ROWS;
+        done = sn_table_read(dataset, type, first, count, block, why);
+        wanted = done && take(user, block, count);
+        first += count;
+    }
+    free(block);
+    sn_h5_close(&type);
+    sn_h5_close(&dataset);
     return done;
 }

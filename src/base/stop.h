@@ -1,6 +1,6 @@
-/** Requests to stop by signal (internal to train and the command). */
-#ifndef SHARDNET_TRAIN_STOP_H
-#define SHARDNET_TRAIN_STOP_H
+/** Requests to stop by signal (internal to the program). */
+#ifndef SHARDNET_BASE_STOP_H
+#define SHARDNET_BASE_STOP_H
 
 /** From now on SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU and, unless it was ignored,
  *  SIGHUP set a flag instead of ending the process.  Another one more than a second

@@ -1,8 +1,6 @@
-#include "cli/plan_print.h"
+#include "cli/print/plan.h"
 
 #include <inttypes.h>
-
-#include "train/tail.h"
 
 static const double mib = 1 << 20;
 
@@ -133,9 +131,7 @@ static void print_notes(FILE *out, const sn_plan_base *base,
                     " images, some ranks have none of them\n",
                     plan->ranks, plan->last_batch);
         }
-        sn_error why;
-        if (sn_config_check_reduction(config, base->model.arena, SN_TAIL_ELEMENTS,
-                                      plan->ranks, &why) != SN_OK) {
+        if (plan->refused) {
             fprintf(out,
                     "note         %d ranks: more than comm.leaves = %" PRId64
                     ", which train refuses\n",

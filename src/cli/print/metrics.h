@@ -1,6 +1,6 @@
 /** Rows of metrics as text (internal to cli). */
-#ifndef SHARDNET_CLI_METRICS_PRINT_H
-#define SHARDNET_CLI_METRICS_PRINT_H
+#ifndef SHARDNET_CLI_PRINT_METRICS_H
+#define SHARDNET_CLI_PRINT_METRICS_H
 
 #include "store/metrics/metrics.h"
 

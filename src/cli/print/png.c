@@ -1,4 +1,4 @@
-#include "cli/png_write.h"
+#include "cli/print/png.h"
 
 #include <errno.h>
 #include <setjmp.h>

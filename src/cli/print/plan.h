@@ -1,6 +1,6 @@
 /** A plan for people (internal to cli). */
-#ifndef SHARDNET_CLI_PLAN_PRINT_H
-#define SHARDNET_CLI_PLAN_PRINT_H
+#ifndef SHARDNET_CLI_PRINT_PLAN_H
+#define SHARDNET_CLI_PRINT_PLAN_H
 
 #include <stdio.h>
 

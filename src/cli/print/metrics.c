@@ -1,4 +1,4 @@
-#include "cli/metrics_print.h"
+#include "cli/print/metrics.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /** Grey pictures as PNG files (internal to cli). */
-#ifndef SHARDNET_CLI_PNG_WRITE_H
-#define SHARDNET_CLI_PNG_WRITE_H
+#ifndef SHARDNET_CLI_PRINT_PNG_H
+#define SHARDNET_CLI_PRINT_PNG_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,86 @@
+/* Reading: whole tables, row by row. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/metrics/table.h"
+
+const char *sn_metrics_name(sn_metrics_kind kind)
+{
+    return sn_metrics_tables[kind].name;
+}
+
+sn_status sn_metrics_each(const char *path, sn_metrics_kind kind, sn_metrics_take *take,
+                          void *user, sn_error *err)
+{
+    sn_h5_begin();
+    const sn_table *table = &sn_metrics_tables[kind];
+    sn_status status = sn_h5_find(path, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_h5_why why;
+    hid_t file;
+    const bool done = sn_h5_open(path, &file, &why) &&
+                      sn_table_pass(file, table, 0, true, take, user, &why);
+    sn_h5_close(&file);
+    return done ? SN_OK
+                : sn_fail(err, SN_EDATA, "metrics damaged (%s): /%s: %s", path,
+                          table->name, why.text);
+}
+
+static bool count_rows(void *user, const void *rows, size_t count)
+{
+    size_t *total = user;
+    (void)rows;
+    *total += count;
+    return true;
+}
+
+sn_status sn_metrics_verify(const char *path, size_t *epoch_count, size_t *step_count,
+                            size_t *rank_count, sn_error *err)
+{
+    size_t *const counts[SN_TABLES] = {epoch_count, step_count, rank_count};
+    sn_status status = SN_OK;
+    for (int i = 0; status == SN_OK && i < SN_TABLES; i++) {
+        *counts[i] = 0;
+        status = sn_metrics_each(path, (sn_metrics_kind)i, count_rows, counts[i], err);
+    }
+    return status;
+}
+
+typedef struct collection {
+    sn_epoch_row *rows;
+    size_t count;
+    bool full; /* no memory for more */
+} collection;
+
+static bool collect(void *user, const void *rows, size_t count)
+{
+    collection *to = user;
+    sn_epoch_row *grown = realloc(to->rows, (to->count + count + 1) * sizeof *grown);
+    if (grown == NULL) {
+        to->full = true;
+        return false;
+    }
+    memcpy(grown + to->count, rows, count * sizeof *grown);
+    to->rows = grown;
+    to->count += count;
+    return true;
+}
+
+sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *count,
+                                 sn_error *err)
+{
+    collection read = {0};
+    sn_status status = sn_metrics_each(path, SN_TABLE_EPOCHS, collect, &read, err);
+    if (status == SN_OK && read.full) {
+        status = sn_fail(err, SN_ENOMEM, "metrics (%s): out of memory", path);
+    }
+    if (status != SN_OK) {
+        free(read.rows);
+        read = (collection){0};
+    }
+    *rows = read.rows;
+    *count = read.count;
+    return status;
+}

@@ -22,7 +22,7 @@ curl             | curl      | cURL      | tool:curl
 libopenmpi-dev   | openmpi   | OpenMPI   | tool:mpicc
 openmpi-bin      | openmpi   | OpenMPI   | tool:mpirun
 libhdf5-dev      | hdf5      | HDF5      | header:hdf5.h
-libopenblas-dev  | openblas  | OpenBLAS  | header:openblas_config.h
+libopenblas-openmp-dev | openblas | OpenBLAS | header:openblas_config.h
 libinih-dev      | inih      | inih      | header:ini.h
 zlib1g-dev       | zlib      | zlib      | header:zlib.h
 libpng-dev       | libpng    | libpng    | header:png.h
@@ -150,9 +150,9 @@ list_missing() {
     local debian spack easybuild specs=() modules=()
     {
         echo "setup.sh: missing, and not installed (no apt-get, or no right to use it):"
-        printf '    %-18s%-14s%s\n' Debian Spack EasyBuild
+        printf '    %-24s%-14s%s\n' Debian Spack EasyBuild
         while read -r debian spack easybuild; do
-            printf '    %-18s%-14s%s\n' "$debian" "$spack" "$easybuild"
+            printf '    %-24s%-14s%s\n' "$debian" "$spack" "$easybuild"
             if [ "$spack" != - ]; then
                 specs+=("$spack")
                 modules+=("$easybuild")

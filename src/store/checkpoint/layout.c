@@ -282,6 +282,18 @@ sn_status sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info 
     return status;
 }
 
+/* bytes (4 count) := the values, the lowest byte of each first. */
+static void put_floats(unsigned char *bytes, const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t word;
+        memcpy(&word, &values[i], sizeof word);
+        for (int b = 0; b < 4; b++) {
+            bytes[4 * i + (size_t)b] = (unsigned char)(word >> 8 * b);
+        }
+    }
+}
+
 sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
                                       const float *values, size_t count, sn_error *err)
 {
@@ -292,7 +304,7 @@ sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind
     sn_status status = add_head(digest, name, 4 * count, err);
     while (status == SN_OK && count > 0) {
         size_t piece = count < PIECE ? count : PIECE;
-        sn_h5_float_bytes(piece, values, bytes);
+        put_floats(bytes, values, piece);
         status = sn_digest_add(digest, bytes, 4 * piece, err);
         values += piece;
         count -= piece;

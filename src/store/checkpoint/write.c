@@ -167,14 +167,13 @@ static bool write_tensor(hid_t group, const sn_layer_tensors *layer, int kind,
     bool done = space >= 0 && creation >= 0 &&
                 set_chunks(creation, tensor->rank, chunk) &&
                 (dataset = H5Dcreate2(group, tensor->leaf, H5T_IEEE_F32LE, space,
-                                      H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0;
+                                      H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0 &&
+                H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
+                         sn_layer_tensor(layer, kind)) >= 0;
     if (!done) {
         sn_h5_explain(why);
     }
-    done = done &&
-           sn_h5_write_floats(dataset, tensor->rank, extents, chunk,
-                              sn_layer_tensor(layer, kind), why) &&
-           sn_h5_write_text(dataset, "meaning", tensor->meaning, why) &&
+    done = done && sn_h5_write_text(dataset, "meaning", tensor->meaning, why) &&
            sn_h5_write_text(dataset, "dimensions",
                             tensor->rank == 2 ? "out, in" : "out", why) &&
            sn_h5_write_text(dataset, "unit", "1", why);

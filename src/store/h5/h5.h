@@ -124,23 +124,4 @@ bool sn_h5_check_storage(hid_t dataset, int rank, hsize_t first,
                          const hsize_t extents[], size_t element_bytes, bool all,
                          uint64_t file_bytes, sn_h5_why *why) SN_MUST_CHECK;
 
-/** bytes (4 count) := the values, the lowest byte of each first. */
-void sn_h5_float_bytes(size_t count, const float *values, unsigned char *bytes);
-
-/** The checksum of HDF5's filter fletcher32 of count bytes, an even number. */
-uint32_t sn_h5_fletcher32(const unsigned char *bytes, size_t count);
-
-/** Writes values (extents) to a dataset of little-endian floats of rank 1 or 2, in
- *  chunks of that size with the filter fletcher32 and no other.  Chunk by chunk, past
- *  the library's filters, which would copy everything three times more. */
-bool sn_h5_write_floats(hid_t dataset, int rank, const hsize_t extents[],
-                        const hsize_t chunk[], const float *values,
-                        sn_h5_why *why) SN_MUST_CHECK;
-
-/** Is every byte of such a dataset, checksums included, what sn_h5_write_floats writes?
- *  extents are the dataset's. */
-bool sn_h5_compare_floats(hid_t dataset, int rank, const hsize_t extents[],
-                          const hsize_t chunk[], const float *values,
-                          sn_h5_why *why) SN_MUST_CHECK;
-
 #endif

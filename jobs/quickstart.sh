@@ -66,13 +66,6 @@ new_run() {
     echo "$run"
 }
 
-# show WORD...: a command as it can be pasted
-show() {
-    local line
-    line=$(printf '%q ' "$@")
-    printf '  %s\n' "${line% }"
-}
-
 say "1/4 packages"
 "$source_root/jobs/setup.sh" build
 
@@ -95,6 +88,7 @@ allow_mpirun_as_root
 if ((ranks > $(cores))); then
     allow_oversubscription
 fi
+tune_open_mpi
 mpirun=$(mpirun_of "$build_folder")
 code=0
 "$mpirun" -n "$ranks" "$program" train "$source_root/configs/quickstart.ini" \

@@ -33,6 +33,10 @@ if [ "$(uname -m)" = x86_64 ]; then # Debian has it for this one alone
 libisal-dev      | isa-l     | ISA-L     | none'
 fi
 test_needs='
+g++              | gcc       | GCC       | tool:c++
+pkg-config       | pkgconf   | pkgconf   | tool:pkg-config
+dpkg-dev         | -         | -         | none
+file             | file      | file      | tool:file
 libcmocka-dev    | cmocka    | cmocka    | header:cmocka.h
 hdf5-tools       | hdf5      | HDF5      | tool:h5diff
 python3-numpy    | py-numpy  | SciPy-bundle | python:numpy

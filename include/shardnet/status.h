@@ -32,9 +32,12 @@ typedef enum sn_status { SN_STATUS_TABLE(SN_STATUS_ENUM) SN_STATUS_COUNT } sn_st
 #define SN_MUST_CHECK __attribute__((warn_unused_result))
 #define SN_PRINTF(format_index, first_index)                                           \
     __attribute__((format(printf, format_index, first_index)))
+/* What the shared library exports: its other functions are hidden. */
+#define SN_API __attribute__((visibility("default")))
 #else
 #define SN_MUST_CHECK
 #define SN_PRINTF(format_index, first_index)
+#define SN_API
 #endif
 
 enum { SN_MESSAGE_BYTES = 1024, SN_PATH_BYTES = 4096 };
@@ -47,14 +50,14 @@ typedef struct sn_error {
 /** Writes the formatted detail into err (may be NULL) and returns status, so that a
  *  function can end in `return sn_fail(err, SN_EDATA, ...)`.  A newline in an argument
  *  is written as a space. */
-sn_status sn_fail(sn_error *err, sn_status status, const char *format, ...)
+SN_API sn_status sn_fail(sn_error *err, sn_status status, const char *format, ...)
     SN_PRINTF(3, 4);
 
 /** Process exit code of a status (sysexits.h values; 0 for SN_OK). */
-int sn_status_exit_code(sn_status status);
+SN_API int sn_status_exit_code(sn_status status);
 
 /** Short text of a status; never NULL. */
-const char *sn_status_text(sn_status status);
+SN_API const char *sn_status_text(sn_status status);
 
 #ifdef __cplusplus
 }

@@ -55,9 +55,9 @@ typedef struct sn_train_result {
  * statuses are the same too. SN_OK; SN_ESTOPPED with a checkpoint written;
  * SN_EDIVERGED; SN_ECONFIG, SN_ENOINPUT, SN_EDATA, SN_ECREATE, SN_EIO, SN_ENOMEM;
  * SN_EMPI, after which only sn_comm_abort is left. */
-sn_status sn_train(sn_comm *comm, const sn_config *config,
-                   const sn_train_options *options, sn_train_result *result,
-                   sn_error *err) SN_MUST_CHECK;
+SN_API sn_status sn_train(sn_comm *comm, const sn_config *config,
+                          const sn_train_options *options, sn_train_result *result,
+                          sn_error *err) SN_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -18,10 +18,21 @@ sn_status sn_path_join(char path[SN_PATH_BYTES], const char *folder, const char 
     return SN_OK;
 }
 
+void sn_path_parent(char folder[SN_PATH_BYTES], const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        snprintf(folder, SN_PATH_BYTES, ".");
+    } else {
+        const int length = slash == path ? 1 : (int)(slash - path);
+        snprintf(folder, SN_PATH_BYTES, "%.*s", length, path);
+    }
+}
+
 sn_status sn_path_temporary(char temporary[SN_PATH_BYTES], const char *path,
                             sn_error *err)
 {
-    int length = snprintf(temporary, SN_PATH_BYTES, "%s.tmp", path);
+    int length = snprintf(temporary, SN_PATH_BYTES, "%s" SN_TEMPORARY_SUFFIX, path);
     if (length < 0 || length >= SN_PATH_BYTES) {
         return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
     }
@@ -49,13 +60,7 @@ static sn_status sync_path(const char *path, int flags, sn_error *err)
 static sn_status sync_parent(const char *path, sn_error *err)
 {
     char folder[SN_PATH_BYTES];
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL) {
-        snprintf(folder, sizeof folder, ".");
-    } else {
-        size_t length = slash == path ? 1 : (size_t)(slash - path);
-        snprintf(folder, sizeof folder, "%.*s", (int)length, path);
-    }
+    sn_path_parent(folder, path);
     return sync_path(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, err);
 }
 

@@ -11,6 +11,13 @@
 sn_status sn_path_join(char path[SN_PATH_BYTES], const char *folder, const char *name,
                        sn_error *err) SN_MUST_CHECK;
 
+/** folder = that which holds path, "." where path has no slash.  path is shorter than
+ *  SN_PATH_BYTES. */
+void sn_path_parent(char folder[SN_PATH_BYTES], const char *path);
+
+/** The suffix of a file that is being written. */
+#define SN_TEMPORARY_SUFFIX ".tmp"
+
 /** temporary = path ".tmp", under which a file is written before it is published.
  *  SN_ERANGE. */
 sn_status sn_path_temporary(char temporary[SN_PATH_BYTES], const char *path,

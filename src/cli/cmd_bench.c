@@ -1,137 +1,64 @@
-#include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "perf/bench.h"
 
-typedef struct bench_arguments {
-    const char *config_path;
-    const char **assignments; /* --set, in order */
-    size_t assignment_count;
+typedef struct arguments {
+    const char *config;
+    sn_list set;
     double seconds;
-    int repeats;
-    bool json, alone;
-} bench_arguments;
+    uint64_t repeats;
+    bool json;
+    bool no_others; /* not used */
+} arguments;
 
-static void print_help(void)
-{
-    printf(
-        "usage: shardnet bench CONFIG [--set SECTION.KEY=VALUE]... [--json]\n"
-        "                      [--seconds S] [--repeats N] [--no-others]\n\n"
-        "Runs the training steps of CONFIG, alone or under mpirun, and writes no "
-        "file: the\ntime of each part of a step, against limits measured in the same "
-        "run.\n\n"
-        "  --json        one JSON object on stdout instead of tables\n"
-        "  --seconds S   of steps in a repeat (0.5); the limits add about as much\n"
-        "  --repeats N   repeats after the warm-up (5)\n"
-        "  --no-others   leave out the same steps with other sums over ranks, and with "
-        "fewer\n                ranks and more threads\n");
-}
+static const sn_operand operands[] = {{SN_OPERAND_CONFIG}, {.name = NULL}};
 
-/* The number that value spells, in [least, most]. */
-static sn_status parse_number(const char *option, const char *value, double least,
-                              double most, double *number, sn_error *err)
-{
-    char *end;
-    *number = strtod(value, &end);
-    if (end == value || *end != '\0' || !(*number >= least && *number <= most)) {
-        return sn_fail(err, SN_EUSAGE,
-                       "option %s: '%.80s' is no number in [%g, %g]; see `shardnet "
-                       "bench --help`",
-                       option, value, least, most);
-    }
-    return SN_OK;
-}
+static const sn_option options[] = {
+    {SN_OPTION_SET},
+    {SN_FLAG("json", json, "print one JSON object instead of tables")},
+    {SN_REAL("seconds", "S", 0.001, 3600, seconds,
+             "time of the steps of a repeat (0.5); the limits add about as much")},
+    {SN_WHOLE("repeats", "N", 1, 10000, repeats, "repeats after the warm-up (5)")},
+    {SN_FLAG("no-others", no_others, "accepted for compatibility; has no effect")},
+    {.name = NULL}};
 
-static sn_status parse_option(int argc, char **argv, int *i, void *user, sn_error *err)
+static sn_status body(sn_comm *comm, const void *user, sn_error *err)
 {
-    bench_arguments *arguments = user;
-    const char *option = argv[*i], *value = "";
-    if (strcmp(option, "--json") == 0) {
-        arguments->json = true;
-        return SN_OK;
-    }
-    if (strcmp(option, "--no-others") == 0) {
-        arguments->alone = true;
-        return SN_OK;
-    }
-    const bool known = strcmp(option, "--set") == 0 ||
-                       strcmp(option, "--seconds") == 0 ||
-                       strcmp(option, "--repeats") == 0;
+    const arguments *given = user;
+    sn_config *config;
     sn_status status =
-        known ? sn_job_value(argc, argv, i, &value, err)
-              : sn_fail(err, SN_EUSAGE,
-                        "unknown option '%s'; see `shardnet bench --help`", option);
-    if (status != SN_OK) {
-        return status;
-    }
-    if (strcmp(option, "--set") == 0) {
-        arguments->assignments[arguments->assignment_count++] = value;
-        return SN_OK;
-    }
-    if (strcmp(option, "--seconds") == 0) {
-        return parse_number(option, value, 0.001, 3600, &arguments->seconds, err);
-    }
-    double repeats;
-    status = parse_number(option, value, 1, 10000, &repeats, err);
-    if (status == SN_OK && repeats != floor(repeats)) {
-        status = sn_fail(err, SN_EUSAGE,
-                         "option --repeats: '%.80s' is no whole number; see `shardnet "
-                         "bench --help`",
-                         value);
-    }
-    arguments->repeats = status == SN_OK ? (int)repeats : 0;
-    return status;
-}
-
-static sn_status body(sn_comm *comm, void *user, sn_error *err)
-{
-    const bench_arguments *arguments = user;
-    sn_config *config = malloc(sizeof *config);
-    sn_status status =
-        config == NULL ? sn_fail(err, SN_ENOMEM, "out of memory")
-                       : sn_job_config(arguments->config_path, arguments->assignments,
-                                       arguments->assignment_count, config, err);
+        sn_job_config(given->config, &given->set, sn_config_check, &config, err);
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
-        const sn_bench_options options = {.seconds = arguments->seconds,
-                                          .repeats = arguments->repeats,
-                                          .others = !arguments->alone,
-                                          .header = arguments->json ? NULL : stdout};
+        const sn_bench_options chosen = {.seconds = given->seconds,
+                                         .repeats = (int)given->repeats,
+                                         .header = given->json ? NULL : stdout};
         sn_bench_result result;
-        status = sn_bench(comm, config, &options, &result, err);
+        status = sn_bench(comm, config, &chosen, &result, err);
         if (status == SN_OK && sn_comm_rank(comm) == 0) {
-            (arguments->json ? sn_bench_print_json : sn_bench_print)(stdout, &result);
+            (given->json ? sn_bench_print_json : sn_bench_print)(stdout, &result);
         }
     }
-    free(config);
+    sn_config_destroy(&config);
     return status;
 }
 
-sn_status sn_cmd_bench(int argc, char **argv, sn_error *err)
+static sn_status run(const void *given, sn_error *err)
 {
-    if (sn_job_asks_for_help(argc, argv)) {
-        if (sn_comm_launch_task() <= 0) {
-            print_help();
-        }
-        return SN_OK;
-    }
-    bench_arguments arguments = {
-        .assignments = calloc((size_t)argc, sizeof *arguments.assignments),
-        .seconds = 0.5,
-        .repeats = 5};
-    if (arguments.assignments == NULL) {
-        return sn_fail(err, SN_ENOMEM, "out of memory");
-    }
-    sn_status status =
-        sn_job_parse(argc, argv, parse_option, &arguments, &arguments.config_path, err);
-    if (status == SN_OK) {
-        status = sn_job_run(&argc, &argv, body, &arguments, err);
-    }
-    free(arguments.assignments);
-    return status;
+    return sn_job_run(body, given, err);
 }
+
+const sn_command sn_command_bench = {
+    .name = "bench",
+    .summary = "time the parts of a training step against measured limits",
+    .text =
+        "Runs the training steps of CONFIG, alone or under mpirun, and writes no file: "
+        "the time of each part of a step, against limits measured in the same run.",
+    .operands = operands,
+    .options = options,
+    .tasks = SN_TASKS_TOGETHER,
+    .bytes = sizeof(arguments),
+    .defaults = &(const arguments){.seconds = 0.5, .repeats = 5},
+    .run = run};

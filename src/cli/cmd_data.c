@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/job.h"
 #include "data/dataset.h"
 #include "data/fetch.h"
 #include "data/formats/idx.h"
@@ -15,154 +14,33 @@
 
 enum { SAMPLES_MAX = 1000000, FROM_MAX = 8, FILES = 4 };
 
-#define SEE_HELP "see `shardnet data --help`"
-
-static const char help_text[] =
-    "usage: shardnet data synth DIR [--train N] [--test N] [--seed S]\n"
-    "       shardnet data fetch DIR [--from URL]...\n"
-    "       shardnet data check DIR\n"
-    "       shardnet data preview CONFIG [--set SECTION.KEY=VALUE]... -o FILE.png\n"
-    "                             [--epoch N]\n"
-    "\n"
-    "synth  write a procedural set of handwritten-looking digits (28 x 28, ten\n"
-    "       classes) as four IDX files; it is not MNIST\n"
-    "    --train N   training samples, 1 to 1000000 (default 20000)\n"
-    "    --test N    test samples, 1 to 1000000 (default 4000)\n"
-    "    --seed S    another set for every seed (default 2017)\n"
-    "fetch  download MNIST with the program curl and check it\n"
-    "    --from URL  a folder that holds the four .gz files, instead of the two "
-    "public\n"
-    "                mirrors; may be repeated, tried in turn\n"
-    "synth and fetch keep a file that is there, plain or .gz, with the same contents;\n"
-    "with others they change nothing and end with 73.\n"
-    "check  read the four IDX files of DIR, plain or .gz, and tell what they hold\n"
-    "preview  a picture of 10 x 10 training images beside their distortions\n"
-    "\n"
-    "To train on a folder, set data.dir or the environment variable SHARDNET_DATA.\n";
-
-typedef struct options {
+typedef struct arguments {
     const char *dir;
     uint64_t train, test, seed;
-    const char *from[FROM_MAX];
-    size_t from_count;
-} options;
+    sn_list from;
+} arguments;
 
-typedef struct data_command {
-    const char *name;
-    const char *allowed; /* its options, each followed by a space */
-    sn_status (*run)(const options *chosen, sn_error *err);
-} data_command;
+static const sn_operand operands[] = {
+    {SN_OPERAND(
+        "DIR", dir,
+        "folder of the four IDX files; to train on it, set data.dir or the environment "
+        "variable SHARDNET_DATA")},
+    {.name = NULL}};
 
-static sn_status parse_number(const char *name, const char *text, uint64_t low,
-                              uint64_t high, uint64_t *value, sn_error *err)
-{
-    uint64_t result = 0;
-    size_t length = strlen(text);
-    bool good = length > 0 && strspn(text, "0123456789") == length;
-    for (const char *c = text; good && *c != '\0'; c++) {
-        uint64_t digit = (uint64_t)(*c - '0');
-        good = result <= (UINT64_MAX - digit) / 10;
-        result = 10 * result + digit;
-    }
-    if (!good || result < low || result > high) {
-        return sn_fail(err, SN_EUSAGE,
-                       "wrong value (%s %s): it must be a whole number from %" PRIu64
-                       " to %" PRIu64 "; " SEE_HELP,
-                       name, text, low, high);
-    }
-    *value = result;
-    return SN_OK;
-}
+static const sn_option synth_options[] = {
+    {SN_WHOLE("train", "N", 1, SAMPLES_MAX, train, "training samples (20000)")},
+    {SN_WHOLE("test", "N", 1, SAMPLES_MAX, test, "test samples (4000)")},
+    {SN_WHOLE("seed", "S", 0, (double)UINT64_MAX, seed,
+              "another set for every seed (2017)")},
+    {.name = NULL}};
 
-static sn_status set_option(options *chosen, const char *name, const char *value,
-                            sn_error *err)
-{
-    if (strcmp(name, "--train") == 0) {
-        return parse_number(name, value, 1, SAMPLES_MAX, &chosen->train, err);
-    }
-    if (strcmp(name, "--test") == 0) {
-        return parse_number(name, value, 1, SAMPLES_MAX, &chosen->test, err);
-    }
-    if (strcmp(name, "--seed") == 0) {
-        return parse_number(name, value, 0, UINT64_MAX, &chosen->seed, err);
-    }
-    /* the scheme also keeps curl from taking it for an option */
-    if (value[0] == '-' || strstr(value, "://") == NULL) {
-        return sn_fail(err, SN_EUSAGE,
-                       "wrong value (--from %s): it must be an address such as "
-                       "https://host/folder/; " SEE_HELP,
-                       value);
-    }
-    if (chosen->from_count == FROM_MAX) {
-        return sn_fail(err, SN_EUSAGE,
-                       "too many mirrors (--from %s): at most %d; " SEE_HELP, value,
-                       FROM_MAX);
-    }
-    chosen->from[chosen->from_count++] = value;
-    return SN_OK;
-}
-
-/* One option, --name VALUE or --name=VALUE; *used tells how many words it took. */
-static sn_status parse_option(const data_command *command, char **words, int left,
-                              options *chosen, int *used, sn_error *err)
-{
-    const char *word = words[0];
-    size_t length = strcspn(word, "=");
-    char name[32], wanted[34];
-    snprintf(name, sizeof name, "%.*s", (int)(length < 31 ? length : 31), word);
-    snprintf(wanted, sizeof wanted, "%s ", name);
-    if (length > 31 || strstr(command->allowed, wanted) == NULL) {
-        return sn_fail(err, SN_EUSAGE,
-                       "unknown option (%s): `data %s` does not have it; " SEE_HELP,
-                       word, command->name);
-    }
-    const char *value = word[length] == '=' ? word + length + 1 : NULL;
-    *used = 1;
-    if (value == NULL) {
-        if (left < 2) {
-            return sn_fail(err, SN_EUSAGE,
-                           "option without a value (%s): one must follow; " SEE_HELP,
-                           word);
-        }
-        value = words[1];
-        *used = 2;
-    }
-    return set_option(chosen, name, value, err);
-}
-
-static sn_status parse(const data_command *command, int argc, char **argv,
-                       options *chosen, sn_error *err)
-{
-    int used = 1;
-    bool ended = false;
-    for (int i = 0; i < argc; i += used) {
-        const sn_word word = sn_job_word(argv[i], &ended);
-        used = 1;
-        if (word == SN_WORD_END) {
-            continue;
-        }
-        if (word == SN_WORD_OPTION) {
-            sn_status status =
-                parse_option(command, argv + i, argc - i, chosen, &used, err);
-            if (status != SN_OK) {
-                return status;
-            }
-        } else if (chosen->dir != NULL) {
-            return sn_fail(
-                err, SN_EUSAGE,
-                "too many arguments (%s): `data %s` takes one folder; " SEE_HELP,
-                argv[i], command->name);
-        } else {
-            chosen->dir = argv[i];
-        }
-    }
-    if (chosen->dir == NULL || chosen->dir[0] == '\0') {
-        return sn_fail(err, SN_EUSAGE,
-                       "missing argument (data %s): it needs a folder; " SEE_HELP,
-                       command->name);
-    }
-    return SN_OK;
-}
+static const sn_option fetch_options[] = {
+    {SN_TEXT(
+         "from", "URL", from,
+         "a folder that holds the four .gz files, in place of the two public mirrors; "
+         "may be repeated, tried in turn"),
+     .limit = FROM_MAX},
+    {.name = NULL}};
 
 /* SHA-256 of the IDX file that these elements make, header included */
 static sn_status digest_as_file(int dimensions, const size_t size[3],
@@ -243,8 +121,9 @@ static sn_status write_set(const char *dir, synth_file files[FILES], sn_error *e
     return status;
 }
 
-static sn_status run_synth(const options *chosen, sn_error *err)
+static sn_status run_synth(const void *user, sn_error *err)
 {
+    const arguments *chosen = user;
     const size_t pixels = SN_SYNTH_ROWS * SN_SYNTH_COLS;
     const size_t train = (size_t)chosen->train, test = (size_t)chosen->test;
     sn_status status = sn_folder_create(chosen->dir, err);
@@ -267,12 +146,27 @@ static sn_status run_synth(const options *chosen, sn_error *err)
     return status;
 }
 
-/* All four are looked at before the first is fetched: no mixture of two data sets. */
-static sn_status run_fetch(const options *chosen, sn_error *err)
+static const sn_command fetch;
+
+/* All four files are examined before the first is fetched: no mixture of two data sets. */
+static sn_status run_fetch(const void *user, sn_error *err)
 {
-    bool own = chosen->from_count > 0;
-    const char *const *mirrors = own ? chosen->from : sn_fetch_mirrors;
-    size_t mirror_count = own ? chosen->from_count : SN_FETCH_MIRRORS;
+    const arguments *chosen = user;
+    const char *own[FROM_MAX];
+    for (size_t i = 0; i < chosen->from.count; i++) {
+        own[i] = chosen->from.of[i].text;
+        /* the scheme also keeps curl from taking it for an option */
+        if (own[i][0] == '-' || strstr(own[i], "://") == NULL) {
+            return sn_options_refuse(
+                &fetch, err,
+                "wrong value (--from %s): it must be an address such "
+                "as https://host/folder/",
+                own[i]);
+        }
+    }
+    const size_t mirror_count =
+        chosen->from.count > 0 ? chosen->from.count : SN_FETCH_MIRRORS;
+    const char *const *mirrors = chosen->from.count > 0 ? own : sn_fetch_mirrors;
     char path[SN_PATH_BYTES];
     bool kept;
     sn_status status = sn_folder_create(chosen->dir, err);
@@ -346,14 +240,14 @@ static sn_status check_loaded(const sn_dataset_spec *spec,
     return print_origin(shape, &data, err);
 }
 
-static sn_status run_check(const options *chosen, sn_error *err)
+static sn_status run_check(const void *user, sn_error *err)
 {
+    const arguments *chosen = user;
     sn_dataset_spec spec = {.source = SN_SOURCE_IDX};
     sn_dataset_shape shape;
     int length = snprintf(spec.dir, sizeof spec.dir, "%s", chosen->dir);
     if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_EUSAGE, "folder's path too long (%s); " SEE_HELP,
-                       chosen->dir);
+        return sn_fail(err, SN_EUSAGE, "folder's path too long (%s)", chosen->dir);
     }
     sn_status status = sn_dataset_probe(&spec, &shape, err);
     if (status != SN_OK) {
@@ -373,48 +267,50 @@ static sn_status run_check(const options *chosen, sn_error *err)
     return status;
 }
 
-static const data_command commands[] = {
-    {"synth", "--train --test --seed ", run_synth},
-    {"fetch", "--from ", run_fetch},
-    {"check", "", run_check},
-};
+static const sn_command synth = {
+    .name = "data synth",
+    .summary = "write a set of drawn digits; it is not MNIST",
+    .text =
+        "Writes a procedural set of handwritten-looking digits (28 x 28, ten classes) as "
+        "four IDX files; it is not MNIST. A file of the same contents, plain or .gz, is "
+        "kept; where a file has others, nothing is changed and the exit code is 73.",
+    .operands = operands,
+    .options = synth_options,
+    .tasks = SN_TASKS_FIRST,
+    .bytes = sizeof(arguments),
+    .defaults = &(const arguments){.train = SN_SYNTH_TRAIN_COUNT,
+                                   .test = SN_SYNTH_TEST_COUNT,
+                                   .seed = SN_SYNTH_SEED},
+    .run = run_synth};
 
-static sn_status run_command(int argc, char **argv, sn_error *err)
-{
-    if (sn_job_asks_for_help(argc, argv)) {
-        printf("%s", help_text);
-        return SN_OK;
-    }
-    if (argc < 2) {
-        return sn_fail(
-            err, SN_EUSAGE,
-            "missing argument (data): say synth, fetch, check or preview; " SEE_HELP);
-    }
-    if (strcmp(argv[1], "preview") == 0) {
-        return sn_cmd_preview(argc - 1, argv + 1, err);
-    }
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            options chosen = {.train = SN_SYNTH_TRAIN_COUNT,
-                              .test = SN_SYNTH_TEST_COUNT,
-                              .seed = SN_SYNTH_SEED};
-            sn_status status = parse(&commands[i], argc - 2, argv + 2, &chosen, err);
-            return status == SN_OK ? commands[i].run(&chosen, err) : status;
-        }
-    }
-    return sn_fail(
-        err, SN_EUSAGE,
-        "unknown command (data %s): say synth, fetch, check or preview; " SEE_HELP,
-        argv[1]);
-}
+static const sn_command fetch = {
+    .name = "data fetch",
+    .summary = "download MNIST and check it",
+    .text =
+        "Downloads MNIST with the program curl and checks it. A file of the same "
+        "contents, plain or .gz, is kept; where a file has others, nothing is changed "
+        "and the exit code is 73.",
+    .operands = operands,
+    .options = fetch_options,
+    .tasks = SN_TASKS_FIRST,
+    .bytes = sizeof(arguments),
+    .run = run_fetch};
 
-sn_status sn_cmd_data(int argc, char **argv, sn_error *err)
-{
-    sn_status status = run_command(argc, argv, err);
-    if (status == SN_OK && (fflush(stdout) != 0 || ferror(stdout) != 0)) {
-        status = sn_fail(err, SN_EIO,
-                         "cannot write the results (standard output): the "
-                         "device is full or closed");
-    }
-    return status;
-}
+static const sn_command check = {
+    .name = "data check",
+    .summary = "what the four IDX files of a folder hold",
+    .text = "Reads the four IDX files of DIR, plain or .gz, and prints what they hold.",
+    .operands = operands,
+    .tasks = SN_TASKS_FIRST,
+    .bytes = sizeof(arguments),
+    .run = run_check};
+
+static const sn_command *const commands[] = {&synth, &fetch, &check,
+                                             &sn_command_preview, NULL};
+
+const sn_command sn_command_data = {
+    .name = "data",
+    .summary = "synth, fetch, check or preview a data set",
+    .text = "Makes, downloads, checks and shows data sets.",
+    .commands = commands,
+    .tasks = SN_TASKS_FIRST};

@@ -4,29 +4,18 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/job.h"
 #include "config/config.h"
 #include "eval/target.h"
 #include "store/checkpoint/checkpoint.h"
 #include "store/checkpoint/compare.h"
 
-#define SEE_HELP "see `shardnet diff --help`"
+typedef struct arguments {
+    const char *a, *b;
+} arguments;
 
-static const char help_text[] =
-    "usage: shardnet diff A B\n"
-    "\n"
-    "Compares two checkpoints, or the newest checkpoints of two runs: configuration "
-    "key\n"
-    "by key, progress, data, model, and each tensor of weights and of velocities.  Of "
-    "a\n"
-    "tensor it tells how many values differ in any bit, the largest absolute "
-    "difference\n"
-    "and the largest difference relative to the larger of the two values.\n"
-    "\n"
-    "The last line is `identical` or `different`; the exit code is 0 in both cases.\n"
-    "The file's date and version of the program, and the seconds spent in training, "
-    "are\n"
-    "shown under `file` and `time` and do not count.\n";
+static const sn_operand operands[] = {{SN_OPERAND("A", a, "a checkpoint or a run")},
+                                      {SN_OPERAND("B", b, "another one")},
+                                      {.name = NULL}};
 
 /* Prints the differences of one section below its name, or `identical` beside it. */
 typedef struct section {
@@ -179,49 +168,35 @@ static sn_status load(const char *name, const char *target, sn_checkpoint_state 
     return status;
 }
 
-sn_status sn_cmd_diff(int argc, char **argv, sn_error *err)
+static sn_status run(const void *user, sn_error *err)
 {
-    const char *targets[2] = {NULL, NULL};
-    int count = 0;
-    bool ended = false;
-    if (sn_job_asks_for_help(argc, argv)) {
-        fputs(help_text, stdout);
-        return SN_OK;
-    }
-    for (int i = 1; i < argc; i++) {
-        const sn_word word = sn_job_word(argv[i], &ended);
-        if (word == SN_WORD_END) {
-            continue;
-        }
-        if (word == SN_WORD_OPTION) {
-            return sn_fail(err, SN_EUSAGE,
-                           "unknown option (%s): diff has none; " SEE_HELP, argv[i]);
-        }
-        if (count == 2) {
-            return sn_fail(err, SN_EUSAGE,
-                           "too many arguments (%s): diff takes two; " SEE_HELP,
-                           argv[i]);
-        }
-        targets[count++] = argv[i];
-    }
-    if (count < 2) {
-        return sn_fail(
-            err, SN_EUSAGE,
-            "missing argument (diff): it needs two checkpoints or folders of "
-            "runs; " SEE_HELP);
-    }
+    const arguments *given = user;
     sn_checkpoint_state a = {0}, b = {0};
-    sn_status status = load("A", targets[0], &a, err);
+    sn_status status = load("A", given->a, &a, err);
     if (status == SN_OK) {
-        status = load("B", targets[1], &b, err);
+        status = load("B", given->b, &b, err);
     }
     if (status == SN_OK) {
         status = compare(&a, &b, err);
     }
     sn_checkpoint_state_clear(&a);
     sn_checkpoint_state_clear(&b);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {
-        status = sn_fail(err, SN_EIO, "cannot write to standard output");
-    }
     return status;
 }
+
+const sn_command sn_command_diff = {
+    .name = "diff",
+    .summary = "what differs between two checkpoints or runs, and by how much",
+    .text =
+        "Compares two checkpoints, or the newest checkpoints of two runs: configuration "
+        "key by key, progress, data, model, and each tensor of weights and of "
+        "velocities. For each tensor it prints how many values differ in any bit, the "
+        "largest absolute difference and the largest difference relative to the larger "
+        "of the two values.\n\n"
+        "The last line is `identical` or `different`; the exit code is 0 in both cases. "
+        "The file's date and version of the program, and the seconds spent in training, "
+        "are shown under `file` and `time` and do not count.",
+    .operands = operands,
+    .tasks = SN_TASKS_EACH,
+    .bytes = sizeof(arguments),
+    .run = run};

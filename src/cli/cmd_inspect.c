@@ -7,24 +7,26 @@
 #include <sys/stat.h>
 
 #include "cli/commands.h"
-#include "cli/job.h"
 #include "eval/target.h"
 #include "store/checkpoint/checkpoint.h"
 #include "store/metrics/metrics.h"
-
-#define SEE_HELP "see `shardnet inspect --help`"
+#include "store/paths.h"
 
 enum { LAST_EPOCHS = 5 };
 
-static const char help_text[] =
-    "usage: shardnet inspect FILE|RUN [--config]\n"
-    "\n"
-    "Prints what a checkpoint holds, after checking every byte of it against its "
-    "digest:\n"
-    "network, progress, data, and the range of each layer's weights and velocities.\n"
-    "Of a run's folder it lists the checkpoints and the last epochs, then shows the\n"
-    "newest checkpoint.\n"
-    "    --config  also print the configuration that the checkpoint was made with\n";
+typedef struct arguments {
+    const char *target;
+    bool with_config;
+} arguments;
+
+static const sn_operand operands[] = {
+    {SN_OPERAND("FILE|RUN", target, "a checkpoint or the folder of a run")},
+    {.name = NULL}};
+
+static const sn_option options[] = {
+    {SN_FLAG("config", with_config,
+             "also print the configuration that the checkpoint was made with")},
+    {.name = NULL}};
 
 static void print_size(const char *path)
 {
@@ -135,13 +137,21 @@ static sn_status print_page(const char *path, void *user, sn_error *err)
     return status;
 }
 
-static void print_checkpoint_line(const char *path, const char *remark)
+/* One line; user counts them. */
+static sn_status print_checkpoint_line(const char *path, void *user, sn_error *err)
 {
+    size_t *lines = user;
     sn_checkpoint *checkpoint;
     sn_checkpoint_info info;
     sn_error why = {""};
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
+    const char *name = strrchr(path, '/') + 1;
+    const char *remark = strcmp(name, SN_BEST_FILE) == 0 ? "  (best)"
+                         : *lines == 0                   ? "  (newest)"
+                                                         : "";
+    (void)err;
+    if ((*lines)++ == 0) {
+        printf("checkpoints\n");
+    }
     if (sn_checkpoint_open(path, &checkpoint, &info, &why) == SN_OK) {
         printf("  %-20s epoch %5" PRId64 "  step %9" PRId64 "  %s%s\n", name,
                info.progress.epoch, info.progress.step, info.created_utc, remark);
@@ -150,33 +160,7 @@ static void print_checkpoint_line(const char *path, const char *remark)
     } else if (sn_file_exists(path)) { /* else removed meanwhile */
         printf("  %-20s %s%s\n", name, why.message, remark);
     }
-}
-
-static sn_status print_checkpoints(const char *run, bool *any, sn_error *err)
-{
-    int64_t *steps;
-    size_t count;
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_target_list(run, &steps, &count, err);
-    if (status == SN_OK && count > 0) {
-        printf("checkpoints\n");
-    }
-    for (size_t i = 0; status == SN_OK && i < count; i++) {
-        status = sn_checkpoint_path(path, run, steps[i], err);
-        if (status == SN_OK) {
-            print_checkpoint_line(path, i == 0 ? "  (newest)" : "");
-        }
-    }
-    free(steps);
-    if (status == SN_OK) {
-        status = sn_checkpoint_best_path(path, run, err);
-    }
-    const bool best = status == SN_OK && sn_file_exists(path);
-    if (best) {
-        print_checkpoint_line(path, "  (best)");
-    }
-    *any = count > 0 || best;
-    return status;
+    return SN_OK;
 }
 
 static void print_percent(double fraction)
@@ -188,11 +172,11 @@ static void print_percent(double fraction)
     }
 }
 
-/* Metrics are a side dish here: a file that cannot be read is told in its place. */
+/* A file of metrics that cannot be read gets a line in the place of its epochs. */
 static sn_status print_last_epochs(const char *run, bool *any, sn_error *err)
 {
     char path[SN_PATH_BYTES];
-    sn_status status = sn_path_join(path, run, "metrics.h5", err);
+    sn_status status = sn_path_join(path, run, SN_METRICS_FILE, err);
     *any = status == SN_OK && sn_file_exists(path);
     if (!*any) {
         return status;
@@ -220,13 +204,14 @@ static sn_status print_last_epochs(const char *run, bool *any, sn_error *err)
 
 static sn_status print_run(const char *run, bool with_config, sn_error *err)
 {
-    bool checkpoints = false, metrics = false;
+    size_t checkpoints = 0;
+    bool metrics = false;
     char path[SN_PATH_BYTES];
-    sn_status status = print_checkpoints(run, &checkpoints, err);
+    sn_status status = sn_target_each(run, print_checkpoint_line, &checkpoints, err);
     if (status == SN_OK) {
         status = print_last_epochs(run, &metrics, err);
     }
-    if (status == SN_OK && metrics && !checkpoints) {
+    if (status == SN_OK && metrics && checkpoints == 0) {
         printf("\nno checkpoint yet\n");
         return SN_OK;
     }
@@ -234,45 +219,24 @@ static sn_status print_run(const char *run, bool with_config, sn_error *err)
     return status == SN_OK ? sn_target_newest(run, path, print_page, &as, err) : status;
 }
 
-sn_status sn_cmd_inspect(int argc, char **argv, sn_error *err)
+static sn_status run(const void *user, sn_error *err)
 {
-    const char *target = NULL;
-    bool with_config = false, ended = false;
-    if (sn_job_asks_for_help(argc, argv)) {
-        fputs(help_text, stdout);
-        return SN_OK;
-    }
-    for (int i = 1; i < argc; i++) {
-        const sn_word word = sn_job_word(argv[i], &ended);
-        if (word == SN_WORD_END) {
-            continue;
-        }
-        if (word == SN_WORD_OPTION && strcmp(argv[i], "--config") == 0) {
-            with_config = true;
-        } else if (word == SN_WORD_OPTION) {
-            return sn_fail(err, SN_EUSAGE,
-                           "unknown option (%s): inspect has --config; " SEE_HELP,
-                           argv[i]);
-        } else if (target != NULL) {
-            return sn_fail(
-                err, SN_EUSAGE,
-                "too many arguments (%s): inspect takes one file or folder; " SEE_HELP,
-                argv[i]);
-        } else {
-            target = argv[i];
-        }
-    }
-    if (target == NULL) {
-        return sn_fail(
-            err, SN_EUSAGE,
-            "missing argument (inspect): it needs a checkpoint or the folder "
-            "of a run; " SEE_HELP);
-    }
-    page as = {.below = false, .with_config = with_config};
-    sn_status status = sn_is_folder(target) ? print_run(target, with_config, err)
-                                            : print_page(target, &as, err);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {
-        status = sn_fail(err, SN_EIO, "cannot write to standard output");
-    }
-    return status;
+    const arguments *given = user;
+    page as = {.below = false, .with_config = given->with_config};
+    return sn_is_folder(given->target) ? print_run(given->target, as.with_config, err)
+                                       : print_page(given->target, &as, err);
 }
+
+const sn_command sn_command_inspect = {
+    .name = "inspect",
+    .summary = "what a checkpoint or a run holds",
+    .text =
+        "Prints what a checkpoint holds, after checking every byte of it against its "
+        "digest: network, progress, data, and the range of each layer's weights and "
+        "velocities. For a run's folder it lists the checkpoints and the last epochs, "
+        "then shows the newest checkpoint.",
+    .operands = operands,
+    .options = options,
+    .tasks = SN_TASKS_EACH,
+    .bytes = sizeof(arguments),
+    .run = run};

@@ -2,117 +2,50 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/stop.h"
 #include "cli/commands.h"
-#include "cli/job.h"
-#include "cli/metrics_print.h"
+#include "cli/print/metrics.h"
 #include "config/config.h"
 #include "store/h5/format.h"
-#include "train/stop.h"
+#include "store/paths.h"
 
-#define SEE_HELP "see `shardnet metrics --help`"
+static const char *const tables[] = {"epochs", "steps", "ranks", NULL}; /* by kind */
 
-static const char help_text[] =
-    "usage: shardnet metrics RUN [--csv] [--table epochs|steps|ranks] [--follow]\n"
-    "\n"
-    "Prints a table of a run's metrics.  RUN is the run's folder or its file "
-    "metrics.h5.\n"
-    "    --table NAME  epochs (default), steps or ranks\n"
-    "    --csv         comma-separated values with every column, numbers exact, empty\n"
-    "                  where nothing was measured; else aligned, times of steps in ms\n"
-    "    --follow      then print new rows as the job saves them, with each "
-    "checkpoint;\n"
-    "                  waits for RUN and its file where they are not there yet.  Ends\n"
-    "                  with 0 when the last epoch of config.ini is there, or\n"
-    "                  early_stop_patience is exhausted; on Ctrl-C or SIGTERM; or "
-    "when\n"
-    "                  nobody reads its output any more.  Nothing on record tells of "
-    "a\n"
-    "                  run that was stopped or killed: --follow then waits for its\n"
-    "                  continuation.  Rows that a resumed run makes again are printed\n"
-    "                  again, after a line on stderr.\n";
-
-typedef struct options {
-    const char *target, *table;
+typedef struct arguments {
+    const char *target;
+    int table; /* sn_metrics_kind */
     bool csv, follow;
-} options;
+} arguments;
+
+static const sn_operand operands[] = {
+    {SN_OPERAND("RUN", target, "the folder of a run, or its file metrics.h5")},
+    {.name = NULL}};
+
+static const sn_option options[] = {
+    {SN_FLAG(
+        "csv", csv,
+        "comma-separated values with every column, numbers exact, empty where nothing "
+        "was measured; else aligned, times of steps in ms")},
+    {SN_CHOICE("table", tables, table, "the table to print (epochs)")},
+    {SN_FLAG(
+        "follow", follow,
+        "then print new rows as the job saves them, with each checkpoint; wait for RUN "
+        "and its file where they do not exist yet")},
+    {.name = NULL}};
 
 /* Where the metrics of a run lie. */
 typedef struct place {
     char folder[SN_PATH_BYTES], file[SN_PATH_BYTES], config[SN_PATH_BYTES];
 } place;
 
-static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
-{
-    static const char table[] = "--table";
-    bool ended = false;
-    for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        const sn_word kind = sn_job_word(word, &ended);
-        if (kind == SN_WORD_END) {
-            continue;
-        }
-        if (kind == SN_WORD_OPERAND && chosen->target == NULL) {
-            chosen->target = word;
-        } else if (kind == SN_WORD_OPERAND) {
-            return sn_fail(err, SN_EUSAGE,
-                           "too many arguments (%s): metrics takes one run; " SEE_HELP,
-                           word);
-        } else if (strcmp(word, "--csv") == 0) {
-            chosen->csv = true;
-        } else if (strcmp(word, "--follow") == 0) {
-            chosen->follow = true;
-        } else if (strcmp(word, table) == 0) {
-            if (++i == argc) {
-                return sn_fail(err, SN_EUSAGE,
-                               "option without a value (%s): epochs, steps or ranks "
-                               "must follow; " SEE_HELP,
-                               word);
-            }
-            chosen->table = argv[i];
-        } else if (strncmp(word, table, strlen(table)) == 0 &&
-                   word[strlen(table)] == '=') {
-            chosen->table = word + strlen(table) + 1;
-        } else {
-            return sn_fail(err, SN_EUSAGE,
-                           "unknown option (%s): metrics has --csv, --table and "
-                           "--follow; " SEE_HELP,
-                           word);
-        }
-    }
-    return SN_OK;
-}
-
-static sn_status check(const options *chosen, sn_metrics_kind *kind, sn_error *err)
-{
-    int found = 0;
-    while (found < SN_TABLES &&
-           strcmp(chosen->table, sn_metrics_name((sn_metrics_kind)found)) != 0) {
-        found++;
-    }
-    if (found == SN_TABLES) {
-        return sn_fail(
-            err, SN_EUSAGE,
-            "unknown table (--table %s): choose epochs, steps or ranks; " SEE_HELP,
-            chosen->table);
-    }
-    if (chosen->target == NULL) {
-        return sn_fail(
-            err, SN_EUSAGE,
-            "missing argument (metrics): it needs the folder of a run; " SEE_HELP);
-    }
-    *kind = (sn_metrics_kind)found;
-    return SN_OK;
-}
-
 /* Is a name that leads nowhere yet that of a file, not of a run's folder? */
 static bool names_file(const char *target)
 {
-    static const char ending[] = ".h5";
+    static const char ending[] = SN_H5_SUFFIX;
     const size_t length = strlen(target);
     return length >= strlen(ending) &&
            strcmp(target + length - strlen(ending), ending) == 0;
@@ -126,17 +59,12 @@ static sn_status find_place(const char *target, place *at, sn_error *err)
     sn_status status = SN_OK;
     strcpy(at->folder, target);
     if (sn_is_folder(target) || (!sn_file_exists(target) && !names_file(target))) {
-        status = sn_path_join(at->file, target, "metrics.h5", err);
+        status = sn_path_join(at->file, target, SN_METRICS_FILE, err);
     } else {
         strcpy(at->file, target);
-        char *slash = strrchr(at->folder, '/');
-        if (slash == NULL) {
-            strcpy(at->folder, ".");
-        } else {
-            slash[slash == at->folder] = '\0';
-        }
+        sn_path_parent(at->folder, target);
     }
-    return status == SN_OK ? sn_path_join(at->config, at->folder, "config.ini", err)
+    return status == SN_OK ? sn_path_join(at->config, at->folder, SN_CONFIG_FILE, err)
                            : status;
 }
 
@@ -144,15 +72,12 @@ static sn_status find_place(const char *target, place *at, sn_error *err)
  * may have another one than before. */
 static bool has_ended(const place *at, const sn_metrics_news *news)
 {
-    sn_config *config = malloc(sizeof *config);
+    sn_config *config;
     sn_error ignored;
-    bool ended = false;
-    if (config != NULL) {
-        sn_config_init(config);
-        ended = sn_config_read(config, at->config, &ignored) == SN_OK &&
-                sn_config_is_finished(config, news->epoch, news->best_epoch);
-    }
-    free(config);
+    const bool ended = sn_config_create(&config, &ignored) == SN_OK &&
+                       sn_config_read(config, at->config, &ignored) == SN_OK &&
+                       sn_config_is_finished(config, news->epoch, news->best_epoch);
+    sn_config_destroy(&config);
     return ended;
 }
 
@@ -213,17 +138,17 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
  * nobody reads the output any more. */
 static sn_status await_folder(const place *at, FILE *out, bool *gone, sn_error *err)
 {
-    bool told = false;
+    bool printed = false;
     while (!sn_is_folder(at->folder) && !*gone && sn_stop_requested() == 0) {
         if (access(at->folder, F_OK) == 0 || errno != ENOENT) {
             return sn_fail(err, SN_ENOINPUT, "cannot open (%s): no folder of a run",
                            at->folder);
         }
-        if (!told) {
+        if (!printed) {
             fprintf(stderr, "shardnet: metrics (%s): no such folder yet; waiting\n",
                     at->folder);
         }
-        told = true;
+        printed = true;
         *gone = !pause_for_more(out);
     }
     return SN_OK;
@@ -252,39 +177,40 @@ static sn_status follow(const place *at, sn_metrics_printer *printer, sn_error *
     return status;
 }
 
-sn_status sn_cmd_metrics(int argc, char **argv, sn_error *err)
+static sn_status run(const void *user, sn_error *err)
 {
-    if (sn_job_asks_for_help(argc, argv)) {
-        fputs(help_text, stdout);
-        return SN_OK;
-    }
-    options chosen = {.table = "epochs"};
+    const arguments *given = user;
     place at;
-    sn_metrics_printer printer = {.out = stdout};
-    sn_status status = parse(argc, argv, &chosen, err);
-    if (status == SN_OK) {
-        status = check(&chosen, &printer.kind, err);
-    }
-    if (status == SN_OK) {
-        printer.csv = chosen.csv;
-        status = find_place(chosen.target, &at, err);
-    }
-    if (status == SN_OK && chosen.follow) {
+    sn_metrics_printer printer = {
+        .out = stdout, .kind = (sn_metrics_kind)given->table, .csv = given->csv};
+    sn_status status = find_place(given->target, &at, err);
+    if (status == SN_OK && given->follow) {
         return follow(&at, &printer, err);
     }
-    if (status == SN_OK && access(chosen.target, F_OK) != 0) {
-        status = sn_fail(err, SN_ENOINPUT, "cannot open (%s): %s", chosen.target,
+    if (status == SN_OK && access(given->target, F_OK) != 0) {
+        status = sn_fail(err, SN_ENOINPUT, "cannot open (%s): %s", given->target,
                          strerror(errno));
     }
     if (status == SN_OK) {
         status = sn_format_expect_metrics(at.file, err);
     }
-    if (status == SN_OK) {
-        status = sn_metrics_each(at.file, printer.kind, sn_metrics_print_piece,
-                                 &printer, err);
-    }
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {
-        status = sn_fail(err, SN_EIO, "cannot write to standard output");
-    }
-    return status;
+    return status == SN_OK ? sn_metrics_each(at.file, printer.kind,
+                                             sn_metrics_print_piece, &printer, err)
+                           : status;
 }
+
+const sn_command sn_command_metrics = {
+    .name = "metrics",
+    .summary = "print a table of a run's metrics; --follow a running job",
+    .text =
+        "Prints a table of a run's metrics.\n\n"
+        "--follow ends with 0 when the last epoch of config.ini is there, or "
+        "early_stop_patience is exhausted; on Ctrl-C or SIGTERM; or when nobody reads its "
+        "output any more. No file records that a run was stopped or killed: --follow then "
+        "waits for its continuation. Rows that a resumed run makes again are printed "
+        "again, after a line on stderr.",
+    .operands = operands,
+    .options = options,
+    .tasks = SN_TASKS_EACH,
+    .bytes = sizeof(arguments),
+    .run = run};

@@ -9,116 +9,51 @@
 #include "data/dataset.h"
 #include "data/formats/image.h"
 #include "data/formats/prepare.h"
-#include "eval/loader.h"
-#include "eval/predict.h"
-#include "eval/target.h"
+#include "eval/model.h"
 #include "nn/products/gemm.h"
-
-#define SEE_HELP "see `shardnet predict --help`"
-
-static const char help_text[] =
-    "usage: shardnet predict CHECKPOINT|RUN [--as-is] IMAGE...\n"
-    "\n"
-    "Which class each image shows, by a checkpoint or the newest of a run.  IMAGE is "
-    "a\n"
-    "PNG, a PGM (P2 or P5), or an IDX file of images, plain or gzip; the content "
-    "tells,\n"
-    "not the name.  One line an image, six columns separated by tabs:\n"
-    "    FILE  INDEX  CLASS  PROBABILITY  SECOND CLASS  ITS PROBABILITY\n"
-    "INDEX counts the images of an IDX file from 0, and is 0 for others.  Control\n"
-    "characters of a file name are shown as ?.\n"
-    "\n"
-    "A PNG or PGM is made like the digits of MNIST: the ink, dark on bright or bright\n"
-    "on dark, is cut out, scaled into a box of 20/28 of the model's sides, and "
-    "centred\n"
-    "by its mass.  It should hold one digit with a margin around it.  Images of IDX\n"
-    "files are taken as they are and must have the model's size.  Rows and columns of\n"
-    "a model of other data than MNIST's are those of its training images, where they\n"
-    "still are in their folder, else of a square.\n"
-    "    --as-is  take a PNG or PGM as it is too: of the model's size, ink bright on "
-    "black\n"
-    "\n"
-    "An image that cannot be read gets a line on stderr, the others their results; "
-    "the\n"
-    "exit code is that of the first failure: 65 malformed, without ink or of a wrong\n"
-    "size, 66 not found.\n";
 
 typedef struct arguments {
     const char *checkpoint;
-    const char **images; /* (count) */
-    size_t count;
+    sn_words images;
     bool as_is;
 } arguments;
 
+static const sn_operand operands[] = {
+    {SN_OPERAND("CHECKPOINT|RUN", checkpoint,
+                "a checkpoint, or a run whose newest one is taken")},
+    {SN_OPERAND(
+         "IMAGE", images,
+         "a PNG, a PGM (P2 or P5), or an IDX file of images, plain or gzip; its content "
+         "decides, not its name"),
+     .many = true},
+    {.name = NULL}};
+
+static const sn_option options[] = {
+    {SN_FLAG(
+        "as-is", as_is,
+        "take a PNG or PGM as it is, like the images of an IDX file: of the model's "
+        "size, ink bright on black")},
+    {.name = NULL}};
+
 /* What all images are predicted with. */
 typedef struct session {
-    char path[SN_PATH_BYTES]; /* of the checkpoint */
-    sn_checkpoint_info info;
-    sn_dataset_spec spec; /* what it was trained on */
-    sn_network model;
-    float *parameters;
+    sn_model *model;
     sn_image_size size;
-    bool told; /* that the size is a guess */
+    bool warned; /* that the size is a guess */
     bool as_is;
-    sn_predictor predictor;
 } session;
-
-static sn_status parse(int argc, char **argv, arguments *chosen, sn_error *err)
-{
-    bool ended = false;
-    for (int i = 1; i < argc; i++) {
-        const sn_word word = sn_job_word(argv[i], &ended);
-        if (word == SN_WORD_END) {
-            continue;
-        }
-        if (word == SN_WORD_OPTION && strcmp(argv[i], "--as-is") == 0) {
-            chosen->as_is = true;
-        } else if (word == SN_WORD_OPTION) {
-            return sn_fail(err, SN_EUSAGE,
-                           "unknown option (%s): predict has --as-is; " SEE_HELP,
-                           argv[i]);
-        } else if (chosen->checkpoint == NULL) {
-            chosen->checkpoint = argv[i];
-        } else {
-            chosen->images[chosen->count++] = argv[i];
-        }
-    }
-    if (chosen->count == 0) {
-        return sn_fail(err, SN_EUSAGE, "missing argument (%s): " SEE_HELP,
-                       chosen->checkpoint == NULL ? "CHECKPOINT or RUN" : "IMAGE");
-    }
-    return SN_OK;
-}
-
-static sn_status read_model(const char *path, void *user, sn_error *err)
-{
-    session *now = user;
-    return sn_loader_read_model(path, &now->info, &now->model, &now->parameters, err);
-}
 
 static sn_status start(session *now, const arguments *chosen, sn_error *err)
 {
     now->as_is = chosen->as_is;
-    sn_status status =
-        sn_target_newest(chosen->checkpoint, now->path, read_model, now, err);
+    const sn_status status = sn_job_model(NULL, chosen->checkpoint, &now->model, err);
     if (status == SN_OK) {
-        status = sn_job_dataset(&now->info, now->path, &now->spec, err);
-    }
-    if (status == SN_OK) {
-        now->size = sn_dataset_image_size(&now->spec, now->model.input);
+        now->size =
+            sn_dataset_image_size(&now->model->spec, sn_model_input(now->model));
         /* scripts run many at a time, and single images gain nothing from more */
         sn_gemm_set_threads(1);
-        status = sn_predictor_init(&now->predictor, &now->model, now->parameters, err);
     }
     return status;
-}
-
-static void finish(session *now)
-{
-    sn_predictor_clear(&now->predictor);
-    sn_checkpoint_info_clear(&now->info);
-    sn_network_clear(&now->model);
-    free(now->parameters);
 }
 
 /* A PNG or PGM needs rows and columns; an IDX file brings them along. */
@@ -129,14 +64,15 @@ static sn_status need_size(session *now, sn_error *err)
                        "image size unknown (%s): the model takes %zu values, which is "
                        "no square, and the images that it was trained on are no longer "
                        "in %s; put them back or give an IDX file",
-                       now->path, now->model.input, now->spec.dir);
+                       now->model->path, sn_model_input(now->model),
+                       now->model->spec.dir);
     }
-    if (!now->size.recorded && !now->told) {
-        now->told = true;
+    if (!now->size.recorded && !now->warned) {
+        now->warned = true;
         fprintf(stderr,
                 "shardnet: warning: image size (%s): taken to be %zu x %zu, since the "
                 "images that it was trained on are no longer in %s\n",
-                now->path, now->size.rows, now->size.cols, now->spec.dir);
+                now->model->path, now->size.rows, now->size.cols, now->model->spec.dir);
     }
     return SN_OK;
 }
@@ -148,7 +84,7 @@ static sn_status check_size(const session *now, const char *path,
     const bool compares = size->recorded || images->kind != SN_IMAGE_IDX;
     const bool fits = compares
                           ? images->rows == size->rows && images->cols == size->cols
-                          : images->rows * images->cols == now->model.input;
+                          : images->rows * images->cols == sn_model_input(now->model);
     if (fits) {
         return SN_OK;
     }
@@ -156,7 +92,7 @@ static sn_status check_size(const session *now, const char *path,
     if (size->rows > 0) {
         snprintf(wanted, sizeof wanted, "%zu x %zu", size->rows, size->cols);
     } else {
-        snprintf(wanted, sizeof wanted, "%zu pixels", now->model.input);
+        snprintf(wanted, sizeof wanted, "%zu pixels", sn_model_input(now->model));
     }
     return sn_fail(err, SN_EDATA,
                    "images of another size (%s): they are %zu x %zu, but the model "
@@ -191,14 +127,19 @@ static void print_name(const char *name)
     }
 }
 
-static void print_predictions(session *now, const char *path, const sn_images *images)
+static sn_status print_predictions(session *now, const char *path,
+                                   const sn_images *images, sn_error *err)
 {
     enum { LINES = 256 };
     sn_prediction lines[LINES];
     for (size_t first = 0; first < images->count; first += LINES) {
         const size_t left = images->count - first, count = left < LINES ? left : LINES;
-        sn_predict(&now->predictor, images->pixels + first * now->model.input, count,
-                   lines);
+        const sn_status status = sn_model_predict(
+            now->model, images->pixels + first * sn_model_input(now->model), count,
+            lines, err);
+        if (status != SN_OK) {
+            return status;
+        }
         for (size_t i = 0; i < count; i++) {
             print_name(path);
             printf("\t%zu\t%zu\t%.6f\t%zu\t%.6f\n", first + i, lines[i].best,
@@ -206,6 +147,7 @@ static void print_predictions(session *now, const char *path, const sn_images *i
                    lines[i].second_probability);
         }
     }
+    return SN_OK;
 }
 
 static sn_status predict_file(session *now, const char *path, sn_error *err)
@@ -221,7 +163,7 @@ static sn_status predict_file(session *now, const char *path, sn_error *err)
                      : prepare(now, path, &images, err);
     }
     if (status == SN_OK) {
-        print_predictions(now, path, &images);
+        status = print_predictions(now, path, &images, err);
     }
     sn_image_clear(&images);
     return status;
@@ -231,45 +173,49 @@ static sn_status predict_file(session *now, const char *path, sn_error *err)
 static sn_status predict_all(session *now, const arguments *chosen, sn_error *err)
 {
     sn_status first = SN_OK;
-    for (size_t i = 0; i < chosen->count; i++) {
-        const sn_status status = predict_file(now, chosen->images[i], err);
+    for (size_t i = 0; i < chosen->images.count; i++) {
+        const sn_status status = predict_file(now, chosen->images.word[i], err);
         if (status != SN_OK) {
             fflush(stdout);
             sn_job_report(status, err);
             first = first == SN_OK ? status : first;
         }
     }
-    err->message[0] = '\0'; /* told */
+    err->message[0] = '\0'; /* printed */
     return first;
 }
 
-static sn_status run(const arguments *chosen, sn_error *err)
+static sn_status run(const void *chosen, sn_error *err)
 {
-    session *now = calloc(1, sizeof *now);
-    if (now == NULL) {
-        return sn_fail(err, SN_ENOMEM, "out of memory");
-    }
-    sn_status status = start(now, chosen, err);
+    session now = {0};
+    sn_status status = start(&now, chosen, err);
     if (status == SN_OK) {
-        status = predict_all(now, chosen, err);
+        status = predict_all(&now, chosen, err);
     }
-    finish(now);
-    free(now);
+    sn_model_destroy(&now.model);
     return status;
 }
 
-sn_status sn_cmd_predict(int argc, char **argv, sn_error *err)
-{
-    if (sn_job_asks_for_help(argc, argv)) {
-        fputs(help_text, stdout);
-        return SN_OK;
-    }
-    arguments chosen = {.images = calloc((size_t)argc, sizeof *chosen.images)};
-    sn_status status = chosen.images == NULL ? sn_fail(err, SN_ENOMEM, "out of memory")
-                                             : parse(argc, argv, &chosen, err);
-    if (status == SN_OK) {
-        status = run(&chosen, err);
-    }
-    free(chosen.images);
-    return status;
-}
+const sn_command sn_command_predict = {
+    .name = "predict",
+    .summary = "the class of each image by a checkpoint",
+    .text =
+        "Which class each image shows, by a checkpoint or the newest of a run. Prints one "
+        "line per image, six columns separated by tabs:\n"
+        "    FILE  INDEX  CLASS  PROBABILITY  SECOND CLASS  ITS PROBABILITY\n"
+        "INDEX counts the images of an IDX file from 0, and is 0 for others. Control "
+        "characters of a file name are shown as ?.\n\n"
+        "A PNG or PGM is made like the digits of MNIST: the ink, dark on bright or bright "
+        "on dark, is cut out, scaled into a box of 20/28 of the model's sides, and "
+        "centred by its mass. It should hold one digit with a margin around it. Images "
+        "of IDX files are taken as they are and must have the model's size. Rows and "
+        "columns of a model of other data than MNIST's are those of its training images, "
+        "where they still are in their folder, else of a square.\n\n"
+        "An image that cannot be read gets a line on stderr, the others their results; "
+        "the exit code is that of the first failure: 65 malformed, without ink or of a "
+        "wrong size, 66 not found.",
+    .operands = operands,
+    .options = options,
+    .tasks = SN_TASKS_EACH,
+    .bytes = sizeof(arguments),
+    .run = run};

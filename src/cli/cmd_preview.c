@@ -8,28 +8,34 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/png_write.h"
+#include "cli/print/png.h"
 #include "config/config.h"
 #include "data/augment.h"
 #include "data/dataset.h"
-
-#define SEE_HELP "see `shardnet data --help`"
 
 enum {
     SIDE = 10, /* images along each side of a block */
     LINE = 1,  /* between images */
     GAP = 8,   /* between originals and distortions */
     GREY = 96, /* where no image is */
-    SCALE = 3,
-    EPOCH_MAX = 1000000
+    SCALE = 3
 };
 
-typedef struct options {
+typedef struct arguments {
     const char *config, *out;
-    const char **assignments; /* --set, in order */
-    size_t assignment_count;
-    uint32_t epoch; /* from 0, as training counts */
-} options;
+    sn_list set;
+    uint64_t epoch; /* from 1 */
+} arguments;
+
+static const sn_operand operands[] = {{SN_OPERAND_CONFIG}, {.name = NULL}};
+
+static const sn_option options[] = {
+    {SN_TEXT("output", "FILE.png", out, "the picture"), .letter = 'o',
+     .required = true},
+    {SN_OPTION_SET},
+    {SN_WHOLE("epoch", "N", 1, 1000000, epoch,
+              "the epoch whose distortions are drawn (1)")},
+    {.name = NULL}};
 
 /* Both blocks, (height, width) pixels. */
 typedef struct sheet {
@@ -37,100 +43,6 @@ typedef struct sheet {
     size_t width, height;
     uint8_t *pixels;
 } sheet;
-
-static sn_status parse_epoch(const char *text, uint32_t *epoch, sn_error *err)
-{
-    const size_t length = strlen(text);
-    uint32_t value = 0;
-    if (length > 0 && length < 8 && strspn(text, "0123456789") == length) {
-        value = (uint32_t)strtoul(text, NULL, 10);
-    }
-    if (value < 1 || value > EPOCH_MAX) {
-        return sn_fail(err, SN_EUSAGE,
-                       "wrong value (--epoch %s): it must be a whole number from 1 to "
-                       "%d; " SEE_HELP,
-                       text, EPOCH_MAX);
-    }
-    *epoch = value - 1;
-    return SN_OK;
-}
-
-/* The value of option name at words[0], written "name value" or, for a long name,
- * "name=value"; NULL when the word is not this option. *used counts the words. */
-static const char *value_of(const char *name, char **words, int left, int *used)
-{
-    const size_t length = strlen(name);
-    if (strcmp(words[0], name) == 0) {
-        *used = 2;
-        return left < 2 ? "" : words[1];
-    }
-    *used = 1;
-    const bool joined = name[1] == '-' && strncmp(words[0], name, length) == 0 &&
-                        words[0][length] == '=';
-    return joined ? words[0] + length + 1 : NULL;
-}
-
-static sn_status parse_word(char **words, int left, options *chosen, bool *ended,
-                            int *used, sn_error *err)
-{
-    const char *value;
-    const sn_word word = sn_job_word(words[0], ended);
-    *used = 1;
-    if (word == SN_WORD_END) {
-        return SN_OK;
-    }
-    if (word == SN_WORD_OPERAND) {
-        if (chosen->config != NULL) {
-            return sn_fail(err, SN_EUSAGE,
-                           "too many arguments (%s): `data preview` takes one "
-                           "configuration; " SEE_HELP,
-                           words[0]);
-        }
-        chosen->config = words[0];
-        return SN_OK;
-    }
-    if ((value = value_of("--set", words, left, used)) != NULL) {
-        chosen->assignments[chosen->assignment_count++] = value;
-    } else if ((value = value_of("-o", words, left, used)) != NULL) {
-        chosen->out = value;
-    } else if ((value = value_of("--epoch", words, left, used)) != NULL) {
-        return *used <= left ? parse_epoch(value, &chosen->epoch, err) : SN_OK;
-    } else {
-        return sn_fail(
-            err, SN_EUSAGE,
-            "unknown option (%s): `data preview` does not have it; " SEE_HELP,
-            words[0]);
-    }
-    return SN_OK;
-}
-
-static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
-{
-    int used = 1;
-    bool ended = false;
-    for (int i = 1; i < argc; i += used) {
-        sn_status status = parse_word(argv + i, argc - i, chosen, &ended, &used, err);
-        if (status != SN_OK) {
-            return status;
-        }
-        if (used > argc - i) {
-            return sn_fail(err, SN_EUSAGE,
-                           "option without a value (%s): one must follow; " SEE_HELP,
-                           argv[i]);
-        }
-    }
-    if (chosen->config == NULL || chosen->config[0] == '\0') {
-        return sn_fail(
-            err, SN_EUSAGE,
-            "missing argument (data preview): it needs a configuration; " SEE_HELP);
-    }
-    if (chosen->out == NULL || chosen->out[0] == '\0') {
-        return sn_fail(
-            err, SN_EUSAGE,
-            "missing option (data preview): name the picture with -o FILE; " SEE_HELP);
-    }
-    return SN_OK;
-}
 
 /* The data set's samples; *storage is the caller's to free. */
 static sn_status load(const sn_config *config, uint8_t **storage, sn_dataset *data,
@@ -229,7 +141,7 @@ static sn_status draw(const sn_config *config, uint32_t epoch, const sn_dataset 
     return status;
 }
 
-static sn_status preview(const options *chosen, const sn_config *config, sn_error *err)
+static sn_status preview(const arguments *given, const sn_config *config, sn_error *err)
 {
     uint8_t *storage;
     sn_dataset data = {.rows = 0};
@@ -239,16 +151,15 @@ static sn_status preview(const options *chosen, const sn_config *config, sn_erro
         status = sheet_init(&drawn, &data, err);
     }
     if (status == SN_OK) {
-        status = draw(config, chosen->epoch, &data, &drawn, err);
+        status = draw(config, (uint32_t)given->epoch - 1, &data, &drawn, err);
     }
     if (status == SN_OK) {
-        status = sn_png_write(chosen->out, drawn.width, drawn.height, SCALE,
+        status = sn_png_write(given->out, drawn.width, drawn.height, SCALE,
                               drawn.pixels, err);
     }
     if (status == SN_OK) {
-        printf("wrote  %s  %zu x %zu, epoch %" PRIu32 ", augment.kind = %s\n",
-               chosen->out, drawn.width * SCALE, drawn.height * SCALE,
-               chosen->epoch + 1,
+        printf("wrote  %s  %zu x %zu, epoch %" PRIu64 ", augment.kind = %s\n",
+               given->out, drawn.width * SCALE, drawn.height * SCALE, given->epoch,
                sn_config_choice_name("augment", "kind", config->augment_kind));
     }
     free(drawn.pixels);
@@ -256,26 +167,27 @@ static sn_status preview(const options *chosen, const sn_config *config, sn_erro
     return status;
 }
 
-static sn_status run(int argc, char **argv, options *chosen, sn_config *config,
-                     sn_error *err)
+static sn_status run(const void *user, sn_error *err)
 {
-    sn_status status = parse(argc, argv, chosen, err);
+    const arguments *given = user;
+    sn_config *config;
+    sn_status status =
+        sn_job_config(given->config, &given->set, sn_config_check, &config, err);
     if (status == SN_OK) {
-        status = sn_job_config(chosen->config, chosen->assignments,
-                               chosen->assignment_count, config, err);
+        status = preview(given, config, err);
     }
-    return status == SN_OK ? preview(chosen, config, err) : status;
-}
-
-sn_status sn_cmd_preview(int argc, char **argv, sn_error *err)
-{
-    options chosen = {.assignments =
-                          calloc((size_t)argc + 1, sizeof *chosen.assignments)};
-    sn_config *config = malloc(sizeof *config);
-    sn_status status = chosen.assignments == NULL || config == NULL
-                           ? sn_fail(err, SN_ENOMEM, "out of memory")
-                           : run(argc, argv, &chosen, config, err);
-    free(config);
-    free(chosen.assignments);
+    sn_config_destroy(&config);
     return status;
 }
+
+const sn_command sn_command_preview = {
+    .name = "data preview",
+    .summary = "draw training images beside their distortions",
+    .text = "Writes a picture of 10 x 10 training images beside what the configured "
+            "distortions make of them.",
+    .operands = operands,
+    .options = options,
+    .tasks = SN_TASKS_FIRST,
+    .bytes = sizeof(arguments),
+    .defaults = &(const arguments){.epoch = 1},
+    .run = run};

@@ -1,61 +1,20 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include "cli/commands.h"
-#include "cli/job.h"
 #include "cli/report/report.h"
+#include "store/paths.h"
 
-#define SEE_HELP "see `shardnet report --help`"
-
-static const char help_text[] =
-    "usage: shardnet report RUN [-o FILE]\n"
-    "\n"
-    "Writes one HTML page about a run, for a browser, a printer or a mail: result, "
-    "what\n"
-    "was trained, curves over epochs, where the time went on each rank, checkpoints "
-    "with\n"
-    "their validity, configuration.  It needs no other file and no network.  Plots "
-    "are\n"
-    "drawn where gnuplot is installed; else the page has tables only, and says so.\n"
-    "The run may still be going on.\n"
-    "    -o FILE  instead of RUN/report.html\n";
-
-typedef struct options {
+typedef struct arguments {
     const char *run, *output;
-} options;
+} arguments;
 
-static sn_status parse(int argc, char **argv, options *chosen, sn_error *err)
-{
-    bool ended = false;
-    for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        const sn_word kind = sn_job_word(word, &ended);
-        if (kind == SN_WORD_END) {
-            continue;
-        }
-        if (kind == SN_WORD_OPTION && strcmp(word, "-o") == 0) {
-            if (++i == argc || argv[i][0] == '\0') {
-                return sn_fail(err, SN_EUSAGE,
-                               "option without a value (-o): a file must "
-                               "follow; " SEE_HELP);
-            }
-            chosen->output = argv[i];
-        } else if (kind == SN_WORD_OPTION) {
-            return sn_fail(err, SN_EUSAGE,
-                           "unknown option (%s): report has -o; " SEE_HELP, word);
-        } else if (chosen->run != NULL) {
-            return sn_fail(err, SN_EUSAGE,
-                           "too many arguments (%s): report takes one run; " SEE_HELP,
-                           word);
-        } else {
-            chosen->run = word;
-        }
-    }
-    return chosen->run != NULL ? SN_OK
-                               : sn_fail(err, SN_EUSAGE,
-                                         "missing argument (report): it needs the "
-                                         "folder of a run; " SEE_HELP);
-}
+static const sn_operand operands[] = {{SN_OPERAND("RUN", run, "the folder of a run")},
+                                      {.name = NULL}};
+
+static const sn_option options[] = {
+    {SN_TEXT("output", "FILE", output, "the page, in place of RUN/report.html"),
+     .letter = 'o'},
+    {.name = NULL}};
 
 static sn_status write_page(const char *path, const sn_report *report,
                             const sn_report_plots *plots, sn_error *err)
@@ -80,33 +39,30 @@ static sn_status write_page(const char *path, const sn_report *report,
     return status;
 }
 
-sn_status sn_cmd_report(int argc, char **argv, sn_error *err)
+static sn_status run(const void *user, sn_error *err)
 {
-    if (sn_job_asks_for_help(argc, argv)) {
-        fputs(help_text, stdout);
-        return SN_OK;
-    }
-    options chosen = {NULL, NULL};
+    const arguments *given = user;
+    const char *output = given->output;
     char joined[SN_PATH_BYTES];
-    sn_status status = parse(argc, argv, &chosen, err);
-    if (status == SN_OK && chosen.output == NULL) {
-        status = sn_path_join(joined, chosen.run, "report.html", err);
-        chosen.output = joined;
+    sn_status status = SN_OK;
+    if (output == NULL) {
+        status = sn_path_join(joined, given->run, SN_REPORT_FILE, err);
+        output = joined;
     }
     if (status != SN_OK) {
         return status;
     }
     sn_report report;
     sn_report_plots plots = {NULL};
-    status = sn_report_load(chosen.run, &report, err);
+    status = sn_report_load(given->run, &report, err);
     if (status == SN_OK) {
         status = sn_report_draw(&report, &plots, err);
     }
     if (status == SN_OK) {
-        status = write_page(chosen.output, &report, &plots, err);
+        status = write_page(output, &report, &plots, err);
     }
     if (status == SN_OK) {
-        printf("report   %s\n", chosen.output);
+        printf("report   %s\n", output);
         if (plots.missing[0] != '\0') {
             printf("plots    none: %s\n", plots.missing);
         }
@@ -115,3 +71,18 @@ sn_status sn_cmd_report(int argc, char **argv, sn_error *err)
     sn_report_clear(&report);
     return status;
 }
+
+const sn_command sn_command_report = {
+    .name = "report",
+    .summary = "write one HTML page about a run",
+    .text =
+        "Writes one HTML page about a run, for a browser, a printer or a mail: result, "
+        "what was trained, curves over epochs, where the time went on each rank, "
+        "checkpoints with their validity, configuration. It needs no other file and no "
+        "network. gnuplot draws the plots; where it is not installed, the page has tables "
+        "only. The run may still be training.",
+    .operands = operands,
+    .options = options,
+    .tasks = SN_TASKS_EACH,
+    .bytes = sizeof(arguments),
+    .run = run};

@@ -5,25 +5,20 @@
 #include <string.h>
 
 #include "cli/commands.h"
-#include "cli/job.h"
 #include "eval/target.h"
 #include "store/checkpoint/checkpoint.h"
 #include "store/h5/format.h"
 #include "store/metrics/metrics.h"
+#include "store/paths.h"
 
-#define SEE_HELP "see `shardnet verify --help`"
+typedef struct arguments {
+    const char *target;
+} arguments;
 
-static const char help_text[] =
-    "usage: shardnet verify FILE|RUN\n"
-    "\n"
-    "Checks a checkpoint, a metrics.h5, or all of them in a run's folder:\n"
-    "structure, checksums, the digest over the whole state, and that every number is\n"
-    "finite.  One line a file, `good` or `bad`; exit code 65 when a file is damaged,\n"
-    "with the first fault named, 66 when there is nothing to check.\n"
-    "\n"
-    "The digest covers every attribute and tensor that is read back.  Outside it are\n"
-    "the notes for people: the attributes meaning, dimensions and unit of the\n"
-    "datasets and units of /progress; a change there does no harm.\n";
+static const sn_operand operands[] = {
+    {SN_OPERAND("FILE|RUN", target,
+                "a checkpoint, a metrics.h5 or the folder of a run")},
+    {.name = NULL}};
 
 /* The first fault of all files. */
 typedef struct verdict {
@@ -33,7 +28,7 @@ typedef struct verdict {
     bool alone; /* the file is all there is: the error says the rest */
 } verdict;
 
-/* Tells of a bad file; the good have told of themselves. */
+/* Counts a file, and prints the line of a bad one. */
 static void judge(verdict *found, const char *path, sn_status status,
                   const sn_error *why)
 {
@@ -47,22 +42,22 @@ static void judge(verdict *found, const char *path, sn_status status,
     }
 }
 
-/* False where a running job has removed the file meanwhile, which is no fault. */
-static bool check_checkpoint(verdict *found, const char *path)
+static sn_status check_checkpoint(const char *path, void *user, sn_error *err)
 {
     sn_checkpoint_info info;
     sn_error why = {""};
-    sn_status status = sn_checkpoint_verify(path, &info, &why);
+    const sn_status status = sn_checkpoint_verify(path, &info, &why);
+    (void)err;
     if (status == SN_OK) {
         printf("good  %s: epoch %" PRId64 ", step %" PRId64 ", SHA-256 %s\n", path,
                info.progress.epoch, info.progress.step, info.digest);
     }
     sn_checkpoint_info_clear(&info);
-    if (status != SN_OK && !sn_file_exists(path)) {
-        return false;
+    if (status == SN_OK ||
+        sn_file_exists(path)) { /* else removed meanwhile: no fault */
+        judge(user, path, status, &why);
     }
-    judge(found, path, status, &why);
-    return true;
+    return SN_OK;
 }
 
 static void check_metrics(verdict *found, const char *path)
@@ -77,65 +72,39 @@ static void check_metrics(verdict *found, const char *path)
     judge(found, path, status, &why);
 }
 
-/* *gone where there were some, but none of them any more. */
-static sn_status check_listed(verdict *found, const char *run, bool *gone,
-                              sn_error *err)
-{
-    int64_t *steps;
-    size_t count;
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_target_list(run, &steps, &count, err);
-    *gone = count > 0;
-    for (size_t i = 0; status == SN_OK && i < count; i++) {
-        status = sn_checkpoint_path(path, run, steps[i], err);
-        if (status == SN_OK && check_checkpoint(found, path)) {
-            *gone = false;
-        }
-    }
-    free(steps);
-    return status;
-}
-
 static sn_status check_run(verdict *found, const char *run, sn_error *err)
 {
     char path[SN_PATH_BYTES];
-    sn_status status = SN_OK;
-    bool gone = true;
-    for (int i = 0; status == SN_OK && gone && i < SN_TARGET_TRIES; i++) {
-        status = check_listed(found, run, &gone, err);
-    }
+    sn_status status = sn_target_each(run, check_checkpoint, found, err);
     if (status == SN_OK) {
-        status = sn_checkpoint_best_path(path, run, err);
-    }
-    if (status == SN_OK && sn_file_exists(path)) {
-        (void)check_checkpoint(found, path);
-    }
-    if (status == SN_OK) {
-        status = sn_path_join(path, run, "metrics.h5", err);
+        status = sn_path_join(path, run, SN_METRICS_FILE, err);
     }
     if (status == SN_OK && sn_file_exists(path)) {
         check_metrics(found, path);
     }
     if (status == SN_OK && found->files == 0) {
-        status = sn_fail(err, SN_ENOINPUT,
-                         "nothing to verify (%s): no checkpoint and no metrics.h5; "
-                         "give a checkpoint file or the folder of a run",
-                         run);
+        status =
+            sn_fail(err, SN_ENOINPUT,
+                    "nothing to verify (%s): no checkpoint and no " SN_METRICS_FILE "; "
+                    "give a checkpoint file or the folder of a run",
+                    run);
     }
     return status;
 }
 
-static sn_status verify(const char *target, sn_error *err)
+static sn_status run(const void *user, sn_error *err)
 {
+    const char *target = ((const arguments *)user)->target;
     verdict found = {.status = SN_OK, .alone = !sn_is_folder(target)};
     sn_status status = SN_OK;
     if (!found.alone) {
         status = check_run(&found, target, err);
-    } else if (!sn_file_exists(target)) {
-        status = sn_fail(err, SN_ENOINPUT, "no such file (%s)", target);
-    } else if (sn_format_of(target) == SN_FORMAT_METRICS) {
+    } else if (sn_file_exists(target) && sn_format_of(target) == SN_FORMAT_METRICS) {
         check_metrics(&found, target);
-    } else if (!check_checkpoint(&found, target)) {
+    } else {
+        status = check_checkpoint(target, &found, err);
+    }
+    if (status == SN_OK && found.files == 0) {
         status = sn_fail(err, SN_ENOINPUT, "no such file (%s)", target);
     }
     if (status == SN_OK && found.status != SN_OK) {
@@ -145,39 +114,18 @@ static sn_status verify(const char *target, sn_error *err)
     return status;
 }
 
-sn_status sn_cmd_verify(int argc, char **argv, sn_error *err)
-{
-    const char *target = NULL;
-    bool ended = false;
-    if (sn_job_asks_for_help(argc, argv)) {
-        fputs(help_text, stdout);
-        return SN_OK;
-    }
-    for (int i = 1; i < argc; i++) {
-        const sn_word word = sn_job_word(argv[i], &ended);
-        if (word == SN_WORD_END) {
-            continue;
-        }
-        if (word == SN_WORD_OPTION) {
-            return sn_fail(err, SN_EUSAGE,
-                           "unknown option (%s): verify has none; " SEE_HELP, argv[i]);
-        }
-        if (target != NULL) {
-            return sn_fail(
-                err, SN_EUSAGE,
-                "too many arguments (%s): verify takes one file or folder; " SEE_HELP,
-                argv[i]);
-        }
-        target = argv[i];
-    }
-    if (target == NULL) {
-        return sn_fail(err, SN_EUSAGE,
-                       "missing argument (verify): it needs a checkpoint, a metrics.h5 "
-                       "or the folder of a run; " SEE_HELP);
-    }
-    sn_status status = verify(target, err);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == SN_OK) {
-        status = sn_fail(err, SN_EIO, "cannot write to standard output");
-    }
-    return status;
-}
+const sn_command sn_command_verify = {
+    .name = "verify",
+    .summary = "check every byte of a checkpoint, a metrics.h5 or a whole run",
+    .text =
+        "Checks a checkpoint, a metrics.h5, or all of them in a run's folder: structure, "
+        "checksums, the digest over the whole state, and that every number is finite. "
+        "Prints one line per file, `good` or `bad`; exit code 65 when a file is damaged, "
+        "with the first fault named, 66 when there is nothing to check.\n\n"
+        "The digest covers every attribute and tensor that is read back. Outside it are "
+        "the notes for people: the attributes meaning, dimensions and unit of the "
+        "datasets and units of /progress; a change there does no harm.",
+    .operands = operands,
+    .tasks = SN_TASKS_EACH,
+    .bytes = sizeof(arguments),
+    .run = run};

@@ -1,21 +1,13 @@
-/* The subcommands: argv[0] is the command's own name.  Results go to stdout, the reason
- * of a failure into err. */
+/** The commands (internal to cli).  They print results to stdout and leave the reason of a
+ *  failure in err. */
 #ifndef SHARDNET_CLI_COMMANDS_H
 #define SHARDNET_CLI_COMMANDS_H
 
-#include "shardnet/status.h"
+#include "cli/options.h"
 
-sn_status sn_cmd_train(int argc, char **argv, sn_error *err);
-sn_status sn_cmd_eval(int argc, char **argv, sn_error *err);
-sn_status sn_cmd_predict(int argc, char **argv, sn_error *err);
-sn_status sn_cmd_bench(int argc, char **argv, sn_error *err);
-sn_status sn_cmd_inspect(int argc, char **argv, sn_error *err);
-sn_status sn_cmd_verify(int argc, char **argv, sn_error *err);
-sn_status sn_cmd_diff(int argc, char **argv, sn_error *err);
-sn_status sn_cmd_metrics(int argc, char **argv, sn_error *err);
-sn_status sn_cmd_plan(int argc, char **argv, sn_error *err);
-sn_status sn_cmd_report(int argc, char **argv, sn_error *err);
-sn_status sn_cmd_preview(int argc, char **argv, sn_error *err);
-sn_status sn_cmd_data(int argc, char **argv, sn_error *err);
+extern const sn_command sn_command_train, sn_command_eval, sn_command_predict,
+    sn_command_bench, sn_command_plan, sn_command_inspect, sn_command_verify,
+    sn_command_diff, sn_command_metrics, sn_command_report, sn_command_data,
+    sn_command_preview;
 
 #endif

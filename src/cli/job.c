@@ -1,11 +1,7 @@
 #include "cli/job.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#include "shardnet/version.h"
 
 void sn_job_report(sn_status status, const sn_error *err)
 {
@@ -29,11 +25,10 @@ void sn_job_hang(const char *message, void *user)
     _exit(sn_status_exit_code(SN_ESTOPPED));
 }
 
-sn_status sn_job_run(int *argc, char ***argv, sn_job_body *body, void *arguments,
-                     sn_error *err)
+sn_status sn_job_run(sn_job_body *body, const void *arguments, sn_error *err)
 {
     sn_comm *comm = NULL;
-    sn_status status = sn_comm_start(argc, argv, &comm, err);
+    sn_status status = sn_comm_start(NULL, NULL, &comm, err);
     if (comm == NULL) {
         return status;
     }
@@ -54,105 +49,31 @@ sn_status sn_job_run(int *argc, char ***argv, sn_job_body *body, void *arguments
     return status;
 }
 
-sn_word sn_job_word(const char *word, bool *ended)
+sn_status sn_job_config(const char *path, const sn_list *set,
+                        sn_status (*check)(const sn_config *config, sn_error *err),
+                        sn_config **config, sn_error *err)
 {
-    if (*ended || word[0] != '-' || word[1] == '\0') {
-        return SN_WORD_OPERAND;
+    sn_status status = sn_config_create(config, err);
+    if (status == SN_OK) {
+        status = sn_config_read(*config, path, err);
     }
-    *ended = strcmp(word, "--") == 0;
-    return *ended ? SN_WORD_END : SN_WORD_OPTION;
-}
-
-bool sn_job_asks_for_help(int argc, char **argv)
-{
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            return true;
-        }
+    for (size_t i = 0; i < set->count && status == SN_OK; i++) {
+        status = sn_config_set(*config, set->of[i].text, err);
     }
-    return false;
-}
-
-sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
-                       sn_error *err)
-{
-    if (*index + 1 >= argc) {
-        return sn_fail(err, SN_EUSAGE,
-                       "option %s needs a value; see `shardnet %s --help`",
-                       argv[*index], argv[0]);
+    if (status == SN_OK) {
+        status = check(*config, err);
     }
-    *value = argv[++*index];
-    return SN_OK;
-}
-
-sn_status sn_job_parse(int argc, char **argv, sn_job_option *option, void *user,
-                       const char **config_path, sn_error *err)
-{
-    sn_status status = SN_OK;
-    bool ended = false;
-    for (int i = 1; i < argc && status == SN_OK; i++) {
-        const sn_word word = sn_job_word(argv[i], &ended);
-        if (word == SN_WORD_END) {
-            continue;
-        }
-        if (word == SN_WORD_OPTION) {
-            status = option(argc, argv, &i, user, err);
-        } else if (*config_path == NULL) {
-            *config_path = argv[i];
-        } else {
-            status =
-                sn_fail(err, SN_EUSAGE,
-                        "more than one CONFIG ('%s', '%s'); see `shardnet %s --help`",
-                        *config_path, argv[i], argv[0]);
-        }
-    }
-    return status == SN_OK && *config_path == NULL
-               ? sn_fail(err, SN_EUSAGE, "no CONFIG given; see `shardnet %s --help`",
-                         argv[0])
-               : status;
-}
-
-sn_status sn_job_config_read(const char *path, const char *const *assignments,
-                             size_t count, sn_config *config, sn_error *err)
-{
-    sn_config_init(config);
-    sn_status status = sn_config_read(config, path, err);
-    for (size_t i = 0; i < count && status == SN_OK; i++) {
-        status = sn_config_set(config, assignments[i], err);
+    if (status != SN_OK) {
+        sn_config_destroy(config);
     }
     return status;
 }
 
-sn_status sn_job_config(const char *path, const char *const *assignments, size_t count,
-                        sn_config *config, sn_error *err)
+sn_status sn_job_model(sn_comm *comm, const char *path, sn_model **model, sn_error *err)
 {
-    const sn_status status = sn_job_config_read(path, assignments, count, config, err);
-    return status == SN_OK ? sn_config_check(config, err) : status;
-}
-
-sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
-                         sn_dataset_spec *spec, sn_error *err)
-{
-    sn_config *config = malloc(sizeof *config);
-    if (config == NULL) {
-        return sn_fail(err, SN_ENOMEM, "out of memory");
+    const sn_status status = sn_model_load(comm, path, model, err);
+    if (status == SN_OK && (*model)->notice.message[0] != '\0') {
+        fprintf(stderr, "shardnet: warning: %s\n", (*model)->notice.message);
     }
-    sn_config_init(config);
-    sn_error why;
-    sn_status status = sn_config_parse(config, info->config_text, "stored", &why);
-    if (status == SN_ECONFIG) {
-        fprintf(stderr,
-                "shardnet: warning: checkpoint (%s): written by shardnet %s, whose "
-                "configuration shardnet %s does not know in full (%s); gone on with "
-                "what it knows\n",
-                path, info->program_version, SN_VERSION_TEXT, why.message);
-        const int source = sn_config_choice_value("data", "source", info->data_source);
-        config->data_source = source >= 0 ? source : config->data_source;
-        status = SN_OK;
-    } else if (status != SN_OK) {
-        *err = why;
-    }
-    *spec = sn_config_dataset(config);
-    free(config);
     return status;
 }

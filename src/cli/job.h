@@ -1,72 +1,38 @@
-/** What commands share, most of all those that run on several ranks (internal to cli).
- */
+/** A command as a job: on the ranks of MPI, its errors, its inputs (internal to cli). */
 #ifndef SHARDNET_CLI_JOB_H
 #define SHARDNET_CLI_JOB_H
 
-#include <stdbool.h>
-
+#include "cli/options.h"
 #include "config/config.h"
-#include "data/dataset.h"
 #include "dist/comm/comm.h"
+#include "eval/model.h"
 #include "shardnet/status.h"
-#include "store/checkpoint/checkpoint.h"
 
-/** What every rank runs; returns a status that all ranks share. */
-typedef sn_status sn_job_body(sn_comm *comm, void *arguments, sn_error *err);
+/** The part of a command that every rank runs; returns a status that all ranks share. */
+typedef sn_status sn_job_body(sn_comm *comm, const void *arguments, sn_error *err);
 
-/** Starts MPI, runs body on every rank, prints its error once for the whole job, ends
- *  MPI.  err is left empty where the error has been printed. */
-sn_status sn_job_run(int *argc, char ***argv, sn_job_body *body, void *arguments,
+/** Starts MPI, runs body on every rank, prints its error once per job, ends MPI.  err is
+ *  left empty where the error has been printed. */
+sn_status sn_job_run(sn_job_body *body, const void *arguments,
                      sn_error *err) SN_MUST_CHECK;
 
-/** "shardnet: error: ..." for a failure, "shardnet: ..." for an early stop, on stderr.
- */
+/** Prints "shardnet: error: ..." for a failure, "shardnet: ..." for an early stop, to
+ *  stderr. */
 void sn_job_report(sn_status status, const sn_error *err);
 
-/** Ends a process whose peers do not answer, with exit code 75, after the message (NULL
- *  for none).  user is not used. */
+/** Prints message (NULL for none) and ends a process whose peers do not answer, with exit
+ *  code 75.  user is not used. */
 void sn_job_hang(const char *message, void *user);
 
-/** What a word of a command line is. */
-typedef enum sn_word {
-    SN_WORD_OPTION,
-    SN_WORD_OPERAND, /* also after the end of options, whatever it begins with */
-    SN_WORD_END      /* `--`, to be passed over */
-} sn_word;
+/** Reads the configuration at path, applies the overrides in set and calls check.  *config
+ *  is the caller's, to be destroyed; NULL on failure.  Not collective.  SN_ENOINPUT,
+ *  SN_ECONFIG, SN_ENOMEM. */
+sn_status sn_job_config(const char *path, const sn_list *set,
+                        sn_status (*check)(const sn_config *config, sn_error *err),
+                        sn_config **config, sn_error *err) SN_MUST_CHECK;
 
-/** *ended, false before the first word, remembers that the options have ended. */
-sn_word sn_job_word(const char *word, bool *ended);
-
-/** Is --help or -h among the options? */
-bool sn_job_asks_for_help(int argc, char **argv);
-
-/** SN_EUSAGE unless index + 1 is an argument: the value of option argv[index]. */
-sn_status sn_job_value(int argc, char **argv, int *index, const char **value,
+/** sn_model_load, with its notice as a warning on stderr. */
+sn_status sn_job_model(sn_comm *comm, const char *path, sn_model **model,
                        sn_error *err) SN_MUST_CHECK;
-
-/** Takes in option argv[*i] and its values; *i moves to the last of them. */
-typedef sn_status sn_job_option(int argc, char **argv, int *i, void *user,
-                                sn_error *err);
-
-/** A command line of options and one CONFIG; argv[0] is the command's name.  SN_EUSAGE
- *  and what option returns. */
-sn_status sn_job_parse(int argc, char **argv, sn_job_option *option, void *user,
-                       const char **config_path, sn_error *err) SN_MUST_CHECK;
-
-/** The configuration at path with --set assignments (count) over it, checked.  Not
- *  collective.  SN_ENOINPUT, SN_ECONFIG. */
-sn_status sn_job_config(const char *path, const char *const *assignments, size_t count,
-                        sn_config *config, sn_error *err) SN_MUST_CHECK;
-
-/** The same, not checked. */
-sn_status sn_job_config_read(const char *path, const char *const *assignments,
-                             size_t count, sn_config *config,
-                             sn_error *err) SN_MUST_CHECK;
-
-/** The data set that the configuration in a checkpoint names; path is the checkpoint's.
- *  Keys that this version of the program does not know are told on stderr and passed
- *  over.  Not collective.  SN_ENOMEM. */
-sn_status sn_job_dataset(const sn_checkpoint_info *info, const char *path,
-                         sn_dataset_spec *spec, sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -1,144 +1,131 @@
 /* shardnet: the command line. */
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "dist/comm/comm.h"
-#include "dist/node/node.h"
 #include "shardnet/version.h"
 
-/* What the tasks of one job do. */
-typedef enum tasks {
-    TOGETHER, /* ranks of MPI */
-    EACH,     /* each its own command, which may be another one in each */
-    FIRST     /* the first alone: all would write the same files */
-} tasks;
-
-typedef struct command {
-    const char *name;
-    sn_status (*run)(int argc, char **argv, sn_error *err);
-    tasks tasks;
-    const char *summary;
-} command;
-
-static const command commands[] = {
-    {"train", sn_cmd_train, TOGETHER,
-     "CONFIG [--set SECTION.KEY=VALUE]... --out RUN [--resume]"},
-    {"eval", sn_cmd_eval, TOGETHER,
-     "CHECKPOINT|RUN [--data DIR] [--split test|train|validation]"},
-    {"predict", sn_cmd_predict, EACH, "CHECKPOINT|RUN [--as-is] IMAGE..."},
-    {"bench", sn_cmd_bench, TOGETHER,
-     "CONFIG [--set SECTION.KEY=VALUE]... [--json] [--no-others]"},
-    {"plan", sn_cmd_plan, EACH, "CONFIG [--ranks N]... [--set SECTION.KEY=VALUE]..."},
-    {"inspect", sn_cmd_inspect, EACH, "FILE|RUN"},
-    {"verify", sn_cmd_verify, EACH, "FILE|RUN"},
-    {"diff", sn_cmd_diff, EACH, "A B"},
-    {"metrics", sn_cmd_metrics, EACH, "RUN [--csv] [--table NAME] [--follow]"},
-    {"report", sn_cmd_report, EACH, "RUN [-o FILE]"},
-    {"data", sn_cmd_data, FIRST, "synth DIR | fetch DIR | check DIR | preview CONFIG"},
-};
-
-enum { COMMANDS = sizeof commands / sizeof commands[0] };
-
-/* NULL where the command line names none. */
-static const command *find_command(int argc, char **argv)
+static void print_version(FILE *out)
 {
-    for (int i = 0; i < COMMANDS && argc > 1; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0) {
-            return &commands[i];
-        }
-    }
-    return NULL;
+    fprintf(out, "shardnet %s\n", sn_version());
 }
 
-static void print_help(void)
-{
-    printf(
+static const sn_command *const commands[] = {
+    &sn_command_train,   &sn_command_eval,    &sn_command_predict, &sn_command_bench,
+    &sn_command_plan,    &sn_command_inspect, &sn_command_verify,  &sn_command_diff,
+    &sn_command_metrics, &sn_command_report,  &sn_command_data,    NULL};
+
+static const sn_option options[] = {
+    {SN_PRINT("version", print_version, "print the version"), .letter = 'V'},
+    {.name = NULL}};
+
+static const sn_command program = {
+    .name = "",
+    .summary = "distributed data-parallel neural-network trainer",
+    .text =
         "shardnet trains multilayer perceptrons with one MPI rank per shard of every "
-        "minibatch.\n\n");
-    for (int i = 0; i < COMMANDS; i++) {
-        printf("  shardnet %-8s %s\n", commands[i].name, commands[i].summary);
-    }
-    printf(
-        "\nEvery command has --help; `--` ends its options; `shardnet train "
-        "--help-config` prints every key.\n"
+        "minibatch.\n\n"
+        "`shardnet help COMMAND` or `shardnet COMMAND --help` explains a command; `--` "
+        "ends its options. `shardnet train --help-config` prints every key of a "
+        "configuration.\n\n"
         "train, eval and bench run under mpirun or srun; every command also runs "
-        "alone.\nOf the others, each task of a job runs its own; data is left to the "
-        "first.\n");
+        "alone. Of the others, each task of a job runs its own; only the first runs "
+        "data.",
+    .commands = commands,
+    .options = options};
+
+/* Moves from the program to the command that the words name; *argc and *argv follow. */
+static sn_status descend(const sn_command **command, int *argc, char ***argv,
+                         sn_error *err)
+{
+    sn_status status = SN_OK;
+    while (status == SN_OK && (*command)->commands != NULL && *argc > 1 &&
+           (*argv)[1][0] != '-') {
+        ++*argv;
+        --*argc;
+        status = sn_options_find(*command, **argv, command, err);
+    }
+    return status;
 }
 
-static sn_status dispatch(const command *chosen, int argc, char **argv, sn_error *err)
+static sn_status run(const sn_command *command, int argc, char **argv, sn_error *err)
 {
-    const char *name = argc > 1 ? argv[1] : "";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
-        print_help();
-        return SN_OK;
+    void *arguments = calloc(1, command->bytes + 1);
+    if (arguments == NULL) {
+        return sn_fail(err, SN_ENOMEM, "out of memory");
     }
-    if (strcmp(name, "--version") == 0) {
-        printf("shardnet %s\n", SN_VERSION_TEXT);
-        return SN_OK;
+    if (command->defaults != NULL) {
+        memcpy(arguments, command->defaults, command->bytes);
     }
-    if (chosen != NULL && chosen->tasks == FIRST && sn_comm_launch_task() > 0) {
-        fprintf(stderr, "shardnet: %s is left to the first task of the job\n", name);
-        return SN_OK;
+    sn_status status = sn_options_parse(command, argc, argv, arguments, err);
+    if (status == SN_OK && command->run == NULL) {
+        status = sn_options_refuse(command, err, "no command given");
     }
-    if (chosen != NULL) {
-        return chosen->run(argc - 1, argv + 1, err);
+    if (status == SN_OK) {
+        status = command->run(arguments, err);
     }
-    return argc > 1 ? sn_fail(err, SN_EUSAGE,
-                              "unknown command '%s'; see `shardnet --help`", name)
-                    : sn_fail(err, SN_EUSAGE, "no command; see `shardnet --help`");
+    free(arguments);
+    return status;
 }
 
-/* Threads that wait shall sleep: those of OpenMP would spin on the cores that
- * OpenBLAS's own want.  OpenMP reads its environment when it is loaded, so the program
- * starts once more; where it cannot, loops keep to one thread (sn_gemm_bears_loops).
- * bench tries more threads than its mask has cores now. */
-static void choose_wait_policy(const command *chosen, char **argv)
+/* Only the first task of a job prints help. */
+static sn_status dispatch(const sn_command **command, int argc, char **argv,
+                          sn_error *err)
 {
-    if (chosen != NULL && chosen->tasks == TOGETHER &&
-        (sn_cores_in_mask() > 1 || chosen->run == sn_cmd_bench) &&
-        getenv("OMP_WAIT_POLICY") == NULL &&
-        setenv("OMP_WAIT_POLICY", "passive", 1) == 0) {
-        execv("/proc/self/exe", argv);
-        unsetenv("OMP_WAIT_POLICY");
+    const bool first = sn_comm_launch_task() <= 0;
+    const bool help = argc > 1 && strcmp(argv[1], "help") == 0;
+    argc -= help;
+    argv += help;
+    const sn_status status = descend(command, &argc, &argv, err);
+    if (status != SN_OK) {
+        return status;
     }
+    if (help) {
+        if (first) {
+            sn_help_print(stdout, *command);
+        }
+        return SN_OK;
+    }
+    if (sn_options_print(*command, argc, argv, first ? stdout : NULL)) {
+        return SN_OK;
+    }
+    if ((*command)->tasks == SN_TASKS_FIRST && !first) {
+        fprintf(stderr, "shardnet: %.*s is left to the first task of the job\n",
+                (int)strcspn((*command)->name, " "), (*command)->name);
+        return SN_OK;
+    }
+    return run(*command, argc, argv, err);
 }
 
-/* Tasks make the same mistake in a command line, and those of one command that they run
- * together have the same failure before MPI starts; what they do each for themselves
- * may fail in one alone. */
-static void report(const command *chosen, sn_status status, const sn_error *err)
+/* A wrong command line, and a failure before MPI starts, are the same in every task: the
+ * first reports them.  A command that each task runs for itself may fail in one alone. */
+static void report(const sn_command *command, sn_status status, const sn_error *err)
 {
-    const bool own = chosen != NULL && chosen->tasks == EACH && status != SN_EUSAGE;
+    const bool own = command->tasks == SN_TASKS_EACH && status != SN_EUSAGE;
     if (own || sn_comm_launch_task() <= 0) {
         sn_job_report(status, err);
     } else {
-        /* a launcher ends all when one ends: task 0 has something to say first, and
-         * its own end cuts this short */
+        /* a launcher ends all tasks when one ends: task 0 must print its report first */
         nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
     }
 }
 
 int main(int argc, char **argv)
 {
-    const command *chosen = find_command(argc, argv);
-    choose_wait_policy(chosen, argv);
+    const sn_command *command = &program;
+    sn_error err = {""};
     /* a file-size limit is an error of the write, not the end of the process */
     signal(SIGXFSZ, SIG_IGN);
-    sn_error err = {""};
-    sn_status status = dispatch(chosen, argc, argv, &err);
+    sn_status status = dispatch(&command, argc, argv, &err);
     if (status == SN_OK && (fflush(stdout) != 0 || ferror(stdout))) {
         status = sn_fail(&err, SN_EIO, "cannot write to standard output");
     }
     if (status != SN_OK && err.message[0] != '\0') { /* before MPI was started */
-        report(chosen, status, &err);
+        report(command, status, &err);
     }
     return sn_status_exit_code(status);
 }

@@ -30,6 +30,20 @@ static bool is_plain_path(const char *path)
     return path[0] != ';';
 }
 
+sn_status sn_config_check_reduction(const sn_config *config, size_t gradient,
+                                    size_t tail, int size, sn_error *err)
+{
+    const sn_reduction_spec spec = sn_config_reduction(config, gradient, tail);
+    const char *key;
+    sn_error why = {""};
+    const sn_status status = sn_reduction_check(sn_reduction_of(config->comm_reduce),
+                                                &spec, size, &key, &why);
+    if (status == SN_ECONFIG) {
+        return sn_config_refuse(config, "comm", key, err, "%s", why.message);
+    }
+    return status == SN_OK ? SN_OK : sn_fail(err, status, "%s", why.message);
+}
+
 sn_status sn_config_check_all_but_data(const sn_config *config, sn_error *err)
 {
     if (!sn_gemm_has((sn_backend)config->compute_backend)) {
@@ -38,17 +52,9 @@ sn_status sn_config_check_all_but_data(const sn_config *config, sn_error *err)
             "this build has no oneDNN; use openblas or auto, or build where CMake "
             "finds oneDNN (Debian: libdnnl-dev; Spack: onednn; EasyBuild: oneDNN)");
     }
-    if (config->comm_wire != 0 && (config->comm_reduce == SN_REDUCE_REPRODUCIBLE ||
-                                   config->comm_reduce == SN_REDUCE_NODE)) {
-        return sn_config_refuse(
-            config, "comm", "wire", err,
-            "bf16 goes with reduce = allreduce, overlap or auto, not with %s",
-            sn_config_choice_name("comm", "reduce", config->comm_reduce));
-    }
-    if ((config->comm_leaves & (config->comm_leaves - 1)) != 0) {
-        return sn_config_refuse(config, "comm", "leaves", err,
-                                "%lld is not a power of two",
-                                (long long)config->comm_leaves);
+    const sn_status reduction = sn_config_check_reduction(config, 0, 0, 0, err);
+    if (reduction != SN_OK) {
+        return reduction;
     }
     if (config->train_early_stop_patience > 0 && config->data_validation == 0) {
         return sn_config_refuse(config, "train", "early_stop_patience", err,

@@ -1,98 +1,78 @@
 /* Two configurations compared as texts, so that keys and values that this version of
  * the program does not know are compared as well. */
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
+#include "config/ini.h"
 
-/* A line KEY = VALUE of the text that sn_config_text writes; all point into one copy.
- */
 typedef struct entry {
     char *section, *key, *value;
 } entry;
 
 typedef struct listing {
-    char *text;
-    entry *entries;
-    size_t count;
+    entry *entries; /* (capacity) */
+    size_t count, capacity;
+    bool out_of_memory;
 } listing;
 
-static char *trimmed(char *text)
+static void add(listing *made, const char *section, const char *key, const char *value)
 {
-    static const char blanks[] = " \t\r";
-    text += strspn(text, blanks);
-    size_t length = strlen(text);
-    while (length > 0 && strchr(blanks, text[length - 1]) != NULL) {
-        length--;
+    if (made->count == made->capacity) {
+        const size_t wanted = 2 * made->capacity + SN_CONFIG_KEYS_MAX;
+        entry *grown = realloc(made->entries, wanted * sizeof *grown);
+        if (grown == NULL) {
+            made->out_of_memory = true;
+            return;
+        }
+        made->entries = grown;
+        made->capacity = wanted;
     }
-    text[length] = '\0';
-    return text;
+    const entry added = {strdup(section), strdup(key), strdup(value)};
+    made->entries[made->count++] = added;
+    made->out_of_memory |= !added.section || !added.key || !added.value;
 }
 
-/* An indented line goes on with the value before it. */
-static bool continues(const char *line, const listing *made)
+static void append(listing *made, entry *last, const char *value)
 {
-    return made->count > 0 && (*line == ' ' || *line == '\t') &&
-           strchr(";#", line[strspn(line, " \t\r")]) == NULL;
+    char *grown = realloc(last->value, strlen(last->value) + strlen(value) + 1);
+    if (grown == NULL) {
+        made->out_of_memory = true;
+        return;
+    }
+    last->value = strcat(grown, value);
 }
 
-static void append(entry *last, char *line)
+static void take(void *user, sn_ini_item item, const char *section, const char *key,
+                 const char *value, int line)
 {
-    /* the value lies before the line in the same copy of the text */
-    const char *more = trimmed(line);
-    memmove(last->value + strlen(last->value), more, strlen(more) + 1);
-}
-
-/* Takes the line apart; false for one that sets no key. */
-static bool split(char *line, char **section, entry *found)
-{
-    line = trimmed(line);
-    char *end = line[0] == '[' ? strchr(line, ']') : NULL;
-    if (end != NULL) {
-        *end = '\0';
-        *section = line + 1;
-        return false;
+    listing *made = user;
+    (void)line;
+    if (made->out_of_memory) {
+        return;
     }
-    char *equals = line[0] == '#' || line[0] == ';' ? NULL : strchr(line, '=');
-    if (equals == NULL) {
-        return false;
+    if (item == SN_INI_KEY) {
+        add(made, section, key, value);
+    } else if (item == SN_INI_MORE) {
+        append(made, &made->entries[made->count - 1], value);
     }
-    *equals = '\0';
-    *found = (entry){*section, trimmed(line), trimmed(equals + 1)};
-    return true;
 }
 
 static sn_status list(const char *text, listing *made, sn_error *err)
 {
-    static char no_section[] = "";
-    size_t lines = 1;
-    for (const char *c = text; *c != '\0'; c++) {
-        lines += *c == '\n';
-    }
-    *made = (listing){.text = strdup(text),
-                      .entries = calloc(lines, sizeof *made->entries)};
-    if (made->text == NULL || made->entries == NULL) {
-        return sn_fail(err, SN_ENOMEM, "out of memory to compare configurations");
-    }
-    char *section = no_section;
-    for (char *line = made->text, *next; line != NULL; line = next) {
-        next = strchr(line, '\n');
-        if (next != NULL) {
-            *next++ = '\0';
-        }
-        if (continues(line, made)) {
-            append(&made->entries[made->count - 1], line);
-        } else {
-            made->count += split(line, &section, &made->entries[made->count]);
-        }
-    }
-    return SN_OK;
+    const sn_status status = sn_ini_read(text, take, made, err);
+    return status == SN_OK && made->out_of_memory
+               ? sn_fail(err, SN_ENOMEM, "out of memory to compare configurations")
+               : status;
 }
 
 static void drop(listing *made)
 {
-    free(made->text);
+    for (size_t i = 0; i < made->count; i++) {
+        free(made->entries[i].section);
+        free(made->entries[i].key);
+        free(made->entries[i].value);
+    }
     free(made->entries);
 }
 

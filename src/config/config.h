@@ -11,8 +11,10 @@
 #include "base/file.h"
 #include "data/augment.h"
 #include "data/dataset.h"
+#include "dist/reduce/reduction.h"
 #include "nn/activation.h"
 #include "nn/init.h"
+#include "nn/net.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"
 #include "shardnet/config.h"
@@ -21,16 +23,6 @@ enum { SN_MAX_HIDDEN = 64, SN_CONFIG_KEYS_MAX = 96 };
 
 /** Where a value comes from, other than a line of a file, which is its number. */
 enum { SN_ORIGIN_DEFAULT = 0, SN_ORIGIN_SET = -1, SN_ORIGIN_VARIABLE = -2 };
-
-/** How gradients are summed over ranks. */
-typedef enum sn_reduce_kind {
-    SN_REDUCE_ALLREDUCE, /* one MPI_Allreduce: the order of additions is MPI's */
-    SN_REDUCE_OVERLAP,   /* MPI_Iallreduce of buckets during the backward pass */
-    SN_REDUCE_NODE,      /* shared memory on a node, one MPI_Allreduce a slice across */
-    SN_REDUCE_REPRODUCIBLE, /* along a fixed tree: the same bits on any number of ranks
-                             */
-    SN_REDUCE_AUTO          /* not chosen yet */
-} sn_reduce_kind;
 
 /** A list of layer widths. */
 typedef struct sn_widths {
@@ -87,6 +79,11 @@ void sn_config_init(sn_config *config);
 sn_status sn_config_check_data(const sn_config *config, const sn_dataset_shape *shape,
                                sn_error *err) SN_MUST_CHECK;
 
+/** Can size ranks (0: not known yet) reduce these elements as configured?  SN_ECONFIG;
+ *  SN_ERANGE where the model is too large. */
+sn_status sn_config_check_reduction(const sn_config *config, size_t gradient,
+                                    size_t tail, int size, sn_error *err) SN_MUST_CHECK;
+
 /** Refuses the value of a key: SN_ECONFIG with "configuration (WHERE): " before the
  *  formatted text, WHERE the file and line, or the --set, that the value comes from. */
 sn_status sn_config_refuse(const sn_config *config, const char *section,
@@ -123,8 +120,18 @@ sn_dataset_spec sn_config_dataset(const sn_config *config);
 sn_augment_spec sn_config_augment(const sn_config *config);
 sn_optimizer sn_config_optimizer(const sn_config *config);
 
+/** The spec of a reduction of gradient and tail elements, for the kind comm.reduce. */
+sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
+                                      size_t tail);
+
 /** The schedule; its rate is scaled by batch / scale_from_batch where that key is set.
  */
 sn_schedule sn_config_schedule(const sn_config *config);
+
+/** Makes data.dir absolute: a later reader may run in another folder. */
+void sn_config_make_absolute(sn_config *config);
+
+/** Prints "784-30-10, tanh, 23860 parameters" and the end of the line. */
+void sn_config_print_network(const sn_network *network, FILE *out);
 
 #endif

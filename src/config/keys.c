@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/near.h"
 #include "config/config.h"
 
 static const char *const sources[] = {"mnist", "idx", "synthetic", NULL};
@@ -13,8 +14,9 @@ static const char *const inits[] = {"uniform", "xavier", "he", NULL};
 static const char *const momenta[] = {"heavy_ball", "nesterov", "previous_gradient",
                                       NULL};
 static const char *const schedules[] = {"constant", "inverse", "step", "cosine", NULL};
-static const char *const reductions[] = {"allreduce",    "overlap", "node",
-                                         "reproducible", "auto",    NULL};
+#define NAME(symbol, name) #name,
+static const char *const reductions[] = {SN_REDUCTION_TABLE(NAME) "auto", NULL};
+#undef NAME
 static const char *const wires[] = {"fp32", "bf16", NULL};
 static const char *const precisions[] = {"fp32", "bf16", "bf16_emulated", NULL};
 static const char *const backends[] = {"auto", "openblas", "onednn", NULL};
@@ -170,13 +172,25 @@ const sn_key *sn_key_find(const char *section, const char *name)
     return NULL;
 }
 
-bool sn_key_has_section(const char *section)
+const sn_key *sn_key_near(const char *section, const char *name)
 {
-    const sn_key *key = sn_keys;
-    while (key->section != NULL && strcmp(key->section, section) != 0) {
-        key++;
+    char wanted[128], spelled[128];
+    const char *dot = name != NULL ? "." : "";
+    const sn_key *best = NULL;
+    size_t least = SIZE_MAX;
+    snprintf(wanted, sizeof wanted, "%s%s%s", section, dot, name != NULL ? name : "");
+    for (const sn_key *key = sn_keys; key->section != NULL; key++) {
+        snprintf(spelled, sizeof spelled, "%s%s%s", key->section, dot,
+                 name != NULL ? key->name : "");
+        const size_t distance = name != NULL && strcmp(name, key->name) == 0
+                                    ? 1
+                                    : sn_near_distance(wanted, spelled);
+        if (distance < least) {
+            best = key;
+            least = distance;
+        }
     }
-    return key->section != NULL;
+    return best;
 }
 
 static const sn_key *find_choice(const char *section, const char *name)
@@ -207,75 +221,6 @@ int sn_config_choice_value(const char *section, const char *name, const char *ch
     return -1;
 }
 
-size_t sn_key_path_piece(const char *path)
-{
-    enum { LONGEST = 180 };
-    const size_t rest = strlen(path);
-    if (rest <= LONGEST) {
-        return rest;
-    }
-    size_t piece = LONGEST;
-    while (piece > 0 &&
-           (path[piece - 1] == ' ' || strchr(" ;#", path[piece]) != NULL)) {
-        piece--;
-    }
-    return piece;
-}
-
-static void write_path(FILE *out, const char *path)
-{
-    size_t piece = sn_key_path_piece(path);
-    while (piece > 0 && path[piece] != '\0') {
-        fprintf(out, "%.*s\n    ", (int)piece, path);
-        path += piece;
-        piece = sn_key_path_piece(path);
-    }
-    fprintf(out, "%s", path);
-}
-
-static void write_widths(FILE *out, const sn_widths *widths)
-{
-    enum { IN_A_LINE = 12 };
-    for (size_t i = 0; i < widths->count; i++) {
-        const char *before = i % IN_A_LINE == 0 ? "\n    , " : ", ";
-        fprintf(out, "%s%zu", i == 0 ? "" : before, widths->width[i]);
-    }
-}
-
-static void write_value(FILE *out, const sn_key *key, const sn_config *config)
-{
-    const char *field = (const char *)config + key->offset;
-    int64_t integer;
-    double real;
-    int choice;
-    sn_widths widths;
-    switch (key->type) {
-    case SN_KEY_INTEGER:
-        memcpy(&integer, field, sizeof integer);
-        if (integer == 0 && key->automatic != NULL) {
-            fprintf(out, "%s", key->automatic);
-        } else {
-            fprintf(out, "%lld", (long long)integer);
-        }
-        break;
-    case SN_KEY_REAL:
-        memcpy(&real, field, sizeof real);
-        fprintf(out, "%.17g", real);
-        break;
-    case SN_KEY_CHOICE:
-        memcpy(&choice, field, sizeof choice);
-        fprintf(out, "%s", key->choices[choice]);
-        break;
-    case SN_KEY_WIDTHS:
-        memcpy(&widths, field, sizeof widths);
-        write_widths(out, &widths);
-        break;
-    case SN_KEY_PATH:
-        write_path(out, field);
-        break;
-    }
-}
-
 char *sn_config_text(const sn_config *config)
 {
     char *text = NULL;
@@ -291,7 +236,7 @@ char *sn_config_text(const sn_config *config)
             section = key->section;
         }
         fprintf(out, "%s = ", key->name);
-        write_value(out, key, config);
+        sn_key_write(out, key, config);
         fputc('\n', out);
     }
     int failed = ferror(out) != 0;

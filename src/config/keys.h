@@ -1,9 +1,12 @@
-/** The table of keys (internal to train's configuration). */
+/** The table of keys (internal to config). */
 #ifndef SHARDNET_CONFIG_KEYS_H
 #define SHARDNET_CONFIG_KEYS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
+
+#include "shardnet/config.h"
 
 enum { SN_KEY_WHY_BYTES = 256 };
 
@@ -33,7 +36,22 @@ extern const sn_key sn_keys[];
 /** NULL for no such key. */
 const sn_key *sn_key_find(const char *section, const char *name);
 
-bool sn_key_has_section(const char *section);
+/** The key that a person most likely meant who wrote an unknown one, NULL for none: one
+ *  that is spelled alike, or the key of this name in another section.  Without a name,
+ *  the first key of a section that is spelled alike. */
+const sn_key *sn_key_near(const char *section, const char *name);
+
+/** Reads text into the key's field of config; false, with the reason in why, where it is
+ *  no value of the key. */
+bool sn_key_read(const sn_key *key, const char *text, sn_config *config,
+                 char why[SN_KEY_WHY_BYTES]);
+
+/** Appends text, a further line, to the value in the key's field. */
+bool sn_key_append(const sn_key *key, const char *text, sn_config *config,
+                   char why[SN_KEY_WHY_BYTES]);
+
+/** Writes the value as sn_key_read and sn_key_append read it back. */
+void sn_key_write(FILE *out, const sn_key *key, const sn_config *config);
 
 /** How much of a path may stand on one line of an INI file: all of it, or up to a place
  *  where a new line loses no white space and starts no comment; 0 where none is. */

@@ -1,3 +1,5 @@
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -52,4 +54,37 @@ sn_schedule sn_config_schedule(const sn_config *config)
                          .decay_every = config->optimizer_decay_every,
                          .epochs = config->train_epochs,
                          .warmup_epochs = config->optimizer_warmup_epochs};
+}
+
+sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
+                                      size_t tail)
+{
+    return (sn_reduction_spec){.gradient = gradient,
+                               .tail = tail,
+                               .microbatches = (int)config->comm_leaves,
+                               .bucket = (size_t)config->comm_bucket_kib * 1024 /
+                                         sizeof(float),
+                               .wire = (sn_wire)config->comm_wire};
+}
+
+void sn_config_make_absolute(sn_config *config)
+{
+    char absolute[PATH_MAX];
+    if (config->data_dir[0] != '\0' && realpath(config->data_dir, absolute) != NULL &&
+        strlen(absolute) < SN_PATH_BYTES) {
+        strcpy(config->data_dir, absolute);
+    }
+}
+
+void sn_config_print_network(const sn_network *network, FILE *out)
+{
+    fprintf(out, "%zu", network->input);
+    for (size_t l = 0; l < network->layers; l++) {
+        fprintf(out, "-%zu", network->layer[l].out);
+    }
+    fprintf(out, ", %s, %zu parameters\n",
+            network->layers == 1 ? "softmax"
+                                 : sn_config_choice_name("model", "activation",
+                                                         (int)network->activation),
+            network->parameters);
 }

@@ -324,9 +324,9 @@ sn_status sn_fetch_file(const char *dir, int file, const char *const *mirrors,
     if (status != SN_OK || *kept) {
         return status;
     }
-    status = temporary_path(packed, dir, file, ".gz.tmp", err);
+    status = temporary_path(packed, dir, file, ".gz" SN_TEMPORARY_SUFFIX, err);
     if (status == SN_OK) {
-        status = temporary_path(plain, dir, file, ".tmp", err);
+        status = temporary_path(plain, dir, file, SN_TEMPORARY_SUFFIX, err);
     }
     if (status != SN_OK) {
         return status;

@@ -28,6 +28,7 @@ sn_status sn_evaluate(sn_comm *comm, const sn_network *model, const float *param
                       sn_workspace *workspace, float *x, const sn_split *split,
                       sn_evaluation *evaluation, sn_error *err)
 {
+    static const sn_activity evaluating = {"evaluation", false};
     const size_t blocks = (split->count + SN_EVALUATION_ROWS - 1) / SN_EVALUATION_ROWS;
     const sn_range mine =
         sn_rank_range((sn_range){0, blocks}, sn_comm_rank(comm), sn_comm_size(comm));
@@ -38,7 +39,7 @@ sn_status sn_evaluate(sn_comm *comm, const sn_network *model, const float *param
     status = sn_comm_agree(comm, status, err);
     int64_t correct = 0;
     for (size_t block = mine.begin; status == SN_OK && block < mine.end; block++) {
-        sn_watchdog_mark(comm, SN_PHASE_EVALUATE, -1);
+        sn_watchdog_mark(comm, &evaluating, -1);
         if (sn_fault_check("evaluate.slow", sn_comm_rank(comm), -1, NULL) != SN_OK) {
             sleep(1);
         }
@@ -47,7 +48,7 @@ sn_status sn_evaluate(sn_comm *comm, const sn_network *model, const float *param
         losses[block] = part.sum; /* that of the other ranks is 0 */
         correct += part.correct;
     }
-    sn_watchdog_mark(comm, SN_PHASE_AGREE, -1);
+    sn_watchdog_mark(comm, &sn_watchdog_agreement, -1);
     if (status == SN_OK) {
         status = sn_comm_sum_int64(comm, &correct, 1, err);
     }

@@ -2,20 +2,13 @@
 #ifndef SHARDNET_EVAL_EVALUATE_H
 #define SHARDNET_EVAL_EVALUATE_H
 
-#include <stdint.h>
-
 #include "data/dataset.h"
 #include "dist/comm/comm.h"
 #include "nn/net.h"
+#include "shardnet/model.h"
 
 /** Samples that are evaluated together, whatever the number of ranks. */
 enum { SN_EVALUATION_ROWS = 128 };
-
-typedef struct sn_evaluation {
-    double loss;     /* mean cross-entropy; NAN for an empty split */
-    int64_t correct; /* exact */
-    int64_t count;
-} sn_evaluation;
 
 /** Loss and correct predictions over a split: each rank takes some of its blocks of
  *  SN_EVALUATION_ROWS, nothing is padded, and the blocks' losses are added in their

@@ -112,13 +112,14 @@ static sn_status compare(sn_comm *comm, const sn_dataset_spec *spec,
 sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *loaded,
                          sn_error *err)
 {
+    static const sn_activity loading = {"loading", false};
     *loaded = (sn_loaded){.memory = NULL};
     sn_dataset_shape shape = {0};
     size_t bytes = 0;
     sn_status status = share_shape(comm, spec, &shape, &bytes, err);
     if (status == SN_OK) {
         sn_watchdog_mark_bytes(
-            comm, sn_comm_node_rank(comm) == 0 ? SN_PHASE_LOAD : SN_PHASE_AGREE, -1,
+            comm, sn_comm_node_rank(comm) == 0 ? &loading : &sn_watchdog_agreement, -1,
             bytes);
         status = sn_node_memory_create(comm, bytes, &loaded->memory, err);
     }
@@ -133,6 +134,28 @@ sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *
     }
     if (status != SN_OK) {
         sn_loaded_clear(loaded);
+    }
+    return status;
+}
+
+/* After a failure that is the same on every rank: is a key to blame rather than the data? */
+static void explain(const sn_config *config, const sn_dataset_spec *spec, sn_error *err)
+{
+    sn_dataset_shape shape;
+    sn_error why;
+    if (sn_dataset_probe(spec, &shape, &why) == SN_OK &&
+        sn_config_check_data(config, &shape, &why) != SN_OK) {
+        *err = why;
+    }
+}
+
+sn_status sn_loader_dataset(sn_comm *comm, const sn_config *config, sn_loaded *loaded,
+                            sn_error *err)
+{
+    const sn_dataset_spec spec = sn_config_dataset(config);
+    const sn_status status = sn_loader_data(comm, &spec, loaded, err);
+    if (status == SN_ECONFIG) {
+        explain(config, &spec, err);
     }
     return status;
 }
@@ -248,27 +271,17 @@ static void shape_of(const sn_network *model, shape_message *shape)
     }
 }
 
-sn_status sn_loader_model(sn_comm *comm, const char *path, sn_checkpoint_info *info,
-                          sn_network *model, float **parameters, sn_error *err)
+sn_status sn_loader_share_model(sn_comm *comm, sn_network *model, float **parameters,
+                                sn_error *err)
 {
-    const bool reads = sn_comm_rank(comm) == 0;
+    const bool has_it = sn_comm_rank(comm) == 0;
     shape_message shape = {0};
-    *model = (sn_network){0};
-    *parameters = NULL;
-    *info = (sn_checkpoint_info){0};
-    sn_status status = SN_OK;
-    if (reads) {
-        status = sn_loader_read_model(path, info, model, parameters, err);
-    }
-    if (status == SN_OK && reads) {
+    if (has_it) {
         shape_of(model, &shape);
     }
-    status = sn_comm_agree(comm, status, err);
+    sn_status status = sn_comm_broadcast(comm, &shape, sizeof shape, 0, err);
     if (status == SN_OK) {
-        status = sn_comm_broadcast(comm, &shape, sizeof shape, 0, err);
-    }
-    if (status == SN_OK) {
-        if (!reads) {
+        if (!has_it) {
             status = make_model(&shape, model, parameters, err);
         }
         status = sn_comm_agree(comm, status, err);
@@ -276,9 +289,6 @@ sn_status sn_loader_model(sn_comm *comm, const char *path, sn_checkpoint_info *i
     if (status == SN_OK) {
         status = sn_comm_broadcast(comm, *parameters,
                                    model->arena * sizeof **parameters, 0, err);
-    }
-    if (status != SN_OK) {
-        clear_model(info, model, parameters);
     }
     return status;
 }

@@ -2,6 +2,7 @@
 #ifndef SHARDNET_EVAL_LOADER_H
 #define SHARDNET_EVAL_LOADER_H
 
+#include "config/config.h"
 #include "data/dataset.h"
 #include "dist/comm/comm.h"
 #include "dist/node/node.h"
@@ -19,6 +20,11 @@ typedef struct sn_loaded {
 sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *loaded,
                          sn_error *err) SN_MUST_CHECK;
 
+/** Loads the data set of a configuration.  Collective.  As sn_loader_data; SN_ECONFIG
+ *  names the key where a key leaves nothing to train on. */
+sn_status sn_loader_dataset(sn_comm *comm, const sn_config *config, sn_loaded *loaded,
+                            sn_error *err) SN_MUST_CHECK;
+
 /** Collective. */
 void sn_loaded_clear(sn_loaded *loaded);
 
@@ -29,11 +35,10 @@ sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
                                sn_network *model, float **parameters,
                                sn_error *err) SN_MUST_CHECK;
 
-/** Model and parameters (new arena, the caller frees it) of a checkpoint.  Rank 0
- * reads, all receive.  info is valid on rank 0 alone but for its plain fields, and
- * config_text is NULL on the other ranks.  Collective.  SN_ENOINPUT, SN_EDATA. */
-sn_status sn_loader_model(sn_comm *comm, const char *path, sn_checkpoint_info *info,
-                          sn_network *model, float **parameters,
-                          sn_error *err) SN_MUST_CHECK;
+/** Gives rank 0's model and parameters to the other ranks, whose *model and *parameters
+ *  are empty before; each rank clears and frees its own, on failure too.  Collective.
+ *  SN_ENOMEM, SN_EMPI. */
+sn_status sn_loader_share_model(sn_comm *comm, sn_network *model, float **parameters,
+                                sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -6,13 +6,7 @@
 #include <stdint.h>
 
 #include "nn/net.h"
-
-/** The two most probable classes of an image.  Of equal ones the lower comes first; of
- *  a model with one class second is that class too, with probability 0. */
-typedef struct sn_prediction {
-    size_t best, second;
-    double best_probability, second_probability;
-} sn_prediction;
+#include "shardnet/model.h"
 
 /** A model and the memory for its forward pass. */
 typedef struct sn_predictor {

@@ -1,14 +1,45 @@
 #include "eval/target.h"
 
+#include <stdlib.h>
+
 /* Who reads does not care why a folder cannot be read. */
 static sn_status as_input(sn_status status)
 {
     return status == SN_EIO ? SN_ENOINPUT : status;
 }
 
-sn_status sn_target_list(const char *run, int64_t **steps, size_t *count, sn_error *err)
+/* *gone where there were some, but none of them any more. */
+static sn_status use_listed(const char *run, sn_target_use *use, void *user, bool *gone,
+                            sn_error *err)
 {
-    return as_input(sn_checkpoint_list(run, steps, count, err));
+    int64_t *steps;
+    size_t count;
+    char path[SN_PATH_BYTES];
+    sn_status status = as_input(sn_checkpoint_list(run, &steps, &count, err));
+    *gone = count > 0;
+    for (size_t i = 0; status == SN_OK && i < count; i++) {
+        status = sn_checkpoint_path(path, run, steps[i], err);
+        if (status == SN_OK) {
+            status = use(path, user, err);
+            *gone = *gone && !sn_file_exists(path);
+        }
+    }
+    free(steps);
+    return status;
+}
+
+sn_status sn_target_each(const char *run, sn_target_use *use, void *user, sn_error *err)
+{
+    char path[SN_PATH_BYTES];
+    sn_status status = SN_OK;
+    bool gone = true;
+    for (int i = 0; status == SN_OK && gone && i < SN_TARGET_TRIES; i++) {
+        status = use_listed(run, use, user, &gone, err);
+    }
+    if (status == SN_OK) {
+        status = sn_checkpoint_best_path(path, run, err);
+    }
+    return status == SN_OK && sn_file_exists(path) ? use(path, user, err) : status;
 }
 
 sn_status sn_target_find(const char *target, char path[SN_PATH_BYTES], sn_error *err)

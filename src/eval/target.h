@@ -10,9 +10,14 @@
 /** How often a folder is listed anew when what it listed has gone. */
 enum { SN_TARGET_TRIES = 8 };
 
-/** sn_checkpoint_list for somebody who only reads: SN_ENOINPUT where the folder may not
- *  be read. */
-sn_status sn_target_list(const char *run, int64_t **steps, size_t *count,
+/** What is done with the file at path. */
+typedef sn_status sn_target_use(const char *path, void *user, sn_error *err);
+
+/** Uses each checkpoint of a run, newest first, then best.h5 where it exists.  A running
+ *  job may remove one meanwhile; where it has removed all that were listed, they are
+ *  listed again.  SN_ENOINPUT where the folder may not be read, SN_ENOMEM, and the first
+ *  failure of use. */
+sn_status sn_target_each(const char *run, sn_target_use *use, void *user,
                          sn_error *err) SN_MUST_CHECK;
 
 /** sn_checkpoint_resolve for somebody who only reads, alike. */
@@ -21,9 +26,6 @@ sn_status sn_target_find(const char *target, char path[SN_PATH_BYTES],
 
 /** Has path, which sn_target_find gave for the run target, been removed since? */
 bool sn_target_has_gone(const char *target, const char *path);
-
-/** What is done with the file at path. */
-typedef sn_status sn_target_use(const char *path, void *user, sn_error *err);
 
 /** Uses the checkpoint that target is, or the newest of the run that it is; another
  *  one where a running job has removed that between listing and opening.  path is the

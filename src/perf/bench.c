@@ -1,9 +1,9 @@
 /* Measures the training step and, alternating with it in the same process, its limits.
  *
  * Each repeat runs every measurement of the table below once, each behind a barrier and
- * as many times as the warm-up found to fill its share of options.seconds, so that a
- * machine that slows down or speeds up does so for all of them.  The counts come from
- * the mean over ranks: collectives match. */
+ * as many times as fill its share of options.seconds by the warm-up, so that a machine
+ * that slows down or speeds up does so for all of them.  The counts come from the mean
+ * over ranks: collectives match. */
 #include "perf/bench.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@
 #include "nn/products/gemm.h"
 #include "perf/bench_steps.h"
 #include "perf/measure.h"
-#include "train/step.h"
+#include "train/tail.h"
 
 enum { LARGE = 2048, MIB = 1 << 20 };
 
@@ -29,6 +29,7 @@ typedef struct bench {
     sn_bench_steps steps;
     float *scratch;          /* (3, third): one written, two read */
     size_t third;            /* elements */
+    size_t message_bytes;    /* of gradient || tail */
     double forward_products; /* seconds */
     sample *mine;            /* (repeats) */
     sample *all;             /* (size, repeats) on rank 0 */
@@ -40,53 +41,68 @@ static sn_status run_steps(bench *b, int64_t count, sn_error *err)
     return sn_bench_steps_run(&b->steps, count, err);
 }
 
-static size_t rows_of(const bench *b, uint64_t piece)
+static size_t rows_of(const bench *b, int piece)
 {
-    const sn_range positions = sn_step_piece(&b->steps.state, b->steps.batch, piece);
+    const sn_range positions =
+        sn_rank_range(b->steps.batch, piece,
+                      sn_reduction_own_pieces(b->steps.engine.reduction).total);
     return (size_t)(positions.end - positions.begin);
 }
 
 static sn_status run_products(bench *b, int64_t count, sn_error *err)
 {
     (void)err;
-    sn_state *s = &b->steps.state;
-    const sn_range pieces = sn_step_pieces(s);
+    sn_reduction *reduction = b->steps.engine.reduction;
+    sn_replica *r = &b->steps.engine.replica;
+    const sn_pieces pieces = sn_reduction_own_pieces(reduction);
     b->forward_products = 0;
     for (int64_t i = 0; i < count; i++) {
-        for (uint64_t piece = pieces.begin; piece < pieces.end; piece++) {
+        for (int piece = pieces.begin; piece < pieces.end; piece++) {
             const size_t rows = rows_of(b, piece);
             const double begun = sn_clock_seconds();
-            sn_net_forward_products(&s->model, s->parameters, &s->workspace, s->x,
-                                    rows);
+            sn_net_forward_products(&r->network, r->parameters, &r->workspace,
+                                    r->batch.x, rows);
             b->forward_products += sn_clock_seconds() - begun;
-            sn_net_backward_products(&s->model, s->parameters, &s->workspace, s->x,
-                                     rows, s->message);
+            sn_net_backward_products(&r->network, r->parameters, &r->workspace,
+                                     r->batch.x, rows, sn_reduction_buffer(reduction));
         }
     }
     return SN_OK;
 }
 
-/* The same sum as the step's.  The message is zero, so that it stays finite; what lies
- * in the tree's buffers costs the same whatever it is. */
+/* The reduction of a step, of what the buffers hold or of zeros. */
+static sn_status reduce_once(bench *b, bool zero, sn_error *err)
+{
+    sn_reduction *reduction = b->steps.engine.reduction;
+    const sn_pieces pieces = sn_reduction_own_pieces(reduction);
+    const float *sum;
+    sn_reduction_begin(reduction);
+    for (int piece = pieces.begin; piece < pieces.end; piece++) {
+        if (zero) {
+            memset(sn_reduction_buffer(reduction), 0, b->message_bytes);
+        }
+        sn_reduction_push(reduction);
+    }
+    return sn_reduction_finish(reduction, &sum, err);
+}
+
 static sn_status run_allreduce(bench *b, int64_t count, sn_error *err)
 {
-    sn_state *s = &b->steps.state;
-    const sn_range pieces = sn_step_pieces(s);
     sn_status status = SN_OK;
     for (int64_t i = 0; i < count && status == SN_OK; i++) {
-        for (uint64_t p = pieces.begin; p < pieces.end && s->tree != NULL; p++) {
-            (void)sn_tree_next(s->tree);
-            sn_tree_push(s->tree);
-        }
-        status = sn_step_sum(s, err);
+        status = reduce_once(b, false, err);
     }
     return status;
 }
 
-/* Is there anything to sum? */
-static bool sums(const bench *b)
+static bool has_fixed_order(const bench *b)
 {
-    return b->steps.state.size > 1 || b->steps.state.tree != NULL;
+    return sn_reduction_acting(b->steps.engine.reduction)->fixed_order;
+}
+
+static bool has_reduction(const bench *b)
+{
+    return b->steps.engine.context.size > 1 || has_fixed_order(b);
 }
 
 static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
@@ -95,8 +111,8 @@ static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
     const size_t square = (size_t)LARGE * LARGE;
     const float *a = b->scratch + b->third;
     const uint16_t *half = (const uint16_t *)a; /* any bytes will do */
-    const sn_workspace *w = &b->steps.state.workspace;
-    const bool bf16 = b->steps.state.config.compute_precision == SN_PRECISION_BF16;
+    const sn_workspace *w = &b->steps.engine.replica.workspace;
+    const bool bf16 = b->steps.engine.config.compute_precision == SN_PRECISION_BF16;
     for (int64_t i = 0; i < count; i++) {
         if (bf16) {
             sn_gemm_bf16_nn(w->rounded.gemm, w->backend, LARGE, LARGE, LARGE, half,
@@ -129,15 +145,15 @@ static const struct {
                         [LARGE_PRODUCT] = {run_large_product, 0.25},
                         [TRIAD] = {run_triad, 0.25}};
 
-/* Seconds of count runs that all ranks begin together. */
+/* Measures the seconds of count runs, which all ranks begin together. */
 static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
                        sn_error *err)
 {
-    if (which == ALLREDUCE) {
-        memset(b->steps.state.message, 0,
-               (b->steps.state.model.arena + SN_TAIL_COUNT_OF) * sizeof(float));
+    /* sums of zeros stay finite, however often they are taken */
+    sn_status status = which == ALLREDUCE ? reduce_once(b, true, err) : SN_OK;
+    if (status == SN_OK) {
+        status = sn_comm_agree(b->steps.engine.context.comm, SN_OK, err);
     }
-    sn_status status = sn_comm_agree(b->steps.state.comm, SN_OK, err);
     const double begun = sn_clock_seconds();
     if (status == SN_OK) {
         status = measurement[which].run(b, count, err);
@@ -146,8 +162,8 @@ static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
     return status;
 }
 
-/* Warms up and finds how many runs fill the measurement's share of seconds; the same on
- * all ranks. */
+/* Warms up and finds the number of runs that fill the measurement's share of seconds,
+ * the same on all ranks. */
 static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
                            sn_error *err)
 {
@@ -158,9 +174,9 @@ static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
     for (*count = 1; status == SN_OK; *count *= 2) {
         status = timed(b, which, *count, &spent, err);
         if (status == SN_OK) {
-            status = sn_comm_sum_double(b->steps.state.comm, &spent, 1, err);
+            status = sn_comm_sum_double(b->steps.engine.context.comm, &spent, 1, err);
         }
-        spent /= b->steps.state.size;
+        spent /= b->steps.engine.context.size;
         if (status == SN_OK && (spent >= target / 4 || *count >= most)) {
             const double wanted = ceil((double)*count * target / spent);
             *count = wanted < 1 ? 1 : wanted < (double)most ? (int64_t)wanted : most;
@@ -172,7 +188,7 @@ static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
 
 static void note_parts(const bench *b, int64_t steps, double seconds, double *figure)
 {
-    const sn_profile *p = &b->steps.state.phases;
+    const sn_profile *p = &b->steps.profile;
     const double n = (double)steps;
     figure[SN_BENCH_GATHER] = p->gather / n;
     figure[SN_BENCH_FORWARD] = p->forward / n;
@@ -183,7 +199,7 @@ static void note_parts(const bench *b, int64_t steps, double seconds, double *fi
     figure[SN_BENCH_STEP] = seconds / n;
 }
 
-/* One of each. */
+/* Runs each measurement once. */
 static sn_status repeat_once(bench *b, const int64_t count[KINDS], sample *into,
                              sn_error *err)
 {
@@ -204,7 +220,7 @@ static sn_status repeat_once(bench *b, const int64_t count[KINDS], sample *into,
     figure[SN_BENCH_BACKWARD_PRODUCTS] =
         (seconds[PRODUCTS] - b->forward_products) / runs;
     figure[SN_BENCH_ALLREDUCE] =
-        sums(b) ? seconds[ALLREDUCE] / (double)count[ALLREDUCE] : 0;
+        has_reduction(b) ? seconds[ALLREDUCE] / (double)count[ALLREDUCE] : 0;
     figure[SN_BENCH_LARGE_PRODUCT] = 2.0 * LARGE * LARGE * LARGE *
                                      (double)count[LARGE_PRODUCT] /
                                      seconds[LARGE_PRODUCT] * 1e-9;
@@ -227,41 +243,41 @@ static void summarise(bench *b, size_t count, sn_bench_result *result)
 
 static void describe(const bench *b, sn_bench_result *result)
 {
-    const sn_state *s = &b->steps.state;
-    const uint64_t images = b->steps.batch.end - b->steps.batch.begin;
+    const sn_engine *e = &b->steps.engine;
+    const sn_network *network = &e->replica.network;
+    const size_t images = (size_t)(b->steps.batch.end - b->steps.batch.begin);
     *result = (sn_bench_result){
-        .ranks = s->size,
-        .nodes = sn_comm_node_count(s->comm),
-        .node_ranks = sn_comm_node_size(s->comm),
-        .node_cores = s->cores.node_cores,
-        .threads = s->threads,
-        .backend = s->workspace.backend,
-        .layers = s->model.layers,
-        .width = {s->model.input},
-        .parameters = s->model.parameters,
+        .ranks = e->context.size,
+        .nodes = sn_comm_node_count(e->context.comm),
+        .node_ranks = sn_comm_node_size(e->context.comm),
+        .node_cores = e->context.cores.node_cores,
+        .threads = e->context.threads,
+        .backend = e->replica.workspace.backend,
+        .layers = network->layers,
+        .width = {network->input},
+        .parameters = network->parameters,
         .batch = (int64_t)images,
-        .reproducible = s->tree != NULL,
-        .rows = (int64_t)rows_of(b, sn_step_pieces(s).begin),
-        .distorts = s->augment != NULL,
-        .product_flops = sn_net_product_flops(&s->model, (size_t)images),
-        .message_bytes = (double)(s->model.arena + SN_TAIL_COUNT_OF) * sizeof(float),
+        .reduce = (sn_reduce_kind)e->config.comm_reduce,
+        .rows = (int64_t)rows_of(b, sn_reduction_own_pieces(e->reduction).begin),
+        .distorts = e->replica.batch.augment != NULL,
+        .product_flops = sn_net_product_flops(network, images),
+        .message_bytes = (double)b->message_bytes,
         .triad_bytes = 3.0 * (double)b->third * sizeof(float)};
-    for (size_t l = 0; l < s->model.layers; l++) {
-        result->width[l + 1] = s->model.layer[l].out;
+    for (size_t l = 0; l < network->layers; l++) {
+        result->width[l + 1] = network->layer[l].out;
     }
 }
 
-/* *steps of the state fill options' seconds. */
-static sn_status measure(bench *b, const sn_bench_options *options, int64_t *steps,
+static sn_status measure(bench *b, const sn_bench_options *options,
                          sn_bench_result *result, sn_error *err)
 {
     const size_t repeats = (size_t)options->repeats,
-                 ranks = (size_t)b->steps.state.size;
+                 ranks = (size_t)b->steps.engine.context.size;
     int64_t count[KINDS];
     sn_status status = SN_OK;
     for (int k = 0; k < KINDS && status == SN_OK; k++) {
         count[k] = 1;
-        if (k != ALLREDUCE || sums(b)) {
+        if (k != ALLREDUCE || has_reduction(b)) {
             status = calibrate(b, (kind)k, options->seconds, &count[k], err);
         }
     }
@@ -269,11 +285,10 @@ static sn_status measure(bench *b, const sn_bench_options *options, int64_t *ste
         status = repeat_once(b, count, &b->mine[r], err);
     }
     if (status == SN_OK) {
-        status = sn_comm_gather(b->steps.state.comm, b->mine, repeats * sizeof *b->mine,
-                                b->all, err);
+        status = sn_comm_gather(b->steps.engine.context.comm, b->mine,
+                                repeats * sizeof *b->mine, b->all, err);
     }
-    *steps = count[STEPS];
-    if (status == SN_OK && b->steps.state.rank == 0) {
+    if (status == SN_OK && b->steps.engine.context.rank == 0) {
         describe(b, result);
         result->repeats = options->repeats;
         result->steps = count[STEPS];
@@ -284,23 +299,25 @@ static sn_status measure(bench *b, const sn_bench_options *options, int64_t *ste
 
 static sn_status allocate(bench *b, size_t repeats, sn_error *err)
 {
-    const size_t samples = repeats * (size_t)b->steps.state.size;
-    /* a third holds both factors of the large product too */
-    b->third = sn_measure_triad_count(sn_comm_node_size(b->steps.state.comm));
+    const size_t samples = repeats * (size_t)b->steps.engine.context.size;
+    b->message_bytes =
+        (b->steps.engine.replica.network.arena + SN_TAIL_ELEMENTS) * sizeof(float);
+    /* a third holds both operands of the large product too */
+    b->third = sn_measure_triad_count(sn_comm_node_size(b->steps.engine.context.comm));
     b->scratch = sn_alloc(3 * b->third, sizeof(float));
     b->mine = calloc(repeats, sizeof *b->mine);
-    if (b->steps.state.rank == 0) {
+    if (b->steps.engine.context.rank == 0) {
         b->all = calloc(samples, sizeof *b->all);
         b->column = calloc(samples, sizeof *b->column);
     }
     if (b->scratch == NULL || b->mine == NULL ||
-        (b->steps.state.rank == 0 && (b->all == NULL || b->column == NULL))) {
+        (b->steps.engine.context.rank == 0 && (b->all == NULL || b->column == NULL))) {
         return sn_fail(err, SN_ENOMEM,
-                       "bench (%zu MiB a rank for the memory's bandwidth): out of "
-                       "memory; use fewer ranks on a node",
+                       "bench (%zu MiB per rank for the memory's bandwidth): out "
+                       "of memory; use fewer ranks on a node",
                        3 * b->third * sizeof(float) / MIB);
     }
-    return sn_fault_check("bench.allocate", b->steps.state.rank, -1, err);
+    return sn_fault_check("bench.allocate", b->steps.engine.context.rank, -1, err);
 }
 
 static void release(bench *b)
@@ -309,9 +326,6 @@ static void release(bench *b)
     free(b->mine);
     free(b->all);
     free(b->column);
-    b->scratch = NULL;
-    b->mine = b->all = NULL;
-    b->column = NULL;
 }
 
 sn_status sn_bench(sn_comm *comm, const sn_config *config,
@@ -329,15 +343,11 @@ sn_status sn_bench(sn_comm *comm, const sn_config *config,
         return status;
     }
     status = sn_comm_agree(comm, allocate(b, (size_t)options->repeats, err), err);
-    int64_t steps = 0;
     if (status == SN_OK) {
         sn_measure_fill(3 * b->third, b->scratch);
-        status = measure(b, options, &steps, result, err);
+        status = measure(b, options, result, err);
     }
-    release(b); /* before the others take their memory */
-    if (status == SN_OK && options->others) {
-        status = sn_bench_others(&b->steps, steps, options, result, err);
-    }
+    release(b);
     sn_bench_steps_close(&b->steps);
     free(b);
     return status;

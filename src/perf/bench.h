@@ -32,28 +32,17 @@ typedef enum sn_bench_figure {
 } sn_bench_figure;
 #undef SN_BENCH_ENUM
 
-enum { SN_BENCH_ADVICE_MAX = 3, SN_BENCH_ADVICE_BYTES = 256, SN_BENCH_OTHERS_MAX = 20 };
+enum { SN_BENCH_ADVICE_MAX = 3, SN_BENCH_ADVICE_BYTES = 256 };
 
 /** Over all ranks and repeats. */
 typedef struct sn_bench_spread {
     double min, median, max, mean;
 } sn_bench_spread;
 
-/** The same steps done another way: by another sum, or by fewer ranks with more threads
- *  on the same cores. */
-typedef struct sn_bench_other {
-    const char *sum;    /* the other comm.reduce, NULL for other ranks and threads */
-    int ranks, threads; /* of the whole job; of its rank 0 */
-    sn_bench_spread seconds; /* of a step on the slowest rank, over repeats */
-    sn_bench_spread ratio;   /* of these to a step as configured in the same repeat */
-    char missing[SN_BENCH_ADVICE_BYTES]; /* why it was not measured, "" where it was */
-} sn_bench_other;
-
 typedef struct sn_bench_options {
     double seconds; /* of steps in each repeat, at least about this much; > 0 */
     int repeats;    /* at least 1 */
-    int others;     /* measure other ways too? */
-    FILE *header;   /* rank 0: first lines as train prints them; NULL for none */
+    FILE *header;   /* first lines as train prints them, on rank 0; NULL for none */
 } sn_bench_options;
 
 typedef struct sn_bench_result {
@@ -62,32 +51,27 @@ typedef struct sn_bench_result {
     sn_backend backend;
     size_t layers, width[SN_MAX_HIDDEN + 2]; /* widths: input, (layers) */
     size_t parameters;
-    int64_t batch;        /* images of a step over all ranks */
-    int64_t rows;         /* of the products of rank 0 */
-    int reproducible;     /* is the sum, and so the batch in comm.leaves pieces? */
+    int64_t batch; /* images of a step over all ranks */
+    int64_t rows;  /* of the products of rank 0 */
+    sn_reduce_kind
+        reduce;           /* the reduction in use: comm.reduce, or the choice of auto */
     int distorts;         /* are images distorted? */
     double product_flops; /* of a step over all ranks */
-    double message_bytes; /* of the step's sum */
-    double triad_bytes;   /* of the three arrays together, a rank */
+    double message_bytes; /* of the gradient buffer */
+    double triad_bytes;   /* of the three arrays of one rank together */
     int repeats;
     int64_t steps; /* of a repeat */
     sn_bench_spread figure[SN_BENCH_FIGURES];
-    int other_count;
-    sn_bench_other other[SN_BENCH_OTHERS_MAX];
 } sn_bench_result;
 
-/** Runs training steps as config says, on its data, from its initial weights, and
- *  between them the limits: the products of the step alone, the sum over ranks alone,
- *  one large product, a triad.  Everything runs on all ranks at once, after a warm-up.
- *  Only full batches are taken, and the epochs of the configuration over and over.
- *  Where options say so, then other ways, in turns with the configured one: allreduce
- *  and reproducible, and half, a quarter, ... of each node's ranks with the threads
- * that its cores leave them (unless reproducible keeps them to one), the others asleep.
- *  Writes no file.  Memory beyond that of training: triad_bytes, 96 to 512 MiB a rank,
- * or for the other ways that of training once more. Collective; config and options are
- * the same on all ranks; *result is filled on rank 0.  SN_ECONFIG, SN_ENOINPUT,
- * SN_EDATA, SN_ERANGE, SN_ENOMEM, SN_EDIVERGED; SN_EMPI, after which only sn_comm_abort
- * is left. */
+/** Runs training steps of config, on its data, from its initial weights, and between
+ *  them the limits: the products of the step alone, the reduction alone, one large
+ *  product, a triad.  Everything runs on all ranks at once, after a warm-up.  The steps
+ *  use full batches only and repeat the epochs of the configuration.  Writes no file.
+ *  Memory beyond that of training: triad_bytes, 96 to 512 MiB per rank.  Collective;
+ *  config and options are the same on all ranks; *result is filled on rank 0.
+ *  SN_ECONFIG, SN_ENOINPUT, SN_EDATA, SN_ERANGE, SN_ENOMEM, SN_EDIVERGED; SN_EMPI,
+ *  after which only sn_comm_abort is left. */
 sn_status sn_bench(sn_comm *comm, const sn_config *config,
                    const sn_bench_options *options, sn_bench_result *result,
                    sn_error *err) SN_MUST_CHECK;
@@ -96,8 +80,8 @@ sn_status sn_bench(sn_comm *comm, const sn_config *config,
 void sn_bench_print(FILE *out, const sn_bench_result *result);
 void sn_bench_print_json(FILE *out, const sn_bench_result *result);
 
-/** Facts that follow from the figures, the most telling first; how many there are, at
- *  most SN_BENCH_ADVICE_MAX.  Pure. */
+/** Writes facts that follow from the figures, the most telling first, and returns their
+ *  number, at most SN_BENCH_ADVICE_MAX.  Pure. */
 int sn_bench_advise(const sn_bench_result *result,
                     char advice[SN_BENCH_ADVICE_MAX][SN_BENCH_ADVICE_BYTES]);
 

@@ -11,50 +11,49 @@ static double median(const sn_bench_result *r, sn_bench_figure figure)
     return r->figure[figure].median;
 }
 
-/* Of the mean step: shares of all parts sum to 1. */
+/* The share of the mean step: the shares of all parts sum to 1. */
 static double share(const sn_bench_result *r, sn_bench_figure figure)
 {
     return r->figure[figure].mean / r->figure[SN_BENCH_STEP].mean;
 }
 
-/* What a step costs beyond its matrix products. */
+/* The parts of a step, in its order, and their matrix products, SN_BENCH_FIGURES where
+ * a part has none. */
+static const struct {
+    const char *name;
+    sn_bench_figure figure, products;
+} parts[] = {{"gather", SN_BENCH_GATHER, SN_BENCH_FIGURES},
+             {"forward", SN_BENCH_FORWARD, SN_BENCH_FORWARD_PRODUCTS},
+             {"backward", SN_BENCH_BACKWARD, SN_BENCH_BACKWARD_PRODUCTS},
+             {"reduce", SN_BENCH_REDUCE, SN_BENCH_FIGURES},
+             {"update", SN_BENCH_UPDATE, SN_BENCH_FIGURES},
+             {"other", SN_BENCH_OTHER, SN_BENCH_FIGURES}};
+
+enum { PARTS = sizeof parts / sizeof parts[0] };
+
+/* The largest cost outside the matrix products: seconds are a mean over ranks and
+ * repeats. */
 typedef struct cost {
     const char *name;
-    double seconds; /* mean over ranks and repeats */
+    double seconds;
 } cost;
-
-enum { COSTS = 6 };
-
-static void list_costs(const sn_bench_result *r, cost costs[COSTS])
-{
-    const sn_bench_spread *f = r->figure;
-    const cost list[COSTS] = {
-        {"gather", f[SN_BENCH_GATHER].mean},
-        {"forward", f[SN_BENCH_FORWARD].mean - f[SN_BENCH_FORWARD_PRODUCTS].mean},
-        {"backward", f[SN_BENCH_BACKWARD].mean - f[SN_BENCH_BACKWARD_PRODUCTS].mean},
-        {"reduce", f[SN_BENCH_REDUCE].mean},
-        {"update", f[SN_BENCH_UPDATE].mean},
-        {"other", f[SN_BENCH_OTHER].mean}};
-    for (int i = 0; i < COSTS; i++) {
-        costs[i] = list[i];
-    }
-}
 
 static cost largest_cost(const sn_bench_result *r)
 {
-    cost costs[COSTS];
-    list_costs(r, costs);
-    int largest = 0;
-    for (int i = 1; i < COSTS; i++) {
-        if (costs[i].seconds > costs[largest].seconds) {
-            largest = i;
+    cost largest = {"", -INFINITY};
+    for (int i = 0; i < PARTS; i++) {
+        const double products = parts[i].products == SN_BENCH_FIGURES
+                                    ? 0
+                                    : r->figure[parts[i].products].mean;
+        const double seconds = r->figure[parts[i].figure].mean - products;
+        if (seconds > largest.seconds) {
+            largest = (cost){parts[i].name, seconds};
         }
     }
-    return costs[largest];
+    return largest;
 }
 
-/* --- advice: each writes a sentence where its fact holds, and returns whether */
-
+/* Writes a sentence and returns 1 where its fact holds. */
 typedef int adviser(const sn_bench_result *r, char text[SN_BENCH_ADVICE_BYTES]);
 
 static const double large_share = 0.2;
@@ -119,9 +118,9 @@ static int small_products(const sn_bench_result *r, char *text)
              "the model's products run at %.0f %% of a large product's rate, %" PRId64
              " rows on rank 0: a larger train.batch%s makes them larger",
              100 * part, r->rows,
-             r->reproducible ? " or fewer comm.leaves"
-             : r->ranks > 1  ? " or fewer ranks"
-                             : "");
+             sn_reduction_of((int)r->reduce)->fixed_order ? " or fewer comm.leaves"
+             : r->ranks > 1                               ? " or fewer ranks"
+                                                          : "");
     return 1;
 }
 
@@ -166,34 +165,26 @@ int sn_bench_advise(const sn_bench_result *result,
     return count;
 }
 
-/* --- text */
-
 static void print_times(FILE *out, const sn_bench_result *r, const char *name,
-                        sn_bench_figure figure)
+                        sn_bench_figure figure, sn_bench_figure products)
 {
     const sn_bench_spread *f = &r->figure[figure];
     fprintf(out, "%-14s%12.1f%12.1f%12.1f%9.1f %%", name, 1e6 * f->min, 1e6 * f->median,
             1e6 * f->max, 100 * share(r, figure));
+    if (products != SN_BENCH_FIGURES) {
+        fprintf(out, "%18.1f", 1e6 * median(r, products));
+    }
+    fputc('\n', out);
 }
 
 static void print_step(FILE *out, const sn_bench_result *r)
 {
     fprintf(out, "%-14s%12s%12s%12s%11s%18s\n", "microseconds", "min", "median", "max",
             "share", "products alone");
-    print_times(out, r, "gather", SN_BENCH_GATHER);
-    fputc('\n', out);
-    print_times(out, r, "forward", SN_BENCH_FORWARD);
-    fprintf(out, "%18.1f\n", 1e6 * median(r, SN_BENCH_FORWARD_PRODUCTS));
-    print_times(out, r, "backward", SN_BENCH_BACKWARD);
-    fprintf(out, "%18.1f\n", 1e6 * median(r, SN_BENCH_BACKWARD_PRODUCTS));
-    print_times(out, r, "reduce", SN_BENCH_REDUCE);
-    fputc('\n', out);
-    print_times(out, r, "update", SN_BENCH_UPDATE);
-    fputc('\n', out);
-    print_times(out, r, "other", SN_BENCH_OTHER);
-    fputc('\n', out);
-    print_times(out, r, "step", SN_BENCH_STEP);
-    fprintf(out, "%18.1f\n", 1e6 * median(r, SN_BENCH_PRODUCTS));
+    for (int i = 0; i < PARTS; i++) {
+        print_times(out, r, parts[i].name, parts[i].figure, parts[i].products);
+    }
+    print_times(out, r, "step", SN_BENCH_STEP, SN_BENCH_PRODUCTS);
 }
 
 static void print_limit(FILE *out, const char *name, const sn_bench_spread *f,
@@ -219,74 +210,6 @@ static void print_limits(FILE *out, const sn_bench_result *r)
                 "GFLOP/s, 2048 cubed");
     snprintf(unit, sizeof unit, "GB/s, one thread, %.0f MB", 1e-6 * r->triad_bytes);
     print_limit(out, "triad", &f[SN_BENCH_TRIAD], 1, unit);
-}
-
-static void print_layout(char *text, size_t size, int ranks, int threads)
-{
-    snprintf(text, size, "%d rank%s x %d thread%s", ranks, ranks == 1 ? "" : "s",
-             threads, threads == 1 ? "" : "s");
-}
-
-/* The other layout whose steps are shortest, NULL where none is shorter than the
- * configured ones. */
-static const sn_bench_other *fastest_layout(const sn_bench_result *r)
-{
-    const sn_bench_other *fastest = NULL;
-    double ratio = 1;
-    for (int i = 0; i < r->other_count; i++) {
-        const sn_bench_other *o = &r->other[i];
-        if (o->sum == NULL && o->missing[0] == '\0' && o->ratio.median < ratio) {
-            fastest = o;
-            ratio = o->ratio.median;
-        }
-    }
-    return fastest;
-}
-
-static int tried_layouts(const sn_bench_result *r)
-{
-    int tried = 0;
-    for (int i = 0; i < r->other_count; i++) {
-        tried += r->other[i].sum == NULL && r->other[i].missing[0] == '\0';
-    }
-    return tried;
-}
-
-static void print_fastest(FILE *out, const sn_bench_result *r)
-{
-    const sn_bench_other *fastest = fastest_layout(r);
-    char name[64];
-    if (fastest == NULL) {
-        print_layout(name, sizeof name, r->ranks, r->threads);
-        fprintf(out, "fastest     %s, as started\n", name);
-    } else {
-        print_layout(name, sizeof name, fastest->ranks, fastest->threads);
-        fprintf(out, "fastest     %s, %.2f times as fast as started\n", name,
-                1 / fastest->ratio.median);
-    }
-}
-
-static void print_others(FILE *out, const sn_bench_result *r)
-{
-    fprintf(out, "\n%-22s%12s%12s%12s  of the configured time\n", "other ways, us",
-            "min", "median", "max");
-    for (int i = 0; i < r->other_count; i++) {
-        const sn_bench_other *o = &r->other[i];
-        char name[64];
-        if (o->missing[0] != '\0') {
-            fprintf(out, "%-22snot measured: %s\n",
-                    o->sum == NULL ? "fewer ranks" : o->sum, o->missing);
-            continue;
-        }
-        print_layout(name, sizeof name, o->ranks, o->threads);
-        fprintf(out, "%-22s%12.1f%12.1f%12.1f  %.2f (%.2f .. %.2f)\n",
-                o->sum == NULL ? name : o->sum, 1e6 * o->seconds.min,
-                1e6 * o->seconds.median, 1e6 * o->seconds.max, o->ratio.median,
-                o->ratio.min, o->ratio.max);
-    }
-    if (tried_layouts(r) > 0) {
-        print_fastest(out, r);
-    }
 }
 
 void sn_bench_print(FILE *out, const sn_bench_result *r)
@@ -315,81 +238,30 @@ void sn_bench_print(FILE *out, const sn_bench_result *r)
     for (int i = 0; i < count; i++) {
         fprintf(out, "note        %s\n", advice[i]);
     }
-    if (r->other_count > 0) {
-        print_others(out, r);
-    }
 }
 
-/* --- JSON */
-
-static void print_string(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\') {
-            fputc('\\', out);
-        }
-        fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
-    }
-    fputc('"', out);
-}
+/* --- JSON: the strings below contain nothing to escape */
 
 static void print_json_job(FILE *out, const sn_bench_result *r)
 {
-    fputs("{\"program_version\": ", out);
-    print_string(out, SN_VERSION_TEXT);
-    fputs(", \"blas\": ", out);
-    print_string(out, sn_gemm_library(r->backend));
     fprintf(out,
-            ", \"ranks\": %d, \"nodes\": %d, \"node_ranks\": %d, \"node_cores\": %d, "
+            "{\"program_version\": \"%s\", \"blas\": \"%s\", \"reduce\": \"%s\", "
+            "\"ranks\": %d, \"nodes\": %d, \"node_ranks\": %d, \"node_cores\": %d, "
             "\"threads_per_rank\": %d, \"model_widths\": [%zu",
-            r->ranks, r->nodes, r->node_ranks, r->node_cores, r->threads, r->width[0]);
+            sn_version(), sn_gemm_library(r->backend),
+            sn_config_choice_name("comm", "reduce", (int)r->reduce), r->ranks, r->nodes,
+            r->node_ranks, r->node_cores, r->threads, r->width[0]);
     for (size_t l = 0; l < r->layers; l++) {
         fprintf(out, ", %zu", r->width[l + 1]);
     }
     fprintf(out,
             "], \"parameters\": %zu, \"batch_images\": %" PRId64
             ", \"rank0_product_rows\": %" PRId64
-            ", \"repeats\": %d, \"steps_per_repeat\": "
-            "%" PRId64 ", \"product_flop_per_step\": %.0f, \"message_bytes\": %.0f, "
+            ", \"repeats\": %d, \"steps_per_repeat\": %" PRId64
+            ", \"product_flop_per_step\": %.0f, \"message_bytes\": %.0f, "
             "\"triad_bytes\": %.0f",
             r->parameters, r->batch, r->rows, r->repeats, r->steps, r->product_flops,
             r->message_bytes, r->triad_bytes);
-}
-
-static void print_json_spread(FILE *out, const char *name, const sn_bench_spread *f)
-{
-    fprintf(
-        out,
-        ", \"%s\": {\"min\": %.9g, \"median\": %.9g, \"max\": %.9g, \"mean\": %.9g}",
-        name, f->min, f->median, f->max, f->mean);
-}
-
-static void print_json_others(FILE *out, const sn_bench_result *r)
-{
-    fputs(", \"others\": [", out);
-    for (int i = 0; i < r->other_count; i++) {
-        const sn_bench_other *o = &r->other[i];
-        fprintf(out, "%s{\"sum\": ", i > 0 ? ", " : "");
-        print_string(out, o->sum == NULL ? "as configured" : o->sum);
-        if (o->missing[0] != '\0') {
-            fputs(", \"missing\": ", out);
-            print_string(out, o->missing);
-        } else {
-            fprintf(out, ", \"ranks\": %d, \"threads_per_rank\": %d", o->ranks,
-                    o->threads);
-            print_json_spread(out, "step_seconds", &o->seconds);
-            print_json_spread(out, "time_ratio", &o->ratio);
-        }
-        fputc('}', out);
-    }
-    fputc(']', out);
-    if (tried_layouts(r) > 0) {
-        const sn_bench_other *fastest = fastest_layout(r);
-        fprintf(out, ", \"fastest_layout\": {\"ranks\": %d, \"threads_per_rank\": %d}",
-                fastest == NULL ? r->ranks : fastest->ranks,
-                fastest == NULL ? r->threads : fastest->threads);
-    }
 }
 
 static void print_json_figures(FILE *out, const sn_bench_result *r)
@@ -398,7 +270,11 @@ static void print_json_figures(FILE *out, const sn_bench_result *r)
     static const char *const names[] = {SN_BENCH_TABLE(NAME)};
 #undef NAME
     for (int i = 0; i < SN_BENCH_FIGURES; i++) {
-        print_json_spread(out, names[i], &r->figure[i]);
+        const sn_bench_spread *f = &r->figure[i];
+        fprintf(out,
+                ", \"%s\": {\"min\": %.9g, \"median\": %.9g, \"max\": %.9g, "
+                "\"mean\": %.9g}",
+                names[i], f->min, f->median, f->max, f->mean);
     }
 }
 
@@ -411,15 +287,13 @@ void sn_bench_print_json(FILE *out, const sn_bench_result *r)
 
     print_json_job(out, r);
     print_json_figures(out, r);
-    print_json_others(out, r);
     fprintf(out,
             ", \"images_per_second\": %.9g, \"gflop_per_second\": %.9g, "
             "\"costs_most\": \"%s\", \"costs_most_seconds\": %.9g, \"notes\": [",
             (double)r->batch / step, 1e-9 * r->product_flops / step, most.name,
             most.seconds);
     for (int i = 0; i < count; i++) {
-        fputs(i > 0 ? ", " : "", out);
-        print_string(out, advice[i]);
+        fprintf(out, "%s\"%s\"", i > 0 ? ", " : "", advice[i]);
     }
     fputs("]}\n", out);
 }

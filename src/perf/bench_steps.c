@@ -3,63 +3,53 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "nn/init.h"
-#include "nn/products/gemm.h"
 #include "train/console.h"
-#include "train/step.h"
-#include "train/tune.h"
 
 sn_status sn_bench_steps_open(sn_bench_steps *steps, sn_comm *comm,
                               const sn_config *config, FILE *header, sn_error *err)
 {
-    steps->options = (sn_train_options){.out = header};
-    sn_state *s = &steps->state;
-    sn_status status = sn_state_open(s, comm, config, &steps->options, err);
+    sn_engine *e = &steps->engine;
+    sn_status status = sn_engine_open(e, comm, config, err);
+    if (status == SN_OK) {
+        status = sn_engine_choose(e, err);
+    }
     if (status != SN_OK) {
+        sn_engine_close(e);
         return status;
     }
-    status = sn_tune(s, err);
-    if (status != SN_OK) {
-        sn_state_close(s);
-        return status;
-    }
-    sn_console_header(s);
-    s->progress.seed = (uint64_t)s->config.train_seed;
-    sn_init_parameters(&s->model, (sn_init)s->config.model_init,
-                       s->config.model_init_scale, s->progress.seed, s->parameters);
-    sn_state_round(s);
-    sn_step_open_epoch(s);
-    steps->batch = sn_step_batch(s);
-    steps->full_steps =
-        (int64_t)(s->loaded.data.train.count / (uint64_t)s->config.train_batch);
+    const sn_console console = sn_console_open(e->context.rank, header, NULL, false);
+    sn_console_header(&console, &e->context, &e->config, &e->loaded, &e->replica,
+                      e->reduction, &e->choice);
+    sn_replica_draw(&e->replica, &e->config, e->cursor.position.seed);
+    sn_cursor_open_epoch(&e->cursor);
+    steps->batch = sn_cursor_batch(&e->cursor);
+    steps->full_steps = (int64_t)(e->cursor.samples / e->cursor.batch);
     steps->full_steps = steps->full_steps > 0 ? steps->full_steps : 1;
     return SN_OK;
 }
 
 void sn_bench_steps_close(sn_bench_steps *steps)
 {
-    sn_state_close(&steps->state);
-}
-
-void sn_bench_steps_take_threads(const sn_bench_steps *steps)
-{
-    sn_gemm_set_threads(steps->state.threads);
-    sn_tune_loops(&steps->state);
+    sn_engine_close(&steps->engine);
 }
 
 sn_status sn_bench_steps_run(sn_bench_steps *steps, int64_t count, sn_error *err)
 {
-    sn_state *state = &steps->state;
-    sn_position *p = &state->progress;
+    sn_engine *e = &steps->engine;
+    sn_position *p = &e->cursor.position;
     sn_status status = SN_OK;
-    state->phases = (sn_profile){0};
+    steps->profile = (sn_profile){0};
     for (int64_t i = 0; i < count && status == SN_OK; i++) {
         if (p->step_in_epoch == steps->full_steps) {
             p->step_in_epoch = 0;
-            p->epoch = (p->epoch + 1) % state->config.train_epochs;
-            sn_step_open_epoch(state);
+            p->epoch = (p->epoch + 1) % e->config.train_epochs;
+            sn_cursor_open_epoch(&e->cursor);
         }
-        status = sn_step_run(state, err);
+        sn_step_result result;
+        status = sn_engine_step(e, NULL, NULL, &result, err);
+        if (status == SN_OK) {
+            sn_profile_add(&steps->profile, &result.profile);
+        }
     }
     return status == SN_EDIVERGED ? sn_fail(err, status,
                                             "bench: training diverged; lower the "

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "data/sampler.h"
-#include "dist/reduce/reduce.h"
+#include "run/writer.h"
 #include "store/checkpoint/checkpoint.h"
-#include "train/state.h"
-#include "train/tune.h"
+#include "train/replica.h"
+#include "train/tail.h"
 
 static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
 {
@@ -56,16 +56,8 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *er
     if (status != SN_OK) {
         return status;
     }
-    const sn_widths *hidden = &config->model_hidden;
-    status = sn_network_init(&base->model, base->data.rows * base->data.cols,
-                             hidden->width, hidden->count, classes,
-                             (sn_activation)config->model_activation, err);
-    if (status == SN_OK) {
-        status = sn_reduce_check(base->model.arena, err);
-    }
-    if (status == SN_ERANGE) {
-        status = sn_state_refuse_model(config, err);
-    }
+    status = sn_replica_network(config, base->data.rows * base->data.cols, classes, 0,
+                                &base->model, err);
     if (status == SN_OK) {
         status = size_checkpoint(base, err);
     }
@@ -77,7 +69,7 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *er
     base->updates = (int64_t)sn_steps_per_epoch(base->train_count, batch);
     base->batch = (int64_t)first.end;
     base->message_bytes =
-        (double)(base->model.arena + SN_TAIL_COUNT_OF) * sizeof(float);
+        (double)(base->model.arena + SN_TAIL_ELEMENTS) * sizeof(float);
     base->flops = sn_net_product_flops(&base->model, (size_t)base->batch);
     return SN_OK;
 }
@@ -87,19 +79,25 @@ void sn_plan_clear(sn_plan_base *base)
     sn_network_clear(&base->model);
 }
 
-/* Images of a rank in a full batch: its slice, or its leaves. */
-static int64_t slice_of(const sn_plan_base *base, int rank, int ranks)
+static const sn_reduction_kind *kind_of(const sn_plan_base *base)
 {
-    const sn_range batch = {0, (uint64_t)base->batch};
-    if (base->config.comm_reduce != SN_REDUCE_REPRODUCIBLE) {
-        const sn_range mine = sn_rank_range(batch, rank, ranks);
-        return (int64_t)(mine.end - mine.begin);
-    }
-    const int leaves = (int)base->config.comm_leaves;
-    const sn_range own = sn_rank_range((sn_range){0, (uint64_t)leaves}, rank, ranks);
+    return sn_reduction_of(base->config.comm_reduce);
+}
+
+static sn_reduction_spec spec_of(const sn_plan_base *base)
+{
+    return sn_config_reduction(&base->config, base->model.arena, SN_TAIL_ELEMENTS);
+}
+
+/* Images of a rank in a full batch. */
+static int64_t images_of(const sn_plan_base *base, int rank, int ranks)
+{
+    const sn_reduction_spec spec = spec_of(base);
+    const sn_pieces pieces = sn_reduction_pieces(kind_of(base), &spec, rank, ranks);
     int64_t images = 0;
-    for (uint64_t leaf = own.begin; leaf < own.end; leaf++) {
-        const sn_range piece = sn_rank_range(batch, (int)leaf, leaves);
+    for (int p = pieces.begin; p < pieces.end; p++) {
+        const sn_range piece =
+            sn_rank_range((sn_range){0, (uint64_t)base->batch}, p, pieces.total);
         images += (int64_t)(piece.end - piece.begin);
     }
     return images;
@@ -114,7 +112,7 @@ static void cut_batch(const sn_plan_base *base, sn_plan *plan)
     plan->largest = 0;
     plan->smallest = base->batch;
     for (int rank = 0; rank < plan->ranks; rank++) {
-        const int64_t slice = slice_of(base, rank, plan->ranks);
+        const int64_t slice = images_of(base, rank, plan->ranks);
         plan->largest = slice > plan->largest ? slice : plan->largest;
         plan->smallest = slice < plan->smallest ? slice : plan->smallest;
         plan->empty += slice == 0;
@@ -124,10 +122,11 @@ static void cut_batch(const sn_plan_base *base, sn_plan *plan)
 static void add_memory(const sn_plan_base *base, sn_plan *plan)
 {
     static const size_t process = (size_t)SN_PLAN_PROCESS_MIB << 20;
+    const sn_reduction_spec spec = spec_of(base);
     const sn_network *model = &base->model;
-    const sn_state_sizes sizes =
-        sn_state_sizes_of(&base->config, model, base->train_count, plan->ranks);
-    plan->parameters = sizes.parameters + sizes.rounded;
+    const sn_replica_sizes sizes =
+        sn_replica_sizes_of(&base->config, model, base->train_count, plan->ranks);
+    plan->parameters = sizes.parameters + sizes.weights_bf16;
     plan->velocities = sizes.velocity;
     plan->activations = sizes.workspace;
     plan->batch = sizes.x + sizes.labels + sizes.samples;
@@ -137,8 +136,8 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
     plan->file = base->checkpoint_bytes;
     plan->node_bytes = base->data_bytes + plan->copy + plan->file;
     for (int rank = 0; rank < plan->node_ranks; rank++) {
-        const size_t message = sn_tune_bytes(&base->config, model->arena, rank,
-                                             plan->ranks, plan->node_ranks);
+        const size_t message = sn_reduction_bytes(kind_of(base), &spec, rank,
+                                                  plan->ranks, plan->node_ranks);
         plan->message = rank == 0 ? message : plan->message;
         plan->node_bytes += others + message + process;
     }
@@ -149,18 +148,14 @@ static double sum_seconds(const sn_plan_base *base, const sn_plan_rates *rates,
                           const sn_plan *plan)
 {
     static const double node_latency_seconds = 1e-6, node_share_of_memory = 1 / 3.0;
-    if (plan->ranks == 1) {
-        return 0;
-    }
     const bool alone = plan->nodes == 1;
-    const double p = plan->ranks;
-    const double latency = alone ? node_latency_seconds : rates->latency_seconds;
-    const double bandwidth = alone ? rates->memory_per_second * node_share_of_memory
-                                   : rates->bytes_per_second;
-    const double bytes = base->config.comm_wire == SN_WIRE_BF16
-                             ? base->message_bytes / 2
-                             : base->message_bytes;
-    return 2 * ceil(log2(p)) * latency + 2 * (p - 1) / p * bytes / bandwidth;
+    const sn_reduction_spec spec = spec_of(base);
+    const sn_reduction_links links = {
+        .ranks = plan->ranks,
+        .latency_seconds = alone ? node_latency_seconds : rates->latency_seconds,
+        .bytes_per_second = alone ? rates->memory_per_second * node_share_of_memory
+                                  : rates->bytes_per_second};
+    return sn_reduction_seconds(kind_of(base), &spec, &links);
 }
 
 static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
@@ -177,7 +172,7 @@ static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
         update_bytes * (double)base->model.arena / rates->update_per_second;
     plan->sum_seconds = sum_seconds(base, rates, plan);
     plan->hidden_seconds =
-        base->config.comm_reduce == SN_REDUCE_OVERLAP
+        kind_of(base)->ready != NULL
             ? fmin(plan->sum_seconds, backward * plan->compute_seconds)
             : 0;
     plan->step_seconds = plan->compute_seconds + plan->gather_seconds +
@@ -190,7 +185,10 @@ sn_plan sn_plan_make(const sn_plan_base *base, const sn_plan_rates *rates, int r
 {
     sn_plan plan = {.ranks = ranks,
                     .node_ranks = node_ranks < ranks ? node_ranks : ranks};
+    sn_error why;
     plan.nodes = (ranks + plan.node_ranks - 1) / plan.node_ranks;
+    plan.refused = sn_config_check_reduction(&base->config, base->model.arena,
+                                             SN_TAIL_ELEMENTS, ranks, &why) != SN_OK;
     cut_batch(base, &plan);
     add_memory(base, &plan);
     add_times(base, rates, &plan);

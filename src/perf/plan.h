@@ -9,8 +9,8 @@
  *      update  = 20 bytes a parameter / memory, or a cache that holds the model:
  *                three arrays read, two written
  *  (sum: Rabenseifner 2004).  Ranks of one node sum in 1 us a message at a third of the
- *  memory's rate.  With comm.reduce = overlap, what hides of the sum behind the
- *  backward pass, two thirds of compute, is taken off.  Left out: distortions,
+ *  memory's rate.  Of a reduction during the backward pass, what
+ *  hides behind it, two thirds of compute, is taken off.  Left out: distortions,
  *  neighbours that share a memory or a cache, waiting for slow ranks, checkpoints and
  *  evaluation. */
 #ifndef SHARDNET_PERF_PLAN_H
@@ -56,6 +56,7 @@ typedef struct sn_plan {
     int ranks, nodes, node_ranks;  /* node_ranks: on the fullest node */
     int64_t largest, smallest;     /* slices of a full batch, images */
     int empty;                     /* ranks without an image in a full batch */
+    bool refused;                  /* train refuses this number of ranks */
     int64_t last_batch;            /* images of an epoch's last batch */
     size_t parameters, velocities; /* parameters with their bf16 copy, if any */
     size_t message;                /* gradients and what their sum needs, rank 0 */

@@ -1,10 +1,12 @@
-/* The rates of this machine that a plan stands on, each the least of a few short runs:
- * whatever else the machine does only adds. */
+/* The rates of this machine that a plan uses, each from the least of several short runs.
+ */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "base/repeat.h"
 #include "nn/init.h"
 #include "nn/products/gemm.h"
 #include "perf/measure.h"
@@ -80,33 +82,43 @@ static sn_status prepare(trial *t, const sn_plan_base *base, size_t rows, sn_err
     return make_rounded(t, base, err);
 }
 
-static double gradient_seconds(trial *t, const sn_network *model, size_t rows)
+/* Gradients with each library that the configuration allows. */
+typedef struct gradients {
+    trial *trial;
+    const sn_network *model;
+    size_t rows;
+    sn_backend backend[SN_BACKENDS];
+} gradients;
+
+static double run_gradient(void *user, int which)
 {
+    const gradients *g = user;
+    trial *t = g->trial;
+    t->workspace.backend = g->backend[which];
     const double begun = sn_clock_seconds();
-    (void)sn_net_gradient(model, t->parameters, &t->workspace, t->x, t->labels,
-                          t->samples, rows, &t->dropout, t->gradient);
+    (void)sn_net_gradient(g->model, t->parameters, &t->workspace, t->x, t->labels,
+                          t->samples, g->rows, &t->dropout, t->gradient);
     return sn_clock_seconds() - begun;
 }
 
-/* The faster library where the configuration leaves it open. */
-static double least_seconds(trial *t, const sn_plan_base *base, size_t rows)
+/* The seconds of a gradient with the fastest library. */
+static double gradient_seconds(trial *t, const sn_plan_base *base, size_t rows)
 {
-    static const double enough = 0.05;
+    static const double enough_each = 0.05;
     enum { FEWEST = 2, MOST = 2000 };
     const int wanted = base->config.compute_backend;
-    double least = 0, spent = 0;
+    gradients g = {.trial = t, .model = &base->model, .rows = rows};
+    double seconds[SN_BACKENDS], least = INFINITY;
+    int count = 0;
     for (int b = SN_BACKEND_OPENBLAS; b < SN_BACKENDS; b++) {
-        if ((wanted != SN_BACKEND_AUTO && wanted != b) || !sn_gemm_has((sn_backend)b)) {
-            continue;
+        if ((wanted == SN_BACKEND_AUTO || wanted == b) && sn_gemm_has((sn_backend)b)) {
+            g.backend[count++] = (sn_backend)b;
         }
-        t->workspace.backend = (sn_backend)b;
-        (void)gradient_seconds(t, &base->model, rows); /* generates code */
-        spent = 0;
-        for (int pass = 0; pass < FEWEST || (pass < MOST && spent < enough); pass++) {
-            const double seconds = gradient_seconds(t, &base->model, rows);
-            spent += seconds;
-            least = least == 0 || seconds < least ? seconds : least;
-        }
+    }
+    sn_repeat_least(run_gradient, &g, count, FEWEST, MOST, count * enough_each,
+                    seconds);
+    for (int i = 0; i < count; i++) {
+        least = fmin(least, seconds[i]);
     }
     return least;
 }
@@ -122,27 +134,37 @@ static sn_status measure_compute(const sn_plan_base *base, size_t rows,
             sn_set_threads(1);
         }
         rates->flops_per_second =
-            sn_net_product_flops(&base->model, rows) / least_seconds(&t, base, rows);
+            sn_net_product_flops(&base->model, rows) / gradient_seconds(&t, base, rows);
     }
     release(&t, &base->model);
     return status;
 }
 
-/* Memory traffic of a triad on arrays of third elements each. */
+/* Arrays of third elements each. */
+typedef struct triads {
+    size_t third;
+    float *scratch;
+} triads;
+
+static double run_triad(void *user, int which)
+{
+    const triads *t = user;
+    (void)which;
+    const double begun = sn_clock_seconds();
+    sn_measure_triad(t->third, 0.5F, t->scratch + t->third, t->scratch + 2 * t->third,
+                     t->scratch);
+    return sn_clock_seconds() - begun;
+}
+
+/* The memory traffic of a triad on arrays of third elements each. */
 static double triad_per_second(size_t third, float *scratch)
 {
     static const double enough = 0.05;
-    enum { FEWEST = 4, MOST = 10000 };
-    double least = 0, spent = 0;
-    for (int pass = 0; pass < FEWEST || (pass < MOST && spent < enough); pass++) {
-        const double begun = sn_clock_seconds();
-        sn_measure_triad(third, (float)(pass + 1), scratch + third, scratch + 2 * third,
-                         scratch);
-        const double seconds = sn_clock_seconds() - begun;
-        spent += seconds;
-        least = least == 0 || seconds < least ? seconds : least;
-    }
-    return 3.0 * (double)third * sizeof *scratch / least;
+    enum { FEWEST = 3, MOST = 10000 };
+    triads t = {third, scratch};
+    double seconds;
+    sn_repeat_least(run_triad, &t, 1, FEWEST, MOST, enough, &seconds);
+    return 3.0 * (double)third * sizeof *scratch / seconds;
 }
 
 static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/file.h"
+#include "store/paths.h"
 
 /* Cuts path back to step; where the file had to make room, that is the warning. */
 static sn_status cut(const char *path, int64_t step, sn_error *warning, sn_error *err)
@@ -14,11 +15,10 @@ static sn_status cut(const char *path, int64_t step, sn_error *warning, sn_error
         if (replaced > 1) {
             snprintf(number, sizeof number, ".%d", replaced);
         }
-        (void)sn_fail(
-            warning, SN_OK,
-            "metrics (%s): damaged; moved to metrics.h5.damaged%s, a new file "
-            "begins",
-            path, number);
+        (void)sn_fail(warning, SN_OK,
+                      "metrics (%s): damaged; moved to " SN_METRICS_FILE "." SN_DAMAGED
+                      "%s, a new file begins",
+                      path, number);
     }
     return status;
 }
@@ -56,14 +56,14 @@ static sn_status keep_old(const char *config, const char *text, const char *metr
     int number;
     sn_status status = SN_OK;
     if (other) {
-        status = sn_file_set_aside(config, "old", aside, &number, err);
+        status = sn_file_set_aside(config, SN_OLD, aside, &number, err);
     }
     if (status == SN_OK && rows) {
-        status = sn_file_set_aside(metrics, "old", aside, &number, err);
+        status = sn_file_set_aside(metrics, SN_OLD, aside, &number, err);
     }
     if (status == SN_OK && (other || rows)) {
         (void)sn_fail(
-            warning, SN_OK, "run: what was in %s%s%s is kept beside it as .old",
+            warning, SN_OK, "run: what was in %s%s%s is kept beside it as ." SN_OLD,
             other ? config : "", other && rows ? " and " : "", rows ? metrics : "");
     }
     return status;
@@ -74,9 +74,9 @@ sn_status sn_folder_begin(const char *run, const char *config_text, bool fresh,
 {
     warning->message[0] = '\0';
     char config[SN_PATH_BYTES], metrics[SN_PATH_BYTES];
-    sn_status status = sn_path_join(config, run, "config.ini", err);
+    sn_status status = sn_path_join(config, run, SN_CONFIG_FILE, err);
     if (status == SN_OK) {
-        status = sn_path_join(metrics, run, "metrics.h5", err);
+        status = sn_path_join(metrics, run, SN_METRICS_FILE, err);
     }
     if (status == SN_OK && fresh) {
         status = keep_old(config, config_text, metrics, warning, err);
@@ -95,7 +95,7 @@ static sn_status find(const char *run, const char *config_text, int64_t step,
                       sn_error *warning, sn_error *err)
 {
     char path[SN_PATH_BYTES];
-    sn_status status = sn_path_join(path, run, "config.ini", err);
+    sn_status status = sn_path_join(path, run, SN_CONFIG_FILE, err);
     if (status != SN_OK || sn_file_exists(path)) {
         return status;
     }
@@ -104,7 +104,8 @@ static sn_status find(const char *run, const char *config_text, int64_t step,
         status = sn_folder_begin(run, config_text, false, step, warning, err);
     }
     (void)sn_fail(warning, SN_OK,
-                  "run (%s): the folder or its config.ini has disappeared; made anew, "
+                  "run (%s): the folder or its " SN_CONFIG_FILE
+                  " has disappeared; made anew, "
                   "without what was in it",
                   run);
     return status;
@@ -121,7 +122,7 @@ sn_status sn_folder_append(const char *run, const char *config_text,
     char path[SN_PATH_BYTES];
     sn_status status = find(run, config_text, before, warning, err);
     if (status == SN_OK) {
-        status = sn_path_join(path, run, "metrics.h5", err);
+        status = sn_path_join(path, run, SN_METRICS_FILE, err);
     }
     if (status == SN_OK && backlog->torn && !none) {
         status = cut(path, before, warning, err);

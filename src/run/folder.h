@@ -1,5 +1,4 @@
-/** The files of a run beside its checkpoints: config.ini and metrics.h5 (internal to
- *  train, rank 0). */
+/** The files of a run beside its checkpoints: config.ini and metrics.h5.  Rank 0 only. */
 #ifndef SHARDNET_RUN_FOLDER_H
 #define SHARDNET_RUN_FOLDER_H
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "store/paths.h"
 
 enum { HOLDER_BYTES = 320 };
 
@@ -84,7 +85,8 @@ static sn_status wait_for_lock(int *descriptor, const char *path, const char *ru
         if (now - begun >= (is_on_this_host(holder) ? patience : 6 * patience)) {
             return sn_fail(err, SN_ECREATE,
                            "run (%s): %s trains there; wait for it, choose another "
-                           "--out, or remove .lock if that process is gone for good",
+                           "--out, or remove " SN_LOCK_FILE
+                           " if that process is gone for good",
                            run, holder);
         }
         if (now - called >= 1) {
@@ -102,14 +104,15 @@ sn_status sn_run_lock(const char *run, double patience, sn_run_lock_waiting *wai
 {
     char path[SN_PATH_BYTES];
     *descriptor = -1;
-    sn_status status = sn_path_join(path, run, ".lock", err);
+    sn_status status = sn_path_join(path, run, SN_LOCK_FILE, err);
     if (status != SN_OK) {
         return status;
     }
     int lock = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0666);
     if (lock < 0) {
         return sn_fail(err, SN_ECREATE,
-                       "run (%s): cannot make .lock: %s; choose a path you may write "
+                       "run (%s): cannot make " SN_LOCK_FILE
+                       ": %s; choose a path you may write "
                        "to",
                        run, strerror(errno));
     }
@@ -133,7 +136,7 @@ void sn_run_unlock(const char *run, int *descriptor)
     if (*descriptor < 0) {
         return;
     }
-    if (sn_path_join(path, run, ".lock", NULL) == SN_OK) {
+    if (sn_path_join(path, run, SN_LOCK_FILE, NULL) == SN_OK) {
         write_holder(path, "");
     }
     close(*descriptor);

@@ -1,4 +1,4 @@
-/** One job at a time in the folder of a run (internal to train). */
+/** One job at a time in the folder of a run. */
 #ifndef SHARDNET_RUN_LOCK_H
 #define SHARDNET_RUN_LOCK_H
 

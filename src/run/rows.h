@@ -1,4 +1,4 @@
-/** Rows on their way to metrics.h5 (internal to train, rank 0). */
+/** Rows on their way to metrics.h5.  Rank 0 only. */
 #ifndef SHARDNET_RUN_ROWS_H
 #define SHARDNET_RUN_ROWS_H
 

@@ -32,13 +32,6 @@ struct sn_writer {
     int64_t count;
 };
 
-static sn_status make_folder(const sn_writer *writer, sn_error *err)
-{
-    char folder[SN_PATH_BYTES];
-    sn_status status = sn_path_join(folder, writer->run, "checkpoints", err);
-    return status == SN_OK ? sn_folder_create(folder, err) : status;
-}
-
 /* best.h5 first: a step's checkpoint names the epoch that best.h5 must then hold.  Each
  * is tried whatever became of the other.  sn_checkpoint_write has verified a file when
  * it returns, so older ones go only then. */
@@ -51,7 +44,7 @@ static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
         return;
     }
     sn_writer_part *first = wanted ? step : best;
-    first->status = make_folder(writer, &first->err);
+    first->status = sn_checkpoint_create_folder(writer->run, &first->err);
     if (first->status != SN_OK) {
         return;
     }

@@ -1,5 +1,5 @@
-/** Checkpoints and metrics written by a thread while training goes on (internal to
- * train, rank 0).
+/** Checkpoints and metrics written by a thread while training goes on.  Rank 0
+ *  only.
  *
  *  HDF5 is not thread-safe: whoever calls the store must have waited for the writer. */
 #ifndef SHARDNET_RUN_WRITER_H

@@ -9,14 +9,9 @@
 #include "nn/products/gemm.h"
 #include "shardnet/version.h"
 
-static FILE *stream(const sn_state *state)
-{
-    return state->rank == 0 && !state->options->quiet ? state->options->out : NULL;
-}
-
-/* mpirun puts a terminal of its own between rank 0 and what may be a file, so the
- * parent's output is asked too. */
-bool sn_console_is_live(FILE *out)
+/* mpirun puts a terminal of its own between rank 0 and what may be a file: the parent's
+ * output must be a terminal too. */
+static bool is_live(FILE *out)
 {
     if (out == NULL || !isatty(fileno(out))) {
         return false;
@@ -32,143 +27,135 @@ bool sn_console_is_live(FILE *out)
     return live;
 }
 
-static void clear_line(const sn_state *state, FILE *out)
+sn_console sn_console_open(int rank, FILE *out, FILE *warnings, bool quiet)
 {
-    if (state->live) {
-        fputs("\r\033[K", out);
+    if (rank != 0) {
+        return (sn_console){.out = NULL};
+    }
+    return (sn_console){.out = quiet ? NULL : out,
+                        .results = out,
+                        .warnings = warnings,
+                        .live = !quiet && is_live(out)};
+}
+
+static void clear_line(const sn_console *console)
+{
+    if (console->live) {
+        fputs("\r\033[K", console->results);
     }
 }
 
-void sn_console_model(FILE *out, const sn_network *model)
+static const char *plural(int64_t count)
 {
-    fprintf(out, "%zu", model->input);
-    for (size_t l = 0; l < model->layers; l++) {
-        fprintf(out, "-%zu", model->layer[l].out);
-    }
-    fprintf(out, ", %s, %zu parameters\n",
-            model->layers == 1
-                ? "softmax"
-                : sn_config_choice_name("model", "activation", (int)model->activation),
-            model->parameters);
+    return count == 1 ? "" : "s";
 }
 
-static void print_backend(FILE *out, const sn_state *state)
+static void print_products(FILE *out, const sn_config *config,
+                           const sn_replica *replica, const sn_choice *choice)
 {
-    const sn_backend backend = state->workspace.backend;
-    const double *seconds = state->tuned.backend;
+    const sn_backend backend = replica->workspace.backend;
+    const double *seconds = choice->backend_seconds;
     fprintf(out, "blas     %s", sn_gemm_library(backend));
     if (seconds[backend] > 0) {
         fprintf(out, " (auto: products %.3g ms with openblas, %.3g ms with onednn)",
                 1e3 * seconds[SN_BACKEND_OPENBLAS], 1e3 * seconds[SN_BACKEND_ONEDNN]);
     }
     fputc('\n', out);
-    if (state->rounded != NULL) {
+    if (replica->weights_bf16 != NULL) {
         fprintf(out, "factors  bf16 in steps (%s), sums fp32; fp32 in evaluation\n",
-                sn_precision_means((sn_precision)state->config.compute_precision));
+                sn_precision_means((sn_precision)config->compute_precision));
     }
 }
 
-static void print_reduce(FILE *out, const sn_state *state)
+static void print_data(FILE *out, const sn_config *config, const sn_loaded *loaded)
 {
-    const double *seconds = state->tuned.reduce;
-    if (state->tree != NULL) {
-        fprintf(out,
-                "reduce   reproducible: %" PRId64
-                " leaves, the same bits on any number "
-                "of ranks up to that\n",
-                state->config.comm_leaves);
-        return;
-    }
-    const int reduce = state->config.comm_reduce;
-    const bool summed = reduce != SN_REDUCE_AUTO; /* else there is one rank */
-    if (summed && (reduce != SN_REDUCE_ALLREDUCE || seconds[0] > 0)) {
-        const char *unused =
-            reduce == SN_REDUCE_NODE && state->node_sum == NULL && state->size > 1
-                ? ", which these ranks cannot: one MPI_Allreduce"
-                : "";
-        fprintf(out, "reduce   %s%s", sn_config_choice_name("comm", "reduce", reduce),
-                unused);
-        for (int way = 0; way <= SN_REDUCE_NODE && seconds[0] > 0; way++) {
-            if (seconds[way] > 0) {
-                fprintf(
-                    out, "%s %s %.3g ms", way == 0 ? " (auto: gradient and sum" : ",",
-                    sn_config_choice_name("comm", "reduce", way), 1e3 * seconds[way]);
-            }
-        }
-        fputs(seconds[0] > 0 ? ")\n" : "\n", out);
-    }
-}
-
-void sn_console_header(const sn_state *state)
-{
-    FILE *out = stream(state);
-    if (out == NULL) {
-        return;
-    }
-    const sn_dataset *data = &state->loaded.data;
-    const int nodes = sn_comm_node_count(state->comm);
-    fprintf(out, "shardnet %s\n", SN_VERSION_TEXT);
-    fprintf(
-        out,
-        "ranks    %d on %d node%s, %d thread%s a rank (%d core%s in the affinity mask "
-        "of rank 0, %d on its node)\n",
-        state->size, nodes, nodes == 1 ? "" : "s", state->threads,
-        state->threads == 1 ? "" : "s", state->cores.mask_cores,
-        state->cores.mask_cores == 1 ? "" : "s", state->cores.node_cores);
-    print_backend(out, state);
-    print_reduce(out, state);
-    if (state->config.data_source == SN_SOURCE_SYNTHETIC) {
-        fprintf(out,
-                "data     synthetic digits drawn by the program: this is NOT MNIST\n");
+    const sn_dataset *data = &loaded->data;
+    if (config->data_source == SN_SOURCE_SYNTHETIC) {
+        fputs("data     synthetic digits drawn by the program: this is NOT MNIST\n",
+              out);
     }
     fprintf(out,
             "data     %zu training, %zu validation, %zu test images of %zu x %zu, %zu "
             "classes%s\n",
             data->train.count, data->validation.count, data->test.count, data->rows,
             data->cols, data->classes,
-            sn_node_memory_shared(state->loaded.memory) ? ", one copy a node" : "");
+            sn_node_memory_shared(loaded->memory) ? ", one copy a node" : "");
+}
+
+void sn_console_header(const sn_console *console, const sn_context *context,
+                       const sn_config *config, const sn_loaded *loaded,
+                       const sn_replica *replica, const sn_reduction *reduction,
+                       const sn_choice *choice)
+{
+    FILE *out = console->out;
+    if (out == NULL) {
+        return;
+    }
+    const int nodes = sn_comm_node_count(context->comm);
+    const sn_node_cores *cores = &context->cores;
+    fprintf(out, "shardnet %s\n", sn_version());
+    fprintf(out,
+            "ranks    %d on %d node%s, %d thread%s a rank (%d core%s in the affinity "
+            "mask of rank 0, %d on its node)\n",
+            context->size, nodes, plural(nodes), context->threads,
+            plural(context->threads), cores->mask_cores, plural(cores->mask_cores),
+            cores->node_cores);
+    print_products(out, config, replica, choice);
+    sn_choice_print_reduction(choice, config, reduction, out);
+    print_data(out, config, loaded);
     fputs("model    ", out);
-    sn_console_model(out, &state->model);
-    if (state->config.optimizer_scale_from_batch > 0) {
+    sn_config_print_network(&replica->network, out);
+    if (config->optimizer_scale_from_batch > 0) {
         fprintf(out, "rate     %g, scaled from batch %" PRId64 " to %" PRId64 "\n",
-                state->schedule.rate, state->config.optimizer_scale_from_batch,
-                state->config.train_batch);
-    }
-    if (isfinite(state->job_seconds)) {
-        fprintf(out,
-                "limit    the job ends %.0f s from its start here; training stops "
-                "%.0f s before, or more where a checkpoint takes long\n",
-                state->job_seconds, state->job_seconds - state->stop_seconds);
-    }
-    if (state->resumed) {
-        fprintf(out, "resume   %s: epoch %" PRId64 ", step %" PRId64 "\n",
-                state->checkpoint, state->progress.epoch, state->progress.step);
-    }
-    if (state->changes[0] != '\0') {
-        fprintf(out, "changed  %s\n", state->changes);
+                sn_config_schedule(config).rate, config->optimizer_scale_from_batch,
+                config->train_batch);
     }
     fflush(out);
 }
 
-void sn_console_step(sn_state *state, double now, double loss)
+void sn_console_start(const sn_console *console, const sn_deadline *deadline,
+                      const char *checkpoint, const sn_position *position,
+                      const char *changes)
 {
-    static const double interval = 0.5;
-    FILE *out = stream(state);
-    if (out == NULL || !state->live || now - state->last_line < interval) {
+    FILE *out = console->out;
+    if (out == NULL) {
         return;
     }
-    const sn_position *p = &state->progress;
-    const double done = (double)(p->step - state->first_step);
-    const double total =
-        (double)(state->config.train_epochs * state->steps_per_epoch - p->step);
-    const double elapsed = now - state->loop_started;
-    fprintf(out,
+    if (isfinite(deadline->job_seconds)) {
+        fprintf(out,
+                "limit    the job ends %.0f s from its start here; training stops "
+                "%.0f s before, or more where a checkpoint takes long\n",
+                deadline->job_seconds, deadline->job_seconds - deadline->stop_seconds);
+    }
+    if (checkpoint != NULL) {
+        fprintf(out, "resume   %s: epoch %" PRId64 ", step %" PRId64 "\n", checkpoint,
+                position->epoch, position->step);
+    }
+    if (changes[0] != '\0') {
+        fprintf(out, "changed  %s\n", changes);
+    }
+    fflush(out);
+}
+
+void sn_console_step(sn_console *console, const sn_config *config,
+                     const sn_cursor *cursor, int64_t first_step, double begun,
+                     double now, double loss)
+{
+    static const double interval = 0.5;
+    if (!console->live || now - console->last_line < interval) {
+        return;
+    }
+    const sn_position *p = &cursor->position;
+    const double done = (double)(p->step - first_step), elapsed = now - begun;
+    const double left =
+        (double)(config->train_epochs * cursor->steps_per_epoch - p->step);
+    fprintf(console->out,
             "\r\033[Kepoch %" PRId64 "/%" PRId64 "  step %" PRId64
             "  loss %.4f  %.0f images/s  %.0f s left",
-            p->epoch + 1, state->config.train_epochs, p->step, loss,
-            done * (double)state->config.train_batch / elapsed, total / done * elapsed);
-    fflush(out);
-    state->last_line = now;
+            p->epoch + 1, config->train_epochs, p->step, loss,
+            done * (double)config->train_batch / elapsed, left / done * elapsed);
+    fflush(console->out);
+    console->last_line = now;
 }
 
 static void print_error(FILE *out, const char *name, double error)
@@ -178,17 +165,17 @@ static void print_error(FILE *out, const char *name, double error)
     }
 }
 
-void sn_console_epoch(const sn_state *state, const sn_epoch_row *row)
+void sn_console_epoch(const sn_console *console, const sn_config *config,
+                      const sn_epoch_row *row)
 {
-    FILE *out = stream(state);
-    const int64_t every = state->config.train_report_every;
-    if (out == NULL || (row->epoch % every != 0 && row->epoch != 1 &&
-                        row->epoch != state->config.train_epochs)) {
+    FILE *out = console->out;
+    if (out == NULL || (row->epoch % config->train_report_every != 0 &&
+                        row->epoch != 1 && row->epoch != config->train_epochs)) {
         return;
     }
-    clear_line(state, out);
+    clear_line(console);
     fprintf(out, "epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "  loss %.6f",
-            row->epoch, state->config.train_epochs, row->step, row->train_loss);
+            row->epoch, config->train_epochs, row->step, row->train_loss);
     print_error(out, "train error", row->train_error);
     print_error(out, "validation error", row->validation_error);
     print_error(out, "test error", row->test_error);
@@ -196,10 +183,11 @@ void sn_console_epoch(const sn_state *state, const sn_epoch_row *row)
     fflush(out);
 }
 
-void sn_console_warn(const sn_state *state, const char *format, ...)
+void sn_console_warn(void *user, const char *format, ...)
 {
-    FILE *out = state->options->warnings;
-    if (state->rank != 0 || out == NULL) {
+    const sn_console *console = user;
+    FILE *out = console->warnings;
+    if (out == NULL) {
         return;
     }
     va_list arguments;
@@ -211,58 +199,17 @@ void sn_console_warn(const sn_state *state, const char *format, ...)
     fflush(out);
 }
 
-/* Where the time of a step of this invocation went, on rank 0. */
-static void print_step(FILE *out, const sn_state *state)
+void sn_console_result(const sn_console *console, const sn_config *config,
+                       const sn_train_result *result, const sn_position *best)
 {
-    const sn_profile *p = &state->run_phases;
-    const double steps = (double)(state->progress.step - state->first_step);
-    const double total = sn_profile_total(p);
-    if (steps > 0 && total > 0) {
-        fprintf(out,
-                "step     %.3g ms: gather %.0f %%, forward %.0f %%, backward %.0f %%, "
-                "reduce %.0f %%, update %.0f %% (rank 0)\n",
-                1e3 * total / steps, 100 * p->gather / total, 100 * p->forward / total,
-                100 * p->backward / total, 100 * p->reduce / total,
-                100 * p->update / total);
-    }
-}
-
-/* The slowest rank, where waiting for it cost a share that matters. */
-static void print_slowest(FILE *out, const sn_state *state)
-{
-    static const double matters = 0.05;
-    const double total = sn_profile_total(&state->run_phases);
-    double mean = 0;
-    int slowest = 0;
-    for (int r = 0; r < state->size; r++) {
-        mean += state->busy[r].seconds / state->size;
-        if (state->busy[r].seconds > state->busy[slowest].seconds) {
-            slowest = r;
-        }
-    }
-    const sn_busy *busy = &state->busy[slowest];
-    const double cost = busy->seconds - mean;
-    if (cost > matters * total) {
-        fprintf(
-            out,
-            "slowest  rank %d on %s: %.2f s for its gradients, where the mean of all "
-            "ranks is %.2f s; waiting for it cost %.2f s, %.0f %% of the training "
-            "time\n",
-            slowest, busy->host, busy->seconds, mean, cost, 100 * cost / total);
-    }
-}
-
-void sn_console_result(const sn_state *state, const sn_train_result *result,
-                       bool best_restored)
-{
-    FILE *out = state->rank == 0 ? state->options->out : NULL;
+    FILE *out = console->results;
     if (out == NULL) {
         return;
     }
-    clear_line(state, out);
-    if (best_restored) {
+    clear_line(console);
+    if (best != NULL) {
         fprintf(out, "best     epoch %" PRId64 ", validation error %.2f %%\n",
-                state->progress.best_epoch, 100 * state->progress.best_error);
+                best->best_epoch, 100 * best->best_error);
     }
     if (result->test_count > 0) {
         const double accuracy =
@@ -272,24 +219,48 @@ void sn_console_result(const sn_state *state, const sn_train_result *result,
                 " correct), loss %.6f%s\n",
                 accuracy, 100 - accuracy, result->test_correct, result->test_count,
                 result->test_loss,
-                state->config.data_source == SN_SOURCE_SYNTHETIC
-                    ? "; synthetic, not MNIST"
-                    : "");
+                config->data_source == SN_SOURCE_SYNTHETIC ? "; synthetic, not MNIST"
+                                                           : "");
     }
     fprintf(out, "time     %.2f s, of which training %.2f s; %.0f images/s\n",
             result->seconds, result->train_seconds, result->samples_per_second);
-    if (!state->options->quiet) {
-        print_step(out, state);
-        print_slowest(out, state);
+}
+
+/* The slowest rank, where waiting for it cost a share of the time that matters. */
+static void print_slowest(FILE *out, double total, const sn_busy *busy, int ranks)
+{
+    static const double matters = 0.05;
+    double mean = 0;
+    int slowest = 0;
+    for (int r = 0; r < ranks; r++) {
+        mean += busy[r].seconds / ranks;
+        slowest = busy[r].seconds > busy[slowest].seconds ? r : slowest;
     }
-    if (sn_writer_count(state->writer) > 0) {
+    const double cost = busy[slowest].seconds - mean;
+    if (cost > matters * total) {
         fprintf(out,
-                "store    %" PRId64
-                " checkpoints written beside training, which waited "
-                "%.3f s for them\n",
-                sn_writer_count(state->writer), sn_writer_stall_seconds(state->writer));
+                "slowest  rank %d on %s: %.2f s for its gradients, where the mean of "
+                "all ranks is %.2f s; waiting for it cost %.2f s, %.0f %% of the "
+                "training time\n",
+                slowest, busy[slowest].host, busy[slowest].seconds, mean, cost,
+                100 * cost / total);
     }
-    fprintf(out, "files    %s: config.ini, metrics.h5; newest checkpoint %s\n",
-            state->options->run, state->checkpoint);
-    fflush(out);
+}
+
+void sn_console_profile(const sn_console *console, const sn_profile *profile,
+                        int64_t steps, const sn_busy *busy, int ranks)
+{
+    FILE *out = console->out;
+    const double total = sn_profile_total(profile);
+    if (out != NULL && steps > 0 && total > 0) {
+        fprintf(out,
+                "step     %.3g ms: gather %.0f %%, forward %.0f %%, backward %.0f %%, "
+                "reduce %.0f %%, update %.0f %% (rank 0)\n",
+                1e3 * total / (double)steps, 100 * profile->gather / total,
+                100 * profile->forward / total, 100 * profile->backward / total,
+                100 * profile->reduce / total, 100 * profile->update / total);
+    }
+    if (out != NULL && busy != NULL) {
+        print_slowest(out, total, busy, ranks);
+    }
 }

@@ -1,31 +1,63 @@
-/** What a person sees of a run (internal to train).  Rank 0 prints; the others are
- *  silent. */
+/** What a person sees of a run.  Rank 0 prints; on the other ranks a console is silent. */
 #ifndef SHARDNET_TRAIN_CONSOLE_H
 #define SHARDNET_TRAIN_CONSOLE_H
 
-#include "eval/evaluate.h"
-#include "train/state.h"
+#include <stdio.h>
 
-/** Does a person watch what is written to out, on a terminal? */
-bool sn_console_is_live(FILE *out);
+#include "dist/reduce/reduction.h"
+#include "eval/loader.h"
+#include "shardnet/train.h"
+#include "store/metrics/metrics.h"
+#include "train/choose.h"
+#include "train/context.h"
+#include "train/cursor.h"
+#include "train/deadline.h"
+#include "train/profile.h"
+#include "train/replica.h"
 
-/** The first lines: program, ranks, nodes, threads, data, model, start or resume. */
-void sn_console_header(const sn_state *state);
+typedef struct sn_console {
+    FILE *out;      /* header and progress, NULL for none */
+    FILE *results;  /* NULL for none */
+    FILE *warnings; /* NULL for none */
+    bool live;      /* out is a terminal: the line of progress is rewritten in place */
+    double last_line;
+} sn_console;
 
-/** "784-30-10, tanh, 23860 parameters" and the end of the line. */
-void sn_console_model(FILE *out, const sn_network *model);
+/** A console of rank 0; another rank's is silent. */
+sn_console sn_console_open(int rank, FILE *out, FILE *warnings, bool quiet);
 
-/** A line that is rewritten in place, at most twice a second, on a terminal only. */
-void sn_console_step(sn_state *state, double now, double loss);
+/** The first lines of train and bench: program, ranks, libraries, data, model. */
+void sn_console_header(const sn_console *console, const sn_context *context,
+                       const sn_config *config, const sn_loaded *loaded,
+                       const sn_replica *replica, const sn_reduction *reduction,
+                       const sn_choice *choice);
+
+/** The lines behind them in a run: the end of the job, the checkpoint that the run
+ *  continues (NULL for none) at position, and the keys that changed ("" for none). */
+void sn_console_start(const sn_console *console, const sn_deadline *deadline,
+                      const char *checkpoint, const sn_position *position,
+                      const char *changes);
+
+/** The line of progress, at most twice a second, on a terminal only.  first_step and
+ *  begun (clock) are those of this invocation's first step; now is the clock. */
+void sn_console_step(sn_console *console, const sn_config *config,
+                     const sn_cursor *cursor, int64_t first_step, double begun,
+                     double now, double loss);
 
 /** One line for a finished epoch. */
-void sn_console_epoch(const sn_state *state, const sn_epoch_row *row);
+void sn_console_epoch(const sn_console *console, const sn_config *config,
+                      const sn_epoch_row *row);
 
-/** "shardnet: warning: ..." */
-void sn_console_warn(const sn_state *state, const char *format, ...) SN_PRINTF(2, 3);
+/** "shardnet: warning: ...".  console is an sn_console; the type is sn_warn. */
+void sn_console_warn(void *console, const char *format, ...) SN_PRINTF(2, 3);
 
-/** The last lines: accuracy, times, rate, parts of a step unless quiet, files. */
-void sn_console_result(const sn_state *state, const sn_train_result *result,
-                       bool best_restored);
+/** The last lines: best epoch (NULL for none), accuracy, times. */
+void sn_console_result(const sn_console *console, const sn_config *config,
+                       const sn_train_result *result, const sn_position *best);
+
+/** Where the time of steps steps went on rank 0, and the slowest of the ranks where
+ *  waiting for it cost a share that matters; busy (ranks) may be NULL. */
+void sn_console_profile(const sn_console *console, const sn_profile *profile,
+                        int64_t steps, const sn_busy *busy, int ranks);
 
 #endif

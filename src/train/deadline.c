@@ -21,3 +21,27 @@ double sn_deadline_margin(double seconds_left, double end_seconds)
     return isinf(seconds_left) ? 0
                                : fmin(fmax(30, 3 * end_seconds), 0.5 * seconds_left);
 }
+
+sn_deadline sn_deadline_start(double started)
+{
+    sn_deadline deadline = {.started = started,
+                            .job_seconds = sn_deadline_seconds_left()};
+    sn_deadline_update(&deadline, 0);
+    return deadline;
+}
+
+void sn_deadline_update(sn_deadline *deadline, double longest_write_seconds)
+{
+    deadline->stop_seconds =
+        deadline->job_seconds -
+        sn_deadline_margin(deadline->job_seconds,
+                           longest_write_seconds +
+                               deadline->longest_evaluation_seconds);
+}
+
+bool sn_deadline_has_passed(const sn_deadline *deadline, double max_minutes, double now)
+{
+    const double seconds = now - deadline->started;
+    return seconds >= deadline->stop_seconds ||
+           (max_minutes > 0 && seconds >= 60 * max_minutes);
+}

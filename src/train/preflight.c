@@ -94,18 +94,19 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
 {
     const bool other = sn_fault_check("setup.version", sn_comm_rank(comm), -1, NULL);
     sn_status status =
-        same_text(comm, "program", other ? "another version" : SN_VERSION_TEXT,
+        same_text(comm, "program", other ? "another version" : sn_version(),
                   "start the same program on every node", err);
     if (status == SN_OK) {
         status = check_config(comm, config, err);
     }
-    if (status == SN_OK && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+    const bool fixed_order = sn_reduction_of(config->comm_reduce)->fixed_order;
+    if (status == SN_OK && fixed_order) {
         status = same_text(comm, "processors", sn_gemm_library(SN_BACKEND_OPENBLAS),
                            "reduce = reproducible needs one type: ask for nodes of one "
                            "kind, or set OPENBLAS_CORETYPE to the older one everywhere",
                            err);
     }
-    if (status == SN_OK && config->comm_reduce == SN_REDUCE_REPRODUCIBLE) {
+    if (status == SN_OK && fixed_order) {
         status = same_text(comm, "bf16",
                            sn_precision_means((sn_precision)config->compute_precision),
                            "reduce = reproducible needs one type of processor", err);
@@ -113,18 +114,19 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
     return status;
 }
 
-sn_status sn_preflight_warn_of_binding(const sn_state *state, sn_error *err)
+sn_status sn_preflight_warn_of_binding(const sn_context *context, sn_console *console,
+                                       sn_error *err)
 {
-    sn_comm *comm = state->comm;
-    const int ranks = sn_comm_node_size(comm), cores = state->cores.node_cores;
+    sn_comm *comm = context->comm;
+    const int ranks = sn_comm_node_size(comm), cores = context->cores.node_cores;
     int first;
     sn_status status = sn_comm_first(
         comm, cores < ranks && cores < sysconf(_SC_NPROCESSORS_ONLN), &first, err);
-    if (status != SN_OK || first == state->size) {
+    if (status != SN_OK || first == context->size) {
         return status;
     }
     sn_error found = {""};
-    if (state->rank == first) {
+    if (context->rank == first) {
         sn_fail(&found, SN_OK,
                 "binding (%s): %d ranks share %d core%s of %ld; bind them apart (srun "
                 "--cpu-bind=cores, mpirun --bind-to core)",
@@ -133,7 +135,7 @@ sn_status sn_preflight_warn_of_binding(const sn_state *state, sn_error *err)
     }
     status = sn_comm_broadcast(comm, &found, sizeof found, first, err);
     if (status == SN_OK) {
-        sn_console_warn(state, "%s", found.message);
+        sn_console_warn(console, "%s", found.message);
     }
     return status;
 }

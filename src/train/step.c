@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,159 +10,200 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/parallel.h"
+#include "base/stop.h"
 #include "data/batch.h"
-#include "train/console.h"
-#include "train/pending.h"
-#include "train/stop.h"
+#include "dist/watchdog/watchdog.h"
+#include "train/tail.h"
 
-void sn_step_open_epoch(sn_state *state)
-{
-    const sn_position *p = &state->progress;
-    sn_sampler_init(&state->sampler, p->seed, (uint32_t)p->epoch,
-                    state->loaded.data.train.count);
-    state->epoch_rate = sn_schedule_epoch_rate(&state->schedule, p->epoch);
-}
+static const sn_activity gathering = {"gather", false},
+                         differentiating = {"gradient", false},
+                         reducing = {"reduce", true}, updating = {"update", false};
 
-sn_range sn_step_batch(const sn_state *state)
-{
-    return sn_step_range(state->loaded.data.train.count,
-                         (uint64_t)state->config.train_batch,
-                         (uint64_t)state->progress.step_in_epoch);
-}
+/* A step in progress. */
+typedef struct step {
+    const sn_context *context;
+    const sn_split *train;
+    sn_replica *replica;
+    sn_reduction *reduction;
+    sn_cursor *cursor;
+    sn_step_poll *poll;
+    void *user;
+    int non_finite;     /* sn_pass.non_finite of this rank's first bad piece */
+    sn_status products; /* SN_OK, or what this rank's products failed with */
+    sn_error products_error;
+    sn_profile profile;
+} step;
 
-sn_range sn_step_pieces(const sn_state *state)
+/* X, y := the samples (rows), distorted. */
+static void distort(const step *s, size_t rows)
 {
-    const uint64_t rank = (uint64_t)state->rank;
-    return state->tree == NULL ? (sn_range){rank, rank + 1}
-                               : sn_tree_leaves(state->tree);
-}
-
-sn_range sn_step_piece(const sn_state *state, sn_range batch, uint64_t piece)
-{
-    const int pieces =
-        state->tree == NULL ? state->size : (int)state->config.comm_leaves;
-    return sn_rank_range(batch, (int)piece, pieces);
-}
-
-/* X and y of the samples (rows), distorted. */
-static void distort(sn_state *state, size_t rows)
-{
-    const sn_split *train = &state->loaded.data.train;
-    const size_t features = state->model.input;
+    const sn_batch *batch = &s->replica->batch;
+    const sn_position *p = &s->cursor->position;
+    const size_t features = s->replica->network.input;
     SN_PARALLEL_IF(rows >= (size_t)sn_threads())
     for (size_t i = 0; i < rows; i++) {
-        const size_t sample = state->samples[i];
-        state->labels[i] = train->labels[sample];
-        sn_augment_apply(state->augment[sn_thread()], state->progress.seed,
-                         (uint32_t)state->progress.epoch, state->samples[i],
-                         train->images + sample * features, state->x + i * features);
+        const size_t sample = batch->samples[i];
+        batch->labels[i] = s->train->labels[sample];
+        sn_augment_apply(batch->augment[sn_thread()], p->seed, (uint32_t)p->epoch,
+                         batch->samples[i], s->train->images + sample * features,
+                         batch->x + i * features);
     }
 }
 
-/* What the tests do to a step. */
-static void inject_faults(sn_state *state)
+/* Faults that tests inject into a step. */
+static void inject_faults(const step *s)
 {
-    const int64_t step = state->progress.step;
-    if (sn_fault_check("train.nan", state->rank, step, NULL) != SN_OK) {
-        state->x[0] = NAN;
+    const int64_t number = s->cursor->position.step;
+    const int rank = s->context->rank;
+    if (sn_fault_check("train.nan", rank, number, NULL) != SN_OK) {
+        s->replica->batch.x[0] = NAN;
     }
-    if (sn_fault_check("step.slow", state->rank, -1, NULL) != SN_OK) {
+    if (sn_fault_check("step.slow", rank, -1, NULL) != SN_OK) {
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     }
-    while (sn_fault_check("step.hang", state->rank, step, NULL) != SN_OK) {
+    while (sn_fault_check("step.hang", rank, number, NULL) != SN_OK) {
         sleep(1);
     }
 }
 
-/* Sends for the images that this rank takes in the next step: they lie anywhere in
- * memory and arrive while this step computes.  Only where they all find room in the
- * cache. */
-static void prefetch_next(const sn_state *state, sn_range positions)
+/* Prefetches the images of this rank's next piece while this one is computed: they lie
+ * anywhere in memory.  It pays only where they all fit into the cache. */
+static void prefetch_next(const step *s, sn_range positions)
 {
-    enum { LINE = 64, ROOM = 128 << 10 };
-    const sn_split *train = &state->loaded.data.train;
-    const size_t features = state->model.input;
-    const uint64_t batch = (uint64_t)state->config.train_batch;
-    const uint64_t end =
-        positions.end + batch < train->count ? positions.end + batch : train->count;
-    if ((positions.end - positions.begin) * features > ROOM) {
+    enum { LINE = 64, CACHE_BYTES = 128 << 10 };
+    const size_t features = s->replica->network.input;
+    const uint64_t batch = s->cursor->batch, count = s->train->count;
+    const uint64_t end = positions.end + batch < count ? positions.end + batch : count;
+    if ((positions.end - positions.begin) * features > CACHE_BYTES) {
         return;
     }
     for (uint64_t at = positions.begin + batch; at < end; at++) {
         const uint8_t *image =
-            train->images + (size_t)sn_sampler_at(&state->sampler, at) * features;
+            s->train->images +
+            (size_t)sn_sampler_at(&s->cursor->sampler, at) * features;
         for (size_t i = 0; i < features; i += LINE) {
             __builtin_prefetch(image + i);
         }
     }
 }
 
-/* indices = sampler(seed, epoch, step, rank, size); X, y = batch_gather(dataset,
- * indices), distorted where the configuration says so.  positions of the epoch's order,
- * may be empty. */
-static void gather(sn_state *state, sn_range positions)
+/* X, y := the samples at these positions of the epoch's order, which may be none. */
+static void gather(const step *s, sn_range positions)
 {
-    const sn_split *train = &state->loaded.data.train;
+    const sn_batch *batch = &s->replica->batch;
     const size_t rows = (size_t)(positions.end - positions.begin);
-    const size_t features = state->model.input;
     for (size_t i = 0; i < rows; i++) {
-        state->samples[i] = sn_sampler_at(&state->sampler, positions.begin + i);
+        batch->samples[i] = sn_sampler_at(&s->cursor->sampler, positions.begin + i);
     }
-    if (state->augment == NULL) {
-        sn_batch_gather(train, features, state->samples, rows, state->x, state->labels);
+    if (batch->augment == NULL) {
+        sn_batch_gather(s->train, s->replica->network.input, batch->samples, rows,
+                        batch->x, batch->labels);
     } else {
-        distort(state, rows);
+        distort(s, rows);
     }
-    prefetch_next(state, positions);
-    inject_faults(state);
+    prefetch_next(s, positions);
+    inject_faults(s);
 }
 
-/* What travels behind a gradient. */
-static void write_tail(sn_state *state, const sn_pass *pass, size_t rows, double now,
+static void write_tail(const step *s, const sn_pass *pass, size_t rows, double now,
                        float *tail)
 {
-    const sn_config *config = &state->config;
-    bool stop = sn_stop_requested() != 0, checkpoint = false;
-    if (state->rank == 0) {
-        stop = stop ||
-               (config->train_max_minutes > 0 &&
-                now - state->started >= 60 * config->train_max_minutes) ||
-               now - state->started >= state->stop_seconds;
-        checkpoint =
-            config->checkpoint_every_minutes > 0 &&
-            now - state->last_checkpoint_time >= 60 * config->checkpoint_every_minutes;
-    }
-    memset(tail, 0, SN_TAIL_COUNT_OF * sizeof *tail);
+    const sn_requests own =
+        s->poll == NULL ? (sn_requests){false, false} : s->poll(s->user, now);
+    memset(tail, 0, SN_TAIL_ELEMENTS * sizeof *tail);
     tail[SN_TAIL_LOSS] = (float)pass->loss.sum;
     tail[SN_TAIL_CORRECT] = (float)pass->loss.correct;
     tail[SN_TAIL_COUNT] = (float)rows;
-    tail[SN_TAIL_NON_FINITE] = pass->non_finite != 0 || state->products != SN_OK;
-    tail[SN_TAIL_STOP] = stop;
-    tail[SN_TAIL_CHECKPOINT] = checkpoint;
+    tail[SN_TAIL_NON_FINITE] = pass->non_finite != 0 || s->products != SN_OK;
+    tail[SN_TAIL_STOP] = own.stop;
+    tail[SN_TAIL_CHECKPOINT] = own.checkpoint;
 }
 
-/* Where a non-finite number appeared first, told by the lowest rank that has one.  A
- * rank whose products failed tells so in the same place of the tail. */
-static sn_status diverged(sn_state *state, sn_error *err)
+/* Remembers the first failure of this rank's products. */
+static void check_products(step *s)
 {
-    const int found = state->non_finite;
-    *err = state->products_error;
-    const sn_status products = sn_comm_agree(state->comm, state->products, err);
-    if (products != SN_OK) {
-        return products;
+    if (s->products == SN_OK) {
+        s->products =
+            sn_gemm_bf16_status(s->replica->workspace.rounded.gemm, &s->products_error);
+    }
+    if (s->products == SN_OK) {
+        s->products = sn_fault_check("step.products", s->context->rank,
+                                     s->cursor->position.step, &s->products_error);
+    }
+}
+
+/* buffer := gradient || tail of the samples at these positions. */
+static void compute_piece(step *s, sn_range positions, float *buffer)
+{
+    sn_replica *r = s->replica;
+    const sn_position *p = &s->cursor->position;
+    sn_dropout dropout = r->dropout;
+    dropout.seed = p->seed;
+    dropout.epoch = (uint32_t)p->epoch;
+    const size_t rows = (size_t)(positions.end - positions.begin);
+    const double begun = sn_clock_seconds();
+    sn_watchdog_mark(s->context->comm, &gathering, p->step);
+    gather(s, positions);
+    const double gathered = sn_clock_seconds();
+    sn_watchdog_mark(s->context->comm, &differentiating, p->step);
+    const sn_pass pass =
+        sn_net_gradient(&r->network, r->parameters, &r->workspace, r->batch.x,
+                        r->batch.labels, r->batch.samples, rows, &dropout, buffer);
+    const double computed = sn_clock_seconds();
+    if (s->non_finite == 0) {
+        s->non_finite = pass.non_finite;
+    }
+    check_products(s);
+    write_tail(s, &pass, rows, computed, buffer + r->network.arena);
+    s->profile.gather += gathered - begun;
+    s->profile.forward += pass.forward_seconds;
+    s->profile.backward += computed - gathered - pass.forward_seconds;
+}
+
+/* sum := gradient || tail summed over the pieces of all ranks. */
+static sn_status combine_gradients(step *s, const float **sum, sn_error *err)
+{
+    const sn_range batch = sn_cursor_batch(s->cursor);
+    const sn_pieces pieces = sn_reduction_own_pieces(s->reduction);
+    double pushing = 0;
+    sn_reduction_begin(s->reduction);
+    for (int piece = pieces.begin; piece < pieces.end; piece++) {
+        compute_piece(s, sn_rank_range(batch, piece, pieces.total),
+                      sn_reduction_buffer(s->reduction));
+        const double begun = sn_clock_seconds();
+        sn_reduction_push(s->reduction);
+        pushing += sn_clock_seconds() - begun;
+    }
+    const double begun = sn_clock_seconds();
+    sn_watchdog_mark(s->context->comm, &reducing, s->cursor->position.step);
+    const sn_status status = sn_reduction_finish(s->reduction, sum, err);
+    s->profile.reduce = sn_clock_seconds() - begun + pushing;
+    return status;
+}
+
+/* The message for a sum that is not finite: it names the lowest rank that found a
+ * non-finite number.  A rank whose products failed reports that failure instead. */
+static sn_status explain_divergence(const step *s, sn_error *err)
+{
+    const sn_context *c = s->context;
+    const sn_position *p = &s->cursor->position;
+    *err = s->products_error;
+    sn_status status = sn_comm_agree(c->comm, s->products, err);
+    if (status != SN_OK) {
+        return status;
     }
     char where[SN_HOST_BYTES + 64] = "";
     int first;
-    sn_status status = sn_comm_first(state->comm, found != 0, &first, err);
-    if (found == (int)state->model.layers + 1) {
-        snprintf(where, sizeof where, "the loss, on rank %d on %s", state->rank,
-                 sn_comm_host(state->comm));
+    status = sn_comm_first(c->comm, s->non_finite != 0, &first, err);
+    if (s->non_finite == (int)s->replica->network.layers + 1) {
+        snprintf(where, sizeof where, "the loss, on rank %d on %s", c->rank,
+                 sn_comm_host(c->comm));
     } else {
         snprintf(where, sizeof where, "the gradient of layer%d, on rank %d on %s",
-                 found - 1, state->rank, sn_comm_host(state->comm));
+                 s->non_finite - 1, c->rank, sn_comm_host(c->comm));
     }
-    if (status == SN_OK && first < state->size) {
-        status = sn_comm_broadcast(state->comm, where, sizeof where, first, err);
+    if (status == SN_OK && first < c->size) {
+        status = sn_comm_broadcast(c->comm, where, sizeof where, first, err);
     } else {
         strcpy(where, "the sum over ranks");
     }
@@ -170,143 +212,50 @@ static sn_status diverged(sn_state *state, sn_error *err)
                : sn_fail(err, SN_EDIVERGED,
                          "training diverged (epoch %" PRId64 ", step %" PRId64
                          "): not finite is %s; lower the learning rate",
-                         state->progress.epoch + 1, state->progress.step + 1, where);
+                         p->epoch + 1, p->step + 1, where);
 }
 
-/* Every rank decides the same from the same sums. */
-static sn_status read_tail(sn_state *state, sn_error *err)
-{
-    const float *tail = state->sum + state->model.arena;
-    if (tail[SN_TAIL_NON_FINITE] != 0 || !isfinite(tail[SN_TAIL_LOSS])) {
-        return diverged(state, err);
-    }
-    const int64_t done = state->progress.step + 1 - state->first_step;
-    state->stop = tail[SN_TAIL_STOP] != 0 || (state->config.train_max_steps > 0 &&
-                                              done >= state->config.train_max_steps);
-    const int64_t every = state->config.checkpoint_every_steps;
-    state->checkpoint_due = state->checkpoint_due || tail[SN_TAIL_CHECKPOINT] != 0 ||
-                            (every > 0 && (state->progress.step + 1) % every == 0);
-    return SN_OK;
-}
-
-static void advance(sn_state *state, double rate)
-{
-    const float *tail = state->sum + state->model.arena;
-    sn_position *p = &state->progress;
-    p->step++;
-    p->step_in_epoch++;
-    p->samples_seen += (int64_t)tail[SN_TAIL_COUNT];
-    p->learning_rate = rate;
-    p->epoch_loss_sum += (double)tail[SN_TAIL_LOSS];
-    p->epoch_correct += (int64_t)tail[SN_TAIL_CORRECT];
-    p->epoch_samples += (int64_t)tail[SN_TAIL_COUNT];
-}
-
-/* Have this rank's products failed so far? */
-static void note_products(sn_state *state)
-{
-    if (state->products == SN_OK) {
-        state->products =
-            sn_gemm_bf16_status(state->workspace.rounded.gemm, &state->products_error);
-    }
-    if (state->products == SN_OK) {
-        state->products = sn_fault_check("step.products", state->rank,
-                                         state->progress.step, &state->products_error);
-    }
-}
-
-/* Gradient || tail of the samples at positions into message. */
-static void compute_message(sn_state *state, sn_range positions, float *message)
-{
-    const sn_config *config = &state->config;
-    const sn_dropout dropout = {.input = config->model_dropout_input,
-                                .hidden = config->model_dropout_hidden,
-                                .seed = state->progress.seed,
-                                .epoch = (uint32_t)state->progress.epoch};
-    const size_t rows = (size_t)(positions.end - positions.begin);
-    const double begun = sn_clock_seconds();
-    sn_watchdog_mark(state->comm, SN_PHASE_GATHER, state->progress.step);
-    gather(state, positions);
-    const double gathered = sn_clock_seconds();
-    sn_watchdog_mark(state->comm, SN_PHASE_GRADIENT, state->progress.step);
-    const sn_pass pass =
-        sn_net_gradient(&state->model, state->parameters, &state->workspace, state->x,
-                        state->labels, state->samples, rows, &dropout, message);
-    const double computed = sn_clock_seconds();
-    if (state->non_finite == 0) {
-        state->non_finite = pass.non_finite;
-    }
-    note_products(state);
-    write_tail(state, &pass, rows, computed, message + state->model.arena);
-    state->phases.gather += gathered - begun;
-    state->phases.forward += pass.forward_seconds;
-    state->phases.backward += computed - gathered - pass.forward_seconds;
-}
-
-sn_status sn_step_sum(sn_state *state, sn_error *err)
-{
-    if (state->tree != NULL) {
-        return sn_tree_sum(state->tree, state->sum, err);
-    }
-    if (state->node_sum != NULL) {
-        return sn_node_sum_run(state->node_sum, err);
-    }
-    return state->overlap != NULL
-               ? sn_overlap_finish(state->overlap, err)
-               : sn_reduce_sum(state->comm, state->message, state->model.arena, err);
-}
-
-/* The messages of this rank's pieces, then one sum over all ranks into state->sum. */
-static sn_status combine_gradients(sn_state *state, sn_error *err)
-{
-    sn_tree *tree = state->tree;
-    const sn_range batch = sn_step_batch(state), pieces = sn_step_pieces(state);
-    double pushing = 0;
-    sn_node_sum_begin(state->node_sum);
-    for (uint64_t piece = pieces.begin; piece < pieces.end; piece++) {
-        compute_message(state, sn_step_piece(state, batch, piece),
-                        tree == NULL ? state->message : sn_tree_next(tree));
-        if (tree != NULL) {
-            const double begun = sn_clock_seconds();
-            sn_tree_push(tree);
-            pushing += sn_clock_seconds() - begun;
-        }
-    }
-    const double begun = sn_clock_seconds();
-    sn_watchdog_mark(state->comm, SN_PHASE_REDUCE, state->progress.step);
-    const sn_status status = sn_step_sum(state, err);
-    state->phases.reduce += sn_clock_seconds() - begun + pushing;
-    return status;
-}
-
-/* One step, the heart of the program: the gradient of this rank's slice of the global
- * batch, one sum over all ranks, the same decisions and one update on every rank. */
-sn_status sn_step_run(sn_state *state, sn_error *err)
+sn_status sn_step_run(const sn_context *context, const sn_split *train,
+                      sn_replica *replica, sn_reduction *reduction, sn_cursor *cursor,
+                      sn_step_poll *poll, void *user, sn_step_result *result,
+                      sn_error *err)
 {
     const double begun = sn_clock_seconds();
-    sn_status status = combine_gradients(state, err);
-    if (status == SN_OK) {
-        status = read_tail(state, err);
+    step s = {.context = context,
+              .train = train,
+              .replica = replica,
+              .reduction = reduction,
+              .cursor = cursor,
+              .poll = poll,
+              .user = user};
+    const float *sum = NULL;
+    sn_status status = combine_gradients(&s, &sum, err);
+    const float *tail = sum + replica->network.arena;
+    if (status == SN_OK &&
+        (tail[SN_TAIL_NON_FINITE] != 0 || !isfinite(tail[SN_TAIL_LOSS]))) {
+        status = explain_divergence(&s, err);
     }
     if (status != SN_OK) {
         return status;
     }
     const double reduced = sn_clock_seconds();
-    sn_watchdog_mark(state->comm, SN_PHASE_UPDATE, state->progress.step);
-    const double rate = sn_schedule_step_rate(
-        &state->schedule, state->epoch_rate, state->progress.epoch,
-        state->progress.step_in_epoch, state->steps_per_epoch);
-    const float *tail = state->sum + state->model.arena;
-    sn_optimizer_update(&state->optimizer, &state->model, rate,
-                        1 / (double)tail[SN_TAIL_COUNT], state->sum, state->velocity,
-                        state->parameters, state->rounded);
-    advance(state, rate);
-
+    sn_watchdog_mark(context->comm, &updating, cursor->position.step);
+    const double rate = sn_cursor_rate(cursor);
+    sn_optimizer_update(&replica->optimizer, &replica->network, rate,
+                        1 / (double)tail[SN_TAIL_COUNT], sum, replica->velocity,
+                        replica->parameters, replica->weights_bf16);
     const double updated = sn_clock_seconds();
-    state->phases.update += updated - reduced;
-    state->progress.train_seconds += updated - begun;
-    state->invocation_train_seconds += updated - begun;
-    sn_pending_step(state, updated - begun);
-    sn_console_step(state, updated, (double)(tail[SN_TAIL_LOSS] / tail[SN_TAIL_COUNT]));
+    s.profile.update = updated - reduced;
+    *result =
+        (sn_step_result){.loss_sum = (double)tail[SN_TAIL_LOSS],
+                         .correct = (int64_t)tail[SN_TAIL_CORRECT],
+                         .count = (int64_t)tail[SN_TAIL_COUNT],
+                         .rate = rate,
+                         .requests = {.stop = tail[SN_TAIL_STOP] != 0,
+                                      .checkpoint = tail[SN_TAIL_CHECKPOINT] != 0},
+                         .seconds = updated - begun,
+                         .profile = s.profile};
+    sn_cursor_advance(cursor, rate, result->loss_sum, result->correct, result->count,
+                      result->seconds);
     return SN_OK;
 }

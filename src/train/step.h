@@ -1,30 +1,41 @@
-/** One training step, as train and bench run it (internal to train). */
+/** One training step, as train and bench run it. */
 #ifndef SHARDNET_TRAIN_STEP_H
 #define SHARDNET_TRAIN_STEP_H
 
-#include "train/state.h"
+#include "data/dataset.h"
+#include "dist/reduce/reduction.h"
+#include "train/context.h"
+#include "train/cursor.h"
+#include "train/profile.h"
+#include "train/replica.h"
 
-/** Order of the samples and learning rate of the epoch that progress names.  Not
- *  collective. */
-void sn_step_open_epoch(sn_state *state);
+/** What this rank asks of all ranks. */
+typedef struct sn_requests {
+    bool stop, checkpoint;
+} sn_requests;
 
-/** Positions, in the epoch's order, of the next step's global batch. */
-sn_range sn_step_batch(const sn_state *state);
+/** Called in each step, after the gradient: what does this rank ask for?  now is the
+ *  clock of base/clock.h. */
+typedef sn_requests sn_step_poll(void *user, double now);
 
-/** The pieces of a batch whose gradients this rank computes one by one: its slice, or
- *  its leaves of the reproducible sum. */
-sn_range sn_step_pieces(const sn_state *state);
+/** What a step did; the same on every rank but for seconds and profile. */
+typedef struct sn_step_result {
+    double loss_sum; /* over the global batch, before the update */
+    int64_t correct, count;
+    double rate;          /* learning rate of the update */
+    sn_requests requests; /* what any rank asked for */
+    double seconds;
+    sn_profile profile; /* where they went on this rank */
+} sn_step_result;
 
-/** Positions of one of these pieces, may be empty. */
-sn_range sn_step_piece(const sn_state *state, sn_range batch, uint64_t piece);
-
-/** The sum over all ranks that ends the gradients of a step, into state->sum; with
- *  overlap, what of it is left.  Collective.  SN_EMPI. */
-sn_status sn_step_sum(sn_state *state, sn_error *err) SN_MUST_CHECK;
-
-/** The gradient of this rank's part of the global batch, one sum over all ranks, one
- *  update; progress and phases move on.  Allocates nothing, writes no
- *  file.  Collective; the same status on all ranks.  SN_EDIVERGED, SN_EMPI. */
-sn_status sn_step_run(sn_state *state, sn_error *err) SN_MUST_CHECK;
+/** The gradient of this rank's pieces of the global batch, one reduction over all ranks,
+ *  one update; the cursor moves on.  train is the training set; poll may be NULL.
+ *  Allocates nothing, writes no file, prints nothing.  Collective; the same status on all
+ *  ranks.  SN_EDIVERGED with the place of the first non-finite number; SN_EMPI; what the
+ *  products in bf16 fail with. */
+sn_status sn_step_run(const sn_context *context, const sn_split *train,
+                      sn_replica *replica, sn_reduction *reduction, sn_cursor *cursor,
+                      sn_step_poll *poll, void *user, sn_step_result *result,
+                      sn_error *err) SN_MUST_CHECK;
 
 #endif

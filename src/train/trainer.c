@@ -1,200 +1,429 @@
-#include "shardnet/train.h"
-
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "eval/evaluate.h"
+#include "dist/watchdog/watchdog.h"
+#include "run/run.h"
+#include "shardnet/train.h"
 #include "train/console.h"
-#include "train/pending.h"
+#include "train/deadline.h"
+#include "train/decide.h"
+#include "train/engine.h"
+#include "train/epoch.h"
 #include "train/preflight.h"
 #include "train/replica_check.h"
-#include "train/run.h"
-#include "train/state.h"
-#include "train/step.h"
-#include "train/stop.h"
+#include "base/stop.h"
 
-static sn_status evaluate_split(sn_state *state, const sn_split *split,
-                                sn_evaluation *evaluation, sn_error *err)
+/* What this invocation has done. */
+typedef struct invocation {
+    double started, loop_started; /* clock */
+    double last_checkpoint;       /* clock of the newest checkpoint */
+    int64_t first_step;           /* finished updates when it began */
+    int64_t samples_before;       /* samples seen when it began */
+    int64_t epoch_samples_before; /* of the running epoch, seen by earlier ones */
+    int64_t checked_step;         /* when the replicas were last compared */
+    double train_seconds;
+    double last_train_loss;
+    sn_profile epoch_profile; /* since the epoch began */
+    sn_profile run_profile;   /* of the epochs closed so far */
+} invocation;
+
+/* The parts of a training; each is owned here and passed to those who use it. */
+typedef struct training {
+    const sn_train_options *options;
+    sn_engine engine;
+    sn_console console;
+    sn_deadline deadline;
+    sn_run run;
+    sn_busy *busy; /* (ranks), rank 0 */
+    invocation now;
+} training;
+
+/* ---- the end of an epoch */
+
+/* Times of all ranks in the epoch, into /ranks and the sums of this invocation. */
+static sn_status note_ranks(training *t, const sn_epoch_row *epoch, sn_error *err)
 {
-    return sn_evaluate(state->comm, &state->model, state->parameters, &state->workspace,
-                       state->x, split, evaluation, err);
-}
-
-static void note_best(sn_state *state, double error, bool *improved)
-{
-    *improved = !isnan(error) &&
-                (state->progress.best_epoch == 0 || error < state->progress.best_error);
-    if (*improved) {
-        state->progress.best_epoch = state->progress.epoch;
-        state->progress.best_error = error;
+    const sn_profile *profile = &t->now.epoch_profile;
+    if (!t->engine.config.metrics_per_rank) {
+        return SN_OK;
     }
-}
-
-/* Figures of the epoch that has just ended; progress moves on to the next.  *improved
- * says whether the validation error is the best so far. */
-static sn_status close_epoch(sn_state *state, bool *improved, sn_error *err)
-{
-    sn_position *p = &state->progress;
-    sn_epoch_row row = {.epoch = p->epoch + 1,
-                        .step = p->step,
-                        .learning_rate = p->learning_rate,
-                        .validation_loss = NAN,
-                        .validation_error = NAN,
-                        .test_loss = NAN,
-                        .test_error = NAN,
-                        .seconds = sn_profile_total(&state->phases)};
-    const double samples = (double)p->epoch_samples;
-    row.penalty =
-        sn_optimizer_penalty(&state->optimizer, &state->model, state->parameters);
-    row.train_loss = p->epoch_loss_sum / samples + row.penalty;
-    row.train_error = 1 - (double)p->epoch_correct / samples;
-    row.samples_per_second =
-        (samples - (double)state->epoch_samples_before) / row.seconds;
-    state->last_train_loss = row.train_loss;
-    sn_profile_add(&state->run_phases, &state->phases);
-    p->epoch++;
-    p->step_in_epoch = 0;
-    p->epoch_loss_sum = 0;
-    p->epoch_correct = p->epoch_samples = 0;
-
-    sn_status status = SN_OK;
-    if (p->epoch % state->config.train_eval_every == 0 ||
-        p->epoch == state->config.train_epochs) {
-        const double begun = sn_clock_seconds();
-        const sn_dataset *data = &state->loaded.data;
-        sn_evaluation evaluation;
-        status = evaluate_split(state, &data->validation, &evaluation, err);
-        if (status == SN_OK) {
-            row.validation_loss = evaluation.loss;
-            row.validation_error = sn_evaluation_error(&evaluation);
-            note_best(state, row.validation_error, improved);
-            status = evaluate_split(state, &data->test, &evaluation, err);
-            row.test_loss = evaluation.loss;
-            row.test_error = sn_evaluation_error(&evaluation);
-        }
-        state->longest_evaluation_seconds =
-            fmax(state->longest_evaluation_seconds, sn_clock_seconds() - begun);
-        sn_run_set_stop(state);
+    sn_rank_row mine = {.epoch = epoch->epoch,
+                        .step = epoch->step,
+                        .rank = t->engine.context.rank,
+                        .gather_seconds = profile->gather,
+                        .compute_seconds = profile->forward + profile->backward,
+                        .reduce_seconds = profile->reduce,
+                        .update_seconds = profile->update};
+    snprintf(mine.host, sizeof mine.host, "%s", sn_comm_host(t->engine.context.comm));
+    const sn_rank_row *all = NULL;
+    const sn_status status = sn_run_note_ranks(&t->run, &mine, &all, err);
+    for (int r = 0; status == SN_OK && all != NULL && r < t->engine.context.size; r++) {
+        t->busy[r].seconds += all[r].gather_seconds + all[r].compute_seconds;
+        memcpy(t->busy[r].host, all[r].host, sizeof t->busy[r].host);
     }
-    if (status == SN_OK) {
-        status = sn_pending_epoch(state, &row, err);
-    }
-    sn_console_epoch(state, &row);
     return status;
 }
 
-static void open_epoch(sn_state *state)
+static sn_status close_epoch(training *t, bool *improved, sn_error *err)
 {
-    sn_step_open_epoch(state);
-    state->phases = (sn_profile){0};
-    state->epoch_samples_before = state->progress.epoch_samples;
-}
-
-static bool is_finished(const sn_state *state)
-{
-    return sn_config_is_finished(&state->config, state->progress.epoch,
-                                 state->progress.best_epoch);
-}
-
-/* Steps of one epoch from where progress stands, its figures and its checkpoints. */
-static sn_status train_epoch(sn_state *state, sn_error *err)
-{
-    open_epoch(state);
-    sn_status status = sn_pending_reserve(state, err);
-    while (status == SN_OK && state->progress.step_in_epoch < state->steps_per_epoch) {
-        status = sn_step_run(state, err);
-        if (status == SN_OK) {
-            status = sn_replica_step(state, err);
-        }
-        const bool last = state->progress.step_in_epoch == state->steps_per_epoch;
-        if (status != SN_OK || last || !(state->stop || state->checkpoint_due)) {
-            continue;
-        }
-        status = sn_run_checkpoint(state, true, false, state->stop, err);
-        state->checkpoint_due = false;
-        if (state->stop) {
-            return status;
-        }
+    const double seconds = sn_profile_total(&t->now.epoch_profile);
+    sn_epoch_row row = sn_epoch_describe(&t->engine.cursor.position, &t->engine.replica,
+                                         seconds, t->now.epoch_samples_before);
+    t->now.last_train_loss = row.train_loss;
+    sn_profile_add(&t->now.run_profile, &t->now.epoch_profile);
+    sn_cursor_close_epoch(&t->engine.cursor);
+    *improved = false;
+    sn_status status = SN_OK;
+    if (row.epoch % t->engine.config.train_eval_every == 0 ||
+        row.epoch == t->engine.config.train_epochs) {
+        const double begun = sn_clock_seconds();
+        status = sn_epoch_evaluate(&t->engine.context, &t->engine.replica,
+                                   &t->engine.loaded.data, &row, err);
+        *improved = sn_cursor_note_error(&t->engine.cursor, row.validation_error);
+        t->deadline.longest_evaluation_seconds =
+            fmax(t->deadline.longest_evaluation_seconds, sn_clock_seconds() - begun);
+        sn_deadline_update(&t->deadline, sn_run_longest_write_seconds(&t->run));
     }
+    if (status == SN_OK) {
+        sn_run_note_epoch(&t->run, &row);
+        status = note_ranks(t, &row, err);
+    }
+    sn_console_epoch(&t->console, &t->engine.config, &row);
+    return status;
+}
+
+static sn_status open_epoch(training *t, sn_error *err)
+{
+    sn_cursor_open_epoch(&t->engine.cursor);
+    t->now.epoch_profile = (sn_profile){0};
+    t->now.epoch_samples_before = t->engine.cursor.position.epoch_samples;
+    const int64_t every = t->engine.config.metrics_every_steps;
+    const size_t steps =
+        every > 0 ? (size_t)(t->engine.cursor.steps_per_epoch / every) + 1 : 0;
+    return sn_run_reserve(
+        &t->run, steps,
+        t->engine.config.metrics_per_rank ? (size_t)t->engine.context.size : 0, err);
+}
+
+/* ---- steps */
+
+static sn_requests poll(void *user, double now)
+{
+    const training *t = user;
+    sn_requests own = {.stop = sn_stop_requested() != 0};
+    if (t->engine.context.rank == 0) {
+        const double minutes = t->engine.config.checkpoint_every_minutes;
+        own.stop =
+            own.stop || sn_deadline_has_passed(&t->deadline,
+                                               t->engine.config.train_max_minutes, now);
+        own.checkpoint = minutes > 0 && now - t->now.last_checkpoint >= 60 * minutes;
+    }
+    return own;
+}
+
+static void note_step(training *t, const sn_step_result *result)
+{
+    const sn_position *p = &t->engine.cursor.position;
+    const int64_t every = t->engine.config.metrics_every_steps;
+    const double count = (double)result->count, loss = result->loss_sum / count;
+    t->now.train_seconds += result->seconds;
+    sn_profile_add(&t->now.epoch_profile, &result->profile);
+    if (every > 0 && p->step % every == 0) {
+        sn_run_note_step(&t->run,
+                         &(sn_step_row){.step = p->step,
+                                        .epoch = p->epoch,
+                                        .learning_rate = result->rate,
+                                        .loss = loss,
+                                        .error = 1 - (double)result->correct / count,
+                                        .seconds = result->seconds});
+    }
+    sn_console_step(&t->console, &t->engine.config, &t->engine.cursor,
+                    t->now.first_step, t->now.loop_started, sn_clock_seconds(), loss);
+}
+
+/* Compares the replicas unless that is done for this step or switched off. */
+static sn_status check_replicas(training *t, sn_error *err)
+{
+    const int64_t step = t->engine.cursor.position.step;
+    if (t->engine.config.comm_check_replicas_every == 0 ||
+        t->now.checked_step == step) {
+        return SN_OK;
+    }
+    t->now.checked_step = step;
+    return sn_replica_check(&t->engine.context, &t->engine.replica, step, err);
+}
+
+static sn_status run_step(training *t, sn_step_result *result, sn_error *err)
+{
+    sn_status status = sn_engine_step(&t->engine, poll, t, result, err);
     if (status != SN_OK) {
         return status;
     }
-    bool improved = false;
-    status = close_epoch(state, &improved, err);
-    const int64_t every = state->config.checkpoint_every_epochs;
-    const bool finished = is_finished(state);
-    const bool due = state->stop || finished || state->checkpoint_due ||
-                     (every > 0 && state->progress.epoch % every == 0);
-    const bool best = improved && state->config.checkpoint_keep_best;
-    if (status == SN_OK && (due || best)) {
-        status = sn_run_checkpoint(state, due, best, state->stop || finished, err);
-        state->checkpoint_due = state->checkpoint_due && !due;
+    note_step(t, result);
+    const int64_t step = t->engine.cursor.position.step;
+    const int64_t every = t->engine.config.comm_check_replicas_every;
+    sn_replica_inject_fault(&t->engine.context, &t->engine.replica, step);
+    return every > 0 && step % every == 0 ? check_replicas(t, err) : SN_OK;
+}
+
+/* ---- the loop */
+
+static sn_run_source source_of(const training *t)
+{
+    return (sn_run_source){.config = &t->engine.config,
+                           .data = &t->engine.loaded.data,
+                           .network = &t->engine.replica.network,
+                           .parameters = t->engine.replica.parameters,
+                           .velocity = t->engine.replica.velocity,
+                           .position = &t->engine.cursor.position};
+}
+
+static sn_status carry_out(training *t, const sn_decision *decision, sn_error *err)
+{
+    if (!decision->checkpoint && !decision->best) {
+        return SN_OK;
     }
-    if (finished) {
-        state->stop = false; /* nothing is left to stop */
+    /* rank 0's copy is saved: it is worth that only while it is everybody's */
+    sn_status status = check_replicas(t, err);
+    if (status == SN_OK) {
+        const sn_run_source source = source_of(t);
+        status = sn_run_checkpoint(&t->run, &source, decision->checkpoint,
+                                   decision->best, decision->final, err);
+        sn_deadline_update(&t->deadline, sn_run_longest_write_seconds(&t->run));
+        t->now.last_checkpoint = sn_clock_seconds();
     }
     return status;
 }
 
-static sn_status finish(sn_state *state, sn_train_result *result, sn_error *err)
+/* One step, the end of its epoch where it completes one, and what follows from both. */
+static sn_status advance(training *t, sn_decision *decision, sn_error *err)
 {
-    bool best_restored = false;
+    sn_step_result result;
+    sn_status status = run_step(t, &result, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    const sn_position *p = &t->engine.cursor.position;
+    sn_moment moment = {.asked_to_stop = result.requests.stop,
+                        .checkpoint_due = result.requests.checkpoint,
+                        .epoch_closed =
+                            p->step_in_epoch == t->engine.cursor.steps_per_epoch};
+    if (moment.epoch_closed) {
+        status = close_epoch(t, &moment.improved, err);
+    }
+    moment.step = p->step;
+    moment.steps_here = p->step - t->now.first_step;
+    moment.epoch = p->epoch;
+    moment.best_epoch = p->best_epoch;
+    *decision = sn_decide(&t->engine.config, &moment);
+    if (status == SN_OK) {
+        status = carry_out(t, decision, err);
+    }
+    if (status == SN_OK && moment.epoch_closed && !decision->leave) {
+        status = open_epoch(t, err);
+    }
+    return status;
+}
+
+static sn_status run_loop(training *t, bool *stopped, sn_error *err)
+{
+    const sn_position *p = &t->engine.cursor.position;
+    sn_decision decision = {
+        .leave = sn_config_is_finished(&t->engine.config, p->epoch, p->best_epoch)};
+    sn_status status = decision.leave ? SN_OK : open_epoch(t, err);
+    while (status == SN_OK && !decision.leave) {
+        status = advance(t, &decision, err);
+    }
+    *stopped = decision.stopped;
+    return status;
+}
+
+/* ---- the result */
+
+static sn_restore_target target_of(training *t)
+{
+    return (sn_restore_target){.model = &t->engine.replica.network,
+                               .tensors = t->engine.replica.tensors,
+                               .data = &t->engine.loaded.data,
+                               .steps_per_epoch = t->engine.cursor.steps_per_epoch,
+                               .config = &t->engine.config};
+}
+
+static sn_train_result describe_result(const training *t,
+                                       const sn_evaluation *evaluation)
+{
+    const sn_position *p = &t->engine.cursor.position;
+    const invocation *now = &t->now;
+    sn_train_result result = {.epoch = p->epoch,
+                              .step = p->step,
+                              .train_loss = now->last_train_loss,
+                              .test_loss = evaluation->loss,
+                              .test_correct = evaluation->correct,
+                              .test_count = evaluation->count,
+                              .seconds = sn_clock_seconds() - now->started,
+                              .train_seconds = now->train_seconds};
+    if (p->step > now->first_step) {
+        result.samples_per_second =
+            (double)(p->samples_seen - now->samples_before) / now->train_seconds;
+    }
+    snprintf(result.checkpoint, sizeof result.checkpoint, "%s", sn_run_newest(&t->run));
+    return result;
+}
+
+/* Evaluates the weights of the best epoch, the newest ones where there is none. */
+static sn_status finish(training *t, sn_train_result *result, sn_error *err)
+{
+    const sn_position *p = &t->engine.cursor.position;
+    bool restored = false;
     sn_status status = SN_OK;
-    if (state->progress.best_epoch > 0 && state->config.checkpoint_keep_best) {
-        status = sn_run_restore_best(state, &best_restored, err);
+    if (p->best_epoch > 0 && t->engine.config.checkpoint_keep_best) {
+        const sn_restore_target target = target_of(t);
+        status = sn_run_restore_best(&t->run, &target, p->best_epoch,
+                                     t->engine.replica.parameters, &restored, err);
+        sn_replica_round(&t->engine.replica);
     }
     sn_evaluation evaluation = {0};
     if (status == SN_OK) {
-        status = evaluate_split(state, &state->loaded.data.test, &evaluation, err);
+        status = sn_replica_evaluate(&t->engine.context, &t->engine.replica,
+                                     &t->engine.loaded.data.test, &evaluation, err);
     }
-    const int64_t steps = state->progress.step - state->first_step;
-    *result = (sn_train_result){.epoch = state->progress.epoch,
-                                .step = state->progress.step,
-                                .train_loss = state->last_train_loss,
-                                .test_loss = evaluation.loss,
-                                .test_correct = evaluation.correct,
-                                .test_count = evaluation.count,
-                                .seconds = sn_clock_seconds() - state->started,
-                                .train_seconds = state->invocation_train_seconds,
-                                .samples_per_second =
-                                    steps == 0 ? 0
-                                               : (double)state->samples_here /
-                                                     state->invocation_train_seconds};
-    memcpy(result->checkpoint, state->checkpoint, sizeof result->checkpoint);
+    *result = describe_result(t, &evaluation);
     if (status == SN_OK) {
-        sn_console_result(state, result, best_restored);
+        sn_console_result(&t->console, &t->engine.config, result, restored ? p : NULL);
+        sn_console_profile(&t->console, &t->now.run_profile,
+                           p->step - t->now.first_step, t->busy,
+                           t->engine.context.size);
+        sn_run_print(&t->run, t->console.results);
     }
     return status;
 }
 
-static sn_status stopped(const sn_state *state, sn_error *err)
+static sn_status stop_early(const training *t, sn_error *err)
 {
+    const sn_position *p = &t->engine.cursor.position;
     return sn_fail(err, SN_ESTOPPED,
                    "stopped early on request (epoch %" PRId64 ", step %" PRId64
                    "): checkpoint written; continue with --resume",
-                   state->progress.epoch, state->progress.step);
+                   p->epoch, p->step);
 }
 
-static sn_status train(sn_state *state, sn_train_result *result, sn_error *err)
+/* ---- start and end */
+
+/* The run's folder and state: restored, or new with initial weights. */
+static sn_status open_run(training *t, bool *resumed, char changes[1024], sn_error *err)
 {
-    sn_status status = sn_run_open(state, err);
+    const sn_train_options *o = t->options;
+    sn_position *p = &t->engine.cursor.position;
+    const sn_restore_target target = target_of(t);
+    sn_status status =
+        sn_run_open(&t->run, t->engine.context.comm, o->run, &t->engine.replica.network,
+                    sn_console_warn, &t->console, err);
+    if (status == SN_OK) {
+        status = sn_run_restore(&t->run, &target, o->resume != SN_RESUME_NEVER,
+                                o->resume == SN_RESUME_PATH ? o->resume_path : NULL, p,
+                                changes, resumed, err);
+    }
+    if (status == SN_OK && !*resumed && t->engine.context.rank == 0) {
+        sn_replica_draw(&t->engine.replica, &t->engine.config, p->seed);
+    }
+    if (status == SN_OK) {
+        status = sn_engine_choose(&t->engine, err);
+    }
+    if (status == SN_OK) {
+        /* a run that was to be resumed, without a checkpoint yet, begins again */
+        const bool fresh = !*resumed && o->resume == SN_RESUME_NEVER;
+        status = sn_run_commit(&t->run, &t->engine.config, fresh, p, err);
+    }
+    return status == SN_OK ? sn_replica_distribute(t->engine.context.comm,
+                                                   &t->engine.replica, p, err)
+                           : status;
+}
+
+static sn_status run(training *t, sn_train_result *result, sn_error *err)
+{
+    const sn_position *p = &t->engine.cursor.position;
+    invocation *now = &t->now;
+    char changes[1024] = "";
+    bool resumed = false, stopped = false;
+    sn_status status = open_run(t, &resumed, changes, err);
     if (status != SN_OK) {
         return status;
     }
-    state->live = state->rank == 0 && sn_console_is_live(state->options->out);
-    sn_console_header(state);
-    status = sn_preflight_warn_of_binding(state, err);
-    state->loop_started = sn_clock_seconds();
-    const int64_t seen = state->progress.samples_seen;
-    while (status == SN_OK && !state->stop && !is_finished(state)) {
-        status = train_epoch(state, err);
-    }
-    state->samples_here = state->progress.samples_seen - seen;
+    now->first_step = p->step;
+    now->samples_before = p->samples_seen;
+    sn_console_header(&t->console, &t->engine.context, &t->engine.config,
+                      &t->engine.loaded, &t->engine.replica, t->engine.reduction,
+                      &t->engine.choice);
+    sn_console_start(&t->console, &t->deadline, resumed ? sn_run_newest(&t->run) : NULL,
+                     p, changes);
+    status = sn_preflight_warn_of_binding(&t->engine.context, &t->console, err);
+    now->loop_started = now->last_checkpoint = sn_clock_seconds();
     if (status == SN_OK) {
-        status = state->stop ? stopped(state, err) : finish(state, result, err);
+        status = run_loop(t, &stopped, err);
     }
+    if (status == SN_OK) {
+        status = stopped ? stop_early(t, err) : finish(t, result, err);
+    }
+    if (status != SN_OK && status != SN_ESTOPPED && status != SN_EMPI) {
+        const sn_run_source source = source_of(t);
+        sn_run_leave(&t->run, &source, err);
+    }
+    return status;
+}
+
+static sn_status open_training(training *t, sn_comm *comm, const sn_config *config,
+                               sn_error *err)
+{
+    sn_status status = sn_engine_open(&t->engine, comm, config, err);
+    if (status == SN_OK && t->engine.context.rank == 0) {
+        t->busy = calloc((size_t)t->engine.context.size, sizeof *t->busy);
+        status =
+            t->busy == NULL ? sn_fail(err, SN_ENOMEM, "ranks: out of memory") : SN_OK;
+    }
+    return sn_comm_agree(comm, status, err);
+}
+
+static void close_training(training *t)
+{
+    sn_run_close(&t->run);
+    sn_engine_close(&t->engine);
+    free(t->busy);
+}
+
+static sn_status train(sn_comm *comm, const sn_config *config,
+                       const sn_train_options *options, sn_train_result *result,
+                       sn_error *err)
+{
+    const double started = sn_clock_seconds();
+    training *t = malloc(sizeof *t);
+    sn_status status = t == NULL ? sn_fail(err, SN_ENOMEM, "out of memory") : SN_OK;
+    status = sn_comm_agree(comm, status, err);
+    if (status != SN_OK) {
+        free(t);
+        return status;
+    }
+    *t = (training){.options = options,
+                    .console = sn_console_open(sn_comm_rank(comm), options->out,
+                                               options->warnings, options->quiet),
+                    .deadline = sn_deadline_start(started),
+                    .run = {.lock = -1},
+                    .now = {.started = started, .checked_step = -1}};
+    status = open_training(t, comm, config, err);
+    if (status == SN_OK && options->handle_signals) {
+        sn_stop_watch(NULL);
+    }
+    if (status == SN_OK) {
+        status = run(t, result, err);
+        if (options->handle_signals) {
+            sn_stop_unwatch();
+        }
+    }
+    sn_watchdog_stop(comm);
+    close_training(t);
+    free(t);
     return status;
 }
 
@@ -202,7 +431,6 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
                    const sn_train_options *options, sn_train_result *result,
                    sn_error *err)
 {
-    sn_state state;
     sn_status status = sn_preflight_check(comm, config, err);
     if (status == SN_OK && options->on_hang != NULL &&
         config->comm_timeout_seconds > 0) {
@@ -210,23 +438,8 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
                                    options->on_hang_user, err);
     }
     if (status == SN_OK) {
-        status = sn_state_open(&state, comm, config, options, err);
-    }
-    if (status != SN_OK) {
-        sn_watchdog_stop(comm);
-        return status;
-    }
-    if (options->handle_signals) {
-        sn_stop_watch(NULL);
-    }
-    status = train(&state, result, err);
-    if (options->handle_signals) {
-        sn_stop_unwatch();
+        status = train(comm, config, options, result, err);
     }
     sn_watchdog_stop(comm);
-    if (status != SN_OK && status != SN_ESTOPPED && status != SN_EMPI) {
-        sn_run_leave(&state, err);
-    }
-    sn_state_close(&state);
     return status;
 }

@@ -10,8 +10,7 @@ cd -- "$scratch"
 # the short batch at the end of an epoch is left out; few epochs come over and over
 write_config small.ini data.source=synthetic data.train_limit=500 model.hidden=16,8 \
     model.activation=relu model.dropout_hidden=0.2 optimizer.l2=1e-5 train.epochs=2 train.batch=64
-brief=(--seconds 0.02 --repeats 2) # the warm-up takes longer
-short=("${brief[@]}" --no-others)
+short=(--seconds 0.02 --repeats 2) # the warm-up takes longer
 
 # what is there apart from the output of the last command
 files() {
@@ -54,6 +53,7 @@ text, ranks = open(sys.argv[1]).read(), int(sys.argv[2])
 assert text.count("\n") == 1, "not one line"
 r = json.loads(text)
 assert r["ranks"] == ranks and r["model_widths"] == [784, 16, 8, 10], "wrong job"
+assert r["reduce"] == "overlap"
 assert r["batch_images"] == 64 and r["repeats"] == 2 and r["steps_per_repeat"] >= 1
 assert r["product_flop_per_step"] == 2 * 64 * (2 * 784 * 16 + 3 * 16 * 8 + 3 * 8 * 10)
 assert r["message_bytes"] >= 4 * r["parameters"]
@@ -75,7 +75,9 @@ assert r["images_per_second"] > 0 and r["gflop_per_second"] > 0
 assert r["costs_most"] in names and len(r["notes"]) <= 3
 PYTHON
 for ranks in 0 1 2; do
-    expect_mpi_exit 0 $ranks "$program" bench small.ini "${short[@]}" --json
+    # --no-others is accepted for compatibility
+    expect_mpi_exit 0 $ranks "$program" bench small.ini "${short[@]}" --json --no-others \
+        --set comm.reduce=overlap
     [ ! -s err ] || wrong "a good bench writes to stderr"
     cp out "bench-$ranks.json"
     expect_exit 0 python3 check.py "bench-$ranks.json" $((ranks > 1 ? ranks : 1))
@@ -94,66 +96,27 @@ expect_exit 0 "$program" bench small.ini "${short[@]}" --set train.batch=1000 \
 expect_text out '^batch +500 images'
 checked "a batch larger than the data set; distortions"
 
-# --- other sums, fewer ranks
-
-expect_mpi_exit 0 4 "$program" bench small.ini "${brief[@]}"
-[ ! -s err ] || wrong "a good bench writes to stderr"
-for way in reproducible '2 ranks x [1-9][0-9]* threads?' '1 rank x [1-9][0-9]* threads?'; do
-    expect_text out "^$way +([0-9.]+ +){3}[0-9.]+ \([0-9.]+ \.\. [0-9.]+\)$"
-done
-expect_no_text out '^allreduce .*\('
-expect_text out '^fastest +[124] ranks? x [1-9][0-9]* threads?, ([0-9.]+ times as fast )?as started'
-checked "other ways: the reproducible sum, a half and a quarter of the ranks"
-
-expect_mpi_exit 0 2 "$program" bench small.ini "${brief[@]}" --json --set comm.reduce=overlap \
-    --set comm.leaves=1
-cat >check.py <<'PYTHON'
-import json
-
-r = json.load(open("bench-o.json"))
-others = r["others"]
-assert [o["sum"] for o in others] == ["allreduce", "reproducible", "as configured"], others
-assert [o["ranks"] for o in others] == [2, 2, 1]
-for o in others:
-    s, t = o["step_seconds"], o["time_ratio"]
-    assert 0 < s["min"] <= s["median"] <= s["max"] and 0 < t["min"] <= t["median"] <= t["max"]
-assert r["threads_per_rank"] == 1 and others[1]["threads_per_rank"] == 1
-shorter = others[2]["time_ratio"]["median"] < 1
-assert r["fastest_layout"]["ranks"] == (1 if shorter else 2)
-PYTHON
-cp out bench-o.json
-expect_exit 0 python3 check.py
-expect_mpi_exit 0 2 "$program" bench small.ini "${brief[@]}" --json --set comm.reduce=reproducible
-expect_text out '"others": \[\{"sum": "allreduce", [^]]*\]'
-expect_no_text out 'fastest_layout|"as configured"'
-checked "--json: other ways; a reproducible sum keeps its ranks and threads"
-
-SHARDNET_FAULT=bench.other@1 expect_mpi_exit 0 2 "$program" bench small.ini "${brief[@]}"
-expect_text out '^reproducible +not measured: injected fault .*rank 1'
-expect_text out '^fewer ranks +not measured: injected fault .*rank 1'
-expect_no_text out '^fastest'
-checked "a way that cannot be had is left out, saying why"
-
 # --- refusals
 
-# refused CODE PATTERN WHAT ARGUMENT...: alone and on two ranks
+# refused N CODE PATTERN WHAT ARGUMENT...: on N ranks, 0 for no mpirun
 refused() {
-    expect_one_line_error "$1" 0 "$2" "$program" bench "${@:4}"
-    expect_one_line_error "$1" 2 "$2" "$program" bench "${@:4}"
-    checked "$3: exit $1"
+    expect_one_line_error "$2" "$1" "$3" "$program" bench "${@:5}"
+    checked "$4 (mpirun -n $1): exit $2"
 }
-refused 64 "no CONFIG" "missing CONFIG"
-refused 64 "more than one CONFIG" "two configurations" small.ini small.ini
-refused 64 "unknown option '--fast'" "unknown option" small.ini --fast
-refused 64 "needs a value" "--seconds without a value" small.ini --seconds
-refused 64 "--seconds: 'soon'" "--seconds that is no number" small.ini --seconds soon
-refused 64 "--seconds: 'nan'" "--seconds nan" small.ini --seconds nan
-refused 64 "--repeats: '0'" "--repeats out of range" small.ini --repeats 0
-refused 64 "--repeats: '1.5'" "--repeats in halves" small.ini --repeats 1.5
-refused 78 "unknown key" "unknown key" small.ini --set train.epoch=3
-refused 66 "absent\.ini" "missing configuration file" absent.ini
-refused 76 "bench: training diverged" "divergence" small.ini "${short[@]}" \
-    --set optimizer.learning_rate=1e6 --set optimizer.l2=1
+refused 0 64 'missing argument \(CONFIG\)' "missing CONFIG"
+refused 0 64 'too many arguments' "two configurations" small.ini small.ini
+refused 0 64 'missing value \(--seconds\)' "--seconds without a value" small.ini --seconds
+refused 0 64 "--seconds soon\)" "--seconds that is no number" small.ini --seconds soon
+refused 0 64 "--seconds nan\)" "--seconds nan" small.ini --seconds nan
+refused 0 64 "--repeats 0\)" "--repeats out of range" small.ini --repeats 0
+refused 0 64 "--repeats 1.5\)" "--repeats in halves" small.ini --repeats 1.5
+for ranks in 0 2; do
+    refused $ranks 64 'unknown option \(--fast\)' "unknown option" small.ini --fast
+    refused $ranks 78 "unknown key" "unknown key" small.ini --set train.epoch=3
+    refused $ranks 66 "absent\.ini" "missing configuration file" absent.ini
+    refused $ranks 76 "bench: training diverged" "divergence" small.ini "${short[@]}" \
+        --set optimizer.learning_rate=1e6 --set optimizer.l2=1
+done
 
 rm -f check.py bench-?.json
 [ "$(files)" = "$before" ] || wrong "bench leaves files: $(files)"

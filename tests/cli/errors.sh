@@ -203,17 +203,72 @@ fails 78 'set compute\.threads\).*auto' "more threads than cores" \
 
 # --- command line
 
-fails_on "2 3" 64 "unknown command 'fly'" "unknown command" fly
+fails_on "2 3" 64 "unknown command \(fly\); see \`shardnet --help\`" "unknown command" fly
 fails 64 "no command" "no command"
-fails 64 "unknown option '--fast'" "unknown option" train small.ini --fast --out never
-fails 64 "no CONFIG" "missing CONFIG" train --out never
-fails_on 2 64 "no --out" "missing --out" train small.ini
-fails 64 "needs a value" "--set without a value" train small.ini --out never --set
-fails 64 "more than one CONFIG" "two configurations" train small.ini idx.ini --out never
-fails 64 "unknown split" "unknown split" eval never --split all
+fails 64 'unknown option \(--fast\); see `shardnet train --help`' "unknown option" \
+    train small.ini --fast --out never
+fails 64 'missing argument \(CONFIG\)' "missing CONFIG" train --out never
+fails_on 2 64 'missing option \(--out RUN\)' "missing --out" train small.ini
+fails 64 'missing value \(--set\): SECTION.KEY=VALUE' "--set without a value" \
+    train small.ini --out never --set
+fails 64 'missing value \(--resume=\)' "--resume= without a value" \
+    train small.ini --out never --resume=
+fails 64 'unexpected value \(--quiet=yes\)' "a flag with a value" \
+    train small.ini --out never --quiet=yes
+fails 64 'too many arguments \(idx\.ini\)' "two configurations" \
+    train small.ini idx.ini --out never
+fails 64 '--split all\): it must be test, train or validation' "unknown split" \
+    eval never --split all
 fails 64 '\(-o\)' "report into no file" report run -o ""
-fails_on 2 64 "inspect" "inspect of nothing" inspect
-fails 64 "unknown command" "unknown data command" data drop
+fails_on 2 64 'missing argument.*inspect' "inspect of nothing" inspect
+fails 64 'unknown command \(drop\); see `shardnet data --help`' "unknown data command" data drop
+
+# near misses
+fails_on 2 64 'unknown command \(tran\): did you mean train\?' "near miss of a command" tran
+fails 64 'unknown command \(chekc\): did you mean check\?' "near miss of a data command" data chekc
+fails 64 'unknown command \(metrisc\): did you mean metrics\?' "near miss of a command's help" \
+    help metrisc
+fails 64 'did you mean --quiet\?' "near miss of an option" train small.ini --out never --quite
+fails 64 'did you mean --resume\?' "near miss of an option with a value" \
+    train small.ini --out never --resum=auto
+for where in "bad\.ini:3\)" "set trian\.epochs"; do
+    printf '[trian]\n# next\nepochs = 3\n' >bad.ini
+    arguments=(train bad.ini --out never)
+    [ "$where" = "bad\.ini:3\)" ] || arguments=(train small.ini --set trian.epochs=3 --out never)
+    fails 78 "$where.*unknown key; did you mean train\.epochs\?" "near miss of a key" "${arguments[@]}"
+done
+printf '[trian]\n' >bad.ini
+fails 78 'bad\.ini:1\): \[trian\]: unknown section; did you mean \[train\]\?' \
+    "near miss of a section" train bad.ini --out never
+
+# both forms of values, the end of options, help and version
+expect_exit 0 "$program" plan small.ini --ranks=2 --gflops=1 --memory-gbyte 1 \
+    --set=model.hidden=12 --set model.activation=relu
+expect_text out '784-12-10, relu'
+fails 78 'set model\.hidden' "--set=SECTION.KEY=VALUE" train small.ini --set=model.hidden=x --out=never
+cp small.ini ./-small.ini
+expect_exit 0 "$program" plan --ranks 1 --gflops 1 --memory-gbyte 1 -- -small.ini
+expect_exit 0 "$program" data synth --train=10 --test 10 --seed=18446744073709551615 -- -good
+[ -e ./-good/$train_images ] || wrong "the operand after -- is not the folder"
+for words in "help" "--help" "-h"; do
+    expect_exit 0 "$program" $words
+    expect_text out '^  shardnet data '
+done
+for words in "help train" "train --help" "train small.ini --nothing -h"; do
+    # shellcheck disable=SC2086
+    expect_exit 0 "$program" $words
+    expect_text out '^usage: shardnet train CONFIG --out RUN'
+    expect_text out '^  --set SECTION\.KEY=VALUE '
+done
+expect_exit 0 "$program" help data preview
+expect_text out '^usage: shardnet data preview CONFIG -o FILE\.png'
+expect_exit 0 env SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=1 "$program" help train
+[ ! -s out ] || wrong "the second task of a job prints help"
+for words in "-V" "--version"; do
+    expect_exit 0 "$program" $words
+    expect_text out '^shardnet [0-9]+\.'
+done
+checked "--opt=value, --, help COMMAND, -V"
 
 # --- output
 
@@ -266,7 +321,7 @@ fails 65 "broken/checkpoints/step-00000020\.h5" "inspect of a damaged checkpoint
 cp $newest cut.h5
 truncate -s -5000 cut.h5
 fails 65 "cut\.h5" "eval of a truncated checkpoint" eval cut.h5
-fails_on 2 78 '\-\-split validation' "eval of a validation set that is not there" \
+fails_on 2 78 'split validation' "eval of a validation set that is not there" \
     eval run --split validation
 fails_on 2 66 'resume \(run\): a folder.*--out run --resume' "resume from a folder" \
     train small.ini --out fresh --resume=run

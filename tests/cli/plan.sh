@@ -86,9 +86,9 @@ checked "IDX files that are there, and that are not; the size of a real checkpoi
 
 # --- refusals
 
-expect_one_line_error 64 0 'no CONFIG given' "$program" plan
-expect_one_line_error 64 0 "--ranks: '0' is no whole number" "$program" plan mnist.ini --ranks 0
-expect_one_line_error 64 0 "--gflops: 'many' is no number" "$program" plan mnist.ini --gflops many
+expect_one_line_error 64 0 'missing argument \(CONFIG\)' "$program" plan
+expect_one_line_error 64 0 '--ranks 0\): it must be a whole number' "$program" plan mnist.ini --ranks 0
+expect_one_line_error 64 0 '--gflops many\): it must be a number' "$program" plan mnist.ini --gflops many
 expect_one_line_error 64 0 'unknown option \(--what\)' "$program" plan mnist.ini --what
 expect_one_line_error 66 0 'none\.ini' "$program" plan none.ini
 expect_one_line_error 78 0 'colour' "$program" plan mnist.ini --set model.colour=red

@@ -127,7 +127,7 @@ cp -- "$good" ./-dash.png
 expect_exit 0 "$program" predict run -- -dash.png
 expect_lines out 1
 checked "a name that begins with - after --"
-fails 64 'CHECKPOINT or RUN.*--help'
+fails 64 'missing argument \(CHECKPOINT\|RUN\).*--help'
 fails 64 'IMAGE.*--help' run
 fails 64 '--top.*--help' run "$good" --top
 fails 66 'nowhere' nowhere "$good"

@@ -62,7 +62,7 @@ fails() {
     expect_one_line_error "$1" 0 "$2" "$program" data preview "${@:3}"
 }
 
-usage='see `shardnet data --help`$'
+usage='see `shardnet data preview --help`$'
 for arguments in "" "elastic.ini" "-o x.png" "elastic.ini -o" "elastic.ini -o x.png --set" \
     "elastic.ini other.ini -o x.png" "elastic.ini -o x.png --wide" \
     "elastic.ini -o x.png --epoch" "elastic.ini -o x.png --epoch 0" \

@@ -138,8 +138,8 @@ expect_one_line_error 65 0 'broken/metrics\.h5' "$program" report broken
 [ ! -e broken/report.html ] || wrong "a page of damaged metrics"
 expect_one_line_error 73 0 'no/such/place' "$program" report run -o no/such/place.html
 expect_one_line_error 73 0 'a folder; name a file' "$program" report run -o empty
-expect_one_line_error 64 0 'needs the folder of a run' "$program" report
-expect_one_line_error 64 0 'a file must follow' "$program" report run -o
+expect_one_line_error 64 0 'missing argument \(RUN\)' "$program" report
+expect_one_line_error 64 0 'missing value \(-o\)' "$program" report run -o
 expect_one_line_error 64 0 'unknown option \(--pdf\)' "$program" report run --pdf
 expect_one_line_error 64 0 'too many arguments' "$program" report run run
 checked "refusals: 66 without metrics, 65 damaged, 73 no place to write, 64"

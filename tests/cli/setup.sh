@@ -107,6 +107,29 @@ shared() {
 [ "$(shared train.sbatch | wc -l)" -gt 20 ] || wrong "no shared part in train.sbatch"
 diff <(shared train.sbatch) <(shared scaling.sbatch) >out || wrong "the shared parts differ"
 
+
+# parameters SCRIPT: the function of a script that sets those of Open MPI
+parameters() {
+    sed -n '/^tune_open_mpi()/,/^}/p' "$jobs/$1"
+}
+[ "$(parameters common.sh | wc -l)" -gt 5 ] || wrong "no parameters of Open MPI in common.sh"
+diff <(parameters train.sbatch) <(parameters common.sh) >out || wrong "the parameters differ"
+# expect_parameters EXPECTED [NAME=VALUE]...: eager limit, algorithm and mtl
+expect_parameters() {
+    same "$1" env -u OMPI_MCA_btl_tcp_eager_limit -u OMPI_MCA_coll_libnbc_iallreduce_algorithm \
+        -u OMPI_MCA_mtl -u OMPI_MCA_pml "${@:2}" bash -c '. "$1" && tune_open_mpi
+            echo "$OMPI_MCA_btl_tcp_eager_limit $OMPI_MCA_coll_libnbc_iallreduce_algorithm \
+${OMPI_MCA_mtl-unset}"' parameters "$jobs/common.sh"
+}
+mtl=unset
+if [ -z "$(compgen -G '/sys/class/infiniband/*')" ]; then
+    mtl=^psm,psm2,ofi
+fi
+expect_parameters "532480 ring $mtl"
+expect_parameters '7 ring psm' OMPI_MCA_btl_tcp_eager_limit=7 OMPI_MCA_mtl=psm
+expect_parameters '532480  unset' OMPI_MCA_coll_libnbc_iallreduce_algorithm= OMPI_MCA_pml=cm
+checked "parameters of Open MPI: set where the environment has none"
+
 expect_exit 0 bash "$jobs/train.sbatch" job.ini by-script
 SCALING_EPOCHS=2 expect_exit 0 bash "$jobs/scaling.sbatch" job.ini 'my speeds'
 [ "$(grep -c '^mpirun --bind-to none -n [12] ' calls)" -eq 4 ] ||

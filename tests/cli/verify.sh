@@ -297,5 +297,5 @@ checked "diff of other networks"
 
 fails 66 'nowhere' "diff with nothing" diff run nowhere
 fails 66 'empty' "diff with an empty folder" diff empty run
-fails 64 'two' "diff of one" diff run
+fails 64 'missing argument \(B\)' "diff of one" diff run
 fails 64 'too many' "diff of three" diff run run run

@@ -64,6 +64,7 @@ checked "an evaluation slower than the time-out: goes on"
 start 2 "$program" train job.ini --out off --set comm.timeout_seconds=0 --set train.max_steps=2000
 wait_for '^epoch 1/'
 for rank in $(children_of "$job"); do
+    [ "$(cat "/proc/$rank/comm")" = "$(basename "$program")" ] || wrong "another process name"
     threads=$(ls "/proc/$rank/task" | wc -l)
     echo "$threads" >>off.threads
 done

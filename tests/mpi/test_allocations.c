@@ -6,10 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "nn/init.h"
-#include "train/state.h"
-#include "train/step.h"
-#include "train/tune.h"
+#include "train/engine.h"
 
 static long allocations;
 
@@ -65,22 +62,21 @@ static long count_in_steps(const char *way, const char *precision, long *before)
     assert_int_equal(sn_config_set(&config, way, &err), SN_OK);
     assert_int_equal(sn_config_set(&config, precision, &err), SN_OK);
 
-    const sn_train_options options = {.quiet = true};
-    sn_state state;
+    sn_engine engine;
+    sn_step_result result;
     allocations = 0;
-    assert_int_equal(sn_state_open(&state, comm, &config, &options, &err), SN_OK);
-    assert_int_equal(sn_tune(&state, &err), SN_OK);
-    sn_init_parameters(&state.model, SN_INIT_XAVIER, 1, 1, state.parameters);
-    sn_state_round(&state);
-    sn_step_open_epoch(&state);
-    assert_int_equal(sn_step_run(&state, &err), SN_OK);
+    assert_int_equal(sn_engine_open(&engine, comm, &config, &err), SN_OK);
+    assert_int_equal(sn_engine_choose(&engine, &err), SN_OK);
+    sn_replica_draw(&engine.replica, &engine.config, 1);
+    sn_cursor_open_epoch(&engine.cursor);
+    assert_int_equal(sn_engine_step(&engine, NULL, NULL, &result, &err), SN_OK);
     *before = allocations;
     allocations = 0;
     for (int step = 0; step < 10; step++) {
-        assert_int_equal(sn_step_run(&state, &err), SN_OK);
+        assert_int_equal(sn_engine_step(&engine, NULL, NULL, &result, &err), SN_OK);
     }
     const long counted = allocations;
-    sn_state_close(&state);
+    sn_engine_close(&engine);
     return counted;
 }
 

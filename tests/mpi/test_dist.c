@@ -8,9 +8,7 @@
 
 #include "dist/comm/comm.h"
 #include "dist/node/node.h"
-#include "dist/reduce/node_sum.h"
-#include "dist/reduce/overlap.h"
-#include "dist/reduce/reduce.h"
+#include "dist/reduce/reduction.h"
 
 static sn_comm *comm;
 
@@ -72,115 +70,126 @@ static void broadcasts_and_sums(void **state)
     }
 }
 
-static void the_message_is_summed_with_its_tail(void **state)
+static sn_reduction *create(int kind, const sn_reduction_spec *spec)
 {
-    (void)state;
-    enum { ARENA = 1000 };
-    const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
-    float message[ARENA + SN_TAIL_COUNT_OF];
-    for (int i = 0; i < ARENA + SN_TAIL_COUNT_OF; i++) {
-        message[i] = (float)(i + rank);
+    sn_reduction *reduction = NULL;
+    sn_error err = {""};
+    if (sn_reduction_create(comm, sn_reduction_of(kind), spec, &reduction, &err) !=
+        SN_OK) {
+        fail_msg("%s", err.message);
     }
-    sn_error err;
-    assert_int_equal(sn_reduce_sum(comm, message, ARENA, &err), SN_OK);
-    for (int i = 0; i < ARENA + SN_TAIL_COUNT_OF; i++) {
-        assert_true(message[i] == (float)(i * size + size * (size - 1) / 2));
-    }
-    assert_int_equal(sn_reduce_check((size_t)1 << 31, &err), SN_ERANGE);
+    return reduction;
 }
 
-/* Ranks that say at other moments what is final start the same buckets. */
-static void buckets_are_summed_like_one_message(void **state)
+/* Steps of whole numbers, whose sums are exact in any order.  Ranks that say at other
+ * moments what is final start the same buckets. */
+static void check_sums(sn_reduction *reduction, const sn_reduction_spec *spec,
+                       int steps)
 {
-    (void)state;
-    enum { ARENA = 1000, ALL = ARENA + SN_TAIL_COUNT_OF };
-    static const size_t buckets[] = {1, 16, 333, ARENA, 5000};
     const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
-    float message[ALL], result[ALL];
+    const size_t length = spec->gradient + spec->tail;
+    const size_t part = (size_t)(100 + 150 * rank);
     sn_error err;
-    for (size_t b = 0; b < sizeof buckets / sizeof buckets[0]; b++) {
-        sn_overlap *overlap = NULL;
-        assert_int_equal(sn_overlap_create(comm, message, result, ARENA, buckets[b],
-                                           SN_WIRE_FP32, &overlap, &err),
-                         SN_OK);
-        for (int step = 0; step < 3; step++) {
-            for (int i = 0; i < ALL; i++) {
-                message[i] = (float)(i + rank + step);
-            }
-            const size_t piece = (size_t)(100 + 150 * rank);
-            for (size_t first = ARENA; first > piece && rank < 3; first -= piece) {
-                sn_overlap_ready(overlap, first);
-            }
-            assert_int_equal(sn_overlap_finish(overlap, &err), SN_OK);
-            for (int i = 0; i < ALL; i++) {
-                const int sum = (i + step) * size + size * (size - 1) / 2;
-                assert_true(result[i] == (float)sum);
-            }
+    for (int step = 0; step < steps; step++) {
+        const float *sum;
+        sn_reduction_begin(reduction);
+        float *buffer = sn_reduction_buffer(reduction);
+        for (size_t i = 0; i < length; i++) {
+            buffer[i] = (float)((int)i + rank + step);
         }
-        sn_overlap_destroy(&overlap);
-        assert_null(overlap);
+        for (size_t first = spec->gradient;
+             first > part && rank < 3 && sn_reduction_wants_ready(reduction);
+             first -= part) {
+            sn_reduction_ready(reduction, first);
+        }
+        sn_reduction_push(reduction);
+        assert_int_equal(sn_reduction_finish(reduction, &sum, &err), SN_OK);
+        for (size_t i = 0; i < length; i++) {
+            const int exact = ((int)i + step) * size + size * (size - 1) / 2;
+            assert_true(sum[i] == (float)exact);
+        }
     }
 }
 
-static void a_node_sums_in_its_own_memory(void **state)
+static void every_reduction_sums_gradient_and_tail(void **state)
 {
     (void)state;
-    static const size_t counts[] = {1, 15, 16, 100, 5000};
-    const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
-    sn_error err;
-    for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
-        sn_node_sum *sum = NULL;
-        assert_int_equal(sn_node_sum_create(comm, counts[c], &sum, &err), SN_OK);
-        if (size == 1 || getenv("SHARDNET_FAULT") != NULL) {
-            assert_null(sum); /* one rank, or no shared memory */
-            continue;
+    static const sn_reduction_spec specs[] = {
+        {1000, 16, 1, 1, SN_WIRE_FP32},    {1000, 16, 1, 16, SN_WIRE_FP32},
+        {1000, 16, 1, 333, SN_WIRE_FP32},  {1000, 16, 1, 1000, SN_WIRE_FP32},
+        {1000, 16, 1, 5000, SN_WIRE_FP32}, {1, 0, 1, 1, SN_WIRE_FP32},
+        {14, 1, 1, 10, SN_WIRE_FP32},      {15, 1, 1, 10, SN_WIRE_FP32},
+        {5000, 0, 1, 1000, SN_WIRE_FP32}};
+    static const int kinds[] = {SN_REDUCE_ALLREDUCE, SN_REDUCE_OVERLAP, SN_REDUCE_NODE};
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
+            sn_reduction *reduction = create(kinds[k], &specs[i]);
+            check_sums(reduction, &specs[i], kinds[k] == SN_REDUCE_NODE ? 50 : 3);
+            sn_reduction_destroy(&reduction);
+            assert_null(reduction);
         }
-        assert_non_null(sum);
-        float *message = sn_node_sum_message(sum);
-        const float *result = sn_node_sum_result(sum);
-        for (int step = 0; step < 50; step++) {
-            sn_node_sum_begin(sum);
-            for (size_t i = 0; i < counts[c]; i++) {
-                message[i] = (float)((int)i + rank + step);
-            }
-            assert_int_equal(sn_node_sum_run(sum, &err), SN_OK);
-            for (size_t i = 0; i < counts[c]; i++) {
-                const int exact = ((int)i + step) * size + size * (size - 1) / 2;
-                assert_true(result[i] == (float)exact);
-            }
-        }
-        sn_node_sum_destroy(&sum);
-        assert_null(sum);
     }
+}
+
+static void allreduce_stands_in(void **state)
+{
+    (void)state;
+    const sn_reduction_spec spec = {100, 16, 64, 10, SN_WIRE_FP32};
+    const bool alone = sn_comm_size(comm) == 1;
+    for (int k = 0; k < SN_REDUCE_AUTO; k++) {
+        char text[128];
+        const sn_reduction_kind *kind = sn_reduction_of(k);
+        sn_reduction *reduction = create(k, &spec);
+        const sn_reduction_kind *acting = sn_reduction_acting(reduction);
+        const bool lacks = k == SN_REDUCE_NODE && getenv("SHARDNET_FAULT") != NULL;
+        assert_ptr_equal(acting, lacks || (alone && !kind->fixed_order)
+                                     ? sn_reduction_of(SN_REDUCE_ALLREDUCE)
+                                     : kind);
+        assert_int_equal(sn_reduction_wants_ready(reduction), acting->ready != NULL);
+        sn_reduction_describe(reduction, text, sizeof text);
+        assert_ptr_equal(strstr(text, kind->name), text);
+        assert_int_equal(strstr(text, "cannot") != NULL, lacks && !alone);
+        sn_reduction_destroy(&reduction);
+    }
+}
+
+static void check_bf16(int kind)
+{
+    const sn_reduction_spec spec = {700, 16, 1, 100, SN_WIRE_BF16};
+    const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
+    const float *sum;
+    sn_error err;
+    sn_reduction *reduction = create(kind, &spec);
+    sn_reduction_begin(reduction);
+    float *buffer = sn_reduction_buffer(reduction);
+    for (int i = 0; i < 716; i++) {
+        buffer[i] = (float)(1000 + i) + (float)rank / 7;
+    }
+    buffer[3] = rank == size - 1 ? NAN : 1;
+    if (sn_reduction_wants_ready(reduction)) {
+        sn_reduction_ready(reduction, 350);
+    }
+    sn_reduction_push(reduction);
+    assert_int_equal(sn_reduction_finish(reduction, &sum, &err), SN_OK);
+    for (int i = 0; i < 716; i++) {
+        double exact = 0;
+        for (int r = 0; r < size; r++) {
+            exact += 1000 + i + r / 7.0;
+        }
+        const double bound = i < 700 ? size / 256.0 : 1e-6;
+        assert_true(i == 3 ? isnan(sum[i])
+                           : relative_difference((double)sum[i], exact, 1) <= bound);
+    }
+    /* one rank sends nothing and rounds nothing */
+    assert_int_equal(sum[1] == 1001, size == 1);
+    sn_reduction_destroy(&reduction);
 }
 
 static void bf16_rounds_sums_but_not_the_tail(void **state)
 {
     (void)state;
-    enum { ARENA = 700, ALL = ARENA + SN_TAIL_COUNT_OF };
-    const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
-    float message[ALL], result[ALL];
-    sn_error err;
-    sn_overlap *overlap = NULL;
-    assert_int_equal(sn_overlap_create(comm, message, result, ARENA, 100, SN_WIRE_BF16,
-                                       &overlap, &err),
-                     SN_OK);
-    for (int i = 0; i < ALL; i++) {
-        message[i] = (float)(1000 + i) + (float)rank / 7;
-    }
-    message[3] = rank == size - 1 ? NAN : 1;
-    sn_overlap_ready(overlap, 350);
-    assert_int_equal(sn_overlap_finish(overlap, &err), SN_OK);
-    for (int i = 0; i < ALL; i++) {
-        double exact = 0;
-        for (int r = 0; r < size; r++) {
-            exact += 1000 + i + r / 7.0;
-        }
-        const double bound = i < ARENA ? size / 256.0 : 1e-6;
-        assert_true(i == 3 ? isnan(result[i])
-                           : relative_difference((double)result[i], exact, 1) <= bound);
-    }
-    sn_overlap_destroy(&overlap);
+    check_bf16(SN_REDUCE_ALLREDUCE);
+    check_bf16(SN_REDUCE_OVERLAP);
 }
 
 static void the_node_shares_memory(void **state)
@@ -233,69 +242,6 @@ static void shares_of_masks(void **state)
     assert_int_equal(sn_node_share(mixed, 2, 1, 1), 1);
 }
 
-static void a_part_of_the_ranks_works_while_the_rest_sleeps(void **state)
-{
-    (void)state;
-    const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
-    for (int members = 0; members <= size; members++) {
-        /* the last ranks, so that their numbers change */
-        const bool member = rank >= size - members;
-        sn_comm *part;
-        sn_error err = {""};
-        assert_int_equal(sn_comm_part(comm, member, &part, &err), SN_OK);
-        assert_true((part != NULL) == member);
-        if (member) {
-            int64_t sum = rank;
-            assert_int_equal(sn_comm_size(part), members);
-            assert_int_equal(sn_comm_node_size(part), members);
-            assert_int_equal(sn_comm_rank(part), rank - (size - members));
-            assert_int_equal(sn_comm_sum_int64(part, &sum, 1, &err), SN_OK);
-            assert_int_equal(sum, members * (2 * size - members - 1) / 2);
-        }
-        assert_int_equal(sn_comm_rest(comm, &err), SN_OK);
-        sn_comm_finish(&part);
-        assert_null(part);
-    }
-}
-
-/* A rank that left alone would leave the others waiting. */
-static void no_memory_on_one_rank_is_a_failure_of_all(void **state)
-{
-    (void)state;
-    const char *former = getenv("SHARDNET_FAULT");
-    char kept[64] = "", fault[32];
-    snprintf(kept, sizeof kept, "%s", former == NULL ? "" : former);
-    for (int rank = 0; rank < sn_comm_size(comm); rank++) {
-        sn_comm *part;
-        sn_error err = {""};
-        snprintf(fault, sizeof fault, "comm.allocate@%d", rank);
-        setenv("SHARDNET_FAULT", fault, 1);
-        assert_int_equal(sn_comm_part(comm, true, &part, &err), SN_ENOMEM);
-        assert_null(part);
-    }
-    setenv("SHARDNET_FAULT", kept, 1);
-    if (former == NULL) {
-        unsetenv("SHARDNET_FAULT");
-    }
-}
-
-static void a_rank_may_run_on_the_cores_of_its_node(void **state)
-{
-    (void)state;
-    sn_node_mask mine, together, now, ignored;
-    sn_error err = {""};
-    assert_int_equal(sn_node_masks(comm, &mine, &together, &err), SN_OK);
-    for (size_t i = 0; i < sizeof mine.word / sizeof mine.word[0]; i++) {
-        assert_int_equal(mine.word[i] & ~together.word[i], 0);
-    }
-    sn_node_run_on(&together);
-    assert_int_equal(sn_node_masks(comm, &now, &ignored, &err), SN_OK);
-    assert_memory_equal(&now, &together, sizeof now);
-    sn_node_run_on(&mine);
-    assert_int_equal(sn_node_masks(comm, &now, &ignored, &err), SN_OK);
-    assert_memory_equal(&now, &mine, sizeof now);
-}
-
 int main(int argc, char **argv)
 {
     sn_error err = {""};
@@ -311,15 +257,11 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agreement_takes_the_worst_and_the_lowest_rank),
         cmocka_unit_test(broadcasts_and_sums),
-        cmocka_unit_test(the_message_is_summed_with_its_tail),
-        cmocka_unit_test(buckets_are_summed_like_one_message),
-        cmocka_unit_test(a_node_sums_in_its_own_memory),
+        cmocka_unit_test(every_reduction_sums_gradient_and_tail),
+        cmocka_unit_test(allreduce_stands_in),
         cmocka_unit_test(bf16_rounds_sums_but_not_the_tail),
         cmocka_unit_test(the_node_shares_memory),
         cmocka_unit_test(threads_stay_within_the_cores),
-        cmocka_unit_test(a_part_of_the_ranks_works_while_the_rest_sleeps),
-        cmocka_unit_test(no_memory_on_one_rank_is_a_failure_of_all),
-        cmocka_unit_test(a_rank_may_run_on_the_cores_of_its_node),
         cmocka_unit_test(shares_of_masks)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     sn_comm_finish(&comm);

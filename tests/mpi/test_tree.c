@@ -8,7 +8,7 @@
 
 #include "base/rng.h"
 #include "dist/comm/comm.h"
-#include "dist/reduce/tree.h"
+#include "dist/reduce/reduction.h"
 
 static sn_comm *comm;
 
@@ -31,31 +31,41 @@ static float tree_sum(uint32_t begin, uint32_t count, uint32_t i, uint32_t round
     return left + right;
 }
 
+static sn_status create(int leaves, size_t length, sn_reduction **reduction)
+{
+    sn_error err;
+    const sn_reduction_spec spec = {.gradient = length, .microbatches = leaves};
+    return sn_reduction_create(comm, sn_reduction_of(SN_REDUCE_REPRODUCIBLE), &spec,
+                               reduction, &err);
+}
+
 static void check_sum(int leaves, uint32_t length)
 {
-    sn_tree *tree;
+    sn_reduction *reduction;
     sn_error err;
-    assert_int_equal(sn_tree_create(comm, length, leaves, &tree, &err), SN_OK);
-    float *message = malloc((length + 1) * sizeof *message);
-    assert_non_null(message);
-    const sn_range mine = sn_tree_leaves(tree);
+    const sn_reduction_spec spec = {.gradient = length, .microbatches = leaves};
+    const sn_pieces mine =
+        sn_reduction_pieces(sn_reduction_of(SN_REDUCE_REPRODUCIBLE), &spec,
+                            sn_comm_rank(comm), sn_comm_size(comm));
+    assert_int_equal(create(leaves, length, &reduction), SN_OK);
     for (uint32_t round = 0; round < 2; round++) {
-        for (uint64_t leaf = mine.begin; leaf < mine.end; leaf++) {
-            float *part = sn_tree_next(tree);
+        const float *sum;
+        sn_reduction_begin(reduction);
+        for (int leaf = mine.begin; leaf < mine.end; leaf++) {
+            float *part = sn_reduction_buffer(reduction);
             for (uint32_t i = 0; i < length; i++) {
                 part[i] = value((uint32_t)leaf, i, round);
             }
-            sn_tree_push(tree);
+            sn_reduction_push(reduction);
         }
-        assert_int_equal(sn_tree_sum(tree, message, &err), SN_OK);
+        assert_int_equal(sn_reduction_finish(reduction, &sum, &err), SN_OK);
         for (uint32_t i = 0; i < length; i++) {
             const float expected = tree_sum(0, (uint32_t)leaves, i, round);
-            assert_memory_equal(&message[i], &expected, sizeof expected);
+            assert_memory_equal(&sum[i], &expected, sizeof expected);
         }
     }
-    free(message);
-    sn_tree_destroy(&tree);
-    assert_null(tree);
+    sn_reduction_destroy(&reduction);
+    assert_null(reduction);
 }
 
 static void sums_are_the_trees_own(void **state)
@@ -74,14 +84,13 @@ static void sums_are_the_trees_own(void **state)
 static void impossible_trees_are_refused(void **state)
 {
     (void)state;
-    sn_tree *tree;
-    sn_error err;
-    assert_int_equal(sn_tree_create(comm, 10, 6, &tree, &err), SN_ECONFIG);
-    assert_int_equal(sn_tree_create(comm, 10, 0, &tree, &err), SN_ECONFIG);
+    sn_reduction *reduction;
+    assert_int_equal(create(6, 10, &reduction), SN_ECONFIG);
+    assert_int_equal(create(0, 10, &reduction), SN_ECONFIG);
     if (sn_comm_size(comm) > 1) {
-        assert_int_equal(sn_tree_create(comm, 10, 1, &tree, &err), SN_ECONFIG);
+        assert_int_equal(create(1, 10, &reduction), SN_ECONFIG);
     }
-    assert_null(tree);
+    assert_null(reduction);
 }
 
 int main(int argc, char **argv)

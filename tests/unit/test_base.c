@@ -1,4 +1,4 @@
-/* status, mem, rng, digest, hash, file. */
+/* status, mem, rng, digest, hash, file, repeat. */
 #include "support.h"
 
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/repeat.h"
 #include "base/rng.h"
 #include "shardnet/status.h"
 
@@ -296,6 +297,40 @@ static void a_copy_has_the_same_bytes(void **state)
     assert_false(sn_file_exists(copy));
 }
 
+/* Contestant c of round r, counted from the warm-up, takes 10 (c + 1) + |r - 2| seconds,
+ * the warm-up none. */
+static double take_turns(void *user, int which)
+{
+    int *runs = user;
+    const int round = *runs / 2;
+    assert_int_equal(which, *runs % 2);
+    ++*runs;
+    return round == 0 ? 0 : 10 * (which + 1) + abs(round - 2);
+}
+
+static void the_least_of_several_runs(void **state)
+{
+    (void)state;
+    const struct {
+        int fewest, most;
+        double enough;
+        int rounds; /* with the warm-up */
+        double least[2];
+    } cases[] = {{1, 1, 0, 2, {11, 21}},
+                 {3, 3, 0, 4, {10, 20}},
+                 {1, 10, 40, 3, {10, 20}},
+                 {1, 10, 0, 2, {11, 21}},
+                 {2, 4, 1e9, 5, {10, 20}}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int runs = 0;
+        double least[2];
+        sn_repeat_least(take_turns, &runs, 2, cases[i].fewest, cases[i].most,
+                        cases[i].enough, least);
+        assert_int_equal(runs, 2 * cases[i].rounds);
+        assert_true(least[0] == cases[i].least[0] && least[1] == cases[i].least[1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +345,7 @@ int main(void)
         cmocka_unit_test(hash_sees_every_bit_length_and_place),
         cmocka_unit_test(a_new_folder_lasts),
         cmocka_unit_test(files_are_written_whole_or_not_at_all),
-        cmocka_unit_test(a_copy_has_the_same_bytes)};
+        cmocka_unit_test(a_copy_has_the_same_bytes),
+        cmocka_unit_test(the_least_of_several_runs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

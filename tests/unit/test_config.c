@@ -83,6 +83,11 @@ static void refusals_say_what_is_wrong(void **state)
     static const struct {
         const char *text, *why;
     } cases[] = {{"[nothing]\n", "unknown section"},
+                 {"[trian]\n", "did you mean [train]?"},
+                 {"[train]\nepoch = 1\n", "did you mean train.epochs?"},
+                 {"[trian]\nepochs = 1\n", "did you mean train.epochs?"},
+                 {"[model]\nepochs = 1\n", "did you mean train.epochs?"},
+                 {"[train]\ncolour = 1\n", "lists the keys"},
                  {"epochs = 1\n", "before any [section]"},
                  {"[model]\nhidden = 2147483648\n", "too large"},
                  {"[model]\nhidden = 3, 99999999999999999999\n", "too large"},

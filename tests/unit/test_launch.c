@@ -1,153 +1,13 @@
-/* What is read of the launcher, and what is set for Open MPI. */
+/* The environment of each launcher, and what is set for Open MPI. */
 #include "support.h"
 
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "dist/launch/cores.h"
 #include "dist/launch/launch.h"
-#include "dist/launch/mca.h"
-
-static const sn_mca_setting settings[] = {{"btl_tcp_eager_limit", "532480", NULL},
-                                          {"mtl", "^psm", "pml"},
-                                          {"mpi_yield_when_idle", "1", NULL}};
-enum { SETTINGS = sizeof settings / sizeof settings[0] };
-
-static const char *const variables[SETTINGS] = {
-    "OMPI_MCA_btl_tcp_eager_limit", "OMPI_MCA_mtl", "OMPI_MCA_mpi_yield_when_idle"};
-static char home[] = "/tmp/test_launch.XXXXXX";
-static char file[sizeof home + 32];
-
-static void write_file(const char *text)
-{
-    FILE *out = fopen(file, "w");
-    assert_non_null(out);
-    assert_true(fputs(text, out) >= 0);
-    assert_int_equal(fclose(out), 0);
-}
-
-static int without_settings(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < SETTINGS; i++) {
-        unsetenv(variables[i]);
-    }
-    unsetenv("OMPI_MCA_pml");
-    unsetenv("OPAL_PREFIX");
-    write_file("");
-    /* what is installed on this machine says something too */
-    return setenv("OMPI_MCA_mca_base_param_files", file, 1);
-}
-
-static int make_home(void **state)
-{
-    (void)state;
-    char folder[sizeof home + 16];
-    if (mkdtemp(home) == NULL) {
-        return 1;
-    }
-    snprintf(folder, sizeof folder, "%s/.openmpi", home);
-    snprintf(file, sizeof file, "%s/mca-params.conf", folder);
-    return mkdir(folder, 0700) != 0 || setenv("HOME", home, 1) != 0;
-}
-
-static int remove_home(void **state)
-{
-    (void)state;
-    char folder[sizeof home + 16];
-    snprintf(folder, sizeof folder, "%s/.openmpi", home);
-    return unlink(file) != 0 || rmdir(folder) != 0 || rmdir(home) != 0;
-}
-
-/* expected[i] is the value of variables[i], NULL for unset. */
-static void expect(const char *const expected[SETTINGS])
-{
-    sn_mca_set(settings, SETTINGS);
-    for (size_t i = 0; i < SETTINGS; i++) {
-        const char *value = getenv(variables[i]);
-        if (expected[i] == NULL) {
-            assert_null(value);
-        } else {
-            assert_non_null(value);
-            assert_string_equal(value, expected[i]);
-        }
-    }
-}
-
-static void defaults_are_set(void **state)
-{
-    (void)state;
-    expect((const char *const[]){"532480", "^psm", "1"});
-}
-
-static void the_environment_wins(void **state)
-{
-    (void)state;
-    setenv("OMPI_MCA_btl_tcp_eager_limit", "7", 1);
-    setenv("OMPI_MCA_pml", "cm", 1);
-    expect((const char *const[]){"7", NULL, "1"});
-}
-
-static void a_file_of_the_user_wins(void **state)
-{
-    (void)state;
-    unsetenv("OMPI_MCA_mca_base_param_files"); /* that is $HOME's then */
-    write_file("# mtl = psm\n  btl_tcp_eager_limit=65536\n\npml = cm\nmtls = ofi");
-    expect((const char *const[]){NULL, NULL, "1"});
-}
-
-static void exclusions_are_joined(void **state)
-{
-    (void)state;
-    write_file("pml = ^ucx\nmtl = ^ofi,portals4 # here\nmpi_yield_when_idle = ^0\n");
-    expect((const char *const[]){"532480", "^psm,ofi,portals4", NULL});
-}
-
-static void a_file_without_settings_changes_nothing(void **state)
-{
-    (void)state;
-    char text[2100];
-    memset(text, 'x', 2000);
-    strcpy(text + 2000, " mtl = psm\n#pml = cm\nmtl\npml_ob1 = 1\n= 3\n");
-    write_file(text);
-    expect((const char *const[]){"532480", "^psm", "1"});
-}
-
-static void listed_files_are_read_instead(void **state)
-{
-    (void)state;
-    char list[2 * sizeof file + 32];
-    char other[sizeof file + 8];
-    write_file("mtl = psm\n");
-    snprintf(other, sizeof other, "%s.other", file);
-    snprintf(list, sizeof list, "%s,%s.none", other, file);
-    assert_int_equal(rename(file, other), 0);
-    write_file("btl_tcp_eager_limit = 1\n");
-    setenv("OMPI_MCA_mca_base_param_files", list, 1);
-    expect((const char *const[]){"532480", NULL, "1"});
-    assert_int_equal(unlink(other), 0);
-}
-
-static void a_file_of_the_installation_wins(void **state)
-{
-    (void)state;
-    char folder[sizeof home + 8], path[sizeof home + 64];
-    snprintf(folder, sizeof folder, "%s/etc", home);
-    snprintf(path, sizeof path, "%s/openmpi-mca-params.conf", folder);
-    assert_int_equal(mkdir(folder, 0700), 0);
-    write_file("mtl = ofi\nbtl_tcp_eager_limit = 1\n");
-    assert_int_equal(rename(file, path), 0);
-    write_file("mtl = ^mx\n"); /* of the user, so before that */
-    unsetenv("OMPI_MCA_mca_base_param_files");
-    setenv("OPAL_PREFIX", home, 1);
-    expect((const char *const[]){NULL, "^psm,mx", "1"});
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(folder), 0);
-}
 
 static int without_launcher(void **state)
 {
@@ -226,14 +86,23 @@ static void slurm_tells_the_tasks_of_each_node(void **state)
 static void more_tasks_than_cores_are_crowded(void **state)
 {
     (void)state;
+    static const char yield[] = "OMPI_MCA_mpi_yield_when_idle";
     char all[16];
     sn_launch launch;
     sn_launch_read(&launch);
     assert_false(sn_launch_crowded(&launch));
+    unsetenv(yield);
+    sn_launch_prepare(&launch);
+    assert_null(getenv(yield));
     setenv("OMPI_COMM_WORLD_SIZE", "100000", 1);
     setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "100000", 1);
     sn_launch_read(&launch);
     assert_true(sn_launch_crowded(&launch));
+    sn_launch_prepare(&launch);
+    assert_string_equal(getenv(yield), "1");
+    setenv(yield, "0", 1);
+    sn_launch_prepare(&launch); /* what the user sets stays */
+    assert_string_equal(getenv(yield), "0");
     const int cores = sn_cores_in_mask();
     snprintf(all, sizeof all, "%d", cores);
     setenv("OMPI_COMM_WORLD_LOCAL_SIZE", all, 1);
@@ -248,14 +117,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(srun_needs_a_pmi, without_launcher),
         cmocka_unit_test_setup(slurm_tells_the_tasks_of_each_node, without_launcher),
-        cmocka_unit_test_setup(more_tasks_than_cores_are_crowded, without_launcher),
-        cmocka_unit_test_setup(defaults_are_set, without_settings),
-        cmocka_unit_test_setup(the_environment_wins, without_settings),
-        cmocka_unit_test_setup(a_file_of_the_user_wins, without_settings),
-        cmocka_unit_test_setup(exclusions_are_joined, without_settings),
-        cmocka_unit_test_setup(a_file_without_settings_changes_nothing,
-                               without_settings),
-        cmocka_unit_test_setup(listed_files_are_read_instead, without_settings),
-        cmocka_unit_test_setup(a_file_of_the_installation_wins, without_settings)};
-    return cmocka_run_group_tests(tests, make_home, remove_home);
+        cmocka_unit_test_setup(more_tasks_than_cores_are_crowded, without_launcher)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

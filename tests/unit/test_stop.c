@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "train/stop.h"
+#include "base/stop.h"
 
 static const char last_words[] = "at once";
 

@@ -5,47 +5,44 @@
 
 #include "cli/report/report.h"
 #include "eval/target.h"
+#include "store/paths.h"
 
-/* The configuration of config.ini, as the program reads it. */
-static bool load_config(sn_report *report, sn_error *err)
+/* Reads config.ini. */
+static sn_status load_config(sn_report *report, sn_error *err)
 {
     char path[SN_PATH_BYTES];
-    sn_config *config = malloc(sizeof *config);
-    if (config == NULL) {
-        sn_fail(err, SN_ENOMEM, "configuration: out of memory");
-        return false;
+    sn_status status = sn_path_join(path, report->run, SN_CONFIG_FILE, err);
+    if (status == SN_OK) {
+        status = sn_config_create(&report->config, err);
     }
-    sn_config_init(config);
-    if (sn_path_join(path, report->run, "config.ini", err) != SN_OK ||
-        sn_config_read(config, path, err) != SN_OK) {
-        free(config);
-        return false;
+    if (status == SN_OK) {
+        status = sn_config_read(report->config, path, err);
     }
-    report->config_text = sn_config_text(config);
-    if (report->config_text == NULL) {
-        free(config);
-        sn_fail(err, SN_ENOMEM, "configuration: out of memory");
-        return false;
+    if (status == SN_OK) {
+        report->config_text = sn_config_text(report->config);
+        status = report->config_text != NULL
+                     ? SN_OK
+                     : sn_fail(err, SN_ENOMEM, "configuration: out of memory");
     }
-    report->config = config;
-    return true;
+    if (status != SN_OK) {
+        sn_config_destroy(&report->config);
+    }
+    return status;
 }
 
-/* The one that the newest good checkpoint was made with. */
+/* Takes the configuration that the newest good checkpoint was made with. */
 static void take_config_of_checkpoint(sn_report *report)
 {
-    sn_config *config = malloc(sizeof *config);
     sn_error ignored;
-    if (config != NULL && report->described) {
-        sn_config_init(config);
-        report->config_text = strdup(report->info.config_text);
-        if (sn_config_parse(config, report->info.config_text, "checkpoint", &ignored) ==
-            SN_OK) {
-            report->config = config;
-            return;
-        }
+    if (!report->described) {
+        return;
     }
-    free(config);
+    report->config_text = strdup(report->info.config_text);
+    if (sn_config_create(&report->config, &ignored) == SN_OK &&
+        sn_config_parse(report->config, report->info.config_text, "checkpoint",
+                        &ignored) != SN_OK) {
+        sn_config_destroy(&report->config);
+    }
 }
 
 /* The pair of rank and host; rows come in the same order in every epoch. */
@@ -73,6 +70,22 @@ static sn_report_rank *find_rank(sn_report *report, const sn_rank_row *row, size
     return added;
 }
 
+static void add_times(sn_report_times *sum, const sn_report_times *more)
+{
+    sum->gather += more->gather;
+    sum->compute += more->compute;
+    sum->wait += more->wait;
+    sum->reduce += more->reduce;
+    sum->update += more->update;
+}
+
+static void divide_times(sn_report_times *sum, double count)
+{
+    *sum =
+        (sn_report_times){sum->gather / count, sum->compute / count, sum->wait / count,
+                          sum->reduce / count, sum->update / count};
+}
+
 typedef struct rank_taker {
     sn_report *report;
     int64_t epoch; /* of the last row */
@@ -95,11 +108,10 @@ static bool take_ranks(void *user, const void *rows, size_t count)
         report->last_ranks = row->epoch == taker->epoch ? report->last_ranks + 1 : 1;
         taker->epoch = row->epoch;
         rank->epochs++;
-        rank->gather += row->gather_seconds;
-        rank->compute += row->compute_seconds;
-        rank->wait += row->wait_seconds;
-        rank->reduce += row->reduce_seconds;
-        rank->update += row->update_seconds;
+        const sn_report_times times = {row->gather_seconds, row->compute_seconds,
+                                       row->wait_seconds, row->reduce_seconds,
+                                       row->update_seconds};
+        add_times(&rank->times, &times);
     }
     return true;
 }
@@ -118,17 +130,6 @@ static sn_report_host *find_host(sn_report *report, const char *host)
     return &report->hosts[i];
 }
 
-sn_report_host sn_report_rank_mean(const sn_report_rank *rank)
-{
-    const double epochs = (double)rank->epochs;
-    return (sn_report_host){.ranks = 1,
-                            .gather = rank->gather / epochs,
-                            .compute = rank->compute / epochs,
-                            .wait = rank->wait / epochs,
-                            .reduce = rank->reduce / epochs,
-                            .update = rank->update / epochs};
-}
-
 static sn_status sum_up_hosts(sn_report *report, sn_error *err)
 {
     report->hosts = calloc(report->rank_count + 1, sizeof *report->hosts);
@@ -136,24 +137,14 @@ static sn_status sum_up_hosts(sn_report *report, sn_error *err)
         return sn_fail(err, SN_ENOMEM, "report: out of memory");
     }
     for (size_t i = 0; i < report->rank_count; i++) {
-        const sn_report_rank *rank = &report->ranks[i];
+        sn_report_rank *rank = &report->ranks[i];
         sn_report_host *host = find_host(report, rank->host);
-        const sn_report_host mean = sn_report_rank_mean(rank);
+        divide_times(&rank->times, (double)rank->epochs);
         host->ranks++;
-        host->gather += mean.gather;
-        host->compute += mean.compute;
-        host->wait += mean.wait;
-        host->reduce += mean.reduce;
-        host->update += mean.update;
+        add_times(&host->times, &rank->times);
     }
     for (size_t i = 0; i < report->host_count; i++) {
-        sn_report_host *host = &report->hosts[i];
-        const double ranks = (double)host->ranks;
-        host->gather /= ranks;
-        host->compute /= ranks;
-        host->wait /= ranks;
-        host->reduce /= ranks;
-        host->update /= ranks;
+        divide_times(&report->hosts[i].times, (double)report->hosts[i].ranks);
     }
     return SN_OK;
 }
@@ -162,7 +153,7 @@ static sn_status load_metrics(sn_report *report, sn_error *err)
 {
     char path[SN_PATH_BYTES];
     rank_taker taker = {.report = report, .epoch = -1};
-    sn_status status = sn_path_join(path, report->run, "metrics.h5", err);
+    sn_status status = sn_path_join(path, report->run, SN_METRICS_FILE, err);
     if (status == SN_OK) {
         status =
             sn_metrics_read_epochs(path, &report->epochs, &report->epoch_count, err);
@@ -229,9 +220,17 @@ static void note_shapes(sn_report *report, const char *path)
     sn_checkpoint_info_clear(&info);
 }
 
-static void examine(sn_report *report, const char *path)
+static sn_status examine(const char *path, void *user, sn_error *err)
 {
-    sn_report_checkpoint *found = &report->checkpoints[report->checkpoint_count];
+    sn_report *report = user;
+    sn_report_checkpoint *found =
+        realloc(report->checkpoints, (report->checkpoint_count + 1) * sizeof *found);
+    if (found == NULL) {
+        return sn_fail(err, SN_ENOMEM, "report: out of memory");
+    }
+    report->checkpoints = found;
+    found += report->checkpoint_count;
+    *found = (sn_report_checkpoint){.bytes = 0};
     sn_checkpoint_info info = {0};
     sn_error why = {""};
     struct stat file;
@@ -241,53 +240,25 @@ static void examine(sn_report *report, const char *path)
     found->status = sn_checkpoint_verify(path, &info, &why);
     if (found->status != SN_OK && !sn_file_exists(path)) { /* removed meanwhile */
         sn_checkpoint_info_clear(&info);
-        return;
+        return SN_OK;
     }
     report->checkpoint_count++;
     if (found->status != SN_OK) {
         snprintf(found->fault, sizeof found->fault, "%s", why.message);
         sn_checkpoint_info_clear(&info);
-        return;
+        return SN_OK;
     }
     found->epoch = info.progress.epoch;
     found->step = info.progress.step;
     snprintf(found->created_utc, sizeof found->created_utc, "%s", info.created_utc);
     if (report->described) {
         sn_checkpoint_info_clear(&info);
-        return;
+        return SN_OK;
     }
     report->described = true;
     report->info = info;
     note_shapes(report, path);
-}
-
-static sn_status load_checkpoints(sn_report *report, sn_error *err)
-{
-    int64_t *steps;
-    size_t count;
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_target_list(report->run, &steps, &count, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    report->checkpoints = calloc(count + 1, sizeof *report->checkpoints);
-    if (report->checkpoints == NULL) {
-        status = sn_fail(err, SN_ENOMEM, "report: out of memory");
-    }
-    for (size_t i = 0; status == SN_OK && i < count; i++) {
-        status = sn_checkpoint_path(path, report->run, steps[i], err);
-        if (status == SN_OK) {
-            examine(report, path);
-        }
-    }
-    free(steps);
-    if (status == SN_OK) {
-        status = sn_checkpoint_best_path(path, report->run, err);
-    }
-    if (status == SN_OK && sn_file_exists(path)) {
-        examine(report, path);
-    }
-    return status;
+    return SN_OK;
 }
 
 sn_status sn_report_load(const char *run, sn_report *report, sn_error *err)
@@ -298,11 +269,11 @@ sn_status sn_report_load(const char *run, sn_report *report, sn_error *err)
     }
     sn_status status = load_metrics(report, err);
     if (status == SN_OK) {
-        status = load_checkpoints(report, err);
+        status = sn_target_each(run, examine, report, err);
     }
     if (status == SN_OK) {
         sn_error why = {""};
-        if (!load_config(report, &why)) {
+        if (load_config(report, &why) != SN_OK) {
             memcpy(report->no_config, why.message, sizeof report->no_config);
             take_config_of_checkpoint(report);
         }
@@ -314,7 +285,7 @@ sn_status sn_report_load(const char *run, sn_report *report, sn_error *err)
 void sn_report_clear(sn_report *report)
 {
     free(report->config_text);
-    free(report->config);
+    sn_config_destroy(&report->config);
     free(report->epochs);
     free(report->ranks);
     free(report->hosts);

@@ -315,7 +315,7 @@ static void write_course(FILE *out, const sn_report *report,
 }
 
 /* The cells of a rank's or host's times, seconds of an epoch. */
-static void write_parts(FILE *out, const sn_report_host *parts)
+static void write_parts(FILE *out, const sn_report_times *parts)
 {
     cell(out, parts->gather, 4);
     cell(out, parts->compute, 4);
@@ -328,11 +328,10 @@ static void write_rank_rows(FILE *out, const sn_report *report)
 {
     for (size_t i = 0; i < report->rank_count; i++) {
         const sn_report_rank *rank = &report->ranks[i];
-        const sn_report_host mean = sn_report_rank_mean(rank);
         fprintf(out, "<tr><td>%" PRId64 "</td><td class=\"text\">", rank->rank);
         sn_html_text(out, rank->host, sizeof rank->host);
         fprintf(out, "</td><td>%" PRId64 "</td>", rank->epochs);
-        write_parts(out, &mean);
+        write_parts(out, &rank->times);
         fputs("</tr>\n", out);
     }
 }
@@ -344,7 +343,7 @@ static void write_host_rows(FILE *out, const sn_report *report)
         fprintf(out, "<tr><td>%zu</td><td class=\"text\">", i + 1);
         sn_html_text(out, host->host, sizeof host->host);
         fprintf(out, "</td><td>%zu</td>", host->ranks);
-        write_parts(out, host);
+        write_parts(out, &host->times);
         fputs("</tr>\n", out);
     }
 }
@@ -356,11 +355,11 @@ static void write_slowest(FILE *out, const sn_report *report)
     double mean = 0;
     for (size_t i = 0; i < report->host_count; i++) {
         const sn_report_host *host = &report->hosts[i];
-        const double own = host->gather + host->compute;
+        const double own = host->times.gather + host->times.compute;
         mean += own / (double)report->host_count;
-        slowest = own > slowest->gather + slowest->compute ? host : slowest;
+        slowest = own > slowest->times.gather + slowest->times.compute ? host : slowest;
     }
-    const double own = slowest->gather + slowest->compute;
+    const double own = slowest->times.gather + slowest->times.compute;
     fputs(report->host_count > 1 ? "<p>Slowest host: <b>" : "<p>The only host: <b>",
           out);
     sn_html_text(out, slowest->host, sizeof slowest->host);
@@ -473,5 +472,5 @@ void sn_report_page(FILE *out, const sn_report *report, const sn_report_plots *p
     fprintf(out,
             "<footer>Made by <code>shardnet report</code>, version %s, at "
             "%s.</footer>\n</body>\n</html>\n",
-            SN_VERSION_TEXT, now);
+            sn_version(), now);
 }

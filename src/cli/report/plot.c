@@ -169,7 +169,7 @@ static sn_status draw_curves(const sn_report *report, const char *name,
 }
 
 /* One bar: the seconds of a rank and epoch, wait taken out of reduce. */
-static void write_bar(FILE *out, size_t position, const sn_report_host *parts)
+static void write_bar(FILE *out, size_t position, const sn_report_times *parts)
 {
     fprintf(out, "%zu %.9g %.9g %.9g %.9g %.9g\n", position, parts->gather,
             parts->compute, parts->update, parts->reduce - parts->wait, parts->wait);
@@ -186,12 +186,7 @@ static void write_bars(FILE *out, const sn_report *report, bool by_host)
     }
     fprintf(out, ")\n$parts << END\n");
     for (size_t i = 0; i < count; i++) {
-        if (by_host) {
-            write_bar(out, i, &report->hosts[i]);
-        } else {
-            const sn_report_host mean = sn_report_rank_mean(&report->ranks[i]);
-            write_bar(out, i, &mean);
-        }
+        write_bar(out, i, by_host ? &report->hosts[i].times : &report->ranks[i].times);
     }
     fprintf(out, "END\n");
 }

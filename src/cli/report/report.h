@@ -11,18 +11,23 @@
 #include "store/checkpoint/checkpoint.h"
 #include "store/metrics/metrics.h"
 
-/** One rank on one host: seconds over all its epochs on record. */
+/** Mean seconds per epoch; reduce includes wait. */
+typedef struct sn_report_times {
+    double gather, compute, wait, reduce, update;
+} sn_report_times;
+
+/** One rank on one host: means over its epochs on record. */
 typedef struct sn_report_rank {
     char host[sizeof((sn_rank_row *)0)->host];
     int64_t rank, epochs;
-    double gather, compute, wait, reduce, update; /* reduce includes wait */
+    sn_report_times times;
 } sn_report_rank;
 
-/** One host: means over its ranks, of the seconds of a rank and epoch. */
+/** One host: means over its ranks. */
 typedef struct sn_report_host {
     char host[sizeof((sn_rank_row *)0)->host];
     size_t ranks;
-    double gather, compute, wait, reduce, update;
+    sn_report_times times;
 } sn_report_host;
 
 typedef struct sn_report_checkpoint {
@@ -63,9 +68,6 @@ typedef struct sn_report {
     char widths[512];        /* "784-30-10" */
     int64_t parameters;
 } sn_report;
-
-/** What an epoch took a rank on average, as a host of this one rank. */
-sn_report_host sn_report_rank_mean(const sn_report_rank *rank);
 
 /** Reads all of it from the run's folder, which report->run points to from then on.
  *  Checkpoints are read whole; bad ones are part of the report, but metrics must be

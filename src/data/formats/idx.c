@@ -391,9 +391,8 @@ sn_status sn_idx_write(const char *path, int dimensions, const size_t *size,
                        path);
     }
     char temporary[SN_PATH_BYTES];
-    int length = snprintf(temporary, sizeof temporary, "%s.tmp", path);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "cannot write (%s): the path is too long", path);
+    if (sn_path_temporary(temporary, path, err) != SN_OK) {
+        return SN_ERANGE;
     }
     FILE *file = fopen(temporary, "wb");
     if (file == NULL) {

@@ -15,15 +15,6 @@ enum { SN_HOST_BYTES = 64 };
  *  before MPI starts; -1 where no launcher says.  Not collective. */
 int sn_comm_launch_task(void);
 
-/** A communicator of the ranks that say member, in their order, for sn_comm_finish;
- * NULL on the others.  Collective over comm.  SN_ENOMEM, SN_EMPI. */
-sn_status sn_comm_part(sn_comm *comm, bool member, sn_comm **part,
-                       sn_error *err) SN_MUST_CHECK;
-
-/** A barrier in which waiting ranks sleep, so that others have their cores: up to 5
- *  ms late.  Collective.  SN_EMPI. */
-sn_status sn_comm_rest(sn_comm *comm, sn_error *err) SN_MUST_CHECK;
-
 /** Not collective. */
 int sn_comm_node_rank(const sn_comm *comm); /* 0 leads its node */
 int sn_comm_node_size(const sn_comm *comm);

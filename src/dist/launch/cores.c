@@ -76,18 +76,6 @@ int sn_node_share(const uint64_t *masks, int ranks, int words, int rank)
     return threads > 1 ? threads : 1;
 }
 
-void sn_node_run_on(const sn_node_mask *mask)
-{
-    cpu_sets sets;
-    memset(&sets, 0, sizeof sets);
-    for (size_t core = 0; core < CPUS; core++) {
-        if (mask->word[core / 64] >> (core % 64) & 1) {
-            CPU_SET_S(core, sizeof sets, sets.set);
-        }
-    }
-    (void)sched_setaffinity(0, sizeof sets, sets.set);
-}
-
 /* The first number of a file; false where there is none. */
 static bool first_number(const char *path, long *number)
 {

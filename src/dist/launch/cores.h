@@ -21,10 +21,6 @@ int sn_cores_count_bits(uint64_t word);
 /** Cores (hardware threads) that this process may run on.  Not collective. */
 int sn_cores_in_mask(void);
 
-/** Lets the calling thread, and those that it makes from now on, run on these cores.
- *  Where the system refuses, the mask stays as it is.  Not collective. */
-void sn_node_run_on(const sn_node_mask *mask);
-
 /** The share of one mask among the masks of a node: floor(sum over its cores of 1 /
  * ranks that have the core), at least 1.  masks (ranks, words) of 64-bit words.  Pure.
  */

@@ -1,6 +1,5 @@
 #include "dist/launch/launch.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <mpi.h> /* OPEN_MPI */
 #include <stdlib.h>
@@ -8,7 +7,6 @@
 #include <unistd.h>
 
 #include "dist/launch/cores.h"
-#include "dist/launch/mca.h"
 
 static int number(const char *name, int absent)
 {
@@ -81,46 +79,11 @@ bool sn_launch_crowded(const sn_launch *launch)
     return fmin(cores, sn_cores_quota("/proc", "/sys")) < launch->node_tasks;
 }
 
-/* Has this node a network besides Ethernet?  RDMA devices of every kind are listed in
- * one folder, those of Cray are not. */
-static bool has_fabric(void)
-{
-    static const char *const others[] = {"/sys/class/cxi", "/dev/kgni0", "/dev/ipath",
-                                         "/dev/ipath0", "/dev/hfi1_0"};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        if (access(others[i], F_OK) == 0) {
-            return true;
-        }
-    }
-    DIR *folder = opendir("/sys/class/infiniband");
-    bool found = false;
-    if (folder != NULL) {
-        const struct dirent *entry;
-        while (!found && (entry = readdir(folder)) != NULL) {
-            found = entry->d_name[0] != '.';
-        }
-        (void)closedir(folder);
-    }
-    return found;
-}
-
 void sn_launch_prepare(const sn_launch *launch)
 {
-    /* For the buckets of overlap.c: a ring on any number of ranks, and no handshake for
-     * its messages over TCP, up to half a bucket of the default size: each answer would
-     * wait for the other side's next call of MPI_Test. */
-    sn_mca_setting settings[SN_MCA_SETTINGS] = {
-        {"coll_libnbc_iallreduce_algorithm", "ring", NULL},
-        {"btl_tcp_eager_limit", "532480", NULL}};
-    size_t count = 2;
     if (sn_launch_crowded(launch)) {
-        settings[count++] = (sn_mca_setting){"mpi_yield_when_idle", "1", NULL};
+        (void)setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
     }
-    if (!has_fabric()) {
-        /* what drives such networks alone takes 0.2 s to find out that there is none */
-        settings[count++] = (sn_mca_setting){"mtl", "^psm,psm2,ofi", "pml"};
-    }
-    sn_mca_set(settings, count);
 }
 
 static sn_status refuse(const sn_launch *launch, int size, sn_error *err)

@@ -24,9 +24,9 @@ void sn_launch_read(sn_launch *launch);
  *  than the quota of its control group.  Not collective. */
 bool sn_launch_crowded(const sn_launch *launch);
 
-/** Sets what Open MPI reads at its start: yield_when_idle where sn_launch_crowded,
- * rings for overlap; where neither the environment nor a parameter file of Open MPI's
- * says something else. */
+/** Where sn_launch_crowded, lets Open MPI's waiting ranks yield their core, unless the
+ *  environment sets mpi_yield_when_idle: an allreduce then takes microseconds instead of
+ *  milliseconds.  Before MPI starts. */
 void sn_launch_prepare(const sn_launch *launch);
 
 /** SN_ECONFIG, with the fix, when srun started several tasks of Open MPI without any

@@ -137,12 +137,3 @@ sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores, sn_error *err)
     free(masks);
     return status;
 }
-
-sn_status sn_node_masks(sn_comm *comm, sn_node_mask *mine, sn_node_mask *together,
-                        sn_error *err)
-{
-    sn_cores_read_mask(mine);
-    return sn_mpi_check(MPI_Allreduce(mine->word, together->word, MASK_WORDS,
-                                      MPI_UINT64_T, MPI_BOR, comm->node),
-                        "MPI_Allreduce", err);
-}

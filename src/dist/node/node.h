@@ -46,9 +46,4 @@ typedef struct sn_node_cores {
 sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores,
                              sn_error *err) SN_MUST_CHECK;
 
-/** The mask of the calling thread, and the cores that the ranks of its node may use
- *  together.  Collective over the node.  SN_EMPI. */
-sn_status sn_node_masks(sn_comm *comm, sn_node_mask *mine, sn_node_mask *together,
-                        sn_error *err) SN_MUST_CHECK;
-
 #endif

@@ -1,25 +1,19 @@
-#include "dist/reduce/overlap.h"
-
-#include <stdbool.h>
+/* The reduction during the backward pass.
+ *
+ * The gradient is cut into buckets from its end, each summed by MPI_Iallreduce as soon
+ * as it is final.  Open MPI makes no progress on a nonblocking collective by itself, so
+ * the backward pass calls ready between pieces of its products, and that calls MPI_Test.
+ *
+ * Cost of a bucket of n bytes in a ring: 2 (p - 1) alpha + 2 (p - 1) / p n beta, of
+ * which as much as the backward pass lasts is hidden.  The ring is asked of Open MPI in
+ * launch.c; by itself Open MPI 4.1 takes a binomial tree on fewer than 4 ranks and with
+ * MPI_IN_PLACE, the whole message log2(p) times up and down, and so the result has its
+ * own memory. */
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "dist/comm/internal.h"
-#include "dist/reduce/reduce.h"
+#include "dist/reduce/internal.h"
 #include "nn/products/bf16.h"
-
-struct sn_overlap {
-    MPI_Comm comm;
-    const float *message;
-    float *result;
-    size_t arena, bucket;
-    size_t buckets;            /* of the arena */
-    size_t started;            /* buckets in flight or done */
-    MPI_Request *requests;     /* (buckets) */
-    uint16_t *sent, *received; /* (arena) for bf16, else NULL */
-    MPI_Op add;                /* of bf16 */
-    int code;                  /* of the first MPI call that failed */
-};
 
 static void add_bf16(void *a, void *b, int *count, MPI_Datatype *type)
 {
@@ -27,127 +21,127 @@ static void add_bf16(void *a, void *b, int *count, MPI_Datatype *type)
     sn_bf16_add((size_t)*count, a, b);
 }
 
-size_t sn_overlap_bytes(size_t arena, sn_wire wire)
+size_t sn_bucketed_bytes(const sn_reduction_spec *spec, int rank, int size,
+                         int node_size)
 {
-    return wire == SN_WIRE_BF16 ? 2 * arena * sizeof(uint16_t) : 0;
+    (void)rank, (void)size, (void)node_size;
+    return 2 * sn_reduction_length(spec) * sizeof(float) +
+           (spec->wire == SN_WIRE_BF16 ? 2 * spec->gradient * sizeof(uint16_t) : 0);
 }
 
-static sn_status prepare(sn_overlap *o, sn_wire wire, sn_error *err)
+sn_status sn_bucketed_open(sn_reduction *r, sn_error *err)
 {
-    const size_t buckets = (o->arena + o->bucket - 1) / o->bucket;
-    o->requests = calloc(buckets, sizeof *o->requests);
-    o->buckets = buckets;
-    if (wire == SN_WIRE_BF16) {
-        o->sent = sn_alloc(o->arena, sizeof *o->sent);
-        o->received = sn_alloc(o->arena, sizeof *o->received);
+    sn_bucketed *b = (sn_bucketed *)r;
+    const size_t length = sn_reduction_length(&r->spec), gradient = r->spec.gradient;
+    const bool bf16 = r->spec.wire == SN_WIRE_BF16;
+    b->add = MPI_OP_NULL;
+    b->code = MPI_SUCCESS;
+    b->buckets = (gradient + r->spec.bucket - 1) / r->spec.bucket;
+    b->requests = calloc(b->buckets, sizeof *b->requests);
+    r->buffer = sn_alloc(length, sizeof(float));
+    r->sum = sn_alloc(length, sizeof(float));
+    if (bf16) {
+        b->sent = sn_alloc(gradient, sizeof *b->sent);
+        b->received = sn_alloc(gradient, sizeof *b->received);
     }
-    if (o->requests == NULL ||
-        (wire == SN_WIRE_BF16 && (o->sent == NULL || o->received == NULL))) {
+    if (b->requests == NULL || r->buffer == NULL || r->sum == NULL ||
+        (bf16 && (b->sent == NULL || b->received == NULL))) {
         return sn_fail(err, SN_ENOMEM,
-                       "sums over ranks (%zu parameters in %zu buckets): out of memory",
-                       o->arena, buckets);
+                       "reduction (%zu parameters in %zu buckets): out of memory; use "
+                       "comm.reduce = allreduce and comm.wire = fp32",
+                       gradient, b->buckets);
     }
-    return wire == SN_WIRE_BF16
-               ? sn_mpi_check(MPI_Op_create(add_bf16, 1, &o->add), "MPI_Op_create", err)
+    return bf16
+               ? sn_mpi_check(MPI_Op_create(add_bf16, 1, &b->add), "MPI_Op_create", err)
                : SN_OK;
 }
 
-sn_status sn_overlap_create(sn_comm *comm, const float *message, float *result,
-                            size_t arena, size_t bucket, sn_wire wire, sn_overlap **out,
-                            sn_error *err)
+void sn_bucketed_close(sn_reduction *r)
 {
-    sn_overlap *overlap = calloc(1, sizeof *overlap);
-    sn_status status = SN_OK;
-    if (overlap == NULL) {
-        status = sn_fail(err, SN_ENOMEM, "sums over ranks: out of memory");
-    } else {
-        *overlap = (sn_overlap){.comm = comm->world,
-                                .message = message,
-                                .result = result,
-                                .arena = arena,
-                                .bucket = bucket,
-                                .add = MPI_OP_NULL,
-                                .code = MPI_SUCCESS};
-        status = prepare(overlap, wire, err);
+    sn_bucketed *b = (sn_bucketed *)r;
+    if (b->add != MPI_OP_NULL) {
+        MPI_Op_free(&b->add);
     }
-    status = sn_comm_agree(comm, status, err);
-    if (status != SN_OK) {
-        sn_overlap_destroy(&overlap);
-    }
-    *out = overlap;
-    return status;
+    free(b->sent);
+    free(b->received);
+    free(b->requests);
+    free(r->buffer);
+    free(r->sum);
 }
 
-void sn_overlap_destroy(sn_overlap **overlap)
+static void note(sn_bucketed *b, int code)
 {
-    if (*overlap != NULL) {
-        if ((*overlap)->add != MPI_OP_NULL) {
-            MPI_Op_free(&(*overlap)->add);
-        }
-        free((*overlap)->sent);
-        free((*overlap)->received);
-        free((*overlap)->requests);
-        free(*overlap);
-        *overlap = NULL;
-    }
+    b->code = b->code == MPI_SUCCESS ? code : b->code;
 }
 
-static void note(sn_overlap *o, int code)
+/* Sums count elements from first; a failure is kept for the end. */
+static void start(sn_bucketed *b, size_t first, size_t count)
 {
-    o->code = o->code == MPI_SUCCESS ? code : o->code;
-}
-
-/* Sums count elements from first; a failure is kept for sn_overlap_finish. */
-static void start(sn_overlap *o, size_t first, size_t count)
-{
-    MPI_Request *request = &o->requests[o->started++];
+    const float *buffer = b->base.buffer + first;
+    const MPI_Comm world = b->base.comm->world;
+    MPI_Request *request = &b->requests[b->started++];
     int code;
-    if (o->sent != NULL) {
-        sn_bf16_from_float(count, o->message + first, o->sent + first);
-        code = MPI_Iallreduce(o->sent + first, o->received + first, (int)count,
-                              MPI_UINT16_T, o->add, o->comm, request);
+    if (b->sent != NULL) {
+        sn_bf16_from_float(count, buffer, b->sent + first);
+        code = MPI_Iallreduce(b->sent + first, b->received + first, (int)count,
+                              MPI_UINT16_T, b->add, world, request);
     } else {
-        code = MPI_Iallreduce(o->message + first, o->result + first, (int)count,
-                              MPI_FLOAT, MPI_SUM, o->comm, request);
+        code = MPI_Iallreduce(buffer, b->base.sum + first, (int)count, MPI_FLOAT,
+                              MPI_SUM, world, request);
     }
     if (code != MPI_SUCCESS) {
         *request = MPI_REQUEST_NULL;
-        note(o, code);
+        note(b, code);
     }
 }
 
-static void start_buckets(sn_overlap *o, size_t first)
+static void start_buckets(sn_bucketed *b, size_t first)
 {
-    while (o->started < o->buckets) {
-        const size_t end = o->arena - o->started * o->bucket;
-        const size_t begin = end > o->bucket ? end - o->bucket : 0;
+    const size_t bucket = b->base.spec.bucket;
+    while (b->started < b->buckets) {
+        const size_t end = b->base.spec.gradient - b->started * bucket;
+        const size_t begin = end > bucket ? end - bucket : 0;
         if (begin < first) {
             break;
         }
-        start(o, begin, end - begin);
+        start(b, begin, end - begin);
     }
 }
 
-void sn_overlap_ready(void *overlap, size_t first)
+/* Every rank starts the same buckets in the same order, whatever first it has. */
+static void ready(sn_reduction *r, size_t first)
 {
-    sn_overlap *o = overlap;
+    sn_bucketed *b = (sn_bucketed *)r;
     int all_done;
-    start_buckets(o, first);
-    note(o, MPI_Testall((int)o->started, o->requests, &all_done, MPI_STATUSES_IGNORE));
+    start_buckets(b, first);
+    note(b, MPI_Testall((int)b->started, b->requests, &all_done, MPI_STATUSES_IGNORE));
 }
 
-sn_status sn_overlap_finish(sn_overlap *o, sn_error *err)
+sn_status sn_bucketed_finish(sn_reduction *r, sn_error *err)
 {
-    start_buckets(o, 0);
+    sn_bucketed *b = (sn_bucketed *)r;
+    const size_t gradient = r->spec.gradient;
+    start_buckets(b, 0);
     /* blocking, since a ring would take 2 (p - 1) messages for these few bytes */
-    note(o, MPI_Allreduce(o->message + o->arena, o->result + o->arena, SN_TAIL_COUNT_OF,
-                          MPI_FLOAT, MPI_SUM, o->comm));
-    note(o, MPI_Waitall((int)o->started, o->requests, MPI_STATUSES_IGNORE));
-    if (o->received != NULL) {
-        sn_bf16_to_float(o->arena, o->received, o->result);
+    note(b, MPI_Allreduce(r->buffer + gradient, r->sum + gradient, (int)r->spec.tail,
+                          MPI_FLOAT, MPI_SUM, r->comm->world));
+    note(b, MPI_Waitall((int)b->started, b->requests, MPI_STATUSES_IGNORE));
+    if (b->received != NULL) {
+        sn_bf16_to_float(gradient, b->received, r->sum);
     }
-    const int code = o->code;
-    o->started = 0;
-    o->code = MPI_SUCCESS;
+    const int code = b->code;
+    b->started = 0;
+    b->code = MPI_SUCCESS;
     return sn_mpi_check(code, "sum of gradients", err);
 }
+
+const sn_reduction_kind sn_reduction_overlap = {.name = "overlap",
+                                                .takes_bf16 = true,
+                                                .measured = true,
+                                                .bytes = sn_bucketed_bytes,
+                                                .seconds = sn_reduction_flat_seconds,
+                                                .object_bytes = sizeof(sn_bucketed),
+                                                .open = sn_bucketed_open,
+                                                .close = sn_bucketed_close,
+                                                .ready = ready,
+                                                .finish = sn_bucketed_finish};

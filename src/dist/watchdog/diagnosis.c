@@ -7,18 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Ranks and hosts that are named one by one before the rest is only counted. */
+#include "dist/watchdog/role.h"
+
+/* So many ranks are named one by one; the others are counted. */
 enum { MOST_NAMED = 6 };
-
-#define PHASE_TEXT(name, text, waits)  text,
-#define PHASE_WAITS(name, text, waits) waits,
-static const char *const phase_texts[] = {SN_PHASE_TABLE(PHASE_TEXT)};
-static const int phase_waits[] = {SN_PHASE_TABLE(PHASE_WAITS)};
-
-const char *sn_phase_text(sn_phase phase)
-{
-    return (unsigned)phase < SN_PHASE_COUNT ? phase_texts[phase] : "unknown";
-}
 
 typedef struct line {
     char *text;
@@ -37,24 +29,36 @@ static void append(line *out, const char *format, ...)
     out->length += more < 0 ? 0 : (size_t)more < room ? (size_t)more : room;
 }
 
-static bool is_alive(const sn_diagnosis *v, int rank)
+/* Seconds since a rank was last heard of. */
+static double silence(const sn_rank_view *v, int rank)
 {
-    return v->ranks[rank].silent_seconds <= v->silent_seconds;
+    return v->now - v->reports[rank].heard;
 }
 
-static bool is_unknown(const sn_diagnosis *v, int rank)
+/* Seconds since a rank was last heard of by one address of this rank. */
+static double path_silence(const sn_rank_view *v, int rank, int path)
 {
-    return isinf(v->ranks[rank].silent_seconds) != 0;
+    return v->now - v->reports[rank].path[path];
 }
 
-static bool is_silent(const sn_diagnosis *v, int rank)
+static bool is_alive(const sn_rank_view *v, int rank)
+{
+    return silence(v, rank) <= v->silent_seconds;
+}
+
+static bool is_unknown(const sn_rank_view *v, int rank)
+{
+    return isinf(silence(v, rank)) != 0;
+}
+
+static bool is_silent(const sn_rank_view *v, int rank)
 {
     return !is_alive(v, rank) && !is_unknown(v, rank);
 }
 
-/* "0-3, 5" for the ranks that test accepts. */
-static void append_ranks(line *out, const sn_diagnosis *v,
-                         bool (*test)(const sn_diagnosis *, int))
+/* Appends the ranks that test accepts, as "0-3, 5". */
+static void append_ranks(line *out, const sn_rank_view *v,
+                         bool (*test)(const sn_rank_view *, int))
 {
     int ranges = 0;
     for (int r = 0; r < v->size; r++) {
@@ -77,7 +81,7 @@ static void append_ranks(line *out, const sn_diagnosis *v,
     }
 }
 
-static int count(const sn_diagnosis *v, bool (*test)(const sn_diagnosis *, int))
+static int count(const sn_rank_view *v, bool (*test)(const sn_rank_view *, int))
 {
     int found = 0;
     for (int r = 0; r < v->size; r++) {
@@ -86,8 +90,8 @@ static int count(const sn_diagnosis *v, bool (*test)(const sn_diagnosis *, int))
     return found;
 }
 
-/* The ranks last heard of, and when. */
-static void append_heard(line *out, const sn_diagnosis *v)
+/* Appends when each rank was last heard of. */
+static void append_heard(line *out, const sn_rank_view *v)
 {
     append(out, "; last heard of:");
     const char *between = "";
@@ -106,8 +110,8 @@ static void append_heard(line *out, const sn_diagnosis *v)
             append(out, " and %d more", count(v, is_silent) - MOST_NAMED);
             break;
         }
-        append(out, "%s rank %d on %s %.0f s ago", between, r, v->ranks[r].host,
-               v->ranks[r].silent_seconds);
+        append(out, "%s rank %d on %s %.0f s ago", between, r, v->hosts[r],
+               silence(v, r));
         between = ",";
     }
     if (count(v, is_unknown) > 0) {
@@ -116,35 +120,34 @@ static void append_heard(line *out, const sn_diagnosis *v)
     }
 }
 
-/* A rank of another host that is heard of, but no longer by this path. */
-static bool has_lost(const sn_diagnosis *v, int rank, int path)
+/* True for a rank that is heard of, but no longer by this path. */
+static bool has_lost(const sn_rank_view *v, int rank, int path)
 {
-    const double seconds = v->ranks[rank].path_seconds[path];
+    const double seconds = path_silence(v, rank, path);
     return is_alive(v, rank) && isfinite(seconds) && seconds > v->silent_seconds;
 }
 
-static bool is_remote(const sn_diagnosis *v, int rank)
+static bool is_remote(const sn_rank_view *v, int rank)
 {
-    return strcmp(v->ranks[rank].host, v->ranks[v->rank].host) != 0;
+    return strcmp(v->hosts[rank], v->hosts[v->rank]) != 0;
 }
 
-/* The rank behind a link that broke, or -1; the judge's own link when all ranks of
- * more than one other host are cut off. */
-static int find_lost(const sn_diagnosis *v, int *path)
+/* Finds the rank behind a link that broke, -1 for none.  When all ranks of more than one
+ * other host are cut off, the link is that of this rank. */
+static int find_lost(const sn_rank_view *v, int *path)
 {
     for (*path = 0; *path < SN_HEARTBEAT_PATHS; ++*path) {
         int first = -1, lost = 0, known = 0;
         bool several = false;
         for (int r = 0; r < v->size; r++) {
-            if (!is_remote(v, r) || isinf(v->ranks[r].path_seconds[*path])) {
+            if (!is_remote(v, r) || isinf(path_silence(v, r, *path))) {
                 continue;
             }
             known++;
             if (has_lost(v, r, *path)) {
                 lost++;
                 first = first < 0 ? r : first;
-                several =
-                    several || strcmp(v->ranks[r].host, v->ranks[first].host) != 0;
+                several = several || strcmp(v->hosts[r], v->hosts[first]) != 0;
             }
         }
         if (lost > 0) {
@@ -154,56 +157,57 @@ static int find_lost(const sn_diagnosis *v, int *path)
     return -1;
 }
 
-/* The rank that the others wait for: at work, furthest behind; else one behind. */
-static int find_late(const sn_diagnosis *v)
+/* Finds the rank that the others wait for, -1 for none: of the ranks at work the one
+ * furthest behind; where none works, one that is a step behind. */
+static int find_late(const sn_rank_view *v)
 {
     int late = -1, working = -1;
     int64_t furthest = INT64_MIN;
     for (int r = 0; r < v->size; r++) {
-        const sn_rank_report *w = &v->ranks[r];
+        const sn_rank_report *report = &v->reports[r];
         if (is_unknown(v, r)) {
             continue;
         }
-        furthest = w->step > furthest ? w->step : furthest;
-        if (late < 0 || w->step < v->ranks[late].step) {
+        furthest = report->step > furthest ? report->step : furthest;
+        if (late < 0 || report->step < v->reports[late].step) {
             late = r;
         }
-        if (!phase_waits[w->phase] &&
-            (working < 0 || w->step < v->ranks[working].step)) {
+        if (!report->activity.waits &&
+            (working < 0 || report->step < v->reports[working].step)) {
             working = r;
         }
     }
     if (working >= 0) {
         return working;
     }
-    return late >= 0 && v->ranks[late].step < furthest ? late : -1;
+    return late >= 0 && v->reports[late].step < furthest ? late : -1;
 }
 
-static void append_where(line *out, const sn_diagnosis *v, int rank)
+static void append_where(line *out, const sn_rank_view *v, int rank)
 {
-    const sn_rank_report *w = &v->ranks[rank];
+    const sn_rank_report *report = &v->reports[rank];
     append(out,
            "no progress for %.0f s (rank %d on %s, phase %s, last step %" PRId64 "): ",
-           v->idle_seconds, rank, w->host, sn_phase_text(w->phase), w->step);
+           v->now - sn_role_progress(v, false), rank, v->hosts[rank],
+           report->activity.text, report->step);
 }
 
-static void append_link(line *out, const sn_diagnosis *v, int culprit, int path)
+static void append_link(line *out, const sn_rank_view *v, int culprit, int path)
 {
     char address[INET_ADDRSTRLEN] = "";
     const struct in_addr number = {v->paths[path].address};
     inet_ntop(AF_INET, &number, address, sizeof address);
-    const char *host = v->ranks[v->rank].host;
+    const char *host = v->hosts[v->rank];
     if (culprit == v->rank) {
         append(out, "no other host is heard of through its %s (%s), a link is down",
                v->paths[path].name, address);
     } else {
         append(out, "not heard of through %s of %s (%s) for %.0f s, a link is down",
-               v->paths[path].name, host, address,
-               v->ranks[culprit].path_seconds[path]);
+               v->paths[path].name, host, address, path_silence(v, culprit, path));
     }
 }
 
-void sn_diagnosis_write(const sn_diagnosis *v, char message[SN_MESSAGE_BYTES])
+void sn_diagnosis_write(const sn_rank_view *v, char message[SN_MESSAGE_BYTES])
 {
     line out = {message, 0};
     int culprit = 0, path;
@@ -213,7 +217,7 @@ void sn_diagnosis_write(const sn_diagnosis *v, char message[SN_MESSAGE_BYTES])
     if (culprit < v->size) {
         append_where(&out, v, culprit);
         append(&out, "silent for %.0f s: stopped, or its host or network is down",
-               v->ranks[culprit].silent_seconds);
+               silence(v, culprit));
     } else if ((culprit = find_lost(v, &path)) >= 0) {
         append_where(&out, v, culprit);
         append_link(&out, v, culprit, path);

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 
-/* Addresses of interfaces that are up; the loopback comes last. */
+/* Lists the addresses of interfaces that are up; the loopback comes last. */
 static void find_paths(sn_heartbeat_place *place)
 {
     struct ifaddrs *all;
@@ -54,10 +54,10 @@ int sn_heartbeat_open(sn_heartbeat_place *place)
     return s;
 }
 
-void sn_heartbeat_send(int socket, const sn_heartbeat *pulse,
+void sn_heartbeat_send(int socket, const sn_heartbeat *heartbeat,
                        const struct sockaddr_in *to)
 {
-    const ssize_t sent = sendto(socket, pulse, sizeof *pulse, MSG_NOSIGNAL,
+    const ssize_t sent = sendto(socket, heartbeat, sizeof *heartbeat, MSG_NOSIGNAL,
                                 (const struct sockaddr *)to, sizeof *to);
     (void)sent;
 }
@@ -69,17 +69,17 @@ struct sockaddr_in sn_heartbeat_to(const sn_heartbeat_place *place, int path)
                                 .sin_addr = {place->path[path].address}};
 }
 
-bool sn_heartbeat_receive(int socket, uint64_t key, sn_heartbeat *pulse,
+bool sn_heartbeat_receive(int socket, uint64_t key, sn_heartbeat *heartbeat,
                           struct sockaddr_in *from)
 {
     for (;;) {
         socklen_t length = sizeof *from;
-        const ssize_t bytes = recvfrom(socket, pulse, sizeof *pulse, MSG_TRUNC,
+        const ssize_t bytes = recvfrom(socket, heartbeat, sizeof *heartbeat, MSG_TRUNC,
                                        (struct sockaddr *)from, &length);
         if (bytes < 0) {
             return false;
         }
-        if (bytes == sizeof *pulse && pulse->key == key) {
+        if (bytes == sizeof *heartbeat && heartbeat->key == key) {
             return true;
         }
     }

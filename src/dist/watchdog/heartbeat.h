@@ -1,10 +1,12 @@
-/** Datagrams by which ranks tell that they live. */
+/** Datagrams by which ranks report that they live. */
 #ifndef SHARDNET_DIST_WATCHDOG_HEARTBEAT_H
 #define SHARDNET_DIST_WATCHDOG_HEARTBEAT_H
 
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "dist/watchdog/activity.h"
 
 enum { SN_HEARTBEAT_PATHS = 8, SN_HEARTBEAT_NAME_BYTES = 16 };
 
@@ -23,30 +25,31 @@ typedef struct sn_heartbeat_place {
 
 typedef enum sn_heartbeat_kind {
     SN_HEARTBEAT_BEAT,  /* a rank to an observer */
-    SN_HEARTBEAT_REPLY, /* and back */
-    SN_HEARTBEAT_END    /* an observer has spoken: leave */
+    SN_HEARTBEAT_REPLY, /* an observer to a rank */
+    SN_HEARTBEAT_END    /* an observer has raised the alarm: the rank must leave */
 } sn_heartbeat_kind;
 
 typedef struct sn_heartbeat {
-    uint64_t key; /* of the job: anything else is not ours */
-    int32_t kind, rank, path, phase;
+    uint64_t key; /* that of the job; any other datagram is dropped */
+    int32_t kind, rank, path, waits;
     int64_t step;
     float idle_seconds, grace_seconds;
+    char activity[SN_ACTIVITY_BYTES];
 } sn_heartbeat;
 
-/** A socket on every IPv4 address of this host, described in place; -1 when there can
- *  be none. */
+/** Opens a socket on every IPv4 address of this host and describes it in place; returns
+ *  -1 when that fails. */
 int sn_heartbeat_open(sn_heartbeat_place *place);
 
-/** Sends, and does not care whether it arrives. */
-void sn_heartbeat_send(int socket, const sn_heartbeat *pulse,
+/** Sends a datagram, which may get lost. */
+void sn_heartbeat_send(int socket, const sn_heartbeat *heartbeat,
                        const struct sockaddr_in *to);
 
-/** The address of a path to an observer. */
+/** Returns the address of a path to an observer. */
 struct sockaddr_in sn_heartbeat_to(const sn_heartbeat_place *place, int path);
 
-/** True for a datagram of our job, false when none is left. */
-bool sn_heartbeat_receive(int socket, uint64_t key, sn_heartbeat *pulse,
+/** Receives the next datagram of this job; returns false when none is left. */
+bool sn_heartbeat_receive(int socket, uint64_t key, sn_heartbeat *heartbeat,
                           struct sockaddr_in *from);
 
 #endif

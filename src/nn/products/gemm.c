@@ -78,12 +78,15 @@ void sn_gemm_set_threads(int threads)
     sn_set_threads(threads);
 }
 
-bool sn_gemm_bears_loops(sn_backend backend)
+void sn_gemm_limit_loops(sn_backend backend)
 {
     enum { OWN_THREADS = 1 }; /* of openblas_get_parallel */
     const char *policy = getenv("OMP_WAIT_POLICY");
-    return backend == SN_BACKEND_ONEDNN || openblas_get_parallel() != OWN_THREADS ||
-           (policy != NULL && strcasecmp(policy, "passive") == 0);
+    const bool sleep = policy != NULL && strcasecmp(policy, "passive") == 0;
+    if (backend != SN_BACKEND_ONEDNN && openblas_get_parallel() == OWN_THREADS &&
+        !sleep) {
+        sn_set_threads(1);
+    }
 }
 
 const char *sn_gemm_library(sn_backend backend)

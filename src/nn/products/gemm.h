@@ -43,9 +43,10 @@ void sn_gemm_tn(sn_backend backend, size_t m, size_t n, size_t k, const sn_real 
  *  calling thread in oneDNN. */
 void sn_gemm_set_threads(int threads);
 
-/** Do threads of OpenMP loops and of this library's products bear with each other?  Not
- *  where OpenBLAS has threads of its own and those of OpenMP spin while they wait. */
-bool sn_gemm_bears_loops(sn_backend backend);
+/** Keeps loops to one thread where OpenBLAS has threads of its own: OpenMP's threads
+ *  spin while they wait and take the cores away from the products.  No effect where
+ *  OpenBLAS uses OpenMP itself, with oneDNN, and under OMP_WAIT_POLICY=passive. */
+void sn_gemm_limit_loops(sn_backend backend);
 
 /** Name, version and kernel of the library, for the first lines of a run. */
 const char *sn_gemm_library(sn_backend backend);

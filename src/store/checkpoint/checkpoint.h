@@ -121,6 +121,9 @@ void sn_checkpoint_state_clear(sn_checkpoint_state *state);
 sn_status sn_checkpoint_verify(const char *path, sn_checkpoint_info *info,
                                sn_error *err) SN_MUST_CHECK;
 
+/** Makes RUN and RUN/checkpoints where they are missing.  SN_ECREATE. */
+sn_status sn_checkpoint_create_folder(const char *run, sn_error *err) SN_MUST_CHECK;
+
 /** RUN/checkpoints/step-00012345.h5. */
 sn_status sn_checkpoint_path(char path[SN_PATH_BYTES], const char *run, int64_t step,
                              sn_error *err) SN_MUST_CHECK;

@@ -9,42 +9,46 @@
 #include <unistd.h>
 
 #include "store/checkpoint/checkpoint.h"
-
-static const char prefix[] = "step-";
-static const char suffix[] = ".h5";
-static const char best_name[] = "best.h5";
+#include "store/paths.h"
 
 static sn_status folder_path(char folder[SN_PATH_BYTES], const char *run, sn_error *err)
 {
-    return sn_path_join(folder, run, "checkpoints", err);
+    return sn_path_join(folder, run, SN_CHECKPOINTS_FOLDER, err);
+}
+
+sn_status sn_checkpoint_create_folder(const char *run, sn_error *err)
+{
+    char folder[SN_PATH_BYTES];
+    const sn_status status = folder_path(folder, run, err);
+    return status == SN_OK ? sn_folder_create(folder, err) : status;
 }
 
 sn_status sn_checkpoint_path(char path[SN_PATH_BYTES], const char *run, int64_t step,
                              sn_error *err)
 {
     char name[64];
-    snprintf(name, sizeof name, "checkpoints/%s%08" PRId64 "%s", prefix, step, suffix);
+    snprintf(name, sizeof name,
+             SN_CHECKPOINTS_FOLDER "/" SN_STEP_PREFIX "%08" PRId64 SN_H5_SUFFIX, step);
     return sn_path_join(path, run, name, err);
 }
 
 sn_status sn_checkpoint_best_path(char path[SN_PATH_BYTES], const char *run,
                                   sn_error *err)
 {
-    char name[64];
-    snprintf(name, sizeof name, "checkpoints/%s", best_name);
-    return sn_path_join(path, run, name, err);
+    return sn_path_join(path, run, SN_CHECKPOINTS_FOLDER "/" SN_BEST_FILE, err);
 }
 
 /* Step of a file name that sn_checkpoint_path makes; -1 for any other name. */
 static int64_t step_of(const char *name)
 {
+    static const char prefix[] = SN_STEP_PREFIX;
     if (strncmp(name, prefix, strlen(prefix)) != 0) {
         return -1;
     }
     const char *digits = name + strlen(prefix);
     size_t count = strspn(digits, "0123456789");
     if (count < 8 || (count > 8 && digits[0] == '0') ||
-        strcmp(digits + count, suffix) != 0) {
+        strcmp(digits + count, SN_H5_SUFFIX) != 0) {
         return -1;
     }
     errno = 0;
@@ -142,7 +146,7 @@ static sn_status remove_file(const char *path, sn_error *err)
 /* Is name what a write that was killed leaves behind? */
 static int is_stale(const char *name)
 {
-    static const char temporary[] = ".tmp";
+    static const char temporary[] = SN_TEMPORARY_SUFFIX;
     char complete[64];
     size_t length = strlen(name);
     if (length < sizeof temporary || length >= sizeof complete ||
@@ -151,7 +155,7 @@ static int is_stale(const char *name)
     }
     snprintf(complete, sizeof complete, "%.*s", (int)(length - strlen(temporary)),
              name);
-    return step_of(complete) >= 0 || strcmp(complete, best_name) == 0;
+    return step_of(complete) >= 0 || strcmp(complete, SN_BEST_FILE) == 0;
 }
 
 static sn_status remove_stale(const char *run, sn_error *err)
@@ -211,7 +215,8 @@ sn_status sn_checkpoint_resolve(const char *file_or_run, char path[SN_PATH_BYTES
         status = sn_checkpoint_best_path(path, file_or_run, err);
         if (status == SN_OK && !sn_file_exists(path)) {
             status = sn_fail(err, SN_ENOINPUT,
-                             "no checkpoint (%s): its folder checkpoints is empty or "
+                             "no checkpoint (%s): its folder " SN_CHECKPOINTS_FOLDER
+                             " is empty or "
                              "missing; give a checkpoint file or the folder of a run",
                              file_or_run);
         }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/h5/h5.h"
+#include "store/paths.h"
 
 /* The first bytes of every HDF5 file that this program writes. */
 static const unsigned char signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
@@ -60,6 +61,6 @@ sn_status sn_format_expect_metrics(const char *path, sn_error *err)
                ? SN_OK
                : sn_fail(err, SN_EDATA,
                          "not a file of metrics (%s): it is %s; give the folder of a "
-                         "run or its metrics.h5",
+                         "run or its " SN_METRICS_FILE,
                          path, found[format]);
 }

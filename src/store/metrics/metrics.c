@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "store/h5/format.h"
 #include "store/metrics/table.h"
+#include "store/paths.h"
 
 /* The rows of one call, in the order of sn_metrics_tables. */
 typedef struct batch {
@@ -322,7 +323,7 @@ static sn_status cut_all(const char *path, int64_t step, sn_error *err)
 static sn_status replace_damaged(const char *path, int *number, sn_error *err)
 {
     char aside[SN_PATH_BYTES];
-    const sn_status status = sn_file_set_aside(path, "damaged", aside, number, err);
+    const sn_status status = sn_file_set_aside(path, SN_DAMAGED, aside, number, err);
     return status == SN_OK ? create_empty(path, err) : status;
 }
 

@@ -1,0 +1,81 @@
+#include "base/stop.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "shardnet/status.h"
+
+static const int watched[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU};
+enum { WATCHED = sizeof watched / sizeof watched[0] };
+
+/* A signal handler reaches nothing but what is global. */
+static volatile sig_atomic_t requested;
+static _Atomic double first_request; /* its clock, 0 for none */
+static const char *_Atomic farewell;
+static volatile sig_atomic_t code; /* to end with at a second request */
+static struct sigaction former[WATCHED];
+static int watchers;
+
+/* Calls only what a handler may: clock_gettime, write, _exit. */
+static void remember(int signal_number)
+{
+    static const double same_request_seconds = 1;
+    const double now = sn_clock_seconds();
+    double none = 0;
+    requested = signal_number;
+    if (atomic_compare_exchange_strong(&first_request, &none, now) ||
+        now - none <= same_request_seconds) {
+        return;
+    }
+    const char *text = farewell;
+    if (text != NULL) {
+        const ssize_t written = write(STDERR_FILENO, text, strlen(text));
+        (void)written;
+    }
+    _exit(code);
+}
+
+void sn_stop_watch(const char *last_words)
+{
+    if (watchers++ > 0) {
+        return;
+    }
+    struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    requested = 0;
+    first_request = 0;
+    farewell = last_words;
+    code = sn_status_exit_code(SN_ESTOPPED);
+    for (size_t i = 0; i < WATCHED; i++) {
+        sigaction(watched[i], &action, &former[i]);
+        if (watched[i] == SIGHUP && former[i].sa_handler == SIG_IGN) { /* nohup */
+            sigaction(SIGHUP, &former[i], NULL);
+        }
+    }
+}
+
+void sn_stop_conclude(int exit_code)
+{
+    code = exit_code;
+    farewell = NULL;
+}
+
+void sn_stop_unwatch(void)
+{
+    if (--watchers > 0) {
+        return;
+    }
+    for (size_t i = 0; i < WATCHED; i++) {
+        sigaction(watched[i], &former[i], NULL);
+    }
+    requested = 0;
+}
+
+int sn_stop_requested(void)
+{
+    return requested;
+}

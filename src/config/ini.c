@@ -1,0 +1,76 @@
+#include "config/ini.h"
+
+#include <ctype.h>
+#include <ini.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* libinih reports neither lines nor sections: it asks for one line at a time, and the line
+ * that it was given last is the one that a key stands on. */
+typedef struct reader {
+    const char *rest;
+    int line;
+    bool indented;     /* libinih gives an indented line to the key before it */
+    char section[256]; /* the running one */
+    int section_line;  /* 0 before the first */
+    size_t keys;       /* of this section so far */
+    sn_ini_take *take;
+    void *user;
+} reader;
+
+static void end_section(reader *r)
+{
+    if (r->section_line > 0 && r->keys == 0) {
+        r->take(r->user, SN_INI_SECTION, r->section, NULL, NULL, r->section_line);
+    }
+}
+
+static char *next_line(char *buffer, int bytes, void *user)
+{
+    reader *r = user;
+    if (*r->rest == '\0') {
+        end_section(r);
+        return NULL;
+    }
+    const size_t length = strcspn(r->rest, "\n");
+    const bool is_long = length >= (size_t)bytes;
+    r->line++;
+    if (is_long) {
+        r->take(r->user, SN_INI_LONG, NULL, NULL, NULL, r->line);
+    }
+    snprintf(buffer, (size_t)bytes, "%.*s", is_long ? 0 : (int)length, r->rest);
+    r->rest += length + (r->rest[length] == '\n');
+    r->indented = isspace((unsigned char)buffer[0]);
+    const size_t name = strcspn(buffer, "]");
+    if (buffer[0] == '[' && buffer[name] == ']') {
+        end_section(r);
+        snprintf(r->section, sizeof r->section, "%.*s", (int)name - 1, buffer + 1);
+        r->section_line = r->line;
+        r->keys = 0;
+    }
+    return buffer;
+}
+
+static int take_key(void *user, const char *section, const char *key, const char *value)
+{
+    reader *r = user;
+    const sn_ini_item item = r->indented && r->keys > 0 ? SN_INI_MORE : SN_INI_KEY;
+    r->keys++;
+    r->take(r->user, item, section, key, value, r->line);
+    return 1;
+}
+
+sn_status sn_ini_read(const char *text, sn_ini_take *take, void *user, sn_error *err)
+{
+    reader r = {.rest = text, .take = take, .user = user};
+    const int malformed = ini_parse_stream(next_line, &r, take_key, &r);
+    if (malformed < 0) {
+        return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
+    }
+    if (malformed > 0) {
+        take(user, SN_INI_MALFORMED, NULL, NULL, NULL, malformed);
+    }
+    return SN_OK;
+}

@@ -1,0 +1,246 @@
+/* The value of one key as text. */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/keys.h"
+
+static bool read_integer(const sn_key *key, const char *text, void *field,
+                         char why[SN_KEY_WHY_BYTES])
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    const char *word = key->automatic == NULL ? "" : key->automatic;
+    const char *or_word = key->automatic == NULL ? "" : " or ";
+    if (key->automatic != NULL && strcmp(text, key->automatic) == 0) {
+        value = 0;
+    } else if (end == text || *end != '\0') {
+        snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a whole number%s%s", text,
+                 or_word, word);
+        return false;
+    } else if (errno == ERANGE || (double)value < key->min ||
+               (double)value > key->max) {
+        snprintf(why, SN_KEY_WHY_BYTES, "%.80s is out of range [%.0f, %.0f]%s%s", text,
+                 key->min, key->max, or_word, word);
+        return false;
+    }
+    int64_t stored = value;
+    memcpy(field, &stored, sizeof stored);
+    return true;
+}
+
+static bool read_real(const sn_key *key, const char *text, void *field,
+                      char why[SN_KEY_WHY_BYTES])
+{
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !isfinite(value)) {
+        snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a number", text);
+        return false;
+    }
+    if (value == 0 && errno == ERANGE) {
+        snprintf(why, SN_KEY_WHY_BYTES, "%.80s is too small for a number other than 0",
+                 text);
+        return false;
+    }
+    if (value < key->min || value > key->max || (key->max_open && value == key->max)) {
+        snprintf(why, SN_KEY_WHY_BYTES, "%.80s is out of range [%g, %g%c", text,
+                 key->min, key->max, key->max_open ? ')' : ']');
+        return false;
+    }
+    memcpy(field, &value, sizeof value);
+    return true;
+}
+
+static bool read_choice(const sn_key *key, const char *text, void *field,
+                        char why[SN_KEY_WHY_BYTES])
+{
+    for (int i = 0; key->choices[i] != NULL; i++) {
+        if (strcmp(key->choices[i], text) == 0) {
+            memcpy(field, &i, sizeof i);
+            return true;
+        }
+    }
+    int length = snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not one of", text);
+    for (int i = 0; key->choices[i] != NULL; i++) {
+        length += snprintf(why + length, SN_KEY_WHY_BYTES - (size_t)length, "%s %s",
+                           i == 0 ? "" : ",", key->choices[i]);
+    }
+    return false;
+}
+
+/* Adds the widths in text to those in the field. */
+static bool append_widths(const char *text, void *field, char why[SN_KEY_WHY_BYTES])
+{
+    sn_widths *widths = field;
+    const char *position = text;
+    while (*position != '\0') {
+        char *end;
+        errno = 0;
+        const long long value = strtoll(position, &end, 10);
+        if (end != position && (errno == ERANGE || value > INT_MAX) && value > 0) {
+            snprintf(why, SN_KEY_WHY_BYTES, "'%.80s': a width is too large, at most %d",
+                     text, INT_MAX);
+            return false;
+        }
+        if (end == position || errno != 0 || value < 1) {
+            snprintf(why, SN_KEY_WHY_BYTES,
+                     "'%.80s' is not a comma list of widths of at least 1", text);
+            return false;
+        }
+        if (widths->count == SN_MAX_HIDDEN) {
+            snprintf(why, SN_KEY_WHY_BYTES, "more than %d hidden layers",
+                     SN_MAX_HIDDEN);
+            return false;
+        }
+        widths->width[widths->count++] = (size_t)value;
+        while (isspace((unsigned char)*end)) {
+            end++;
+        }
+        if (*end == ',' && end[1] != '\0') {
+            end++;
+        } else if (*end != '\0') {
+            snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a comma list", text);
+            return false;
+        }
+        position = end;
+    }
+    return true;
+}
+
+static bool read_widths(const char *text, void *field, char why[SN_KEY_WHY_BYTES])
+{
+    sn_widths widths = {0};
+    const bool good = append_widths(text, &widths, why);
+    if (good) {
+        memcpy(field, &widths, sizeof widths);
+    }
+    return good;
+}
+
+static bool append_path(const char *text, char *path, char why[SN_KEY_WHY_BYTES])
+{
+    if (strlen(path) + strlen(text) >= SN_PATH_BYTES) {
+        snprintf(why, SN_KEY_WHY_BYTES, "path longer than %d bytes", SN_PATH_BYTES - 1);
+        return false;
+    }
+    strcat(path, text);
+    return true;
+}
+
+bool sn_key_read(const sn_key *key, const char *text, sn_config *config,
+                 char why[SN_KEY_WHY_BYTES])
+{
+    void *field = (char *)config + key->offset;
+    switch (key->type) {
+    case SN_KEY_INTEGER:
+        return read_integer(key, text, field, why);
+    case SN_KEY_REAL:
+        return read_real(key, text, field, why);
+    case SN_KEY_CHOICE:
+        return read_choice(key, text, field, why);
+    case SN_KEY_WIDTHS:
+        return read_widths(text, field, why);
+    case SN_KEY_PATH:
+        *(char *)field = '\0';
+        return append_path(text, field, why);
+    }
+    return false;
+}
+
+bool sn_key_append(const sn_key *key, const char *text, sn_config *config,
+                   char why[SN_KEY_WHY_BYTES])
+{
+    void *field = (char *)config + key->offset;
+    if (key->type == SN_KEY_PATH) {
+        return append_path(text, field, why);
+    }
+    if (key->type == SN_KEY_WIDTHS && *text == ',') {
+        return append_widths(text + 1, field, why);
+    }
+    if (key->type == SN_KEY_WIDTHS) {
+        snprintf(why, SN_KEY_WHY_BYTES,
+                 "a list needs ',' before '%.80s' on a further line", text);
+    } else {
+        snprintf(
+            why, SN_KEY_WHY_BYTES,
+            "an indented line continues the one before, which only a path or a list "
+            "may need");
+    }
+    return false;
+}
+
+size_t sn_key_path_piece(const char *path)
+{
+    enum { LONGEST = 180 };
+    const size_t rest = strlen(path);
+    if (rest <= LONGEST) {
+        return rest;
+    }
+    size_t piece = LONGEST;
+    while (piece > 0 &&
+           (path[piece - 1] == ' ' || strchr(" ;#", path[piece]) != NULL)) {
+        piece--;
+    }
+    return piece;
+}
+
+static void write_path(FILE *out, const char *path)
+{
+    size_t piece = sn_key_path_piece(path);
+    while (piece > 0 && path[piece] != '\0') {
+        fprintf(out, "%.*s\n    ", (int)piece, path);
+        path += piece;
+        piece = sn_key_path_piece(path);
+    }
+    fprintf(out, "%s", path);
+}
+
+static void write_widths(FILE *out, const sn_widths *widths)
+{
+    enum { IN_A_LINE = 12 };
+    for (size_t i = 0; i < widths->count; i++) {
+        const char *before = i % IN_A_LINE == 0 ? "\n    , " : ", ";
+        fprintf(out, "%s%zu", i == 0 ? "" : before, widths->width[i]);
+    }
+}
+
+void sn_key_write(FILE *out, const sn_key *key, const sn_config *config)
+{
+    const char *field = (const char *)config + key->offset;
+    int64_t integer;
+    double real;
+    int choice;
+    sn_widths widths;
+    switch (key->type) {
+    case SN_KEY_INTEGER:
+        memcpy(&integer, field, sizeof integer);
+        if (integer == 0 && key->automatic != NULL) {
+            fprintf(out, "%s", key->automatic);
+        } else {
+            fprintf(out, "%lld", (long long)integer);
+        }
+        break;
+    case SN_KEY_REAL:
+        memcpy(&real, field, sizeof real);
+        fprintf(out, "%.17g", real);
+        break;
+    case SN_KEY_CHOICE:
+        memcpy(&choice, field, sizeof choice);
+        fprintf(out, "%s", key->choices[choice]);
+        break;
+    case SN_KEY_WIDTHS:
+        memcpy(&widths, field, sizeof widths);
+        write_widths(out, &widths);
+        break;
+    case SN_KEY_PATH:
+        write_path(out, field);
+        break;
+    }
+}

@@ -1,0 +1,218 @@
+/* The hierarchical reduction: shared memory inside a node, MPI between nodes.
+ *
+ * Steps, for n elements on q ranks per node and m nodes, R = q m:
+ *   1. every rank writes its gradient || tail into the shared segment and raises its
+ *      flag;
+ *   2. each waits for the flags of its node and adds its n/q elements of all buffers to
+ *      those of rank 0, in the order of the ranks;
+ *   3. ranks of the same number on the m nodes sum these n/q elements by MPI_Allreduce,
+ *      so that q messages of n/q use every core and link at once (only for m > 1);
+ *   4. flags again, and the sum lies in rank 0's buffer, where all ranks of the node see
+ *      it; rank 0 writes its next gradient when all have read it.
+ * Cost: n memory reads and n/q writes per rank, then 2 lg(m) alpha + 2 (m-1)/m n/q beta
+ * + the additions, against 2 lg(R) alpha + 2 (R-1)/R n beta of a flat allreduce.  The
+ * scheme is the multi-leader reduction of Bayatpour et al., "Scalable reduction
+ * collectives with data partitioning-based multi-leader design", SC 2017.
+ *
+ * It cannot be had with one rank per node, with different numbers of ranks on the nodes,
+ * and with too little of /dev/shm. */
+#include <sched.h>
+#include <stdatomic.h>
+
+#include "base/real.h"
+#include "dist/node/shared.h"
+#include "dist/reduce/internal.h"
+
+enum {
+    LANES = 16,   /* shares begin at multiples: 64 bytes */
+    SPINS = 2000, /* looks at a flag before the core is given to others */
+    LINE = 64,    /* bytes of a cache line */
+    BLOCK = 4096  /* elements that stay in the cache while buffers are added */
+};
+
+/* A rank's progress, alone in its cache line.  Other processes see it: an atomic that
+ * took a lock would take one of its own in each. */
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "flags need atomics without locks");
+typedef union flag {
+    atomic_uint_least64_t done;
+    char line[LINE];
+} flag;
+
+typedef struct node {
+    sn_reduction base;
+    sn_shared shared;  /* its head is the flags, its parts are the buffers */
+    MPI_Comm across;   /* ranks of this number on all nodes */
+    size_t begin, end; /* the elements that this rank adds */
+    uint64_t round;    /* how often this rank has raised its flag */
+} node;
+
+static size_t padded(size_t count)
+{
+    return (count + LANES - 1) / LANES * LANES;
+}
+
+/* Shares differ by at most LANES elements. */
+static size_t share_begin(size_t count, int size, int rank)
+{
+    const size_t blocks = padded(count) / LANES;
+    const size_t begin = blocks * (size_t)rank / (size_t)size * LANES;
+    return begin < count ? begin : count;
+}
+
+static flag *flag_of(const node *n, int node_rank)
+{
+    return (flag *)(void *)n->shared.base + node_rank;
+}
+
+static float *buffer_of(const node *n, int node_rank)
+{
+    return (float *)(void *)sn_shared_part(&n->shared, node_rank);
+}
+
+static size_t node_bytes(const sn_reduction_spec *spec, int rank, int size,
+                         int node_size)
+{
+    (void)rank, (void)size;
+    const size_t length = sn_reduction_length(spec);
+    return (node_size > 1 ? padded(length) : length) * sizeof(float);
+}
+
+/* Is it true on every rank? */
+static sn_status everywhere(const sn_comm *comm, int mine, int *all, sn_error *err)
+{
+    *all = 0;
+    return sn_mpi_check(MPI_Allreduce(&mine, all, 1, MPI_INT, MPI_LAND, comm->world),
+                        "agreement on shared memory", err);
+}
+
+/* Shared memory on all nodes, or on none. */
+static sn_status share(node *n, int *shared, sn_error *err)
+{
+    sn_comm *comm = n->base.comm;
+    sn_status status = everywhere(
+        comm, comm->node_size > 1 && comm->size == comm->node_size * comm->node_count,
+        shared, err);
+    if (status != SN_OK || !*shared) {
+        return status;
+    }
+    status = sn_shared_map(comm, (size_t)comm->node_size * sizeof(flag),
+                           padded(sn_reduction_length(&n->base.spec)) * sizeof(float),
+                           &n->shared, err);
+    return status == SN_OK ? everywhere(comm, n->shared.base != NULL, shared, err)
+                           : status;
+}
+
+static sn_status node_open(sn_reduction *r, sn_error *err)
+{
+    node *n = (node *)r;
+    const sn_comm *comm = r->comm;
+    const size_t length = sn_reduction_length(&r->spec);
+    int shared = 0;
+    n->across = MPI_COMM_NULL;
+    n->begin = share_begin(length, comm->node_size, comm->node_rank);
+    n->end = share_begin(length, comm->node_size, comm->node_rank + 1);
+    sn_status status = share(n, &shared, err);
+    if (status != SN_OK || !shared) {
+        return status;
+    }
+    r->buffer = buffer_of(n, comm->node_rank);
+    r->sum = buffer_of(n, 0);
+    if (comm->node_count > 1) {
+        status = sn_mpi_check(
+            MPI_Comm_split(comm->world, comm->node_rank, comm->rank, &n->across),
+            "MPI_Comm_split", err);
+    }
+    if (n->across != MPI_COMM_NULL) {
+        MPI_Comm_set_errhandler(n->across, MPI_ERRORS_RETURN);
+    }
+    return status;
+}
+
+static void node_close(sn_reduction *r)
+{
+    node *n = (node *)r;
+    if (n->across != MPI_COMM_NULL && !sn_mpi_has_failed()) {
+        MPI_Comm_free(&n->across);
+    }
+    sn_shared_unmap(&n->shared);
+}
+
+static void raise_flag(node *n)
+{
+    atomic_store_explicit(&flag_of(n, n->base.comm->node_rank)->done, ++n->round,
+                          memory_order_release);
+}
+
+/* Until all ranks of the node have raised their flags as often as this one; busily,
+ * yielding the core now and then. */
+static void wait_for_flags(const node *n)
+{
+    for (int r = 0; r < n->base.comm->node_size; r++) {
+        for (int looks = 0; atomic_load_explicit(&flag_of(n, r)->done,
+                                                 memory_order_acquire) < n->round;
+             looks++) {
+            if (looks >= SPINS) {
+                sched_yield();
+            }
+        }
+    }
+}
+
+static void meet(node *n)
+{
+    raise_flag(n);
+    wait_for_flags(n);
+}
+
+static void node_begin(sn_reduction *r)
+{
+    node *n = (node *)r;
+    raise_flag(n);
+    if (r->comm->node_rank == 0) { /* its buffer still holds the sum */
+        wait_for_flags(n);
+    }
+}
+
+SN_HOT
+static void add_to(size_t count, const float *restrict a, float *restrict sum)
+{
+    for (size_t i = 0; i < count; i++) {
+        sum[i] += a[i];
+    }
+}
+
+static void add_share(node *n)
+{
+    for (size_t i = n->begin; i < n->end; i += BLOCK) {
+        const size_t count = n->end - i < BLOCK ? n->end - i : BLOCK;
+        for (int r = 1; r < n->base.comm->node_size; r++) {
+            add_to(count, buffer_of(n, r) + i, n->base.sum + i);
+        }
+    }
+}
+
+static sn_status node_finish(sn_reduction *r, sn_error *err)
+{
+    node *n = (node *)r;
+    sn_status status = SN_OK;
+    meet(n);
+    add_share(n);
+    if (n->across != MPI_COMM_NULL) {
+        status = sn_mpi_check(MPI_Allreduce(MPI_IN_PLACE, r->sum + n->begin,
+                                            (int)(n->end - n->begin), MPI_FLOAT,
+                                            MPI_SUM, n->across),
+                              "sum over nodes", err);
+    }
+    meet(n);
+    return status;
+}
+
+const sn_reduction_kind sn_reduction_node = {.name = "node",
+                                             .measured = true,
+                                             .bytes = node_bytes,
+                                             .seconds = sn_reduction_flat_seconds,
+                                             .object_bytes = sizeof(node),
+                                             .open = node_open,
+                                             .close = node_close,
+                                             .begin = node_begin,
+                                             .finish = node_finish};

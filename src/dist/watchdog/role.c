@@ -1,0 +1,57 @@
+#include "dist/watchdog/role.h"
+
+#include <math.h>
+
+sn_role sn_role_of(int rank, const int observers[SN_OBSERVERS])
+{
+    return rank == observers[0]   ? SN_ROLE_PRIMARY
+           : rank == observers[1] ? SN_ROLE_SECONDARY
+                                  : SN_ROLE_FOLLOWER;
+}
+
+double sn_role_progress(const sn_rank_view *view, bool grace)
+{
+    double newest = -INFINITY;
+    for (int r = 0; r < view->size; r++) {
+        const sn_rank_report *report = &view->reports[r];
+        if (r == view->rank ||
+            (view->role != SN_ROLE_FOLLOWER && !isinf(report->heard))) {
+            newest = fmax(newest, report->progress + (grace ? report->grace : 0));
+        }
+    }
+    return newest;
+}
+
+static bool hears(const sn_rank_view *view, int rank)
+{
+    return view->now - view->reports[rank].heard <= view->silent_seconds;
+}
+
+static double primary(const sn_rank_view *view)
+{
+    return sn_role_progress(view, true) + view->timeout;
+}
+
+static double secondary(const sn_rank_view *view)
+{
+    return hears(view, view->observers[0]) ? (double)INFINITY : primary(view);
+}
+
+static double follower(const sn_rank_view *view)
+{
+    if (hears(view, view->observers[0]) || hears(view, view->observers[1])) {
+        return INFINITY;
+    }
+    /* many ranks may find out at once; the first that leaves ends the others */
+    const int later = view->rank < 50 ? view->rank : 50;
+    return sn_role_progress(view, true) + view->timeout + 0.5 + 0.05 * later;
+}
+
+double sn_role_deadline(const sn_rank_view *view)
+{
+    static double (*const deadlines[SN_ROLES])(const sn_rank_view *) = {
+        [SN_ROLE_PRIMARY] = primary,
+        [SN_ROLE_SECONDARY] = secondary,
+        [SN_ROLE_FOLLOWER] = follower};
+    return deadlines[view->role](view);
+}

@@ -1,0 +1,229 @@
+#include "eval/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "config/config.h"
+#include "eval/evaluate.h"
+#include "eval/loader.h"
+#include "eval/target.h"
+#include "nn/products/gemm.h"
+#include "shardnet/version.h"
+
+static sn_status read_file(const char *path, void *user, sn_error *err)
+{
+    sn_model *model = user;
+    return sn_loader_read_model(path, &model->info, &model->network, &model->parameters,
+                                err);
+}
+
+/* The data set that the configuration in the checkpoint names.  Unknown keys, which
+ * another version of the program wrote, give a notice. */
+static sn_status read_spec(sn_model *model, sn_error *err)
+{
+    const sn_checkpoint_info *info = &model->info;
+    sn_config *config;
+    sn_status status = sn_config_create(&config, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_error why;
+    status = sn_config_parse(config, info->config_text, "stored", &why);
+    if (status == SN_ECONFIG) {
+        status = SN_OK;
+        (void)sn_fail(&model->notice, SN_OK,
+                      "checkpoint (%s): written by shardnet %s, whose configuration "
+                      "shardnet %s does not know in full (%s); the keys that it "
+                      "knows are used",
+                      model->path, info->program_version, sn_version(), why.message);
+        const int source = sn_config_choice_value("data", "source", info->data_source);
+        config->data_source = source >= 0 ? source : config->data_source;
+    } else if (status != SN_OK) {
+        *err = why;
+    }
+    model->spec = sn_config_dataset(config);
+    sn_config_destroy(&config);
+    return status;
+}
+
+static sn_status share(sn_comm *comm, sn_model *model, sn_error *err)
+{
+    sn_status status =
+        sn_loader_share_model(comm, &model->network, &model->parameters, err);
+    if (status == SN_OK) {
+        status = sn_comm_broadcast(comm, model->path, sizeof model->path, 0, err);
+    }
+    return status == SN_OK
+               ? sn_comm_broadcast(comm, &model->spec, sizeof model->spec, 0, err)
+               : status;
+}
+
+sn_status sn_model_load(sn_comm *comm, const char *path, sn_model **out, sn_error *err)
+{
+    sn_model *model = calloc(1, sizeof *model);
+    sn_status status =
+        model == NULL ? sn_fail(err, SN_ENOMEM, "model: out of memory") : SN_OK;
+    if (status == SN_OK && (comm == NULL || sn_comm_rank(comm) == 0)) {
+        status = sn_target_newest(path, model->path, read_file, model, err);
+        if (status == SN_OK) {
+            status = read_spec(model, err);
+        }
+    }
+    if (comm != NULL) {
+        status = sn_comm_agree(comm, status, err);
+        if (status == SN_OK) {
+            status = share(comm, model, err);
+        }
+    }
+    if (status != SN_OK) {
+        sn_model_destroy(&model);
+    }
+    *out = model;
+    return status;
+}
+
+void sn_model_destroy(sn_model **out)
+{
+    sn_model *model = *out;
+    if (model != NULL) {
+        sn_predictor_clear(&model->predictor);
+        sn_checkpoint_info_clear(&model->info);
+        sn_network_clear(&model->network);
+        free(model->parameters);
+        free(model);
+        *out = NULL;
+    }
+}
+
+size_t sn_model_input(const sn_model *model)
+{
+    return model->network.input;
+}
+
+size_t sn_model_classes(const sn_model *model)
+{
+    return model->network.classes;
+}
+
+const char *sn_model_path(const sn_model *model)
+{
+    return model->path;
+}
+
+static sn_status choose_folder(sn_dataset_spec *spec, const char *data_dir,
+                               sn_error *err)
+{
+    if (data_dir == NULL) {
+        return SN_OK;
+    }
+    if (strlen(data_dir) >= sizeof spec->dir) {
+        return sn_fail(err, SN_EUSAGE, "data folder: path too long");
+    }
+    strcpy(spec->dir, data_dir);
+    if (spec->source == SN_SOURCE_SYNTHETIC) {
+        spec->source = SN_SOURCE_IDX;
+    }
+    return SN_OK;
+}
+
+static sn_status check_fit(const sn_dataset *data, const sn_network *network,
+                           sn_error *err)
+{
+    if (data->features != network->input || data->classes > network->classes) {
+        return sn_fail(
+            err, SN_EDATA,
+            "data set: %zu features and %zu classes, but the model takes %zu "
+            "and gives %zu",
+            data->features, data->classes, network->input, network->classes);
+    }
+    return SN_OK;
+}
+
+/* Not collective: the same on every rank. */
+static sn_status find_split(const sn_dataset *data, sn_split_name name,
+                            const sn_split **split, sn_error *err)
+{
+    const struct {
+        const char *name, *why;
+        const sn_split *split;
+    } splits[] = {
+        [SN_SPLIT_TEST] = {"test", "the data set has none", &data->test},
+        [SN_SPLIT_TRAIN] = {"train", "the data set has none", &data->train},
+        [SN_SPLIT_VALIDATION] = {"validation",
+                                 "the configuration of the checkpoint holds none out; "
+                                 "choose test or train",
+                                 &data->validation},
+    };
+    *split = splits[name].split;
+    return (*split)->count > 0 ? SN_OK
+                               : sn_fail(err, SN_ECONFIG, "no samples (split %s): %s",
+                                         splits[name].name, splits[name].why);
+}
+
+static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *split,
+                          sn_evaluation *evaluation, sn_error *err)
+{
+    const sn_network *network = &model->network;
+    sn_node_cores cores = {0};
+    sn_status status = sn_node_cores_find(comm, &cores, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_gemm_set_threads(cores.threads);
+    sn_gemm_limit_loops(SN_BACKEND_AUTO);
+    sn_workspace workspace = {0};
+    status = sn_workspace_init(&workspace, network, SN_EVALUATION_ROWS, 0, err);
+    float *x = sn_alloc(SN_EVALUATION_ROWS * network->input, sizeof *x);
+    if (status == SN_OK && x == NULL) {
+        status = sn_fail(err, SN_ENOMEM, "out of memory");
+    }
+    status = sn_comm_agree(comm, status, err);
+    if (status == SN_OK) {
+        status = sn_evaluate(comm, network, model->parameters, &workspace, x, split,
+                             evaluation, err);
+    }
+    free(x);
+    sn_workspace_clear(&workspace, network);
+    return status;
+}
+
+sn_status sn_model_evaluate(sn_comm *comm, const sn_model *model, const char *data_dir,
+                            sn_split_name name, sn_evaluation *evaluation,
+                            sn_error *err)
+{
+    sn_dataset_spec spec = model->spec;
+    sn_loaded loaded = {0};
+    const sn_split *split = NULL;
+    sn_status status = choose_folder(&spec, data_dir, err);
+    if (status == SN_OK) {
+        status = sn_loader_data(comm, &spec, &loaded, err);
+    }
+    if (status == SN_OK) {
+        status =
+            sn_comm_agree(comm, check_fit(&loaded.data, &model->network, err), err);
+    }
+    if (status == SN_OK) {
+        status = find_split(&loaded.data, name, &split, err);
+    }
+    if (status == SN_OK) {
+        status = evaluate(comm, model, split, evaluation, err);
+    }
+    sn_loaded_clear(&loaded);
+    return status;
+}
+
+sn_status sn_model_predict(sn_model *model, const uint8_t *images, size_t count,
+                           sn_prediction *predictions, sn_error *err)
+{
+    if (model->predictor.x == NULL) {
+        const sn_status status = sn_predictor_init(&model->predictor, &model->network,
+                                                   model->parameters, err);
+        if (status != SN_OK) {
+            sn_predictor_clear(&model->predictor);
+            return status;
+        }
+    }
+    sn_predict(&model->predictor, images, count, predictions);
+    return SN_OK;
+}

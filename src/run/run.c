@@ -1,0 +1,405 @@
+#include "run/run.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/batch.h"
+#include "dist/watchdog/watchdog.h"
+#include "run/folder.h"
+#include "run/lock.h"
+#include "shardnet/version.h"
+#include "store/paths.h"
+
+static const sn_activity using_files = {"files", false}, agreeing = {"agreement", true};
+
+/* For the watchdog: rank 0 reads or writes copies of parameters and velocities, the
+ * others wait for it. */
+static void mark(const sn_run *run, size_t copies)
+{
+    sn_watchdog_mark_bytes(run->comm,
+                           sn_comm_rank(run->comm) == 0 ? &using_files : &agreeing, -1,
+                           copies * 2 * run->arena_bytes);
+}
+
+static bool leads(const sn_run *run)
+{
+    return sn_comm_rank(run->comm) == 0;
+}
+
+/* ---- opening and closing */
+
+static void wait_for_lock(const char *holder, void *user)
+{
+    sn_run *run = user;
+    if (holder != NULL) {
+        run->warn(run->warn_user, "%s: %s trains there; waiting for its end",
+                  run->folder, holder);
+    }
+    mark(run, 1);
+}
+
+static sn_status open_folder(sn_run *run, const sn_network *network, sn_error *err)
+{
+    static const double patience_seconds = 20; /* a killed job's ranks take a while */
+    sn_status status = sn_folder_create(run->folder, err);
+    if (status == SN_OK) {
+        status = sn_run_lock(run->folder, patience_seconds, wait_for_lock, run,
+                             &run->lock, err);
+    }
+    return status == SN_OK ? sn_writer_create(network, &run->writer, err) : status;
+}
+
+sn_status sn_run_open(sn_run *run, sn_comm *comm, const char *folder,
+                      const sn_network *network, sn_warn *warn, void *warn_user,
+                      sn_error *err)
+{
+    *run = (sn_run){.comm = comm,
+                    .folder = folder,
+                    .warn = warn,
+                    .warn_user = warn_user,
+                    .arena_bytes = network->arena * sizeof(float),
+                    .lock = -1,
+                    .submitted_step = -1,
+                    .saved_step = -1};
+    mark(run, 1);
+    const sn_status status = leads(run) ? open_folder(run, network, err) : SN_OK;
+    return sn_comm_agree(comm, status, err);
+}
+
+void sn_run_close(sn_run *run)
+{
+    sn_writer_destroy(&run->writer);
+    sn_lineage_clear(&run->lineage);
+    sn_rows_clear(&run->rows);
+    sn_run_unlock(run->folder, &run->lock);
+}
+
+/* ---- what the run continues from */
+
+/* Rank 0. */
+static sn_status restore(sn_run *run, const sn_restore_target *target, bool resume,
+                         const char *path, sn_restored *restored, sn_error *err)
+{
+    run->lineage = (sn_lineage){.run = run->folder,
+                                .target = target,
+                                .warn = run->warn,
+                                .user = run->warn_user};
+    const sn_status status = sn_lineage_scan(&run->lineage, err);
+    return status == SN_OK
+               ? sn_lineage_restore(&run->lineage, resume, path, restored, err)
+               : status;
+}
+
+sn_status sn_run_restore(sn_run *run, const sn_restore_target *target, bool resume,
+                         const char *path, sn_position *position, char changes[1024],
+                         bool *resumed, sn_error *err)
+{
+    sn_restored restored = {.path = ""};
+    mark(run, 1);
+    sn_status status =
+        leads(run) ? restore(run, target, resume, path, &restored, err) : SN_OK;
+    *resumed = restored.path[0] != '\0';
+    if (status == SN_OK && *resumed) {
+        *position = restored.position;
+        run->saved_step = restored.position.step;
+        memcpy(run->checkpoint, restored.path, sizeof run->checkpoint);
+    }
+    memcpy(changes, restored.changes, sizeof restored.changes);
+    status = sn_comm_agree(run->comm, status, err);
+    return status == SN_OK
+               ? sn_comm_broadcast(run->comm, resumed, sizeof *resumed, 0, err)
+               : status;
+}
+
+/* Rank 0.  The lineage precedes the metrics, whose cut is final. */
+static sn_status commit(sn_run *run, const sn_config *config, bool fresh,
+                        sn_position *position, sn_error *err)
+{
+    sn_status status = sn_lineage_settle(&run->lineage, position, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    char *text = sn_config_text(config);
+    if (text == NULL) {
+        return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
+    }
+    sn_error warning;
+    status = sn_folder_begin(run->folder, text, fresh, position->step, &warning, err);
+    free(text);
+    if (warning.message[0] != '\0') {
+        run->warn(run->warn_user, "%s", warning.message);
+    }
+    return status;
+}
+
+sn_status sn_run_commit(sn_run *run, const sn_config *config, bool fresh,
+                        sn_position *position, sn_error *err)
+{
+    mark(run, 6); /* best.h5 and a step's checkpoint, read twice and written */
+    const sn_status status =
+        leads(run) ? commit(run, config, fresh, position, err) : SN_OK;
+    return sn_comm_agree(run->comm, status, err);
+}
+
+sn_status sn_run_restore_best(sn_run *run, const sn_restore_target *target,
+                              int64_t best_epoch, float *parameters, bool *restored,
+                              sn_error *err)
+{
+    mark(run, 1);
+    *restored = false;
+    if (leads(run)) {
+        sn_error why;
+        *restored = sn_restore_best(run->folder, target, best_epoch, &why) == SN_OK;
+        if (!*restored) {
+            run->warn(run->warn_user, "%s; the last weights are used", why.message);
+        }
+    }
+    const sn_status status =
+        sn_comm_broadcast(run->comm, restored, sizeof *restored, 0, err);
+    return status == SN_OK && *restored
+               ? sn_comm_broadcast(run->comm, parameters, run->arena_bytes, 0, err)
+               : status;
+}
+
+/* ---- rows */
+
+sn_status sn_run_reserve(sn_run *run, size_t steps, size_t ranks, sn_error *err)
+{
+    const sn_status status = !leads(run) || sn_rows_reserve(&run->rows, 1, steps, ranks)
+                                 ? SN_OK
+                                 : sn_fail(err, SN_ENOMEM, "metrics: out of memory");
+    return sn_comm_agree(run->comm, status, err);
+}
+
+void sn_run_note_step(sn_run *run, const sn_step_row *row)
+{
+    sn_rows *rows = &run->rows;
+    if (leads(run) && rows->step_count < rows->step_capacity) {
+        rows->steps[rows->step_count++] = *row;
+    }
+}
+
+void sn_run_note_epoch(sn_run *run, const sn_epoch_row *row)
+{
+    if (leads(run)) {
+        run->rows.epochs[run->rows.epoch_count++] = *row;
+    }
+}
+
+/* Each of the rows (ranks) waited at least for the slowest of them. */
+static void note_waiting(sn_rank_row *rows, int ranks)
+{
+    double slowest = 0;
+    for (int r = 0; r < ranks; r++) {
+        slowest = fmax(slowest, rows[r].gather_seconds + rows[r].compute_seconds);
+    }
+    for (int r = 0; r < ranks; r++) {
+        const double own = rows[r].gather_seconds + rows[r].compute_seconds;
+        rows[r].wait_seconds = fmin(slowest - own, rows[r].reduce_seconds);
+    }
+}
+
+sn_status sn_run_note_ranks(sn_run *run, const sn_rank_row *mine,
+                            const sn_rank_row **all, sn_error *err)
+{
+    sn_rows *rows = &run->rows;
+    sn_rank_row *added = leads(run) ? rows->ranks + rows->rank_count : NULL;
+    const sn_status status = sn_comm_gather(run->comm, mine, sizeof *mine, added, err);
+    if (status == SN_OK && added != NULL) {
+        const int ranks = sn_comm_size(run->comm);
+        note_waiting(added, ranks);
+        rows->rank_count += (size_t)ranks;
+    }
+    *all = added;
+    return status;
+}
+
+/* ---- checkpoints */
+
+static sn_status describe(const sn_run_source *source, sn_checkpoint_info *info,
+                          sn_error *err)
+{
+    const sn_config *config = source->config;
+    const sn_network *network = source->network;
+    *info = (sn_checkpoint_info){.input = (int64_t)network->input,
+                                 .classes = (int64_t)network->classes,
+                                 .layers = (int64_t)network->layers,
+                                 .input_scale = SN_INPUT_SCALE,
+                                 .train_count = (int64_t)source->data->train.count,
+                                 .progress = *source->position};
+    snprintf(info->program_version, sizeof info->program_version, "%s", sn_version());
+    snprintf(info->activation, sizeof info->activation, "%s",
+             sn_config_choice_name("model", "activation", config->model_activation));
+    snprintf(info->data_source, sizeof info->data_source, "%s",
+             sn_config_choice_name("data", "source", config->data_source));
+    snprintf(info->train_digest, sizeof info->train_digest, "%s",
+             source->data->train_digest);
+    sn_activation_scales((sn_activation)config->model_activation,
+                         &info->activation_scale_out, &info->activation_scale_in);
+    info->config_text = sn_config_text(config);
+    return info->config_text != NULL
+               ? SN_OK
+               : sn_fail(err, SN_ENOMEM, "checkpoint: out of memory");
+}
+
+static void warn_of(const sn_run *run, const sn_writer_part *part, const char *then)
+{
+    if (part->status != SN_OK) {
+        run->warn(run->warn_user, "%s%s", part->err.message, then);
+    }
+}
+
+/* Rank 0: waits for the last write.  Fails where the checkpoint of the step or the metrics
+ * did; the rest is a warning. */
+static sn_status settle(sn_run *run, bool final, sn_error *err)
+{
+    if (!run->writing) {
+        return SN_OK;
+    }
+    run->writing = false;
+    sn_writer_outcome outcome;
+    sn_writer_wait(run->writer, &outcome);
+    if (outcome.step.status == SN_OK && run->submitted[0] != '\0') {
+        memcpy(run->checkpoint, run->submitted, sizeof run->checkpoint);
+        run->saved_step = run->submitted_step;
+    }
+    if (outcome.notice.message[0] != '\0') {
+        run->warn(run->warn_user, "%s", outcome.notice.message);
+    }
+    warn_of(run, &outcome.best, final ? "" : "; the next checkpoint tries again");
+    warn_of(run, &outcome.rotate, "; older checkpoints are left");
+    const sn_writer_part *failed = &outcome.step;
+    if (failed->status == SN_OK) {
+        failed = &outcome.metrics;
+    } else {
+        warn_of(run, &outcome.metrics, "");
+    }
+    if (failed->status != SN_OK) {
+        *err = failed->err;
+    }
+    return failed->status;
+}
+
+/* Rank 0: hands rows and source to the writer. */
+static sn_status submit(sn_run *run, const sn_run_source *source, bool checkpoint,
+                        bool best, sn_error *err)
+{
+    const int64_t step = source->position->step;
+    sn_checkpoint_info info;
+    sn_status status = SN_OK;
+    run->submitted[0] = '\0';
+    if (checkpoint) {
+        status = sn_checkpoint_path(run->submitted, run->folder, step, err);
+    }
+    if (status == SN_OK) {
+        status = describe(source, &info, err);
+    }
+    if (status != SN_OK) {
+        return status;
+    }
+    run->submitted_step = step;
+    run->writing = true;
+    const sn_writer_job job = {.run = run->folder,
+                               .path = run->submitted,
+                               .best = best,
+                               .keep = (size_t)source->config->checkpoint_keep,
+                               .rows = &run->rows};
+    sn_error why;
+    if (sn_writer_submit(run->writer, &job, &info, source->parameters, source->velocity,
+                         &why) != SN_OK) {
+        run->warn(run->warn_user, "%s; the weights of the best epoch are lost",
+                  why.message);
+    }
+    return SN_OK;
+}
+
+/* A write that failed is a warning while the run can continue without it. */
+static sn_status forgive(const sn_run *run, sn_status status, bool final, sn_error *err)
+{
+    const bool may_retry =
+        status == SN_EIO || status == SN_ECREATE || status == SN_ENOMEM;
+    if (may_retry && !final) {
+        run->warn(run->warn_user, "%s; training goes on, the next interval tries again",
+                  err->message);
+        return SN_OK;
+    }
+    return may_retry ? SN_EIO : status;
+}
+
+sn_status sn_run_checkpoint(sn_run *run, const sn_run_source *source, bool checkpoint,
+                            bool best, bool final, sn_error *err)
+{
+    mark(run, 4); /* the last write and this one, best.h5 beside each */
+    sn_status status = leads(run) ? settle(run, false, err) : SN_OK;
+    status = forgive(run, sn_comm_agree(run->comm, status, err), false, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    if (leads(run)) {
+        const bool saved = run->saved_step == source->position->step;
+        status = submit(run, source, checkpoint && !saved, best, err);
+        if (status == SN_OK && final) {
+            status = settle(run, true, err);
+        }
+    }
+    return forgive(run, sn_comm_agree(run->comm, status, err), final, err);
+}
+
+void sn_run_leave(sn_run *run, const sn_run_source *source, sn_error *err)
+{
+    if (!leads(run)) {
+        return;
+    }
+    sn_error why;
+    if (settle(run, true, &why) != SN_OK) {
+        run->warn(run->warn_user, "%s", why.message);
+    }
+    if (!sn_rows_empty(&run->rows)) {
+        sn_status status = submit(run, source, false, false, &why);
+        if (status == SN_OK) {
+            status = settle(run, true, &why);
+        }
+        if (status != SN_OK) {
+            run->warn(run->warn_user, "%s", why.message);
+        }
+    }
+    why = *err;
+    if (run->saved_step < 0) {
+        (void)sn_fail(err, SN_OK, "%s; no checkpoint yet", why.message);
+    } else {
+        (void)sn_fail(err, SN_OK, "%s; continue with --resume from %s", why.message,
+                      run->checkpoint);
+    }
+}
+
+/* ---- what others ask */
+
+const char *sn_run_newest(const sn_run *run)
+{
+    return run->checkpoint;
+}
+
+double sn_run_longest_write_seconds(const sn_run *run)
+{
+    return run->writer != NULL ? sn_writer_longest_seconds(run->writer) : 0;
+}
+
+void sn_run_print(const sn_run *run, FILE *out)
+{
+    if (!leads(run) || out == NULL) {
+        return;
+    }
+    if (sn_writer_count(run->writer) > 0) {
+        fprintf(out,
+                "store    %" PRId64
+                " checkpoints written beside training, which waited %.3f s for them\n",
+                sn_writer_count(run->writer), sn_writer_stall_seconds(run->writer));
+    }
+    fprintf(out,
+            "files    %s: " SN_CONFIG_FILE ", " SN_METRICS_FILE
+            "; newest checkpoint %s\n",
+            run->folder, run->checkpoint);
+    fflush(out);
+}

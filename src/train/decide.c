@@ -1,0 +1,31 @@
+#include "train/decide.h"
+
+static bool every(int64_t count, int64_t interval)
+{
+    return interval > 0 && count % interval == 0;
+}
+
+static bool must_stop(const sn_config *config, const sn_moment *m)
+{
+    return m->asked_to_stop ||
+           (config->train_max_steps > 0 && m->steps_here >= config->train_max_steps);
+}
+
+static bool is_due(const sn_config *config, const sn_moment *m)
+{
+    return m->checkpoint_due || every(m->step, config->checkpoint_every_steps) ||
+           (m->epoch_closed && every(m->epoch, config->checkpoint_every_epochs));
+}
+
+sn_decision sn_decide(const sn_config *config, const sn_moment *m)
+{
+    const bool finished =
+        m->epoch_closed && sn_config_is_finished(config, m->epoch, m->best_epoch);
+    const bool stops = must_stop(config, m);
+    return (sn_decision){.checkpoint = stops || finished || is_due(config, m),
+                         .best = m->epoch_closed && m->improved &&
+                                 config->checkpoint_keep_best,
+                         .final = stops || finished,
+                         .leave = stops || finished,
+                         .stopped = stops && !finished};
+}

@@ -1,0 +1,199 @@
+#include "train/replica.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "data/sampler.h"
+#include "dist/reduce/reduction.h"
+#include "eval/evaluate.h"
+#include "nn/init.h"
+#include "train/tail.h"
+
+/* Evaluation uses the same buffers, in blocks of a fixed number of rows. */
+static size_t capacity(const sn_config *config, uint64_t train_count, int size)
+{
+    const uint64_t wanted = (uint64_t)config->train_batch;
+    const uint64_t batch = wanted < train_count ? wanted : train_count;
+    const sn_reduction_spec spec = sn_config_reduction(config, 0, 0);
+    const sn_pieces pieces =
+        sn_reduction_pieces(sn_reduction_of(config->comm_reduce), &spec, 0, size);
+    const size_t rows = (size_t)sn_rank_range_max(batch, pieces.total);
+    return rows > SN_EVALUATION_ROWS ? rows : SN_EVALUATION_ROWS;
+}
+
+sn_replica_sizes sn_replica_sizes_of(const sn_config *config, const sn_network *network,
+                                     uint64_t train_count, int size)
+{
+    const size_t rows = capacity(config, train_count, size);
+    const sn_precision precision = (sn_precision)config->compute_precision;
+    return (sn_replica_sizes){
+        .rows = rows,
+        .parameters = network->arena * sizeof(float),
+        .velocity = network->arena * sizeof(float),
+        .weights_bf16 =
+            precision == SN_PRECISION_FP32 ? 0 : network->arena * sizeof(uint16_t),
+        .workspace =
+            sn_workspace_bytes(network, rows, config->model_dropout_hidden > 0) +
+            sn_workspace_round_bytes(network, rows, precision),
+        .x = rows * network->input * sizeof(float),
+        .labels = rows,
+        .samples = rows * sizeof(uint32_t)};
+}
+
+sn_status sn_replica_network(const sn_config *config, size_t input, size_t classes,
+                             int size, sn_network *network, sn_error *err)
+{
+    const sn_widths *hidden = &config->model_hidden;
+    sn_status status =
+        sn_network_init(network, input, hidden->width, hidden->count, classes,
+                        (sn_activation)config->model_activation, err);
+    if (status == SN_OK) {
+        status = sn_config_check_reduction(config, network->arena, SN_TAIL_ELEMENTS,
+                                           size, err);
+    }
+    if (status == SN_ERANGE) {
+        const sn_error why = *err;
+        status = sn_config_refuse(config, "model", "hidden", err, "too large: %s",
+                                  why.message);
+    }
+    return status;
+}
+
+static sn_status allocate_weights(sn_replica *replica, const sn_config *config,
+                                  const sn_replica_sizes *sizes, sn_error *err)
+{
+    const sn_network *network = &replica->network;
+    const sn_precision precision = (sn_precision)config->compute_precision;
+    replica->parameters = sn_alloc(sizes->parameters, 1);
+    replica->velocity = sn_alloc(sizes->velocity, 1);
+    replica->tensors = calloc(network->layers, sizeof *replica->tensors);
+    if (replica->parameters == NULL || replica->velocity == NULL ||
+        replica->tensors == NULL) {
+        return sn_fail(err, SN_ENOMEM,
+                       "model (%zu parameters): out of memory; use a smaller model, or "
+                       "fewer ranks on a node",
+                       network->parameters);
+    }
+    sn_checkpoint_tensors(network, replica->parameters, replica->velocity,
+                          replica->tensors);
+    if (precision == SN_PRECISION_FP32) {
+        return SN_OK;
+    }
+    replica->weights_bf16 = sn_alloc(sizes->weights_bf16, 1);
+    return replica->weights_bf16 == NULL
+               ? sn_fail(err, SN_ENOMEM,
+                         "model (%zu parameters in bf16): out of memory; use precision "
+                         "= fp32",
+                         network->parameters)
+               : sn_workspace_round(&replica->workspace, network, precision,
+                                    replica->weights_bf16, err);
+}
+
+static sn_status allocate_augment(sn_batch *batch, const sn_config *config,
+                                  const sn_dataset *data, int threads, sn_error *err)
+{
+    if (config->augment_kind == SN_AUGMENT_NONE) {
+        return SN_OK;
+    }
+    const sn_augment_spec spec = sn_config_augment(config);
+    batch->augment = calloc((size_t)threads, sizeof *batch->augment);
+    if (batch->augment == NULL) {
+        return sn_fail(err, SN_ENOMEM, "distortions: out of memory");
+    }
+    sn_status status = SN_OK;
+    for (int t = 0; t < threads && status == SN_OK; t++) {
+        status =
+            sn_augment_create(&spec, data->rows, data->cols, &batch->augment[t], err);
+        batch->augment_count += status == SN_OK;
+    }
+    return status;
+}
+
+static sn_status allocate_batch(sn_batch *batch, const sn_replica_sizes *sizes,
+                                sn_error *err)
+{
+    batch->x = sn_alloc(sizes->x, 1);
+    batch->labels = sn_alloc(sizes->labels, 1);
+    batch->samples = sn_alloc(sizes->samples, 1);
+    return batch->x != NULL && batch->labels != NULL && batch->samples != NULL
+               ? SN_OK
+               : sn_fail(err, SN_ENOMEM,
+                         "batch (%zu rows per rank): out of memory; use a smaller "
+                         "batch, or fewer ranks on a node",
+                         sizes->rows);
+}
+
+sn_status sn_replica_open(sn_replica *replica, const sn_config *config,
+                          const sn_dataset *data, int size, int threads, sn_error *err)
+{
+    *replica = (sn_replica){.optimizer = sn_config_optimizer(config),
+                            .dropout = {.input = config->model_dropout_input,
+                                        .hidden = config->model_dropout_hidden}};
+    sn_status status = sn_replica_network(config, data->features, data->classes, size,
+                                          &replica->network, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    const sn_replica_sizes sizes =
+        sn_replica_sizes_of(config, &replica->network, data->train.count, size);
+    status = sn_workspace_init(&replica->workspace, &replica->network, sizes.rows,
+                               config->model_dropout_hidden > 0, err);
+    if (status == SN_OK) {
+        status = allocate_weights(replica, config, &sizes, err);
+    }
+    if (status == SN_OK) {
+        status = allocate_batch(&replica->batch, &sizes, err);
+    }
+    return status == SN_OK
+               ? allocate_augment(&replica->batch, config, data, threads, err)
+               : status;
+}
+
+void sn_replica_draw(sn_replica *replica, const sn_config *config, uint64_t seed)
+{
+    sn_init_parameters(&replica->network, (sn_init)config->model_init,
+                       config->model_init_scale, seed, replica->parameters);
+    sn_replica_round(replica);
+}
+
+void sn_replica_round(sn_replica *replica)
+{
+    if (replica->weights_bf16 != NULL) {
+        sn_network_round(&replica->network, replica->parameters, replica->weights_bf16);
+    }
+}
+
+sn_status sn_replica_distribute(sn_comm *comm, sn_replica *replica,
+                                sn_position *position, sn_error *err)
+{
+    const size_t bytes = replica->network.arena * sizeof(float);
+    sn_status status = sn_comm_broadcast(comm, position, sizeof *position, 0, err);
+    if (status == SN_OK) {
+        status = sn_comm_broadcast(comm, replica->parameters, bytes, 0, err);
+    }
+    if (status == SN_OK) {
+        status = sn_comm_broadcast(comm, replica->velocity, bytes, 0, err);
+    }
+    sn_replica_round(replica);
+    return status;
+}
+
+void sn_replica_close(sn_replica *replica)
+{
+    sn_batch *batch = &replica->batch;
+    sn_workspace_clear(&replica->workspace, &replica->network);
+    sn_network_clear(&replica->network);
+    free(replica->parameters);
+    free(replica->velocity);
+    free(replica->weights_bf16);
+    free(replica->tensors);
+    free(batch->x);
+    free(batch->labels);
+    free(batch->samples);
+    for (int t = 0; t < batch->augment_count; t++) {
+        sn_augment_destroy(&batch->augment[t]);
+    }
+    free(batch->augment);
+    memset(replica, 0, sizeof *replica);
+}

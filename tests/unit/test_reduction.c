@@ -1,0 +1,141 @@
+/* What a reduction is, without ranks: rules, pieces, memory, the model of its time. */
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "dist/reduce/reduction.h"
+#include "support.h"
+
+static void names_are_the_configurations_choices(void **state)
+{
+    (void)state;
+    for (int k = 0; k < SN_REDUCE_AUTO; k++) {
+        assert_string_equal(sn_reduction_of(k)->name,
+                            sn_config_choice_name("comm", "reduce", k));
+    }
+    assert_string_equal(sn_config_choice_name("comm", "reduce", SN_REDUCE_AUTO),
+                        "auto");
+    assert_string_equal(sn_config_choice_name("comm", "reduce", SN_REDUCE_AUTO + 1),
+                        "");
+    assert_ptr_equal(sn_reduction_of(SN_REDUCE_AUTO),
+                     sn_reduction_of(SN_REDUCE_ALLREDUCE));
+}
+
+static void rules(void **state)
+{
+    (void)state;
+    static const struct {
+        int kind, leaves;
+        sn_wire wire;
+        size_t gradient;
+        int size;
+        sn_status status;
+        const char *key;
+    } cases[] = {
+        {SN_REDUCE_ALLREDUCE, 8, SN_WIRE_FP32, 100, 9, SN_OK, NULL},
+        {SN_REDUCE_ALLREDUCE, 8, SN_WIRE_BF16, 100, 9, SN_OK, NULL},
+        {SN_REDUCE_AUTO, 8, SN_WIRE_BF16, 100, 0, SN_OK, NULL},
+        {SN_REDUCE_OVERLAP, 8, SN_WIRE_BF16, 100, 9, SN_OK, NULL},
+        {SN_REDUCE_NODE, 8, SN_WIRE_FP32, 100, 9, SN_OK, NULL},
+        {SN_REDUCE_NODE, 8, SN_WIRE_BF16, 100, 0, SN_ECONFIG, "wire"},
+        {SN_REDUCE_REPRODUCIBLE, 8, SN_WIRE_BF16, 100, 0, SN_ECONFIG, "wire"},
+        {SN_REDUCE_REPRODUCIBLE, 8, SN_WIRE_FP32, 100, 0, SN_OK, NULL},
+        {SN_REDUCE_REPRODUCIBLE, 8, SN_WIRE_FP32, 100, 8, SN_OK, NULL},
+        {SN_REDUCE_REPRODUCIBLE, 8, SN_WIRE_FP32, 100, 9, SN_ECONFIG, "leaves"},
+        {SN_REDUCE_REPRODUCIBLE, 6, SN_WIRE_FP32, 100, 2, SN_ECONFIG, "leaves"},
+        {SN_REDUCE_REPRODUCIBLE, 0, SN_WIRE_FP32, 100, 0, SN_ECONFIG, "leaves"},
+        {SN_REDUCE_ALLREDUCE, 6, SN_WIRE_FP32, 100, 2, SN_ECONFIG, "leaves"},
+        {SN_REDUCE_OVERLAP, 1, SN_WIRE_FP32, INT_MAX - 16, 2, SN_OK, NULL},
+        {SN_REDUCE_OVERLAP, 1, SN_WIRE_FP32, INT_MAX - 15, 2, SN_ERANGE, NULL},
+        {SN_REDUCE_REPRODUCIBLE, 2, SN_WIRE_FP32, SIZE_MAX, 0, SN_ERANGE, NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const sn_reduction_spec spec = {.gradient = cases[i].gradient,
+                                        .tail = 16,
+                                        .microbatches = cases[i].leaves,
+                                        .wire = cases[i].wire};
+        const char *key = NULL;
+        sn_error err = {""};
+        const sn_status status = sn_reduction_check(sn_reduction_of(cases[i].kind),
+                                                    &spec, cases[i].size, &key, &err);
+        assert_int_equal(status, cases[i].status);
+        assert_int_equal(err.message[0] != '\0', status != SN_OK);
+        if (cases[i].key != NULL) {
+            assert_string_equal(key, cases[i].key);
+        }
+    }
+}
+
+static void every_piece_has_one_rank(void **state)
+{
+    (void)state;
+    const sn_reduction_spec spec = {.gradient = 10, .microbatches = 8};
+    for (int k = 0; k < SN_REDUCE_AUTO; k++) {
+        const sn_reduction_kind *kind = sn_reduction_of(k);
+        for (int size = 1; size <= 5; size++) {
+            int next = 0;
+            for (int rank = 0; rank < size; rank++) {
+                const sn_pieces own = sn_reduction_pieces(kind, &spec, rank, size);
+                assert_int_equal(own.begin, next);
+                assert_true(own.end > own.begin);
+                assert_int_equal(own.total, kind->fixed_order ? 8 : size);
+                next = own.end;
+            }
+            assert_int_equal(next, kind->fixed_order ? 8 : size);
+        }
+    }
+}
+
+static size_t floats(int kind, const sn_reduction_spec *spec, int size, int node_size)
+{
+    return sn_reduction_bytes(sn_reduction_of(kind), spec, 0, size, node_size) /
+           sizeof(float);
+}
+
+static void memory(void **state)
+{
+    (void)state;
+    sn_reduction_spec spec = {.gradient = 100, .tail = 4, .microbatches = 8};
+    for (int k = 0; k < SN_REDUCE_REPRODUCIBLE; k++) {
+        assert_int_equal(floats(k, &spec, 1, 1), 104);
+    }
+    assert_int_equal(floats(SN_REDUCE_ALLREDUCE, &spec, 4, 2), 104);
+    assert_int_equal(floats(SN_REDUCE_OVERLAP, &spec, 4, 2), 208);
+    assert_int_equal(floats(SN_REDUCE_NODE, &spec, 4, 2), 112); /* whole cache lines */
+    assert_int_equal(floats(SN_REDUCE_NODE, &spec, 4, 1), 104);
+    /* two buffers and the sum; a quarter of each rank's only subtree */
+    assert_int_equal(floats(SN_REDUCE_REPRODUCIBLE, &spec, 4, 2), 3 * 104 + 4 * 26);
+    spec.wire = SN_WIRE_BF16;
+    assert_int_equal(floats(SN_REDUCE_ALLREDUCE, &spec, 1, 1), 104);
+    assert_int_equal(floats(SN_REDUCE_ALLREDUCE, &spec, 4, 2), 208 + 100);
+    assert_int_equal(floats(SN_REDUCE_OVERLAP, &spec, 4, 2), 208 + 100);
+}
+
+static void the_model_of_the_time(void **state)
+{
+    (void)state;
+    sn_reduction_spec spec = {.gradient = 1000, .tail = 24, .microbatches = 8};
+    const sn_reduction_links alone = {1, 1e-3, 1e6}, four = {4, 1e-3, 1e6};
+    for (int k = 0; k < SN_REDUCE_AUTO; k++) {
+        const sn_reduction_kind *kind = sn_reduction_of(k);
+        assert_true(sn_reduction_seconds(kind, &spec, &alone) == 0);
+        assert_true(fabs(sn_reduction_seconds(kind, &spec, &four) -
+                         (4e-3 + 1.5 * 4096 / 1e6)) < 1e-12);
+    }
+    spec.wire = SN_WIRE_BF16;
+    assert_true(
+        fabs(sn_reduction_seconds(sn_reduction_of(SN_REDUCE_OVERLAP), &spec, &four) -
+             (4e-3 + 1.5 * 2048 / 1e6)) < 1e-12);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_the_configurations_choices),
+        cmocka_unit_test(rules),
+        cmocka_unit_test(every_piece_has_one_rank),
+        cmocka_unit_test(memory),
+        cmocka_unit_test(the_model_of_the_time),
+    };
+    return cmocka_run_group_tests_name("reduction", tests, NULL, NULL);
+}

@@ -18,7 +18,7 @@
 enum { SN_LAYERS_MAX = 1000, SN_TENSOR_NAME_BYTES = 64 };
 
 typedef enum sn_field_kind {
-    SN_FIELD_VERSION, /* int, stored as int64 */
+    SN_FIELD_VERSION, /* int64, SN_CHECKPOINT_FORMAT_VERSION */
     SN_FIELD_COUNT,   /* int64, not negative */
     SN_FIELD_WORD,    /* uint64 */
     SN_FIELD_REAL,    /* double, finite */
@@ -68,6 +68,9 @@ bool sn_tensor_finite(const float *values, size_t count);
 void *sn_field_at(const sn_field *field, sn_checkpoint_info *info);
 const void *sn_field_of(const sn_field *field, const sn_checkpoint_info *info);
 
+/** The text of such a field, "" for none. */
+const char *sn_field_text(const sn_field *field, const sn_checkpoint_info *info);
+
 /** Bit for bit, text up to its end. */
 bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
                       const sn_checkpoint_info *b);
@@ -103,11 +106,11 @@ bool sn_tensor_open(const sn_checkpoint *checkpoint, int64_t layer, int kind,
 sn_status sn_tensor_damaged(const sn_checkpoint *checkpoint, int64_t layer, int kind,
                             const sn_h5_why *why, sn_error *err) SN_MUST_CHECK;
 
-/** Reads the checkpoint at path and compares it, bit for bit, with the memory from which
- *  it was written: every attribute of *info, its digest, every tensor (info->layers),
- *  whose checksums HDF5 checks.  A file that passes also passes sn_checkpoint_verify, if
- *  the digest was made of the same memory and its values are finite.  SN_EDATA names a
- *  difference; SN_ENOINPUT, SN_ENOMEM. */
+/** Reads the checkpoint at path and compares it, bit for bit, with the memory from
+ *  which it was written: every attribute of *info, its digest, every tensor
+ *  (info->layers), whose checksums HDF5 checks.  A file that passes also passes
+ *  sn_checkpoint_verify, if the digest was made of the same memory and its values are
+ *  finite.  SN_EDATA names a difference; SN_ENOINPUT, SN_ENOMEM. */
 sn_status sn_checkpoint_read_back(const char *path, const sn_checkpoint_info *info,
                                   const sn_layer_tensors *tensors,
                                   sn_error *err) SN_MUST_CHECK;

@@ -120,7 +120,8 @@ static sn_status print_page(const char *path, void *user, sn_error *err)
         const sn_checkpoint_info *info = &shown.info;
         printf("%sfile       %s", as->below ? "\n" : "", path);
         print_size(path);
-        printf("\nformat     shardnet checkpoint, version %d; by shardnet %s, %s\n",
+        printf("\nformat     shardnet checkpoint, version %" PRId64
+               "; by shardnet %s, %s\n",
                info->format_version, info->program_version, info->created_utc);
         print_network(&shown);
         print_progress(&info->progress);

@@ -33,8 +33,9 @@ static void test_every_value(void **state)
         for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
             const sn_layer_tensors *layer = &f->written.layers[i];
             const size_t last = sn_tensor_count(layer, kind) - 1;
-            char name[SN_TENSOR_NAME_BYTES];
+            char name[2 * SN_TENSOR_NAME_BYTES];
             sn_tensor_name(name, i, kind);
+            strcat(name, ": is not what was written");
             for (size_t at = 0; at <= last; at += last) {
                 float *value = &sn_layer_tensor(layer, kind)[at];
                 const float good = *value;
@@ -76,7 +77,7 @@ static void test_attributes_and_shapes(void **state)
 
     network narrow = f->written;
     narrow.layers[1].out--;
-    assert_other(f, &good, narrow.layers, "/model/layer1/weight ");
+    assert_other(f, &good, narrow.layers, "layer 1 is 20 x 30, not 19 x 30");
     sn_checkpoint_info_clear(&good);
 }
 

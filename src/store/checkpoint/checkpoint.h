@@ -43,7 +43,7 @@ void sn_checkpoint_tensors(const sn_network *model, float *parameters, float *ve
 
 /** What a checkpoint says besides its tensors. */
 typedef struct sn_checkpoint_info {
-    int format_version;
+    int64_t format_version;
     char program_version[64];
     char created_utc[32];
     char digest[SN_DIGEST_TEXT_BYTES];

@@ -12,45 +12,28 @@ _Static_assert((int)SN_COMPARE_NAME_BYTES == (int)SN_TENSOR_NAME_BYTES, "their n
 
 enum { VALUE_BYTES = 80 };
 
-/* The field's value as text; its own memory where it is text. */
+/* The field's value as text, reals with that many digits; its own memory where it is
+ * text. */
 static const char *text_of(const sn_field *field, const sn_checkpoint_info *info,
-                           char buffer[VALUE_BYTES])
+                           int digits, char buffer[VALUE_BYTES])
 {
     const void *value = sn_field_of(field, info);
-    int64_t count;
-    uint64_t word;
-    double real;
     switch (field->kind) {
     case SN_FIELD_TEXT:
-        return value;
+    case SN_FIELD_CONFIG:
+        return sn_field_text(field, info);
     case SN_FIELD_VERSION:
-        snprintf(buffer, VALUE_BYTES, "%d", info->format_version);
-        break;
     case SN_FIELD_COUNT:
-        memcpy(&count, value, sizeof count);
-        snprintf(buffer, VALUE_BYTES, "%" PRId64, count);
+        snprintf(buffer, VALUE_BYTES, "%" PRId64, *(const int64_t *)value);
         break;
     case SN_FIELD_WORD:
-        memcpy(&word, value, sizeof word);
-        snprintf(buffer, VALUE_BYTES, "%" PRIu64, word);
+        snprintf(buffer, VALUE_BYTES, "%" PRIu64, *(const uint64_t *)value);
         break;
     case SN_FIELD_REAL:
-        memcpy(&real, value, sizeof real);
-        snprintf(buffer, VALUE_BYTES, "%.9g", real);
+        snprintf(buffer, VALUE_BYTES, "%.*g", digits, *(const double *)value);
         break;
-    case SN_FIELD_CONFIG:
-        return "";
     }
     return buffer;
-}
-
-/* Two reals that look alike get all their digits. */
-static void tell_apart(const sn_field *field, const sn_checkpoint_info *info,
-                       char buffer[VALUE_BYTES])
-{
-    double real;
-    memcpy(&real, sn_field_of(field, info), sizeof real);
-    snprintf(buffer, VALUE_BYTES, "%.17g", real);
 }
 
 size_t sn_compare_attributes(const sn_checkpoint_info *a, const sn_checkpoint_info *b,
@@ -64,12 +47,13 @@ size_t sn_compare_attributes(const sn_checkpoint_info *a, const sn_checkpoint_in
             !sn_field_differs(field, a, b)) {
             continue;
         }
+        enum { DIGITS = 9, DIGITS_EXACT = 17 };
         char left[VALUE_BYTES], right[VALUE_BYTES];
-        const char *before = text_of(field, a, left);
-        const char *after = text_of(field, b, right);
-        if (field->kind == SN_FIELD_REAL && strcmp(before, after) == 0) {
-            tell_apart(field, a, left);
-            tell_apart(field, b, right);
+        const char *before = text_of(field, a, DIGITS, left);
+        const char *after = text_of(field, b, DIGITS, right);
+        if (strcmp(before, after) == 0) {
+            before = text_of(field, a, DIGITS_EXACT, left);
+            after = text_of(field, b, DIGITS_EXACT, right);
         }
         count++;
         if (differs != NULL) {

@@ -132,49 +132,39 @@ const void *sn_field_of(const sn_field *field, const sn_checkpoint_info *info)
     return (const char *)info + field->offset;
 }
 
-static int64_t integer_of(const void *value)
+const char *sn_field_text(const sn_field *field, const sn_checkpoint_info *info)
 {
-    int64_t integer;
-    memcpy(&integer, value, sizeof integer);
-    return integer;
-}
-
-static double real_of(const void *value)
-{
-    double real;
-    memcpy(&real, value, sizeof real);
-    return real;
-}
-
-static const char *text_of(const sn_field *field, const void *value)
-{
-    if (field->kind != SN_FIELD_CONFIG) {
-        return value;
+    const char *text = sn_field_of(field, info);
+    if (field->kind == SN_FIELD_CONFIG) {
+        text = info->config_text;
     }
-    const char *text;
-    memcpy(&text, value, sizeof text);
     return text != NULL ? text : "";
+}
+
+static bool is_text(const sn_field *field)
+{
+    return field->kind == SN_FIELD_TEXT || field->kind == SN_FIELD_CONFIG;
 }
 
 bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
                       const sn_checkpoint_info *b)
 {
-    const void *left = sn_field_of(field, a), *right = sn_field_of(field, b);
-    if (field->kind == SN_FIELD_TEXT || field->kind == SN_FIELD_CONFIG) {
-        return strcmp(text_of(field, left), text_of(field, right)) != 0;
-    }
-    return memcmp(left, right, field->bytes) != 0;
+    return is_text(field)
+               ? strcmp(sn_field_text(field, a), sn_field_text(field, b)) != 0
+               : memcmp(sn_field_of(field, a), sn_field_of(field, b), field->bytes) !=
+                     0;
 }
 
 /* No control characters, so that a file cannot play tricks on a terminal; only the
  * configuration has lines. */
-static bool check_text(const sn_field *field, const void *value, sn_h5_why *why)
+static bool check_text(const sn_field *field, const sn_checkpoint_info *info,
+                       sn_h5_why *why)
 {
     bool lines = field->kind == SN_FIELD_CONFIG;
-    if (!lines && memchr(value, '\0', field->bytes) == NULL) {
+    if (!lines && memchr(sn_field_of(field, info), '\0', field->bytes) == NULL) {
         return sn_h5_because(why, "text longer than %zu bytes", field->bytes - 1);
     }
-    for (const char *c = text_of(field, value); *c != '\0'; c++) {
+    for (const char *c = sn_field_text(field, info); *c != '\0'; c++) {
         bool control = (unsigned char)*c < ' ' || *c == 127;
         if (control && !(lines && strchr("\n\r\t", *c) != NULL)) {
             return sn_h5_because(why, "text with control characters");
@@ -183,17 +173,20 @@ static bool check_text(const sn_field *field, const void *value, sn_h5_why *why)
     return true;
 }
 
-static bool check_field(const sn_field *field, const void *value, sn_h5_why *why)
+static bool check_field(const sn_field *field, const sn_checkpoint_info *info,
+                        sn_h5_why *why)
 {
+    const void *value = sn_field_of(field, info);
     switch (field->kind) {
     case SN_FIELD_COUNT:
-        return integer_of(value) >= 0 ||
-               sn_h5_because(why, "negative (%" PRId64 ")", integer_of(value));
+        return *(const int64_t *)value >= 0 ||
+               sn_h5_because(why, "negative (%" PRId64 ")", *(const int64_t *)value);
     case SN_FIELD_REAL:
-        return isfinite(real_of(value)) || sn_h5_because(why, "not a finite number");
+        return isfinite(*(const double *)value) ||
+               sn_h5_because(why, "not a finite number");
     case SN_FIELD_TEXT:
     case SN_FIELD_CONFIG:
-        return check_text(field, value, why);
+        return check_text(field, info, why);
     case SN_FIELD_VERSION:
     case SN_FIELD_WORD:
         break;
@@ -206,7 +199,7 @@ bool sn_checkpoint_check_info(const sn_checkpoint_info *info, const sn_field **f
 {
     for (int i = 0; i < SN_CHECKPOINT_FIELDS; i++) {
         *field = &sn_checkpoint_fields[i];
-        if (!check_field(*field, sn_field_of(*field, info), why)) {
+        if (!check_field(*field, info, why)) {
             return false;
         }
         bool layers = (*field)->offset == AT(layers);
@@ -255,17 +248,12 @@ static sn_status add_field(sn_digest *digest, const sn_field *field,
     char name[SN_TENSOR_NAME_BYTES];
     const char *group = strcmp(field->group, "/") == 0 ? "" : field->group;
     snprintf(name, sizeof name, "%s/%s", group, field->name);
-    const void *value = sn_field_of(field, info);
-    if (field->kind == SN_FIELD_TEXT || field->kind == SN_FIELD_CONFIG) {
-        const char *text = text_of(field, value);
+    if (is_text(field)) {
+        const char *text = sn_field_text(field, info);
         return add_item(digest, name, text, strlen(text), err);
     }
     uint64_t word;
-    if (field->kind == SN_FIELD_VERSION) {
-        word = (uint64_t)info->format_version;
-    } else {
-        memcpy(&word, value, sizeof word);
-    }
+    memcpy(&word, sn_field_of(field, info), sizeof word);
     unsigned char bytes[8];
     put_word(bytes, word);
     return add_item(digest, name, bytes, sizeof bytes, err);
@@ -282,6 +270,18 @@ sn_status sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info 
     return status;
 }
 
+/* bytes (4 count) := the values, the lowest byte of each first. */
+static void put_floats(unsigned char *bytes, const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t word;
+        memcpy(&word, &values[i], sizeof word);
+        for (int b = 0; b < 4; b++) {
+            bytes[4 * i + (size_t)b] = (unsigned char)(word >> 8 * b);
+        }
+    }
+}
+
 sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
                                       const float *values, size_t count, sn_error *err)
 {
@@ -292,7 +292,7 @@ sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind
     sn_status status = add_head(digest, name, 4 * count, err);
     while (status == SN_OK && count > 0) {
         size_t piece = count < PIECE ? count : PIECE;
-        sn_h5_float_bytes(piece, values, bytes);
+        put_floats(bytes, values, piece);
         status = sn_digest_add(digest, bytes, 4 * piece, err);
         values += piece;
         count -= piece;

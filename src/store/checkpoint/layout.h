@@ -18,7 +18,7 @@
 enum { SN_LAYERS_MAX = 1000, SN_TENSOR_NAME_BYTES = 64 };
 
 typedef enum sn_field_kind {
-    SN_FIELD_VERSION, /* int, stored as int64 */
+    SN_FIELD_VERSION, /* int64, SN_CHECKPOINT_FORMAT_VERSION */
     SN_FIELD_COUNT,   /* int64, not negative */
     SN_FIELD_WORD,    /* uint64 */
     SN_FIELD_REAL,    /* double, finite */
@@ -68,6 +68,9 @@ bool sn_tensor_finite(const float *values, size_t count);
 void *sn_field_at(const sn_field *field, sn_checkpoint_info *info);
 const void *sn_field_of(const sn_field *field, const sn_checkpoint_info *info);
 
+/** The text of such a field, "" for none. */
+const char *sn_field_text(const sn_field *field, const sn_checkpoint_info *info);
+
 /** Bit for bit, text up to its end. */
 bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
                       const sn_checkpoint_info *b);
@@ -86,17 +89,28 @@ sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind
                                       const float *values, size_t count,
                                       sn_error *err) SN_MUST_CHECK;
 
-/** Is a tensor in the file, bit for bit, what sn_checkpoint_write makes of this
- * layer's? SN_EDATA names it. */
-sn_status sn_checkpoint_compare_tensor(const sn_checkpoint *checkpoint, int64_t index,
-                                       const sn_layer_tensors *layer, int kind,
-                                       sn_error *err) SN_MUST_CHECK;
+/** An open checkpoint whose attributes and shapes have been checked. */
+struct sn_checkpoint {
+    hid_t file;
+    uint64_t file_bytes;
+    sn_checkpoint_info info;
+    sn_layer_tensors *shapes; /* (info.layers), without tensors */
+    char path[SN_PATH_BYTES];
+};
 
-/** Reads the checkpoint at path and compares it, bit for bit, with what it was written
- *  from: every attribute of *info, its digest, every tensor (info->layers).  With a
- *  digest that was made of the same memory, and values that are finite there, a file
- *  that passes also passes sn_checkpoint_verify.  SN_EDATA tells the first difference;
- *  SN_ENOINPUT, SN_ENOMEM. */
+/** Opens a tensor, link by link, and checks its type, its rank and its storage. */
+bool sn_tensor_open(const sn_checkpoint *checkpoint, int64_t layer, int kind,
+                    hid_t *dataset, hsize_t extents[2], sn_h5_why *why) SN_MUST_CHECK;
+
+/** SN_EDATA with the name of the tensor. */
+sn_status sn_tensor_damaged(const sn_checkpoint *checkpoint, int64_t layer, int kind,
+                            const sn_h5_why *why, sn_error *err) SN_MUST_CHECK;
+
+/** Reads the checkpoint at path and compares it, bit for bit, with the memory from
+ *  which it was written: every attribute of *info, its digest, every tensor
+ *  (info->layers), whose checksums HDF5 checks.  A file that passes also passes
+ *  sn_checkpoint_verify, if the digest was made of the same memory and its values are
+ *  finite.  SN_EDATA names a difference; SN_ENOINPUT, SN_ENOMEM. */
 sn_status sn_checkpoint_read_back(const char *path, const sn_checkpoint_info *info,
                                   const sn_layer_tensors *tensors,
                                   sn_error *err) SN_MUST_CHECK;

@@ -1,28 +1,142 @@
-/* Whole checkpoints: read into memory, or only looked through. */
+/* Reading the tensors of an open checkpoint: into memory, for the digest alone, or to
+ * compare them with what was written. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "store/checkpoint/checkpoint.h"
+#include "store/checkpoint/layout.h"
 
-/* The layers' shapes, without tensors. */
-static sn_status make_layers(const sn_checkpoint *checkpoint, int64_t count,
-                             sn_layer_tensors **layers, sn_error *err)
+static sn_status compare_shapes(const sn_checkpoint *checkpoint,
+                                const sn_layer_tensors *tensors, sn_error *err)
 {
-    *layers = calloc((size_t)count, sizeof **layers);
-    if (*layers == NULL) {
-        return sn_fail(err, SN_ENOMEM, "out of memory for %" PRId64 " layers", count);
-    }
-    for (int64_t i = 0; i < count; i++) {
-        sn_checkpoint_layer_shape(checkpoint, i, &(*layers)[i].in, &(*layers)[i].out);
+    for (int64_t i = 0; i < checkpoint->info.layers; i++) {
+        const sn_layer_tensors *found = &checkpoint->shapes[i], *layer = &tensors[i];
+        if (layer->in != found->in || layer->out != found->out) {
+            return sn_fail(err, SN_EDATA,
+                           "checkpoint of another network (%s): layer %" PRId64
+                           " is %" PRId64 " x %" PRId64 ", not %" PRId64 " x %" PRId64,
+                           checkpoint->path, i, found->out, found->in, layer->out,
+                           layer->in);
+        }
     }
     return SN_OK;
 }
 
-/* The file holds all of its tensors, so their sizes cannot overflow. */
-static sn_status make_tensors(sn_checkpoint_state *state, sn_error *err)
+static bool read_values(const sn_checkpoint *checkpoint, int64_t layer, int kind,
+                        float *values, size_t count, sn_h5_why *why)
 {
+    hid_t dataset;
+    hsize_t extents[2] = {1, 1};
+    if (!sn_tensor_open(checkpoint, layer, kind, &dataset, extents, why)) {
+        return false;
+    }
+    bool done = extents[0] * extents[1] == count ||
+                sn_h5_because(why, "its size has changed since it was opened");
+    if (done &&
+        H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
+        done = sn_h5_explain(why);
+    }
+    sn_h5_close(&dataset);
+    return done;
+}
+
+/* A check of one tensor that has been read. */
+typedef bool check(void *user, int64_t layer, int kind, const float *values,
+                   size_t count, sn_h5_why *why);
+
+/* The memory for the largest tensor that has no place in tensors. */
+static float *make_scratch(const sn_layer_tensors *tensors, int64_t layers)
+{
+    size_t most = 0;
+    for (int64_t i = 0; i < layers; i++) {
+        for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
+            const size_t count = sn_tensor_count(&tensors[i], kind);
+            if (sn_layer_tensor(&tensors[i], kind) == NULL && count > most) {
+                most = count;
+            }
+        }
+    }
+    return sn_alloc(most, sizeof(float));
+}
+
+/* Reads every tensor to its place in tensors, or to memory of its own where that is
+ * NULL, and checks it. */
+static sn_status read_tensors(const sn_checkpoint *checkpoint,
+                              const sn_layer_tensors *tensors, check *passes,
+                              void *user, sn_error *err)
+{
+    float *scratch = make_scratch(tensors, checkpoint->info.layers);
+    if (scratch == NULL) {
+        return sn_fail(err, SN_ENOMEM, "out of memory to read (%s)", checkpoint->path);
+    }
+    sn_status status = SN_OK;
+    for (int64_t i = 0; i < checkpoint->info.layers; i++) {
+        for (int kind = 0; status == SN_OK && kind < SN_TENSOR_KINDS; kind++) {
+            sn_h5_why why;
+            float *place = sn_layer_tensor(&tensors[i], kind);
+            float *values = place != NULL ? place : scratch;
+            const size_t count = sn_tensor_count(&tensors[i], kind);
+            if (!read_values(checkpoint, i, kind, values, count, &why) ||
+                !passes(user, i, kind, values, count, &why)) {
+                status = sn_tensor_damaged(checkpoint, i, kind, &why, err);
+            }
+        }
+    }
+    free(scratch);
+    return status;
+}
+
+static bool add_to_digest(void *user, int64_t layer, int kind, const float *values,
+                          size_t count, sn_h5_why *why)
+{
+    if (!sn_tensor_finite(values, count)) {
+        return sn_h5_because(why, "holds non-finite values");
+    }
+    return sn_checkpoint_digest_tensor(user, layer, kind, values, count, NULL) ==
+               SN_OK ||
+           sn_h5_because(why, "cannot compute its digest");
+}
+
+sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *tensors,
+                             sn_error *err)
+{
+    sn_h5_begin();
+    char text[SN_DIGEST_TEXT_BYTES];
+    sn_status status = compare_shapes(checkpoint, tensors, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_digest *digest = sn_digest_create();
+    status = digest != NULL ? sn_checkpoint_digest_info(digest, &checkpoint->info, err)
+                            : sn_fail(err, SN_ENOMEM, "out of memory to read (%s)",
+                                      checkpoint->path);
+    if (status == SN_OK) {
+        status = read_tensors(checkpoint, tensors, add_to_digest, digest, err);
+    }
+    if (status == SN_OK) {
+        status = sn_digest_finish(digest, text, err);
+    }
+    if (status == SN_OK && strcmp(text, checkpoint->info.digest) != 0) {
+        status =
+            sn_fail(err, SN_EDATA, "checkpoint damaged (%s): digest does not match",
+                    checkpoint->path);
+    }
+    sn_digest_destroy(&digest);
+    return status;
+}
+
+/* The file holds all of its tensors, so their sizes cannot overflow. */
+static sn_status make_tensors(const sn_checkpoint *checkpoint,
+                              sn_checkpoint_state *state, sn_error *err)
+{
+    const size_t bytes = (size_t)state->info.layers * sizeof *state->layers;
+    state->layers = malloc(bytes);
+    if (state->layers == NULL) {
+        return sn_fail(err, SN_ENOMEM, "out of memory for %" PRId64 " layers",
+                       state->info.layers);
+    }
+    memcpy(state->layers, checkpoint->shapes, bytes);
     for (int64_t i = 0; i < state->info.layers; i++) {
         state->parameters += state->layers[i].out * (state->layers[i].in + 1);
     }
@@ -51,10 +165,7 @@ sn_status sn_checkpoint_load(const char *path, sn_checkpoint_state *state,
     sn_checkpoint *checkpoint;
     sn_status status = sn_checkpoint_open(path, &checkpoint, &state->info, err);
     if (status == SN_OK) {
-        status = make_layers(checkpoint, state->info.layers, &state->layers, err);
-    }
-    if (status == SN_OK) {
-        status = make_tensors(state, err);
+        status = make_tensors(checkpoint, state, err);
     }
     if (status == SN_OK) {
         status = sn_checkpoint_read(checkpoint, state->layers, err);
@@ -78,15 +189,58 @@ sn_status sn_checkpoint_verify(const char *path, sn_checkpoint_info *info,
                                sn_error *err)
 {
     sn_checkpoint *checkpoint;
-    sn_layer_tensors *layers = NULL;
     sn_status status = sn_checkpoint_open(path, &checkpoint, info, err);
     if (status == SN_OK) {
-        status = make_layers(checkpoint, info->layers, &layers, err);
+        status = sn_checkpoint_read(checkpoint, checkpoint->shapes, err);
+    }
+    sn_checkpoint_close(&checkpoint);
+    return status;
+}
+
+static bool is_same(void *user, int64_t layer, int kind, const float *values,
+                    size_t count, sn_h5_why *why)
+{
+    const sn_layer_tensors *const *written = user;
+    return memcmp(values, sn_layer_tensor(&(*written)[layer], kind),
+                  count * sizeof *values) == 0 ||
+           sn_h5_because(why, "is not what was written");
+}
+
+static sn_status compare_info(const sn_checkpoint *checkpoint,
+                              const sn_checkpoint_info *written, sn_error *err)
+{
+    const char *group = "", *name = "digest";
+    bool same = strcmp(checkpoint->info.digest, written->digest) == 0;
+    for (int i = 0; i < SN_CHECKPOINT_FIELDS; i++) {
+        const sn_field *field = &sn_checkpoint_fields[i];
+        if (sn_field_differs(field, &checkpoint->info, written)) {
+            same = false;
+            group = strcmp(field->group, "/") == 0 ? "" : field->group;
+            name = field->name;
+        }
+    }
+    return same ? SN_OK
+                : sn_fail(err, SN_EDATA,
+                          "checkpoint (%s): %s/%s is not what was written",
+                          checkpoint->path, group, name);
+}
+
+sn_status sn_checkpoint_read_back(const char *path, const sn_checkpoint_info *info,
+                                  const sn_layer_tensors *tensors, sn_error *err)
+{
+    sn_checkpoint *checkpoint;
+    sn_checkpoint_info found;
+    sn_status status = sn_checkpoint_open(path, &checkpoint, &found, err);
+    sn_checkpoint_info_clear(&found);
+    if (status == SN_OK) {
+        status = compare_info(checkpoint, info, err);
     }
     if (status == SN_OK) {
-        status = sn_checkpoint_read(checkpoint, layers, err);
+        status = compare_shapes(checkpoint, tensors, err);
     }
-    free(layers);
+    if (status == SN_OK) {
+        status = read_tensors(checkpoint, checkpoint->shapes, is_same, &tensors, err);
+    }
     sn_checkpoint_close(&checkpoint);
     return status;
 }

@@ -1,21 +1,12 @@
-/* Reading: nothing in the file is believed before it is checked, and nothing is
+/* Opening: nothing in the file is believed before it is checked, and nothing is
  * allocated that the file's own size does not justify. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "store/checkpoint/checkpoint.h"
 #include "store/checkpoint/layout.h"
-
-struct sn_checkpoint {
-    hid_t file;
-    uint64_t file_bytes;
-    sn_checkpoint_info info;
-    int64_t *in, *out; /* (info.layers) */
-    char path[SN_PATH_BYTES];
-};
 
 static sn_status damaged(const sn_checkpoint *checkpoint, const char *group,
                          const char *name, const sn_h5_why *why, sn_error *err)
@@ -23,6 +14,14 @@ static sn_status damaged(const sn_checkpoint *checkpoint, const char *group,
     const char *slash = strcmp(group, "/") == 0 || *name == '\0' ? "" : "/";
     return sn_fail(err, SN_EDATA, "checkpoint damaged (%s): %s%s%s: %s",
                    checkpoint->path, group, slash, name, why->text);
+}
+
+sn_status sn_tensor_damaged(const sn_checkpoint *checkpoint, int64_t layer, int kind,
+                            const sn_h5_why *why, sn_error *err)
+{
+    char name[SN_TENSOR_NAME_BYTES];
+    sn_tensor_name(name, layer, kind);
+    return damaged(checkpoint, name, "", why, err);
 }
 
 static bool take_text(char *destination, size_t bytes, char *text, sn_h5_why *why)
@@ -42,29 +41,24 @@ static bool read_field(hid_t group, const sn_field *field, sn_checkpoint_info *i
     void *value = sn_field_at(field, info);
     char *text;
     switch (field->kind) {
-    case SN_FIELD_VERSION: {
-        int64_t version;
-        if (!sn_h5_read_int64(group, field->name, &version, why)) {
-            return false;
-        }
-        info->format_version = SN_CHECKPOINT_FORMAT_VERSION;
-        return version == SN_CHECKPOINT_FORMAT_VERSION ||
-               sn_h5_because(why, "%" PRId64 ", but this program reads version %d",
-                             version, SN_CHECKPOINT_FORMAT_VERSION);
-    }
+    case SN_FIELD_VERSION:
+        return sn_h5_read_number(group, field->name, SN_H5_INT64, value, why) &&
+               (info->format_version == SN_CHECKPOINT_FORMAT_VERSION ||
+                sn_h5_because(why, "%" PRId64 ", but this program reads version %d",
+                              info->format_version, SN_CHECKPOINT_FORMAT_VERSION));
     case SN_FIELD_COUNT:
-        return sn_h5_read_int64(group, field->name, value, why);
+        return sn_h5_read_number(group, field->name, SN_H5_INT64, value, why);
     case SN_FIELD_WORD:
-        return sn_h5_read_uint64(group, field->name, value, why);
+        return sn_h5_read_number(group, field->name, SN_H5_UINT64, value, why);
     case SN_FIELD_REAL:
-        return sn_h5_read_double(group, field->name, value, why);
+        return sn_h5_read_number(group, field->name, SN_H5_DOUBLE, value, why);
     case SN_FIELD_TEXT:
         return sn_h5_read_text(group, field->name, &text, why) &&
                take_text(value, field->bytes, text, why);
     case SN_FIELD_CONFIG:
-        return sn_h5_read_text(group, field->name, &info->config_text, why);
+        break;
     }
-    return sn_h5_because(why, "unknown kind of field");
+    return sn_h5_read_text(group, field->name, &info->config_text, why);
 }
 
 static sn_status check_format(const sn_checkpoint *checkpoint, sn_error *err)
@@ -145,9 +139,8 @@ static sn_status check_layer_group(const sn_checkpoint *checkpoint, const char *
     return done ? SN_OK : damaged(checkpoint, name, "", &why, err);
 }
 
-/* Opens a tensor link by link and checks what the file says of it. */
-static bool open_tensor(const sn_checkpoint *checkpoint, int64_t layer, int kind,
-                        hid_t *dataset, hsize_t extents[2], sn_h5_why *why)
+bool sn_tensor_open(const sn_checkpoint *checkpoint, int64_t layer, int kind,
+                    hid_t *dataset, hsize_t extents[2], sn_h5_why *why)
 {
     const sn_tensor_kind *tensor = &sn_tensor_kinds[kind];
     char name[32];
@@ -170,29 +163,25 @@ static bool open_tensor(const sn_checkpoint *checkpoint, int64_t layer, int kind
     return done;
 }
 
-static sn_status check_tensor(const sn_checkpoint *checkpoint, int64_t layer, int kind,
+static sn_status check_tensor(const sn_checkpoint *checkpoint, int64_t index, int kind,
                               int64_t in, sn_error *err)
 {
     sn_h5_why why;
     hid_t dataset;
     hsize_t extents[2] = {0, 0};
-    bool done = open_tensor(checkpoint, layer, kind, &dataset, extents, &why);
+    sn_layer_tensors *layer = &checkpoint->shapes[index];
+    bool done = sn_tensor_open(checkpoint, index, kind, &dataset, extents, &why);
     sn_h5_close(&dataset);
-    int64_t out = (int64_t)extents[0];
+    const int64_t out = (int64_t)extents[0];
     if (done && kind == 0) {
-        checkpoint->in[layer] = in;
-        checkpoint->out[layer] = out;
+        layer->in = in;
+        layer->out = out;
     }
-    if (done && (out < 1 || out != checkpoint->out[layer] ||
+    if (done && (out < 1 || out != layer->out ||
                  (sn_tensor_kinds[kind].rank == 2 && (int64_t)extents[1] != in))) {
         done = sn_h5_because(&why, "its size does not fit its neighbours");
     }
-    if (done) {
-        return SN_OK;
-    }
-    char name[SN_TENSOR_NAME_BYTES];
-    sn_tensor_name(name, layer, kind);
-    return damaged(checkpoint, name, "", &why, err);
+    return done ? SN_OK : sn_tensor_damaged(checkpoint, index, kind, &why, err);
 }
 
 static sn_status read_shapes(sn_checkpoint *checkpoint, sn_error *err)
@@ -205,9 +194,8 @@ static sn_status read_shapes(sn_checkpoint *checkpoint, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    checkpoint->in = sn_alloc((size_t)info->layers, sizeof *checkpoint->in);
-    checkpoint->out = sn_alloc((size_t)info->layers, sizeof *checkpoint->out);
-    if (checkpoint->in == NULL || checkpoint->out == NULL) {
+    checkpoint->shapes = calloc((size_t)info->layers, sizeof *checkpoint->shapes);
+    if (checkpoint->shapes == NULL) {
         return sn_fail(err, SN_ENOMEM, "out of memory for the layers of (%s)",
                        checkpoint->path);
     }
@@ -216,7 +204,7 @@ static sn_status read_shapes(sn_checkpoint *checkpoint, sn_error *err)
         for (int kind = 0; status == SN_OK && kind < SN_TENSOR_KINDS; kind++) {
             status = check_tensor(checkpoint, i, kind, in, err);
         }
-        in = checkpoint->out[i];
+        in = checkpoint->shapes[i].out;
     }
     if (status == SN_OK && in != info->classes) {
         sn_h5_why why;
@@ -287,138 +275,8 @@ sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint,
 void sn_checkpoint_layer_shape(const sn_checkpoint *checkpoint, int64_t layer,
                                int64_t *in, int64_t *out)
 {
-    *in = checkpoint->in[layer];
-    *out = checkpoint->out[layer];
-}
-
-/* Reads one tensor into values (count) and adds it to the digest. */
-static bool read_values(const sn_checkpoint *checkpoint, int64_t layer, int kind,
-                        float *values, size_t count, sn_digest *digest, sn_h5_why *why)
-{
-    hid_t dataset;
-    hsize_t extents[2] = {1, 1};
-    if (!open_tensor(checkpoint, layer, kind, &dataset, extents, why)) {
-        return false;
-    }
-    bool done = extents[0] * extents[1] == count ||
-                sn_h5_because(why, "its size has changed since it was opened");
-    if (done &&
-        H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
-        done = sn_h5_explain(why);
-    }
-    sn_h5_close(&dataset);
-    if (done && !sn_tensor_finite(values, count)) {
-        done = sn_h5_because(why, "holds non-finite values");
-    }
-    return done && (sn_checkpoint_digest_tensor(digest, layer, kind, values, count,
-                                                NULL) == SN_OK ||
-                    sn_h5_because(why, "cannot compute its digest"));
-}
-
-sn_status sn_checkpoint_compare_tensor(const sn_checkpoint *checkpoint, int64_t index,
-                                       const sn_layer_tensors *layer, int kind,
-                                       sn_error *err)
-{
-    sn_h5_why why;
-    hid_t dataset;
-    hsize_t found[2], extents[2], chunk[2];
-    const int rank = sn_tensor_kinds[kind].rank;
-    sn_tensor_chunks(layer, kind, extents, chunk);
-    bool same = open_tensor(checkpoint, index, kind, &dataset, found, &why);
-    if (same && memcmp(found, extents, (size_t)rank * sizeof *found) != 0) {
-        same = sn_h5_because(&why, "is of another size than was written");
-    }
-    same = same && sn_h5_compare_floats(dataset, rank, extents, chunk,
-                                        sn_layer_tensor(layer, kind), &why);
-    sn_h5_close(&dataset);
-    if (same) {
-        return SN_OK;
-    }
-    char name[SN_TENSOR_NAME_BYTES];
-    sn_tensor_name(name, index, kind);
-    return damaged(checkpoint, name, "", &why, err);
-}
-
-static sn_status read_layer(const sn_checkpoint *checkpoint, int64_t layer,
-                            const sn_layer_tensors *tensors, float *scratch,
-                            sn_digest *digest, sn_error *err)
-{
-    for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
-        sn_h5_why why;
-        float *values = sn_layer_tensor(tensors, kind);
-        if (!read_values(checkpoint, layer, kind, values != NULL ? values : scratch,
-                         sn_tensor_count(tensors, kind), digest, &why)) {
-            char name[SN_TENSOR_NAME_BYTES];
-            sn_tensor_name(name, layer, kind);
-            return damaged(checkpoint, name, "", &why, err);
-        }
-    }
-    return SN_OK;
-}
-
-/* Compares shapes and finds the largest tensor that is read for its digest only. */
-static sn_status compare_shapes(const sn_checkpoint *checkpoint,
-                                const sn_layer_tensors *tensors, size_t *scratch_count,
-                                sn_error *err)
-{
-    *scratch_count = 0;
-    for (int64_t i = 0; i < checkpoint->info.layers; i++) {
-        const sn_layer_tensors *layer = &tensors[i];
-        if (layer->in != checkpoint->in[i] || layer->out != checkpoint->out[i]) {
-            return sn_fail(err, SN_EDATA,
-                           "checkpoint of another network (%s): layer %" PRId64
-                           " is %" PRId64 " x %" PRId64 ", not %" PRId64 " x %" PRId64,
-                           checkpoint->path, i, checkpoint->out[i], checkpoint->in[i],
-                           layer->out, layer->in);
-        }
-        for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
-            size_t count = sn_tensor_count(layer, kind);
-            if (sn_layer_tensor(layer, kind) == NULL && count > *scratch_count) {
-                *scratch_count = count;
-            }
-        }
-    }
-    return SN_OK;
-}
-
-static sn_status read_all(const sn_checkpoint *checkpoint,
-                          const sn_layer_tensors *tensors, float *scratch,
-                          sn_digest *digest, sn_error *err)
-{
-    sn_status status = sn_checkpoint_digest_info(digest, &checkpoint->info, err);
-    for (int64_t i = 0; status == SN_OK && i < checkpoint->info.layers; i++) {
-        status = read_layer(checkpoint, i, &tensors[i], scratch, digest, err);
-    }
-    char text[SN_DIGEST_TEXT_BYTES];
-    if (status == SN_OK) {
-        status = sn_digest_finish(digest, text, err);
-    }
-    if (status == SN_OK && strcmp(text, checkpoint->info.digest) != 0) {
-        status =
-            sn_fail(err, SN_EDATA, "checkpoint damaged (%s): digest does not match",
-                    checkpoint->path);
-    }
-    return status;
-}
-
-sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *tensors,
-                             sn_error *err)
-{
-    sn_h5_begin();
-    size_t scratch_count;
-    sn_status status = compare_shapes(checkpoint, tensors, &scratch_count, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    float *scratch = sn_alloc(scratch_count, sizeof *scratch);
-    sn_digest *digest = sn_digest_create();
-    status =
-        scratch != NULL && digest != NULL
-            ? read_all(checkpoint, tensors, scratch, digest, err)
-            : sn_fail(err, SN_ENOMEM, "out of memory to read (%s)", checkpoint->path);
-    sn_digest_destroy(&digest);
-    free(scratch);
-    return status;
+    *in = checkpoint->shapes[layer].in;
+    *out = checkpoint->shapes[layer].out;
 }
 
 void sn_checkpoint_close(sn_checkpoint **checkpoint)
@@ -426,8 +284,7 @@ void sn_checkpoint_close(sn_checkpoint **checkpoint)
     if (*checkpoint != NULL) {
         sn_h5_close(&(*checkpoint)->file);
         sn_checkpoint_info_clear(&(*checkpoint)->info);
-        free((*checkpoint)->in);
-        free((*checkpoint)->out);
+        free((*checkpoint)->shapes);
         free(*checkpoint);
         *checkpoint = NULL;
     }

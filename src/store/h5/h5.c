@@ -106,8 +106,10 @@ bool sn_h5_image_create(size_t bytes, hid_t *file, sn_h5_why *why)
     /* the library looks for a file of this name before it makes one; none can be there
      */
     static const char name[] = "/dev/null/memory";
-    /* a file that has met a shortage cannot be closed by the library */
-    void *room = malloc(bytes);
+    /* The library cannot close a file that has met a shortage: there must be room for
+     * the image and for the library's own copies of a chunk, of 1 MiB at most. */
+    enum { LIBRARY_BYTES = 4 << 20 };
+    void *room = malloc(bytes + LIBRARY_BYTES);
     if (room == NULL) {
         *file = H5I_INVALID_HID;
         return sn_h5_because(why, "out of memory");

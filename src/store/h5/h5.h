@@ -84,23 +84,18 @@ bool sn_h5_open_dataset(hid_t parent, const char *name, hid_t *dataset,
 bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group,
                         sn_h5_why *why) SN_MUST_CHECK;
 
-/** Scalar attributes: 64-bit little-endian numbers and fixed-length UTF-8 text. */
-bool sn_h5_write_int64(hid_t object, const char *name, int64_t value,
-                       sn_h5_why *why) SN_MUST_CHECK;
-bool sn_h5_write_uint64(hid_t object, const char *name, uint64_t value,
-                        sn_h5_why *why) SN_MUST_CHECK;
-bool sn_h5_write_double(hid_t object, const char *name, double value,
-                        sn_h5_why *why) SN_MUST_CHECK;
+/** The numbers of scalar attributes: 64 bits, little-endian. */
+typedef enum sn_h5_number { SN_H5_INT64, SN_H5_UINT64, SN_H5_DOUBLE } sn_h5_number;
+
+/** Write a scalar attribute: a number of that kind, or fixed-length UTF-8 text. */
+bool sn_h5_write_number(hid_t object, const char *name, sn_h5_number kind,
+                        const void *value, sn_h5_why *why) SN_MUST_CHECK;
 bool sn_h5_write_text(hid_t object, const char *name, const char *value,
                       sn_h5_why *why) SN_MUST_CHECK;
 
-/** The same, read; other types, shapes and sizes are refused.  *value of read_text
- *  belongs to the caller: free(). */
-bool sn_h5_read_int64(hid_t object, const char *name, int64_t *value,
-                      sn_h5_why *why) SN_MUST_CHECK;
-bool sn_h5_read_uint64(hid_t object, const char *name, uint64_t *value,
-                       sn_h5_why *why) SN_MUST_CHECK;
-bool sn_h5_read_double(hid_t object, const char *name, double *value,
+/** Read one; other types, shapes and sizes are refused.  *value of read_text belongs to
+ *  the caller: free(). */
+bool sn_h5_read_number(hid_t object, const char *name, sn_h5_number kind, void *value,
                        sn_h5_why *why) SN_MUST_CHECK;
 bool sn_h5_read_text(hid_t object, const char *name, char **value,
                      sn_h5_why *why) SN_MUST_CHECK;
@@ -123,24 +118,5 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
 bool sn_h5_check_storage(hid_t dataset, int rank, hsize_t first,
                          const hsize_t extents[], size_t element_bytes, bool all,
                          uint64_t file_bytes, sn_h5_why *why) SN_MUST_CHECK;
-
-/** bytes (4 count) := the values, the lowest byte of each first. */
-void sn_h5_float_bytes(size_t count, const float *values, unsigned char *bytes);
-
-/** The checksum of HDF5's filter fletcher32 of count bytes, an even number. */
-uint32_t sn_h5_fletcher32(const unsigned char *bytes, size_t count);
-
-/** Writes values (extents) to a dataset of little-endian floats of rank 1 or 2, in
- *  chunks of that size with the filter fletcher32 and no other.  Chunk by chunk, past
- *  the library's filters, which would copy everything three times more. */
-bool sn_h5_write_floats(hid_t dataset, int rank, const hsize_t extents[],
-                        const hsize_t chunk[], const float *values,
-                        sn_h5_why *why) SN_MUST_CHECK;
-
-/** Is every byte of such a dataset, checksums included, what sn_h5_write_floats writes?
- *  extents are the dataset's. */
-bool sn_h5_compare_floats(hid_t dataset, int rank, const hsize_t extents[],
-                          const hsize_t chunk[], const float *values,
-                          sn_h5_why *why) SN_MUST_CHECK;
 
 #endif

@@ -71,19 +71,31 @@ static bool write_scalar(hid_t object, const char *name, hid_t file_type,
     return done;
 }
 
-bool sn_h5_write_int64(hid_t object, const char *name, int64_t value, sn_h5_why *why)
+typedef struct number {
+    hid_t file, memory;
+    const char *name;
+} number;
+
+static number number_of(sn_h5_number kind)
 {
-    return write_scalar(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64, &value, why);
+    switch (kind) {
+    case SN_H5_INT64:
+        return (number){H5T_STD_I64LE, H5T_NATIVE_INT64,
+                        "a 64-bit little-endian integer"};
+    case SN_H5_UINT64:
+        return (number){H5T_STD_U64LE, H5T_NATIVE_UINT64,
+                        "a 64-bit little-endian unsigned integer"};
+    case SN_H5_DOUBLE:
+        break;
+    }
+    return (number){H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, "a 64-bit little-endian real"};
 }
 
-bool sn_h5_write_uint64(hid_t object, const char *name, uint64_t value, sn_h5_why *why)
+bool sn_h5_write_number(hid_t object, const char *name, sn_h5_number kind,
+                        const void *value, sn_h5_why *why)
 {
-    return write_scalar(object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64, &value, why);
-}
-
-bool sn_h5_write_double(hid_t object, const char *name, double value, sn_h5_why *why)
-{
-    return write_scalar(object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, &value, why);
+    const number type = number_of(kind);
+    return write_scalar(object, name, type.file, type.memory, value, why);
 }
 
 hid_t sn_h5_text_type(size_t bytes)
@@ -130,39 +142,21 @@ static bool open_scalar(hid_t object, const char *name, hid_t *attribute, hid_t 
     return count == 1 || sn_h5_because(why, "not a single value");
 }
 
-static bool read_scalar(hid_t object, const char *name, hid_t file_type,
-                        hid_t memory_type, const char *expected, void *value,
-                        sn_h5_why *why)
+bool sn_h5_read_number(hid_t object, const char *name, sn_h5_number kind, void *value,
+                       sn_h5_why *why)
 {
+    const number expected = number_of(kind);
     hid_t attribute, type;
     bool done = open_scalar(object, name, &attribute, &type, why);
-    if (done && H5Tequal(type, file_type) <= 0) {
-        done = sn_h5_because(why, "not %s", expected);
+    if (done && H5Tequal(type, expected.file) <= 0) {
+        done = sn_h5_because(why, "not %s", expected.name);
     }
-    if (done && H5Aread(attribute, memory_type, value) < 0) {
+    if (done && H5Aread(attribute, expected.memory, value) < 0) {
         done = sn_h5_explain(why);
     }
     sn_h5_close(&type);
     sn_h5_close(&attribute);
     return done;
-}
-
-bool sn_h5_read_int64(hid_t object, const char *name, int64_t *value, sn_h5_why *why)
-{
-    return read_scalar(object, name, H5T_STD_I64LE, H5T_NATIVE_INT64,
-                       "a 64-bit little-endian integer", value, why);
-}
-
-bool sn_h5_read_uint64(hid_t object, const char *name, uint64_t *value, sn_h5_why *why)
-{
-    return read_scalar(object, name, H5T_STD_U64LE, H5T_NATIVE_UINT64,
-                       "a 64-bit little-endian unsigned integer", value, why);
-}
-
-bool sn_h5_read_double(hid_t object, const char *name, double *value, sn_h5_why *why)
-{
-    return read_scalar(object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE,
-                       "a 64-bit little-endian real", value, why);
 }
 
 /* Reads text of at most SN_H5_TEXT_BYTES into memory that always ends in a zero. */

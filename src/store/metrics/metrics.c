@@ -43,9 +43,11 @@ static sn_status create_empty(const char *path, sn_error *err)
     }
     sn_h5_why why;
     hid_t file;
-    bool built = sn_h5_image_create(EMPTY_BYTES, &file, &why) &&
-                 sn_h5_write_text(file, "format", SN_FORMAT_NAME_METRICS, &why) &&
-                 sn_h5_write_int64(file, "format_version", 1, &why);
+    const int64_t version = 1;
+    bool built =
+        sn_h5_image_create(EMPTY_BYTES, &file, &why) &&
+        sn_h5_write_text(file, "format", SN_FORMAT_NAME_METRICS, &why) &&
+        sn_h5_write_number(file, "format_version", SN_H5_INT64, &version, &why);
     for (int i = 0; built && i < SN_TABLES; i++) {
         built = sn_table_create(file, &sn_metrics_tables[i], &why);
     }

@@ -36,8 +36,7 @@ sn_status sn_config_check_reduction(const sn_config *config, size_t gradient,
     const sn_reduction_spec spec = sn_config_reduction(config, gradient, tail);
     const char *key;
     sn_error why = {""};
-    const sn_status status = sn_reduction_check(sn_reduction_of(config->comm_reduce),
-                                                &spec, size, &key, &why);
+    const sn_status status = sn_reduction_check(&spec, size, &key, &why);
     if (status == SN_ECONFIG) {
         return sn_config_refuse(config, "comm", key, err, "%s", why.message);
     }

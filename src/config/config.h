@@ -120,7 +120,7 @@ sn_dataset_spec sn_config_dataset(const sn_config *config);
 sn_augment_spec sn_config_augment(const sn_config *config);
 sn_optimizer sn_config_optimizer(const sn_config *config);
 
-/** The spec of a reduction of gradient and tail elements, for the kind comm.reduce. */
+/** The reduction of gradient and tail elements. */
 sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
                                       size_t tail);
 

@@ -59,7 +59,8 @@ sn_schedule sn_config_schedule(const sn_config *config)
 sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
                                       size_t tail)
 {
-    return (sn_reduction_spec){.gradient = gradient,
+    return (sn_reduction_spec){.kind = sn_reduction_of(config->comm_reduce),
+                               .gradient = gradient,
                                .tail = tail,
                                .microbatches = (int)config->comm_leaves,
                                .bucket = (size_t)config->comm_bucket_kib * 1024 /

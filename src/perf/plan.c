@@ -79,11 +79,6 @@ void sn_plan_clear(sn_plan_base *base)
     sn_network_clear(&base->model);
 }
 
-static const sn_reduction_kind *kind_of(const sn_plan_base *base)
-{
-    return sn_reduction_of(base->config.comm_reduce);
-}
-
 static sn_reduction_spec spec_of(const sn_plan_base *base)
 {
     return sn_config_reduction(&base->config, base->model.arena, SN_TAIL_ELEMENTS);
@@ -93,7 +88,7 @@ static sn_reduction_spec spec_of(const sn_plan_base *base)
 static int64_t images_of(const sn_plan_base *base, int rank, int ranks)
 {
     const sn_reduction_spec spec = spec_of(base);
-    const sn_pieces pieces = sn_reduction_pieces(kind_of(base), &spec, rank, ranks);
+    const sn_pieces pieces = sn_reduction_pieces(&spec, rank, ranks);
     int64_t images = 0;
     for (int p = pieces.begin; p < pieces.end; p++) {
         const sn_range piece =
@@ -136,8 +131,8 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
     plan->file = base->checkpoint_bytes;
     plan->node_bytes = base->data_bytes + plan->copy + plan->file;
     for (int rank = 0; rank < plan->node_ranks; rank++) {
-        const size_t message = sn_reduction_bytes(kind_of(base), &spec, rank,
-                                                  plan->ranks, plan->node_ranks);
+        const size_t message =
+            sn_reduction_bytes(&spec, rank, plan->ranks, plan->node_ranks);
         plan->message = rank == 0 ? message : plan->message;
         plan->node_bytes += others + message + process;
     }
@@ -155,7 +150,7 @@ static double sum_seconds(const sn_plan_base *base, const sn_plan_rates *rates,
         .latency_seconds = alone ? node_latency_seconds : rates->latency_seconds,
         .bytes_per_second = alone ? rates->memory_per_second * node_share_of_memory
                                   : rates->bytes_per_second};
-    return sn_reduction_seconds(kind_of(base), &spec, &links);
+    return sn_reduction_seconds(&spec, &links);
 }
 
 static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
@@ -172,7 +167,7 @@ static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
         update_bytes * (double)base->model.arena / rates->update_per_second;
     plan->sum_seconds = sum_seconds(base, rates, plan);
     plan->hidden_seconds =
-        kind_of(base)->ready != NULL
+        spec_of(base).kind->ready != NULL
             ? fmin(plan->sum_seconds, backward * plan->compute_seconds)
             : 0;
     plan->step_seconds = plan->compute_seconds + plan->gather_seconds +

@@ -26,8 +26,7 @@ static size_t rows_of(const trial *t, const sn_cursor *cursor)
 {
     const sn_reduction_spec spec = spec_of(t);
     const sn_pieces pieces =
-        sn_reduction_pieces(sn_reduction_of(t->config->comm_reduce), &spec,
-                            t->context->rank, t->context->size);
+        sn_reduction_pieces(&spec, t->context->rank, t->context->size);
     const sn_range first =
         sn_rank_range(sn_cursor_batch(cursor), pieces.begin, pieces.total);
     return (size_t)(first.end - first.begin);
@@ -95,13 +94,12 @@ static sn_status choose_backend(trial *t, double seconds[SN_BACKENDS], sn_error 
 
 /* ---- the reduction */
 
-static sn_status make_reduction(const trial *t, const sn_reduction_kind *kind,
+static sn_status make_reduction(const trial *t, const sn_reduction_spec *spec,
                                 sn_reduction **reduction, sn_error *err)
 {
     sn_workspace *workspace = &t->replica->workspace;
-    const sn_reduction_spec spec = spec_of(t);
     const sn_status status =
-        sn_reduction_create(t->context->comm, kind, &spec, reduction, err);
+        sn_reduction_create(t->context->comm, spec, reduction, err);
     const bool observes = status == SN_OK && sn_reduction_wants_ready(*reduction);
     workspace->observer = observes ? sn_reduction_ready : NULL;
     workspace->observer_user = *reduction;
@@ -161,14 +159,16 @@ static sn_status choose_reduction(const trial *t, double seconds[SN_REDUCE_AUTO]
     int best = SN_REDUCE_AUTO;
     sn_status status = SN_OK;
     for (int k = 0; k < SN_REDUCE_AUTO && status == SN_OK; k++) {
-        const sn_reduction_kind *kind = sn_reduction_of(k);
-        if (!kind->measured ||
-            (t->config->comm_wire != SN_WIRE_FP32 && !kind->takes_bf16)) {
+        sn_reduction *reduction;
+        sn_reduction_spec spec = spec_of(t);
+        const char *key;
+        spec.kind = sn_reduction_of(k);
+        if (!spec.kind->measured ||
+            sn_reduction_check(&spec, t->context->size, &key, NULL) != SN_OK) {
             continue;
         }
-        sn_reduction *reduction;
-        status = make_reduction(t, kind, &reduction, err);
-        if (status == SN_OK && sn_reduction_acting(reduction) == kind) {
+        status = make_reduction(t, &spec, &reduction, err);
+        if (status == SN_OK && sn_reduction_acting(reduction) == spec.kind) {
             status = measure_reduction(t, reduction, &seconds[k], err);
             best = best == SN_REDUCE_AUTO || seconds[k] < seconds[best] ? k : best;
         }
@@ -210,9 +210,8 @@ sn_status sn_choose(const sn_context *context, sn_config *config, sn_replica *re
             status = choose_reduction(&t, choice->reduce_seconds, err);
         }
     }
-    return status == SN_OK ? make_reduction(&t, sn_reduction_of(config->comm_reduce),
-                                            reduction, err)
-                           : status;
+    const sn_reduction_spec spec = spec_of(&t);
+    return status == SN_OK ? make_reduction(&t, &spec, reduction, err) : status;
 }
 
 void sn_choice_print_reduction(const sn_choice *choice, const sn_config *config,

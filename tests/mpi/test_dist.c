@@ -70,12 +70,13 @@ static void broadcasts_and_sums(void **state)
     }
 }
 
-static sn_reduction *create(int kind, const sn_reduction_spec *spec)
+static sn_reduction *create(int kind, const sn_reduction_spec *settings)
 {
+    sn_reduction_spec spec = *settings;
+    spec.kind = sn_reduction_of(kind);
     sn_reduction *reduction = NULL;
     sn_error err = {""};
-    if (sn_reduction_create(comm, sn_reduction_of(kind), spec, &reduction, &err) !=
-        SN_OK) {
+    if (sn_reduction_create(comm, &spec, &reduction, &err) != SN_OK) {
         fail_msg("%s", err.message);
     }
     return reduction;
@@ -114,12 +115,15 @@ static void check_sums(sn_reduction *reduction, const sn_reduction_spec *spec,
 static void every_reduction_sums_gradient_and_tail(void **state)
 {
     (void)state;
-    static const sn_reduction_spec specs[] = {
-        {1000, 16, 1, 1, SN_WIRE_FP32},    {1000, 16, 1, 16, SN_WIRE_FP32},
-        {1000, 16, 1, 333, SN_WIRE_FP32},  {1000, 16, 1, 1000, SN_WIRE_FP32},
-        {1000, 16, 1, 5000, SN_WIRE_FP32}, {1, 0, 1, 1, SN_WIRE_FP32},
-        {14, 1, 1, 10, SN_WIRE_FP32},      {15, 1, 1, 10, SN_WIRE_FP32},
-        {5000, 0, 1, 1000, SN_WIRE_FP32}};
+    static const sn_reduction_spec specs[] = {{NULL, 1000, 16, 1, 1, SN_WIRE_FP32},
+                                              {NULL, 1000, 16, 1, 16, SN_WIRE_FP32},
+                                              {NULL, 1000, 16, 1, 333, SN_WIRE_FP32},
+                                              {NULL, 1000, 16, 1, 1000, SN_WIRE_FP32},
+                                              {NULL, 1000, 16, 1, 5000, SN_WIRE_FP32},
+                                              {NULL, 1, 0, 1, 1, SN_WIRE_FP32},
+                                              {NULL, 14, 1, 1, 10, SN_WIRE_FP32},
+                                              {NULL, 15, 1, 1, 10, SN_WIRE_FP32},
+                                              {NULL, 5000, 0, 1, 1000, SN_WIRE_FP32}};
     static const int kinds[] = {SN_REDUCE_ALLREDUCE, SN_REDUCE_OVERLAP, SN_REDUCE_NODE};
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
         for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
@@ -134,7 +138,7 @@ static void every_reduction_sums_gradient_and_tail(void **state)
 static void allreduce_stands_in(void **state)
 {
     (void)state;
-    const sn_reduction_spec spec = {100, 16, 64, 10, SN_WIRE_FP32};
+    const sn_reduction_spec spec = {NULL, 100, 16, 64, 10, SN_WIRE_FP32};
     const bool alone = sn_comm_size(comm) == 1;
     for (int k = 0; k < SN_REDUCE_AUTO; k++) {
         char text[128];
@@ -155,7 +159,7 @@ static void allreduce_stands_in(void **state)
 
 static void check_bf16(int kind)
 {
-    const sn_reduction_spec spec = {700, 16, 1, 100, SN_WIRE_BF16};
+    const sn_reduction_spec spec = {NULL, 700, 16, 1, 100, SN_WIRE_BF16};
     const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
     const float *sum;
     sn_error err;

@@ -31,22 +31,27 @@ static float tree_sum(uint32_t begin, uint32_t count, uint32_t i, uint32_t round
     return left + right;
 }
 
+static sn_reduction_spec spec_of(int leaves, size_t length)
+{
+    return (sn_reduction_spec){.kind = sn_reduction_of(SN_REDUCE_REPRODUCIBLE),
+                               .gradient = length,
+                               .microbatches = leaves};
+}
+
 static sn_status create(int leaves, size_t length, sn_reduction **reduction)
 {
     sn_error err;
-    const sn_reduction_spec spec = {.gradient = length, .microbatches = leaves};
-    return sn_reduction_create(comm, sn_reduction_of(SN_REDUCE_REPRODUCIBLE), &spec,
-                               reduction, &err);
+    const sn_reduction_spec spec = spec_of(leaves, length);
+    return sn_reduction_create(comm, &spec, reduction, &err);
 }
 
 static void check_sum(int leaves, uint32_t length)
 {
     sn_reduction *reduction;
     sn_error err;
-    const sn_reduction_spec spec = {.gradient = length, .microbatches = leaves};
+    const sn_reduction_spec spec = spec_of(leaves, length);
     const sn_pieces mine =
-        sn_reduction_pieces(sn_reduction_of(SN_REDUCE_REPRODUCIBLE), &spec,
-                            sn_comm_rank(comm), sn_comm_size(comm));
+        sn_reduction_pieces(&spec, sn_comm_rank(comm), sn_comm_size(comm));
     assert_int_equal(create(leaves, length, &reduction), SN_OK);
     for (uint32_t round = 0; round < 2; round++) {
         const float *sum;

@@ -50,14 +50,14 @@ static void rules(void **state)
         {SN_REDUCE_OVERLAP, 1, SN_WIRE_FP32, INT_MAX - 15, 2, SN_ERANGE, NULL},
         {SN_REDUCE_REPRODUCIBLE, 2, SN_WIRE_FP32, SIZE_MAX, 0, SN_ERANGE, NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        const sn_reduction_spec spec = {.gradient = cases[i].gradient,
+        const sn_reduction_spec spec = {.kind = sn_reduction_of(cases[i].kind),
+                                        .gradient = cases[i].gradient,
                                         .tail = 16,
                                         .microbatches = cases[i].leaves,
                                         .wire = cases[i].wire};
         const char *key = NULL;
         sn_error err = {""};
-        const sn_status status = sn_reduction_check(sn_reduction_of(cases[i].kind),
-                                                    &spec, cases[i].size, &key, &err);
+        const sn_status status = sn_reduction_check(&spec, cases[i].size, &key, &err);
         assert_int_equal(status, cases[i].status);
         assert_int_equal(err.message[0] != '\0', status != SN_OK);
         if (cases[i].key != NULL) {
@@ -69,27 +69,28 @@ static void rules(void **state)
 static void every_piece_has_one_rank(void **state)
 {
     (void)state;
-    const sn_reduction_spec spec = {.gradient = 10, .microbatches = 8};
+    sn_reduction_spec spec = {.gradient = 10, .microbatches = 8};
     for (int k = 0; k < SN_REDUCE_AUTO; k++) {
-        const sn_reduction_kind *kind = sn_reduction_of(k);
+        spec.kind = sn_reduction_of(k);
+        const bool fixed_order = spec.kind->fixed_order;
         for (int size = 1; size <= 5; size++) {
             int next = 0;
             for (int rank = 0; rank < size; rank++) {
-                const sn_pieces own = sn_reduction_pieces(kind, &spec, rank, size);
+                const sn_pieces own = sn_reduction_pieces(&spec, rank, size);
                 assert_int_equal(own.begin, next);
                 assert_true(own.end > own.begin);
-                assert_int_equal(own.total, kind->fixed_order ? 8 : size);
+                assert_int_equal(own.total, fixed_order ? 8 : size);
                 next = own.end;
             }
-            assert_int_equal(next, kind->fixed_order ? 8 : size);
+            assert_int_equal(next, fixed_order ? 8 : size);
         }
     }
 }
 
-static size_t floats(int kind, const sn_reduction_spec *spec, int size, int node_size)
+static size_t floats(int kind, sn_reduction_spec *spec, int size, int node_size)
 {
-    return sn_reduction_bytes(sn_reduction_of(kind), spec, 0, size, node_size) /
-           sizeof(float);
+    spec->kind = sn_reduction_of(kind);
+    return sn_reduction_bytes(spec, 0, size, node_size) / sizeof(float);
 }
 
 static void memory(void **state)
@@ -117,15 +118,14 @@ static void the_model_of_the_time(void **state)
     sn_reduction_spec spec = {.gradient = 1000, .tail = 24, .microbatches = 8};
     const sn_reduction_links alone = {1, 1e-3, 1e6}, four = {4, 1e-3, 1e6};
     for (int k = 0; k < SN_REDUCE_AUTO; k++) {
-        const sn_reduction_kind *kind = sn_reduction_of(k);
-        assert_true(sn_reduction_seconds(kind, &spec, &alone) == 0);
-        assert_true(fabs(sn_reduction_seconds(kind, &spec, &four) -
+        spec.kind = sn_reduction_of(k);
+        assert_true(sn_reduction_seconds(&spec, &alone) == 0);
+        assert_true(fabs(sn_reduction_seconds(&spec, &four) -
                          (4e-3 + 1.5 * 4096 / 1e6)) < 1e-12);
     }
     spec.wire = SN_WIRE_BF16;
-    assert_true(
-        fabs(sn_reduction_seconds(sn_reduction_of(SN_REDUCE_OVERLAP), &spec, &four) -
-             (4e-3 + 1.5 * 2048 / 1e6)) < 1e-12);
+    assert_true(fabs(sn_reduction_seconds(&spec, &four) - (4e-3 + 1.5 * 2048 / 1e6)) <
+                1e-12);
 }
 
 int main(void)

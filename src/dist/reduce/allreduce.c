@@ -10,21 +10,21 @@
 #include "base/mem.h"
 #include "dist/reduce/internal.h"
 
-static bool is_bucketed(const sn_reduction_spec *spec)
+static bool is_bucketed(const sn_reduction_spec *spec, int size)
 {
-    return spec->wire != SN_WIRE_FP32;
+    return spec->wire != SN_WIRE_FP32 && size > 1;
 }
 
 static size_t allreduce_bytes(const sn_reduction_spec *spec, int rank, int size,
                               int node_size)
 {
-    return is_bucketed(spec) ? sn_bucketed_bytes(spec, rank, size, node_size)
-                             : sn_reduction_length(spec) * sizeof(float);
+    return is_bucketed(spec, size) ? sn_bucketed_bytes(spec, rank, size, node_size)
+                                   : sn_reduction_length(spec) * sizeof(float);
 }
 
 static sn_status allreduce_open(sn_reduction *r, sn_error *err)
 {
-    if (is_bucketed(&r->spec)) {
+    if (is_bucketed(&r->spec, r->comm->size)) {
         r->spec.bucket = r->spec.gradient;
         return sn_bucketed_open(r, err);
     }
@@ -39,7 +39,7 @@ static sn_status allreduce_open(sn_reduction *r, sn_error *err)
 
 static void allreduce_close(sn_reduction *r)
 {
-    if (is_bucketed(&r->spec)) {
+    if (is_bucketed(&r->spec, r->comm->size)) {
         sn_bucketed_close(r);
     } else {
         free(r->buffer);
@@ -48,7 +48,7 @@ static void allreduce_close(sn_reduction *r)
 
 static sn_status allreduce_finish(sn_reduction *r, sn_error *err)
 {
-    if (is_bucketed(&r->spec)) {
+    if (is_bucketed(&r->spec, r->comm->size)) {
         return sn_bucketed_finish(r, err);
     }
     if (r->comm->size == 1) {

@@ -12,8 +12,8 @@
  *  have this kind it returns SN_OK on all of them and leaves buffer NULL.  close follows
  *  open also when open failed. */
 struct sn_reduction {
-    const sn_reduction_kind *kind;   /* does the work */
-    const sn_reduction_kind *wanted; /* was asked for */
+    const sn_reduction_kind
+        *kind; /* does the work, in the place of spec.kind or as it */
     sn_comm *comm;
     sn_reduction_spec spec;
     float *buffer; /* of the next piece */

@@ -15,29 +15,27 @@ const sn_reduction_kind *sn_reduction_of(int kind)
     return kinds[kind == SN_REDUCE_AUTO ? SN_REDUCE_ALLREDUCE : kind];
 }
 
-sn_status sn_reduction_check(const sn_reduction_kind *kind,
-                             const sn_reduction_spec *spec, int size, const char **key,
+sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char **key,
                              sn_error *err)
 {
     const int pieces = spec->microbatches;
     *key = "wire";
-    if (spec->wire != SN_WIRE_FP32 && !kind->takes_bf16) {
+    if (spec->wire != SN_WIRE_FP32 && !spec->kind->takes_bf16) {
         return sn_fail(
             err, SN_ECONFIG,
             "bf16 goes with reduce = allreduce, overlap or auto, not with %s",
-            kind->name);
+            spec->kind->name);
     }
     *key = "leaves";
     if (pieces < 1 || (pieces & (pieces - 1)) != 0) {
         return sn_fail(err, SN_ECONFIG, "%d is not a power of two", pieces);
     }
-    if (kind->fixed_order && pieces < size) {
+    if (spec->kind->fixed_order && pieces < size) {
         return sn_fail(err, SN_ECONFIG,
                        "%d leaves cannot be shared by %d ranks; use fewer ranks, or "
                        "begin the run with more leaves",
                        pieces, size);
     }
-    *key = NULL;
     const size_t most = INT_MAX - spec->tail;
     return spec->gradient <= most
                ? SN_OK
@@ -47,35 +45,31 @@ sn_status sn_reduction_check(const sn_reduction_kind *kind,
                          spec->gradient, most);
 }
 
-sn_pieces sn_reduction_pieces(const sn_reduction_kind *kind,
-                              const sn_reduction_spec *spec, int rank, int size)
+sn_pieces sn_reduction_pieces(const sn_reduction_spec *spec, int rank, int size)
 {
-    if (!kind->fixed_order) {
-        return (sn_pieces){rank, rank + 1, size};
-    }
-    const sn_range mine =
-        sn_rank_range((sn_range){0, (uint64_t)spec->microbatches}, rank, size);
-    return (sn_pieces){(int)mine.begin, (int)mine.end, spec->microbatches};
+    const sn_range all = {0, (uint64_t)spec->microbatches};
+    const sn_range mine = sn_rank_range(all, rank, size);
+    return spec->kind->fixed_order
+               ? (sn_pieces){(int)mine.begin, (int)mine.end, spec->microbatches}
+               : (sn_pieces){rank, rank + 1, size};
 }
 
-/* Where one rank adds nothing, one buffer is all that it needs. */
-static bool is_alone(const sn_reduction_kind *kind, int size)
+/* One rank has nothing to add but its microbatches. */
+static const sn_reduction_kind *kind_for(const sn_reduction_spec *spec, int size)
 {
-    return size == 1 && !kind->fixed_order;
+    return size > 1 || spec->kind->fixed_order ? spec->kind : &sn_reduction_allreduce;
 }
 
-size_t sn_reduction_bytes(const sn_reduction_kind *kind, const sn_reduction_spec *spec,
-                          int rank, int size, int node_size)
+size_t sn_reduction_bytes(const sn_reduction_spec *spec, int rank, int size,
+                          int node_size)
 {
-    return is_alone(kind, size) ? sn_reduction_length(spec) * sizeof(float)
-                                : kind->bytes(spec, rank, size, node_size);
+    return kind_for(spec, size)->bytes(spec, rank, size, node_size);
 }
 
-double sn_reduction_seconds(const sn_reduction_kind *kind,
-                            const sn_reduction_spec *spec,
+double sn_reduction_seconds(const sn_reduction_spec *spec,
                             const sn_reduction_links *links)
 {
-    return links->ranks == 1 ? 0 : kind->seconds(spec, links);
+    return links->ranks == 1 ? 0 : spec->kind->seconds(spec, links);
 }
 
 /* *out is NULL with SN_OK where the ranks cannot have this kind. */
@@ -87,38 +81,31 @@ static sn_status open_kind(sn_comm *comm, const sn_reduction_kind *kind,
     sn_status status =
         r == NULL ? sn_fail(err, SN_ENOMEM, "reduction: out of memory") : SN_OK;
     status = sn_comm_agree(comm, status, err);
-    if (status == SN_OK) {
-        *r = (sn_reduction){.kind = kind, .comm = comm, .spec = *spec};
-        status = sn_comm_agree(comm, kind->open(r, err), err);
-        *out = r;
-        if (status != SN_OK || r->buffer == NULL) {
-            sn_reduction_destroy(out);
-        }
-    } else {
+    if (status != SN_OK) {
         free(r);
+        return status;
+    }
+    *r = (sn_reduction){.kind = kind, .comm = comm, .spec = *spec};
+    status = sn_comm_agree(comm, kind->open(r, err), err);
+    *out = r;
+    if (status != SN_OK || r->buffer == NULL) {
+        sn_reduction_destroy(out);
     }
     return status;
 }
 
-sn_status sn_reduction_create(sn_comm *comm, const sn_reduction_kind *kind,
-                              const sn_reduction_spec *spec, sn_reduction **out,
-                              sn_error *err)
+sn_status sn_reduction_create(sn_comm *comm, const sn_reduction_spec *spec,
+                              sn_reduction **out, sn_error *err)
 {
     const char *key;
-    sn_reduction_spec plain = *spec;
-    plain.wire = SN_WIRE_FP32;
     *out = NULL;
-    sn_status status = sn_reduction_check(kind, spec, comm->size, &key, err);
-    if (status == SN_OK && !is_alone(kind, comm->size)) {
-        status = open_kind(comm, kind, spec, out, err);
-    }
-    if (status == SN_OK && *out == NULL) {
-        status = open_kind(comm, &sn_reduction_allreduce, &plain, out, err);
-    }
+    sn_status status = sn_reduction_check(spec, comm->size, &key, err);
     if (status == SN_OK) {
-        (*out)->wanted = kind;
+        status = open_kind(comm, kind_for(spec, comm->size), spec, out, err);
     }
-    return status;
+    return status == SN_OK && *out == NULL
+               ? open_kind(comm, &sn_reduction_allreduce, spec, out, err)
+               : status;
 }
 
 void sn_reduction_destroy(sn_reduction **reduction)
@@ -137,13 +124,14 @@ const sn_reduction_kind *sn_reduction_acting(const sn_reduction *r)
 
 void sn_reduction_describe(const sn_reduction *r, char *text, size_t bytes)
 {
+    const char *name = r->spec.kind->name;
     if (r->kind->fixed_order) {
         snprintf(text, bytes,
-                 "%s: %d leaves, the same bits on any number of ranks up to that",
-                 r->kind->name, r->spec.microbatches);
+                 "%s: %d leaves, the same bits on any number of ranks up to that", name,
+                 r->spec.microbatches);
     } else {
-        snprintf(text, bytes, "%s%s", r->wanted->name,
-                 r->kind == r->wanted || r->comm->size == 1
+        snprintf(text, bytes, "%s%s", name,
+                 r->kind == kind_for(&r->spec, r->comm->size)
                      ? ""
                      : ", which these ranks cannot: one MPI_Allreduce");
     }
@@ -158,7 +146,7 @@ void sn_reduction_begin(sn_reduction *r)
 
 sn_pieces sn_reduction_own_pieces(const sn_reduction *r)
 {
-    return sn_reduction_pieces(r->kind, &r->spec, r->comm->rank, r->comm->size);
+    return sn_reduction_pieces(&r->spec, r->comm->rank, r->comm->size);
 }
 
 float *sn_reduction_buffer(const sn_reduction *r)

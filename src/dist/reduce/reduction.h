@@ -33,8 +33,11 @@ typedef enum sn_wire {
                   */
 } sn_wire;
 
-/** What is reduced, and the settings of all kinds. */
+typedef struct sn_reduction_kind sn_reduction_kind;
+
+/** What is reduced and how; the settings of all kinds. */
 typedef struct sn_reduction_spec {
+    const sn_reduction_kind *kind;
     size_t gradient, tail; /* elements; the tail follows the gradient */
     int microbatches;      /* per batch, where the order of additions is fixed */
     size_t bucket;         /* elements of a message of overlap, at least 1 */
@@ -51,7 +54,7 @@ typedef struct sn_reduction sn_reduction;
 
 /** One kind: facts for callers, and functions for reduction.c (see internal.h), of
  *  which begin, push and ready may be NULL. */
-typedef struct sn_reduction_kind {
+struct sn_reduction_kind {
     const char *name;
     bool fixed_order; /* the sum has the same bits on any number of ranks: the batch is
                          cut into microbatches, not into one shard per rank */
@@ -68,15 +71,14 @@ typedef struct sn_reduction_kind {
     void (*push)(sn_reduction *reduction);
     void (*ready)(sn_reduction *reduction, size_t first); /* during the backward pass */
     sn_status (*finish)(sn_reduction *reduction, sn_error *err);
-} sn_reduction_kind;
+};
 
 /** The kind of an sn_reduce_kind; allreduce for SN_REDUCE_AUTO.  Pure. */
 const sn_reduction_kind *sn_reduction_of(int kind);
 
 /** Can size ranks (0: not known yet) reduce this?  SN_ECONFIG, with the setting's key of
  *  section comm in *key; SN_ERANGE where gradient and tail exceed an MPI count.  Pure. */
-sn_status sn_reduction_check(const sn_reduction_kind *kind,
-                             const sn_reduction_spec *spec, int size, const char **key,
+sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char **key,
                              sn_error *err) SN_MUST_CHECK;
 
 /** Pieces [begin, end) of the total pieces of a batch. */
@@ -85,24 +87,21 @@ typedef struct sn_pieces {
 } sn_pieces;
 
 /** The pieces that a rank computes: its shard, or its microbatches.  Pure. */
-sn_pieces sn_reduction_pieces(const sn_reduction_kind *kind,
-                              const sn_reduction_spec *spec, int rank, int size);
+sn_pieces sn_reduction_pieces(const sn_reduction_spec *spec, int rank, int size);
 
 /** Memory of the buffers that _create makes on a rank.  Pure. */
-size_t sn_reduction_bytes(const sn_reduction_kind *kind, const sn_reduction_spec *spec,
-                          int rank, int size, int node_size);
+size_t sn_reduction_bytes(const sn_reduction_spec *spec, int rank, int size,
+                          int node_size);
 
 /** The time of one reduction by the model of the kind's file.  Pure. */
-double sn_reduction_seconds(const sn_reduction_kind *kind,
-                            const sn_reduction_spec *spec,
+double sn_reduction_seconds(const sn_reduction_spec *spec,
                             const sn_reduction_links *links);
 
 /** Makes the buffers, and all that the reduction needs, so that a step allocates
  *  nothing.  allreduce stands in where the ranks cannot have the kind, and for one rank
  *  unless the order is fixed.  Collective.  As sn_reduction_check; SN_ENOMEM, SN_EMPI. */
-sn_status sn_reduction_create(sn_comm *comm, const sn_reduction_kind *kind,
-                              const sn_reduction_spec *spec, sn_reduction **reduction,
-                              sn_error *err) SN_MUST_CHECK;
+sn_status sn_reduction_create(sn_comm *comm, const sn_reduction_spec *spec,
+                              sn_reduction **reduction, sn_error *err) SN_MUST_CHECK;
 
 /** Accepts NULL.  Collective, between steps. */
 void sn_reduction_destroy(sn_reduction **reduction);

@@ -86,8 +86,7 @@ static void stack_push(stack *s, subtree top, size_t length)
  * on the way. */
 static int cover(const sn_reduction_spec *spec, int rank, int size, stack *s)
 {
-    const sn_pieces own =
-        sn_reduction_pieces(&sn_reduction_reproducible, spec, rank, size);
+    const sn_pieces own = sn_reduction_pieces(spec, rank, size);
     int deepest = 0;
     s->count = 0;
     for (int piece = own.begin; piece < own.end; piece++) {
@@ -183,7 +182,7 @@ static void start_over(tree *t)
 static sn_status tree_open(sn_reduction *r, sn_error *err)
 {
     tree *t = (tree *)r;
-    t->mine = sn_reduction_pieces(r->kind, &r->spec, r->comm->rank, r->comm->size);
+    t->mine = sn_reduction_pieces(&r->spec, r->comm->rank, r->comm->size);
     if (!allocate(t)) {
         return sn_fail(err, SN_ENOMEM,
                        "reproducible sum (%d buffers of %zu floats): out of memory; "

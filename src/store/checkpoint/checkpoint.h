@@ -59,11 +59,11 @@ typedef struct sn_checkpoint_info {
 } sn_checkpoint_info;
 
 /** Writes path by way of path.tmp: write, close, read back, fsync, rename, fsync of the
- *  folder.  A file under its final name has been verified: path.tmp is opened again,
- * its structure is checked, and every attribute, value and checksum must be, bit for
- * bit, that of the memory which the digest was made of.  The system answers that from
- * its page cache, so it proves what was handed over; what the device fails to take is
- *  fsync's to tell.
+ *  folder.  A file under its final name has been verified: path.tmp is opened again, its
+ *  structure is checked, every attribute and value must be, bit for bit, that of the
+ *  memory of which the digest was made, and HDF5 checks every checksum.  The system
+ *  answers from its page cache, so this proves what was handed over to it; what the
+ *  device fails to take is reported by fsync.
  *  tensors (info->layers).  created_utc, format_version and digest are filled in by the
  *  writer.  Refuses non-finite tensors with SN_EDIVERGED before anything is written.
  *  The file is first built in memory, which takes its whole size for a moment: a full

@@ -50,7 +50,7 @@ static sn_status check_checkpoint(const char *path, void *user, sn_error *err)
     (void)err;
     if (status == SN_OK) {
         printf("good  %s: epoch %" PRId64 ", step %" PRId64 ", SHA-256 %s\n", path,
-               info.progress.epoch, info.progress.step, info.digest);
+               info.position.epoch, info.position.step, info.digest);
     }
     sn_checkpoint_info_clear(&info);
     if (status == SN_OK ||

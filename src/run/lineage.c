@@ -14,7 +14,7 @@ static void examine(sn_lineage_record *record, const sn_lineage *lineage)
     sn_checkpoint *checkpoint = NULL;
     sn_checkpoint_info info = {0};
     if (sn_checkpoint_open(record->path, &checkpoint, &info, NULL) == SN_OK) {
-        record->position = info.progress;
+        record->position = info.position;
         record->same_data =
             strcmp(info.train_digest, lineage->target->data->train_digest) == 0;
     } else {

@@ -221,8 +221,8 @@ static sn_status check_run(const sn_restore_target *target, const char *path,
                  data->train_digest);
         return refuse(err, path, "other", theirs, ours);
     }
-    if (info->progress.seed != (uint64_t)target->config->train_seed) {
-        snprintf(theirs, sizeof theirs, "%" PRIu64, info->progress.seed);
+    if (info->position.seed != (uint64_t)target->config->train_seed) {
+        snprintf(theirs, sizeof theirs, "%" PRIu64, info->position.seed);
         snprintf(ours, sizeof ours, "%" PRId64, target->config->train_seed);
         return refuse(err, path, "seed", theirs, ours);
     }
@@ -234,7 +234,7 @@ static sn_status read_state(const sn_restore_target *target, const char *path,
                             sn_checkpoint *checkpoint, const sn_checkpoint_info *info,
                             sn_error *err)
 {
-    const sn_position *p = &info->progress;
+    const sn_position *p = &info->position;
     sn_status status = check_model(target, path, checkpoint, info, err);
     if (status == SN_OK) {
         status = sn_checkpoint_read(checkpoint, target->tensors, err);
@@ -261,7 +261,7 @@ sn_status sn_restore(const char *path, const sn_restore_target *target,
     if (status == SN_OK) {
         status = check_config(target->config, path, &info, err);
     }
-    if (status == SN_OK && info.progress.step_in_epoch >= target->steps_per_epoch) {
+    if (status == SN_OK && info.position.step_in_epoch >= target->steps_per_epoch) {
         *damaged = true;
         status = sn_fail(err, SN_EDATA, "checkpoint (%s): progress out of range", path);
     }
@@ -269,7 +269,7 @@ sn_status sn_restore(const char *path, const sn_restore_target *target,
         status = note_changes(target->config, info.config_text, restored, err);
     }
     if (status == SN_OK) {
-        restored->position = info.progress;
+        restored->position = info.position;
         snprintf(restored->path, sizeof restored->path, "%s", path);
     }
     sn_checkpoint_close(&checkpoint);
@@ -288,7 +288,7 @@ sn_status sn_restore_best(const char *run, const sn_restore_target *target,
         status = sn_checkpoint_open(path, &checkpoint, &info, err);
     }
     if (status == SN_OK) {
-        const bool fits = info.progress.epoch == best_epoch &&
+        const bool fits = info.position.epoch == best_epoch &&
                           has_layers(checkpoint, &info, target->model);
         status =
             fits ? sn_checkpoint_read(checkpoint, target->tensors, err)

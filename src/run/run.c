@@ -228,7 +228,7 @@ static sn_status describe(const sn_run_source *source, sn_checkpoint_info *info,
                                  .layers = (int64_t)network->layers,
                                  .input_scale = SN_INPUT_SCALE,
                                  .train_count = (int64_t)source->data->train.count,
-                                 .progress = *source->position};
+                                 .position = *source->position};
     snprintf(info->program_version, sizeof info->program_version, "%s", sn_version());
     snprintf(info->activation, sizeof info->activation, "%s",
              sn_config_choice_name("model", "activation", config->model_activation));

@@ -61,7 +61,7 @@ static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
     }
     if (wanted && step->status == SN_OK) {
         outcome->rotate.status =
-            sn_checkpoint_rotate(writer->run, writer->info.progress.step, writer->keep,
+            sn_checkpoint_rotate(writer->run, writer->info.position.step, writer->keep,
                                  &outcome->rotate.err);
     }
 }

@@ -73,7 +73,7 @@ uint8_t *fuzz_seed(size_t number, size_t *size)
                                .data_source = "mnist",
                                .train_count = 60000,
                                .train_digest = "none",
-                               .progress = {.epoch = 3, .step = 12345, .seed = 1}};
+                               .position = {.epoch = 3, .step = 12345, .seed = 1}};
     sn_layer_tensors tensors[LAYERS_MAX];
     lay_out(widths, &info.layers, values, tensors);
     info.classes = tensors[info.layers - 1].out;

@@ -62,7 +62,7 @@ static inline void fill_info(sn_checkpoint_info *info)
         .train_count = 60000,
         .train_digest =
             "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-        .progress = {.epoch = 3,
+        .position = {.epoch = 3,
                      .step = 12345,
                      .step_in_epoch = 17,
                      .samples_seen = INT64_C(9007199254740993),
@@ -150,7 +150,7 @@ static inline sn_status read_back(const char *path, network *net,
     return status;
 }
 
-static inline bool same_progress(const sn_position *a, const sn_position *b)
+static inline bool same_position(const sn_position *a, const sn_position *b)
 {
     /* every member has 8 bytes: no padding */
     return memcmp(a, b, sizeof *a) == 0;
@@ -173,7 +173,7 @@ static inline void assert_reads_as_written(const fixture *f)
         fail_msg("%s", err.message);
     }
     assert_memory_equal(net->arena, f->written.arena, sizeof net->arena);
-    assert_true(same_progress(&info.progress, &f->info.progress));
+    assert_true(same_position(&info.position, &f->info.position));
     sn_checkpoint_info_clear(&info);
     free(net);
 }

@@ -101,7 +101,7 @@ static outcome read_damaged(const fixture *f, const char *path)
     const sn_status status = read_back(path, net, &info, &err);
     if (status == SN_OK) {
         result = memcmp(net->arena, f->written.arena, sizeof net->arena) == 0 &&
-                         same_progress(&info.progress, &f->info.progress) &&
+                         same_position(&info.position, &f->info.position) &&
                          strcmp(info.config_text, f->config) == 0
                      ? SAME
                      : WRONG;
@@ -189,10 +189,10 @@ static void test_unreadable_values_refused(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
-    f->info.progress.epoch = -1;
+    f->info.position.epoch = -1;
     assert_int_equal(sn_checkpoint_write(f->path, &f->info, f->written.layers, &err),
                      SN_EINTERNAL);
-    f->info.progress.epoch = 3;
+    f->info.position.epoch = 3;
     f->info.classes = 11;
     assert_int_equal(sn_checkpoint_write(f->path, &f->info, f->written.layers, &err),
                      SN_EINTERNAL);

@@ -60,7 +60,7 @@ static void test_attributes_and_shapes(void **state)
     sn_checkpoint_info good = read_info(f);
 
     sn_checkpoint_info info = good;
-    info.progress.step++;
+    info.position.step++;
     assert_other(f, &info, f->written.layers, "/progress/step ");
     info = good;
     info.config_text = "[model]\n";

@@ -157,8 +157,8 @@ static void test_differences(void **state)
     write_good(f, f->path);
     f->written.layers[1].weight[3] = 0.25f;
     f->written.layers[1].weight[4] = -0.0f;
-    f->info.progress.step = 12346;
-    f->info.progress.learning_rate = nextafter(0.1, 1);
+    f->info.position.step = 12346;
+    f->info.position.learning_rate = nextafter(0.1, 1);
     write_good(f, other);
     sn_checkpoint_state a, b;
     load(f->path, &a);

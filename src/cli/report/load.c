@@ -248,8 +248,8 @@ static sn_status examine(const char *path, void *user, sn_error *err)
         sn_checkpoint_info_clear(&info);
         return SN_OK;
     }
-    found->epoch = info.progress.epoch;
-    found->step = info.progress.step;
+    found->epoch = info.position.epoch;
+    found->step = info.position.step;
     snprintf(found->created_utc, sizeof found->created_utc, "%s", info.created_utc);
     if (report->described) {
         sn_checkpoint_info_clear(&info);

@@ -55,7 +55,7 @@ typedef struct sn_checkpoint_info {
     char data_source[16];
     int64_t train_count;
     char train_digest[SN_DIGEST_TEXT_BYTES];
-    sn_position progress;
+    sn_position position;
 } sn_checkpoint_info;
 
 /** Writes path by way of path.tmp: write, close, read back, fsync, rename, fsync of the

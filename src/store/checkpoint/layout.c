@@ -13,7 +13,7 @@
     {                                                                                  \
         group, name, kind, AT(member), SIZE(member)                                    \
     }
-#define PROGRESS(name, kind) FIELD("/progress", #name, kind, progress.name)
+#define POSITION(name, kind) FIELD("/progress", #name, kind, position.name)
 
 const sn_field sn_checkpoint_fields[SN_CHECKPOINT_FIELDS] = {
     FIELD("/", "format_version", SN_FIELD_VERSION, format_version),
@@ -27,18 +27,18 @@ const sn_field sn_checkpoint_fields[SN_CHECKPOINT_FIELDS] = {
     FIELD("/model", "activation_scale_out", SN_FIELD_REAL, activation_scale_out),
     FIELD("/model", "activation_scale_in", SN_FIELD_REAL, activation_scale_in),
     FIELD("/model", "input_scale", SN_FIELD_REAL, input_scale),
-    PROGRESS(epoch, SN_FIELD_COUNT),
-    PROGRESS(step, SN_FIELD_COUNT),
-    PROGRESS(step_in_epoch, SN_FIELD_COUNT),
-    PROGRESS(samples_seen, SN_FIELD_COUNT),
-    PROGRESS(learning_rate, SN_FIELD_REAL),
-    PROGRESS(best_epoch, SN_FIELD_COUNT),
-    PROGRESS(best_error, SN_FIELD_REAL),
-    PROGRESS(seed, SN_FIELD_WORD),
-    PROGRESS(epoch_loss_sum, SN_FIELD_REAL),
-    PROGRESS(epoch_correct, SN_FIELD_COUNT),
-    PROGRESS(epoch_samples, SN_FIELD_COUNT),
-    PROGRESS(train_seconds, SN_FIELD_REAL),
+    POSITION(epoch, SN_FIELD_COUNT),
+    POSITION(step, SN_FIELD_COUNT),
+    POSITION(step_in_epoch, SN_FIELD_COUNT),
+    POSITION(samples_seen, SN_FIELD_COUNT),
+    POSITION(learning_rate, SN_FIELD_REAL),
+    POSITION(best_epoch, SN_FIELD_COUNT),
+    POSITION(best_error, SN_FIELD_REAL),
+    POSITION(seed, SN_FIELD_WORD),
+    POSITION(epoch_loss_sum, SN_FIELD_REAL),
+    POSITION(epoch_correct, SN_FIELD_COUNT),
+    POSITION(epoch_samples, SN_FIELD_COUNT),
+    POSITION(train_seconds, SN_FIELD_REAL),
     FIELD("/data", "source", SN_FIELD_TEXT, data_source),
     FIELD("/data", "train_count", SN_FIELD_COUNT, train_count),
     FIELD("/data", "train_digest", SN_FIELD_TEXT, train_digest),

@@ -12,7 +12,7 @@
 
 static sn_status fault(const char *point, const sn_checkpoint_info *info, sn_error *err)
 {
-    return sn_fault_check(point, 0, info->progress.step, err) == SN_OK ? SN_OK : SN_EIO;
+    return sn_fault_check(point, 0, info->position.step, err) == SN_OK ? SN_OK : SN_EIO;
 }
 
 static sn_status check_layer(const char *path, int64_t index,
@@ -285,7 +285,7 @@ static sn_status confuse(const char *temporary, const sn_checkpoint_info *info,
         return SN_OK;
     }
     sn_checkpoint_info another = *info;
-    another.progress.train_seconds += 1;
+    another.position.train_seconds += 1;
     const sn_status status = compute_digest(&another, tensors, err);
     return status == SN_OK ? save(temporary, &another, tensors, err) : status;
 }

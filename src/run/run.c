@@ -167,7 +167,8 @@ sn_status sn_run_restore_best(sn_run *run, const sn_restore_target *target,
 
 sn_status sn_run_reserve(sn_run *run, size_t steps, size_t ranks, sn_error *err)
 {
-    const sn_status status = !leads(run) || sn_rows_reserve(&run->rows, 1, steps, ranks)
+    const size_t more[SN_TABLES] = {1, steps, ranks};
+    const sn_status status = !leads(run) || sn_rows_reserve(&run->rows, more)
                                  ? SN_OK
                                  : sn_fail(err, SN_ENOMEM, "metrics: out of memory");
     return sn_comm_agree(run->comm, status, err);
@@ -175,17 +176,12 @@ sn_status sn_run_reserve(sn_run *run, size_t steps, size_t ranks, sn_error *err)
 
 void sn_run_note_step(sn_run *run, const sn_step_row *row)
 {
-    sn_rows *rows = &run->rows;
-    if (leads(run) && rows->step_count < rows->step_capacity) {
-        rows->steps[rows->step_count++] = *row;
-    }
+    sn_rows_add(&run->rows, SN_TABLE_STEPS, row, 1);
 }
 
 void sn_run_note_epoch(sn_run *run, const sn_epoch_row *row)
 {
-    if (leads(run)) {
-        run->rows.epochs[run->rows.epoch_count++] = *row;
-    }
+    sn_rows_add(&run->rows, SN_TABLE_EPOCHS, row, 1);
 }
 
 /* Each of the rows (ranks) waited at least for the slowest of them. */
@@ -204,13 +200,14 @@ static void note_waiting(sn_rank_row *rows, int ranks)
 sn_status sn_run_note_ranks(sn_run *run, const sn_rank_row *mine,
                             const sn_rank_row **all, sn_error *err)
 {
-    sn_rows *rows = &run->rows;
-    sn_rank_row *added = leads(run) ? rows->ranks + rows->rank_count : NULL;
+    const size_t present = run->rows.table[SN_TABLE_RANKS].count;
+    sn_rank_row *rows = run->rows.table[SN_TABLE_RANKS].rows;
+    sn_rank_row *added = leads(run) ? rows + present : NULL;
     const sn_status status = sn_comm_gather(run->comm, mine, sizeof *mine, added, err);
     if (status == SN_OK && added != NULL) {
         const int ranks = sn_comm_size(run->comm);
         note_waiting(added, ranks);
-        rows->rank_count += (size_t)ranks;
+        run->rows.table[SN_TABLE_RANKS].count += (size_t)ranks;
     }
     *all = added;
     return status;

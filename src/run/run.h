@@ -12,7 +12,6 @@
 #include "config/config.h"
 #include "dist/comm/comm.h"
 #include "run/lineage.h"
-#include "run/rows.h"
 #include "run/writer.h"
 
 typedef struct sn_run {
@@ -68,7 +67,7 @@ void sn_run_close(sn_run *run);
 sn_status sn_run_reserve(sn_run *run, size_t steps, size_t ranks,
                          sn_error *err) SN_MUST_CHECK;
 
-/** Adds a row, for which there is room.  Not collective. */
+/** Adds a row on rank 0, where sn_run_reserve has made room.  Not collective. */
 void sn_run_note_step(sn_run *run, const sn_step_row *row);
 void sn_run_note_epoch(sn_run *run, const sn_epoch_row *row);
 

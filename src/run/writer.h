@@ -6,8 +6,8 @@
 #define SHARDNET_RUN_WRITER_H
 
 #include "nn/net.h"
-#include "run/rows.h"
 #include "store/checkpoint/checkpoint.h"
+#include "store/metrics/rows.h"
 
 typedef struct sn_writer sn_writer;
 

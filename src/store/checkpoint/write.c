@@ -244,7 +244,7 @@ static sn_status save(const char *temporary, const sn_checkpoint_info *info,
     sn_h5_why why;
     hid_t file;
     const size_t bytes = image_bytes(info, tensors);
-    bool built = sn_h5_image_create(bytes, &file, &why) &&
+    bool built = sn_h5_image(NULL, bytes, &file, &why) &&
                  write_info(file, info, &why) &&
                  write_tensors(file, info, tensors, &why);
     sn_status status =

@@ -29,7 +29,7 @@ sn_format sn_format_of(const char *path)
     sn_h5_begin();
     sn_h5_why why;
     hid_t file;
-    if (!sn_h5_glance(path, &file, &why)) {
+    if (!sn_h5_open(path, &file, &why)) {
         return format_by_bytes(path);
     }
     char *name = NULL;

@@ -179,7 +179,7 @@ static bool read_news(sn_metrics_follower *follower, sn_metrics_take *take, void
                       sn_metrics_news *news, sn_h5_why *why)
 {
     hid_t file;
-    if (!sn_h5_glance(follower->path, &file, why)) {
+    if (!sn_h5_open(follower->path, &file, why)) {
         return false;
     }
     summary epochs = {news, INFINITY};

@@ -157,7 +157,6 @@ static sn_status print_checkpoint_line(const char *path, void *user, sn_error *e
         printf("  %-20s epoch %5" PRId64 "  step %9" PRId64 "  %s%s\n", name,
                info.position.epoch, info.position.step, info.created_utc, remark);
         sn_checkpoint_close(&checkpoint);
-        sn_checkpoint_info_clear(&info);
     } else if (sn_file_exists(path)) { /* else removed meanwhile */
         printf("  %-20s %s%s\n", name, why.message, remark);
     }

@@ -52,7 +52,6 @@ static sn_status check_checkpoint(const char *path, void *user, sn_error *err)
         printf("good  %s: epoch %" PRId64 ", step %" PRId64 ", SHA-256 %s\n", path,
                info.position.epoch, info.position.step, info.digest);
     }
-    sn_checkpoint_info_clear(&info);
     if (status == SN_OK ||
         sn_file_exists(path)) { /* else removed meanwhile: no fault */
         judge(user, path, status, &why);

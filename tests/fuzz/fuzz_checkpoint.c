@@ -18,7 +18,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = fuzz_file(data, size);
     const int good =
         fuzz_accepts(sn_checkpoint_verify(path, &info, &err), SN_EDATA, &err);
-    sn_checkpoint_info_clear(&info);
     if (!good) {
         return 0;
     }
@@ -62,9 +61,9 @@ uint8_t *fuzz_seed(size_t number, size_t *size)
     for (int i = 0; i < FLOATS_MAX; i++) {
         values[i] = (float)(i % 17 - 8) / 8;
     }
-    char config[] = "[model]\nhidden = 9, 7\n[train]\nseed = 1\n";
     sn_checkpoint_info info = {.program_version = "0.1.0",
-                               .config_text = config,
+                               .config_text =
+                                   "[model]\nhidden = 9, 7\n[train]\nseed = 1\n",
                                .input = widths[0],
                                .activation = "tanh",
                                .activation_scale_out = 1,

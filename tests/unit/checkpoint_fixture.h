@@ -26,7 +26,6 @@ typedef struct network {
 typedef struct fixture {
     char folder[64];
     char path[128];
-    char *config;
     network written;
     sn_checkpoint_info info;
 } fixture;
@@ -110,10 +109,9 @@ static int set_up(void **state)
     f->written.arena[0] = -0.0f;
     f->written.arena[1] = 1e-42f;
     f->written.arena[2] = 3.4028235e38f;
-    f->config =
-        strdup("[model]\nhidden = 7,5\n# \xc3\xa9t\xc3\xa9\n\n[train]\nseed = 1\n");
     fill_info(&f->info);
-    f->info.config_text = f->config;
+    strcpy(f->info.config_text,
+           "[model]\nhidden = 7,5\n# \xc3\xa9t\xc3\xa9\n\n[train]\nseed = 1\n");
     *state = f;
     return 0;
 }
@@ -122,7 +120,6 @@ static int tear_down(void **state)
 {
     fixture *f = *state;
     remove_tree(f->folder);
-    free(f->config);
     free(f);
     return 0;
 }
@@ -174,7 +171,6 @@ static inline void assert_reads_as_written(const fixture *f)
     }
     assert_memory_equal(net->arena, f->written.arena, sizeof net->arena);
     assert_true(same_position(&info.position, &f->info.position));
-    sn_checkpoint_info_clear(&info);
     free(net);
 }
 

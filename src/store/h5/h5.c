@@ -153,13 +153,3 @@ bool sn_h5_open(const char *path, hid_t *file, sn_h5_why *why)
     sn_h5_close(&access);
     return done;
 }
-
-bool sn_h5_file_bytes(hid_t file, uint64_t *bytes, sn_h5_why *why)
-{
-    hsize_t size = 0;
-    if (H5Fget_filesize(file, &size) < 0) {
-        return sn_h5_explain(why);
-    }
-    *bytes = size;
-    return true;
-}

@@ -53,15 +53,10 @@ sn_status sn_h5_find(const char *path, sn_error *err) SN_MUST_CHECK;
 /** Opens an existing file to read.  Takes no lock, so that nobody is kept from writing. */
 bool sn_h5_open(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
 
-/** Size of the open file. */
-bool sn_h5_file_bytes(hid_t file, uint64_t *bytes, sn_h5_why *why) SN_MUST_CHECK;
-
-/** Opens a group or dataset under parent (name without '/'); links that are not plain
- *  hard links are refused, since they may lead out of the file. */
-bool sn_h5_open_group(hid_t parent, const char *name, hid_t *group,
-                      sn_h5_why *why) SN_MUST_CHECK;
-bool sn_h5_open_dataset(hid_t parent, const char *name, hid_t *dataset,
-                        sn_h5_why *why) SN_MUST_CHECK;
+/** Opens the group or the dataset (H5I_GROUP, H5I_DATASET) at a path of at most 63 bytes.  Links that are not plain hard links are refused, since they may lead out of
+ *  the file. */
+bool sn_h5_open_object(hid_t file, const char *path, H5I_type_t type, hid_t *object,
+                       sn_h5_why *why) SN_MUST_CHECK;
 
 /** Makes a group whose attributes all lie in its header. */
 bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group,
@@ -76,11 +71,11 @@ bool sn_h5_write_number(hid_t object, const char *name, sn_h5_number kind,
 bool sn_h5_write_text(hid_t object, const char *name, const char *value,
                       sn_h5_why *why) SN_MUST_CHECK;
 
-/** Read one; other types, shapes and sizes are refused.  *value of read_text belongs to
- *  the caller: free(). */
+/** Read one; other types, shapes and sizes are refused.  text (bytes) always ends in a
+ *  zero. */
 bool sn_h5_read_number(hid_t object, const char *name, sn_h5_number kind, void *value,
                        sn_h5_why *why) SN_MUST_CHECK;
-bool sn_h5_read_text(hid_t object, const char *name, char **value,
+bool sn_h5_read_text(hid_t object, const char *name, char *text, size_t bytes,
                      sn_h5_why *why) SN_MUST_CHECK;
 
 /** Fixed-length, zero-terminated UTF-8 of bytes bytes.  Negative when memory is short.
@@ -100,6 +95,6 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
  */
 bool sn_h5_check_storage(hid_t dataset, int rank, hsize_t first,
                          const hsize_t extents[], size_t element_bytes, bool all,
-                         uint64_t file_bytes, sn_h5_why *why) SN_MUST_CHECK;
+                         sn_h5_why *why) SN_MUST_CHECK;
 
 #endif

@@ -12,8 +12,8 @@ sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *model,
                             const float *parameters, sn_error *err)
 {
     *predictor = (sn_predictor){.model = model, .parameters = parameters};
-    const sn_status status =
-        sn_workspace_init(&predictor->workspace, model, ROWS, 0, err);
+    const sn_status status = sn_workspace_init(&predictor->workspace, model, ROWS,
+                                               false, SN_PRECISION_FP32, err);
     if (status != SN_OK) {
         return status;
     }
@@ -26,9 +26,7 @@ sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *model,
 
 void sn_predictor_clear(sn_predictor *predictor)
 {
-    if (predictor->model != NULL) {
-        sn_workspace_clear(&predictor->workspace, predictor->model);
-    }
+    sn_workspace_clear(&predictor->workspace);
     free(predictor->x);
     *predictor = (sn_predictor){0};
 }

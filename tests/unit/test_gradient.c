@@ -7,7 +7,6 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "nn/init.h"
 #include "nn/net.h"
 #include "nn/optimizer.h"
 
@@ -31,7 +30,9 @@ static void open_fixture(fixture *f, size_t depth, sn_activation activation,
     assert_int_equal(
         sn_network_init(&f->model, INPUT, widths, depth, CLASSES, activation, &err),
         SN_OK);
-    assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, 1, &err), SN_OK);
+    assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, true,
+                                       SN_PRECISION_FP32, &err),
+                     SN_OK);
     f->parameters = sn_alloc(f->model.arena, sizeof(double));
     f->gradient = sn_alloc(f->model.arena, sizeof(double));
     assert_non_null(f->parameters);
@@ -58,7 +59,7 @@ static void open_fixture(fixture *f, size_t depth, sn_activation activation,
 
 static void close_fixture(fixture *f)
 {
-    sn_workspace_clear(&f->workspace, &f->model);
+    sn_workspace_clear(&f->workspace);
     sn_network_clear(&f->model);
     free(f->parameters);
     free(f->gradient);

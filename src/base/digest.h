@@ -11,25 +11,21 @@ enum { SN_DIGEST_TEXT_BYTES = 65 };
 
 typedef struct sn_digest sn_digest;
 
-/** Starts a digest.  NULL when memory is short. */
+/** Starts a digest.  NULL when memory is short, which the functions below accept. */
 sn_digest *sn_digest_create(void) SN_MUST_CHECK;
 void sn_digest_destroy(sn_digest **digest);
 
-/** Adds bytes.  SN_EINTERNAL when the library fails. */
-sn_status sn_digest_add(sn_digest *digest, const void *data, size_t bytes,
-                        sn_error *err) SN_MUST_CHECK;
+/** Adds bytes.  sn_digest_finish reports a failure. */
+void sn_digest_add(sn_digest *digest, const void *data, size_t bytes);
 
-/** Ends the digest; text receives the hexadecimal form. */
-sn_status sn_digest_finish(sn_digest *digest, char text[SN_DIGEST_TEXT_BYTES],
+/** Ends and destroys the digest; text receives the hexadecimal form.  SN_ENOMEM,
+ *  SN_EINTERNAL when the library fails. */
+sn_status sn_digest_finish(sn_digest **digest, char text[SN_DIGEST_TEXT_BYTES],
                            sn_error *err) SN_MUST_CHECK;
 
 /** SHA-256 of one buffer. */
 sn_status sn_digest_buffer(const void *data, size_t bytes,
                            char text[SN_DIGEST_TEXT_BYTES],
                            sn_error *err) SN_MUST_CHECK;
-
-/** SHA-256 of a file's bytes.  SN_ENOINPUT, SN_EIO. */
-sn_status sn_digest_file(const char *path, char text[SN_DIGEST_TEXT_BYTES],
-                         sn_error *err) SN_MUST_CHECK;
 
 #endif

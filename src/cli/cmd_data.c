@@ -56,18 +56,9 @@ static sn_status digest_as_file(int dimensions, const size_t size[3],
         bytes *= size[i];
     }
     sn_digest *digest = sn_digest_create();
-    if (digest == NULL) {
-        return sn_fail(err, SN_ENOMEM, "digest: out of memory");
-    }
-    sn_status status = sn_digest_add(digest, header, 4 + 4 * (size_t)dimensions, err);
-    if (status == SN_OK) {
-        status = sn_digest_add(digest, elements, bytes, err);
-    }
-    if (status == SN_OK) {
-        status = sn_digest_finish(digest, text, err);
-    }
-    sn_digest_destroy(&digest);
-    return status;
+    sn_digest_add(digest, header, 4 + 4 * (size_t)dimensions);
+    sn_digest_add(digest, elements, bytes);
+    return sn_digest_finish(&digest, text, err);
 }
 
 /* One of the four files of a synthetic set. */

@@ -26,25 +26,33 @@ static int dimensions_of(int file)
     return file == TRAIN_IMAGES || file == TEST_IMAGES ? 3 : 1;
 }
 
-/* path = the plain file, else the .gz beside it */
+sn_status sn_dataset_find_file(const char *dir, int file, char path[SN_PATH_BYTES],
+                               bool *found, sn_error *err)
+{
+    const char *name = sn_dataset_file_names[file];
+    sn_status status = sn_path_format(path, err, "%s/%s.gz", dir, name);
+    const bool packed = status == SN_OK && sn_file_exists(path);
+    if (status == SN_OK) {
+        status = sn_path_join(path, dir, name, err);
+    }
+    *found = packed || sn_file_exists(path);
+    return packed && !sn_file_exists(path)
+               ? sn_path_format(path, err, "%s/%s.gz", dir, name)
+               : status;
+}
+
 static sn_status find_file(const char *dir, int file, char path[SN_PATH_BYTES],
                            sn_error *err)
 {
+    bool found;
     const char *name = sn_dataset_file_names[file];
-    sn_status status = sn_path_join(path, dir, name, err);
-    if (status != SN_OK || sn_file_exists(path)) {
-        return status;
-    }
-    char packed[64];
-    snprintf(packed, sizeof packed, "%s.gz", name);
-    status = sn_path_join(path, dir, packed, err);
-    if (status != SN_OK || sn_file_exists(path)) {
-        return status;
-    }
-    return sn_fail(
-        err, SN_ENOINPUT,
-        "no data file (%s/%s): neither it nor %s.gz exists; " HOW_TO_GET_DATA, dir,
-        name, name);
+    const sn_status status = sn_dataset_find_file(dir, file, path, &found, err);
+    return status != SN_OK || found
+               ? status
+               : sn_fail(
+                     err, SN_ENOINPUT,
+                     "no data file (%s/%s): neither it nor %s.gz exists; " HOW_TO_GET_DATA,
+                     dir, name, name);
 }
 
 static sn_status find_folder(const char *dir, sn_error *err)
@@ -186,19 +194,14 @@ static sn_status check_labels(const char *path, const uint8_t *labels, size_t co
 static sn_status fill_file(const char *path, int file, const sn_dataset_shape *shape,
                            uint8_t *storage, sn_error *err)
 {
-    sn_idx_header header;
-    sn_status status = sn_idx_read_header(path, dimensions_of(file), &header, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    bool images = dimensions_of(file) == 3;
-    size_t count = file < TEST_IMAGES ? shape->train_count : shape->test_count;
-    if (header.size[0] != count ||
-        (images && (header.size[1] != shape->rows || header.size[2] != shape->cols))) {
-        return sn_fail(err, SN_EDATA,
-                       "changed while it was read (%s): its sizes are no longer those "
-                       "found at first; run again when nothing writes to the file",
-                       path);
+    sn_idx_header header = {
+        .dimensions = dimensions_of(file),
+        .size = {file < TEST_IMAGES ? shape->train_count : shape->test_count}};
+    header.payload_bytes = header.size[0];
+    if (header.dimensions == 3) {
+        header.size[1] = shape->rows;
+        header.size[2] = shape->cols;
+        header.payload_bytes *= shape->rows * shape->cols;
     }
     return sn_idx_read_payload(path, &header, storage, err);
 }

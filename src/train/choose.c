@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/repeat.h"
 #include "train/tail.h"
 
 /* What the measurements share. */

@@ -43,11 +43,11 @@ static void open_fixture(fixture *f, size_t depth, sn_activation activation,
     for (size_t l = 0; l < f->model.layers; l++) {
         for (size_t j = 0; j < f->model.layer[l].out; j++) {
             f->parameters[f->model.layer[l].bias + j] =
-                (double)sn_rng_between(&rng, -0.3F, 0.3F);
+                (double)(0.6F * sn_rng_uniform(&rng) - 0.3F);
         }
     }
     for (int i = 0; i < ROWS * INPUT; i++) {
-        f->x[i] = (double)sn_rng_between(&rng, -1, 1);
+        f->x[i] = 2 * (double)sn_rng_uniform(&rng) - 1;
     }
     for (uint32_t i = 0; i < ROWS; i++) {
         f->labels[i] = (uint8_t)(sn_rng_next(&rng) % CLASSES);

@@ -28,7 +28,7 @@ static void fill(uint32_t stream, size_t count, float *into)
     sn_rng rng;
     sn_rng_init(&rng, 7, SN_RNG_INIT, stream, 0, 0);
     for (size_t i = 0; i < count; i++) {
-        into[i] = sn_rng_between(&rng, -1, 1);
+        into[i] = 2 * sn_rng_uniform(&rng) - 1;
     }
 }
 

@@ -218,56 +218,52 @@ static void put_word(unsigned char bytes[8], uint64_t word)
     }
 }
 
-static sn_status add_length(sn_digest *digest, size_t length, sn_error *err)
+static void add_length(sn_digest *digest, size_t length)
 {
     unsigned char bytes[8];
     put_word(bytes, length);
-    return sn_digest_add(digest, bytes, sizeof bytes, err);
+    sn_digest_add(digest, bytes, sizeof bytes);
 }
 
-static sn_status add_head(sn_digest *digest, const char *name, size_t bytes,
-                          sn_error *err)
+static void add_head(sn_digest *digest, const char *name, size_t bytes)
 {
-    sn_status status = add_length(digest, strlen(name), err);
-    if (status == SN_OK) {
-        status = sn_digest_add(digest, name, strlen(name), err);
-    }
-    return status == SN_OK ? add_length(digest, bytes, err) : status;
+    add_length(digest, strlen(name));
+    sn_digest_add(digest, name, strlen(name));
+    add_length(digest, bytes);
 }
 
-static sn_status add_item(sn_digest *digest, const char *name, const void *value,
-                          size_t bytes, sn_error *err)
+static void add_item(sn_digest *digest, const char *name, const void *value,
+                     size_t bytes)
 {
-    sn_status status = add_head(digest, name, bytes, err);
-    return status == SN_OK ? sn_digest_add(digest, value, bytes, err) : status;
+    add_head(digest, name, bytes);
+    sn_digest_add(digest, value, bytes);
 }
 
-static sn_status add_field(sn_digest *digest, const sn_field *field,
-                           const sn_checkpoint_info *info, sn_error *err)
+static void add_field(sn_digest *digest, const sn_field *field,
+                      const sn_checkpoint_info *info)
 {
     char name[SN_TENSOR_NAME_BYTES];
     const char *group = strcmp(field->group, "/") == 0 ? "" : field->group;
     snprintf(name, sizeof name, "%s/%s", group, field->name);
     if (is_text(field)) {
         const char *text = sn_field_text(field, info);
-        return add_item(digest, name, text, strlen(text), err);
+        add_item(digest, name, text, strlen(text));
+        return;
     }
     uint64_t word;
     memcpy(&word, sn_field_of(field, info), sizeof word);
     unsigned char bytes[8];
     put_word(bytes, word);
-    return add_item(digest, name, bytes, sizeof bytes, err);
+    add_item(digest, name, bytes, sizeof bytes);
 }
 
-sn_status sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info,
-                                    sn_error *err)
+void sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info)
 {
-    sn_status status = add_item(digest, "format", SN_FORMAT_NAME_CHECKPOINT,
-                                strlen(SN_FORMAT_NAME_CHECKPOINT), err);
-    for (int i = 0; status == SN_OK && i < SN_CHECKPOINT_FIELDS; i++) {
-        status = add_field(digest, &sn_checkpoint_fields[i], info, err);
+    add_item(digest, "format", SN_FORMAT_NAME_CHECKPOINT,
+             strlen(SN_FORMAT_NAME_CHECKPOINT));
+    for (int i = 0; i < SN_CHECKPOINT_FIELDS; i++) {
+        add_field(digest, &sn_checkpoint_fields[i], info);
     }
-    return status;
 }
 
 /* bytes (4 count) := the values, the lowest byte of each first. */
@@ -282,20 +278,19 @@ static void put_floats(unsigned char *bytes, const float *values, size_t count)
     }
 }
 
-sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
-                                      const float *values, size_t count, sn_error *err)
+void sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
+                                 const float *values, size_t count)
 {
     enum { PIECE = 4096 };
     char name[SN_TENSOR_NAME_BYTES];
     unsigned char bytes[4 * PIECE];
     sn_tensor_name(name, layer, kind);
-    sn_status status = add_head(digest, name, 4 * count, err);
-    while (status == SN_OK && count > 0) {
+    add_head(digest, name, 4 * count);
+    while (count > 0) {
         size_t piece = count < PIECE ? count : PIECE;
         put_floats(bytes, values, piece);
-        status = sn_digest_add(digest, bytes, 4 * piece, err);
+        sn_digest_add(digest, bytes, 4 * piece);
         values += piece;
         count -= piece;
     }
-    return status;
 }

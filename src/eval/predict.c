@@ -52,10 +52,10 @@ void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
                 sn_prediction *predictions)
 {
     const sn_network *model = predictor->model;
-    const sn_split all = {.images = images, .count = count};
     for (size_t first = 0; first < count; first += ROWS) {
         const size_t rows = count - first < ROWS ? count - first : ROWS;
-        sn_batch_range(&all, model->input, first, rows, predictor->x);
+        sn_bytes_to_float(rows * model->input, images + first * model->input,
+                          predictor->x);
         float *z = sn_net_forward(model, predictor->parameters, &predictor->workspace,
                                   predictor->x, rows);
         sn_softmax(rows, model->classes, z);

@@ -2,7 +2,7 @@
  * the higher first where maxval exceeds 255), width, height and maxval between white
  * space, then the values by rows; white space may follow.  '#' begins a comment that
  * ends with its line, in a header anywhere, in P2 also between values. */
-#include "data/formats/image_readers.h"
+#include "data/formats/image_file.h"
 
 #include <stdbool.h>
 
@@ -68,15 +68,6 @@ static bool can_hold(const sn_image_file *file, bool plain, int64_t maxval,
                  : values * (maxval > 255 ? 2 : 1) <= file->bytes;
 }
 
-/* Editors and shells add a line end. */
-static bool ends_in_space(const sn_image_file *file, int c)
-{
-    while (is_space(c)) {
-        c = getc(file->stream);
-    }
-    return c == EOF && !ferror(file->stream);
-}
-
 static sn_status read_plain(const sn_image_file *file, int64_t maxval,
                             sn_images *images, sn_error *err)
 {
@@ -91,13 +82,7 @@ static sn_status read_plain(const sn_image_file *file, int64_t maxval,
         }
         images->pixels[i] = scale(value, maxval);
     }
-    int c = next(file->stream);
-    while (is_space(c)) {
-        c = next(file->stream);
-    }
-    return c == EOF && !ferror(file->stream)
-               ? SN_OK
-               : malformed(file, "something follows the pixels", err);
+    return SN_OK;
 }
 
 static sn_status read_raw(const sn_image_file *file, int64_t maxval, sn_images *images,
@@ -117,9 +102,7 @@ static sn_status read_raw(const sn_image_file *file, int64_t maxval, sn_images *
         }
         images->pixels[i] = scale(value, maxval);
     }
-    return ends_in_space(file, getc(file->stream))
-               ? SN_OK
-               : malformed(file, "something follows the pixels", err);
+    return SN_OK;
 }
 
 sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images, sn_error *err)
@@ -150,11 +133,19 @@ sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images, sn_err
     if (!can_hold(file, plain, maxval, &claimed)) {
         return malformed(file, "its header claims more pixels than it holds", err);
     }
-    const sn_status status =
-        sn_image_make(file, claimed.rows, claimed.cols, images, err);
+    sn_status status = sn_image_make(file, claimed.rows, claimed.cols, images, err);
+    if (status == SN_OK) {
+        status = plain ? read_plain(file, maxval, images, err)
+                       : read_raw(file, maxval, images, err);
+    }
     if (status != SN_OK) {
         return status;
     }
-    return plain ? read_plain(file, maxval, images, err)
-                 : read_raw(file, maxval, images, err);
+    int c;
+    do { /* editors and shells add a line end */
+        c = plain ? next(file->stream) : getc(file->stream);
+    } while (is_space(c));
+    return c == EOF && !ferror(file->stream)
+               ? SN_OK
+               : malformed(file, "something follows the pixels", err);
 }

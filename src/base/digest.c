@@ -2,6 +2,9 @@
 
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/real.h"
 
 struct sn_digest {
     EVP_MD_CTX *context;
@@ -63,4 +66,57 @@ sn_status sn_digest_buffer(const void *data, size_t bytes,
     sn_digest *digest = sn_digest_create();
     sn_digest_add(digest, data, bytes);
     return sn_digest_finish(&digest, text, err);
+}
+
+/* sn_hash has 32 independent lanes, so that the loop runs in vector registers; a lane
+ * takes every 32nd word w by the round of xxHash32 (Collet 2012),
+ *
+ *     lane = rotate(lane + w P2, 13) P1,
+ *
+ * a bijection of lane for each w and of w for each lane.  The lanes are then folded
+ * into one word by the finalizer of SplitMix64 (Steele, Lea, Flood 2014), a bijection
+ * too: one word that differs cannot be hidden by what follows it. */
+enum { LANES = 32, BLOCK_BYTES = LANES * sizeof(uint32_t) };
+
+SN_HOT
+static void absorb(const unsigned char *data, size_t blocks, uint32_t lane[LANES])
+{
+    const uint32_t p1 = UINT32_C(0x9e3779b1), p2 = UINT32_C(0x85ebca77);
+    for (size_t b = 0; b < blocks; b++, data += BLOCK_BYTES) {
+        for (size_t i = 0; i < LANES; i++) {
+            uint32_t word;
+            memcpy(&word, data + i * sizeof word, sizeof word);
+            const uint32_t x = lane[i] + word * p2;
+            lane[i] = (x << 13 | x >> 19) * p1;
+        }
+    }
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    return x ^ x >> 31;
+}
+
+uint64_t sn_hash(uint64_t seed, const void *data, size_t bytes)
+{
+    const unsigned char *position = data;
+    const size_t blocks = bytes / BLOCK_BYTES, rest = bytes % BLOCK_BYTES;
+    uint32_t lane[LANES];
+    for (uint32_t i = 0; i < LANES; i++) {
+        lane[i] = i;
+    }
+    absorb(position, blocks, lane);
+    if (rest > 0) {
+        unsigned char last[BLOCK_BYTES] = {0};
+        memcpy(last, position + blocks * BLOCK_BYTES, rest);
+        absorb(last, 1, lane);
+    }
+    uint64_t hash = mix(mix(seed) ^ bytes);
+    for (int i = 0; i < LANES; i++) {
+        hash = mix(hash ^ lane[i]);
+    }
+    return hash;
 }

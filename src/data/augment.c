@@ -22,7 +22,6 @@
 #include "base/mem.h"
 #include "base/real.h"
 #include "base/rng.h"
-#include "data/augment_internal.h"
 #include "data/batch.h"
 
 enum {

@@ -29,16 +29,14 @@ static int dimensions_of(int file)
 sn_status sn_dataset_find_file(const char *dir, int file, char path[SN_PATH_BYTES],
                                bool *found, sn_error *err)
 {
-    const char *name = sn_dataset_file_names[file];
-    sn_status status = sn_path_format(path, err, "%s/%s.gz", dir, name);
-    const bool packed = status == SN_OK && sn_file_exists(path);
+    char packed[SN_PATH_BYTES];
+    sn_status status = sn_path_join(path, dir, sn_dataset_file_names[file], err);
     if (status == SN_OK) {
-        status = sn_path_join(path, dir, name, err);
+        status = sn_path_format(packed, err, "%s.gz", path);
     }
-    *found = packed || sn_file_exists(path);
-    return packed && !sn_file_exists(path)
-               ? sn_path_format(path, err, "%s/%s.gz", dir, name)
-               : status;
+    *found = status == SN_OK && (sn_file_exists(path) || sn_file_exists(packed));
+    return *found && !sn_file_exists(path) ? sn_path_format(path, err, "%s", packed)
+                                           : status;
 }
 
 static sn_status find_file(const char *dir, int file, char path[SN_PATH_BYTES],
@@ -69,25 +67,21 @@ static sn_status find_folder(const char *dir, sn_error *err)
     return SN_OK;
 }
 
-/* images and labels of one set must have one length */
-static sn_status check_pair(const char *dir, const sn_idx_header header[FILES],
-                            int images, sn_error *err)
-{
-    if (header[images].size[0] != header[images + 1].size[0]) {
-        return sn_fail(
-            err, SN_EDATA,
-            "data files do not belong together (%s): %s holds %zu images, %s "
-            "%zu labels; get both from one place",
-            dir, sn_dataset_file_names[images], header[images].size[0],
-            sn_dataset_file_names[images + 1], header[images + 1].size[0]);
-    }
-    return SN_OK;
-}
-
-static sn_status check_image_size(const sn_dataset_spec *spec,
-                                  const sn_idx_header header[FILES], sn_error *err)
+/* Images and labels of each set must have one length, all images one size. */
+static sn_status check_headers(const sn_dataset_spec *spec,
+                               const sn_idx_header header[FILES], sn_error *err)
 {
     const size_t *train = header[TRAIN_IMAGES].size, *test = header[TEST_IMAGES].size;
+    for (int images = 0; images < FILES; images += 2) {
+        if (header[images].size[0] != header[images + 1].size[0]) {
+            return sn_fail(
+                err, SN_EDATA,
+                "data files do not belong together (%s): %s holds %zu images, %s "
+                "%zu labels; get both from one place",
+                spec->dir, sn_dataset_file_names[images], header[images].size[0],
+                sn_dataset_file_names[images + 1], header[images + 1].size[0]);
+        }
+    }
     if (train[1] != test[1] || train[2] != test[2]) {
         return sn_fail(err, SN_EDATA,
                        "data files do not belong together (%s): training images are "
@@ -122,13 +116,7 @@ sn_status sn_dataset_probe(const sn_dataset_spec *spec, sn_dataset_shape *shape,
         }
     }
     if (status == SN_OK) {
-        status = check_pair(spec->dir, header, TRAIN_IMAGES, err);
-    }
-    if (status == SN_OK) {
-        status = check_pair(spec->dir, header, TEST_IMAGES, err);
-    }
-    if (status == SN_OK) {
-        status = check_image_size(spec, header, err);
+        status = check_headers(spec, header, err);
     }
     if (status == SN_OK) {
         const size_t *size = header[TRAIN_IMAGES].size;

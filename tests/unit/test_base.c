@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "shardnet/status.h"

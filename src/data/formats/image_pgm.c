@@ -61,9 +61,8 @@ static uint8_t scale(int64_t value, int64_t maxval)
 
 /* Value and white space in P2 take two bytes, but for the last. */
 static bool can_hold(const sn_image_file *file, bool plain, int64_t maxval,
-                     const sn_images *images)
+                     uint64_t values)
 {
-    const uint64_t values = (uint64_t)images->rows * images->cols;
     return plain ? values <= file->bytes / 2 + 1
                  : values * (maxval > 255 ? 2 : 1) <= file->bytes;
 }
@@ -129,11 +128,11 @@ sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images, sn_err
         return malformed(file, "its maximum is not 1 to 65535", err);
     }
     const bool plain = type == '2';
-    const sn_images claimed = {.rows = (size_t)header[1], .cols = (size_t)header[0]};
-    if (!can_hold(file, plain, maxval, &claimed)) {
+    const uint64_t cols = (uint64_t)header[0], rows = (uint64_t)header[1];
+    if (!can_hold(file, plain, maxval, rows * cols)) {
         return malformed(file, "its header claims more pixels than it holds", err);
     }
-    sn_status status = sn_image_make(file, claimed.rows, claimed.cols, images, err);
+    sn_status status = sn_image_make(file, rows, cols, images, err);
     if (status == SN_OK) {
         status = plain ? read_plain(file, maxval, images, err)
                        : read_raw(file, maxval, images, err);

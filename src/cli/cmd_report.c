@@ -53,7 +53,7 @@ static sn_status run(const void *user, sn_error *err)
         return status;
     }
     sn_report report;
-    sn_report_plots plots = {NULL};
+    sn_report_plots plots = {.svg = {NULL}};
     status = sn_report_load(given->run, &report, err);
     if (status == SN_OK) {
         status = sn_report_draw(&report, &plots, err);
@@ -63,8 +63,8 @@ static sn_status run(const void *user, sn_error *err)
     }
     if (status == SN_OK) {
         printf("report   %s\n", output);
-        if (plots.missing[0] != '\0') {
-            printf("plots    none: %s\n", plots.missing);
+        if (plots.missing.message[0] != '\0') {
+            printf("plots    none: %s\n", plots.missing.message);
         }
     }
     sn_report_plots_clear(&plots);

@@ -4,80 +4,49 @@
 
 static const double mib = 1 << 20;
 
-/* A line of the table: its name and what it takes from a column. */
+enum { TITLE = -1 };
+
+/* A line of the table and its value in one column. */
 typedef struct line {
-    const char *name;
-    double (*value)(const sn_plan_base *base, const sn_plan_column *column);
-    int digits; /* that tell */
+    const char *name; /* NULL after the last line */
+    int digits;       /* significant ones; 0 for a whole number, TITLE for no value */
+    double value;
 } line;
 
-#define LINE_OF(function, expression)                                                  \
-    static double function(const sn_plan_base *base, const sn_plan_column *c)          \
-    {                                                                                  \
-        (void)base, (void)c;                                                           \
-        return (expression);                                                           \
-    }
-
-LINE_OF(ranks, c->plan.ranks)
-LINE_OF(largest, (double)c->plan.largest)
-LINE_OF(smallest, (double)c->plan.smallest)
-LINE_OF(parameters, (double)c->plan.parameters / mib)
-LINE_OF(velocities, (double)c->plan.velocities / mib)
-LINE_OF(message, (double)c->plan.message / mib)
-LINE_OF(activations, (double)c->plan.activations / mib)
-LINE_OF(batch, (double)c->plan.batch / mib)
-LINE_OF(rank_all, (double)c->plan.rank_bytes / mib)
-LINE_OF(copy, (double)c->plan.copy / mib)
-LINE_OF(file, (double)c->plan.file / mib)
-LINE_OF(node_data, (double)base->data_bytes / mib)
-LINE_OF(node_all, (double)c->plan.node_bytes / mib)
-LINE_OF(rate, c->rates.flops_per_second * 1e-9)
-LINE_OF(compute, 1e3 * c->plan.compute_seconds)
-LINE_OF(gather, 1e3 * c->plan.gather_seconds)
-LINE_OF(sum, 1e3 * c->plan.sum_seconds)
-LINE_OF(hidden, 1e3 * c->plan.hidden_seconds)
-LINE_OF(update, 1e3 * c->plan.update_seconds)
-LINE_OF(step, 1e3 * c->plan.step_seconds)
-LINE_OF(epoch, (double)base->updates * c->plan.step_seconds)
-LINE_OF(speed, (double)base->batch / c->plan.step_seconds)
-
-static const line head[] = {{"ranks", ranks, 0}};
-static const line slices[] = {{"largest slice, images", largest, 0},
-                              {"smallest slice, images", smallest, 0}};
-static const line memory[] = {{"  parameters", parameters, 4},
-                              {"  velocities", velocities, 4},
-                              {"  gradients, message", message, 4},
-                              {"  activations", activations, 4},
-                              {"  batch", batch, 4},
-                              {"  together", rank_all, 4}};
-static const line rank_0[] = {{"  copy of the state", copy, 4},
-                              {"  file, while it is written", file, 4}};
-static const line node[] = {{"  data set, one copy", node_data, 4},
-                            {"  all of it", node_all, 4}};
-static const line times[] = {
-    {"  compute", compute, 3}, {"  gather", gather, 3},
-    {"  sum", sum, 3},         {"  sum behind compute", hidden, 3},
-    {"  update", update, 3},   {"  together", step, 3}};
-static const line speeds[] = {{"compute, GFLOP/s a rank", rate, 3},
-                              {"seconds an epoch", epoch, 3},
-                              {"images/s", speed, 3}};
-
-static void print_lines(FILE *out, const sn_plan_base *base,
-                        const sn_plan_column *columns, size_t count, const line *lines,
-                        size_t line_count)
+/* node is the title of the lines on memory of a node. */
+static line line_of(size_t index, const sn_plan_base *base,
+                    const sn_plan_column *column, const char *node)
 {
-    for (size_t l = 0; l < line_count; l++) {
-        fprintf(out, "%-28s", lines[l].name);
-        for (size_t c = 0; c < count; c++) {
-            const double value = lines[l].value(base, &columns[c]);
-            if (lines[l].digits == 0 || value >= 1e5) {
-                fprintf(out, " %10.0f", value);
-            } else {
-                fprintf(out, " %10.*g", lines[l].digits, value);
-            }
-        }
-        fputc('\n', out);
-    }
+    const sn_plan *plan = &column->plan;
+    const line lines[] = {
+        {"ranks", 0, plan->ranks},
+        {"largest slice, images", 0, (double)plan->largest},
+        {"smallest slice, images", 0, (double)plan->smallest},
+        {"\nmemory of a rank, MiB", TITLE, 0},
+        {"  parameters", 4, (double)plan->parameters / mib},
+        {"  velocities", 4, (double)plan->velocities / mib},
+        {"  gradients, message", 4, (double)plan->message / mib},
+        {"  activations", 4, (double)plan->activations / mib},
+        {"  batch", 4, (double)plan->batch / mib},
+        {"  together", 4, (double)plan->rank_bytes / mib},
+        {"rank 0 besides, for checkpoints, MiB", TITLE, 0},
+        {"  copy of the state", 4, (double)plan->copy / mib},
+        {"  file, while it is written", 4, (double)plan->file / mib},
+        {node, TITLE, 0},
+        {"  data set, one copy", 4, (double)base->data_bytes / mib},
+        {"  all of it", 4, (double)plan->node_bytes / mib},
+        {"\npredicted time of a step, ms", TITLE, 0},
+        {"  compute", 3, 1e3 * plan->compute_seconds},
+        {"  gather", 3, 1e3 * plan->gather_seconds},
+        {"  sum", 3, 1e3 * plan->sum_seconds},
+        {"  sum behind compute", 3, 1e3 * plan->hidden_seconds},
+        {"  update", 3, 1e3 * plan->update_seconds},
+        {"  together", 3, 1e3 * plan->step_seconds},
+        {"compute, GFLOP/s a rank", 3, column->rates.flops_per_second * 1e-9},
+        {"seconds an epoch", 3, (double)base->updates * plan->step_seconds},
+        {"images/s", 3, (double)base->batch / plan->step_seconds},
+        {NULL, TITLE, 0}};
+    return lines[index];
 }
 
 static void print_base(FILE *out, const sn_plan_base *base)
@@ -155,24 +124,26 @@ static void print_notes(FILE *out, const sn_plan_base *base,
     }
 }
 
-#define LINES(table) table, sizeof table / sizeof table[0]
-
 void sn_plan_print(FILE *out, const sn_plan_base *base, const sn_plan_column *columns,
                    size_t count)
 {
+    char node[80];
+    line at;
+    snprintf(node, sizeof node, "its node, with about %d MiB for each process, MiB",
+             SN_PLAN_PROCESS_MIB);
     print_base(out, base);
     print_rates(out, columns);
-    print_lines(out, base, columns, count, LINES(head));
-    print_lines(out, base, columns, count, LINES(slices));
-    fprintf(out, "\nmemory of a rank, MiB\n");
-    print_lines(out, base, columns, count, LINES(memory));
-    fprintf(out, "rank 0 besides, for checkpoints, MiB\n");
-    print_lines(out, base, columns, count, LINES(rank_0));
-    fprintf(out, "its node, with about %d MiB for each process, MiB\n",
-            SN_PLAN_PROCESS_MIB);
-    print_lines(out, base, columns, count, LINES(node));
-    fprintf(out, "\npredicted time of a step, ms\n");
-    print_lines(out, base, columns, count, LINES(times));
-    print_lines(out, base, columns, count, LINES(speeds));
+    for (size_t l = 0; (at = line_of(l, base, columns, node)).name != NULL; l++) {
+        fprintf(out, at.digits == TITLE ? "%s" : "%-28s", at.name);
+        for (size_t c = 0; at.digits != TITLE && c < count; c++) {
+            const double value = line_of(l, base, &columns[c], node).value;
+            if (at.digits == 0 || value >= 1e5) {
+                fprintf(out, " %10.0f", value);
+            } else {
+                fprintf(out, " %10.*g", at.digits, value);
+            }
+        }
+        fputc('\n', out);
+    }
     print_notes(out, base, columns, count);
 }

@@ -155,35 +155,28 @@ sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
 
 sn_status sn_config_read(sn_config *config, const char *path, sn_error *err)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return sn_fail(err, SN_ENOINPUT, "configuration (%s): %s", path,
-                       strerror(errno));
-    }
     enum { LIMIT = 1 << 20 };
     char *text = malloc(LIMIT + 1);
-    sn_status status = SN_OK;
-    size_t bytes = 0;
     if (text == NULL) {
-        status = sn_fail(err, SN_ENOMEM, "configuration (%s): out of memory", path);
-    } else {
-        bytes = fread(text, 1, LIMIT + 1, file);
-        if (ferror(file)) {
-            status = sn_fail(err, SN_ENOINPUT, "configuration (%s): %s", path,
-                             strerror(errno));
-        } else if (bytes > LIMIT || memchr(text, '\0', bytes) != NULL) {
-            status = sn_fail(err, SN_ECONFIG,
-                             "configuration (%s): not a text file of at "
-                             "most 1 MiB",
-                             path);
-        }
+        return sn_fail(err, SN_ENOMEM, "configuration (%s): out of memory", path);
     }
-    if (status == SN_OK) {
+    FILE *file = fopen(path, "rb");
+    const size_t bytes = file != NULL ? fread(text, 1, LIMIT + 1, file) : 0;
+    sn_status status;
+    if (file == NULL || ferror(file)) {
+        status =
+            sn_fail(err, SN_ENOINPUT, "configuration (%s): %s", path, strerror(errno));
+    } else if (bytes > LIMIT || memchr(text, '\0', bytes) != NULL) {
+        status = sn_fail(err, SN_ECONFIG,
+                         "configuration (%s): not a text file of at most 1 MiB", path);
+    } else {
         text[bytes] = '\0';
         status = sn_config_parse(config, text, path, err);
     }
+    if (file != NULL) {
+        fclose(file);
+    }
     free(text);
-    fclose(file);
     return status;
 }
 

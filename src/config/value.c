@@ -114,16 +114,6 @@ static bool append_widths(const char *text, void *field, char why[SN_KEY_WHY_BYT
     return true;
 }
 
-static bool read_widths(const char *text, void *field, char why[SN_KEY_WHY_BYTES])
-{
-    sn_widths widths = {0};
-    const bool good = append_widths(text, &widths, why);
-    if (good) {
-        memcpy(field, &widths, sizeof widths);
-    }
-    return good;
-}
-
 static bool append_path(const char *text, char *path, char why[SN_KEY_WHY_BYTES])
 {
     if (strlen(path) + strlen(text) >= SN_PATH_BYTES) {
@@ -146,7 +136,8 @@ bool sn_key_read(const sn_key *key, const char *text, sn_config *config,
     case SN_KEY_CHOICE:
         return read_choice(key, text, field, why);
     case SN_KEY_WIDTHS:
-        return read_widths(text, field, why);
+        memset(field, 0, sizeof(sn_widths));
+        return append_widths(text, field, why);
     case SN_KEY_PATH:
         *(char *)field = '\0';
         return append_path(text, field, why);

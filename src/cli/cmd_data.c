@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "data/dataset.h"
 #include "data/fetch.h"
 #include "data/formats/idx.h"
@@ -130,19 +131,16 @@ static sn_status run_synth(const void *user, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    synth_file *files = calloc(FILES, sizeof *files);
+    synth_file files[FILES];
     uint8_t *storage = sn_alloc(train + test, pixels + 1);
-    if (files == NULL || storage == NULL) {
-        status =
-            sn_fail(err, SN_ENOMEM, "not enough memory (%zu samples): ask for fewer",
-                    train + test);
-    } else {
-        draw_pair(chosen->seed, 0, train, storage, files);
-        draw_pair(chosen->seed, train, test, storage + train * (pixels + 1), files + 2);
-        status = write_set(chosen->dir, files, err);
+    if (storage == NULL) {
+        return sn_fail(err, SN_ENOMEM, "not enough memory (%zu samples): ask for fewer",
+                       train + test);
     }
+    draw_pair(chosen->seed, 0, train, storage, files);
+    draw_pair(chosen->seed, train, test, storage + train * (pixels + 1), files + 2);
+    status = write_set(chosen->dir, files, err);
     free(storage);
-    free(files);
     return status;
 }
 
@@ -220,49 +218,26 @@ static sn_status print_origin(const sn_dataset_shape *shape, const sn_dataset *d
     return SN_OK;
 }
 
-static sn_status check_loaded(const sn_dataset_spec *spec,
-                              const sn_dataset_shape *shape, uint8_t *storage,
-                              sn_error *err)
-{
-    sn_dataset data;
-    sn_status status = sn_dataset_fill(spec, shape, storage, err);
-    if (status == SN_OK) {
-        status = sn_dataset_view(spec, shape, storage, NULL, &data, err);
-    }
-    if (status != SN_OK) {
-        return status;
-    }
-    printf("folder  %s\n", spec->dir);
-    printf("images  %zu x %zu, %zu classes\n", data.rows, data.cols, data.classes);
-    print_labels("train  ", &data.train, data.classes);
-    print_labels("test   ", &data.test, data.classes);
-    printf("digest  %s (training images and labels)\n", data.train_digest);
-    return print_origin(shape, &data, err);
-}
-
 static sn_status run_check(const void *user, sn_error *err)
 {
     const arguments *chosen = user;
     sn_dataset_spec spec = {.source = SN_SOURCE_IDX};
     sn_dataset_shape shape;
+    sn_dataset data;
+    uint8_t *storage;
     int length = snprintf(spec.dir, sizeof spec.dir, "%s", chosen->dir);
     if (length < 0 || length >= SN_PATH_BYTES) {
         return sn_fail(err, SN_EUSAGE, "folder's path too long (%s)", chosen->dir);
     }
-    sn_status status = sn_dataset_probe(&spec, &shape, err);
-    if (status != SN_OK) {
-        return status;
+    sn_status status = sn_job_data(&spec, NULL, &shape, &storage, &data, err);
+    if (status == SN_OK) {
+        printf("folder  %s\n", spec.dir);
+        printf("images  %zu x %zu, %zu classes\n", data.rows, data.cols, data.classes);
+        print_labels("train  ", &data.train, data.classes);
+        print_labels("test   ", &data.test, data.classes);
+        printf("digest  %s (training images and labels)\n", data.train_digest);
+        status = print_origin(&shape, &data, err);
     }
-    size_t bytes;
-    uint8_t *storage = sn_dataset_bytes(&shape, &bytes) ? sn_alloc(bytes, 1) : NULL;
-    if (storage == NULL) {
-        return sn_fail(
-            err, SN_ENOMEM,
-            "not enough memory (%s): the set does not fit; use a machine with "
-            "more",
-            spec.dir);
-    }
-    status = check_loaded(&spec, &shape, storage, err);
     free(storage);
     return status;
 }

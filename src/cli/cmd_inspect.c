@@ -32,12 +32,9 @@ static void print_size(const char *path)
 {
     struct stat info;
     if (stat(path, &info) == 0) {
-        const double bytes = (double)info.st_size;
-        if (bytes < 1e6) {
-            printf(" (%.1f kB)", bytes / 1e3);
-        } else {
-            printf(" (%.1f MB)", bytes / 1e6);
-        }
+        const bool small = info.st_size < 1000000;
+        printf(" (%.1f %s)", (double)info.st_size / (small ? 1e3 : 1e6),
+               small ? "kB" : "MB");
     }
 }
 
@@ -105,20 +102,14 @@ static void print_ranges(const sn_checkpoint_state *shown)
     }
 }
 
-/* How a page is printed. */
-typedef struct page {
-    bool below; /* something stands above it */
-    bool with_config;
-} page;
-
 static sn_status print_page(const char *path, void *user, sn_error *err)
 {
-    const page *as = user;
+    const arguments *given = user;
     sn_checkpoint_state shown;
     sn_status status = sn_checkpoint_load(path, &shown, err);
     if (status == SN_OK) {
         const sn_checkpoint_info *info = &shown.info;
-        printf("%sfile       %s", as->below ? "\n" : "", path);
+        printf("%sfile       %s", sn_is_folder(given->target) ? "\n" : "", path);
         print_size(path);
         printf("\nformat     shardnet checkpoint, version %" PRId64
                "; by shardnet %s, %s\n",
@@ -130,7 +121,7 @@ static sn_status print_page(const char *path, void *user, sn_error *err)
         printf("           SHA-256 %s\n", info->train_digest);
         printf("digest     %s, verified\n", info->digest);
         print_ranges(&shown);
-        if (as->with_config) {
+        if (given->with_config) {
             printf("\n%s", info->config_text);
         }
     }
@@ -203,29 +194,26 @@ static sn_status print_last_epochs(const char *run, bool *any, sn_error *err)
     return SN_OK;
 }
 
-static sn_status print_run(const char *run, bool with_config, sn_error *err)
+static sn_status run(const void *user, sn_error *err)
 {
+    arguments given = *(const arguments *)user;
+    const char *target = given.target;
     size_t checkpoints = 0;
     bool metrics = false;
     char path[SN_PATH_BYTES];
-    sn_status status = sn_target_each(run, print_checkpoint_line, &checkpoints, err);
+    if (!sn_is_folder(target)) {
+        return print_page(target, &given, err);
+    }
+    sn_status status = sn_target_each(target, print_checkpoint_line, &checkpoints, err);
     if (status == SN_OK) {
-        status = print_last_epochs(run, &metrics, err);
+        status = print_last_epochs(target, &metrics, err);
     }
     if (status == SN_OK && metrics && checkpoints == 0) {
         printf("\nno checkpoint yet\n");
         return SN_OK;
     }
-    page as = {.below = true, .with_config = with_config};
-    return status == SN_OK ? sn_target_newest(run, path, print_page, &as, err) : status;
-}
-
-static sn_status run(const void *user, sn_error *err)
-{
-    const arguments *given = user;
-    page as = {.below = false, .with_config = given->with_config};
-    return sn_is_folder(given->target) ? print_run(given->target, as.with_config, err)
-                                       : print_page(given->target, &as, err);
+    return status == SN_OK ? sn_target_newest(target, path, print_page, &given, err)
+                           : status;
 }
 
 const sn_command sn_command_inspect = {

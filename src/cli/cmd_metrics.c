@@ -95,18 +95,6 @@ static bool pause_for_more(FILE *out)
     return poll(&reader, 1, PAUSE_MILLISECONDS) <= 0 || (reader.revents & POLLERR) == 0;
 }
 
-/* A reader who has gone is no failure of ours: what is still buffered goes nowhere. */
-static sn_status end_output(FILE *out, bool gone, sn_error *err)
-{
-    if (!gone && fflush(out) == 0 && !ferror(out)) {
-        return SN_OK;
-    }
-    if ((gone || errno == EPIPE) && freopen("/dev/null", "w", out) != NULL) {
-        return SN_OK;
-    }
-    return sn_fail(err, SN_EIO, "cannot write to standard output");
-}
-
 static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
                              sn_metrics_printer *printer, sn_error *err)
 {
@@ -126,12 +114,16 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
             continue;
         }
         if (fflush(printer->out) != 0 || ferror(printer->out)) {
+            gone = errno == EPIPE;
             break;
         }
         ended = status == SN_OK && news.complete && has_ended(at, &news);
         gone = status == SN_OK && !ended && !pause_for_more(printer->out);
     }
-    return status == SN_OK ? end_output(printer->out, gone, err) : status;
+    /* a reader that ended is no failure: what is still buffered goes nowhere */
+    return gone && freopen("/dev/null", "w", printer->out) == NULL
+               ? sn_fail(err, SN_EIO, "cannot write to standard output")
+               : status;
 }
 
 /* Waits for the folder of a run that has not begun; a mistyped name shows.  *gone where

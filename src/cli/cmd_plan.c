@@ -72,12 +72,18 @@ static sn_status make_column(const sn_plan_base *base, const arguments *given,
     return status;
 }
 
-static sn_status plan(const arguments *given, const sn_config *config, sn_error *err)
+static sn_status run(const void *user, sn_error *err)
 {
+    const arguments *given = user;
     const sn_list *ranks = given->ranks.count > 0 ? &given->ranks : &usual_ranks;
-    sn_plan_base base;
+    sn_config *config;
+    sn_plan_base base = {0};
     sn_plan_column columns[COLUMNS_MAX];
-    sn_status status = sn_plan_open(config, &base, err);
+    sn_status status = sn_job_config(given->config, &given->set,
+                                     sn_config_check_all_but_data, &config, err);
+    if (status == SN_OK) {
+        status = sn_plan_open(config, &base, err);
+    }
     for (size_t i = 0; i < ranks->count && status == SN_OK; i++) {
         status = make_column(&base, given, (int)ranks->of[i].whole, i, columns, err);
     }
@@ -85,18 +91,6 @@ static sn_status plan(const arguments *given, const sn_config *config, sn_error 
         sn_plan_print(stdout, &base, columns, ranks->count);
     }
     sn_plan_clear(&base);
-    return status;
-}
-
-static sn_status run(const void *user, sn_error *err)
-{
-    const arguments *given = user;
-    sn_config *config;
-    sn_status status = sn_job_config(given->config, &given->set,
-                                     sn_config_check_all_but_data, &config, err);
-    if (status == SN_OK) {
-        status = plan(given, config, err);
-    }
     sn_config_destroy(&config);
     return status;
 }

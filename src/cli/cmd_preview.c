@@ -44,35 +44,6 @@ typedef struct sheet {
     uint8_t *pixels;
 } sheet;
 
-/* The data set's samples; *storage is the caller's to free. */
-static sn_status load(const sn_config *config, uint8_t **storage, sn_dataset *data,
-                      sn_error *err)
-{
-    const sn_dataset_spec spec = sn_config_dataset(config);
-    static const char no_digest[SN_DIGEST_TEXT_BYTES] = "";
-    sn_dataset_shape shape;
-    size_t bytes;
-    *storage = NULL;
-    sn_status status = sn_dataset_probe(&spec, &shape, err);
-    if (status == SN_OK) {
-        status = sn_config_check_data(config, &shape, err);
-    }
-    if (status != SN_OK) {
-        return status;
-    }
-    if (sn_dataset_bytes(&shape, &bytes)) {
-        *storage = sn_alloc(bytes, 1);
-    }
-    if (*storage == NULL) {
-        return sn_fail(err, SN_ENOMEM, "not enough memory (%s): the set does not fit",
-                       spec.dir);
-    }
-    status = sn_dataset_fill(&spec, &shape, *storage, err);
-    return status == SN_OK
-               ? sn_dataset_view(&spec, &shape, *storage, no_digest, data, err)
-               : status;
-}
-
 /* SN_ENOMEM; the caller frees pixels. */
 static sn_status sheet_init(sheet *drawn, const sn_dataset *data, sn_error *err)
 {
@@ -143,10 +114,16 @@ static sn_status draw(const sn_config *config, uint32_t epoch, const sn_dataset 
 
 static sn_status preview(const arguments *given, const sn_config *config, sn_error *err)
 {
+    static const char no_digest[SN_DIGEST_TEXT_BYTES] = "";
+    const sn_dataset_spec spec = sn_config_dataset(config);
+    sn_dataset_shape shape;
     uint8_t *storage;
-    sn_dataset data = {.rows = 0};
+    sn_dataset data = {0};
     sheet drawn = {.pixels = NULL};
-    sn_status status = load(config, &storage, &data, err);
+    sn_status status = sn_job_data(&spec, no_digest, &shape, &storage, &data, err);
+    if (status == SN_ECONFIG) {
+        status = sn_config_check_data(config, &shape, err); /* it names the key */
+    }
     if (status == SN_OK) {
         status = sheet_init(&drawn, &data, err);
     }

@@ -21,27 +21,10 @@ typedef struct arguments {
     sn_list from;
 } arguments;
 
-static const sn_operand operands[] = {
-    {SN_OPERAND(
-        "DIR", dir,
-        "folder of the four IDX files; to train on it, set data.dir or the environment "
-        "variable SHARDNET_DATA")},
-    {.name = NULL}};
-
-static const sn_option synth_options[] = {
-    {SN_WHOLE("train", "N", 1, SAMPLES_MAX, train, "training samples (20000)")},
-    {SN_WHOLE("test", "N", 1, SAMPLES_MAX, test, "test samples (4000)")},
-    {SN_WHOLE("seed", "S", 0, (double)UINT64_MAX, seed,
-              "another set for every seed (2017)")},
-    {.name = NULL}};
-
-static const sn_option fetch_options[] = {
-    {SN_TEXT(
-         "from", "URL", from,
-         "a folder that holds the four .gz files, in place of the two public mirrors; "
-         "may be repeated, tried in turn"),
-     .limit = FROM_MAX},
-    {.name = NULL}};
+#define OPERAND_DIR                                                                    \
+    SN_OPERAND("DIR", dir,                                                             \
+               "folder of the four IDX files; to train on it, set data.dir or the "    \
+               "environment variable SHARDNET_DATA")
 
 /* SHA-256 of the IDX file that these elements make, header included */
 static sn_status digest_as_file(int dimensions, const size_t size[3],
@@ -249,8 +232,12 @@ static const sn_command synth = {
         "Writes a procedural set of handwritten-looking digits (28 x 28, ten classes) as "
         "four IDX files; it is not MNIST. A file of the same contents, plain or .gz, is "
         "kept; where a file has others, nothing is changed and the exit code is 73.",
-    .operands = operands,
-    .options = synth_options,
+    .operands = {{OPERAND_DIR}},
+    .options = {{SN_WHOLE("train", "N", 1, SAMPLES_MAX, train,
+                          "training samples (20000)")},
+                {SN_WHOLE("test", "N", 1, SAMPLES_MAX, test, "test samples (4000)")},
+                {SN_WHOLE("seed", "S", 0, (double)UINT64_MAX, seed,
+                          "another set for every seed (2017)")}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.train = SN_SYNTH_TRAIN_COUNT,
@@ -265,8 +252,13 @@ static const sn_command fetch = {
         "Downloads MNIST with the program curl and checks it. A file of the same "
         "contents, plain or .gz, is kept; where a file has others, nothing is changed "
         "and the exit code is 73.",
-    .operands = operands,
-    .options = fetch_options,
+    .operands = {{OPERAND_DIR}},
+    .options =
+        {{SN_TEXT(
+              "from", "URL", from,
+              "a folder that holds the four .gz files, in place of the two public mirrors; "
+              "may be repeated, tried in turn"),
+          .limit = FROM_MAX}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .run = run_fetch};
@@ -275,17 +267,14 @@ static const sn_command check = {
     .name = "data check",
     .summary = "what the four IDX files of a folder hold",
     .text = "Reads the four IDX files of DIR, plain or .gz, and prints what they hold.",
-    .operands = operands,
+    .operands = {{OPERAND_DIR}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .run = run_check};
-
-static const sn_command *const commands[] = {&synth, &fetch, &check,
-                                             &sn_command_preview, NULL};
 
 const sn_command sn_command_data = {
     .name = "data",
     .summary = "synth, fetch, check or preview a data set",
     .text = "Makes, downloads, checks and shows data sets.",
-    .commands = commands,
+    .commands = {&synth, &fetch, &check, &sn_command_preview},
     .tasks = SN_TASKS_FIRST};

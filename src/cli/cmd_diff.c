@@ -13,10 +13,6 @@ typedef struct arguments {
     const char *a, *b;
 } arguments;
 
-static const sn_operand operands[] = {{SN_OPERAND("A", a, "a checkpoint or a run")},
-                                      {SN_OPERAND("B", b, "another one")},
-                                      {.name = NULL}};
-
 /* Prints the differences of one section below its name, or `identical` beside it. */
 typedef struct section {
     const char *name;
@@ -178,7 +174,8 @@ const sn_command sn_command_diff = {
         "The last line is `identical` or `different`; the exit code is 0 in both cases. "
         "The file's date and version of the program, and the seconds spent in training, "
         "are shown under `file` and `time` and do not count.",
-    .operands = operands,
+    .operands = {{SN_OPERAND("A", a, "a checkpoint or a run")},
+                 {SN_OPERAND("B", b, "another one")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

@@ -19,15 +19,6 @@ typedef struct arguments {
     bool with_config;
 } arguments;
 
-static const sn_operand operands[] = {
-    {SN_OPERAND("FILE|RUN", target, "a checkpoint or the folder of a run")},
-    {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_FLAG("config", with_config,
-             "also print the configuration that the checkpoint was made with")},
-    {.name = NULL}};
-
 static void print_size(const char *path)
 {
     struct stat info;
@@ -224,8 +215,11 @@ const sn_command sn_command_inspect = {
         "digest: network, progress, data, and the range of each layer's weights and "
         "velocities. For a run's folder it lists the checkpoints and the last epochs, "
         "then shows the newest checkpoint.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND("FILE|RUN", target,
+                             "a checkpoint or the folder of a run")}},
+    .options = {{SN_FLAG(
+        "config", with_config,
+        "also print the configuration that the checkpoint was made with")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

@@ -21,22 +21,6 @@ typedef struct arguments {
     bool csv, follow;
 } arguments;
 
-static const sn_operand operands[] = {
-    {SN_OPERAND("RUN", target, "the folder of a run, or its file metrics.h5")},
-    {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_FLAG(
-        "csv", csv,
-        "comma-separated values with every column, numbers exact, empty where nothing "
-        "was measured; else aligned, times of steps in ms")},
-    {SN_CHOICE("table", tables, table, "the table to print (epochs)")},
-    {SN_FLAG(
-        "follow", follow,
-        "then print new rows as the job saves them, with each checkpoint; wait for RUN "
-        "and its file where they do not exist yet")},
-    {.name = NULL}};
-
 /* Where the metrics of a run lie. */
 typedef struct place {
     char folder[SN_PATH_BYTES], file[SN_PATH_BYTES], config[SN_PATH_BYTES];
@@ -201,8 +185,18 @@ const sn_command sn_command_metrics = {
         "output any more. No file records that a run was stopped or killed: --follow then "
         "waits for its continuation. Rows that a resumed run makes again are printed "
         "again, after a line on stderr.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND("RUN", target,
+                             "the folder of a run, or its file metrics.h5")}},
+    .options =
+        {{SN_FLAG(
+             "csv", csv,
+             "comma-separated values with every column, numbers exact, empty where nothing "
+             "was measured; else aligned, times of steps in ms")},
+         {SN_CHOICE("table", tables, table, "the table to print (epochs)")},
+         {SN_FLAG(
+             "follow", follow,
+             "then print new rows as the job saves them, with each checkpoint; wait for RUN "
+             "and its file where they do not exist yet")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

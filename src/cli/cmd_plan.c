@@ -13,32 +13,6 @@ typedef struct arguments {
     double gflops, memory_gbyte, latency_us, bandwidth_gbit;
 } arguments;
 
-static const sn_operand operands[] = {{SN_OPERAND_CONFIG}, {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_WHOLE("ranks", "N", 1, RANKS_MAX, ranks,
-              "a column of the table; up to 12 times; 1, 2, 4 and 8 unless given"),
-     .limit = COLUMNS_MAX},
-    {SN_OPTION_SET},
-    {SN_WHOLE("ranks-per-node", "N", 1, RANKS_MAX, node_ranks,
-              "all on one node unless given")},
-    {SN_WHOLE(
-        "threads", "N", 1, 1024, threads,
-        "threads per rank; compute.threads unless given, or 1 where that is auto")},
-    {SN_REAL(
-        "gflops", "R", 1e-3, 1e9, gflops,
-        "rate per rank of the products with all that the network does between them; "
-        "measured here unless given, on shards of the size that they will have")},
-    {SN_REAL(
-        "memory-gbyte", "R", 1e-3, 1e6, memory_gbyte,
-        "memory traffic per rank, GB/s; measured here unless given, by a = b + s c on "
-        "large arrays and, for updates, on arrays of the model's size")},
-    {SN_REAL("latency-us", "T", 0, 1e6, latency_us,
-             "latency between nodes, microseconds (2)")},
-    {SN_REAL("bandwidth-gbit", "R", 1e-3, 1e6, bandwidth_gbit,
-             "bandwidth between nodes, Gbit/s (100)")},
-    {.name = NULL}};
-
 static const sn_list usual_ranks = {
     4, {{.whole = 1}, {.whole = 2}, {.whole = 4}, {.whole = 8}}};
 
@@ -108,8 +82,29 @@ const sn_command sn_command_plan = {
         "rate. With comm.reduce = overlap the reduction hides behind the backward pass. "
         "The model leaves out distortions, ranks that share a memory or wait, "
         "checkpoints and evaluation. `shardnet bench` measures.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND_CONFIG}},
+    .options =
+        {{SN_WHOLE("ranks", "N", 1, RANKS_MAX, ranks,
+                   "a column of the table; up to 12 times; 1, 2, 4 and 8 unless given"),
+          .limit = COLUMNS_MAX},
+         {SN_OPTION_SET},
+         {SN_WHOLE("ranks-per-node", "N", 1, RANKS_MAX, node_ranks,
+                   "all on one node unless given")},
+         {SN_WHOLE(
+             "threads", "N", 1, 1024, threads,
+             "threads per rank; compute.threads unless given, or 1 where that is auto")},
+         {SN_REAL(
+             "gflops", "R", 1e-3, 1e9, gflops,
+             "rate per rank of the products with all that the network does between them; "
+             "measured here unless given, on shards of the size that they will have")},
+         {SN_REAL(
+             "memory-gbyte", "R", 1e-3, 1e6, memory_gbyte,
+             "memory traffic per rank, GB/s; measured here unless given, by a = b + s c on "
+             "large arrays and, for updates, on arrays of the model's size")},
+         {SN_REAL("latency-us", "T", 0, 1e6, latency_us,
+                  "latency between nodes, microseconds (2)")},
+         {SN_REAL("bandwidth-gbit", "R", 1e-3, 1e6, bandwidth_gbit,
+                  "bandwidth between nodes, Gbit/s (100)")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.latency_us = 2, .bandwidth_gbit = 100},

@@ -17,23 +17,6 @@ typedef struct arguments {
     bool as_is;
 } arguments;
 
-static const sn_operand operands[] = {
-    {SN_OPERAND("CHECKPOINT|RUN", checkpoint,
-                "a checkpoint, or a run whose newest one is taken")},
-    {SN_OPERAND(
-         "IMAGE", images,
-         "a PNG, a PGM (P2 or P5), or an IDX file of images, plain or gzip; its content "
-         "decides, not its name"),
-     .many = true},
-    {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_FLAG(
-        "as-is", as_is,
-        "take a PNG or PGM as it is, like the images of an IDX file: of the model's "
-        "size, ink bright on black")},
-    {.name = NULL}};
-
 /* What all images are predicted with. */
 typedef struct session {
     sn_model *model;
@@ -198,8 +181,18 @@ const sn_command sn_command_predict = {
         "An image that cannot be read gets a line on stderr, the others their results; "
         "the exit code is that of the first failure: 65 malformed, without ink or of a "
         "wrong size, 66 not found.",
-    .operands = operands,
-    .options = options,
+    .operands =
+        {{SN_OPERAND("CHECKPOINT|RUN", checkpoint,
+                     "a checkpoint, or a run whose newest one is taken")},
+         {SN_OPERAND(
+              "IMAGE", images,
+              "a PNG, a PGM (P2 or P5), or an IDX file of images, plain or gzip; its content "
+              "decides, not its name"),
+          .many = true}},
+    .options = {{SN_FLAG(
+        "as-is", as_is,
+        "take a PNG or PGM as it is, like the images of an IDX file: of the model's "
+        "size, ink bright on black")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

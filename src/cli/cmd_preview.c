@@ -27,16 +27,6 @@ typedef struct arguments {
     uint64_t epoch; /* from 1 */
 } arguments;
 
-static const sn_operand operands[] = {{SN_OPERAND_CONFIG}, {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_TEXT("output", "FILE.png", out, "the picture"), .letter = 'o',
-     .required = true},
-    {SN_OPTION_SET},
-    {SN_WHOLE("epoch", "N", 1, 1000000, epoch,
-              "the epoch whose distortions are drawn (1)")},
-    {.name = NULL}};
-
 /* Both blocks, (height, width) pixels. */
 typedef struct sheet {
     size_t rows, cols; /* of an image */
@@ -162,8 +152,12 @@ const sn_command sn_command_preview = {
     .summary = "draw training images beside their distortions",
     .text = "Writes a picture of 10 x 10 training images beside what the configured "
             "distortions make of them.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND_CONFIG}},
+    .options = {{SN_TEXT("output", "FILE.png", out, "the picture"), .letter = 'o',
+                 .required = true},
+                {SN_OPTION_SET},
+                {SN_WHOLE("epoch", "N", 1, 1000000, epoch,
+                          "the epoch whose distortions are drawn (1)")}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.epoch = 1},

@@ -8,14 +8,6 @@ typedef struct arguments {
     const char *run, *output;
 } arguments;
 
-static const sn_operand operands[] = {{SN_OPERAND("RUN", run, "the folder of a run")},
-                                      {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_TEXT("output", "FILE", output, "the page, in place of RUN/report.html"),
-     .letter = 'o'},
-    {.name = NULL}};
-
 static sn_status write_page(const char *path, const sn_report *report,
                             const sn_report_plots *plots, sn_error *err)
 {
@@ -81,8 +73,10 @@ const sn_command sn_command_report = {
         "checkpoints with their validity, configuration. It needs no other file and no "
         "network. gnuplot draws the plots; where it is not installed, the page has tables "
         "only. The run may still be training.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND("RUN", run, "the folder of a run")}},
+    .options = {{SN_TEXT("output", "FILE", output,
+                         "the page, in place of RUN/report.html"),
+                 .letter = 'o'}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

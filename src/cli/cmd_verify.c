@@ -15,11 +15,6 @@ typedef struct arguments {
     const char *target;
 } arguments;
 
-static const sn_operand operands[] = {
-    {SN_OPERAND("FILE|RUN", target,
-                "a checkpoint, a metrics.h5 or the folder of a run")},
-    {.name = NULL}};
-
 /* The first fault of all files. */
 typedef struct verdict {
     sn_status status;
@@ -125,7 +120,8 @@ const sn_command sn_command_verify = {
         "The digest covers every attribute and tensor that is read back. Outside it are "
         "the notes for people: the attributes meaning, dimensions and unit of the "
         "datasets and units of /progress; a change there does no harm.",
-    .operands = operands,
+    .operands = {{SN_OPERAND("FILE|RUN", target,
+                             "a checkpoint, a metrics.h5 or the folder of a run")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

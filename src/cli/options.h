@@ -65,6 +65,9 @@ typedef struct sn_operand {
     const char *help;
 } sn_operand;
 
+/** Rows of a command's tables, the empty one at the end of each included. */
+enum { SN_OPERANDS_MAX = 4, SN_OPTIONS_MAX = 12, SN_COMMANDS_MAX = 16 };
+
 /** What the tasks of one job do with a command. */
 typedef enum sn_tasks {
     SN_TASKS_TOGETHER, /* they run it as the ranks of MPI */
@@ -76,10 +79,9 @@ typedef struct sn_command {
     const char *name;    /* "train", "data synth", "" for the program */
     const char *summary; /* one line */
     const char *text; /* paragraphs; a line that begins with a blank keeps its form */
-    const sn_operand *operands; /* NULL for none, as of the tables below */
-    const sn_option *options;
-    const struct sn_command *const
-        *commands; /* of a group of commands; end with NULL */
+    sn_operand operands[SN_OPERANDS_MAX];
+    sn_option options[SN_OPTIONS_MAX];
+    const struct sn_command *commands[SN_COMMANDS_MAX]; /* of a group of commands */
     sn_tasks tasks;
     size_t bytes;         /* of the arguments */
     const void *defaults; /* (bytes); NULL for zeroes */

@@ -113,23 +113,20 @@ void sn_help_print(FILE *out, const sn_command *command);
 const char *sn_command_word(const sn_command *command);
 
 /** Fields of rows of the tables of a command whose arguments have the type `arguments`. */
-#define SN_FLAG(name_, field, help_)                                                   \
-    .name = (name_), .kind = SN_VALUE_FLAG, .offset = offsetof(arguments, field),      \
+#define SN_FIELD(name_, kind_, field, help_)                                           \
+    .name = (name_), .kind = (kind_), .offset = offsetof(arguments, field),            \
     .help = (help_)
+#define SN_FLAG(name_, field, help_) SN_FIELD(name_, SN_VALUE_FLAG, field, help_)
 #define SN_TEXT(name_, argument_, field, help_)                                        \
-    .name = (name_), .kind = SN_VALUE_TEXT, .argument = (argument_),                   \
-    .offset = offsetof(arguments, field), .help = (help_)
+    SN_FIELD(name_, SN_VALUE_TEXT, field, help_), .argument = (argument_)
 #define SN_WHOLE(name_, argument_, least_, most_, field, help_)                        \
-    .name = (name_), .kind = SN_VALUE_WHOLE, .argument = (argument_),                  \
-    .least = (least_), .most = (most_), .offset = offsetof(arguments, field),          \
-    .help = (help_)
+    SN_FIELD(name_, SN_VALUE_WHOLE, field, help_), .argument = (argument_),            \
+                                                   .least = (least_), .most = (most_)
 #define SN_REAL(name_, argument_, least_, most_, field, help_)                         \
-    .name = (name_), .kind = SN_VALUE_REAL, .argument = (argument_),                   \
-    .least = (least_), .most = (most_), .offset = offsetof(arguments, field),          \
-    .help = (help_)
+    SN_FIELD(name_, SN_VALUE_REAL, field, help_), .argument = (argument_),             \
+                                                  .least = (least_), .most = (most_)
 #define SN_CHOICE(name_, choices_, field, help_)                                       \
-    .name = (name_), .kind = SN_VALUE_CHOICE, .choices = (choices_),                   \
-    .offset = offsetof(arguments, field), .help = (help_)
+    SN_FIELD(name_, SN_VALUE_CHOICE, field, help_), .choices = (choices_)
 #define SN_PRINT(name_, print_, help_)                                                 \
     .name = (name_), .kind = SN_VALUE_PRINT, .print = (print_), .help = (help_)
 #define SN_OPERAND(name_, field, help_)                                                \

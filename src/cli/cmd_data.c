@@ -26,26 +26,49 @@ typedef struct arguments {
                "folder of the four IDX files; to train on it, set data.dir or the "    \
                "environment variable SHARDNET_DATA")
 
-/* SHA-256 of the IDX file that these elements make, header included */
-static sn_status digest_as_file(int dimensions, const size_t size[3],
-                                const uint8_t *elements,
-                                char text[SN_DIGEST_TEXT_BYTES], sn_error *err)
+/* One of the four IDX files of a data set in memory. */
+typedef struct idx_file {
+    int dimensions;
+    size_t size[3];
+    const uint8_t *elements;
+    char path[SN_PATH_BYTES];
+    bool kept; /* a file of the same contents is there already */
+} idx_file;
+
+/* storage is laid out as by sn_dataset_fill. */
+static void describe(const sn_dataset_shape *shape, const uint8_t *storage,
+                     idx_file files[FILES])
 {
-    uint8_t header[16] = {0, 0, 8, (uint8_t)dimensions};
+    for (int i = 0; i < FILES; i++) {
+        const size_t count = i < 2 ? shape->train_count : shape->test_count;
+        const bool images = i % 2 == 0;
+        files[i] = (idx_file){.dimensions = images ? 3 : 1,
+                              .size = {count, shape->rows, shape->cols},
+                              .elements = storage};
+        storage += count * (images ? shape->rows * shape->cols : 1);
+    }
+}
+
+/* SHA-256 of the file, header included. */
+static sn_status digest_file(const idx_file *file, char text[SN_DIGEST_TEXT_BYTES],
+                             sn_error *err)
+{
+    uint8_t header[16] = {0, 0, 8, (uint8_t)file->dimensions};
     size_t bytes = 1;
-    for (int i = 0; i < dimensions; i++) {
+    for (int i = 0; i < file->dimensions; i++) {
         for (int k = 0; k < 4; k++) {
-            header[4 + 4 * i + k] = (uint8_t)(size[i] >> (24 - 8 * k));
+            header[4 + 4 * i + k] = (uint8_t)(file->size[i] >> (24 - 8 * k));
         }
-        bytes *= size[i];
+        bytes *= file->size[i];
     }
     sn_digest *digest = sn_digest_create();
     if (digest == NULL) {
         return sn_fail(err, SN_ENOMEM, "digest: out of memory");
     }
-    sn_status status = sn_digest_add(digest, header, 4 + 4 * (size_t)dimensions, err);
+    sn_status status =
+        sn_digest_add(digest, header, 4 + 4 * (size_t)file->dimensions, err);
     if (status == SN_OK) {
-        status = sn_digest_add(digest, elements, bytes, err);
+        status = sn_digest_add(digest, file->elements, bytes, err);
     }
     if (status == SN_OK) {
         status = sn_digest_finish(digest, text, err);
@@ -54,45 +77,19 @@ static sn_status digest_as_file(int dimensions, const size_t size[3],
     return status;
 }
 
-/* One of the four files of a synthetic set. */
-typedef struct synth_file {
-    int dimensions;
-    size_t size[3];
-    const uint8_t *elements;
-    char path[SN_PATH_BYTES];
-    bool kept; /* there already, the same */
-} synth_file;
-
-/* Images and labels of count samples from first, drawn into storage, as files[0] and
- * files[1]. */
-static void draw_pair(uint64_t seed, size_t first, size_t count, uint8_t *storage,
-                      synth_file files[2])
-{
-    const size_t pixels = SN_SYNTH_ROWS * SN_SYNTH_COLS;
-    sn_synth_draw(seed, first, count, storage, storage + count * pixels);
-    files[0].elements = storage;
-    files[1].elements = storage + count * pixels;
-    for (int i = 0; i < 2; i++) {
-        const size_t size[3] = {count, SN_SYNTH_ROWS, SN_SYNTH_COLS};
-        files[i].dimensions = i == 0 ? 3 : 1;
-        memcpy(files[i].size, size, sizeof size);
-    }
-}
-
-static sn_status write_set(const char *dir, synth_file files[FILES], sn_error *err)
+/* All four files are examined before the first is written. */
+static sn_status write_set(const char *dir, idx_file files[FILES], sn_error *err)
 {
     sn_status status = SN_OK;
     for (int i = 0; status == SN_OK && i < FILES; i++) {
         char digest[SN_DIGEST_TEXT_BYTES];
-        synth_file *file = &files[i];
-        status =
-            digest_as_file(file->dimensions, file->size, file->elements, digest, err);
+        status = digest_file(&files[i], digest, err);
         if (status == SN_OK) {
-            status = sn_fetch_place(dir, i, digest, file->path, &file->kept, err);
+            status = sn_fetch_place(dir, i, digest, files[i].path, &files[i].kept, err);
         }
     }
     for (int i = 0; status == SN_OK && i < FILES; i++) {
-        const synth_file *file = &files[i];
+        const idx_file *file = &files[i];
         if (!file->kept) {
             status = sn_idx_write(file->path, file->dimensions, file->size,
                                   file->elements, err);
@@ -108,20 +105,24 @@ static sn_status write_set(const char *dir, synth_file files[FILES], sn_error *e
 static sn_status run_synth(const void *user, sn_error *err)
 {
     const arguments *chosen = user;
-    const size_t pixels = SN_SYNTH_ROWS * SN_SYNTH_COLS;
-    const size_t train = (size_t)chosen->train, test = (size_t)chosen->test;
+    const sn_dataset_shape shape = {(size_t)chosen->train, (size_t)chosen->test,
+                                    SN_SYNTH_ROWS, SN_SYNTH_COLS};
+    const size_t pixels = shape.rows * shape.cols;
+    const size_t train = shape.train_count, test = shape.test_count;
+    idx_file files[FILES];
     sn_status status = sn_folder_create(chosen->dir, err);
     if (status != SN_OK) {
         return status;
     }
-    synth_file files[FILES];
     uint8_t *storage = sn_alloc(train + test, pixels + 1);
     if (storage == NULL) {
         return sn_fail(err, SN_ENOMEM, "not enough memory (%zu samples): ask for fewer",
                        train + test);
     }
-    draw_pair(chosen->seed, 0, train, storage, files);
-    draw_pair(chosen->seed, train, test, storage + train * (pixels + 1), files + 2);
+    uint8_t *rest = storage + train * (pixels + 1);
+    sn_synth_draw(chosen->seed, 0, train, storage, storage + train * pixels);
+    sn_synth_draw(chosen->seed, train, test, rest, rest + test * pixels);
+    describe(&shape, storage, files);
     status = write_set(chosen->dir, files, err);
     free(storage);
     return status;
@@ -178,22 +179,16 @@ static void print_labels(const char *name, const sn_split *split, size_t classes
     }
 }
 
-static sn_status print_origin(const sn_dataset_shape *shape, const sn_dataset *data,
-                              sn_error *err)
+static sn_status print_origin(const idx_file files[FILES], sn_error *err)
 {
-    const uint8_t *elements[FILES] = {data->train.images, data->train.labels,
-                                      data->test.images, data->test.labels};
-    for (int file = 0; file < FILES; file++) {
-        const size_t size[3] = {file < 2 ? shape->train_count : shape->test_count,
-                                shape->rows, shape->cols};
+    for (int i = 0; i < FILES; i++) {
         char digest[SN_DIGEST_TEXT_BYTES];
-        sn_status status =
-            digest_as_file(file % 2 == 0 ? 3 : 1, size, elements[file], digest, err);
+        const sn_status status = digest_file(&files[i], digest, err);
         if (status != SN_OK) {
             return status;
         }
-        if (strcmp(digest, sn_fetch_digests[file]) != 0) {
-            printf("original MNIST: no (%s differs)\n", sn_dataset_file_names[file]);
+        if (strcmp(digest, sn_fetch_digests[i]) != 0) {
+            printf("original MNIST: no (%s differs)\n", sn_dataset_file_names[i]);
             return SN_OK;
         }
     }
@@ -208,6 +203,7 @@ static sn_status run_check(const void *user, sn_error *err)
     sn_dataset_shape shape;
     sn_dataset data;
     uint8_t *storage;
+    idx_file files[FILES];
     int length = snprintf(spec.dir, sizeof spec.dir, "%s", chosen->dir);
     if (length < 0 || length >= SN_PATH_BYTES) {
         return sn_fail(err, SN_EUSAGE, "folder's path too long (%s)", chosen->dir);
@@ -219,7 +215,8 @@ static sn_status run_check(const void *user, sn_error *err)
         print_labels("train  ", &data.train, data.classes);
         print_labels("test   ", &data.test, data.classes);
         printf("digest  %s (training images and labels)\n", data.train_digest);
-        status = print_origin(&shape, &data, err);
+        describe(&shape, storage, files);
+        status = print_origin(files, err);
     }
     free(storage);
     return status;

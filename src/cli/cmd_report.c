@@ -14,12 +14,13 @@ static sn_status write_page(const char *path, const sn_report *report,
     char *text = NULL;
     size_t bytes;
     FILE *out = open_memstream(&text, &bytes);
-    if (out != NULL) {
-        sn_report_page(out, report, plots);
+    if (out == NULL) {
+        return sn_fail(err, SN_ENOMEM, "report: out of memory");
     }
-    const bool failed = out == NULL || ferror(out) != 0;
-    sn_status status = SN_OK;
-    if ((out != NULL && fclose(out) != 0) || failed) {
+    sn_report_page(out, report, plots);
+    const bool failed = ferror(out) != 0;
+    sn_status status;
+    if (fclose(out) != 0 || failed) {
         status = sn_fail(err, SN_ENOMEM, "report: out of memory");
     } else if (sn_is_folder(path)) {
         status =
@@ -34,27 +35,22 @@ static sn_status write_page(const char *path, const sn_report *report,
 static sn_status run(const void *user, sn_error *err)
 {
     const arguments *given = user;
-    const char *output = given->output;
-    char joined[SN_PATH_BYTES];
-    sn_status status = SN_OK;
-    if (output == NULL) {
-        status = sn_path_join(joined, given->run, SN_REPORT_FILE, err);
-        output = joined;
-    }
-    if (status != SN_OK) {
-        return status;
-    }
-    sn_report report;
+    char output[SN_PATH_BYTES];
+    sn_report report = {0};
     sn_report_plots plots = {.svg = {NULL}};
-    status = sn_report_load(given->run, &report, err);
+    sn_status status = sn_path_join(output, given->run, SN_REPORT_FILE, err);
+    const char *path = given->output != NULL ? given->output : output;
+    if (status == SN_OK) {
+        status = sn_report_load(given->run, &report, err);
+    }
     if (status == SN_OK) {
         status = sn_report_draw(&report, &plots, err);
     }
     if (status == SN_OK) {
-        status = write_page(output, &report, &plots, err);
+        status = write_page(path, &report, &plots, err);
     }
     if (status == SN_OK) {
-        printf("report   %s\n", output);
+        printf("report   %s\n", path);
         if (plots.missing.message[0] != '\0') {
             printf("plots    none: %s\n", plots.missing.message);
         }

@@ -16,21 +16,6 @@ typedef struct arguments {
     bool quiet;
 } arguments;
 
-static sn_train_options train_options(const arguments *given)
-{
-    const sn_resume resume = strcmp(given->resume, "auto") == 0    ? SN_RESUME_AUTO
-                             : strcmp(given->resume, "never") == 0 ? SN_RESUME_NEVER
-                                                                   : SN_RESUME_PATH;
-    return (sn_train_options){.run = given->run,
-                              .resume = resume,
-                              .resume_path = given->resume,
-                              .out = stdout,
-                              .warnings = stderr,
-                              .quiet = given->quiet,
-                              .handle_signals = true,
-                              .on_hang = sn_job_hang};
-}
-
 /* Rank 0 reads the checkpoint: the other ranks do not check it. */
 static sn_status check_resume(const sn_train_options *chosen, sn_error *err)
 {
@@ -46,7 +31,17 @@ static sn_status check_resume(const sn_train_options *chosen, sn_error *err)
 static sn_status body(sn_comm *comm, const void *user, sn_error *err)
 {
     const arguments *given = user;
-    const sn_train_options chosen = train_options(given);
+    const sn_train_options chosen = {
+        .run = given->run,
+        .resume = strcmp(given->resume, "auto") == 0    ? SN_RESUME_AUTO
+                  : strcmp(given->resume, "never") == 0 ? SN_RESUME_NEVER
+                                                        : SN_RESUME_PATH,
+        .resume_path = given->resume,
+        .out = stdout,
+        .warnings = stderr,
+        .quiet = given->quiet,
+        .handle_signals = true,
+        .on_hang = sn_job_hang};
     sn_config *config;
     sn_status status =
         sn_job_config(given->config, &given->set, sn_config_check, &config, err);

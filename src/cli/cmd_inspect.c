@@ -156,20 +156,14 @@ static void print_percent(double fraction)
 }
 
 /* A file of metrics that cannot be read gets a line in the place of its epochs. */
-static sn_status print_last_epochs(const char *run, bool *any, sn_error *err)
+static void print_last_epochs(const char *path)
 {
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_path_join(path, run, SN_METRICS_FILE, err);
-    *any = status == SN_OK && sn_file_exists(path);
-    if (!*any) {
-        return status;
-    }
     sn_epoch_row *rows;
     size_t count;
     sn_error why = {""};
     if (sn_metrics_read_epochs(path, &rows, &count, &why) != SN_OK) {
         printf("last epochs\n  %s\n", why.message);
-        return SN_OK;
+        return;
     }
     printf("last epochs, of %zu\n", count);
     printf("  epoch       step       loss    train    valid     test error\n");
@@ -182,7 +176,6 @@ static sn_status print_last_epochs(const char *run, bool *any, sn_error *err)
         printf("\n");
     }
     free(rows);
-    return SN_OK;
 }
 
 static sn_status run(const void *user, sn_error *err)
@@ -190,21 +183,26 @@ static sn_status run(const void *user, sn_error *err)
     arguments given = *(const arguments *)user;
     const char *target = given.target;
     size_t checkpoints = 0;
-    bool metrics = false;
     char path[SN_PATH_BYTES];
     if (!sn_is_folder(target)) {
         return print_page(target, &given, err);
     }
     sn_status status = sn_target_each(target, print_checkpoint_line, &checkpoints, err);
     if (status == SN_OK) {
-        status = print_last_epochs(target, &metrics, err);
+        status = sn_path_join(path, target, SN_METRICS_FILE, err);
     }
-    if (status == SN_OK && metrics && checkpoints == 0) {
+    if (status != SN_OK) {
+        return status;
+    }
+    const bool metrics = sn_file_exists(path);
+    if (metrics) {
+        print_last_epochs(path);
+    }
+    if (metrics && checkpoints == 0) {
         printf("\nno checkpoint yet\n");
         return SN_OK;
     }
-    return status == SN_OK ? sn_target_newest(target, path, print_page, &given, err)
-                           : status;
+    return sn_target_newest(target, path, print_page, &given, err);
 }
 
 const sn_command sn_command_inspect = {

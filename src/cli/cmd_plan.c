@@ -17,10 +17,9 @@ typedef struct arguments {
 static const sn_list usual_ranks = {
     4, {{.whole = 1}, {.whole = 2}, {.whole = 4}, {.whole = 8}}};
 
-/* One number of ranks: rates, whether they were measured here, and what follows. */
+/* One number of ranks. */
 typedef struct plan_column {
     sn_plan_rates rates;
-    bool flops_measured, memory_measured;
     sn_plan plan;
 } plan_column;
 
@@ -43,9 +42,7 @@ static sn_status make_column(const sn_plan_base *base, const arguments *given,
                   .update_per_second = index > 0 ? columns[0].rates.update_per_second
                                                  : 1e9 * given->memory_gbyte,
                   .latency_seconds = 1e-6 * given->latency_us,
-                  .bytes_per_second = bytes_per_gbit * given->bandwidth_gbit},
-        .flops_measured = given->gflops == 0,
-        .memory_measured = given->memory_gbyte == 0};
+                  .bytes_per_second = bytes_per_gbit * given->bandwidth_gbit}};
     const int64_t rows = (base->batch + ranks - 1) / ranks;
     const sn_status status = sn_plan_measure(base, rows, &column->rates, err);
     if (status == SN_OK) {
@@ -121,15 +118,14 @@ static void print_base(const sn_plan_base *base)
                : "");
 }
 
-static void print_rates(const plan_column *first)
+static void print_rates(const arguments *given, const sn_plan_rates *rates)
 {
-    const sn_plan_rates *rates = &first->rates;
     printf("rates        %d thread%s a rank; compute %s, memory %.3g GB/s %s; network "
            "between nodes %.3g us, %.3g Gbit/s\n\n",
            rates->threads, rates->threads == 1 ? "" : "s",
-           first->flops_measured ? "measured here" : "as given",
+           given->gflops == 0 ? "measured here" : "as given",
            1e-9 * rates->memory_per_second,
-           first->memory_measured ? "measured here" : "as given",
+           given->memory_gbyte == 0 ? "measured here" : "as given",
            1e6 * rates->latency_seconds, 8e-9 * rates->bytes_per_second);
 }
 
@@ -171,15 +167,15 @@ static void print_notes(const sn_plan_base *base, const plan_column *columns,
     }
 }
 
-static void print_plan(const sn_plan_base *base, const plan_column *columns,
-                       size_t count)
+static void print_plan(const arguments *given, const sn_plan_base *base,
+                       const plan_column *columns, size_t count)
 {
     char node[80];
     line at;
     snprintf(node, sizeof node, "its node, with about %d MiB for each process, MiB",
              SN_PLAN_PROCESS_MIB);
     print_base(base);
-    print_rates(columns);
+    print_rates(given, &columns[0].rates);
     for (size_t l = 0; (at = line_of(l, base, columns, node)).name != NULL; l++) {
         printf(at.digits == TITLE ? "%s" : "%-28s", at.name);
         for (size_t c = 0; at.digits != TITLE && c < count; c++) {
@@ -211,7 +207,7 @@ static sn_status run(const void *user, sn_error *err)
         status = make_column(&base, given, (int)ranks->of[i].whole, i, columns, err);
     }
     if (status == SN_OK) {
-        print_plan(&base, columns, ranks->count);
+        print_plan(given, &base, columns, ranks->count);
     }
     sn_plan_clear(&base);
     sn_config_destroy(&config);

@@ -16,7 +16,8 @@ typedef struct parser {
     sn_error *err;
 } parser;
 
-const char *sn_command_word(const sn_command *command)
+/* The last word of the name of a command. */
+static const char *word_of(const sn_command *command)
 {
     const char *blank = strrchr(command->name, ' ');
     return blank != NULL ? blank + 1 : command->name;
@@ -63,11 +64,11 @@ sn_status sn_options_find(const sn_command *group, const char *word,
     const char *best = NULL;
     size_t distance = SIZE_MAX;
     for (const sn_command *const *at = group->commands; *at != NULL; at++) {
-        if (strcmp(word, sn_command_word(*at)) == 0) {
+        if (strcmp(word, word_of(*at)) == 0) {
             *found = *at;
             return SN_OK;
         }
-        offer(word, sn_command_word(*at), &best, &distance);
+        offer(word, word_of(*at), &best, &distance);
     }
     return refuse_unknown(group, err, "command", word, "", best);
 }

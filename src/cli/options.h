@@ -21,7 +21,6 @@ typedef enum sn_value_kind {
 } sn_value_kind;
 
 typedef union sn_value {
-    bool flag;
     const char *text;
     uint64_t whole;
     double real;
@@ -65,7 +64,7 @@ typedef struct sn_operand {
     const char *help;
 } sn_operand;
 
-/** Rows of a command's tables, the empty one at the end of each included. */
+/** Rows of the tables of a command; one of each stays empty and ends the table. */
 enum { SN_OPERANDS_MAX = 4, SN_OPTIONS_MAX = 12, SN_COMMANDS_MAX = 16 };
 
 /** What the tasks of one job do with a command. */
@@ -109,9 +108,6 @@ sn_status sn_options_find(const sn_command *group, const char *word,
 /** Usage, text, operands, options and commands. */
 void sn_help_print(FILE *out, const sn_command *command);
 
-/** The last word of the command's name. */
-const char *sn_command_word(const sn_command *command);
-
 /** Fields of rows of the tables of a command whose arguments have the type `arguments`. */
 #define SN_FIELD(name_, kind_, field, help_)                                           \
     .name = (name_), .kind = (kind_), .offset = offsetof(arguments, field),            \
@@ -119,12 +115,13 @@ const char *sn_command_word(const sn_command *command);
 #define SN_FLAG(name_, field, help_) SN_FIELD(name_, SN_VALUE_FLAG, field, help_)
 #define SN_TEXT(name_, argument_, field, help_)                                        \
     SN_FIELD(name_, SN_VALUE_TEXT, field, help_), .argument = (argument_)
+#define SN_NUMBER(name_, kind_, argument_, least_, most_, field, help_)                \
+    .argument = (argument_), .least = (least_), .most = (most_),                       \
+    SN_FIELD(name_, kind_, field, help_)
 #define SN_WHOLE(name_, argument_, least_, most_, field, help_)                        \
-    SN_FIELD(name_, SN_VALUE_WHOLE, field, help_), .argument = (argument_),            \
-                                                   .least = (least_), .most = (most_)
+    SN_NUMBER(name_, SN_VALUE_WHOLE, argument_, least_, most_, field, help_)
 #define SN_REAL(name_, argument_, least_, most_, field, help_)                         \
-    SN_FIELD(name_, SN_VALUE_REAL, field, help_), .argument = (argument_),             \
-                                                  .least = (least_), .most = (most_)
+    SN_NUMBER(name_, SN_VALUE_REAL, argument_, least_, most_, field, help_)
 #define SN_CHOICE(name_, choices_, field, help_)                                       \
     SN_FIELD(name_, SN_VALUE_CHOICE, field, help_), .choices = (choices_)
 #define SN_PRINT(name_, print_, help_)                                                 \

@@ -182,24 +182,21 @@ sn_status sn_config_read(sn_config *config, const char *path, sn_error *err)
 
 sn_status sn_config_set(sn_config *config, const char *assignment, sn_error *err)
 {
-    const char *dot = strchr(assignment, '.'), *equals = strchr(assignment, '=');
     char section[64], name[64], why[SN_KEY_WHY_BYTES];
-    if (dot == NULL || equals == NULL || dot > equals ||
-        dot - assignment >= (ptrdiff_t)sizeof section ||
-        equals - dot > (ptrdiff_t)sizeof name) {
+    int end = 0;
+    if (sscanf(assignment, "%63[^.=].%63[^=]%n", section, name, &end) != 2 ||
+        assignment[end] != '=') {
         return sn_fail(err, SN_ECONFIG,
                        "configuration (--set %s): expected SECTION.KEY=VALUE",
                        assignment);
     }
-    snprintf(section, sizeof section, "%.*s", (int)(dot - assignment), assignment);
-    snprintf(name, sizeof name, "%.*s", (int)(equals - dot - 1), dot + 1);
     const sn_key *key = sn_key_find(section, name);
     if (key == NULL) {
         return sn_fail(err, SN_ECONFIG, "configuration (--set %s): %s", assignment,
                        explain_unknown(section, name, why));
     }
     config->origin[key - sn_keys] = SN_ORIGIN_SET;
-    return sn_key_read(key, equals + 1, config, why)
+    return sn_key_read(key, assignment + end + 1, config, why)
                ? SN_OK
                : sn_config_refuse(config, section, name, err, "%s", why);
 }

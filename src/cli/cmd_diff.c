@@ -16,7 +16,7 @@ typedef struct arguments {
 /* Prints the differences of one section below its name, or `identical` beside it. */
 typedef struct section {
     const char *name;
-    bool time; /* of attributes: train_seconds alone, else all but it */
+    bool time; /* true: train_seconds alone; false: all attributes but it */
     size_t printed;
 } section;
 
@@ -39,7 +39,7 @@ static void print_attribute(void *user, const char *name, const char *a, const c
     }
 }
 
-/* Ends a section; did it differ? */
+/* Ends a section; true where it differs. */
 static bool end_section(const section *shown)
 {
     if (shown->printed == 0) {

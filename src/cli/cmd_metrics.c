@@ -113,12 +113,12 @@ static bool print_piece(void *user, const void *rows, size_t count)
     return !ferror(stdout);
 }
 
-/* Where the metrics of a run lie. */
+/* The paths of a run. */
 typedef struct place {
     char folder[SN_PATH_BYTES], file[SN_PATH_BYTES], config[SN_PATH_BYTES];
 } place;
 
-/* Is a name that leads nowhere yet that of a file, not of a run's folder? */
+/* True where target, which does not exist yet, names a file, not the folder of a run. */
 static bool names_file(const char *target)
 {
     static const char ending[] = SN_H5_SUFFIX;
@@ -144,8 +144,8 @@ static sn_status find_place(const char *target, place *at, sn_error *err)
                            : status;
 }
 
-/* Does the run's configuration end it where the news say that it stands?  A resumed run
- * may have another one than before. */
+/* True where the configuration ends the run at the epoch of news.  It is read each time:
+ * a resumed run may have another one. */
 static bool has_ended(const place *at, const sn_metrics_news *news)
 {
     sn_config *config;
@@ -157,13 +157,13 @@ static bool has_ended(const place *at, const sn_metrics_news *news)
     return ended;
 }
 
-/* Where there are no metrics: may the job still make them? */
+/* True where the job may still create the file of metrics. */
 static bool may_come(const place *at)
 {
     return sn_is_folder(at->folder) && (access(at->file, R_OK) == 0 || errno == ENOENT);
 }
 
-/* A while; false when nobody reads the output any more. */
+/* Waits half a second; false when nobody reads the output any more. */
 static bool pause_for_more(void)
 {
     enum { PAUSE_MILLISECONDS = 500 };
@@ -202,8 +202,8 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
                : status;
 }
 
-/* Waits for the folder of a run that has not begun; a mistyped name shows.  *gone where
- * nobody reads the output any more. */
+/* Waits for the folder of a run that has not begun, and prints a line so that a mistyped
+ * name shows.  *gone is true where nobody reads the output any more. */
 static sn_status await_folder(const place *at, bool *gone, sn_error *err)
 {
     bool printed = false;

@@ -17,7 +17,7 @@ typedef struct arguments {
     bool as_is;
 } arguments;
 
-/* What all images are predicted with. */
+/* The model and the options that all images share. */
 typedef struct session {
     sn_model *model;
     sn_image_size size;

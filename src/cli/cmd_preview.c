@@ -34,7 +34,7 @@ typedef struct arguments {
 
 /* Both blocks, (height, width) pixels. */
 typedef struct sheet {
-    size_t rows, cols; /* of an image */
+    size_t rows, cols; /* pixels of one image */
     size_t block;      /* width of a block */
     size_t width, height;
     uint8_t *pixels;

@@ -37,17 +37,17 @@ typedef struct sn_list {
 
 typedef struct sn_option {
     const char *name; /* without dashes; NULL ends a table */
-    char letter;      /* of the short form, 0 for none */
+    char letter;      /* the short form, 0 for none */
     sn_value_kind kind;
     const char *argument; /* the value's name in the help; not for a choice */
     const char *standard; /* the value of an option that is given without one, NULL
                                    where a value must follow; then only --name=VALUE has one */
-    double least, most;   /* of a number, both included */
+    double least, most;   /* the range of a number, both included */
     const char *const *choices; /* end with NULL */
     size_t limit;  /* the field is a list of at most limit values; 0: one value */
     bool required; /* only of texts */
     void (*print)(FILE *out);
-    size_t offset; /* of the field */
+    size_t offset; /* the field */
     const char *help;
 } sn_option;
 
@@ -60,14 +60,14 @@ typedef struct sn_words {
 typedef struct sn_operand {
     const char *name; /* NULL ends a table */
     bool many;        /* one or more, the last of the table; the field is sn_words */
-    size_t offset;    /* of the field, else const char * */
+    size_t offset;    /* the field, a const char * unless many */
     const char *help;
 } sn_operand;
 
 /** Rows of the tables of a command; one of each stays empty and ends the table. */
 enum { SN_OPERANDS_MAX = 4, SN_OPTIONS_MAX = 12, SN_COMMANDS_MAX = 16 };
 
-/** What the tasks of one job do with a command. */
+/** Which tasks of a job run a command. */
 typedef enum sn_tasks {
     SN_TASKS_TOGETHER, /* they run it as the ranks of MPI */
     SN_TASKS_EACH,     /* each runs its own command, which may be another one in each */
@@ -80,9 +80,9 @@ typedef struct sn_command {
     const char *text; /* paragraphs; a line that begins with a blank keeps its form */
     sn_operand operands[SN_OPERANDS_MAX];
     sn_option options[SN_OPTIONS_MAX];
-    const struct sn_command *commands[SN_COMMANDS_MAX]; /* of a group of commands */
+    const struct sn_command *commands[SN_COMMANDS_MAX]; /* a group has some */
     sn_tasks tasks;
-    size_t bytes;         /* of the arguments */
+    size_t bytes;         /* the size of the arguments */
     const void *defaults; /* (bytes); NULL for zeroes */
     sn_status (*run)(const void *arguments, sn_error *err); /* NULL for a group */
 } sn_command;
@@ -97,8 +97,8 @@ sn_status sn_options_parse(const sn_command *command, int argc, char **argv,
 sn_status sn_options_refuse(const sn_command *command, sn_error *err,
                             const char *format, ...) SN_PRINTF(3, 4);
 
-/** Does an option before `--` ask for a text, such as the help, in place of the command?
- *  Then it is printed to out, unless that is NULL. */
+/** True where an option before `--` asks for a text, such as the help, in place of the
+ *  command.  The text is printed to out, unless that is NULL. */
 bool sn_options_print(const sn_command *command, int argc, char **argv, FILE *out);
 
 /** The command of a group by the last word of its name.  SN_EUSAGE with a near miss. */

@@ -31,8 +31,8 @@ sn_status sn_config_refuse(const sn_config *config, const char *section,
                          why);
 }
 
-/* What an INI file would not give back: inline comments, lines, outer white space, and
- * what can nowhere be cut into lines. */
+/* False where an INI file would not give the path back: inline comments, lines, outer
+ * white space, and a path that cannot be cut into lines. */
 static bool is_plain_path(const char *path)
 {
     const size_t length = strlen(path);

@@ -45,7 +45,7 @@ typedef struct reader {
     sn_config *config;
     const char *path;
     int seen[SN_CONFIG_KEYS_MAX];
-    int line; /* of the fault, INT_MAX for none */
+    int line; /* the line of the fault, INT_MAX for none */
     sn_error *err;
 } reader;
 

@@ -46,7 +46,7 @@ static void take_config_of_checkpoint(sn_report *report)
     }
 }
 
-/* Adds the times of a rank's epoch, or of a host's rank, to the row of rank and host.
+/* Adds the times of one epoch, or of one rank, to the row of rank and host.
  * Ranks come in the same order in every epoch: *next is the likely index of the row, and
  * then that of the next one.  False where memory is short. */
 static bool add_times(sn_report_rows *rows, int64_t rank, const char *host,
@@ -92,7 +92,7 @@ static void make_means(sn_report_rows *rows)
 
 typedef struct rank_taker {
     sn_report *report;
-    int64_t epoch; /* of the last row */
+    int64_t epoch; /* the epoch of the last row */
     size_t next;
     bool out_of_memory;
 } rank_taker;

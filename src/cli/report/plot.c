@@ -1,5 +1,5 @@
-/* The plots of a report: scripts for gnuplot in which there is nothing but numbers and
- * words of this file, so that nothing of a run can be taken for a command. */
+/* The plots of a report: scripts for gnuplot that hold nothing but numbers and words of
+ * this file, so that no name of a run becomes a command. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -72,7 +72,7 @@ static double value_of(const sn_epoch_row *row, const curve *drawn)
     return drawn->factor * value;
 }
 
-/* How many values of a curve are finite, the least and the greatest of them. */
+/* Returns the number of finite values of a curve; *least and *most take them in. */
 static size_t find_range(const sn_report *report, const curve *drawn, double *least,
                          double *most)
 {

@@ -1,4 +1,4 @@
-/** The report of a run: what is on record about it, and the page (internal to cli). */
+/** The report of a run: its data and the page (internal to cli). */
 #ifndef SHARDNET_CLI_REPORT_REPORT_H
 #define SHARDNET_CLI_REPORT_REPORT_H
 
@@ -21,13 +21,13 @@ enum {
     SN_PARTS
 };
 
-/** The mean times of a rank on one host over its epochs on record, or of a host over its
+/** The mean times of one rank on one host over its epochs, or of one host over its
  *  ranks. */
 typedef struct sn_report_row {
     char host[sizeof((sn_rank_row *)0)->host];
     int64_t rank;
-    int64_t count;            /* of epochs, or of ranks */
-    double seconds[SN_PARTS]; /* of an epoch */
+    int64_t count;            /* number of epochs, or of ranks */
+    double seconds[SN_PARTS]; /* per epoch */
 } sn_report_row;
 
 typedef struct sn_report_rows {
@@ -36,14 +36,14 @@ typedef struct sn_report_rows {
 } sn_report_rows;
 
 typedef struct sn_report_checkpoint {
-    char name[64]; /* of the file */
+    char name[64]; /* the file name */
     double bytes;
     sn_status status; /* SN_OK where every byte was read and is good */
     sn_error fault;
-    sn_checkpoint_info info; /* of a good one */
+    sn_checkpoint_info info; /* valid where status is SN_OK */
 } sn_report_checkpoint;
 
-/** What is on record.  Start with zeroes. */
+/** Everything that the page shows. */
 typedef struct sn_report {
     const char *run;
     char *config_text;  /* NULL where there is none */
@@ -54,9 +54,9 @@ typedef struct sn_report {
     sn_epoch_row *epochs; /* (epoch_count) */
     size_t epoch_count;
     const sn_epoch_row *result; /* the epoch whose weights count; NULL for none */
-    bool by_validation;         /* was it chosen by its validation error? */
+    bool by_validation;         /* true where it has the least validation error */
     bool finished;
-    double seconds; /* of training over all epochs */
+    double seconds; /* training time over all epochs */
     double samples_per_second;
 
     sn_report_rows ranks, hosts;
@@ -64,8 +64,8 @@ typedef struct sn_report {
 
     sn_report_checkpoint *checkpoints; /* (checkpoint_count), newest first, best last */
     size_t checkpoint_count;
-    const sn_checkpoint_info *info; /* of the newest good one, NULL for none */
-    char widths[512];               /* of its layers: "784-30-10" */
+    const sn_checkpoint_info *info; /* the newest good one, NULL for none */
+    char widths[512];               /* its layers: "784-30-10" */
     int64_t parameters;
 } sn_report;
 

@@ -129,36 +129,63 @@ sn_status sn_file_conclude(sn_status status, const char *temporary, const char *
     return status;
 }
 
+/* Writes all bytes, in as many calls as it takes; false, with errno, on failure. */
+static bool write_all(int descriptor, const char *data, size_t bytes)
+{
+    enum { PIECE_BYTES = 64 << 20 };
+    while (bytes > 0) {
+        const size_t piece = bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
+        const ssize_t written = write(descriptor, data, piece);
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        if (written > 0) {
+            data += written;
+            bytes -= (size_t)written;
+        }
+    }
+    return true;
+}
+
+sn_status sn_file_write(const char *path, const void *data, size_t bytes, sn_error *err)
+{
+    /* a new file, so that nothing is written through a link that lies there */
+    (void)unlink(path);
+    const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor < 0) {
+        return sn_fail(err, SN_ECREATE, "cannot create (%s): %s", path,
+                       strerror(errno));
+    }
+    bool done = write_all(descriptor, data, bytes);
+    int reason = errno;
+    if (close(descriptor) != 0 && done) {
+        done = false;
+        reason = errno;
+    }
+    if (!done) {
+        (void)unlink(path);
+        return sn_fail(err, SN_EIO, "cannot write (%s): %s", path, strerror(reason));
+    }
+    return SN_OK;
+}
+
 sn_status sn_file_write_text(const char *path, const char *text, sn_error *err)
 {
     char temporary[SN_PATH_BYTES];
     sn_status status = sn_path_temporary(temporary, path, err);
-    if (status != SN_OK) {
-        return status;
+    if (status == SN_OK) {
+        status = sn_file_write(temporary, text, strlen(text), err);
     }
-    FILE *file = fopen(temporary, "w");
-    if (file == NULL) {
-        return sn_fail(err, SN_ECREATE, "cannot create (%s): %s", temporary,
-                       strerror(errno));
-    }
-    int written = fputs(text, file) >= 0;
-    int reason = errno;
-    if (fclose(file) != 0 && written) {
-        written = 0;
-        reason = errno;
-    }
-    if (!written) {
-        status = sn_fail(err, SN_EIO, "cannot write (%s): %s", path, strerror(reason));
-    }
-    return sn_file_conclude(status, temporary, path, err);
+    return status == SN_OK ? sn_file_conclude(status, temporary, path, err) : status;
 }
 
 sn_status sn_file_set_aside(const char *path, const char *why,
-                            char aside[SN_PATH_BYTES], int *number, sn_error *err)
+                            char aside[SN_PATH_BYTES], sn_error *err)
 {
     int length = snprintf(aside, SN_PATH_BYTES, "%s.%s", path, why);
-    for (*number = 1; length > 0 && length < SN_PATH_BYTES && sn_file_exists(aside);) {
-        length = snprintf(aside, SN_PATH_BYTES, "%s.%s.%d", path, why, ++*number);
+    for (int n = 2; length > 0 && length < SN_PATH_BYTES && sn_file_exists(aside);
+         n++) {
+        length = snprintf(aside, SN_PATH_BYTES, "%s.%s.%d", path, why, n);
     }
     if (length <= 0 || length >= SN_PATH_BYTES) {
         return sn_fail(err, SN_ERANGE, "path too long (%s)", path);

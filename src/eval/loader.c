@@ -189,9 +189,7 @@ static sn_status read_shape(const char *path, const sn_checkpoint *checkpoint,
     shape->classes = (uint64_t)info->classes;
     shape->hidden_count = (uint64_t)info->layers - 1;
     for (int64_t l = 0; l + 1 < info->layers; l++) {
-        int64_t in, out;
-        sn_checkpoint_layer_shape(checkpoint, l, &in, &out);
-        shape->hidden[l] = (uint64_t)out;
+        shape->hidden[l] = (uint64_t)sn_checkpoint_shapes(checkpoint)[l].out;
     }
     return SN_OK;
 }
@@ -227,14 +225,6 @@ static sn_status read_parameters(sn_checkpoint *checkpoint, const sn_network *mo
     return status;
 }
 
-static void clear_model(sn_checkpoint_info *info, sn_network *model, float **parameters)
-{
-    sn_checkpoint_info_clear(info);
-    sn_network_clear(model);
-    free(*parameters);
-    *parameters = NULL;
-}
-
 sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
                                sn_network *model, float **parameters, sn_error *err)
 {
@@ -255,7 +245,9 @@ sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
     }
     sn_checkpoint_close(&checkpoint);
     if (status != SN_OK) {
-        clear_model(info, model, parameters);
+        sn_network_clear(model);
+        free(*parameters);
+        *parameters = NULL;
     }
     return status;
 }

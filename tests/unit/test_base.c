@@ -257,46 +257,6 @@ static void files_are_written_whole_or_not_at_all(void **state)
     assert_int_equal(system(command), 0);
 }
 
-static size_t read_file(const char *path, char *text, size_t bytes)
-{
-    FILE *file = fopen(path, "rb");
-    assert_non_null(file);
-    const size_t count = fread(text, 1, bytes, file);
-    assert_int_equal(fclose(file), 0);
-    return count;
-}
-
-/* /proc has files that the kernel does not copy by itself. */
-static void a_copy_has_the_same_bytes(void **state)
-{
-    (void)state;
-    enum { BYTES = 300000 };
-    static char bytes[BYTES], copied[BYTES + 1];
-    char path[] = "/tmp/shardnet-base-XXXXXX", copy[64];
-    sn_error err = {""};
-    const int made = mkstemp(path);
-    assert_true(made >= 0);
-    for (size_t i = 0; i < BYTES; i++) {
-        bytes[i] = (char)(i * i % 251);
-    }
-    assert_int_equal(write(made, bytes, BYTES), BYTES);
-    assert_int_equal(close(made), 0);
-    snprintf(copy, sizeof copy, "%s.copy", path);
-    for (int i = 0; i < 2; i++) { /* the second replaces the first */
-        assert_int_equal(sn_file_copy(path, copy, &err), SN_OK);
-        assert_int_equal(read_file(copy, copied, sizeof copied), BYTES);
-        assert_memory_equal(copied, bytes, BYTES);
-    }
-    const size_t count = read_file("/proc/version", bytes, BYTES);
-    assert_int_equal(sn_file_copy("/proc/version", copy, &err), SN_OK);
-    assert_int_equal(read_file(copy, copied, sizeof copied), count);
-    assert_memory_equal(copied, bytes, count);
-    assert_int_equal(unlink(copy), 0);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(sn_file_copy(path, copy, &err), SN_EIO);
-    assert_false(sn_file_exists(copy));
-}
-
 /* Contestant c of round r, counted from the warm-up, takes 10 (c + 1) + |r - 2| seconds,
  * the warm-up none. */
 static double take_turns(void *user, int which)
@@ -345,7 +305,6 @@ int main(void)
         cmocka_unit_test(hash_sees_every_bit_length_and_place),
         cmocka_unit_test(a_new_folder_lasts),
         cmocka_unit_test(files_are_written_whole_or_not_at_all),
-        cmocka_unit_test(a_copy_has_the_same_bytes),
         cmocka_unit_test(the_least_of_several_runs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

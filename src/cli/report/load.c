@@ -35,12 +35,12 @@ static sn_status load_config(sn_report *report, sn_error *err)
 static void take_config_of_checkpoint(sn_report *report)
 {
     sn_error ignored;
-    if (report->info == NULL) {
+    if (!report->described) {
         return;
     }
-    report->config_text = strdup(report->info->config_text);
+    report->config_text = strdup(report->info.config_text);
     if (sn_config_create(&report->config, &ignored) == SN_OK &&
-        sn_config_parse(report->config, report->info->config_text, "checkpoint",
+        sn_config_parse(report->config, report->info.config_text, "checkpoint",
                         &ignored) != SN_OK) {
         sn_config_destroy(&report->config);
     }
@@ -178,18 +178,17 @@ static void note_shapes(sn_report *report, const char *path)
     if (sn_checkpoint_open(path, &checkpoint, &info, &ignored) != SN_OK) {
         return;
     }
+    const sn_layer_tensors *layers = sn_checkpoint_shapes(checkpoint);
     const size_t bytes = sizeof report->widths;
     size_t used = (size_t)snprintf(report->widths, bytes, "%" PRId64, info.input);
     for (int64_t i = 0; i < info.layers; i++) {
-        int64_t in, out;
-        sn_checkpoint_layer_shape(checkpoint, i, &in, &out);
+        const int64_t in = layers[i].in, out = layers[i].out;
         report->parameters += out * (in + 1);
         used += used < bytes ? (size_t)snprintf(report->widths + used, bytes - used,
                                                 "-%" PRId64, out)
                              : 0;
     }
     sn_checkpoint_close(&checkpoint);
-    sn_checkpoint_info_clear(&info);
 }
 
 static sn_status examine(const char *path, void *user, sn_error *err)
@@ -203,16 +202,22 @@ static sn_status examine(const char *path, void *user, sn_error *err)
     report->checkpoints = found;
     found += report->checkpoint_count;
     *found = (sn_report_checkpoint){.bytes = 0};
+    sn_checkpoint_info info;
     struct stat file;
     snprintf(found->name, sizeof found->name, "%s", strrchr(path, '/') + 1);
     found->bytes = stat(path, &file) == 0 ? (double)file.st_size : 0;
-    found->status = sn_checkpoint_verify(path, &found->info, &found->fault);
-    if (found->status != SN_OK && !sn_file_exists(path)) { /* removed meanwhile */
-        sn_checkpoint_info_clear(&found->info);
+    found->status = sn_checkpoint_verify(path, &info, &found->fault);
+    if (found->status != SN_OK) { /* one that has been removed is left out */
+        report->checkpoint_count += sn_file_exists(path);
         return SN_OK;
     }
     report->checkpoint_count++;
-    if (found->status == SN_OK && report->parameters == 0) {
+    found->epoch = info.position.epoch;
+    found->step = info.position.step;
+    memcpy(found->created_utc, info.created_utc, sizeof found->created_utc);
+    if (!report->described) {
+        report->described = true;
+        report->info = info;
         note_shapes(report, path);
     }
     return SN_OK;
@@ -231,10 +236,6 @@ sn_status sn_report_load(const char *run, sn_report *report, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    for (size_t i = report->checkpoint_count; i-- > 0;) {
-        const sn_report_checkpoint *found = &report->checkpoints[i];
-        report->info = found->status == SN_OK ? &found->info : report->info;
-    }
     if (load_config(report, &report->no_config) != SN_OK) {
         take_config_of_checkpoint(report);
     }
@@ -244,9 +245,6 @@ sn_status sn_report_load(const char *run, sn_report *report, sn_error *err)
 
 void sn_report_clear(sn_report *report)
 {
-    for (size_t i = 0; i < report->checkpoint_count; i++) {
-        sn_checkpoint_info_clear(&report->checkpoints[i].info);
-    }
     free(report->config_text);
     sn_config_destroy(&report->config);
     free(report->epochs);

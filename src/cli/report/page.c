@@ -153,9 +153,9 @@ static void write_model(FILE *out, const sn_report *report)
 {
     const sn_config *config = report->config;
     begin_fact(out, "Model");
-    if (report->info != NULL) {
+    if (report->described) {
         fprintf(out, "%s, ", report->widths);
-        text(out, "", report->info->layers > 1 ? report->info->activation : "softmax",
+        text(out, "", report->info.layers > 1 ? report->info.activation : "softmax",
              "");
         fprintf(out, ", %" PRId64 " parameters", report->parameters);
     } else if (config != NULL) {
@@ -177,14 +177,14 @@ static void write_data(FILE *out, const sn_report *report)
     if (report->config != NULL && report->config->data_dir[0] != '\0') {
         text(out, "", report->config->data_dir, "<br>");
     }
-    if (report->info != NULL) {
-        text(out, "", report->info->data_source, "");
-        fprintf(out, ", %" PRId64 " training images", report->info->train_count);
+    if (report->described) {
+        text(out, "", report->info.data_source, "");
+        fprintf(out, ", %" PRId64 " training images", report->info.train_count);
         if (report->config != NULL && report->config->data_validation > 0) {
             fprintf(out, ", %" PRId64 " held out for validation",
                     report->config->data_validation);
         }
-        text(out, "<br><span class=\"quiet\">SHA-256 ", report->info->train_digest,
+        text(out, "<br><span class=\"quiet\">SHA-256 ", report->info.train_digest,
              "</span>");
     } else {
         fputs("number of images not on record: there is no good checkpoint", out);
@@ -236,9 +236,9 @@ static void write_facts(FILE *out, const sn_report *report)
     }
     write_hosts(out, report);
     begin_fact(out, "Program");
-    if (report->info != NULL) {
-        text(out, "shardnet ", report->info->program_version, "");
-        text(out, "; newest good checkpoint of ", report->info->created_utc, "");
+    if (report->described) {
+        text(out, "shardnet ", report->info.program_version, "");
+        text(out, "; newest good checkpoint of ", report->info.created_utc, "");
     } else {
         fputs("version not on record: there is no good checkpoint", out);
     }
@@ -403,10 +403,10 @@ static void write_checkpoints(FILE *out, const sn_report *report)
         const sn_report_checkpoint *found = &report->checkpoints[i];
         const bool good = found->status == SN_OK;
         text(out, "<tr><td class=\"text\">", found->name, "</td>");
-        cell(out, good ? (double)found->info.progress.epoch : NAN, 0);
-        cell(out, good ? (double)found->info.progress.step : NAN, 0);
+        cell(out, good ? (double)found->epoch : NAN, 0);
+        cell(out, good ? (double)found->step : NAN, 0);
         cell(out, found->bytes / 1e6, 2);
-        text(out, "<td class=\"text\">", good ? found->info.created_utc : "", "</td>");
+        text(out, "<td class=\"text\">", found->created_utc, "</td>");
         text(out, good ? "<td class=\"text\">good" : "<td class=\"text bad\">bad: ",
              found->fault.message, "</td></tr>\n");
     }

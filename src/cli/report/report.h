@@ -40,7 +40,8 @@ typedef struct sn_report_checkpoint {
     double bytes;
     sn_status status; /* SN_OK where every byte was read and is good */
     sn_error fault;
-    sn_checkpoint_info info; /* valid where status is SN_OK */
+    int64_t epoch, step; /* zeroes where it is bad */
+    char created_utc[sizeof((sn_checkpoint_info *)0)->created_utc];
 } sn_report_checkpoint;
 
 /** Everything that the page shows. */
@@ -64,8 +65,9 @@ typedef struct sn_report {
 
     sn_report_checkpoint *checkpoints; /* (checkpoint_count), newest first, best last */
     size_t checkpoint_count;
-    const sn_checkpoint_info *info; /* the newest good one, NULL for none */
-    char widths[512];               /* its layers: "784-30-10" */
+    bool described;          /* false where there is no good checkpoint */
+    sn_checkpoint_info info; /* the newest good one */
+    char widths[512];        /* its layers: "784-30-10" */
     int64_t parameters;
 } sn_report;
 

@@ -179,7 +179,6 @@ sn_status sn_checkpoint_load(const char *path, sn_checkpoint_state *state,
 
 void sn_checkpoint_state_clear(sn_checkpoint_state *state)
 {
-    sn_checkpoint_info_clear(&state->info);
     free(state->layers);
     free(state->arena);
     memset(state, 0, sizeof *state);
@@ -231,7 +230,6 @@ sn_status sn_checkpoint_read_back(const char *path, const sn_checkpoint_info *in
     sn_checkpoint *checkpoint;
     sn_checkpoint_info found;
     sn_status status = sn_checkpoint_open(path, &checkpoint, &found, err);
-    sn_checkpoint_info_clear(&found);
     if (status == SN_OK) {
         status = compare_info(checkpoint, info, err);
     }

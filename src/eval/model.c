@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "config/config.h"
 #include "eval/evaluate.h"
 #include "eval/loader.h"
@@ -127,6 +126,7 @@ static sn_status choose_folder(sn_dataset_spec *spec, const char *data_dir,
     return SN_OK;
 }
 
+/* This and the next are the same on every rank. */
 static sn_status check_fit(const sn_dataset *data, const sn_network *network,
                            sn_error *err)
 {
@@ -140,7 +140,6 @@ static sn_status check_fit(const sn_dataset *data, const sn_network *network,
     return SN_OK;
 }
 
-/* Not collective: the same on every rank. */
 static sn_status find_split(const sn_dataset *data, sn_split_name name,
                             const sn_split **split, sn_error *err)
 {
@@ -164,7 +163,6 @@ static sn_status find_split(const sn_dataset *data, sn_split_name name,
 static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *split,
                           sn_evaluation *evaluation, sn_error *err)
 {
-    const sn_network *network = &model->network;
     sn_node_cores cores = {0};
     sn_status status = sn_node_cores_find(comm, &cores, err);
     if (status != SN_OK) {
@@ -172,19 +170,14 @@ static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *
     }
     sn_gemm_set_threads(cores.threads);
     sn_gemm_limit_loops(SN_BACKEND_AUTO);
-    sn_workspace workspace = {0};
-    status = sn_workspace_init(&workspace, network, SN_EVALUATION_ROWS, 0, err);
-    float *x = sn_alloc(SN_EVALUATION_ROWS * network->input, sizeof *x);
-    if (status == SN_OK && x == NULL) {
-        status = sn_fail(err, SN_ENOMEM, "out of memory");
-    }
+    sn_predictor memory;
+    status = sn_predictor_init(&memory, &model->network, model->parameters, err);
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
-        status = sn_evaluate(comm, network, model->parameters, &workspace, x, split,
-                             evaluation, err);
+        status = sn_evaluate(comm, &model->network, model->parameters,
+                             &memory.workspace, memory.x, split, evaluation, err);
     }
-    free(x);
-    sn_workspace_clear(&workspace, network);
+    sn_predictor_clear(&memory);
     return status;
 }
 
@@ -200,8 +193,7 @@ sn_status sn_model_evaluate(sn_comm *comm, const sn_model *model, const char *da
         status = sn_loader_data(comm, &spec, &loaded, err);
     }
     if (status == SN_OK) {
-        status =
-            sn_comm_agree(comm, check_fit(&loaded.data, &model->network, err), err);
+        status = check_fit(&loaded.data, &model->network, err);
     }
     if (status == SN_OK) {
         status = find_split(&loaded.data, name, &split, err);

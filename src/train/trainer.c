@@ -362,8 +362,7 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     }
     now->first_step = p->step;
     now->samples_before = p->samples_seen;
-    sn_console_header(&t->console, &e->context, &e->config, &e->loaded, &e->replica,
-                      e->reduction, &e->choice);
+    sn_console_header(&t->console, e);
     sn_console_start(&t->console, &t->deadline, resumed ? sn_run_newest(&t->run) : NULL,
                      p, changes);
     status = sn_preflight_warn_of_binding(&e->context, &t->console, err);
@@ -386,19 +385,11 @@ static sn_status open_training(training *t, sn_comm *comm, const sn_config *conf
 {
     sn_engine *e = &t->engine;
     sn_status status = sn_engine_open(&t->engine, comm, config, err);
-    if (status == SN_OK && e->context.rank == 0) {
-        t->busy = calloc((size_t)e->context.size, sizeof *t->busy);
-        status =
-            t->busy == NULL ? sn_fail(err, SN_ENOMEM, "ranks: out of memory") : SN_OK;
+    if (status == SN_OK) {
+        const size_t count = e->context.rank == 0 ? (size_t)e->context.size : 0;
+        t->busy = sn_comm_allocate(comm, count, sizeof *t->busy, "ranks", &status, err);
     }
-    return sn_comm_agree(comm, status, err);
-}
-
-static void close_training(training *t)
-{
-    sn_run_close(&t->run);
-    sn_engine_close(&t->engine);
-    free(t->busy);
+    return status;
 }
 
 static sn_status train(sn_comm *comm, const sn_config *config,
@@ -406,32 +397,26 @@ static sn_status train(sn_comm *comm, const sn_config *config,
                        sn_error *err)
 {
     const double started = sn_clock_seconds();
-    training *t = malloc(sizeof *t);
-    sn_status status = t == NULL ? sn_fail(err, SN_ENOMEM, "out of memory") : SN_OK;
-    status = sn_comm_agree(comm, status, err);
-    if (status != SN_OK) {
-        free(t);
-        return status;
-    }
-    *t = (training){.options = options,
-                    .console = sn_console_open(sn_comm_rank(comm), options->out,
-                                               options->warnings, options->quiet),
-                    .deadline = sn_deadline_start(started),
-                    .run = {.lock = -1},
-                    .now = {.started = started, .checked_step = -1}};
-    status = open_training(t, comm, config, err);
+    training t = {.options = options,
+                  .console = sn_console_open(sn_comm_rank(comm), options->out,
+                                             options->warnings, options->quiet),
+                  .deadline = sn_deadline_start(started),
+                  .run = {.lock = -1},
+                  .now = {.started = started, .checked_step = -1}};
+    sn_status status = open_training(&t, comm, config, err);
     if (status == SN_OK && options->handle_signals) {
         sn_stop_watch(NULL);
     }
     if (status == SN_OK) {
-        status = run(t, result, err);
+        status = run(&t, result, err);
         if (options->handle_signals) {
             sn_stop_unwatch();
         }
     }
-    sn_watchdog_stop(comm);
-    close_training(t);
-    free(t);
+    sn_watchdog_stop(comm); /* what follows marks nothing */
+    sn_run_close(&t.run);
+    sn_engine_close(&t.engine);
+    free(t.busy);
     return status;
 }
 
@@ -445,9 +430,5 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
         status = sn_watchdog_start(comm, config->comm_timeout_seconds, options->on_hang,
                                    options->on_hang_user, err);
     }
-    if (status == SN_OK) {
-        status = train(comm, config, options, result, err);
-    }
-    sn_watchdog_stop(comm);
-    return status;
+    return status == SN_OK ? train(comm, config, options, result, err) : status;
 }

@@ -71,7 +71,9 @@ bool sn_launch_crowded(const sn_launch *launch)
     if (launch->variable == NULL || launch->node_tasks < 2) {
         return false;
     }
-    int cores = sn_cores_in_mask();
+    sn_node_mask mask;
+    sn_cores_read_mask(&mask);
+    int cores = sn_cores_count(&mask);
     if (cores < launch->node_tasks) { /* the launcher may have given each its own */
         const int all = sn_cores_of_launcher("/proc", getpid(), launch->variable);
         cores = all > 0 ? all : (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -95,9 +97,9 @@ static sn_status refuse(const sn_launch *launch, int size, sn_error *err)
                    launch->variable, launch->tasks, size, size == 1 ? "" : "s");
 }
 
-#ifdef OPEN_MPI
 sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
 {
+#ifdef OPEN_MPI
     /* srun with a PMI leaves one of these, with PALS too; without any, Open MPI ends
      * the process in MPI_Init with a page of text, or starts as a single rank */
     static const char *const signs[] = {"PMIX_NAMESPACE", "PMIX_RANK",
@@ -108,21 +110,13 @@ sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         has_pmi = has_pmi || getenv(signs[i]) != NULL;
     }
+#else
+    const bool has_pmi = true; /* MPICH and its like find Slurm by themselves */
+#endif
     return has_pmi || launch->tasks == 1 ? SN_OK : refuse(launch, 1, err);
 }
-#else
-sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
-{
-    (void)launch; /* MPICH and its like find Slurm by themselves */
-    (void)err;
-    return SN_OK;
-}
-#endif
 
 sn_status sn_launch_check(const sn_launch *launch, int size, sn_error *err)
 {
-    if (launch->tasks <= size) {
-        return SN_OK;
-    }
-    return refuse(launch, size, err);
+    return launch->tasks <= size ? SN_OK : refuse(launch, size, err);
 }

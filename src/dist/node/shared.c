@@ -95,17 +95,6 @@ static bool take_part(int file, int rank, sn_shared *shared)
     return shared->base != NULL;
 }
 
-/* Does every rank of the node say yes? */
-static sn_status all_agree(sn_comm *comm, bool yes, bool *all, sn_error *err)
-{
-    int mine = yes, together = 0;
-    const sn_status status =
-        sn_mpi_check(MPI_Allreduce(&mine, &together, 1, MPI_INT, MPI_LAND, comm->node),
-                     "agreement on shared memory", err);
-    *all = status == SN_OK && together != 0;
-    return status;
-}
-
 /* The file on all ranks, without a name any more; *all is false where one has none. */
 static sn_status open_file(sn_comm *comm, size_t bytes, int *file, bool *all,
                            sn_error *err)
@@ -123,7 +112,7 @@ static sn_status open_file(sn_comm *comm, size_t bytes, int *file, bool *all,
         *file = shm_open(name, O_RDWR, 0);
     }
     if (status == SN_OK) {
-        status = all_agree(comm, *file >= 0, all, err);
+        status = sn_mpi_all(comm->node, *file >= 0, all, err);
     }
     if (leads && *file >= 0) {
         shm_unlink(name);
@@ -140,7 +129,8 @@ sn_status sn_shared_map(sn_comm *comm, size_t head, size_t part, sn_shared *shar
     const size_t bytes = measure(shared, (size_t)comm->node_size) ? shared->bytes : 0;
     sn_status status = open_file(comm, bytes, &file, &all, err);
     if (all) {
-        status = all_agree(comm, take_part(file, comm->node_rank, shared), &all, err);
+        status =
+            sn_mpi_all(comm->node, take_part(file, comm->node_rank, shared), &all, err);
     }
     if (file >= 0) {
         close(file);

@@ -22,7 +22,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/real.h"
 #include "data/sampler.h"
 #include "dist/reduce/internal.h"
 
@@ -54,14 +53,6 @@ typedef struct tree {
     int *counts, *offsets; /* (size): segments */
 } tree;
 
-SN_HOT
-static void add(size_t count, const float *restrict b, float *restrict a)
-{
-    for (size_t i = 0; i < count; i++) {
-        a[i] += b[i];
-    }
-}
-
 static bool are_siblings(const subtree *left, const subtree *right)
 {
     return left->height == right->height && (left->start >> left->height) % 2 == 0 &&
@@ -75,7 +66,7 @@ static void stack_push(stack *s, subtree top, size_t length)
     while (s->count > 1 && are_siblings(&s->at[s->count - 2], &s->at[s->count - 1])) {
         subtree *left = &s->at[s->count - 2];
         if (length > 0) {
-            add(length, s->at[s->count - 1].sum, left->sum);
+            sn_reduction_add(length, s->at[s->count - 1].sum, left->sum);
         }
         left->height++;
         s->count--;
@@ -277,8 +268,6 @@ static sn_status tree_finish(sn_reduction *r, sn_error *err)
 const sn_reduction_kind sn_reduction_reproducible = {.name = "reproducible",
                                                      .fixed_order = true,
                                                      .bytes = tree_bytes,
-                                                     .seconds =
-                                                         sn_reduction_flat_seconds,
                                                      .object_bytes = sizeof(tree),
                                                      .open = tree_open,
                                                      .close = tree_close,

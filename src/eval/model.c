@@ -22,13 +22,10 @@ static sn_status read_file(const char *path, void *user, sn_error *err)
 static sn_status read_spec(sn_model *model, sn_error *err)
 {
     const sn_checkpoint_info *info = &model->info;
-    sn_config *config;
-    sn_status status = sn_config_create(&config, err);
-    if (status != SN_OK) {
-        return status;
-    }
+    sn_config config;
     sn_error why;
-    status = sn_config_parse(config, info->config_text, "stored", &why);
+    sn_config_init(&config);
+    sn_status status = sn_config_parse(&config, info->config_text, "stored", &why);
     if (status == SN_ECONFIG) {
         status = SN_OK;
         (void)sn_fail(&model->notice, SN_OK,
@@ -37,12 +34,11 @@ static sn_status read_spec(sn_model *model, sn_error *err)
                       "knows are used",
                       model->path, info->program_version, sn_version(), why.message);
         const int source = sn_config_choice_value("data", "source", info->data_source);
-        config->data_source = source >= 0 ? source : config->data_source;
+        config.data_source = source >= 0 ? source : config.data_source;
     } else if (status != SN_OK) {
         *err = why;
     }
-    model->spec = sn_config_dataset(config);
-    sn_config_destroy(&config);
+    model->spec = sn_config_dataset(&config);
     return status;
 }
 

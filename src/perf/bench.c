@@ -16,8 +16,6 @@
 #include "nn/products/gemm.h"
 #include "perf/measure.h"
 #include "train/console.h"
-#include "train/engine.h"
-#include "train/tail.h"
 
 enum { LARGE = 2048, MIB = 1 << 20 };
 
@@ -276,38 +274,27 @@ static void summarise(bench *b, size_t count, sn_bench_result *result)
     }
 }
 
-static void describe(const bench *b, sn_bench_result *result)
+static void report(bench *b, const sn_bench_options *options, int64_t steps, FILE *out)
 {
     const sn_engine *e = &b->engine;
-    const sn_network *network = &e->replica.network;
     const size_t images = (size_t)(b->batch.end - b->batch.begin);
-    *result = (sn_bench_result){
-        .ranks = e->context.size,
-        .nodes = sn_comm_node_count(e->context.comm),
-        .node_ranks = sn_comm_node_size(e->context.comm),
-        .node_cores = e->context.cores.node_cores,
-        .threads = e->context.threads,
-        .backend = e->replica.workspace.backend,
-        .layers = network->layers,
-        .width = {network->input},
-        .parameters = network->parameters,
+    sn_bench_result result = {
+        .engine = e,
         .batch = (int64_t)images,
-        .reduce = (sn_reduce_kind)e->config.comm_reduce,
         .rows = (int64_t)rows_of(b, sn_reduction_own_pieces(e->reduction).begin),
-        .distorts = e->replica.batch.augment != NULL,
-        .product_flops = sn_net_product_flops(network, images),
+        .product_flops = sn_net_product_flops(&e->replica.network, images),
         .message_bytes = (double)b->message_bytes,
-        .triad_bytes = 3.0 * (double)b->third * sizeof(float)};
-    for (size_t l = 0; l < network->layers; l++) {
-        result->width[l + 1] = network->layer[l].out;
-    }
+        .triad_bytes = 3.0 * (double)b->third * sizeof(float),
+        .repeats = options->repeats,
+        .steps = steps};
+    summarise(b, (size_t)(options->repeats * e->context.size), &result);
+    (options->json ? sn_bench_print_json : sn_bench_print)(out, &result);
 }
 
-static sn_status measure(bench *b, const sn_bench_options *options,
-                         sn_bench_result *result, sn_error *err)
+static sn_status measure(bench *b, const sn_bench_options *options, FILE *out,
+                         sn_error *err)
 {
-    const size_t repeats = (size_t)options->repeats,
-                 ranks = (size_t)b->engine.context.size;
+    const size_t repeats = (size_t)options->repeats;
     int64_t count[KINDS];
     sn_status status = SN_OK;
     for (int k = 0; k < KINDS && status == SN_OK; k++) {
@@ -324,10 +311,7 @@ static sn_status measure(bench *b, const sn_bench_options *options,
                                 repeats * sizeof *b->mine, b->all, err);
     }
     if (status == SN_OK && b->engine.context.rank == 0) {
-        describe(b, result);
-        result->repeats = options->repeats;
-        result->steps = count[STEPS];
-        summarise(b, repeats * ranks, result);
+        report(b, options, count[STEPS], out);
     }
     return status;
 }
@@ -376,17 +360,16 @@ static sn_status allocate(bench *b, size_t repeats, sn_error *err)
 }
 
 sn_status sn_bench(sn_comm *comm, const sn_config *config,
-                   const sn_bench_options *options, sn_bench_result *result,
-                   sn_error *err)
+                   const sn_bench_options *options, FILE *out, sn_error *err)
 {
     bench b = {.third = 0};
-    sn_status status = start(&b, comm, config, options->header, err);
+    sn_status status = start(&b, comm, config, options->json ? NULL : out, err);
     if (status == SN_OK) {
         status = sn_comm_agree(comm, allocate(&b, (size_t)options->repeats, err), err);
     }
     if (status == SN_OK) {
         sn_measure_fill(3 * b.third, b.scratch);
-        status = measure(&b, options, result, err);
+        status = measure(&b, options, out, err);
     }
     free(b.scratch);
     free(b.mine);

@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/repeat.h"
 #include "train/engine.h"
-#include "train/tail.h"
 
 /* What the measurements share. */
 typedef struct trial {

@@ -12,7 +12,6 @@
 #include "data/batch.h"
 #include "dist/watchdog/watchdog.h"
 #include "train/engine.h"
-#include "train/tail.h"
 
 static const sn_activity gathering = {"gather", false},
                          differentiating = {"gradient", false},

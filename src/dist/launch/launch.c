@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <mpi.h> /* OPEN_MPI */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,7 +67,10 @@ void sn_launch_read(sn_launch *launch)
     }
 }
 
-bool sn_launch_crowded(const sn_launch *launch)
+/* Are there more tasks on this node than cores for them?  These are the cores of this
+ * process, or those of its launcher when it has given each task its own, but no more
+ * than the quota of its control group. */
+static bool is_crowded(const sn_launch *launch)
 {
     if (launch->variable == NULL || launch->node_tasks < 2) {
         return false;
@@ -83,7 +87,7 @@ bool sn_launch_crowded(const sn_launch *launch)
 
 void sn_launch_prepare(const sn_launch *launch)
 {
-    if (sn_launch_crowded(launch)) {
+    if (is_crowded(launch)) {
         (void)setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
     }
 }

@@ -22,24 +22,22 @@
 
 enum { NAME_BYTES = 64 };
 
-/* *bytes is rounded up to whole pages. */
-static bool round_to_pages(size_t *bytes)
+static size_t whole_pages(size_t bytes)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    if (*bytes > SIZE_MAX - page) {
-        return false;
-    }
-    *bytes = (*bytes + page - 1) / page * page;
-    return true;
+    return (bytes + page - 1) / page * page;
 }
 
-/* Sizes of the parts and of the file; false for none and for more than a file has. */
-static bool measure(sn_shared *shared, size_t ranks)
+/* Sets the sizes of the parts and of the file; false for none and for more than a file
+ * has. */
+static bool measure(sn_shared *shared, size_t head, size_t part, size_t ranks)
 {
-    if (!round_to_pages(&shared->head_bytes) || !round_to_pages(&shared->part_bytes) ||
-        shared->part_bytes > ((size_t)PTRDIFF_MAX - shared->head_bytes) / ranks) {
+    const size_t most = PTRDIFF_MAX / 4;
+    if (head > most || part > most / ranks) {
         return false;
     }
+    shared->head_bytes = whole_pages(head);
+    shared->part_bytes = whole_pages(part);
     shared->bytes = shared->head_bytes + ranks * shared->part_bytes;
     return shared->bytes > 0;
 }
@@ -82,11 +80,10 @@ static bool take_part(int file, int rank, sn_shared *shared)
 {
     const size_t end = shared->head_bytes + ((size_t)rank + 1) * shared->part_bytes;
     const size_t begin = rank == 0 ? 0 : end - shared->part_bytes;
-    int code = 0;
-    do {
-        code =
-            end > begin ? posix_fallocate(file, (off_t)begin, (off_t)(end - begin)) : 0;
-    } while (code == EINTR);
+    int code = end > begin ? EINTR : 0;
+    while (code == EINTR) {
+        code = posix_fallocate(file, (off_t)begin, (off_t)(end - begin));
+    }
     if (code != 0) {
         return false;
     }
@@ -125,8 +122,9 @@ sn_status sn_shared_map(sn_comm *comm, size_t head, size_t part, sn_shared *shar
 {
     int file = -1;
     bool all;
-    *shared = (sn_shared){.head_bytes = head, .part_bytes = part};
-    const size_t bytes = measure(shared, (size_t)comm->node_size) ? shared->bytes : 0;
+    *shared = (sn_shared){.base = NULL};
+    const size_t bytes =
+        measure(shared, head, part, (size_t)comm->node_size) ? shared->bytes : 0;
     sn_status status = open_file(comm, bytes, &file, &all, err);
     if (all) {
         status =

@@ -117,24 +117,17 @@ sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *
     return status;
 }
 
-/* After a failure that is the same on every rank: is a key to blame rather than the data? */
-static void explain(const sn_config *config, const sn_dataset_spec *spec, sn_error *err)
-{
-    sn_dataset_shape shape;
-    sn_error why;
-    if (sn_dataset_probe(spec, &shape, &why) == SN_OK &&
-        sn_config_check_data(config, &shape, &why) != SN_OK) {
-        *err = why;
-    }
-}
-
 sn_status sn_loader_dataset(sn_comm *comm, const sn_config *config, sn_loaded *loaded,
                             sn_error *err)
 {
     const sn_dataset_spec spec = sn_config_dataset(config);
     const sn_status status = sn_loader_data(comm, &spec, loaded, err);
-    if (status == SN_ECONFIG) {
-        explain(config, &spec, err);
+    sn_dataset_shape shape;
+    sn_error why;
+    /* a key may be to blame rather than the data; every rank fails alike */
+    if (status == SN_ECONFIG && sn_dataset_probe(&spec, &shape, &why) == SN_OK &&
+        sn_config_check_data(config, &shape, &why) != SN_OK) {
+        *err = why;
     }
     return status;
 }

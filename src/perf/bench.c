@@ -26,37 +26,33 @@ typedef struct sample {
 
 typedef struct bench {
     sn_engine engine;
-    sn_profile profile;      /* of the steps run last */
+    sn_profile profile;      /* of the newest measurement */
     int64_t full_steps;      /* steps of an epoch with a full batch; at least 1 */
     sn_range batch;          /* a full batch */
     float *scratch;          /* (3, third): one written, two read */
     size_t third;            /* elements */
     size_t message_bytes;    /* of gradient || tail */
-    double forward_products; /* seconds */
+    double forward_products; /* seconds in the newest measurement */
     sample *mine;            /* (repeats) */
     sample *all;             /* (size, repeats) on rank 0 */
     double *column;          /* (size * repeats) on rank 0 */
 } bench;
 
-/* Runs training steps.  A short batch at the end of an epoch is left out, and after the
+/* Runs a training step.  A short batch at the end of an epoch is left out, and after the
  * last epoch the first follows. */
-static sn_status run_steps(bench *b, int64_t count, sn_error *err)
+static sn_status run_step(bench *b, sn_error *err)
 {
     sn_engine *e = &b->engine;
     sn_position *p = &e->cursor.position;
-    sn_status status = SN_OK;
-    b->profile = (sn_profile){0};
-    for (int64_t i = 0; i < count && status == SN_OK; i++) {
-        if (p->step_in_epoch == b->full_steps) {
-            p->step_in_epoch = 0;
-            p->epoch = (p->epoch + 1) % e->config.train_epochs;
-            sn_cursor_open_epoch(&e->cursor);
-        }
-        sn_step_result result;
-        status = sn_engine_step(e, NULL, NULL, &result, err);
-        if (status == SN_OK) {
-            sn_profile_add(&b->profile, &result.profile);
-        }
+    sn_step_result result;
+    if (p->step_in_epoch == b->full_steps) {
+        p->step_in_epoch = 0;
+        p->epoch = (p->epoch + 1) % e->config.train_epochs;
+        sn_cursor_open_epoch(&e->cursor);
+    }
+    const sn_status status = sn_engine_step(e, NULL, NULL, &result, err);
+    if (status == SN_OK) {
+        sn_profile_add(&b->profile, &result.profile);
     }
     return status == SN_EDIVERGED ? sn_fail(err, status,
                                             "bench: training diverged; lower the "
@@ -71,23 +67,20 @@ static size_t rows_of(const bench *b, int piece)
     return (size_t)(positions.end - positions.begin);
 }
 
-static sn_status run_products(bench *b, int64_t count, sn_error *err)
+static sn_status run_products(bench *b, sn_error *err)
 {
     (void)err;
     sn_reduction *reduction = b->engine.reduction;
     sn_replica *r = &b->engine.replica;
     const sn_pieces pieces = sn_reduction_own_pieces(reduction);
-    b->forward_products = 0;
-    for (int64_t i = 0; i < count; i++) {
-        for (int piece = pieces.begin; piece < pieces.end; piece++) {
-            const size_t rows = rows_of(b, piece);
-            const double begun = sn_clock_seconds();
-            sn_net_forward_products(&r->network, r->parameters, &r->workspace,
-                                    r->batch.x, rows);
-            b->forward_products += sn_clock_seconds() - begun;
-            sn_net_backward_products(&r->network, r->parameters, &r->workspace,
-                                     r->batch.x, rows, sn_reduction_buffer(reduction));
-        }
+    for (int piece = pieces.begin; piece < pieces.end; piece++) {
+        const size_t rows = rows_of(b, piece);
+        const double begun = sn_clock_seconds();
+        sn_net_forward_products(&r->network, r->parameters, &r->workspace, r->batch.x,
+                                rows);
+        b->forward_products += sn_clock_seconds() - begun;
+        sn_net_backward_products(&r->network, r->parameters, &r->workspace, r->batch.x,
+                                 rows, sn_reduction_buffer(reduction));
     }
     return SN_OK;
 }
@@ -108,13 +101,9 @@ static sn_status reduce_once(bench *b, bool zero, sn_error *err)
     return sn_reduction_finish(reduction, &sum, err);
 }
 
-static sn_status run_allreduce(bench *b, int64_t count, sn_error *err)
+static sn_status run_allreduce(bench *b, sn_error *err)
 {
-    sn_status status = SN_OK;
-    for (int64_t i = 0; i < count && status == SN_OK; i++) {
-        status = reduce_once(b, false, err);
-    }
-    return status;
+    return reduce_once(b, false, err);
 }
 
 static bool has_reduction(const bench *b)
@@ -123,41 +112,36 @@ static bool has_reduction(const bench *b)
            sn_reduction_of(b->engine.config.comm_reduce)->fixed_order;
 }
 
-static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
+static sn_status run_large_product(bench *b, sn_error *err)
 {
     (void)err;
     const size_t square = (size_t)LARGE * LARGE;
     const float *a = b->scratch + b->third;
     const uint16_t *half = (const uint16_t *)a; /* any bytes will do */
     const sn_workspace *w = &b->engine.replica.workspace;
-    const bool bf16 = b->engine.config.compute_precision == SN_PRECISION_BF16;
-    for (int64_t i = 0; i < count; i++) {
-        if (bf16) {
-            sn_gemm_bf16_nn(w->rounded.gemm, w->backend, LARGE, LARGE, LARGE, half,
-                            half + square, b->scratch);
-        } else {
-            sn_gemm_nn(w->backend, LARGE, LARGE, LARGE, a, a + square, b->scratch);
-        }
+    if (b->engine.config.compute_precision == SN_PRECISION_BF16) {
+        sn_gemm_bf16_nn(w->rounded.gemm, w->backend, LARGE, LARGE, LARGE, half,
+                        half + square, b->scratch);
+    } else {
+        sn_gemm_nn(w->backend, LARGE, LARGE, LARGE, a, a + square, b->scratch);
     }
     return SN_OK;
 }
 
-static sn_status run_triad(bench *b, int64_t count, sn_error *err)
+static sn_status run_triad(bench *b, sn_error *err)
 {
     (void)err;
-    for (int64_t i = 0; i < count; i++) {
-        sn_measure_triad(b->third, (float)(i + 1), b->scratch + b->third,
-                         b->scratch + 2 * b->third, b->scratch);
-    }
+    sn_measure_triad(b->third, 0.5F, b->scratch + b->third, b->scratch + 2 * b->third,
+                     b->scratch);
     return SN_OK;
 }
 
 typedef enum kind { STEPS, PRODUCTS, ALLREDUCE, LARGE_PRODUCT, TRIAD, KINDS } kind;
 
 static const struct {
-    sn_status (*run)(bench *b, int64_t count, sn_error *err);
+    sn_status (*run)(bench *b, sn_error *err);
     double share; /* of the seconds of a repeat's steps */
-} measurement[KINDS] = {[STEPS] = {run_steps, 1},
+} measurement[KINDS] = {[STEPS] = {run_step, 1},
                         [PRODUCTS] = {run_products, 0.5},
                         [ALLREDUCE] = {run_allreduce, 0.25},
                         [LARGE_PRODUCT] = {run_large_product, 0.25},
@@ -172,9 +156,11 @@ static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
     if (status == SN_OK) {
         status = sn_comm_agree(b->engine.context.comm, SN_OK, err);
     }
+    b->profile = (sn_profile){0};
+    b->forward_products = 0;
     const double begun = sn_clock_seconds();
-    if (status == SN_OK) {
-        status = measurement[which].run(b, count, err);
+    for (int64_t i = 0; i < count && status == SN_OK; i++) {
+        status = measurement[which].run(b, err);
     }
     *seconds = sn_clock_seconds() - begun;
     return status;
@@ -204,47 +190,41 @@ static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
     return status;
 }
 
-static void note_parts(const bench *b, int64_t steps, double seconds, double *figure)
-{
-    const sn_profile *p = &b->profile;
-    const double n = (double)steps;
-    figure[SN_BENCH_GATHER] = p->gather / n;
-    figure[SN_BENCH_FORWARD] = p->forward / n;
-    figure[SN_BENCH_BACKWARD] = p->backward / n;
-    figure[SN_BENCH_REDUCE] = p->reduce / n;
-    figure[SN_BENCH_UPDATE] = p->update / n;
-    figure[SN_BENCH_OTHER] = (seconds - sn_profile_total(p)) / n;
-    figure[SN_BENCH_STEP] = seconds / n;
-}
-
 /* Runs each measurement once. */
 static sn_status repeat_once(bench *b, const int64_t count[KINDS], sample *into,
                              sn_error *err)
 {
-    double seconds[KINDS], *figure = into->figure;
+    double seconds[KINDS], *figure = into->figure; /* seconds of one run */
+    const sn_profile *p = &b->profile;
     sn_status status = SN_OK;
     for (int k = 0; k < KINDS && status == SN_OK; k++) {
+        const double n = (double)count[k];
         status = timed(b, (kind)k, count[k], &seconds[k], err);
-        if (status == SN_OK && k == STEPS) {
-            note_parts(b, count[k], seconds[k], figure);
+        seconds[k] /= n;
+        if (k == STEPS) {
+            figure[SN_BENCH_GATHER] = p->gather / n;
+            figure[SN_BENCH_FORWARD] = p->forward / n;
+            figure[SN_BENCH_BACKWARD] = p->backward / n;
+            figure[SN_BENCH_REDUCE] = p->reduce / n;
+            figure[SN_BENCH_UPDATE] = p->update / n;
+            figure[SN_BENCH_OTHER] = seconds[k] - sn_profile_total(p) / n;
+        } else if (k == PRODUCTS) {
+            figure[SN_BENCH_FORWARD_PRODUCTS] = b->forward_products / n;
         }
     }
     if (status != SN_OK) {
         return status;
     }
-    const double runs = (double)count[PRODUCTS];
-    figure[SN_BENCH_PRODUCTS] = seconds[PRODUCTS] / runs;
-    figure[SN_BENCH_FORWARD_PRODUCTS] = b->forward_products / runs;
+    figure[SN_BENCH_STEP] = seconds[STEPS];
+    figure[SN_BENCH_PRODUCTS] = seconds[PRODUCTS];
     figure[SN_BENCH_BACKWARD_PRODUCTS] =
-        (seconds[PRODUCTS] - b->forward_products) / runs;
-    figure[SN_BENCH_ALLREDUCE] =
-        has_reduction(b) ? seconds[ALLREDUCE] / (double)count[ALLREDUCE] : 0;
-    figure[SN_BENCH_LARGE_PRODUCT] = 2.0 * LARGE * LARGE * LARGE *
-                                     (double)count[LARGE_PRODUCT] /
-                                     seconds[LARGE_PRODUCT] * 1e-9;
-    figure[SN_BENCH_TRIAD] = 3.0 * (double)b->third * sizeof(float) *
-                             (double)count[TRIAD] / seconds[TRIAD] * 1e-9;
-    figure[SN_BENCH_EFFICIENCY] = figure[SN_BENCH_PRODUCTS] / figure[SN_BENCH_STEP];
+        seconds[PRODUCTS] - figure[SN_BENCH_FORWARD_PRODUCTS];
+    figure[SN_BENCH_ALLREDUCE] = has_reduction(b) ? seconds[ALLREDUCE] : 0;
+    figure[SN_BENCH_LARGE_PRODUCT] =
+        2.0 * LARGE * LARGE * LARGE / seconds[LARGE_PRODUCT] * 1e-9;
+    figure[SN_BENCH_TRIAD] =
+        3.0 * (double)b->third * sizeof(float) / seconds[TRIAD] * 1e-9;
+    figure[SN_BENCH_EFFICIENCY] = seconds[PRODUCTS] / seconds[STEPS];
     return SN_OK;
 }
 

@@ -9,8 +9,11 @@
 /* What the measurements share. */
 typedef struct trial {
     sn_engine *engine;
-    size_t rows;     /* of the largest product of this rank */
-    float *gradient; /* (arena), while libraries are measured */
+    size_t rows;             /* of the largest product of this rank */
+    float *gradient;         /* (arena), while libraries are measured */
+    sn_reduction *reduction; /* under measurement */
+    sn_status status;        /* of that measurement */
+    sn_error *err;
 } trial;
 
 static sn_reduction_spec spec_of(const sn_engine *e)
@@ -99,61 +102,49 @@ static sn_status make_reduction(sn_engine *e, const sn_reduction_spec *spec,
     return status;
 }
 
-/* A reduction under measurement. */
-typedef struct timing {
-    const trial *trial;
-    sn_reduction *reduction;
-    sn_status status;
-    sn_error *err;
-} timing;
-
 /* Seconds of one gradient and its reduction: an sn_repeat_run. */
 static double time_reduction(void *user, int which)
 {
     (void)which;
-    timing *m = user;
-    const trial *t = m->trial;
+    trial *t = user;
     sn_replica *r = &t->engine->replica;
     const sn_dropout none = {0};
     const float *sum;
-    if (m->status == SN_OK) {
-        m->status =
-            sn_comm_agree(t->engine->context.comm, SN_OK, m->err); /* a barrier */
+    if (t->status == SN_OK) {
+        t->status =
+            sn_comm_agree(t->engine->context.comm, SN_OK, t->err); /* a barrier */
     }
     const double begun = sn_clock_seconds();
-    if (m->status == SN_OK) {
-        sn_reduction_begin(m->reduction);
+    if (t->status == SN_OK) {
+        sn_reduction_begin(t->reduction);
         (void)sn_net_gradient(&r->network, r->parameters, &r->workspace, r->batch.x,
                               r->batch.labels, r->batch.samples, t->rows, &none,
-                              sn_reduction_buffer(m->reduction));
-        sn_reduction_push(m->reduction);
-        m->status = sn_reduction_finish(m->reduction, &sum, m->err);
+                              sn_reduction_buffer(t->reduction));
+        sn_reduction_push(t->reduction);
+        t->status = sn_reduction_finish(t->reduction, &sum, t->err);
     }
     return sn_clock_seconds() - begun;
 }
 
 /* The least of a few runs, as many on every rank; the mean over ranks. */
-static sn_status measure_reduction(const trial *t, sn_reduction *reduction,
-                                   double *seconds, sn_error *err)
+static sn_status measure_reduction(trial *t, double *seconds)
 {
     enum { ROUNDS = 3 };
-    timing m = {.trial = t, .reduction = reduction, .err = err};
-    sn_repeat_least(time_reduction, &m, 1, ROUNDS, ROUNDS, 0, seconds);
-    if (m.status == SN_OK) {
-        m.status = sn_comm_sum_double(t->engine->context.comm, seconds, 1, err);
+    sn_repeat_least(time_reduction, t, 1, ROUNDS, ROUNDS, 0, seconds);
+    if (t->status == SN_OK) {
+        t->status = sn_comm_sum_double(t->engine->context.comm, seconds, 1, t->err);
     }
     *seconds /= t->engine->context.size;
-    return m.status;
+    return t->status;
 }
 
 /* Measures every kind that these ranks can have, and takes the fastest. */
-static sn_status choose_reduction(const trial *t, double seconds[SN_REDUCE_AUTO],
+static sn_status choose_reduction(trial *t, double seconds[SN_REDUCE_AUTO],
                                   sn_error *err)
 {
     int best = SN_REDUCE_AUTO;
     sn_status status = SN_OK;
     for (int k = 0; k < SN_REDUCE_AUTO && status == SN_OK; k++) {
-        sn_reduction *reduction;
         sn_reduction_spec spec = spec_of(t->engine);
         const char *key;
         spec.kind = sn_reduction_of(k);
@@ -161,12 +152,12 @@ static sn_status choose_reduction(const trial *t, double seconds[SN_REDUCE_AUTO]
             sn_reduction_check(&spec, t->engine->context.size, &key, NULL) != SN_OK) {
             continue;
         }
-        status = make_reduction(t->engine, &spec, &reduction, err);
-        if (status == SN_OK && !sn_reduction_is_replaced(reduction)) {
-            status = measure_reduction(t, reduction, &seconds[k], err);
+        status = make_reduction(t->engine, &spec, &t->reduction, err);
+        if (status == SN_OK && !sn_reduction_is_replaced(t->reduction)) {
+            status = measure_reduction(t, &seconds[k]);
             best = best == SN_REDUCE_AUTO || seconds[k] < seconds[best] ? k : best;
         }
-        sn_reduction_destroy(&reduction);
+        sn_reduction_destroy(&t->reduction);
     }
     t->engine->config.comm_reduce = best;
     return status;
@@ -186,7 +177,7 @@ static sn_status share_keys(sn_comm *comm, sn_config *config, sn_error *err)
 sn_status sn_engine_choose(sn_engine *e, sn_error *err)
 {
     sn_config *config = &e->config;
-    trial t = {.engine = e};
+    trial t = {.engine = e, .err = err};
     sn_status status = share_keys(e->context.comm, config, err);
     if (status == SN_OK) {
         t.rows = rows_of(e);

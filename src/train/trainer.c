@@ -350,15 +350,6 @@ static sn_status finish(training *t, sn_train_result *result, sn_error *err)
     return status;
 }
 
-static sn_status stop_early(const training *t, sn_error *err)
-{
-    const sn_position *p = &t->engine.cursor.position;
-    return sn_fail(err, SN_ESTOPPED,
-                   "stopped early on request (epoch %" PRId64 ", step %" PRId64
-                   "): checkpoint written; continue with --resume",
-                   p->epoch, p->step);
-}
-
 /* ---- start and end */
 
 /* The run's folder and state: restored, or new with initial weights. */
@@ -412,24 +403,17 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     if (status == SN_OK) {
         status = run_loop(t, &stopped, err);
     }
-    if (status == SN_OK) {
-        status = stopped ? stop_early(t, err) : finish(t, result, err);
+    if (status == SN_OK && !stopped) {
+        status = finish(t, result, err);
+    } else if (status == SN_OK) {
+        status = sn_fail(err, SN_ESTOPPED,
+                         "stopped early on request (epoch %" PRId64 ", step %" PRId64
+                         "): checkpoint written; continue with --resume",
+                         p->epoch, p->step);
     }
     if (status != SN_OK && status != SN_ESTOPPED && status != SN_EMPI) {
         const sn_run_source source = source_of(t);
         sn_run_leave(&t->run, &source, err);
-    }
-    return status;
-}
-
-static sn_status open_training(training *t, sn_comm *comm, const sn_config *config,
-                               sn_error *err)
-{
-    sn_engine *e = &t->engine;
-    sn_status status = sn_engine_open(&t->engine, comm, config, err);
-    if (status == SN_OK) {
-        const size_t count = e->context.rank == 0 ? (size_t)e->context.size : 0;
-        t->busy = sn_comm_allocate(comm, count, sizeof *t->busy, "ranks", &status, err);
     }
     return status;
 }
@@ -445,7 +429,12 @@ static sn_status train(sn_comm *comm, const sn_config *config,
                   .deadline = sn_deadline_start(started),
                   .run = {.lock = -1},
                   .now = {.started = started, .checked_step = -1}};
-    sn_status status = open_training(&t, comm, config, err);
+    sn_engine *e = &t.engine;
+    sn_status status = sn_engine_open(e, comm, config, err);
+    if (status == SN_OK) {
+        const size_t count = e->context.rank == 0 ? (size_t)e->context.size : 0;
+        t.busy = sn_comm_allocate(comm, count, sizeof *t.busy, "ranks", &status, err);
+    }
     if (status == SN_OK && options->handle_signals) {
         sn_stop_watch(NULL);
     }
@@ -457,7 +446,7 @@ static sn_status train(sn_comm *comm, const sn_config *config,
     }
     sn_watchdog_stop(comm); /* what follows marks nothing */
     sn_run_close(&t.run);
-    sn_engine_close(&t.engine);
+    sn_engine_close(e);
     free(t.busy);
     return status;
 }

@@ -4,13 +4,10 @@
 #include <limits.h>
 #include <math.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "shardnet/status.h"
 
 enum { CPUS = (int)(8 * sizeof(sn_node_mask)) };
 
@@ -53,22 +50,15 @@ int sn_node_share(const sn_node_mask *masks, int ranks, int rank)
     return threads > 1 ? threads : 1;
 }
 
-/* Reads up to two numbers from the file of that name and returns how many it has. */
-SN_PRINTF(2, 3)
-static int read_numbers(long number[2], const char *format, ...)
+/* The first number of a file; false where there is none. */
+static bool first_number(const char *path, long *number)
 {
-    char path[PATH_MAX + 64];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(path, sizeof path, format, arguments);
-    va_end(arguments);
     FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        return 0;
+    const bool found = file != NULL && fscanf(file, "%ld", number) == 1;
+    if (file != NULL) {
+        (void)fclose(file);
     }
-    const int count = fscanf(file, "%ld %ld", &number[0], &number[1]);
-    (void)fclose(file);
-    return count;
+    return found;
 }
 
 void sn_cores_merge(const char *sys, sn_node_mask *mask)
@@ -78,31 +68,36 @@ void sn_cores_merge(const char *sys, sn_node_mask *mask)
         if (!has_core(mask, cpu)) {
             continue;
         }
-        long first[2];
-        if (read_numbers(first,
-                         "%s/devices/system/cpu/cpu%d/topology/thread_siblings_list",
-                         sys, cpu) < 1 ||
-            first[0] < 0 || first[0] >= CPUS) {
-            first[0] = cpu;
+        char path[PATH_MAX];
+        long first = cpu;
+        snprintf(path, sizeof path,
+                 "%s/devices/system/cpu/cpu%d/topology/thread_siblings_list", sys, cpu);
+        if (!first_number(path, &first) || first < 0 || first >= CPUS) {
+            first = cpu;
         }
-        merged.word[first[0] / 64] |= UINT64_C(1) << (first[0] % 64);
+        merged.word[first / 64] |= UINT64_C(1) << (first % 64);
     }
     *mask = merged;
 }
 
-/* The limit of one group: "max 100000" or "150000 100000" in cpu.max, or version 1. */
+/* The limit of one group: "max 100000" or "150000 100000" in cpu.max. */
 static double limit_of(const char *group)
 {
-    long quota[2], period[2];
-    if (read_numbers(quota, "%s/cpu.max", group) < 2) {
-        if (read_numbers(quota, "%s/cpu.cfs_quota_us", group) < 1 ||
-            read_numbers(period, "%s/cpu.cfs_period_us", group) < 1) {
-            return INFINITY;
+    char path[PATH_MAX + 32];
+    long quota = -1, period = 100000;
+    snprintf(path, sizeof path, "%s/cpu.max", group);
+    FILE *file = fopen(path, "r");
+    if (file != NULL) {
+        quota = fscanf(file, "%ld %ld", &quota, &period) == 2 ? quota : -1;
+        (void)fclose(file);
+    } else {
+        snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", group);
+        if (first_number(path, &quota)) {
+            snprintf(path, sizeof path, "%s/cpu.cfs_period_us", group);
+            quota = first_number(path, &period) ? quota : -1;
         }
-        quota[1] = period[0];
     }
-    return quota[0] > 0 && quota[1] > 0 ? (double)quota[0] / (double)quota[1]
-                                        : (double)INFINITY;
+    return quota > 0 && period > 0 ? (double)quota / (double)period : (double)INFINITY;
 }
 
 /* The least limit of a group and of those around it, up to the root. */

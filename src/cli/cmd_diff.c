@@ -116,7 +116,7 @@ static bool compare_tensors(const sn_checkpoint_state *a, const sn_checkpoint_st
     bool different = false;
     printf("%s:\n", name);
     for (int64_t layer = 0; layer < layers; layer++) {
-        for (int kind = 0; kind < SN_COMPARE_KINDS; kind++) {
+        for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
             sn_compare_tensor tensor;
             sn_compare_layer(a, b, layer, kind, &tensor);
             if (tensor.velocity == velocities) {

@@ -33,7 +33,7 @@ static void print_result(const sn_model *model, const arguments *given,
     const bool synthetic =
         given->data_dir == NULL && model->spec.source == SN_SOURCE_SYNTHETIC;
     printf("checkpoint %s: epoch %" PRId64 ", step %" PRId64 "\n", model->path,
-           model->info.progress.epoch, model->info.progress.step);
+           model->info.position.epoch, model->info.position.step);
     const double accuracy =
         100.0 * (double)evaluation->correct / (double)evaluation->count;
     printf("%s: accuracy %.2f %%, error %.2f %% (%" PRId64 " of %" PRId64

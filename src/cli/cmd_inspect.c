@@ -58,19 +58,19 @@ static void print_network(const sn_checkpoint_state *shown)
     printf("input      byte * %.9g\n", info->input_scale);
 }
 
-static void print_progress(const sn_position *progress)
+static void print_position(const sn_position *position)
 {
-    printf("progress   %" PRId64 " epochs", progress->epoch);
-    if (progress->step_in_epoch > 0) {
-        printf(" and %" PRId64 " steps of the next", progress->step_in_epoch);
+    printf("progress   %" PRId64 " epochs", position->epoch);
+    if (position->step_in_epoch > 0) {
+        printf(" and %" PRId64 " steps of the next", position->step_in_epoch);
     }
     printf("; step %" PRId64 ", %" PRId64 " samples seen, %.1f s of training\n",
-           progress->step, progress->samples_seen, progress->train_seconds);
+           position->step, position->samples_seen, position->train_seconds);
     printf("rate       %g at the last step; seed %" PRIu64 "\n",
-           progress->learning_rate, progress->seed);
-    if (progress->best_epoch > 0) {
+           position->learning_rate, position->seed);
+    if (position->best_epoch > 0) {
         printf("best       %.2f %% validation error after epoch %" PRId64 "\n",
-               100 * progress->best_error, progress->best_epoch);
+               100 * position->best_error, position->best_epoch);
     } else {
         printf("best       none yet\n");
     }
@@ -124,7 +124,7 @@ static sn_status print_page(const char *path, void *user, sn_error *err)
                "; by shardnet %s, %s\n",
                info->format_version, info->program_version, info->created_utc);
         print_network(&shown);
-        print_progress(&info->progress);
+        print_position(&info->position);
         printf("data       %s, %" PRId64 " training samples\n", info->data_source,
                info->train_count);
         printf("           SHA-256 %s\n", info->train_digest);
@@ -155,9 +155,8 @@ static sn_status print_checkpoint_line(const char *path, void *user, sn_error *e
     }
     if (sn_checkpoint_open(path, &checkpoint, &info, &why) == SN_OK) {
         printf("  %-20s epoch %5" PRId64 "  step %9" PRId64 "  %s%s\n", name,
-               info.progress.epoch, info.progress.step, info.created_utc, remark);
+               info.position.epoch, info.position.step, info.created_utc, remark);
         sn_checkpoint_close(&checkpoint);
-        sn_checkpoint_info_clear(&info);
     } else if (sn_file_exists(path)) { /* else removed meanwhile */
         printf("  %-20s %s%s\n", name, why.message, remark);
     }

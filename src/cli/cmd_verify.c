@@ -50,9 +50,8 @@ static sn_status check_checkpoint(const char *path, void *user, sn_error *err)
     (void)err;
     if (status == SN_OK) {
         printf("good  %s: epoch %" PRId64 ", step %" PRId64 ", SHA-256 %s\n", path,
-               info.progress.epoch, info.progress.step, info.digest);
+               info.position.epoch, info.position.step, info.digest);
     }
-    sn_checkpoint_info_clear(&info);
     if (status == SN_OK ||
         sn_file_exists(path)) { /* else removed meanwhile: no fault */
         judge(user, path, status, &why);
@@ -62,12 +61,12 @@ static sn_status check_checkpoint(const char *path, void *user, sn_error *err)
 
 static void check_metrics(verdict *found, const char *path)
 {
-    size_t epochs, steps, ranks;
+    size_t rows[SN_TABLES];
     sn_error why = {""};
-    sn_status status = sn_metrics_verify(path, &epochs, &steps, &ranks, &why);
+    sn_status status = sn_metrics_verify(path, rows, &why);
     if (status == SN_OK) {
-        printf("good  %s: %zu epochs, %zu steps, %zu rows of ranks\n", path, epochs,
-               steps, ranks);
+        printf("good  %s: %zu epochs, %zu steps, %zu rows of ranks\n", path,
+               rows[SN_TABLE_EPOCHS], rows[SN_TABLE_STEPS], rows[SN_TABLE_RANKS]);
     }
     judge(found, path, status, &why);
 }

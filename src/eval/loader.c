@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/fault.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "dist/watchdog/watchdog.h"
@@ -160,9 +160,7 @@ static sn_status read_shape(const char *path, const sn_checkpoint *checkpoint,
     shape->classes = (size_t)info->classes;
     shape->hidden_count = (size_t)info->layers - 1;
     for (int64_t l = 0; l + 1 < info->layers; l++) {
-        int64_t in, out;
-        sn_checkpoint_layer_shape(checkpoint, l, &in, &out);
-        shape->hidden[l] = (size_t)out;
+        shape->hidden[l] = (size_t)sn_checkpoint_shapes(checkpoint)[l].out;
     }
     return SN_OK;
 }
@@ -214,7 +212,6 @@ sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
     }
     sn_checkpoint_close(&checkpoint);
     if (status != SN_OK) {
-        sn_checkpoint_info_clear(info);
         sn_network_clear(model);
         free(*parameters);
         *parameters = NULL;

@@ -83,7 +83,6 @@ void sn_model_destroy(sn_model **out)
     sn_model *model = *out;
     if (model != NULL) {
         sn_predictor_clear(&model->predictor);
-        sn_checkpoint_info_clear(&model->info);
         sn_network_clear(&model->network);
         free(model->parameters);
         free(model);

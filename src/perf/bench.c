@@ -74,13 +74,11 @@ static sn_status run_products(bench *b, sn_error *err)
     sn_replica *r = &b->engine.replica;
     const sn_pieces pieces = sn_reduction_own_pieces(reduction);
     for (int piece = pieces.begin; piece < pieces.end; piece++) {
-        const size_t rows = rows_of(b, piece);
-        const double begun = sn_clock_seconds();
-        sn_net_forward_products(&r->network, r->parameters, &r->workspace, r->batch.x,
-                                rows);
-        b->forward_products += sn_clock_seconds() - begun;
-        sn_net_backward_products(&r->network, r->parameters, &r->workspace, r->batch.x,
-                                 rows, sn_reduction_buffer(reduction));
+        double forward_seconds;
+        (void)sn_net_time_products(&r->network, r->parameters, &r->workspace,
+                                   r->batch.x, rows_of(b, piece),
+                                   sn_reduction_buffer(reduction), &forward_seconds);
+        b->forward_products += forward_seconds;
     }
     return SN_OK;
 }
@@ -116,14 +114,15 @@ static sn_status run_large_product(bench *b, sn_error *err)
 {
     (void)err;
     const size_t square = (size_t)LARGE * LARGE;
+    const sn_gemm_shape shape = {
+        .m = LARGE, .n = LARGE, .k = LARGE, .lda = LARGE, .ldb = LARGE};
     const float *a = b->scratch + b->third;
     const uint16_t *half = (const uint16_t *)a; /* any bytes will do */
     const sn_workspace *w = &b->engine.replica.workspace;
     if (b->engine.config.compute_precision == SN_PRECISION_BF16) {
-        sn_gemm_bf16_nn(w->rounded.gemm, w->backend, LARGE, LARGE, LARGE, half,
-                        half + square, b->scratch);
+        sn_gemm_bf16_run(w->gemm, w->backend, &shape, half, half + square, b->scratch);
     } else {
-        sn_gemm_nn(w->backend, LARGE, LARGE, LARGE, a, a + square, b->scratch);
+        sn_gemm(w->backend, &shape, a, a + square, b->scratch);
     }
     return SN_OK;
 }

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/parallel.h"
-#include "base/repeat.h"
 #include "nn/products/gemm.h"
 #include "perf/measure.h"
 #include "perf/plan.h"

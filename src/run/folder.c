@@ -5,32 +5,6 @@
 #include "base/file.h"
 #include "store/paths.h"
 
-/* Cuts path back to step; where the file had to make room, that is the warning. */
-static sn_status cut(const char *path, int64_t step, sn_error *warning, sn_error *err)
-{
-    int replaced;
-    const sn_status status = sn_metrics_cut(path, step, &replaced, err);
-    if (replaced > 0) {
-        char number[16] = "";
-        if (replaced > 1) {
-            snprintf(number, sizeof number, ".%d", replaced);
-        }
-        (void)sn_fail(warning, SN_OK,
-                      "metrics (%s): damaged; moved to " SN_METRICS_FILE "." SN_DAMAGED
-                      "%s, a new file begins",
-                      path, number);
-    }
-    return status;
-}
-
-/* Has path no rows, or is no file of metrics? */
-static bool has_no_rows(const char *path)
-{
-    size_t epochs = 0, steps = 0, ranks = 0;
-    return sn_metrics_verify(path, &epochs, &steps, &ranks, NULL) != SN_OK ||
-           epochs + steps + ranks == 0;
-}
-
 static bool holds(const char *path, const char *text)
 {
     FILE *file = fopen(path, "r");
@@ -51,15 +25,16 @@ static sn_status keep_old(const char *config, const char *text, const char *metr
                           sn_error *warning, sn_error *err)
 {
     const bool other = sn_file_exists(config) && !holds(config, text);
-    const bool rows = sn_file_exists(metrics) && !has_no_rows(metrics);
+    size_t count[SN_TABLES];
+    const bool rows = sn_metrics_verify(metrics, count, NULL) == SN_OK &&
+                      count[0] + count[1] + count[2] > 0;
     char aside[SN_PATH_BYTES];
-    int number;
     sn_status status = SN_OK;
     if (other) {
-        status = sn_file_set_aside(config, SN_OLD, aside, &number, err);
+        status = sn_file_set_aside(config, SN_OLD, aside, err);
     }
     if (status == SN_OK && rows) {
-        status = sn_file_set_aside(metrics, SN_OLD, aside, &number, err);
+        status = sn_file_set_aside(metrics, SN_OLD, aside, err);
     }
     if (status == SN_OK && (other || rows)) {
         (void)sn_fail(
@@ -85,7 +60,7 @@ sn_status sn_folder_begin(const char *run, const char *config_text, bool fresh,
         status = sn_file_write_text(config, config_text, err);
     }
     if (status == SN_OK) {
-        status = cut(metrics, step, warning, err);
+        status = sn_metrics_cut(metrics, step, warning, err);
     }
     return status;
 }
@@ -116,21 +91,18 @@ sn_status sn_folder_append(const char *run, const char *config_text,
 {
     warning->message[0] = '\0';
     sn_rows *rows = &backlog->rows;
-    const bool none = sn_rows_empty(rows);
-    /* all of this is in the file */
-    const int64_t before = none ? INT64_MAX : sn_rows_first_step(rows) - 1;
+    /* The file has all rows up to this step. */
+    const int64_t before = sn_rows_first_step(rows) - 1;
     char path[SN_PATH_BYTES];
     sn_status status = find(run, config_text, before, warning, err);
     if (status == SN_OK) {
         status = sn_path_join(path, run, SN_METRICS_FILE, err);
     }
-    if (status == SN_OK && backlog->torn && !none) {
-        status = cut(path, before, warning, err);
+    if (status == SN_OK && backlog->torn) {
+        status = sn_metrics_cut(path, before, warning, err);
     }
     if (status == SN_OK) {
-        status =
-            sn_metrics_append(path, rows->epochs, rows->epoch_count, rows->steps,
-                              rows->step_count, rows->ranks, rows->rank_count, err);
+        status = sn_metrics_append(path, rows, err);
         backlog->torn = status != SN_OK;
     }
     if (status == SN_OK) {

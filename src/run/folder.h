@@ -2,7 +2,7 @@
 #ifndef SHARDNET_RUN_FOLDER_H
 #define SHARDNET_RUN_FOLDER_H
 
-#include "run/rows.h"
+#include "store/metrics/rows.h"
 
 /** Writes config.ini and cuts the metrics back to step; a damaged metrics.h5 is put
  *  aside, and so are, where the run is fresh, another config.ini and metrics with rows.

@@ -12,11 +12,11 @@
 static void examine(sn_lineage_record *record, const sn_lineage *lineage)
 {
     sn_checkpoint *checkpoint = NULL;
-    sn_checkpoint_info info = {0};
+    sn_checkpoint_info info;
     if (sn_checkpoint_open(record->path, &checkpoint, &info, NULL) == SN_OK) {
-        record->position = info.progress;
+        record->position = info.position;
         record->same_data =
-            strcmp(info.train_digest, lineage->target->data->train_digest) == 0;
+            strcmp(info.train_digest, lineage->state->data->train_digest) == 0;
     } else {
         record->health = SN_LINEAGE_DAMAGED;
     }
@@ -25,18 +25,16 @@ static void examine(sn_lineage_record *record, const sn_lineage *lineage)
             record->health == SN_LINEAGE_DAMAGED ? -1 : record->position.step;
     }
     sn_checkpoint_close(&checkpoint);
-    sn_checkpoint_info_clear(&info);
 }
 
 /* Appends a record, for which there is room. */
-static sn_lineage_record *append(sn_lineage *lineage, sn_lineage_kind kind,
-                                 int64_t step, const char *path)
+static void append(sn_lineage *lineage, sn_lineage_kind kind, int64_t step,
+                   const char *path)
 {
     sn_lineage_record *record = &lineage->records[lineage->count++];
     *record = (sn_lineage_record){.kind = kind, .step = step};
     snprintf(record->path, sizeof record->path, "%s", path);
     examine(record, lineage);
-    return record;
 }
 
 /* Negative where a is to be restored before b. */
@@ -93,11 +91,11 @@ static bool is_same_file(const char *a, const char *b)
 
 /* Restores the checkpoint of a record. */
 static sn_status restore(const sn_lineage *lineage, sn_lineage_record *record,
-                         sn_restored *restored, sn_error *err)
+                         char changes[SN_CHANGES_BYTES], sn_error *err)
 {
     bool damaged;
-    const sn_status status =
-        sn_restore(record->path, lineage->target, restored, &damaged, err);
+    const sn_status status = sn_restore(record->path, lineage->state, &record->position,
+                                        changes, &damaged, err);
     record->restored = status == SN_OK;
     record->health = damaged            ? SN_LINEAGE_DAMAGED
                      : record->restored ? SN_LINEAGE_GOOD
@@ -105,13 +103,13 @@ static sn_status restore(const sn_lineage *lineage, sn_lineage_record *record,
     return status;
 }
 
-static sn_status restore_newest(sn_lineage *lineage, sn_restored *restored,
-                                sn_error *err)
+static sn_status restore_newest(sn_lineage *lineage, char changes[SN_CHANGES_BYTES],
+                                const sn_lineage_record **restored, sn_error *err)
 {
     for (size_t i = 0; i < lineage->count; i++) {
-        sn_lineage_record *record = &lineage->records[i];
-        const sn_status status = restore(lineage, record, restored, err);
-        if (status == SN_OK || record->health != SN_LINEAGE_DAMAGED) {
+        *restored = &lineage->records[i];
+        const sn_status status = restore(lineage, &lineage->records[i], changes, err);
+        if (status == SN_OK || (*restored)->health != SN_LINEAGE_DAMAGED) {
             return status;
         }
         lineage->warn(lineage->user, "%s; passed over", err->message);
@@ -122,11 +120,23 @@ static sn_status restore_newest(sn_lineage *lineage, sn_restored *restored,
                    lineage->run);
 }
 
-/* Restores a named file, of the run's own checkpoints (own) or of another folder. */
-static sn_status restore_path(sn_lineage *lineage, const char *path, bool own,
-                              const char *folder, sn_restored *restored, sn_error *err)
+/* Restores a named file, of the run's own checkpoints or of another folder, whose best.h5
+ * then gets a record, too. */
+static sn_status restore_path(sn_lineage *lineage, const char *path,
+                              char changes[SN_CHANGES_BYTES],
+                              const sn_lineage_record **restored, sn_error *err)
 {
-    char beside[SN_PATH_BYTES];
+    char folder[SN_PATH_BYTES], checkpoints[SN_PATH_BYTES], beside[SN_PATH_BYTES];
+    sn_path_parent(folder, path);
+    const bool own =
+        sn_path_join(checkpoints, lineage->run, SN_CHECKPOINTS_FOLDER, NULL) == SN_OK &&
+        is_same_file(folder, checkpoints);
+    if (lineage->count > 0 && !own) {
+        return sn_fail(err, SN_ECREATE,
+                       "run (%s): already holds checkpoints of its own, and %s is none "
+                       "of them; choose another --out",
+                       lineage->run, path);
+    }
     size_t i = 0;
     while (i < lineage->count && !is_same_file(path, lineage->records[i].path)) {
         i++;
@@ -138,35 +148,25 @@ static sn_status restore_path(sn_lineage *lineage, const char *path, bool own,
         sn_file_exists(beside)) {
         append(lineage, SN_LINEAGE_OTHER, 0, beside);
     }
-    return restore(lineage, &lineage->records[i], restored, err);
+    *restored = &lineage->records[i];
+    return restore(lineage, &lineage->records[i], changes, err);
 }
 
 sn_status sn_lineage_restore(sn_lineage *lineage, bool resume, const char *path,
-                             sn_restored *restored, sn_error *err)
+                             char changes[SN_CHANGES_BYTES],
+                             const sn_lineage_record **restored, sn_error *err)
 {
-    const char *run = lineage->run;
-    const bool any = lineage->count > 0;
-    char folder[SN_PATH_BYTES] = "", checkpoints[SN_PATH_BYTES];
-    restored->path[0] = '\0';
+    *restored = NULL;
     if (path != NULL) {
-        sn_path_parent(folder, path);
-        const bool own =
-            sn_path_join(checkpoints, run, SN_CHECKPOINTS_FOLDER, NULL) == SN_OK &&
-            is_same_file(folder, checkpoints);
-        return !any || own
-                   ? restore_path(lineage, path, own, folder, restored, err)
-                   : sn_fail(err, SN_ECREATE,
-                             "run (%s): already holds checkpoints of its own, and %s "
-                             "is none of them; choose another --out",
-                             run, path);
+        return restore_path(lineage, path, changes, restored, err);
     }
-    if (any && !resume) {
+    if (lineage->count > 0 && !resume) {
         return sn_fail(err, SN_ECREATE,
                        "run (%s): already holds a checkpoint; continue it with "
                        "--resume or choose another --out",
-                       run);
+                       lineage->run);
     }
-    return any ? restore_newest(lineage, restored, err) : SN_OK;
+    return lineage->count > 0 ? restore_newest(lineage, changes, restored, err) : SN_OK;
 }
 
 /* Reads the files that the plan depends on.  Where one is damaged, the plan must be made
@@ -182,32 +182,27 @@ static bool finds_damage(sn_lineage *lineage, const sn_lineage_action *actions,
             record->health != SN_LINEAGE_UNREAD) {
             continue;
         }
-        sn_checkpoint_info info = {0};
+        sn_checkpoint_info info;
         const bool good = sn_checkpoint_verify(record->path, &info, NULL) == SN_OK;
-        sn_checkpoint_info_clear(&info);
         record->health = good ? SN_LINEAGE_GOOD : SN_LINEAGE_DAMAGED;
         found = found || !good;
     }
     return found;
 }
 
-/* The names of the files that were set aside, as many as fit. */
+/* The names of the files that were set aside, as far as they fit. */
 typedef struct names {
     char text[512];
-    size_t used, left_out;
+    size_t left_out;
 } names;
 
 static void add_name(names *moved, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    const size_t room = sizeof moved->text - moved->used;
-    const int length =
-        snprintf(moved->text + moved->used, room, "%s%s", moved->used > 0 ? ", " : "",
-                 slash != NULL ? slash + 1 : path);
-    if (length > 0 && (size_t)length < room) {
-        moved->used += (size_t)length;
-    } else {
-        moved->text[moved->used] = '\0';
+    const size_t used = strlen(moved->text), room = sizeof moved->text - used;
+    const int length = snprintf(moved->text + used, room, "%s%s", used > 0 ? ", " : "",
+                                strrchr(path, '/') + 1);
+    if (length < 0 || (size_t)length >= room) {
+        moved->text[used] = '\0';
         moved->left_out++;
     }
 }
@@ -218,7 +213,7 @@ static void warn_of_names(const sn_lineage *lineage, int64_t step, const names *
     if (moved->left_out > 0) {
         snprintf(more, sizeof more, " and %zu more", moved->left_out);
     }
-    if (moved->used > 0) {
+    if (moved->text[0] != '\0') {
         lineage->warn(lineage->user,
                       "run (%s): goes on from step %" PRId64
                       "; what it leaves behind is set aside: %s%s",
@@ -230,9 +225,7 @@ static void warn_of_names(const sn_lineage *lineage, int64_t step, const names *
 static sn_status set_aside(sn_lineage_record *record, names *moved, sn_error *err)
 {
     char aside[SN_PATH_BYTES];
-    int number;
-    const sn_status status =
-        sn_file_set_aside(record->path, SN_ABANDONED, aside, &number, err);
+    const sn_status status = sn_file_set_aside(record->path, SN_ABANDONED, aside, err);
     if (status == SN_OK) {
         strcpy(record->path, aside);
         add_name(moved, aside);
@@ -255,9 +248,9 @@ static sn_status copy(const char *run, const char *from, const char *to, sn_erro
     return status;
 }
 
-static void forget_best(const sn_lineage *lineage, const char *best,
-                        sn_position *position)
+static void forget_best(const sn_lineage *lineage, const char *best)
 {
+    sn_position *position = lineage->state->position;
     lineage->warn(lineage->user,
                   "best (%s): no file holds the weights of the best epoch, "
                   "%" PRId64 "; the best is sought from epoch %" PRId64 " on",
@@ -267,12 +260,13 @@ static void forget_best(const sn_lineage *lineage, const char *best,
 }
 
 static sn_status execute(sn_lineage *lineage, const sn_lineage_action *action,
-                         sn_position *position, names *moved, sn_error *err)
+                         names *moved, sn_error *err)
 {
+    const int64_t step = lineage->state->position->step;
     sn_lineage_record *record = &lineage->records[action->record];
     char path[SN_PATH_BYTES];
     sn_status status = action->verb == SN_LINEAGE_SAVE_STEP
-                           ? sn_checkpoint_path(path, lineage->run, position->step, err)
+                           ? sn_checkpoint_path(path, lineage->run, step, err)
                            : sn_checkpoint_best_path(path, lineage->run, err);
     if (status != SN_OK) {
         return status;
@@ -284,7 +278,7 @@ static sn_status execute(sn_lineage *lineage, const sn_lineage_action *action,
     case SN_LINEAGE_SAVE_BEST:
         return copy(lineage->run, record->path, path, err);
     case SN_LINEAGE_FORGET_BEST:
-        forget_best(lineage, path, position);
+        forget_best(lineage, path);
         break;
     case SN_LINEAGE_KEEP:
         break;
@@ -292,12 +286,13 @@ static sn_status execute(sn_lineage *lineage, const sn_lineage_action *action,
     return SN_OK;
 }
 
-sn_status sn_lineage_settle(sn_lineage *lineage, sn_position *position, sn_error *err)
+sn_status sn_lineage_settle(sn_lineage *lineage, sn_error *err)
 {
-    const sn_config *config = lineage->target->config;
+    const sn_config *config = lineage->state->config;
+    const sn_position *position = lineage->state->position;
     const bool finished =
         sn_config_is_finished(config, position->epoch, position->best_epoch);
-    names moved = {.used = 0};
+    names moved = {.left_out = 0};
     sn_lineage_action *actions =
         calloc(lineage->count + SN_LINEAGE_MORE_ACTIONS, sizeof *actions);
     if (actions == NULL) {
@@ -310,7 +305,7 @@ sn_status sn_lineage_settle(sn_lineage *lineage, sn_position *position, sn_error
     } while (finds_damage(lineage, actions, count));
     sn_status status = SN_OK;
     for (size_t i = 0; i < count && status == SN_OK; i++) {
-        status = execute(lineage, &actions[i], position, &moved, err);
+        status = execute(lineage, &actions[i], &moved, err);
     }
     free(actions);
     warn_of_names(lineage, position->step, &moved);

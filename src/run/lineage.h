@@ -70,10 +70,10 @@ size_t sn_lineage_plan(const sn_lineage_record *records, size_t count,
                        const sn_position *position, bool keep_best, bool finished,
                        sn_lineage_action *actions);
 
-/** What is known of a run's checkpoints.  Start with run, target, warn and user. */
+/** What is known of a run's checkpoints.  Start with run, state, warn and user. */
 typedef struct sn_lineage {
     const char *run;
-    const sn_restore_target *target;
+    const sn_run_state *state;
     sn_warn *warn;
     void *user;
     sn_lineage_record *records; /* newest first, best.h5 after others of its step */
@@ -85,18 +85,19 @@ sn_status sn_lineage_scan(sn_lineage *lineage, sn_error *err) SN_MUST_CHECK;
 
 /** Restores the checkpoint at path, or, where path is NULL and resume is set, the newest
  *  that can be read: a damaged one is passed over with a warning, one of another version
- *  of the program is not.  restored->path is "" where the run starts fresh.  SN_ECREATE
- *  where the run has checkpoints that it was not asked to continue; otherwise as
- *  sn_restore. */
+ *  of the program is not.  *restored is its record, NULL where the run starts fresh.
+ *  changes as sn_restore writes them.  SN_ECREATE where the run has checkpoints that it
+ *  was not asked to continue; otherwise as sn_restore. */
 sn_status sn_lineage_restore(sn_lineage *lineage, bool resume, const char *path,
-                             sn_restored *restored, sn_error *err) SN_MUST_CHECK;
+                             char changes[SN_CHANGES_BYTES],
+                             const sn_lineage_record **restored,
+                             sn_error *err) SN_MUST_CHECK;
 
 /** Executes the plan for a restored run, before the run writes anything.  One warning
- *  names what was set aside; another says that position forgets its best epoch.  Needs
+ *  names what was set aside; another states that the position forgets its best epoch.  Needs
  *  memory for one more copy of parameters and velocities.  SN_ECREATE, SN_EIO, SN_ENOMEM.
  */
-sn_status sn_lineage_settle(sn_lineage *lineage, sn_position *position,
-                            sn_error *err) SN_MUST_CHECK;
+sn_status sn_lineage_settle(sn_lineage *lineage, sn_error *err) SN_MUST_CHECK;
 
 /** Frees the records. */
 void sn_lineage_clear(sn_lineage *lineage);

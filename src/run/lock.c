@@ -15,7 +15,7 @@
 
 enum { HOLDER_BYTES = 320 };
 
-/* "process PID on HOST", as its file says. */
+/* Reads "process PID on HOST". */
 static void read_holder(int descriptor, char holder[HOLDER_BYTES])
 {
     const ssize_t length = pread(descriptor, holder, HOLDER_BYTES - 1, 0);
@@ -26,30 +26,14 @@ static void read_holder(int descriptor, char holder[HOLDER_BYTES])
     }
 }
 
-static void host_of_this(char host[256])
-{
-    host[0] = host[255] = '\0';
-    (void)gethostname(host, 255);
-}
-
-static bool is_on_this_host(const char *holder)
-{
-    char host[256];
-    host_of_this(host);
-    const char *at = strstr(holder, " on ");
-    return at != NULL && strcmp(at + 4, host) == 0;
-}
-
 /* A name for those who find the lock busy; without it they wait just as well. */
 static void write_holder(const char *path, const char *holder)
 {
     const int descriptor = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-    if (descriptor < 0) {
-        return;
+    if (descriptor >= 0) {
+        (void)dprintf(descriptor, "%s", holder);
+        close(descriptor);
     }
-    const ssize_t written = write(descriptor, holder, strlen(holder));
-    (void)written;
-    close(descriptor);
 }
 
 /* A file that is open for reading only keeps no file system from being set read-only;
@@ -71,28 +55,34 @@ static int try_lock(int *descriptor, const char *path)
     return flock(writable, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
 }
 
+static bool is_on_this_host(const char *holder)
+{
+    char host[256] = "";
+    const char *at = strstr(holder, " on ");
+    (void)gethostname(host, sizeof host - 1);
+    return at != NULL && strcmp(at + 4, host) == 0;
+}
+
+/* Calls waiting once a second: a killed job is mostly gone within the first one. */
 static sn_status wait_for_lock(int *descriptor, const char *path, const char *run,
                                double patience, sn_run_lock_waiting *waiting,
                                void *user, int *code, sn_error *err)
 {
     const double begun = sn_clock_seconds();
-    double called = begun; /* a killed job is mostly gone within the first second */
-    bool told = false;
+    int calls = 0;
     while ((*code = try_lock(descriptor, path)) == EWOULDBLOCK) {
         char holder[HOLDER_BYTES];
         read_holder(*descriptor, holder);
-        const double now = sn_clock_seconds();
-        if (now - begun >= (is_on_this_host(holder) ? patience : 6 * patience)) {
+        const double waited = sn_clock_seconds() - begun;
+        if (waited >= (is_on_this_host(holder) ? patience : 6 * patience)) {
             return sn_fail(err, SN_ECREATE,
                            "run (%s): %s trains there; wait for it, choose another "
                            "--out, or remove " SN_LOCK_FILE
                            " if that process is gone for good",
                            run, holder);
         }
-        if (now - called >= 1) {
-            waiting(told ? NULL : holder, user);
-            told = true;
-            called = now;
+        if (waited >= calls + 1) {
+            waiting(calls++ == 0 ? holder : NULL, user);
         }
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     }
@@ -112,8 +102,7 @@ sn_status sn_run_lock(const char *run, double patience, sn_run_lock_waiting *wai
     if (lock < 0) {
         return sn_fail(err, SN_ECREATE,
                        "run (%s): cannot make " SN_LOCK_FILE
-                       ": %s; choose a path you may write "
-                       "to",
+                       ": %s; choose a path you may write to",
                        run, strerror(errno));
     }
     int code;
@@ -122,8 +111,8 @@ sn_status sn_run_lock(const char *run, double patience, sn_run_lock_waiting *wai
         close(lock);
         return status;
     }
-    char host[256], holder[HOLDER_BYTES];
-    host_of_this(host);
+    char host[256] = "", holder[HOLDER_BYTES];
+    (void)gethostname(host, sizeof host - 1);
     snprintf(holder, sizeof holder, "process %ld on %s\n", (long)getpid(), host);
     write_holder(path, holder);
     *descriptor = lock;

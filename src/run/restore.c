@@ -1,75 +1,63 @@
 #include "run/restore.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shardnet/version.h"
 #include "store/paths.h"
 
-/* Does the checkpoint have the layers of the model? */
-static bool has_layers(const sn_checkpoint *checkpoint, const sn_checkpoint_info *info,
-                       const sn_network *model)
+static void write_layers(char text[512], const sn_layer_tensors *layers, int64_t count)
 {
-    if (info->layers != (int64_t)model->layers) {
-        return false;
-    }
-    for (int64_t l = 0; l < info->layers; l++) {
-        int64_t in, out;
-        sn_checkpoint_layer_shape(checkpoint, l, &in, &out);
-        if (in != (int64_t)model->layer[l].in || out != (int64_t)model->layer[l].out) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void append_layers(char *text, size_t bytes, int64_t layers,
-                          const sn_checkpoint *checkpoint, const sn_network *model)
-{
-    size_t used = 0;
-    for (int64_t l = 0; l < layers && used < bytes; l++) {
-        int64_t in, out;
-        if (checkpoint != NULL) {
-            sn_checkpoint_layer_shape(checkpoint, l, &in, &out);
-        } else {
-            in = (int64_t)model->layer[l].in;
-            out = (int64_t)model->layer[l].out;
-        }
-        int written = l == 0 ? snprintf(text, bytes, "%" PRId64 "-%" PRId64, in, out)
-                             : snprintf(text + used, bytes - used, "-%" PRId64, out);
-        used += (size_t)written;
+    int used = snprintf(text, 512, "%" PRId64, layers[0].in);
+    for (int64_t l = 0; l < count && used < 512; l++) {
+        used += snprintf(text + used, 512 - (size_t)used, "-%" PRId64, layers[l].out);
     }
 }
 
-static sn_status refuse(sn_error *err, const char *path, const char *what,
-                        const char *theirs, const char *ours)
+/* format: the property of the checkpoint, and that of this configuration. */
+static sn_status refuse(sn_error *err, const char *path, const char *format, ...)
+    SN_PRINTF(3, 4);
+
+static sn_status refuse(sn_error *err, const char *path, const char *format, ...)
 {
+    char difference[1100];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(difference, sizeof difference, format, arguments);
+    va_end(arguments);
     return sn_fail(
         err, SN_ECONFIG,
-        "resume (%s): the checkpoint has %s %s, this configuration %s; use the "
-        "run's own " SN_CONFIG_FILE ", or another --out",
-        path, what, theirs, ours);
+        "resume (%s): the checkpoint has %s; use the run's own " SN_CONFIG_FILE
+        ", or another --out",
+        path, difference);
 }
 
 /* A checkpoint continues only the run that it belongs to. */
-static sn_status check_model(const sn_restore_target *target, const char *path,
+static sn_status check_model(const sn_run_state *state, const char *path,
                              const sn_checkpoint *checkpoint,
                              const sn_checkpoint_info *info, sn_error *err)
 {
-    char theirs[512] = "", ours[512] = "";
-    const sn_network *model = target->model;
-    if (!has_layers(checkpoint, info, model)) {
-        append_layers(theirs, sizeof theirs, info->layers, checkpoint, NULL);
-        append_layers(ours, sizeof ours, (int64_t)model->layers, NULL, model);
-        return refuse(err, path, "the layers", theirs, ours);
+    const sn_layer_tensors *found = sn_checkpoint_shapes(checkpoint);
+    const sn_layer_tensors *wanted = state->tensors;
+    const int64_t layers = (int64_t)state->network->layers;
+    bool same = info->layers == layers;
+    for (int64_t l = 0; same && l < layers; l++) {
+        same = found[l].in == wanted[l].in && found[l].out == wanted[l].out;
+    }
+    if (!same) {
+        char theirs[512], ours[512];
+        write_layers(theirs, found, info->layers);
+        write_layers(ours, wanted, layers);
+        return refuse(err, path, "the layers %s, this configuration %s", theirs, ours);
     }
     const char *activation =
-        sn_config_choice_name("model", "activation", target->config->model_activation);
-    if (strcmp(info->activation, activation) != 0) {
-        return refuse(err, path, "activation", info->activation, activation);
-    }
-    return SN_OK;
+        sn_config_choice_name("model", "activation", state->config->model_activation);
+    return strcmp(info->activation, activation) == 0
+               ? SN_OK
+               : refuse(err, path, "activation %s, this configuration %s",
+                        info->activation, activation);
 }
 
 /* *choice, which the configuration leaves open, becomes the former one where that goes
@@ -99,14 +87,14 @@ static void keep_choices(sn_config *config, const sn_config *former)
 static sn_status check_settings(const sn_config *config, const char *path,
                                 const sn_config *former, sn_error *err)
 {
-    char theirs[64], ours[64];
     if (former->train_batch != config->train_batch) {
-        snprintf(theirs, sizeof theirs, "%" PRId64, former->train_batch);
-        snprintf(ours, sizeof ours, "%" PRId64, config->train_batch);
-        return refuse(err, path, "the global batch", theirs, ours);
+        return refuse(err, path,
+                      "the global batch %" PRId64 ", this configuration %" PRId64,
+                      former->train_batch, config->train_batch);
     }
     if (former->optimizer_momentum_kind != config->optimizer_momentum_kind) {
-        return refuse(err, path, "velocities of momentum_kind",
+        return refuse(err, path,
+                      "velocities of momentum_kind %s, this configuration %s",
                       sn_config_choice_name("optimizer", "momentum_kind",
                                             former->optimizer_momentum_kind),
                       sn_config_choice_name("optimizer", "momentum_kind",
@@ -115,12 +103,12 @@ static sn_status check_settings(const sn_config *config, const char *path,
     if (sn_reduction_of(former->comm_reduce)->fixed_order &&
         (config->comm_reduce != former->comm_reduce ||
          config->comm_leaves != former->comm_leaves)) {
-        snprintf(theirs, sizeof theirs, "reproducible with %" PRId64 " leaves,",
-                 former->comm_leaves);
-        snprintf(ours, sizeof ours, "%s with %" PRId64,
-                 sn_config_choice_name("comm", "reduce", config->comm_reduce),
-                 config->comm_leaves);
-        return refuse(err, path, "sums that are", theirs, ours);
+        return refuse(err, path,
+                      "sums that are reproducible with %" PRId64
+                      " leaves, this configuration %s with %" PRId64,
+                      former->comm_leaves,
+                      sn_config_choice_name("comm", "reduce", config->comm_reduce),
+                      config->comm_leaves);
     }
     return SN_OK;
 }
@@ -147,35 +135,34 @@ static bool steers(const sn_config *config, const char *section, const char *key
     return false;
 }
 
-typedef struct changes {
+typedef struct note {
     const sn_config *config;
-    sn_restored *restored;
-} changes;
+    char *text; /* (SN_CHANGES_BYTES) */
+} note;
 
 static void note_change(void *user, const char *section, const char *key,
                         const char *former, const char *present)
 {
-    const changes *noted = user;
-    if (!steers(noted->config, section, key)) {
-        return;
+    const note *noted = user;
+    if (steers(noted->config, section, key)) {
+        const size_t used = strlen(noted->text);
+        snprintf(noted->text + used, SN_CHANGES_BYTES - used, "%s%s.%s = %s (was %s)",
+                 used > 0 ? ", " : "", section, key,
+                 present != NULL ? present : "unset",
+                 former != NULL ? former : "unset");
     }
-    char *text = noted->restored->changes;
-    const size_t used = strlen(text), room = sizeof noted->restored->changes - used;
-    snprintf(text + used, room, "%s%s.%s = %s (was %s)", used > 0 ? ", " : "", section,
-             key, present != NULL ? present : "unset",
-             former != NULL ? former : "unset");
 }
 
 static sn_status note_changes(const sn_config *config, const char *former,
-                              sn_restored *restored, sn_error *err)
+                              char text[SN_CHANGES_BYTES], sn_error *err)
 {
     size_t count;
     char *present = sn_config_text(config);
     if (present == NULL) {
         return sn_fail(err, SN_ENOMEM, "resume: out of memory");
     }
-    restored->changes[0] = '\0';
-    changes noted = {config, restored};
+    text[0] = '\0';
+    note noted = {config, text};
     const sn_status status =
         sn_config_compare(former, present, note_change, &noted, &count, err);
     free(present);
@@ -206,96 +193,77 @@ static sn_status check_config(sn_config *config, const char *path,
     return status;
 }
 
-static sn_status check_run(const sn_restore_target *target, const char *path,
+static sn_status check_run(const sn_run_state *state, const char *path,
                            const sn_checkpoint_info *info, sn_error *err)
 {
-    char theirs[512], ours[512];
-    const sn_dataset *data = target->data;
+    const sn_dataset *data = state->data;
     if (strcmp(info->train_digest, data->train_digest) != 0 ||
         info->train_count != (int64_t)data->train.count) {
-        snprintf(theirs, sizeof theirs,
-                 "training data of %" PRId64 " samples, digest "
-                 "%.12s...,",
-                 info->train_count, info->train_digest);
-        snprintf(ours, sizeof ours, "%zu samples, digest %.12s...", data->train.count,
-                 data->train_digest);
-        return refuse(err, path, "other", theirs, ours);
+        return refuse(err, path,
+                      "other training data of %" PRId64
+                      " samples, digest %.12s..., this "
+                      "configuration %zu samples, digest %.12s...",
+                      info->train_count, info->train_digest, data->train.count,
+                      data->train_digest);
     }
-    if (info->progress.seed != (uint64_t)target->config->train_seed) {
-        snprintf(theirs, sizeof theirs, "%" PRIu64, info->progress.seed);
-        snprintf(ours, sizeof ours, "%" PRId64, target->config->train_seed);
-        return refuse(err, path, "seed", theirs, ours);
-    }
-    return SN_OK;
+    return info->position.seed == (uint64_t)state->config->train_seed
+               ? SN_OK
+               : refuse(err, path, "seed %" PRIu64 ", this configuration %" PRId64,
+                        info->position.seed, state->config->train_seed);
 }
 
 /* The tensors are read before anything else is believed. */
-static sn_status read_state(const sn_restore_target *target, const char *path,
-                            sn_checkpoint *checkpoint, const sn_checkpoint_info *info,
-                            sn_error *err)
+sn_status sn_restore(const char *path, const sn_run_state *state, sn_position *position,
+                     char changes[SN_CHANGES_BYTES], bool *damaged, sn_error *err)
 {
-    const sn_position *p = &info->progress;
-    sn_status status = check_model(target, path, checkpoint, info, err);
-    if (status == SN_OK) {
-        status = sn_checkpoint_read(checkpoint, target->tensors, err);
-    }
-    if (status == SN_OK && (p->epoch < 0 || p->step < 0 || p->step_in_epoch < 0)) {
-        status = sn_fail(err, SN_EDATA, "checkpoint (%s): progress out of range", path);
-    }
-    return status;
-}
-
-sn_status sn_restore(const char *path, const sn_restore_target *target,
-                     sn_restored *restored, bool *damaged, sn_error *err)
-{
-    sn_checkpoint *checkpoint = NULL;
-    sn_checkpoint_info info = {0};
+    sn_checkpoint *checkpoint;
+    sn_checkpoint_info info;
     sn_status status = sn_checkpoint_open(path, &checkpoint, &info, err);
     if (status == SN_OK) {
-        status = read_state(target, path, checkpoint, &info, err);
+        status = check_model(state, path, checkpoint, &info, err);
+    }
+    if (status == SN_OK) {
+        status = sn_checkpoint_read(checkpoint, state->tensors, err);
     }
     *damaged = status == SN_EDATA;
     if (status == SN_OK) {
-        status = check_run(target, path, &info, err);
+        status = check_run(state, path, &info, err);
     }
     if (status == SN_OK) {
-        status = check_config(target->config, path, &info, err);
+        status = check_config(state->config, path, &info, err);
     }
-    if (status == SN_OK && info.progress.step_in_epoch >= target->steps_per_epoch) {
+    if (status == SN_OK && info.position.step_in_epoch >= state->steps_per_epoch) {
         *damaged = true;
         status = sn_fail(err, SN_EDATA, "checkpoint (%s): progress out of range", path);
     }
     if (status == SN_OK) {
-        status = note_changes(target->config, info.config_text, restored, err);
+        status = note_changes(state->config, info.config_text, changes, err);
     }
     if (status == SN_OK) {
-        restored->position = info.progress;
-        snprintf(restored->path, sizeof restored->path, "%s", path);
+        *position = info.position;
     }
     sn_checkpoint_close(&checkpoint);
-    sn_checkpoint_info_clear(&info);
     return status;
 }
 
-sn_status sn_restore_best(const char *run, const sn_restore_target *target,
-                          int64_t best_epoch, sn_error *err)
+sn_status sn_restore_best(const char *run, const sn_run_state *state, sn_error *err)
 {
+    const int64_t best_epoch = state->position->best_epoch;
     char path[SN_PATH_BYTES];
     sn_checkpoint *checkpoint = NULL;
-    sn_checkpoint_info info = {0};
+    sn_checkpoint_info info;
     sn_status status = sn_checkpoint_best_path(path, run, err);
     if (status == SN_OK) {
         status = sn_checkpoint_open(path, &checkpoint, &info, err);
     }
     if (status == SN_OK) {
-        const bool fits = info.progress.epoch == best_epoch &&
-                          has_layers(checkpoint, &info, target->model);
+        const bool fits = info.position.epoch == best_epoch &&
+                          info.layers == (int64_t)state->network->layers;
         status =
-            fits ? sn_checkpoint_read(checkpoint, target->tensors, err)
+            fits ? sn_checkpoint_read(checkpoint, state->tensors, err)
                  : sn_fail(err, SN_EDATA, "best (%s): not of the best epoch, %" PRId64,
                            path, best_epoch);
     }
     sn_checkpoint_close(&checkpoint);
-    sn_checkpoint_info_clear(&info);
     return status;
 }

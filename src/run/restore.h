@@ -6,33 +6,33 @@
 #include "config/config.h"
 #include "store/checkpoint/checkpoint.h"
 
-/** The run that a checkpoint is restored into. */
-typedef struct sn_restore_target {
-    const sn_network *model;
-    const sn_layer_tensors *tensors; /* (layers) receive parameters and velocities */
-    const sn_dataset *data;
-    int64_t steps_per_epoch;
+/** The state of a run, which its checkpoints hold; the caller's. */
+typedef struct sn_run_state {
     sn_config
-        *config; /* keys that are auto take the value which the run chose before */
-} sn_restore_target;
+        *config; /* effective; restoring sets keys that are auto to the value which
+                          the run chose before */
+    const sn_dataset *data;
+    const sn_network *network;
+    float *parameters, *velocity;    /* (network->arena) */
+    const sn_layer_tensors *tensors; /* (layers): views of both */
+    int64_t steps_per_epoch;
+    sn_position *position;
+} sn_run_state;
 
-/** What was restored. */
-typedef struct sn_restored {
-    sn_position position;
-    char path[SN_PATH_BYTES]; /* of the checkpoint, "" for none */
-    char changes[1024];       /* keys that changed since and act on the updates */
-} sn_restored;
+/** Room for the keys that changed since and act on the updates. */
+enum { SN_CHANGES_BYTES = 1024 };
 
-/** Restores the checkpoint at path.  *restored changes only with SN_OK.  SN_ECONFIG when
- *  the checkpoint belongs to another run; SN_EDATA when it is damaged (*damaged) or was
- *  written by a version whose configuration this one does not know; SN_ENOINPUT,
- *  SN_ENOMEM. */
-sn_status sn_restore(const char *path, const sn_restore_target *target,
-                     sn_restored *restored, bool *damaged, sn_error *err) SN_MUST_CHECK;
+/** Restores the checkpoint at path.  *position and changes are written only with SN_OK.
+ *  SN_ECONFIG when the checkpoint belongs to another run; SN_EDATA when it is damaged
+ *  (*damaged) or was written by a version whose configuration this one does not know;
+ *  SN_ENOINPUT, SN_ENOMEM. */
+sn_status sn_restore(const char *path, const sn_run_state *state, sn_position *position,
+                     char changes[SN_CHANGES_BYTES], bool *damaged,
+                     sn_error *err) SN_MUST_CHECK;
 
-/** Reads the parameters of RUN's best.h5, which must be of best_epoch.  SN_EDATA,
- *  SN_ENOINPUT. */
-sn_status sn_restore_best(const char *run, const sn_restore_target *target,
-                          int64_t best_epoch, sn_error *err) SN_MUST_CHECK;
+/** Reads the parameters of RUN's best.h5, which must be of the position's best epoch.
+ *  SN_EDATA, SN_ENOINPUT. */
+sn_status sn_restore_best(const char *run, const sn_run_state *state,
+                          sn_error *err) SN_MUST_CHECK;
 
 #endif

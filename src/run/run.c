@@ -61,7 +61,6 @@ sn_status sn_run_open(sn_run *run, sn_comm *comm, const char *folder,
                     .warn_user = warn_user,
                     .arena_bytes = network->arena * sizeof(float),
                     .lock = -1,
-                    .submitted_step = -1,
                     .saved_step = -1};
     mark(run, 1);
     const sn_status status = leads(run) ? open_folder(run, network, err) : SN_OK;
@@ -79,34 +78,38 @@ void sn_run_close(sn_run *run)
 /* ---- what the run continues from */
 
 /* Rank 0. */
-static sn_status restore(sn_run *run, const sn_restore_target *target, bool resume,
-                         const char *path, sn_restored *restored, sn_error *err)
-{
-    run->lineage = (sn_lineage){.run = run->folder,
-                                .target = target,
-                                .warn = run->warn,
-                                .user = run->warn_user};
-    const sn_status status = sn_lineage_scan(&run->lineage, err);
-    return status == SN_OK
-               ? sn_lineage_restore(&run->lineage, resume, path, restored, err)
-               : status;
-}
-
-sn_status sn_run_restore(sn_run *run, const sn_restore_target *target, bool resume,
-                         const char *path, sn_position *position, char changes[1024],
+static sn_status restore(sn_run *run, const sn_run_state *state, bool resume,
+                         const char *path, char changes[SN_CHANGES_BYTES],
                          bool *resumed, sn_error *err)
 {
-    sn_restored restored = {.path = ""};
-    mark(run, 1);
-    sn_status status =
-        leads(run) ? restore(run, target, resume, path, &restored, err) : SN_OK;
-    *resumed = restored.path[0] != '\0';
-    if (status == SN_OK && *resumed) {
-        *position = restored.position;
-        run->saved_step = restored.position.step;
-        memcpy(run->checkpoint, restored.path, sizeof run->checkpoint);
+    const sn_lineage_record *restored = NULL;
+    run->lineage = (sn_lineage){
+        .run = run->folder, .state = state, .warn = run->warn, .user = run->warn_user};
+    sn_status status = sn_lineage_scan(&run->lineage, err);
+    if (status == SN_OK) {
+        status =
+            sn_lineage_restore(&run->lineage, resume, path, changes, &restored, err);
     }
-    memcpy(changes, restored.changes, sizeof restored.changes);
+    if (status == SN_OK && restored != NULL) {
+        *resumed = true;
+        *state->position = restored->position;
+        run->saved_step = restored->position.step;
+        memcpy(run->checkpoint, restored->path, sizeof run->checkpoint);
+    }
+    return status;
+}
+
+sn_status sn_run_restore(sn_run *run, const sn_run_state *state, bool resume,
+                         const char *path, char changes[SN_CHANGES_BYTES],
+                         bool *resumed, sn_error *err)
+{
+    mark(run, 1);
+    *resumed = false;
+    changes[0] = '\0';
+    sn_status status = SN_OK;
+    if (leads(run)) {
+        status = restore(run, state, resume, path, changes, resumed, err);
+    }
     status = sn_comm_agree(run->comm, status, err);
     return status == SN_OK
                ? sn_comm_broadcast(run->comm, resumed, sizeof *resumed, 0, err)
@@ -114,19 +117,20 @@ sn_status sn_run_restore(sn_run *run, const sn_restore_target *target, bool resu
 }
 
 /* Rank 0.  The lineage precedes the metrics, whose cut is final. */
-static sn_status commit(sn_run *run, const sn_config *config, bool fresh,
-                        sn_position *position, sn_error *err)
+static sn_status commit(sn_run *run, bool fresh, sn_error *err)
 {
-    sn_status status = sn_lineage_settle(&run->lineage, position, err);
+    const sn_run_state *state = run->lineage.state;
+    sn_status status = sn_lineage_settle(&run->lineage, err);
     if (status != SN_OK) {
         return status;
     }
-    char *text = sn_config_text(config);
+    char *text = sn_config_text(state->config);
     if (text == NULL) {
         return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
     }
     sn_error warning;
-    status = sn_folder_begin(run->folder, text, fresh, position->step, &warning, err);
+    status =
+        sn_folder_begin(run->folder, text, fresh, state->position->step, &warning, err);
     free(text);
     if (warning.message[0] != '\0') {
         run->warn(run->warn_user, "%s", warning.message);
@@ -134,24 +138,21 @@ static sn_status commit(sn_run *run, const sn_config *config, bool fresh,
     return status;
 }
 
-sn_status sn_run_commit(sn_run *run, const sn_config *config, bool fresh,
-                        sn_position *position, sn_error *err)
+sn_status sn_run_commit(sn_run *run, bool fresh, sn_error *err)
 {
     mark(run, 6); /* best.h5 and a step's checkpoint, read twice and written */
-    const sn_status status =
-        leads(run) ? commit(run, config, fresh, position, err) : SN_OK;
+    const sn_status status = leads(run) ? commit(run, fresh, err) : SN_OK;
     return sn_comm_agree(run->comm, status, err);
 }
 
-sn_status sn_run_restore_best(sn_run *run, const sn_restore_target *target,
-                              int64_t best_epoch, float *parameters, bool *restored,
+sn_status sn_run_restore_best(sn_run *run, const sn_run_state *state, bool *restored,
                               sn_error *err)
 {
     mark(run, 1);
     *restored = false;
     if (leads(run)) {
         sn_error why;
-        *restored = sn_restore_best(run->folder, target, best_epoch, &why) == SN_OK;
+        *restored = sn_restore_best(run->folder, state, &why) == SN_OK;
         if (!*restored) {
             run->warn(run->warn_user, "%s; the last weights are used", why.message);
         }
@@ -159,7 +160,8 @@ sn_status sn_run_restore_best(sn_run *run, const sn_restore_target *target,
     const sn_status status =
         sn_comm_broadcast(run->comm, restored, sizeof *restored, 0, err);
     return status == SN_OK && *restored
-               ? sn_comm_broadcast(run->comm, parameters, run->arena_bytes, 0, err)
+               ? sn_comm_broadcast(run->comm, state->parameters, run->arena_bytes, 0,
+                                   err)
                : status;
 }
 
@@ -167,7 +169,8 @@ sn_status sn_run_restore_best(sn_run *run, const sn_restore_target *target,
 
 sn_status sn_run_reserve(sn_run *run, size_t steps, size_t ranks, sn_error *err)
 {
-    const sn_status status = !leads(run) || sn_rows_reserve(&run->rows, 1, steps, ranks)
+    const size_t more[SN_TABLES] = {1, steps, ranks};
+    const sn_status status = !leads(run) || sn_rows_reserve(&run->rows, more)
                                  ? SN_OK
                                  : sn_fail(err, SN_ENOMEM, "metrics: out of memory");
     return sn_comm_agree(run->comm, status, err);
@@ -175,17 +178,12 @@ sn_status sn_run_reserve(sn_run *run, size_t steps, size_t ranks, sn_error *err)
 
 void sn_run_note_step(sn_run *run, const sn_step_row *row)
 {
-    sn_rows *rows = &run->rows;
-    if (leads(run) && rows->step_count < rows->step_capacity) {
-        rows->steps[rows->step_count++] = *row;
-    }
+    sn_rows_add(&run->rows, SN_TABLE_STEPS, row, 1);
 }
 
 void sn_run_note_epoch(sn_run *run, const sn_epoch_row *row)
 {
-    if (leads(run)) {
-        run->rows.epochs[run->rows.epoch_count++] = *row;
-    }
+    sn_rows_add(&run->rows, SN_TABLE_EPOCHS, row, 1);
 }
 
 /* Each of the rows (ranks) waited at least for the slowest of them. */
@@ -204,13 +202,14 @@ static void note_waiting(sn_rank_row *rows, int ranks)
 sn_status sn_run_note_ranks(sn_run *run, const sn_rank_row *mine,
                             const sn_rank_row **all, sn_error *err)
 {
-    sn_rows *rows = &run->rows;
-    sn_rank_row *added = leads(run) ? rows->ranks + rows->rank_count : NULL;
+    const size_t present = run->rows.table[SN_TABLE_RANKS].count;
+    sn_rank_row *rows = run->rows.table[SN_TABLE_RANKS].rows;
+    sn_rank_row *added = leads(run) ? rows + present : NULL;
     const sn_status status = sn_comm_gather(run->comm, mine, sizeof *mine, added, err);
     if (status == SN_OK && added != NULL) {
         const int ranks = sn_comm_size(run->comm);
         note_waiting(added, ranks);
-        rows->rank_count += (size_t)ranks;
+        run->rows.table[SN_TABLE_RANKS].count += (size_t)ranks;
     }
     *all = added;
     return status;
@@ -218,30 +217,40 @@ sn_status sn_run_note_ranks(sn_run *run, const sn_rank_row *mine,
 
 /* ---- checkpoints */
 
-static sn_status describe(const sn_run_source *source, sn_checkpoint_info *info,
+static sn_status describe(const sn_run_state *state, sn_checkpoint_info *info,
                           sn_error *err)
 {
-    const sn_config *config = source->config;
-    const sn_network *network = source->network;
+    const sn_config *config = state->config;
+    const sn_network *network = state->network;
     *info = (sn_checkpoint_info){.input = (int64_t)network->input,
                                  .classes = (int64_t)network->classes,
                                  .layers = (int64_t)network->layers,
                                  .input_scale = SN_INPUT_SCALE,
-                                 .train_count = (int64_t)source->data->train.count,
-                                 .progress = *source->position};
+                                 .train_count = (int64_t)state->data->train.count,
+                                 .position = *state->position};
     snprintf(info->program_version, sizeof info->program_version, "%s", sn_version());
     snprintf(info->activation, sizeof info->activation, "%s",
              sn_config_choice_name("model", "activation", config->model_activation));
     snprintf(info->data_source, sizeof info->data_source, "%s",
              sn_config_choice_name("data", "source", config->data_source));
     snprintf(info->train_digest, sizeof info->train_digest, "%s",
-             source->data->train_digest);
+             state->data->train_digest);
     sn_activation_scales((sn_activation)config->model_activation,
                          &info->activation_scale_out, &info->activation_scale_in);
-    info->config_text = sn_config_text(config);
-    return info->config_text != NULL
+    char *text = sn_config_text(config);
+    if (text == NULL) {
+        return sn_fail(err, SN_ENOMEM, "checkpoint: out of memory");
+    }
+    const size_t bytes = strlen(text) + 1;
+    if (bytes <= sizeof info->config_text) {
+        memcpy(info->config_text, text, bytes);
+    }
+    free(text);
+    return bytes <= sizeof info->config_text
                ? SN_OK
-               : sn_fail(err, SN_ENOMEM, "checkpoint: out of memory");
+               : sn_fail(err, SN_ERANGE,
+                         "checkpoint refused: configuration longer than %d bytes",
+                         SN_CHECKPOINT_CONFIG_BYTES - 1);
 }
 
 static void warn_of(const sn_run *run, const sn_writer_part *part, const char *then)
@@ -255,15 +264,12 @@ static void warn_of(const sn_run *run, const sn_writer_part *part, const char *t
  * did; the rest is a warning. */
 static sn_status settle(sn_run *run, bool final, sn_error *err)
 {
-    if (!run->writing) {
-        return SN_OK;
-    }
-    run->writing = false;
     sn_writer_outcome outcome;
-    sn_writer_wait(run->writer, &outcome);
-    if (outcome.step.status == SN_OK && run->submitted[0] != '\0') {
-        memcpy(run->checkpoint, run->submitted, sizeof run->checkpoint);
-        run->saved_step = run->submitted_step;
+    sn_writer_wait(run->writer, &outcome, &run->totals);
+    if (outcome.saved_step >= 0 &&
+        sn_checkpoint_path(run->checkpoint, run->folder, outcome.saved_step, NULL) ==
+            SN_OK) {
+        run->saved_step = outcome.saved_step;
     }
     if (outcome.notice.message[0] != '\0') {
         run->warn(run->warn_user, "%s", outcome.notice.message);
@@ -282,32 +288,22 @@ static sn_status settle(sn_run *run, bool final, sn_error *err)
     return failed->status;
 }
 
-/* Rank 0: hands rows and source to the writer. */
-static sn_status submit(sn_run *run, const sn_run_source *source, bool checkpoint,
+/* Rank 0: hands the rows and the state to the writer. */
+static sn_status submit(sn_run *run, const sn_run_state *state, bool checkpoint,
                         bool best, sn_error *err)
 {
-    const int64_t step = source->position->step;
     sn_checkpoint_info info;
-    sn_status status = SN_OK;
-    run->submitted[0] = '\0';
-    if (checkpoint) {
-        status = sn_checkpoint_path(run->submitted, run->folder, step, err);
-    }
-    if (status == SN_OK) {
-        status = describe(source, &info, err);
-    }
+    const sn_status status = describe(state, &info, err);
     if (status != SN_OK) {
         return status;
     }
-    run->submitted_step = step;
-    run->writing = true;
     const sn_writer_job job = {.run = run->folder,
-                               .path = run->submitted,
+                               .step = checkpoint,
                                .best = best,
-                               .keep = (size_t)source->config->checkpoint_keep,
+                               .keep = (size_t)state->config->checkpoint_keep,
                                .rows = &run->rows};
     sn_error why;
-    if (sn_writer_submit(run->writer, &job, &info, source->parameters, source->velocity,
+    if (sn_writer_submit(run->writer, &job, &info, state->parameters, state->velocity,
                          &why) != SN_OK) {
         run->warn(run->warn_user, "%s; the weights of the best epoch are lost",
                   why.message);
@@ -328,7 +324,7 @@ static sn_status forgive(const sn_run *run, sn_status status, bool final, sn_err
     return may_retry ? SN_EIO : status;
 }
 
-sn_status sn_run_checkpoint(sn_run *run, const sn_run_source *source, bool checkpoint,
+sn_status sn_run_checkpoint(sn_run *run, const sn_run_state *state, bool checkpoint,
                             bool best, bool final, sn_error *err)
 {
     mark(run, 4); /* the last write and this one, best.h5 beside each */
@@ -338,8 +334,8 @@ sn_status sn_run_checkpoint(sn_run *run, const sn_run_source *source, bool check
         return status;
     }
     if (leads(run)) {
-        const bool saved = run->saved_step == source->position->step;
-        status = submit(run, source, checkpoint && !saved, best, err);
+        const bool saved = run->saved_step == state->position->step;
+        status = submit(run, state, checkpoint && !saved, best, err);
         if (status == SN_OK && final) {
             status = settle(run, true, err);
         }
@@ -347,7 +343,7 @@ sn_status sn_run_checkpoint(sn_run *run, const sn_run_source *source, bool check
     return forgive(run, sn_comm_agree(run->comm, status, err), final, err);
 }
 
-void sn_run_leave(sn_run *run, const sn_run_source *source, sn_error *err)
+void sn_run_leave(sn_run *run, const sn_run_state *state, sn_error *err)
 {
     if (!leads(run)) {
         return;
@@ -357,7 +353,7 @@ void sn_run_leave(sn_run *run, const sn_run_source *source, sn_error *err)
         run->warn(run->warn_user, "%s", why.message);
     }
     if (!sn_rows_empty(&run->rows)) {
-        sn_status status = submit(run, source, false, false, &why);
+        sn_status status = submit(run, state, false, false, &why);
         if (status == SN_OK) {
             status = settle(run, true, &why);
         }
@@ -374,28 +370,18 @@ void sn_run_leave(sn_run *run, const sn_run_source *source, sn_error *err)
     }
 }
 
-/* ---- what others ask */
-
-const char *sn_run_newest(const sn_run *run)
-{
-    return run->checkpoint;
-}
-
-double sn_run_longest_write_seconds(const sn_run *run)
-{
-    return run->writer != NULL ? sn_writer_longest_seconds(run->writer) : 0;
-}
+/* ---- the end */
 
 void sn_run_print(const sn_run *run, FILE *out)
 {
     if (!leads(run) || out == NULL) {
         return;
     }
-    if (sn_writer_count(run->writer) > 0) {
+    if (run->totals.count > 0) {
         fprintf(out,
                 "store    %" PRId64
                 " checkpoints written beside training, which waited %.3f s for them\n",
-                sn_writer_count(run->writer), sn_writer_stall_seconds(run->writer));
+                run->totals.count, run->totals.stall_seconds);
     }
     fprintf(out,
             "files    %s: " SN_CONFIG_FILE ", " SN_METRICS_FILE

@@ -12,7 +12,6 @@
 #include "config/config.h"
 #include "dist/comm/comm.h"
 #include "run/lineage.h"
-#include "run/rows.h"
 #include "run/writer.h"
 
 typedef struct sn_run {
@@ -25,11 +24,10 @@ typedef struct sn_run {
     int lock; /* of the folder, -1 for none */
     sn_writer *writer;
     sn_lineage lineage;
-    sn_rows rows;                       /* since the newest write */
-    bool writing;                       /* a job was submitted and is not yet settled */
-    char submitted[SN_PATH_BYTES];      /* its checkpoint, "" for best.h5 alone */
-    char checkpoint[SN_PATH_BYTES];     /* the newest written or restored */
-    int64_t submitted_step, saved_step; /* of these, -1 for none */
+    sn_rows rows;                   /* since the newest write */
+    sn_writer_totals totals;        /* at the last wait for the writer */
+    char checkpoint[SN_PATH_BYTES]; /* the newest written or restored */
+    int64_t saved_step;             /* its step, -1 for none */
 } sn_run;
 
 /** Makes the folder, locks it and starts the writer for a network.  Rank 0 waits for
@@ -39,25 +37,22 @@ sn_status sn_run_open(sn_run *run, sn_comm *comm, const char *folder,
                       const sn_network *network, sn_warn *warn, void *warn_user,
                       sn_error *err) SN_MUST_CHECK;
 
-/** Restores the target from the checkpoint at path, or, where path is NULL and resume is
- *  set, from the newest good one; *position and the changed keys ("" for none) are rank
+/** Restores the state from the checkpoint at path, or, where path is NULL and resume is
+ *  set, from the newest good one.  The state and the changed keys ("" for none) are rank
  *  0's, *resumed is the same on all ranks.  Collective.  As sn_lineage_restore; SN_EMPI. */
-sn_status sn_run_restore(sn_run *run, const sn_restore_target *target, bool resume,
-                         const char *path, sn_position *position, char changes[1024],
+sn_status sn_run_restore(sn_run *run, const sn_run_state *state, bool resume,
+                         const char *path, char changes[SN_CHANGES_BYTES],
                          bool *resumed, sn_error *err) SN_MUST_CHECK;
 
-/** Makes the folder the run's that continues from position: lineage, config.ini, metrics
- *  cut back to its step.  fresh: another config.ini, and metrics with rows, are kept
- *  beside the new ones.  Rank 0's position may lose its best epoch.  Collective.
- *  SN_ECREATE, SN_EIO, SN_ENOMEM, SN_EMPI. */
-sn_status sn_run_commit(sn_run *run, const sn_config *config, bool fresh,
-                        sn_position *position, sn_error *err) SN_MUST_CHECK;
+/** Makes the folder the run's that continues from the state that sn_run_restore was given:
+ *  lineage, config.ini, metrics cut back to its step.  fresh: another config.ini, and
+ *  metrics with rows, are kept beside the new ones.  Rank 0's position may lose its best
+ *  epoch.  Collective.  SN_ECREATE, SN_EIO, SN_ENOMEM, SN_EMPI. */
+sn_status sn_run_commit(sn_run *run, bool fresh, sn_error *err) SN_MUST_CHECK;
 
-/** Reads the parameters of best.h5 into the target on rank 0 and broadcasts them;
- *  *restored is false, with a warning, where best.h5 does not hold the best epoch.
- *  Collective.  SN_EMPI. */
-sn_status sn_run_restore_best(sn_run *run, const sn_restore_target *target,
-                              int64_t best_epoch, float *parameters, bool *restored,
+/** Reads the parameters of best.h5 on rank 0 and broadcasts them; *restored is false, with
+ *  a warning, where best.h5 does not hold the best epoch.  Collective.  SN_EMPI. */
+sn_status sn_run_restore_best(sn_run *run, const sn_run_state *state, bool *restored,
                               sn_error *err) SN_MUST_CHECK;
 
 /** Waits for the last write, ends the writer, frees the lock.  Not collective. */
@@ -68,7 +63,7 @@ void sn_run_close(sn_run *run);
 sn_status sn_run_reserve(sn_run *run, size_t steps, size_t ranks,
                          sn_error *err) SN_MUST_CHECK;
 
-/** Adds a row, for which there is room.  Not collective. */
+/** Adds a row on rank 0, where sn_run_reserve has made room.  Not collective. */
 void sn_run_note_step(sn_run *run, const sn_step_row *row);
 void sn_run_note_epoch(sn_run *run, const sn_epoch_row *row);
 
@@ -78,33 +73,18 @@ void sn_run_note_epoch(sn_run *run, const sn_epoch_row *row);
 sn_status sn_run_note_ranks(sn_run *run, const sn_rank_row *mine,
                             const sn_rank_row **all, sn_error *err) SN_MUST_CHECK;
 
-/** What a checkpoint is made of; the caller's. */
-typedef struct sn_run_source {
-    const sn_config *config; /* effective */
-    const sn_dataset *data;
-    const sn_network *network;
-    const float *parameters, *velocity; /* (network->arena) */
-    const sn_position *position;
-} sn_run_source;
-
-/** Hands the rows and the source to the writer: as the checkpoint of its step
+/** Hands the rows and the state to the writer: as the checkpoint of its step
  *  (checkpoint), as best.h5 (best), or both.  Waits for the write before, and for its own
  *  when it is the last one (final).  A failed write is a warning, printed at the next
  *  call, and SN_OK unless final and the checkpoint's or the metrics': then SN_EIO.
  *  Collective.  SN_EIO, SN_EMPI. */
-sn_status sn_run_checkpoint(sn_run *run, const sn_run_source *source, bool checkpoint,
+sn_status sn_run_checkpoint(sn_run *run, const sn_run_state *state, bool checkpoint,
                             bool best, bool final, sn_error *err) SN_MUST_CHECK;
 
 /** Before all ranks leave for an error that err describes, not MPI's: waits for the last
  *  write, warns where it failed, saves the rows so far, and adds to err what the run can be
  *  continued from.  Not collective. */
-void sn_run_leave(sn_run *run, const sn_run_source *source, sn_error *err);
-
-/** Path of the newest checkpoint written or restored, "" for none. */
-const char *sn_run_newest(const sn_run *run);
-
-/** Seconds of the longest write so far, 0 on other ranks. */
-double sn_run_longest_write_seconds(const sn_run *run);
+void sn_run_leave(sn_run *run, const sn_run_state *state, sn_error *err);
 
 /** Prints how many checkpoints were written, how long training waited for them, and where
  *  the files are.  out may be NULL.  Not collective. */

@@ -1,5 +1,6 @@
 #include "run/writer.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,47 +23,57 @@ struct sn_writer {
     float *parameters, *velocity;
     sn_layer_tensors *tensors;
     sn_checkpoint_info info;
-    char path[SN_PATH_BYTES], best[SN_PATH_BYTES], run[SN_PATH_BYTES];
+    char run[SN_PATH_BYTES];
+    bool step, best; /* what to write */
     size_t keep;
     bool best_failed; /* the copy is the best epoch's and is nowhere else */
     sn_backlog backlog;
 
     sn_writer_outcome outcome; /* of the last job */
-    double stall_seconds, longest_seconds;
-    int64_t count;
+    sn_writer_totals totals;
 };
+
+static const sn_writer_outcome nothing = {.saved_step = -1};
+
+static void write_checkpoint(sn_writer *writer, bool best, sn_writer_part *part)
+{
+    char path[SN_PATH_BYTES];
+    part->status = best ? sn_checkpoint_best_path(path, writer->run, &part->err)
+                        : sn_checkpoint_path(path, writer->run,
+                                             writer->info.position.step, &part->err);
+    if (part->status == SN_OK) {
+        part->status =
+            sn_checkpoint_write(path, &writer->info, writer->tensors, &part->err);
+    }
+    writer->totals.count += part->status == SN_OK;
+}
 
 /* best.h5 first: a step's checkpoint names the epoch that best.h5 must then hold.  Each
  * is tried whatever became of the other.  sn_checkpoint_write has verified a file when
  * it returns, so older ones go only then. */
 static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
 {
-    const bool wanted = writer->path[0] != '\0';
-    sn_writer_part *best = &outcome->best, *step = &outcome->step;
-    writer->best_failed = writer->best[0] != '\0';
-    if (!wanted && !writer->best_failed) {
+    writer->best_failed = writer->best;
+    if (!writer->step && !writer->best) {
         return;
     }
-    sn_writer_part *first = wanted ? step : best;
+    sn_writer_part *first = writer->step ? &outcome->step : &outcome->best;
     first->status = sn_checkpoint_create_folder(writer->run, &first->err);
     if (first->status != SN_OK) {
         return;
     }
-    if (writer->best_failed) {
-        best->status = sn_checkpoint_write(writer->best, &writer->info, writer->tensors,
-                                           &best->err);
-        writer->best_failed = best->status != SN_OK;
-        writer->count += best->status == SN_OK;
+    if (writer->best) {
+        write_checkpoint(writer, true, &outcome->best);
+        writer->best_failed = outcome->best.status != SN_OK;
     }
-    if (wanted) {
-        step->status = sn_checkpoint_write(writer->path, &writer->info, writer->tensors,
-                                           &step->err);
-        writer->count += step->status == SN_OK;
+    if (!writer->step) {
+        return;
     }
-    if (wanted && step->status == SN_OK) {
-        outcome->rotate.status =
-            sn_checkpoint_rotate(writer->run, writer->info.progress.step, writer->keep,
-                                 &outcome->rotate.err);
+    write_checkpoint(writer, false, &outcome->step);
+    if (outcome->step.status == SN_OK) {
+        outcome->saved_step = writer->info.position.step;
+        outcome->rotate.status = sn_checkpoint_rotate(
+            writer->run, outcome->saved_step, writer->keep, &outcome->rotate.err);
     }
 }
 
@@ -71,7 +82,7 @@ static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
 static void do_job(sn_writer *writer)
 {
     sn_writer_outcome *outcome = &writer->outcome;
-    *outcome = (sn_writer_outcome){.metrics.status = SN_OK};
+    *outcome = nothing;
     outcome->metrics.status =
         sn_folder_append(writer->run, writer->info.config_text, &writer->backlog,
                          &outcome->notice, &outcome->metrics.err);
@@ -119,9 +130,7 @@ static void *work(void *user)
         do_job(writer);
         const double seconds = sn_clock_seconds() - seconds_in_line() - begun;
         pthread_mutex_lock(&writer->mutex);
-        if (seconds > writer->longest_seconds) {
-            writer->longest_seconds = seconds;
-        }
+        writer->totals.longest_seconds = fmax(writer->totals.longest_seconds, seconds);
         writer->busy = false;
         pthread_cond_broadcast(&writer->changed);
     }
@@ -144,7 +153,6 @@ static void release(sn_writer *writer)
 {
     pthread_mutex_destroy(&writer->mutex);
     pthread_cond_destroy(&writer->changed);
-    sn_checkpoint_info_clear(&writer->info);
     sn_rows_clear(&writer->backlog.rows);
     free(writer->parameters);
     free(writer->velocity);
@@ -166,6 +174,7 @@ sn_status sn_writer_create(const sn_network *model, sn_writer **out, sn_error *e
     }
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_cond_init(&writer->changed, NULL);
+    writer->outcome = nothing;
     writer->arena = model->arena;
     writer->parameters = sn_alloc(model->arena, sizeof(float));
     writer->velocity = sn_alloc(model->arena, sizeof(float));
@@ -204,41 +213,25 @@ void sn_writer_destroy(sn_writer **writer)
     *writer = NULL;
 }
 
-/* Before the copy gives way to a later state: the weights of the best epoch that could
- * not be written when they came. */
-static sn_status retry_best(sn_writer *writer, sn_error *err)
-{
-    const sn_status status =
-        sn_checkpoint_write(writer->best, &writer->info, writer->tensors, err);
-    writer->best_failed = false;
-    writer->count += status == SN_OK;
-    return status;
-}
-
-/* Where best.h5 is to be written to, "" where the job has none. */
-static void set_best(sn_writer *writer, const sn_writer_job *job)
-{
-    if (!job->best || sn_checkpoint_best_path(writer->best, job->run, NULL) != SN_OK) {
-        writer->best[0] = '\0';
-    }
-}
-
 sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                            const sn_checkpoint_info *info, const float *parameters,
                            const float *velocity, sn_error *err)
 {
     const double begun = sn_clock_seconds();
-    const sn_status status =
-        writer->best_failed && !job->best ? retry_best(writer, err) : SN_OK;
-    sn_checkpoint_info_clear(&writer->info);
+    sn_writer_part retried = {.status = SN_OK};
+    if (writer->best_failed && !job->best) {
+        write_checkpoint(writer, true, &retried);
+        writer->best_failed = false;
+        *err = retried.err;
+    }
     writer->info = *info;
     writer->keep = job->keep;
-    strcpy(writer->path, job->path);
     strcpy(writer->run, job->run);
-    set_best(writer, job);
+    writer->step = job->step;
+    writer->best = job->best;
     /* rows that find no room stay with the caller until the next job */
     (void)sn_rows_move(&writer->backlog.rows, job->rows);
-    if (job->path[0] != '\0' || job->best) {
+    if (job->step || job->best) {
         memcpy(writer->parameters, parameters, writer->arena * sizeof *parameters);
         memcpy(writer->velocity, velocity, writer->arena * sizeof *velocity);
     }
@@ -246,11 +239,12 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
     writer->busy = true;
     pthread_cond_broadcast(&writer->changed);
     pthread_mutex_unlock(&writer->mutex);
-    writer->stall_seconds += sn_clock_seconds() - begun;
-    return status;
+    writer->totals.stall_seconds += sn_clock_seconds() - begun;
+    return retried.status;
 }
 
-void sn_writer_wait(sn_writer *writer, sn_writer_outcome *outcome)
+void sn_writer_wait(sn_writer *writer, sn_writer_outcome *outcome,
+                    sn_writer_totals *totals)
 {
     const double begun = sn_clock_seconds();
     pthread_mutex_lock(&writer->mutex);
@@ -258,21 +252,8 @@ void sn_writer_wait(sn_writer *writer, sn_writer_outcome *outcome)
         pthread_cond_wait(&writer->changed, &writer->mutex);
     }
     pthread_mutex_unlock(&writer->mutex);
+    writer->totals.stall_seconds += sn_clock_seconds() - begun;
     *outcome = writer->outcome;
-    writer->stall_seconds += sn_clock_seconds() - begun;
-}
-
-double sn_writer_stall_seconds(const sn_writer *writer)
-{
-    return writer->stall_seconds;
-}
-
-double sn_writer_longest_seconds(const sn_writer *writer)
-{
-    return writer->longest_seconds;
-}
-
-int64_t sn_writer_count(const sn_writer *writer)
-{
-    return writer->count;
+    *totals = writer->totals;
+    writer->outcome = nothing;
 }

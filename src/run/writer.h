@@ -6,8 +6,8 @@
 #define SHARDNET_RUN_WRITER_H
 
 #include "nn/net.h"
-#include "run/rows.h"
 #include "store/checkpoint/checkpoint.h"
+#include "store/metrics/rows.h"
 
 typedef struct sn_writer sn_writer;
 
@@ -25,16 +25,16 @@ void sn_writer_destroy(sn_writer **writer);
 /** What to write. */
 typedef struct sn_writer_job {
     const char *run;
-    const char *path; /* of the step's checkpoint, after which all but the newest keep
-                         are removed; "" for none */
-    bool best;        /* best.h5 */
+    bool step; /* the checkpoint of the step, after which all but the newest keep are
+                      removed */
+    bool best; /* best.h5 */
     size_t keep;
     sn_rows
         *rows; /* for metrics.h5; taken over and left empty, as far as memory goes */
 } sn_writer_job;
 
 /** Copies job and state and returns; the thread writes: the rows, then the checkpoints.
- *  Takes over info's text.  Rows that could not be written are kept and tried again
+ *  Rows that could not be written are kept and tried again
  * with the next job.  The writer must be idle: sn_writer_wait first.  A best.h5 that
  * could not be written is tried once more before, while the caller waits, unless the
  * job has another: what is returned is the status of that, with which those weights are
@@ -49,21 +49,25 @@ typedef struct sn_writer_part {
     sn_error err;
 } sn_writer_part;
 
-/** What became of a job.  Where the step's checkpoint is SN_OK it is on the disk and
- *  verified, whatever became of the rest. */
+/** The work of a writer so far. */
+typedef struct sn_writer_totals {
+    double stall_seconds;   /* callers waited and copied */
+    double longest_seconds; /* the longest job takes when nothing else wants its core */
+    int64_t count;          /* checkpoints written */
+} sn_writer_totals;
+
+/** What became of a job. */
 typedef struct sn_writer_outcome {
     sn_writer_part metrics, best, step;
     sn_writer_part rotate; /* removing older checkpoints */
-    sn_error notice;       /* what else the user should know, "" for nothing */
+    int64_t saved_step; /* its checkpoint is on the disk and verified, whatever became
+                              of the rest; -1 for none */
+    sn_error notice;    /* what else the user should know, "" for nothing */
 } sn_writer_outcome;
 
-/** Waits until the thread is idle and tells the outcome of the last job. */
-void sn_writer_wait(sn_writer *writer, sn_writer_outcome *outcome);
-
-/** Seconds that callers spent waiting and copying; those that the longest job takes
- * when nothing else wants its core (only while idle); and checkpoints written. */
-double sn_writer_stall_seconds(const sn_writer *writer);
-double sn_writer_longest_seconds(const sn_writer *writer);
-int64_t sn_writer_count(const sn_writer *writer);
+/** Waits until the thread is idle.  The outcome is that of the last job, the first time
+ *  after it; then, and before the first job, that of nothing to do. */
+void sn_writer_wait(sn_writer *writer, sn_writer_outcome *outcome,
+                    sn_writer_totals *totals);
 
 #endif

@@ -118,8 +118,8 @@ static void write_tail(const step *s, const sn_pass *pass, size_t rows, double n
 static void check_products(step *s)
 {
     if (s->products == SN_OK) {
-        s->products = sn_gemm_bf16_status(s->engine->replica.workspace.rounded.gemm,
-                                          &s->products_error);
+        s->products =
+            sn_gemm_bf16_status(s->engine->replica.workspace.gemm, &s->products_error);
     }
     if (s->products == SN_OK) {
         s->products =

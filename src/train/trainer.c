@@ -95,7 +95,7 @@ static sn_status evaluate_epoch(training *t, sn_epoch_row *row, sn_error *err)
     }
     t->deadline.longest_evaluation_seconds =
         fmax(t->deadline.longest_evaluation_seconds, sn_clock_seconds() - begun);
-    sn_deadline_update(&t->deadline, sn_run_longest_write_seconds(&t->run));
+    sn_deadline_update(&t->deadline, t->run.totals.longest_seconds);
     return status;
 }
 
@@ -225,15 +225,17 @@ static sn_status run_step(training *t, sn_step_result *result, sn_error *err)
 
 /* ---- the loop */
 
-static sn_run_source source_of(const training *t)
+static sn_run_state state_of(training *t)
 {
-    const sn_engine *e = &t->engine;
-    return (sn_run_source){.config = &e->config,
-                           .data = &e->loaded.data,
-                           .network = &e->replica.network,
-                           .parameters = e->replica.parameters,
-                           .velocity = e->replica.velocity,
-                           .position = &e->cursor.position};
+    sn_engine *e = &t->engine;
+    return (sn_run_state){.config = &e->config,
+                          .data = &e->loaded.data,
+                          .network = &e->replica.network,
+                          .parameters = e->replica.parameters,
+                          .velocity = e->replica.velocity,
+                          .tensors = e->replica.tensors,
+                          .steps_per_epoch = e->cursor.steps_per_epoch,
+                          .position = &e->cursor.position};
 }
 
 static sn_status carry_out(training *t, const sn_decision *decision, sn_error *err)
@@ -244,10 +246,10 @@ static sn_status carry_out(training *t, const sn_decision *decision, sn_error *e
     /* rank 0's copy is saved: it is worth that only while it is everybody's */
     sn_status status = check_replicas(t, err);
     if (status == SN_OK) {
-        const sn_run_source source = source_of(t);
-        status = sn_run_checkpoint(&t->run, &source, decision->checkpoint,
+        const sn_run_state state = state_of(t);
+        status = sn_run_checkpoint(&t->run, &state, decision->checkpoint,
                                    decision->best, decision->final, err);
-        sn_deadline_update(&t->deadline, sn_run_longest_write_seconds(&t->run));
+        sn_deadline_update(&t->deadline, t->run.totals.longest_seconds);
         t->now.last_checkpoint = sn_clock_seconds();
     }
     return status;
@@ -299,16 +301,6 @@ static sn_status run_loop(training *t, bool *stopped, sn_error *err)
 
 /* ---- the result */
 
-static sn_restore_target target_of(training *t)
-{
-    sn_engine *e = &t->engine;
-    return (sn_restore_target){.model = &e->replica.network,
-                               .tensors = e->replica.tensors,
-                               .data = &e->loaded.data,
-                               .steps_per_epoch = e->cursor.steps_per_epoch,
-                               .config = &e->config};
-}
-
 /* Evaluates the weights of the best epoch, the newest ones where there is none. */
 static sn_status finish(training *t, sn_train_result *result, sn_error *err)
 {
@@ -318,9 +310,8 @@ static sn_status finish(training *t, sn_train_result *result, sn_error *err)
     bool restored = false;
     sn_status status = SN_OK;
     if (p->best_epoch > 0 && e->config.checkpoint_keep_best) {
-        const sn_restore_target target = target_of(t);
-        status = sn_run_restore_best(&t->run, &target, p->best_epoch,
-                                     e->replica.parameters, &restored, err);
+        const sn_run_state state = state_of(t);
+        status = sn_run_restore_best(&t->run, &state, &restored, err);
         sn_replica_round(&e->replica);
     }
     sn_evaluation evaluation = {0};
@@ -339,8 +330,7 @@ static sn_status finish(training *t, sn_train_result *result, sn_error *err)
         result->samples_per_second =
             (double)(p->samples_seen - now->samples_before) / now->train_seconds;
     }
-    snprintf(result->checkpoint, sizeof result->checkpoint, "%s",
-             sn_run_newest(&t->run));
+    snprintf(result->checkpoint, sizeof result->checkpoint, "%s", t->run.checkpoint);
     if (status == SN_OK) {
         sn_console_result(&t->console, &e->config, result, restored ? p : NULL);
         sn_console_profile(&t->console, &now->run_profile, p->step - now->first_step,
@@ -353,18 +343,19 @@ static sn_status finish(training *t, sn_train_result *result, sn_error *err)
 /* ---- start and end */
 
 /* The run's folder and state: restored, or new with initial weights. */
-static sn_status open_run(training *t, bool *resumed, char changes[1024], sn_error *err)
+static sn_status open_run(training *t, bool *resumed, char changes[SN_CHANGES_BYTES],
+                          sn_error *err)
 {
     sn_engine *e = &t->engine;
     const sn_train_options *o = t->options;
     sn_position *p = &e->cursor.position;
-    const sn_restore_target target = target_of(t);
+    const sn_run_state state = state_of(t);
     sn_status status =
         sn_run_open(&t->run, e->context.comm, o->run, &e->replica.network,
                     sn_console_warn, &t->console, err);
     if (status == SN_OK) {
-        status = sn_run_restore(&t->run, &target, o->resume != SN_RESUME_NEVER,
-                                o->resume == SN_RESUME_PATH ? o->resume_path : NULL, p,
+        status = sn_run_restore(&t->run, &state, o->resume != SN_RESUME_NEVER,
+                                o->resume == SN_RESUME_PATH ? o->resume_path : NULL,
                                 changes, resumed, err);
     }
     if (status == SN_OK && !*resumed && e->context.rank == 0) {
@@ -376,7 +367,7 @@ static sn_status open_run(training *t, bool *resumed, char changes[1024], sn_err
     if (status == SN_OK) {
         /* a run that was to be resumed, without a checkpoint yet, begins again */
         const bool fresh = !*resumed && o->resume == SN_RESUME_NEVER;
-        status = sn_run_commit(&t->run, &e->config, fresh, p, err);
+        status = sn_run_commit(&t->run, fresh, err);
     }
     return status == SN_OK ? sn_replica_distribute(e->context.comm, &e->replica, p, err)
                            : status;
@@ -387,7 +378,7 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     sn_engine *e = &t->engine;
     const sn_position *p = &e->cursor.position;
     invocation *now = &t->now;
-    char changes[1024] = "";
+    char changes[SN_CHANGES_BYTES] = "";
     bool resumed = false, stopped = false;
     sn_status status = open_run(t, &resumed, changes, err);
     if (status != SN_OK) {
@@ -396,8 +387,8 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     now->first_step = p->step;
     now->samples_before = p->samples_seen;
     sn_console_header(&t->console, e);
-    sn_console_start(&t->console, &t->deadline, resumed ? sn_run_newest(&t->run) : NULL,
-                     p, changes);
+    sn_console_start(&t->console, &t->deadline, resumed ? t->run.checkpoint : NULL, p,
+                     changes);
     status = sn_preflight_warn_of_binding(&e->context, &t->console, err);
     now->loop_started = now->last_checkpoint = sn_clock_seconds();
     if (status == SN_OK) {
@@ -412,8 +403,8 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
                          p->epoch, p->step);
     }
     if (status != SN_OK && status != SN_ESTOPPED && status != SN_EMPI) {
-        const sn_run_source source = source_of(t);
-        sn_run_leave(&t->run, &source, err);
+        const sn_run_state state = state_of(t);
+        sn_run_leave(&t->run, &state, err);
     }
     return status;
 }

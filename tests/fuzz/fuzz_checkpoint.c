@@ -18,7 +18,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *path = fuzz_file(data, size);
     const int good =
         fuzz_accepts(sn_checkpoint_verify(path, &info, &err), SN_EDATA, &err);
-    sn_checkpoint_info_clear(&info);
     if (!good) {
         return 0;
     }
@@ -62,9 +61,9 @@ uint8_t *fuzz_seed(size_t number, size_t *size)
     for (int i = 0; i < FLOATS_MAX; i++) {
         values[i] = (float)(i % 17 - 8) / 8;
     }
-    char config[] = "[model]\nhidden = 9, 7\n[train]\nseed = 1\n";
     sn_checkpoint_info info = {.program_version = "0.1.0",
-                               .config_text = config,
+                               .config_text =
+                                   "[model]\nhidden = 9, 7\n[train]\nseed = 1\n",
                                .input = widths[0],
                                .activation = "tanh",
                                .activation_scale_out = 1,
@@ -73,7 +72,7 @@ uint8_t *fuzz_seed(size_t number, size_t *size)
                                .data_source = "mnist",
                                .train_count = 60000,
                                .train_digest = "none",
-                               .progress = {.epoch = 3, .step = 12345, .seed = 1}};
+                               .position = {.epoch = 3, .step = 12345, .seed = 1}};
     sn_layer_tensors tensors[LAYERS_MAX];
     lay_out(widths, &info.layers, values, tensors);
     info.classes = tensors[info.layers - 1].out;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "hdf5_checksum.h"
-#include "store/metrics/metrics.h"
+#include "store/metrics/rows.h"
 
 /* What --resume does: whatever was there, a good file is there afterwards. */
 static void cut(const char *path, const uint8_t *data, size_t size)
@@ -17,11 +17,10 @@ static void cut(const char *path, const uint8_t *data, size_t size)
     if (file == NULL || fwrite(data, 1, size, file) != size || fclose(file) != 0) {
         fuzz_never("cannot write %s", copy);
     }
-    sn_error err = {""};
-    int replaced;
-    size_t epochs, steps, ranks;
-    if (sn_metrics_cut(copy, 3, &replaced, &err) != SN_OK ||
-        sn_metrics_verify(copy, &epochs, &steps, &ranks, &err) != SN_OK) {
+    sn_error err = {""}, warning;
+    size_t counts[SN_TABLES];
+    if (sn_metrics_cut(copy, 3, &warning, &err) != SN_OK ||
+        sn_metrics_verify(copy, counts, &err) != SN_OK) {
         fuzz_never("cut: %s", err.message);
     }
     (void)remove(copy);
@@ -34,14 +33,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     sn_error err = {""};
-    size_t epochs, steps, ranks, count;
+    size_t counts[SN_TABLES], count;
     sn_epoch_row *rows;
     const char *path = fuzz_file(data, size);
-    const int good = fuzz_accepts(
-        sn_metrics_verify(path, &epochs, &steps, &ranks, &err), SN_EDATA, &err);
+    const int good =
+        fuzz_accepts(sn_metrics_verify(path, counts, &err), SN_EDATA, &err);
     if (fuzz_accepts(sn_metrics_read_epochs(path, &rows, &count, &err), SN_EDATA,
                      &err)) {
-        if (count * sizeof *rows > size || (good && count != epochs)) {
+        if (count * sizeof *rows > size || (good && count != counts[SN_TABLE_EPOCHS])) {
             fuzz_never("%zu epochs in %zu bytes", count, size);
         }
         free(rows);
@@ -69,8 +68,9 @@ uint8_t *fuzz_seed(size_t number, size_t *size)
     const size_t rows = number == 0 ? 0 : ROWS;
     sn_error err = {""};
     const char *path = fuzz_seed_path();
-    if (sn_metrics_append(path, epochs, rows, steps, rows, ranks, rows, &err) !=
-        SN_OK) {
+    const sn_rows added = {
+        {{epochs, rows, rows}, {steps, rows, rows}, {ranks, rows, rows}}};
+    if (sn_metrics_append(path, &added, &err) != SN_OK) {
         fuzz_never("no seed: %s", err.message);
     }
     return fuzz_take_file(path, size);

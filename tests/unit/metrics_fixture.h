@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "store/metrics/metrics.h"
+#include "store/metrics/rows.h"
 #include "support.h"
 
 enum { STEPS_AN_EPOCH = 700, RANKS = 3 };
@@ -91,6 +91,18 @@ static inline sn_rank_row rank_row(int64_t epoch, int64_t rank)
     return row;
 }
 
+/* Appends rows (count) of each table in one call. */
+static inline sn_status append_rows(const char *path, const sn_epoch_row *epochs,
+                                    size_t epoch_count, const sn_step_row *steps,
+                                    size_t step_count, const sn_rank_row *ranks,
+                                    size_t rank_count, sn_error *err)
+{
+    const sn_rows rows = {{{(void *)epochs, epoch_count, epoch_count},
+                           {(void *)steps, step_count, step_count},
+                           {(void *)ranks, rank_count, rank_count}}};
+    return sn_metrics_append(path, &rows, err);
+}
+
 /* One call an epoch, as a run makes them. */
 static inline sn_status append_epoch(const char *path, int64_t epoch, sn_error *err)
 {
@@ -103,8 +115,7 @@ static inline sn_status append_epoch(const char *path, int64_t epoch, sn_error *
     for (int64_t i = 0; i < RANKS; i++) {
         ranks[i] = rank_row(epoch, i);
     }
-    return sn_metrics_append(path, &finished, 1, steps, STEPS_AN_EPOCH, ranks, RANKS,
-                             err);
+    return append_rows(path, &finished, 1, steps, STEPS_AN_EPOCH, ranks, RANKS, err);
 }
 
 static inline void append_epochs(const fixture *f, int64_t first, int64_t last)
@@ -126,8 +137,7 @@ static inline void append_steps(const fixture *f, int64_t count)
     for (int64_t i = 0; i < count; i++) {
         steps[i] = step_row(i + 1);
     }
-    if (sn_metrics_append(f->path, NULL, 0, steps, (size_t)count, NULL, 0, &err) !=
-        SN_OK) {
+    if (append_rows(f->path, NULL, 0, steps, (size_t)count, NULL, 0, &err) != SN_OK) {
         fail_msg("%s", err.message);
     }
     free(steps);
@@ -175,6 +185,25 @@ static inline size_t csv_rows(const fixture *f, sn_metrics_kind kind)
     }
     free(text);
     return lines - 1;
+}
+
+/* Cuts the file back to step; nothing is damaged. */
+static inline void cut_to(const fixture *f, int64_t step)
+{
+    sn_error warning = {""}, err = {""};
+    assert_int_equal(sn_metrics_cut(f->path, step, &warning, &err), SN_OK);
+    assert_string_equal(warning.message, "");
+}
+
+/* Cuts the file back to step; it is damaged and moved to aside. */
+static inline void cut_damaged(const fixture *f, int64_t step, const char *aside)
+{
+    sn_error warning = {""}, err = {""};
+    char moved[64];
+    snprintf(moved, sizeof moved, "moved to %s,", aside);
+    assert_int_equal(sn_metrics_cut(f->path, step, &warning, &err), SN_OK);
+    assert_non_null(strstr(warning.message, moved));
+    assert_non_null(strstr(warning.message, f->path));
 }
 
 static inline void assert_epochs(const fixture *f, int64_t last)

@@ -47,18 +47,10 @@ static sn_metrics_news look(sn_metrics_follower *follower, taken *so_far)
     return news;
 }
 
-static void cut(const fixture *f, int64_t step)
-{
-    sn_error err = {""};
-    int replaced;
-    assert_int_equal(sn_metrics_cut(f->path, step, &replaced, &err), SN_OK);
-    assert_int_equal(replaced, 0);
-}
-
 static void append_steps_of(const fixture *f, const sn_step_row *steps, size_t count)
 {
     sn_error err = {""};
-    if (sn_metrics_append(f->path, NULL, 0, steps, count, NULL, 0, &err) != SN_OK) {
+    if (append_rows(f->path, NULL, 0, steps, count, NULL, 0, &err) != SN_OK) {
         fail_msg("%s", err.message);
     }
 }
@@ -112,7 +104,7 @@ static void test_cut_back(void **state)
     taken so_far = {0};
     assert_true(look(follower, &so_far).complete);
 
-    cut(f, middle);
+    cut_to(f, middle);
     sn_metrics_news news = look(follower, &so_far);
     assert_true(news.cut && !news.complete);
     assert_int_equal(news.cut_step, middle);
@@ -123,7 +115,7 @@ static void test_cut_back(void **state)
     assert_int_equal(news.epoch, 2);
     assert_int_equal(so_far.count, middle);
 
-    cut(f, 0);
+    cut_to(f, 0);
     news = look(follower, &so_far);
     assert_true(news.cut);
     assert_int_equal(news.cut_step, 0);
@@ -135,7 +127,7 @@ static void test_cut_back(void **state)
 static void make_again(const fixture *f, int64_t step, int64_t last)
 {
     static sn_step_row made[STEPS_AN_EPOCH];
-    cut(f, step);
+    cut_to(f, step);
     for (int64_t i = 0; i < last - step; i++) {
         made[i] = step_row(step + 1 + i);
         made[i].seconds *= 2;
@@ -216,8 +208,7 @@ static void append_ranks(const fixture *f, int64_t epoch, int64_t ranks)
     sn_error err = {""};
     for (int64_t i = 0; i < ranks; i++) {
         const sn_rank_row row = rank_row(epoch, i);
-        assert_int_equal(sn_metrics_append(f->path, NULL, 0, NULL, 0, &row, 1, &err),
-                         SN_OK);
+        assert_int_equal(append_rows(f->path, NULL, 0, NULL, 0, &row, 1, &err), SN_OK);
     }
 }
 
@@ -232,7 +223,7 @@ static void test_ranks(void **state)
     assert_true(count_ranks(follower, &count).complete);
     assert_int_equal(count, 3 * RANKS);
 
-    cut(f, 2 * STEPS_AN_EPOCH);
+    cut_to(f, 2 * STEPS_AN_EPOCH);
     sn_metrics_news news = count_ranks(follower, &count);
     assert_true(news.cut);
     assert_int_equal(news.cut_step, 2 * STEPS_AN_EPOCH);
@@ -241,7 +232,7 @@ static void test_ranks(void **state)
     assert_int_equal(count, 2 * RANKS);
 
     /* between two looks, fewer rows of the same step */
-    cut(f, 2 * STEPS_AN_EPOCH);
+    cut_to(f, 2 * STEPS_AN_EPOCH);
     append_ranks(f, 3, 1);
     news = count_ranks(follower, &count);
     assert_true(news.cut);
@@ -262,7 +253,7 @@ static void test_rows_that_never_arrived(void **state)
     taken so_far = {0};
     assert_true(look(follower, &so_far).complete);
     assert_int_equal(so_far.count, STEPS_AN_EPOCH);
-    cut(f, STEPS_AN_EPOCH);
+    cut_to(f, STEPS_AN_EPOCH);
     append_epochs(f, 2, 2);
     assert_true(look(follower, &so_far).complete);
     assert_int_equal(so_far.count, 2 * STEPS_AN_EPOCH);

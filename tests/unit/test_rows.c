@@ -1,21 +1,24 @@
 /* Rows on their way to metrics.h5. */
 #include "support.h"
 
-#include "run/rows.h"
+#include "store/metrics/rows.h"
 
 static void add_step(sn_rows *rows, int64_t step)
 {
-    assert_true(sn_rows_reserve(rows, 0, 1, 0));
-    rows->steps[rows->step_count++] = (sn_step_row){.step = step};
+    const size_t more[SN_TABLES] = {0, 1, 0};
+    const sn_step_row row = {.step = step};
+    assert_true(sn_rows_reserve(rows, more));
+    sn_rows_add(rows, SN_TABLE_STEPS, &row, 1);
 }
 
 static void add_epoch(sn_rows *rows, int64_t step)
 {
-    assert_true(sn_rows_reserve(rows, 1, 0, 2));
-    rows->epochs[rows->epoch_count++] = (sn_epoch_row){.step = step};
-    for (int rank = 0; rank < 2; rank++) {
-        rows->ranks[rows->rank_count++] = (sn_rank_row){.step = step, .rank = rank};
-    }
+    const size_t more[SN_TABLES] = {1, 0, 2};
+    const sn_epoch_row row = {.step = step};
+    const sn_rank_row ranks[] = {{.step = step, .rank = 0}, {.step = step, .rank = 1}};
+    assert_true(sn_rows_reserve(rows, more));
+    sn_rows_add(rows, SN_TABLE_EPOCHS, &row, 1);
+    sn_rows_add(rows, SN_TABLE_RANKS, ranks, 2);
 }
 
 static void moved_rows_stand_behind_those_that_wait(void **state)
@@ -31,16 +34,19 @@ static void moved_rows_stand_behind_those_that_wait(void **state)
             assert_true(sn_rows_empty(&more));
         }
     }
-    assert_int_equal(waiting.step_count, 100);
-    assert_int_equal(waiting.epoch_count, 10);
-    assert_int_equal(waiting.rank_count, 20);
+    assert_int_equal(waiting.table[SN_TABLE_STEPS].count, 100);
+    assert_int_equal(waiting.table[SN_TABLE_EPOCHS].count, 10);
+    assert_int_equal(waiting.table[SN_TABLE_RANKS].count, 20);
+    const sn_epoch_row *epochs = waiting.table[SN_TABLE_EPOCHS].rows;
+    const sn_step_row *steps = waiting.table[SN_TABLE_STEPS].rows;
+    const sn_rank_row *ranks = waiting.table[SN_TABLE_RANKS].rows;
     for (size_t i = 0; i < 100; i++) {
-        assert_int_equal(waiting.steps[i].step, i + 1);
+        assert_int_equal(steps[i].step, i + 1);
     }
     for (size_t i = 0; i < 20; i++) {
-        assert_int_equal(waiting.epochs[i / 2].step, 10 * (i / 2 + 1));
-        assert_int_equal(waiting.ranks[i].step, 10 * (i / 2 + 1));
-        assert_int_equal(waiting.ranks[i].rank, i % 2);
+        assert_int_equal(epochs[i / 2].step, 10 * (i / 2 + 1));
+        assert_int_equal(ranks[i].step, 10 * (i / 2 + 1));
+        assert_int_equal(ranks[i].rank, i % 2);
     }
     sn_rows_clear(&waiting);
     sn_rows_clear(&more);

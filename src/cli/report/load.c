@@ -203,10 +203,10 @@ static void note_shapes(sn_report *report, const char *path)
     if (sn_checkpoint_open(path, &checkpoint, &info, &ignored) != SN_OK) {
         return;
     }
+    const sn_layer_tensors *layers = sn_checkpoint_shapes(checkpoint);
     size_t used = 0;
     for (int64_t i = 0; i < info.layers; i++) {
-        int64_t in, out;
-        sn_checkpoint_layer_shape(checkpoint, i, &in, &out);
+        const int64_t in = layers[i].in, out = layers[i].out;
         report->parameters += out * (in + 1);
         if (used < sizeof report->widths) {
             const size_t room = sizeof report->widths - used;
@@ -217,7 +217,6 @@ static void note_shapes(sn_report *report, const char *path)
         }
     }
     sn_checkpoint_close(&checkpoint);
-    sn_checkpoint_info_clear(&info);
 }
 
 static sn_status examine(const char *path, void *user, sn_error *err)
@@ -239,20 +238,17 @@ static sn_status examine(const char *path, void *user, sn_error *err)
     found->bytes = stat(path, &file) == 0 ? (double)file.st_size : 0;
     found->status = sn_checkpoint_verify(path, &info, &why);
     if (found->status != SN_OK && !sn_file_exists(path)) { /* removed meanwhile */
-        sn_checkpoint_info_clear(&info);
         return SN_OK;
     }
     report->checkpoint_count++;
     if (found->status != SN_OK) {
         snprintf(found->fault, sizeof found->fault, "%s", why.message);
-        sn_checkpoint_info_clear(&info);
         return SN_OK;
     }
-    found->epoch = info.progress.epoch;
-    found->step = info.progress.step;
+    found->epoch = info.position.epoch;
+    found->step = info.position.step;
     snprintf(found->created_utc, sizeof found->created_utc, "%s", info.created_utc);
     if (report->described) {
-        sn_checkpoint_info_clear(&info);
         return SN_OK;
     }
     report->described = true;
@@ -290,6 +286,5 @@ void sn_report_clear(sn_report *report)
     free(report->ranks);
     free(report->hosts);
     free(report->checkpoints);
-    sn_checkpoint_info_clear(&report->info);
     *report = (sn_report){.run = NULL};
 }

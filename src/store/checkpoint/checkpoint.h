@@ -10,7 +10,7 @@
 #include "nn/net.h"
 #include "shardnet/status.h"
 
-enum { SN_CHECKPOINT_FORMAT_VERSION = 1 };
+enum { SN_CHECKPOINT_FORMAT_VERSION = 1, SN_CHECKPOINT_CONFIG_BYTES = 60 * 1024 };
 
 /** Where a run stands.  Attributes of /progress. */
 typedef struct sn_position {
@@ -36,6 +36,9 @@ typedef struct sn_layer_tensors {
     float *weight_velocity, *bias_velocity;
 } sn_layer_tensors;
 
+/** The tensors of a layer, and room for the name of one. */
+enum { SN_TENSOR_KINDS = 4, SN_TENSOR_NAME_BYTES = 64 };
+
 /** Views of a model's tensors as a checkpoint names them; tensors (layers) is filled.
  *  velocity may be NULL. */
 void sn_checkpoint_tensors(const sn_network *model, float *parameters, float *velocity,
@@ -47,7 +50,7 @@ typedef struct sn_checkpoint_info {
     char program_version[64];
     char created_utc[32];
     char digest[SN_DIGEST_TEXT_BYTES];
-    char *config_text; /* owned; sn_checkpoint_info_clear frees it */
+    char config_text[SN_CHECKPOINT_CONFIG_BYTES];
     int64_t input, classes, layers;
     char activation[16];
     double activation_scale_out, activation_scale_in; /* f(z) = out * tanh(in * z) */
@@ -55,7 +58,7 @@ typedef struct sn_checkpoint_info {
     char data_source[16];
     int64_t train_count;
     char train_digest[SN_DIGEST_TEXT_BYTES];
-    sn_position progress;
+    sn_position position;
 } sn_checkpoint_info;
 
 /** Writes path by way of path.tmp: write, close, read back, fsync, rename, fsync of the
@@ -87,9 +90,8 @@ typedef struct sn_checkpoint sn_checkpoint;
 sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint,
                              sn_checkpoint_info *info, sn_error *err) SN_MUST_CHECK;
 
-/** Layer's in and out, 0 <= layer < info.layers. */
-void sn_checkpoint_layer_shape(const sn_checkpoint *checkpoint, int64_t layer,
-                               int64_t *in, int64_t *out);
+/** in and out of the layers (info.layers), without tensors, until it is closed. */
+const sn_layer_tensors *sn_checkpoint_shapes(const sn_checkpoint *checkpoint);
 
 /** Reads every tensor into tensors (layers), whose shapes must be the file's; velocity
  *  pointers may be NULL, then they are read only for the check.  Checks the digest and
@@ -98,7 +100,6 @@ sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *
                              sn_error *err) SN_MUST_CHECK;
 
 void sn_checkpoint_close(sn_checkpoint **checkpoint);
-void sn_checkpoint_info_clear(sn_checkpoint_info *info);
 
 /** A checkpoint in memory.  Start with zeroes. */
 typedef struct sn_checkpoint_state {
@@ -116,8 +117,7 @@ sn_status sn_checkpoint_load(const char *path, sn_checkpoint_state *state,
 /** Frees what the state holds and leaves it zero. */
 void sn_checkpoint_state_clear(sn_checkpoint_state *state);
 
-/** Makes the same checks as _load with memory for the largest tensor alone.  The caller
- *  clears *info, on failure too.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+/** Makes the same checks as _load with memory for the largest tensor alone.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
 sn_status sn_checkpoint_verify(const char *path, sn_checkpoint_info *info,
                                sn_error *err) SN_MUST_CHECK;
 
@@ -129,7 +129,7 @@ sn_status sn_checkpoint_path(char path[SN_PATH_BYTES], const char *run, int64_t 
                              sn_error *err) SN_MUST_CHECK;
 
 /** Steps of the checkpoints in RUN/checkpoints, newest first, into *steps (owned by the
- *  caller, free()), *count of them; no folder is count 0.  SN_EIO. */
+ *  caller, free()), *count of them; no folder is count 0.  SN_EIO, SN_ENOMEM. */
 sn_status sn_checkpoint_list(const char *run, int64_t **steps, size_t *count,
                              sn_error *err) SN_MUST_CHECK;
 

@@ -7,9 +7,6 @@
 
 #include "store/checkpoint/layout.h"
 
-_Static_assert((int)SN_COMPARE_KINDS == (int)SN_TENSOR_KINDS, "the kinds of tensors");
-_Static_assert((int)SN_COMPARE_NAME_BYTES == (int)SN_TENSOR_NAME_BYTES, "their names");
-
 enum { VALUE_BYTES = 80 };
 
 /* The field's value as text, reals with that many digits; its own memory where it is
@@ -20,9 +17,8 @@ static const char *text_of(const sn_field *field, const sn_checkpoint_info *info
     const void *value = sn_field_of(field, info);
     switch (field->kind) {
     case SN_FIELD_TEXT:
-    case SN_FIELD_CONFIG:
-        return sn_field_text(field, info);
-    case SN_FIELD_VERSION:
+    case SN_FIELD_LINES:
+        return value;
     case SN_FIELD_COUNT:
         snprintf(buffer, VALUE_BYTES, "%" PRId64, *(const int64_t *)value);
         break;
@@ -43,7 +39,7 @@ size_t sn_compare_attributes(const sn_checkpoint_info *a, const sn_checkpoint_in
     size_t count = 0;
     for (int i = 0; i < SN_CHECKPOINT_FIELDS; i++) {
         const sn_field *field = &sn_checkpoint_fields[i];
-        if (strcmp(field->group, group) != 0 || field->kind == SN_FIELD_CONFIG ||
+        if (strcmp(field->group, group) != 0 || field->kind == SN_FIELD_LINES ||
             !sn_field_differs(field, a, b)) {
             continue;
         }

@@ -8,8 +8,6 @@
 
 #include "store/checkpoint/checkpoint.h"
 
-enum { SN_COMPARE_KINDS = 4, SN_COMPARE_NAME_BYTES = 64 };
-
 /** Called for each attribute that differs, with both values as text (reals with enough
  *  digits to tell them apart). */
 typedef void sn_compare_difference(void *user, const char *name, const char *a,
@@ -24,7 +22,7 @@ size_t sn_compare_attributes(const sn_checkpoint_info *a, const sn_checkpoint_in
 
 /** One tensor of two checkpoints. */
 typedef struct sn_compare_tensor {
-    char name[SN_COMPARE_NAME_BYTES]; /* its path in the file */
+    char name[SN_TENSOR_NAME_BYTES]; /* its path in the file */
     bool velocity;
     int rank;                         /* 2 (out, in) or 1 (out) */
     int64_t out_a, in_a, out_b, in_b; /* 0 where a side has no such layer */

@@ -56,83 +56,87 @@ static int64_t step_of(const char *name)
     return errno == 0 ? step : -1;
 }
 
-static int newest_first(const void *a, const void *b)
+static int is_step(const struct dirent *entry)
 {
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return step_of(entry->d_name) >= 0;
+}
+
+/* Whether a write that was killed has left the file. */
+static int is_stale(const struct dirent *entry)
+{
+    char complete[64];
+    const size_t suffix = strlen(SN_TEMPORARY_SUFFIX), length = strlen(entry->d_name);
+    if (length < suffix ||
+        strcmp(entry->d_name + length - suffix, SN_TEMPORARY_SUFFIX) != 0) {
+        return 0;
+    }
+    snprintf(complete, sizeof complete, "%.*s", (int)(length - suffix), entry->d_name);
+    return step_of(complete) >= 0 || strcmp(complete, SN_BEST_FILE) == 0;
+}
+
+static int newest_first(const struct dirent **a, const struct dirent **b)
+{
+    const int64_t left = step_of((*a)->d_name), right = step_of((*b)->d_name);
     return (left < right) - (left > right);
 }
 
-static sn_status append_step(int64_t step, int64_t **steps, size_t *count,
-                             size_t *capacity, const char *folder, sn_error *err)
+/* Lists the wanted entries of RUN's folder of checkpoints, for release(); none where there
+ * is no folder. */
+static sn_status scan(const char *run, int (*wanted)(const struct dirent *),
+                      char folder[SN_PATH_BYTES], struct dirent ***entries, int *count,
+                      sn_error *err)
 {
-    if (*count == *capacity) {
-        size_t wanted = *capacity * 2 + 16;
-        int64_t *grown = realloc(*steps, wanted * sizeof **steps);
-        if (grown == NULL) {
-            return sn_fail(err, SN_ENOMEM, "out of memory to list (%s)", folder);
-        }
-        *steps = grown;
-        *capacity = wanted;
-    }
-    (*steps)[(*count)++] = step;
-    return SN_OK;
-}
-
-/* What cannot be asked counts as one, so that whoever opens it says why. */
-static bool is_file(DIR *stream, const char *name)
-{
-    struct stat info;
-    return fstatat(dirfd(stream), name, &info, 0) == 0 ? S_ISREG(info.st_mode)
-                                                       : errno != ENOENT;
-}
-
-static sn_status list_entries(DIR *stream, const char *folder, int64_t **steps,
-                              size_t *count, sn_error *err)
-{
-    size_t capacity = 0;
-    sn_status status = SN_OK;
-    while (status == SN_OK) {
-        errno = 0;
-        const struct dirent *entry = readdir(stream);
-        if (entry == NULL) {
-            return errno == 0 ? SN_OK
-                              : sn_fail(err, SN_EIO, "cannot list (%s): %s", folder,
-                                        strerror(errno));
-        }
-        int64_t step = step_of(entry->d_name);
-        if (step >= 0 && is_file(stream, entry->d_name)) {
-            status = append_step(step, steps, count, &capacity, folder, err);
-        }
-    }
-    return status;
-}
-
-sn_status sn_checkpoint_list(const char *run, int64_t **steps, size_t *count,
-                             sn_error *err)
-{
-    char folder[SN_PATH_BYTES];
-    *steps = NULL;
+    *entries = NULL;
     *count = 0;
-    sn_status status = folder_path(folder, run, err);
+    const sn_status status = folder_path(folder, run, err);
     if (status != SN_OK) {
         return status;
     }
-    DIR *stream = opendir(folder);
-    if (stream == NULL) {
+    const int found = scandir(folder, entries, wanted, newest_first);
+    if (found < 0) {
         return errno == ENOENT || errno == ENOTDIR
                    ? SN_OK
                    : sn_fail(err, SN_EIO, "cannot list (%s): %s", folder,
                              strerror(errno));
     }
-    status = list_entries(stream, folder, steps, count, err);
-    closedir(stream);
-    if (status != SN_OK) {
-        free(*steps);
-        *steps = NULL;
-        *count = 0;
-    } else if (*count > 1) {
-        qsort(*steps, *count, sizeof **steps, newest_first);
+    *count = found;
+    return SN_OK;
+}
+
+static void release(struct dirent **entries, int count)
+{
+    for (int i = 0; i < count; i++) {
+        free(entries[i]);
     }
+    free(entries);
+}
+
+/* What cannot be asked counts as one, so that whoever opens it reports why. */
+static bool is_file(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? S_ISREG(info.st_mode) : errno != ENOENT;
+}
+
+sn_status sn_checkpoint_list(const char *run, int64_t **steps, size_t *count,
+                             sn_error *err)
+{
+    char folder[SN_PATH_BYTES], path[SN_PATH_BYTES];
+    struct dirent **entries;
+    int found;
+    sn_status status = scan(run, is_step, folder, &entries, &found, err);
+    *count = 0;
+    *steps = found > 0 ? calloc((size_t)found, sizeof **steps) : NULL;
+    if (found > 0 && *steps == NULL) {
+        status = sn_fail(err, SN_ENOMEM, "out of memory to list (%s)", folder);
+    }
+    for (int i = 0; status == SN_OK && i < found; i++) {
+        status = sn_path_join(path, folder, entries[i]->d_name, err);
+        if (status == SN_OK && is_file(path)) {
+            (*steps)[(*count)++] = step_of(entries[i]->d_name);
+        }
+    }
+    release(entries, found);
     return status;
 }
 
@@ -143,36 +147,17 @@ static sn_status remove_file(const char *path, sn_error *err)
                : sn_fail(err, SN_EIO, "cannot remove (%s): %s", path, strerror(errno));
 }
 
-/* Is name what a write that was killed leaves behind? */
-static int is_stale(const char *name)
-{
-    static const char temporary[] = SN_TEMPORARY_SUFFIX;
-    char complete[64];
-    size_t length = strlen(name);
-    if (length < sizeof temporary || length >= sizeof complete ||
-        strcmp(name + length - strlen(temporary), temporary) != 0) {
-        return 0;
-    }
-    snprintf(complete, sizeof complete, "%.*s", (int)(length - strlen(temporary)),
-             name);
-    return step_of(complete) >= 0 || strcmp(complete, SN_BEST_FILE) == 0;
-}
-
 static sn_status remove_stale(const char *run, sn_error *err)
 {
     char folder[SN_PATH_BYTES], path[SN_PATH_BYTES];
-    sn_status status = folder_path(folder, run, err);
-    DIR *stream = status == SN_OK ? opendir(folder) : NULL;
-    const struct dirent *entry;
-    while (stream != NULL && status == SN_OK && (entry = readdir(stream)) != NULL) {
-        if (is_stale(entry->d_name)) {
-            status = sn_path_join(path, folder, entry->d_name, err);
-            status = status == SN_OK ? remove_file(path, err) : status;
-        }
+    struct dirent **entries;
+    int count;
+    sn_status status = scan(run, is_stale, folder, &entries, &count, err);
+    for (int i = 0; status == SN_OK && i < count; i++) {
+        status = sn_path_join(path, folder, entries[i]->d_name, err);
+        status = status == SN_OK ? remove_file(path, err) : status;
     }
-    if (stream != NULL) {
-        closedir(stream);
-    }
+    release(entries, count);
     return status;
 }
 

@@ -13,13 +13,13 @@
     {                                                                                  \
         group, name, kind, AT(member), SIZE(member)                                    \
     }
-#define PROGRESS(name, kind) FIELD("/progress", #name, kind, progress.name)
+#define POSITION(name, kind) FIELD("/progress", #name, kind, position.name)
 
 const sn_field sn_checkpoint_fields[SN_CHECKPOINT_FIELDS] = {
-    FIELD("/", "format_version", SN_FIELD_VERSION, format_version),
+    FIELD("/", "format_version", SN_FIELD_COUNT, format_version),
     FIELD("/", "program_version", SN_FIELD_TEXT, program_version),
     FIELD("/", "created_utc", SN_FIELD_TEXT, created_utc),
-    FIELD("/config", "text", SN_FIELD_CONFIG, config_text),
+    FIELD("/config", "text", SN_FIELD_LINES, config_text),
     FIELD("/model", "input", SN_FIELD_COUNT, input),
     FIELD("/model", "classes", SN_FIELD_COUNT, classes),
     FIELD("/model", "layers", SN_FIELD_COUNT, layers),
@@ -27,18 +27,18 @@ const sn_field sn_checkpoint_fields[SN_CHECKPOINT_FIELDS] = {
     FIELD("/model", "activation_scale_out", SN_FIELD_REAL, activation_scale_out),
     FIELD("/model", "activation_scale_in", SN_FIELD_REAL, activation_scale_in),
     FIELD("/model", "input_scale", SN_FIELD_REAL, input_scale),
-    PROGRESS(epoch, SN_FIELD_COUNT),
-    PROGRESS(step, SN_FIELD_COUNT),
-    PROGRESS(step_in_epoch, SN_FIELD_COUNT),
-    PROGRESS(samples_seen, SN_FIELD_COUNT),
-    PROGRESS(learning_rate, SN_FIELD_REAL),
-    PROGRESS(best_epoch, SN_FIELD_COUNT),
-    PROGRESS(best_error, SN_FIELD_REAL),
-    PROGRESS(seed, SN_FIELD_WORD),
-    PROGRESS(epoch_loss_sum, SN_FIELD_REAL),
-    PROGRESS(epoch_correct, SN_FIELD_COUNT),
-    PROGRESS(epoch_samples, SN_FIELD_COUNT),
-    PROGRESS(train_seconds, SN_FIELD_REAL),
+    POSITION(epoch, SN_FIELD_COUNT),
+    POSITION(step, SN_FIELD_COUNT),
+    POSITION(step_in_epoch, SN_FIELD_COUNT),
+    POSITION(samples_seen, SN_FIELD_COUNT),
+    POSITION(learning_rate, SN_FIELD_REAL),
+    POSITION(best_epoch, SN_FIELD_COUNT),
+    POSITION(best_error, SN_FIELD_REAL),
+    POSITION(seed, SN_FIELD_WORD),
+    POSITION(epoch_loss_sum, SN_FIELD_REAL),
+    POSITION(epoch_correct, SN_FIELD_COUNT),
+    POSITION(epoch_samples, SN_FIELD_COUNT),
+    POSITION(train_seconds, SN_FIELD_REAL),
     FIELD("/data", "source", SN_FIELD_TEXT, data_source),
     FIELD("/data", "train_count", SN_FIELD_COUNT, train_count),
     FIELD("/data", "train_digest", SN_FIELD_TEXT, train_digest),
@@ -74,57 +74,33 @@ size_t sn_tensor_count(const sn_layer_tensors *layer, int kind)
     return sn_tensor_kinds[kind].rank == 2 ? out * (size_t)layer->in : out;
 }
 
-enum { CHUNK_ELEMENTS = (1 << 20) / sizeof(float) };
-
-/* Chunked for the sake of the checksum: whole rows where they fit, CHUNK_ELEMENTS at
- * most, in pieces of nearly one size: every chunk takes its full size in the file. */
-static void find_chunk(int rank, const hsize_t extents[], hsize_t chunk[])
+/* Chunked for the sake of the checksum: whole rows where they fit, 1 MiB at most, in pieces
+ * of nearly one size: every chunk takes its full size in the file. */
+void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2],
+                      hsize_t chunk[2])
 {
-    hsize_t room = CHUNK_ELEMENTS;
-    for (int i = rank - 1; i >= 0; i--) {
+    hsize_t room = (1 << 20) / sizeof(float);
+    extents[0] = (hsize_t)layer->out;
+    extents[1] = (hsize_t)layer->in;
+    for (int i = sn_tensor_kinds[kind].rank - 1; i >= 0; i--) {
         const hsize_t pieces = (extents[i] + room - 1) / room;
         chunk[i] = (extents[i] + pieces - 1) / pieces;
         room = room / chunk[i] > 0 ? room / chunk[i] : 1;
     }
 }
 
-void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2],
-                      hsize_t chunk[2])
-{
-    extents[0] = (hsize_t)layer->out;
-    extents[1] = (hsize_t)layer->in;
-    find_chunk(sn_tensor_kinds[kind].rank, extents, chunk);
-}
-
 /* Without a branch, so that the loop becomes vector instructions. */
 SN_HOT
-static uint32_t count_non_finite(const float *values, size_t count)
+bool sn_tensor_finite(const float *values, size_t count)
 {
     const uint32_t exponent = UINT32_C(0x7f800000); /* all ones: infinite or NaN */
     uint32_t found = 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t word;
         memcpy(&word, &values[i], sizeof word);
-        found += (word & exponent) == exponent;
+        found |= (word & exponent) == exponent;
     }
-    return found;
-}
-
-bool sn_tensor_finite(const float *values, size_t count)
-{
-    enum { PIECE = 1 << 16 };
-    for (size_t first = 0; first < count; first += PIECE) {
-        if (count_non_finite(values + first,
-                             count - first < PIECE ? count - first : PIECE) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void *sn_field_at(const sn_field *field, sn_checkpoint_info *info)
-{
-    return (char *)info + field->offset;
+    return found == 0;
 }
 
 const void *sn_field_of(const sn_field *field, const sn_checkpoint_info *info)
@@ -132,41 +108,30 @@ const void *sn_field_of(const sn_field *field, const sn_checkpoint_info *info)
     return (const char *)info + field->offset;
 }
 
-const char *sn_field_text(const sn_field *field, const sn_checkpoint_info *info)
+bool sn_field_is_text(const sn_field *field)
 {
-    const char *text = sn_field_of(field, info);
-    if (field->kind == SN_FIELD_CONFIG) {
-        text = info->config_text;
-    }
-    return text != NULL ? text : "";
-}
-
-static bool is_text(const sn_field *field)
-{
-    return field->kind == SN_FIELD_TEXT || field->kind == SN_FIELD_CONFIG;
+    return field->kind == SN_FIELD_TEXT || field->kind == SN_FIELD_LINES;
 }
 
 bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
                       const sn_checkpoint_info *b)
 {
-    return is_text(field)
-               ? strcmp(sn_field_text(field, a), sn_field_text(field, b)) != 0
-               : memcmp(sn_field_of(field, a), sn_field_of(field, b), field->bytes) !=
-                     0;
+    const void *left = sn_field_of(field, a), *right = sn_field_of(field, b);
+    return sn_field_is_text(field) ? strcmp(left, right) != 0
+                                   : memcmp(left, right, field->bytes) != 0;
 }
 
 /* No control characters, so that a file cannot play tricks on a terminal; only the
  * configuration has lines. */
-static bool check_text(const sn_field *field, const sn_checkpoint_info *info,
-                       sn_h5_why *why)
+static bool check_text(const sn_field *field, const char *text, sn_h5_why *why)
 {
-    bool lines = field->kind == SN_FIELD_CONFIG;
-    if (!lines && memchr(sn_field_of(field, info), '\0', field->bytes) == NULL) {
+    if (memchr(text, '\0', field->bytes) == NULL) {
         return sn_h5_because(why, "text longer than %zu bytes", field->bytes - 1);
     }
-    for (const char *c = sn_field_text(field, info); *c != '\0'; c++) {
-        bool control = (unsigned char)*c < ' ' || *c == 127;
-        if (control && !(lines && strchr("\n\r\t", *c) != NULL)) {
+    for (const char *c = text; *c != '\0'; c++) {
+        const bool control = (unsigned char)*c < ' ' || *c == 127;
+        if (control &&
+            (field->kind != SN_FIELD_LINES || strchr("\n\r\t", *c) == NULL)) {
             return sn_h5_because(why, "text with control characters");
         }
     }
@@ -185,9 +150,8 @@ static bool check_field(const sn_field *field, const sn_checkpoint_info *info,
         return isfinite(*(const double *)value) ||
                sn_h5_because(why, "not a finite number");
     case SN_FIELD_TEXT:
-    case SN_FIELD_CONFIG:
-        return check_text(field, info, why);
-    case SN_FIELD_VERSION:
+    case SN_FIELD_LINES:
+        return check_text(field, value, why);
     case SN_FIELD_WORD:
         break;
     }
@@ -211,91 +175,57 @@ bool sn_checkpoint_check_info(const sn_checkpoint_info *info, const sn_field **f
     return true;
 }
 
-static void put_word(unsigned char bytes[8], uint64_t word)
+/* Adds numbers of so many bytes each, the lowest byte first. */
+static void add_numbers(sn_digest *digest, const void *numbers, size_t count,
+                        size_t bytes)
 {
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (unsigned char)(word >> (8 * i));
+    const uint16_t probe = 1;
+    const unsigned char *number = numbers;
+    if (*(const unsigned char *)&probe == 1) {
+        sn_digest_add(digest, numbers, count * bytes);
+        return;
+    }
+    for (; count > 0; count--, number += bytes) {
+        unsigned char reversed[8];
+        for (size_t b = 0; b < bytes; b++) {
+            reversed[b] = number[bytes - 1 - b];
+        }
+        sn_digest_add(digest, reversed, bytes);
     }
 }
 
-static sn_status add_length(sn_digest *digest, size_t length, sn_error *err)
+static void add_item(sn_digest *digest, const char *name, const void *values,
+                     size_t count, size_t bytes)
 {
-    unsigned char bytes[8];
-    put_word(bytes, length);
-    return sn_digest_add(digest, bytes, sizeof bytes, err);
+    const uint64_t name_length = strlen(name), value_length = count * bytes;
+    add_numbers(digest, &name_length, 1, sizeof name_length);
+    sn_digest_add(digest, name, strlen(name));
+    add_numbers(digest, &value_length, 1, sizeof value_length);
+    add_numbers(digest, values, count, bytes);
 }
 
-static sn_status add_head(sn_digest *digest, const char *name, size_t bytes,
-                          sn_error *err)
+void sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info)
 {
-    sn_status status = add_length(digest, strlen(name), err);
-    if (status == SN_OK) {
-        status = sn_digest_add(digest, name, strlen(name), err);
-    }
-    return status == SN_OK ? add_length(digest, bytes, err) : status;
-}
-
-static sn_status add_item(sn_digest *digest, const char *name, const void *value,
-                          size_t bytes, sn_error *err)
-{
-    sn_status status = add_head(digest, name, bytes, err);
-    return status == SN_OK ? sn_digest_add(digest, value, bytes, err) : status;
-}
-
-static sn_status add_field(sn_digest *digest, const sn_field *field,
-                           const sn_checkpoint_info *info, sn_error *err)
-{
-    char name[SN_TENSOR_NAME_BYTES];
-    const char *group = strcmp(field->group, "/") == 0 ? "" : field->group;
-    snprintf(name, sizeof name, "%s/%s", group, field->name);
-    if (is_text(field)) {
-        const char *text = sn_field_text(field, info);
-        return add_item(digest, name, text, strlen(text), err);
-    }
-    uint64_t word;
-    memcpy(&word, sn_field_of(field, info), sizeof word);
-    unsigned char bytes[8];
-    put_word(bytes, word);
-    return add_item(digest, name, bytes, sizeof bytes, err);
-}
-
-sn_status sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info,
-                                    sn_error *err)
-{
-    sn_status status = add_item(digest, "format", SN_FORMAT_NAME_CHECKPOINT,
-                                strlen(SN_FORMAT_NAME_CHECKPOINT), err);
-    for (int i = 0; status == SN_OK && i < SN_CHECKPOINT_FIELDS; i++) {
-        status = add_field(digest, &sn_checkpoint_fields[i], info, err);
-    }
-    return status;
-}
-
-/* bytes (4 count) := the values, the lowest byte of each first. */
-static void put_floats(unsigned char *bytes, const float *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        uint32_t word;
-        memcpy(&word, &values[i], sizeof word);
-        for (int b = 0; b < 4; b++) {
-            bytes[4 * i + (size_t)b] = (unsigned char)(word >> 8 * b);
+    add_item(digest, "format", SN_FORMAT_NAME_CHECKPOINT,
+             strlen(SN_FORMAT_NAME_CHECKPOINT), 1);
+    for (int i = 0; i < SN_CHECKPOINT_FIELDS; i++) {
+        const sn_field *field = &sn_checkpoint_fields[i];
+        const void *value = sn_field_of(field, info);
+        const char *group = strcmp(field->group, "/") == 0 ? "" : field->group;
+        char name[SN_TENSOR_NAME_BYTES];
+        snprintf(name, sizeof name, "%s/%s", group, field->name);
+        if (sn_field_is_text(field)) {
+            add_item(digest, name, value, strlen(value), 1);
+        } else {
+            add_item(digest, name, value, 1, field->bytes);
         }
     }
 }
 
-sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
-                                      const float *values, size_t count, sn_error *err)
+void sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
+                                 const float *values, size_t count)
 {
-    enum { PIECE = 4096 };
     char name[SN_TENSOR_NAME_BYTES];
-    unsigned char bytes[4 * PIECE];
     sn_tensor_name(name, layer, kind);
-    sn_status status = add_head(digest, name, 4 * count, err);
-    while (status == SN_OK && count > 0) {
-        size_t piece = count < PIECE ? count : PIECE;
-        put_floats(bytes, values, piece);
-        status = sn_digest_add(digest, bytes, 4 * piece, err);
-        values += piece;
-        count -= piece;
-    }
-    return status;
+    add_item(digest, name, values, count, sizeof *values);
 }

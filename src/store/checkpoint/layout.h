@@ -15,15 +15,14 @@
 #include "store/h5/format.h"
 #include "store/h5/h5.h"
 
-enum { SN_LAYERS_MAX = 1000, SN_TENSOR_NAME_BYTES = 64 };
+enum { SN_LAYERS_MAX = 1000 };
 
 typedef enum sn_field_kind {
-    SN_FIELD_VERSION, /* int64, SN_CHECKPOINT_FORMAT_VERSION */
-    SN_FIELD_COUNT,   /* int64, not negative */
-    SN_FIELD_WORD,    /* uint64 */
-    SN_FIELD_REAL,    /* double, finite */
-    SN_FIELD_TEXT,    /* char[bytes] */
-    SN_FIELD_CONFIG   /* char *, owned */
+    SN_FIELD_COUNT = SN_H5_INT64, /* not negative */
+    SN_FIELD_WORD = SN_H5_UINT64,
+    SN_FIELD_REAL = SN_H5_DOUBLE, /* finite */
+    SN_FIELD_TEXT,                /* char[bytes] */
+    SN_FIELD_LINES                /* the same, with ends of lines */
 } sn_field_kind;
 
 /** An attribute: group and name in the file, place in sn_checkpoint_info. */
@@ -44,8 +43,6 @@ typedef struct sn_tensor_kind {
     const char *meaning;
 } sn_tensor_kind;
 
-enum { SN_TENSOR_KINDS = 4 };
-
 extern const sn_tensor_kind sn_tensor_kinds[SN_TENSOR_KINDS];
 
 /** The kind's pointer in a layer. */
@@ -65,11 +62,9 @@ void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2
 bool sn_tensor_finite(const float *values, size_t count);
 
 /** Address of a field in info. */
-void *sn_field_at(const sn_field *field, sn_checkpoint_info *info);
 const void *sn_field_of(const sn_field *field, const sn_checkpoint_info *info);
 
-/** The text of such a field, "" for none. */
-const char *sn_field_text(const sn_field *field, const sn_checkpoint_info *info);
+bool sn_field_is_text(const sn_field *field);
 
 /** Bit for bit, text up to its end. */
 bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
@@ -81,18 +76,15 @@ bool sn_checkpoint_check_info(const sn_checkpoint_info *info, const sn_field **f
                               sn_h5_why *why) SN_MUST_CHECK;
 
 /** Adds everything but the tensors. */
-sn_status sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info,
-                                    sn_error *err) SN_MUST_CHECK;
+void sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info);
 
 /** Adds one tensor of count values. */
-sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
-                                      const float *values, size_t count,
-                                      sn_error *err) SN_MUST_CHECK;
+void sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
+                                 const float *values, size_t count);
 
 /** An open checkpoint whose attributes and shapes have been checked. */
 struct sn_checkpoint {
     hid_t file;
-    uint64_t file_bytes;
     sn_checkpoint_info info;
     sn_layer_tensors *shapes; /* (info.layers), without tensors */
     char path[SN_PATH_BYTES];

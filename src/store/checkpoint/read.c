@@ -24,69 +24,47 @@ sn_status sn_tensor_damaged(const sn_checkpoint *checkpoint, int64_t layer, int 
     return damaged(checkpoint, name, "", why, err);
 }
 
-static bool take_text(char *destination, size_t bytes, char *text, sn_h5_why *why)
-{
-    size_t length = strlen(text);
-    bool fits = length < bytes;
-    if (fits) {
-        memcpy(destination, text, length + 1);
-    }
-    free(text);
-    return fits || sn_h5_because(why, "text longer than %zu bytes", bytes - 1);
-}
-
 static bool read_field(hid_t group, const sn_field *field, sn_checkpoint_info *info,
                        sn_h5_why *why)
 {
-    void *value = sn_field_at(field, info);
-    char *text;
-    switch (field->kind) {
-    case SN_FIELD_VERSION:
-        return sn_h5_read_number(group, field->name, SN_H5_INT64, value, why) &&
-               (info->format_version == SN_CHECKPOINT_FORMAT_VERSION ||
-                sn_h5_because(why, "%" PRId64 ", but this program reads version %d",
-                              info->format_version, SN_CHECKPOINT_FORMAT_VERSION));
-    case SN_FIELD_COUNT:
-        return sn_h5_read_number(group, field->name, SN_H5_INT64, value, why);
-    case SN_FIELD_WORD:
-        return sn_h5_read_number(group, field->name, SN_H5_UINT64, value, why);
-    case SN_FIELD_REAL:
-        return sn_h5_read_number(group, field->name, SN_H5_DOUBLE, value, why);
-    case SN_FIELD_TEXT:
-        return sn_h5_read_text(group, field->name, &text, why) &&
-               take_text(value, field->bytes, text, why);
-    case SN_FIELD_CONFIG:
-        break;
-    }
-    return sn_h5_read_text(group, field->name, &info->config_text, why);
+    char *value = (char *)info + field->offset;
+    return sn_field_is_text(field)
+               ? sn_h5_read_text(group, field->name, value, field->bytes, why)
+               : sn_h5_read_number(group, field->name, (sn_h5_number)field->kind, value,
+                                   why);
 }
 
 static sn_status check_format(const sn_checkpoint *checkpoint, sn_error *err)
 {
     sn_h5_why why;
-    char *format;
-    bool known = sn_h5_read_text(checkpoint->file, "format", &format, &why);
-    if (known && strcmp(format, SN_FORMAT_NAME_CHECKPOINT) != 0) {
-        known = sn_h5_because(&why, "it names another format");
+    char format[sizeof SN_FORMAT_NAME_CHECKPOINT];
+    int64_t version;
+    if (!sn_h5_read_text(checkpoint->file, "format", format, sizeof format, &why) ||
+        (strcmp(format, SN_FORMAT_NAME_CHECKPOINT) != 0 &&
+         !sn_h5_because(&why, "it names another format"))) {
+        return sn_fail(
+            err, SN_EDATA,
+            "not a shardnet checkpoint, or damaged (%s): attribute format: %s",
+            checkpoint->path, why.text);
     }
-    free(format);
-    return known ? SN_OK
-                 : sn_fail(err, SN_EDATA,
-                           "not a shardnet checkpoint, or damaged (%s): attribute "
-                           "format: %s",
-                           checkpoint->path, why.text);
+    if (!sn_h5_read_number(checkpoint->file, "format_version", SN_H5_INT64, &version,
+                           &why) ||
+        (version != SN_CHECKPOINT_FORMAT_VERSION &&
+         !sn_h5_because(&why, "%" PRId64 ", but this program reads version %d", version,
+                        SN_CHECKPOINT_FORMAT_VERSION))) {
+        return sn_fail(err, SN_EDATA, "checkpoint of another format version (%s): %s",
+                       checkpoint->path, why.text);
+    }
+    return SN_OK;
 }
 
 static bool read_digest(sn_checkpoint *checkpoint, sn_h5_why *why)
 {
-    char *text;
-    sn_checkpoint_info *info = &checkpoint->info;
-    if (!sn_h5_read_text(checkpoint->file, "digest", &text, why) ||
-        !take_text(info->digest, sizeof info->digest, text, why)) {
-        return false;
-    }
-    return strspn(info->digest, "0123456789abcdef") == SN_DIGEST_TEXT_BYTES - 1 ||
-           sn_h5_because(why, "not a SHA-256 digest");
+    char *digest = checkpoint->info.digest;
+    return sn_h5_read_text(checkpoint->file, "digest", digest, SN_DIGEST_TEXT_BYTES,
+                           why) &&
+           (strspn(digest, "0123456789abcdef") == SN_DIGEST_TEXT_BYTES - 1 ||
+            sn_h5_because(why, "not a SHA-256 digest"));
 }
 
 static sn_status read_info(sn_checkpoint *checkpoint, sn_error *err)
@@ -94,18 +72,11 @@ static sn_status read_info(sn_checkpoint *checkpoint, sn_error *err)
     sn_h5_why why;
     for (int i = 0; i < SN_CHECKPOINT_FIELDS; i++) {
         const sn_field *field = &sn_checkpoint_fields[i];
-        bool root = strcmp(field->group, "/") == 0;
-        hid_t group = H5I_INVALID_HID;
-        bool done =
-            (root ||
-             sn_h5_open_group(checkpoint->file, field->group + 1, &group, &why)) &&
-            read_field(root ? checkpoint->file : group, field, &checkpoint->info, &why);
+        hid_t group;
+        const bool done = sn_h5_open_object(checkpoint->file, field->group, H5I_GROUP,
+                                            &group, &why) &&
+                          read_field(group, field, &checkpoint->info, &why);
         sn_h5_close(&group);
-        if (!done && field->kind == SN_FIELD_VERSION) {
-            return sn_fail(err, SN_EDATA,
-                           "checkpoint of another format version (%s): %s",
-                           checkpoint->path, why.text);
-        }
         if (!done) {
             return damaged(checkpoint, field->group, field->name, &why, err);
         }
@@ -127,7 +98,7 @@ static sn_status check_layer_group(const sn_checkpoint *checkpoint, const char *
     sn_h5_why why;
     hid_t group;
     H5G_info_t content;
-    bool done = sn_h5_open_group(checkpoint->file, name + 1, &group, &why);
+    bool done = sn_h5_open_object(checkpoint->file, name, H5I_GROUP, &group, &why);
     if (done && H5Gget_info(group, &content) < 0) {
         done = sn_h5_explain(&why);
     }
@@ -142,21 +113,13 @@ static sn_status check_layer_group(const sn_checkpoint *checkpoint, const char *
 bool sn_tensor_open(const sn_checkpoint *checkpoint, int64_t layer, int kind,
                     hid_t *dataset, hsize_t extents[2], sn_h5_why *why)
 {
-    const sn_tensor_kind *tensor = &sn_tensor_kinds[kind];
-    char name[32];
-    snprintf(name, sizeof name, "layer%" PRId64, layer);
-    hid_t parent = H5I_INVALID_HID;
-    hid_t group = H5I_INVALID_HID;
-    *dataset = H5I_INVALID_HID;
-    bool done =
-        sn_h5_open_group(checkpoint->file, tensor->group + 1, &parent, why) &&
-        sn_h5_open_group(parent, name, &group, why) &&
-        sn_h5_open_dataset(group, tensor->leaf, dataset, why) &&
-        sn_h5_check_shape(*dataset, H5T_IEEE_F32LE, tensor->rank, extents, why) &&
-        sn_h5_check_storage(*dataset, tensor->rank, 0, extents, sizeof(float), true,
-                            checkpoint->file_bytes, why);
-    sn_h5_close(&group);
-    sn_h5_close(&parent);
+    const int rank = sn_tensor_kinds[kind].rank;
+    char name[SN_TENSOR_NAME_BYTES];
+    sn_tensor_name(name, layer, kind);
+    const bool done =
+        sn_h5_open_object(checkpoint->file, name, H5I_DATASET, dataset, why) &&
+        sn_h5_check_shape(*dataset, H5T_IEEE_F32LE, rank, extents, why) &&
+        sn_h5_check_storage(*dataset, rank, 0, extents, sizeof(float), true, why);
     if (!done) {
         sn_h5_close(dataset);
     }
@@ -215,23 +178,10 @@ static sn_status read_shapes(sn_checkpoint *checkpoint, sn_error *err)
     return status;
 }
 
-static sn_status copy_info(const sn_checkpoint *checkpoint, sn_checkpoint_info *info,
-                           sn_error *err)
-{
-    *info = checkpoint->info;
-    info->config_text = strdup(checkpoint->info.config_text);
-    return info->config_text != NULL
-               ? SN_OK
-               : sn_fail(err, SN_ENOMEM, "out of memory for the configuration of (%s)",
-                         checkpoint->path);
-}
-
-static sn_status open_checked(sn_checkpoint *checkpoint, sn_checkpoint_info *info,
-                              sn_error *err)
+static sn_status open_checked(sn_checkpoint *checkpoint, sn_error *err)
 {
     sn_h5_why why;
-    if (!sn_h5_open(checkpoint->path, &checkpoint->file, &why) ||
-        !sn_h5_file_bytes(checkpoint->file, &checkpoint->file_bytes, &why)) {
+    if (!sn_h5_open(checkpoint->path, &checkpoint->file, &why)) {
         return sn_fail(err, SN_EDATA, "not a readable HDF5 file (%s): %s",
                        checkpoint->path, why.text);
     }
@@ -242,7 +192,7 @@ static sn_status open_checked(sn_checkpoint *checkpoint, sn_checkpoint_info *inf
     if (status == SN_OK) {
         status = read_shapes(checkpoint, err);
     }
-    return status == SN_OK ? copy_info(checkpoint, info, err) : status;
+    return status;
 }
 
 sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint,
@@ -260,38 +210,28 @@ sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint,
         return sn_fail(err, SN_ENOMEM, "out of memory to open (%s)", path);
     }
     opened->file = H5I_INVALID_HID;
-    int length = snprintf(opened->path, sizeof opened->path, "%s", path);
-    status = length >= 0 && length < SN_PATH_BYTES
-                 ? open_checked(opened, info, err)
-                 : sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+    snprintf(opened->path, sizeof opened->path, "%s", path);
+    status = open_checked(opened, err);
     if (status == SN_OK) {
         *checkpoint = opened;
+        *info = opened->info;
     } else {
         sn_checkpoint_close(&opened);
     }
     return status;
 }
 
-void sn_checkpoint_layer_shape(const sn_checkpoint *checkpoint, int64_t layer,
-                               int64_t *in, int64_t *out)
+const sn_layer_tensors *sn_checkpoint_shapes(const sn_checkpoint *checkpoint)
 {
-    *in = checkpoint->shapes[layer].in;
-    *out = checkpoint->shapes[layer].out;
+    return checkpoint->shapes;
 }
 
 void sn_checkpoint_close(sn_checkpoint **checkpoint)
 {
     if (*checkpoint != NULL) {
         sn_h5_close(&(*checkpoint)->file);
-        sn_checkpoint_info_clear(&(*checkpoint)->info);
         free((*checkpoint)->shapes);
         free(*checkpoint);
         *checkpoint = NULL;
     }
-}
-
-void sn_checkpoint_info_clear(sn_checkpoint_info *info)
-{
-    free(info->config_text);
-    info->config_text = NULL;
 }

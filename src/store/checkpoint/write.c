@@ -12,7 +12,7 @@
 
 static sn_status fault(const char *point, const sn_checkpoint_info *info, sn_error *err)
 {
-    return sn_fault_check(point, 0, info->progress.step, err) == SN_OK ? SN_OK : SN_EIO;
+    return sn_fault_check(point, 0, info->position.step, err) == SN_OK ? SN_OK : SN_EIO;
 }
 
 static sn_status check_layer(const char *path, int64_t index,
@@ -51,11 +51,6 @@ static sn_status check_all(const char *path, const sn_checkpoint_info *info,
         return sn_fail(err, status, "checkpoint refused (%s): %s of %s: %s", path,
                        field->name, field->group, why.text);
     }
-    if (info->config_text != NULL && strlen(info->config_text) >= SN_H5_TEXT_BYTES) {
-        return sn_fail(err, SN_ERANGE,
-                       "checkpoint refused (%s): configuration longer than %d bytes",
-                       path, SN_H5_TEXT_BYTES - 1);
-    }
     int64_t in = info->input;
     for (int64_t i = 0; i < info->layers; i++) {
         sn_status status = check_layer(path, i, &tensors[i], in, err);
@@ -76,41 +71,25 @@ static sn_status compute_digest(sn_checkpoint_info *info,
                                 const sn_layer_tensors *tensors, sn_error *err)
 {
     sn_digest *digest = sn_digest_create();
-    if (digest == NULL) {
-        return sn_fail(err, SN_ENOMEM, "digest of a checkpoint: out of memory");
-    }
-    sn_status status = sn_checkpoint_digest_info(digest, info, err);
+    sn_checkpoint_digest_info(digest, info);
     for (int64_t i = 0; i < info->layers; i++) {
-        for (int kind = 0; status == SN_OK && kind < SN_TENSOR_KINDS; kind++) {
-            status = sn_checkpoint_digest_tensor(
-                digest, i, kind, sn_layer_tensor(&tensors[i], kind),
-                sn_tensor_count(&tensors[i], kind), err);
+        for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
+            sn_checkpoint_digest_tensor(digest, i, kind,
+                                        sn_layer_tensor(&tensors[i], kind),
+                                        sn_tensor_count(&tensors[i], kind));
         }
     }
-    if (status == SN_OK) {
-        status = sn_digest_finish(digest, info->digest, err);
-    }
-    sn_digest_destroy(&digest);
-    return status;
+    return sn_digest_finish(&digest, info->digest, err);
 }
 
 static bool write_field(hid_t group, const sn_field *field,
                         const sn_checkpoint_info *info, sn_h5_why *why)
 {
     const void *value = sn_field_of(field, info);
-    switch (field->kind) {
-    case SN_FIELD_VERSION:
-    case SN_FIELD_COUNT:
-        return sn_h5_write_number(group, field->name, SN_H5_INT64, value, why);
-    case SN_FIELD_WORD:
-        return sn_h5_write_number(group, field->name, SN_H5_UINT64, value, why);
-    case SN_FIELD_REAL:
-        return sn_h5_write_number(group, field->name, SN_H5_DOUBLE, value, why);
-    case SN_FIELD_TEXT:
-    case SN_FIELD_CONFIG:
-        break;
-    }
-    return sn_h5_write_text(group, field->name, sn_field_text(field, info), why);
+    return sn_field_is_text(field)
+               ? sn_h5_write_text(group, field->name, value, why)
+               : sn_h5_write_number(group, field->name, (sn_h5_number)field->kind,
+                                    value, why);
 }
 
 /* Opens the group of that name, or makes it. */
@@ -229,22 +208,16 @@ size_t sn_checkpoint_bytes(const sn_layer_tensors *tensors, int64_t layers)
     return bytes;
 }
 
-/* At least the size of the file, so that the memory for it need not grow. */
-static size_t image_bytes(const sn_checkpoint_info *info,
-                          const sn_layer_tensors *tensors)
-{
-    enum { MORE_A_LAYER = 6 * 1024, MORE = 128 * 1024 };
-    return sn_checkpoint_bytes(tensors, info->layers) + MORE +
-           (size_t)info->layers * MORE_A_LAYER;
-}
-
 static sn_status save(const char *temporary, const sn_checkpoint_info *info,
                       const sn_layer_tensors *tensors, sn_error *err)
 {
+    enum { MORE = 128 * 1024, MORE_A_LAYER = 6 * 1024 };
     sn_h5_why why;
     hid_t file;
-    const size_t bytes = image_bytes(info, tensors);
-    bool built = sn_h5_image_create(bytes, &file, &why) &&
+    /* At least the size of the file, so that the memory for it need not grow. */
+    const size_t bytes = sn_checkpoint_bytes(tensors, info->layers) + MORE +
+                         (size_t)info->layers * MORE_A_LAYER;
+    bool built = sn_h5_image(NULL, bytes, &file, &why) &&
                  write_info(file, info, &why) &&
                  write_tensors(file, info, tensors, &why);
     sn_status status =
@@ -285,7 +258,7 @@ static sn_status confuse(const char *temporary, const sn_checkpoint_info *info,
         return SN_OK;
     }
     sn_checkpoint_info another = *info;
-    another.progress.train_seconds += 1;
+    another.position.train_seconds += 1;
     const sn_status status = compute_digest(&another, tensors, err);
     return status == SN_OK ? save(temporary, &another, tensors, err) : status;
 }

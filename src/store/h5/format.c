@@ -1,7 +1,6 @@
 #include "store/h5/format.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "store/h5/h5.h"
@@ -29,19 +28,18 @@ sn_format sn_format_of(const char *path)
     sn_h5_begin();
     sn_h5_why why;
     hid_t file;
-    if (!sn_h5_glance(path, &file, &why)) {
+    if (!sn_h5_open(path, &file, &why)) {
         return format_by_bytes(path);
     }
-    char *name = NULL;
+    char name[64];
     sn_format format = SN_FORMAT_UNREADABLE;
     if (H5Aexists(file, "format") == 0) {
         format = SN_FORMAT_OTHER_HDF5;
-    } else if (sn_h5_read_text(file, "format", &name, &why)) {
+    } else if (sn_h5_read_text(file, "format", name, sizeof name, &why)) {
         format = strcmp(name, SN_FORMAT_NAME_METRICS) == 0      ? SN_FORMAT_METRICS
                  : strcmp(name, SN_FORMAT_NAME_CHECKPOINT) == 0 ? SN_FORMAT_CHECKPOINT
                                                                 : SN_FORMAT_OTHER_HDF5;
     }
-    free(name);
     sn_h5_close(&file);
     return format;
 }

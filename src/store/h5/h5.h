@@ -36,10 +36,12 @@ bool sn_h5_explain_as(sn_h5_why *why, const char *text);
 /** Closes what *id stands for, if anything, and makes it H5I_INVALID_HID. */
 void sn_h5_close(hid_t *id);
 
-/** An HDF5 file that exists in memory only, about bytes large, so that a full disk
- * never meets the library (HDF5 cannot close a file that it cannot flush).  False when
- * memory is short. */
-bool sn_h5_image_create(size_t bytes, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
+/** Opens the contents of the file at path, or of an empty file where path is NULL, in
+ *  memory only, to be changed and saved.  A full disk then never meets the library, which
+ *  cannot close a file that it cannot flush.  bytes is about how large the file
+ *  becomes.  False with SN_ENOMEM when memory is short. */
+bool sn_h5_image(const char *path, size_t bytes, hid_t *file,
+                 sn_h5_why *why) SN_MUST_CHECK;
 
 /** Writes the file in memory to path, replacing what is there; not yet flushed to the
  *  device.  SN_ECREATE, SN_EIO (path is removed), SN_ENOMEM. */
@@ -48,37 +50,13 @@ sn_status sn_h5_image_save(hid_t file, const char *path, sn_error *err) SN_MUST_
 /** SN_ENOINPUT unless path is a regular file that may be read. */
 sn_status sn_h5_find(const char *path, sn_error *err) SN_MUST_CHECK;
 
-/** Opens an existing file to read.  A lock that another process holds is waited for,
- * but not for long: somebody who looks at a file must not stop the training that needs
- * it. */
+/** Opens an existing file to read.  Takes no lock, so that nobody is kept from writing. */
 bool sn_h5_open(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
 
-/** Opens an existing file, which nobody else may know of, to change it: HDF5 writes in
- *  an order of its own, and what a kill leaves of it is no file. */
-bool sn_h5_edit(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
-
-/** Opens an existing file to read, whatever others do with it at the moment, and takes
- *  no lock that they might meet: what is read may be inconsistent. */
-bool sn_h5_glance(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
-
-/** Lets everything that the library still has to write go into a temporary file that is
- *  thrown away.  For a file that cannot be written any more: HDF5 cannot close one that
- * it cannot flush, and crashes at exit over it; and so what lies on the disk stays as
- * it is. */
-void sn_h5_detach(hid_t file);
-
-/** Flushes and closes a file opened for writing. */
-bool sn_h5_finish(hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
-
-/** Size of the open file. */
-bool sn_h5_file_bytes(hid_t file, uint64_t *bytes, sn_h5_why *why) SN_MUST_CHECK;
-
-/** Opens a group or dataset under parent (name without '/'); links that are not plain
- *  hard links are refused, since they may lead out of the file. */
-bool sn_h5_open_group(hid_t parent, const char *name, hid_t *group,
-                      sn_h5_why *why) SN_MUST_CHECK;
-bool sn_h5_open_dataset(hid_t parent, const char *name, hid_t *dataset,
-                        sn_h5_why *why) SN_MUST_CHECK;
+/** Opens the group or the dataset (H5I_GROUP, H5I_DATASET) at a path of at most 63 bytes.  Links that are not plain hard links are refused, since they may lead out of
+ *  the file. */
+bool sn_h5_open_object(hid_t file, const char *path, H5I_type_t type, hid_t *object,
+                       sn_h5_why *why) SN_MUST_CHECK;
 
 /** Makes a group whose attributes all lie in its header. */
 bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group,
@@ -93,11 +71,11 @@ bool sn_h5_write_number(hid_t object, const char *name, sn_h5_number kind,
 bool sn_h5_write_text(hid_t object, const char *name, const char *value,
                       sn_h5_why *why) SN_MUST_CHECK;
 
-/** Read one; other types, shapes and sizes are refused.  *value of read_text belongs to
- *  the caller: free(). */
+/** Read one; other types, shapes and sizes are refused.  text (bytes) always ends in a
+ *  zero. */
 bool sn_h5_read_number(hid_t object, const char *name, sn_h5_number kind, void *value,
                        sn_h5_why *why) SN_MUST_CHECK;
-bool sn_h5_read_text(hid_t object, const char *name, char **value,
+bool sn_h5_read_text(hid_t object, const char *name, char *text, size_t bytes,
                      sn_h5_why *why) SN_MUST_CHECK;
 
 /** Fixed-length, zero-terminated UTF-8 of bytes bytes.  Negative when memory is short.
@@ -117,6 +95,6 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
  */
 bool sn_h5_check_storage(hid_t dataset, int rank, hsize_t first,
                          const hsize_t extents[], size_t element_bytes, bool all,
-                         uint64_t file_bytes, sn_h5_why *why) SN_MUST_CHECK;
+                         sn_h5_why *why) SN_MUST_CHECK;
 
 #endif

@@ -1,41 +1,48 @@
 #include "store/h5/h5.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Links that leave the file, or that may, are not followed. */
-static bool link_is_hard(hid_t parent, const char *name, sn_h5_why *why)
+static bool links_are_hard(hid_t file, const char *path, sn_h5_why *why)
 {
-    H5L_info_t info;
-    htri_t exists = H5Lexists(parent, name, H5P_DEFAULT);
-    if (exists == 0) {
-        return sn_h5_because(why, "missing");
+    char name[64];
+    for (const char *end = path; *end != '\0' && strcmp(path, "/") != 0;) {
+        H5L_info_t info;
+        end += 1 + strcspn(end + 1, "/");
+        snprintf(name, sizeof name, "%.*s", (int)(end - path), path);
+        const htri_t exists = H5Lexists(file, name, H5P_DEFAULT);
+        if (exists == 0) {
+            return sn_h5_because(why, "missing");
+        }
+        if (exists < 0 || H5Lget_info(file, name, &info, H5P_DEFAULT) < 0) {
+            return sn_h5_explain(why);
+        }
+        if (info.type != H5L_TYPE_HARD) {
+            return sn_h5_because(why, "a soft or external link, which is not followed");
+        }
     }
-    if (exists < 0 || H5Lget_info(parent, name, &info, H5P_DEFAULT) < 0) {
-        return sn_h5_explain(why);
-    }
-    return info.type == H5L_TYPE_HARD ||
-           sn_h5_because(why, "a soft or external link, which is not followed");
+    return true;
 }
 
-bool sn_h5_open_group(hid_t parent, const char *name, hid_t *group, sn_h5_why *why)
+bool sn_h5_open_object(hid_t file, const char *path, H5I_type_t type, hid_t *object,
+                       sn_h5_why *why)
 {
-    *group = H5I_INVALID_HID;
-    if (!link_is_hard(parent, name, why)) {
+    *object = H5I_INVALID_HID;
+    if (!links_are_hard(file, path, why)) {
         return false;
     }
-    *group = H5Gopen2(parent, name, H5P_DEFAULT);
-    return *group >= 0 || sn_h5_explain_as(why, "not a readable group");
-}
-
-bool sn_h5_open_dataset(hid_t parent, const char *name, hid_t *dataset, sn_h5_why *why)
-{
-    *dataset = H5I_INVALID_HID;
-    if (!link_is_hard(parent, name, why)) {
-        return false;
+    const char *text =
+        type == H5I_GROUP ? "not a readable group" : "not a readable dataset";
+    *object = H5Oopen(file, path, H5P_DEFAULT);
+    if (*object < 0) {
+        return sn_h5_explain_as(why, text);
     }
-    *dataset = H5Dopen2(parent, name, H5P_DEFAULT);
-    return *dataset >= 0 || sn_h5_explain_as(why, "not a readable dataset");
+    if (H5Iget_type(*object) != type) {
+        sn_h5_close(object);
+        return sn_h5_because(why, "%s", text);
+    }
+    return true;
 }
 
 bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group, sn_h5_why *why)
@@ -78,17 +85,14 @@ typedef struct number {
 
 static number number_of(sn_h5_number kind)
 {
-    switch (kind) {
-    case SN_H5_INT64:
-        return (number){H5T_STD_I64LE, H5T_NATIVE_INT64,
-                        "a 64-bit little-endian integer"};
-    case SN_H5_UINT64:
-        return (number){H5T_STD_U64LE, H5T_NATIVE_UINT64,
-                        "a 64-bit little-endian unsigned integer"};
-    case SN_H5_DOUBLE:
-        break;
-    }
-    return (number){H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, "a 64-bit little-endian real"};
+    const number numbers[] = {
+        [SN_H5_INT64] = {H5T_STD_I64LE, H5T_NATIVE_INT64,
+                         "a 64-bit little-endian integer"},
+        [SN_H5_UINT64] = {H5T_STD_U64LE, H5T_NATIVE_UINT64,
+                          "a 64-bit little-endian unsigned integer"},
+        [SN_H5_DOUBLE] = {H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE,
+                          "a 64-bit little-endian real"}};
+    return numbers[kind];
 }
 
 bool sn_h5_write_number(hid_t object, const char *name, sn_h5_number kind,
@@ -159,43 +163,25 @@ bool sn_h5_read_number(hid_t object, const char *name, sn_h5_number kind, void *
     return done;
 }
 
-/* Reads text of at most SN_H5_TEXT_BYTES into memory that always ends in a zero. */
-static bool read_text(hid_t attribute, hid_t type, char **value, sn_h5_why *why)
+bool sn_h5_read_text(hid_t object, const char *name, char *text, size_t bytes,
+                     sn_h5_why *why)
 {
-    if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) != 0) {
-        return sn_h5_because(why, "not fixed-length text");
+    hid_t attribute, type, memory_type = H5I_INVALID_HID;
+    bool done = open_scalar(object, name, &attribute, &type, why);
+    if (done && (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) != 0)) {
+        done = sn_h5_because(why, "not fixed-length text");
     }
-    size_t bytes = H5Tget_size(type);
-    if (bytes == 0 || bytes > SN_H5_TEXT_BYTES) {
-        return sn_h5_because(why, "text longer than %d bytes", SN_H5_TEXT_BYTES - 1);
+    const size_t stored =
+        done ? H5Tget_size(type) + (H5Tget_strpad(type) != H5T_STR_NULLTERM) : 0;
+    if (done && stored > bytes) {
+        done = sn_h5_because(why, "text longer than %zu bytes", bytes - 1);
     }
-    hid_t memory_type = sn_h5_text_type(bytes + 1);
-    bool done = memory_type >= 0 && H5Tset_cset(memory_type, H5Tget_cset(type)) >= 0;
-    if (!done) {
-        sn_h5_explain(why);
-    }
-    char *text = done ? calloc(bytes + 1, 1) : NULL;
-    if (done && text == NULL) {
-        done = sn_h5_because(why, "out of memory");
-    }
-    if (done && H5Aread(attribute, memory_type, text) < 0) {
+    if (done && ((memory_type = sn_h5_text_type(bytes)) < 0 ||
+                 H5Tset_cset(memory_type, H5Tget_cset(type)) < 0 ||
+                 H5Aread(attribute, memory_type, text) < 0)) {
         done = sn_h5_explain(why);
     }
     sn_h5_close(&memory_type);
-    if (!done) {
-        free(text);
-        text = NULL;
-    }
-    *value = text;
-    return done;
-}
-
-bool sn_h5_read_text(hid_t object, const char *name, char **value, sn_h5_why *why)
-{
-    hid_t attribute, type;
-    *value = NULL;
-    bool done = open_scalar(object, name, &attribute, &type, why) &&
-                read_text(attribute, type, value, why);
     sn_h5_close(&type);
     sn_h5_close(&attribute);
     return done;
@@ -285,8 +271,15 @@ static bool check_chunked(hid_t dataset, hid_t creation, int rank, hsize_t first
 
 bool sn_h5_check_storage(hid_t dataset, int rank, hsize_t first,
                          const hsize_t extents[], size_t element_bytes, bool all,
-                         uint64_t file_bytes, sn_h5_why *why)
+                         sn_h5_why *why)
 {
+    hid_t file = H5Iget_file_id(dataset);
+    hsize_t file_bytes = 0;
+    const bool known = file >= 0 && H5Fget_filesize(file, &file_bytes) >= 0;
+    sn_h5_close(&file);
+    if (!known) {
+        return sn_h5_explain(why);
+    }
     uint64_t needed = element_bytes;
     for (int i = 0; i < rank; i++) {
         if (extents[i] != 0 && needed > file_bytes / extents[i]) {

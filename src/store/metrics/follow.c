@@ -119,7 +119,7 @@ static bool read_mark(hid_t file, const sn_table *table, uint64_t count, any_row
     hid_t type = sn_table_memory_type(table);
     bool done = type >= 0 || sn_h5_explain(why);
     if (done && end > 0) {
-        done = sn_table_check(file, dataset, table, end - 1, end, false, why) &&
+        done = sn_table_check(dataset, table, end - 1, end, false, why) &&
                sn_table_read(dataset, type, end - 1, 1, row, why);
     }
     sn_h5_close(&type);
@@ -179,7 +179,7 @@ static bool read_news(sn_metrics_follower *follower, sn_metrics_take *take, void
                       sn_metrics_news *news, sn_h5_why *why)
 {
     hid_t file;
-    if (!sn_h5_glance(follower->path, &file, why)) {
+    if (!sn_h5_open(follower->path, &file, why)) {
         return false;
     }
     summary epochs = {news, INFINITY};

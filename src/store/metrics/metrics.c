@@ -11,105 +11,47 @@
 #include "base/fault.h"
 #include "base/file.h"
 #include "store/h5/format.h"
+#include "store/metrics/rows.h"
 #include "store/metrics/table.h"
 #include "store/paths.h"
 
-/* The rows of one call, in the order of sn_metrics_tables. */
-typedef struct batch {
-    const void *rows[SN_TABLES];
-    size_t count[SN_TABLES];
-} batch;
-
-static int64_t last_step(const batch *added)
+/* Puts the file in memory in the place of the file at path, so that a kill or a full disk
+ * at any moment leaves the old or the new one, whole, and no reader is disturbed.  Keeps
+ * the permissions of the former file. */
+static sn_status publish(hid_t file, const char *path, const struct stat *former,
+                         sn_error *err)
 {
-    int64_t last = -1;
-    for (int i = 0; i < SN_TABLES; i++) {
-        if (added->count[i] > 0) {
-            int64_t step = sn_table_step(&sn_metrics_tables[i], added->rows[i],
-                                         added->count[i] - 1);
-            last = step > last ? step : last;
-        }
-    }
-    return last;
-}
-
-static sn_status create_empty(const char *path, sn_error *err)
-{
-    enum { EMPTY_BYTES = 64 * 1024 };
     char temporary[SN_PATH_BYTES];
     sn_status status = sn_path_temporary(temporary, path, err);
     if (status != SN_OK) {
         return status;
     }
+    status = sn_h5_image_save(file, temporary, err);
+    if (status == SN_OK && former != NULL) {
+        (void)chmod(temporary, former->st_mode & 0777);
+    }
+    return sn_file_conclude(status, temporary, path, err);
+}
+
+static sn_status create_empty(const char *path, sn_error *err)
+{
+    enum { EMPTY_BYTES = 64 * 1024 };
     sn_h5_why why;
     hid_t file;
     const int64_t version = 1;
     bool built =
-        sn_h5_image_create(EMPTY_BYTES, &file, &why) &&
+        sn_h5_image(NULL, EMPTY_BYTES, &file, &why) &&
         sn_h5_write_text(file, "format", SN_FORMAT_NAME_METRICS, &why) &&
         sn_h5_write_number(file, "format_version", SN_H5_INT64, &version, &why);
     for (int i = 0; built && i < SN_TABLES; i++) {
         built = sn_table_create(file, &sn_metrics_tables[i], &why);
     }
-    status = built ? sn_h5_image_save(file, temporary, err)
-                   : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s", path,
-                             why.text);
+    const sn_status status =
+        built ? publish(file, path, NULL, err)
+              : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s", path,
+                        why.text);
     sn_h5_close(&file);
-    return sn_file_conclude(status, temporary, path, err);
-}
-
-/* Room that the rows take in the file: whole chunks and their index, generously. */
-static off_t room_for(const batch *added)
-{
-    enum { INDEX_BYTES = 64 * 1024, INDEX_BYTES_A_CHUNK = 256 };
-    size_t bytes = INDEX_BYTES;
-    for (int i = 0; i < SN_TABLES; i++) {
-        const sn_table *table = &sn_metrics_tables[i];
-        size_t chunks = added->count[i] / table->chunk_rows + 2;
-        bytes += chunks * (table->chunk_rows * table->row_bytes + INDEX_BYTES_A_CHUNK);
-    }
-    return (off_t)bytes;
-}
-
-/* Asks the file system for room behind the end of the file before HDF5 changes
- * anything, so that a full disk meets the library as rarely as can be.  HDF5 gives the
- * rest back when it closes the file. */
-static sn_status reserve(const char *path, off_t old_bytes, off_t room, sn_error *err)
-{
-    int descriptor = open(path, O_RDWR | O_CLOEXEC);
-    if (descriptor < 0) {
-        return sn_fail(err, SN_EIO, "cannot open to append (%s): %s", path,
-                       strerror(errno));
-    }
-    int reason = posix_fallocate(descriptor, old_bytes, room);
-    close(descriptor);
-    /* any other reason means that the file system cannot reserve, which is no harm */
-    bool full =
-        reason == ENOSPC || reason == EFBIG || reason == EDQUOT || reason == EIO;
-    return full ? sn_fail(err, SN_EIO, "cannot append (%s): %s; free some space", path,
-                          strerror(reason))
-                : SN_OK;
-}
-
-/* A copy of metrics.h5 that is open for a change. */
-typedef struct change {
-    const char *path;
-    off_t bytes; /* before */
-    char temporary[SN_PATH_BYTES];
-    hid_t file;
-} change;
-
-static sn_status check_file(const char *path, off_t *bytes, sn_error *err)
-{
-    struct stat info;
-    if (stat(path, &info) != 0 || access(path, R_OK | W_OK) != 0) {
-        return sn_fail(err, SN_EIO, "cannot open to append (%s): %s", path,
-                       strerror(errno));
-    }
-    *bytes = info.st_size;
-    return S_ISREG(info.st_mode)
-               ? SN_OK
-               : sn_fail(err, SN_EIO, "cannot open to append (%s): not a file", path);
+    return status;
 }
 
 /* Memory is short, or the file's own claims on it are absurd: where as much as it holds
@@ -122,84 +64,77 @@ static bool memory_is_short(off_t file_bytes)
     return memory == NULL;
 }
 
-/* What kept a change from being made: only what HDF5 rejects is damage. */
-static sn_status blame(const change *begun, const sn_h5_why *why, sn_error *err)
+/* Why the file could not be changed: only what HDF5 rejects is damage. */
+static sn_status blame(const char *path, off_t bytes, const sn_h5_why *why,
+                       sn_error *err)
 {
-    const char *path = begun->path;
     if (why->status == SN_EIO) {
         return sn_fail(err, SN_EIO, "cannot change (%s): %s", path, why->text);
     }
-    return why->status == SN_ENOMEM && memory_is_short(begun->bytes)
+    return why->status == SN_ENOMEM && memory_is_short(bytes)
                ? sn_fail(err, SN_ENOMEM, "cannot change (%s): out of memory", path)
                : sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why->text);
 }
 
-/* A copy is changed and then put in the place of the file, so that a kill or a full
- * disk at any moment leaves the old or the new one, whole, and somebody's reader is
- * never disturbed.  SN_EDATA when HDF5 cannot read it. */
-static sn_status begin_change(change *begun, const char *path, const batch *added,
-                              sn_error *err)
+/* HDF5 gives no reason where it cannot open a file, so that is tried before. */
+static sn_status check_file(const char *path, struct stat *info, sn_error *err)
 {
-    *begun = (change){.path = path, .file = H5I_INVALID_HID};
-    sn_status status = sn_path_temporary(begun->temporary, path, err);
-    if (status == SN_OK) {
-        status = check_file(path, &begun->bytes, err);
+    const int descriptor = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    const bool found = descriptor >= 0 && fstat(descriptor, info) == 0;
+    const int reason = errno;
+    if (descriptor >= 0) {
+        close(descriptor);
     }
-    if (status == SN_OK) {
-        status = sn_file_copy(path, begun->temporary, err);
+    if (!found) {
+        return sn_fail(err, SN_EIO, "cannot open to append (%s): %s", path,
+                       strerror(reason));
     }
-    if (status != SN_OK) {
-        return SN_EIO;
-    }
+    return S_ISREG(info->st_mode)
+               ? SN_OK
+               : sn_fail(err, SN_EIO, "cannot open to append (%s): not a file", path);
+}
+
+/* Changes one table. */
+typedef bool edit(hid_t file, sn_metrics_kind kind, const void *user, sn_h5_why *why);
+
+/* Makes the edit of every table, which adds about more_bytes to the file, and publishes
+ * it.  SN_EDATA where HDF5 rejects the file. */
+static sn_status change(const char *path, size_t more_bytes, edit *edits,
+                        const void *user, sn_error *err)
+{
+    enum { AND_BYTES = 1 << 20 }; /* the last chunks, and the index of the others */
+    struct stat former;
     sn_h5_why why;
-    status = reserve(begun->temporary, begun->bytes, room_for(added), err);
-    if (status == SN_OK && !sn_h5_edit(begun->temporary, &begun->file, &why)) {
-        status = blame(begun, &why, err);
-    }
+    hid_t file;
+    sn_status status = check_file(path, &former, err);
     if (status != SN_OK) {
-        (void)unlink(begun->temporary);
+        return status;
     }
-    return status;
+    bool done =
+        sn_h5_image(path, (size_t)former.st_size + more_bytes + AND_BYTES, &file, &why);
+    for (int i = 0; done && i < SN_TABLES; i++) {
+        done = edits(file, (sn_metrics_kind)i, user, &why);
+    }
+    if (done && H5Fflush(file, H5F_SCOPE_GLOBAL) < 0) {
+        done = sn_h5_explain(&why);
+    }
+    status = done ? publish(file, path, &former, err)
+                  : blame(path, former.st_size, &why, err);
+    sn_h5_close(&file);
+    return status == SN_ECREATE ? SN_EIO : status;
 }
 
-/* Makes the change last. */
-static sn_status end_change(change *begun, sn_error *err)
+static bool append_table(hid_t file, sn_metrics_kind kind, const void *user,
+                         sn_h5_why *why)
 {
-    sn_h5_why why;
-    sn_status status = SN_OK;
-    if (!sn_h5_finish(&begun->file, &why)) {
-        status = sn_fail(err, SN_EIO, "cannot append (%s): %s", begun->path, why.text);
-    }
-    return sn_file_conclude(status, begun->temporary, begun->path, err);
-}
-
-/* Leaves the file as it was. */
-static void drop_change(change *begun)
-{
-    sn_h5_detach(begun->file);
-    sn_h5_close(&begun->file);
-    (void)unlink(begun->temporary);
-}
-
-/* Flushes and closes a dataset, or, where that fails or done is false, writes nothing
- * more. */
-static bool finish_table(hid_t file, hid_t dataset, bool done, sn_h5_why *why)
-{
-    if (done && H5Fflush(dataset, H5F_SCOPE_GLOBAL) < 0) {
-        done = sn_h5_explain(why);
-    }
-    if (!done) {
-        sn_h5_detach(file);
-    }
-    sn_h5_close(&dataset);
-    return done;
-}
-
-static bool append_table(hid_t file, const sn_table *table, const void *rows,
-                         size_t count, sn_h5_why *why)
-{
+    const sn_rows *added = user;
+    const size_t count = added->table[kind].count;
+    const sn_table *table = &sn_metrics_tables[kind];
     hid_t dataset;
     uint64_t present;
+    if (count == 0) {
+        return true;
+    }
     if (!sn_table_open(file, table, &dataset, &present, why)) {
         return false;
     }
@@ -207,53 +142,32 @@ static bool append_table(hid_t file, const sn_table *table, const void *rows,
     const hsize_t extent = present + count;
     /* only the last chunk is read, and only where the rows to come share it */
     const uint64_t last = present > 0 ? present - 1 : 0;
-    bool done = sn_table_check(file, dataset, table, last, present, true, why);
+    bool done = sn_table_check(dataset, table, last, present, true, why);
     if (done && (type < 0 || H5Dset_extent(dataset, &extent) < 0)) {
         done = sn_h5_explain(why);
     }
-    done = done && sn_table_write(dataset, type, present, count, rows, why);
+    done = done &&
+           sn_table_write(dataset, type, present, count, added->table[kind].rows, why);
     sn_h5_close(&type);
-    return finish_table(file, dataset, done, why);
+    sn_h5_close(&dataset);
+    return done;
 }
 
-static sn_status append_all(const char *path, const batch *added, sn_error *err)
-{
-    change begun;
-    sn_status status = begin_change(&begun, path, added, err);
-    if (status != SN_OK) {
-        return status == SN_EDATA ? SN_EIO : status;
-    }
-    sn_h5_why why;
-    bool done = true;
-    for (int i = 0; done && i < SN_TABLES; i++) {
-        if (added->count[i] > 0) {
-            done = append_table(begun.file, &sn_metrics_tables[i], added->rows[i],
-                                added->count[i], &why);
-        }
-    }
-    if (!done) {
-        drop_change(&begun);
-        return sn_fail(err, why.status == SN_ENOMEM ? SN_ENOMEM : SN_EIO,
-                       "cannot append (%s): %s", path, why.text);
-    }
-    return end_change(&begun, err);
-}
-
-sn_status sn_metrics_append(const char *path, const sn_epoch_row *epochs,
-                            size_t epoch_count, const sn_step_row *steps,
-                            size_t step_count, const sn_rank_row *ranks,
-                            size_t rank_count, sn_error *err)
+sn_status sn_metrics_append(const char *path, const sn_rows *rows, sn_error *err)
 {
     sn_h5_begin();
-    const batch added = {{epochs, steps, ranks}, {epoch_count, step_count, rank_count}};
-    if (sn_fault_check("metrics.append", 0, last_step(&added), err) != SN_OK) {
+    if (sn_fault_check("metrics.append", 0, sn_rows_last_step(rows), err) != SN_OK) {
         return SN_EIO;
     }
-    sn_status status = sn_file_exists(path) ? SN_OK : create_empty(path, err);
-    if (status != SN_OK || epoch_count + step_count + rank_count == 0) {
-        return status;
+    size_t bytes = 0;
+    for (int i = 0; i < SN_TABLES; i++) {
+        bytes += rows->table[i].count * sn_metrics_tables[i].row_bytes;
     }
-    return append_all(path, &added, err);
+    sn_status status = sn_file_exists(path) ? SN_OK : create_empty(path, err);
+    if (status == SN_OK && bytes > 0) {
+        status = change(path, bytes, append_table, rows, err);
+    }
+    return status == SN_EDATA ? SN_EIO : status;
 }
 
 /* Counts the rows up to the last one of 1 <= step <= limit.  Rows are ordered by step,
@@ -282,63 +196,48 @@ static bool rows_to_keep(hid_t dataset, uint64_t rows, int64_t limit, uint64_t *
     return done;
 }
 
-static bool cut_table(hid_t file, const sn_table *table, int64_t step, bool *changed,
+static bool cut_table(hid_t file, sn_metrics_kind kind, const void *user,
                       sn_h5_why *why)
 {
+    const sn_table *table = &sn_metrics_tables[kind];
+    const int64_t *step = user;
     hid_t dataset;
     uint64_t rows, kept;
     if (!sn_table_open(file, table, &dataset, &rows, why)) {
         return false;
     }
-    bool done = sn_table_check(file, dataset, table, 0, rows, false, why) &&
-                rows_to_keep(dataset, rows, step, &kept, why);
+    bool done = sn_table_check(dataset, table, 0, rows, false, why) &&
+                rows_to_keep(dataset, rows, *step, &kept, why);
     if (done && kept < rows) {
         const hsize_t extent = kept;
-        *changed = true;
         done = H5Dset_extent(dataset, &extent) >= 0 || sn_h5_explain(why);
     }
-    done = done && sn_table_check(file, dataset, table, 0, kept, true, why);
-    return finish_table(file, dataset, done, why);
+    done = done && sn_table_check(dataset, table, 0, kept, true, why);
+    sn_h5_close(&dataset);
+    return done;
 }
 
-/* SN_EDATA where HDF5 rejects the file. */
-static sn_status cut_all(const char *path, int64_t step, sn_error *err)
+static sn_status replace_damaged(const char *path, sn_error *warning, sn_error *err)
 {
-    const batch nothing = {{NULL, NULL, NULL}, {0, 0, 0}};
-    change begun;
-    sn_status status = begin_change(&begun, path, &nothing, err);
+    char aside[SN_PATH_BYTES];
+    const sn_status status = sn_file_set_aside(path, SN_DAMAGED, aside, err);
     if (status != SN_OK) {
         return status;
     }
-    sn_h5_why why;
-    bool done = true, changed = false;
-    for (int i = 0; done && i < SN_TABLES; i++) {
-        done = cut_table(begun.file, &sn_metrics_tables[i], step, &changed, &why);
-    }
-    if (done && changed) {
-        return end_change(&begun, err);
-    }
-    drop_change(&begun);
-    return done ? SN_OK : blame(&begun, &why, err);
+    const char *slash = strrchr(aside, '/');
+    (void)sn_fail(warning, SN_OK,
+                  "metrics (%s): damaged; moved to %s, a new file begins", path,
+                  slash != NULL ? slash + 1 : aside);
+    return create_empty(path, err);
 }
 
-static sn_status replace_damaged(const char *path, int *number, sn_error *err)
-{
-    char aside[SN_PATH_BYTES];
-    const sn_status status = sn_file_set_aside(path, SN_DAMAGED, aside, number, err);
-    return status == SN_OK ? create_empty(path, err) : status;
-}
-
-sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced, sn_error *err)
+sn_status sn_metrics_cut(const char *path, int64_t step, sn_error *warning,
+                         sn_error *err)
 {
     sn_h5_begin();
-    *replaced = 0;
     if (!sn_file_exists(path)) {
         return create_empty(path, err);
     }
-    sn_status status = cut_all(path, step, err);
-    if (status == SN_EDATA) {
-        status = replace_damaged(path, replaced, err);
-    }
-    return status;
+    const sn_status status = change(path, 0, cut_table, &step, err);
+    return status == SN_EDATA ? replace_damaged(path, warning, err) : status;
 }

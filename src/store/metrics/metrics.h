@@ -58,22 +58,23 @@ typedef struct sn_rank_row {
     char host[64];
 } sn_rank_row;
 
-/** Appends the rows to path, or creates it.  A copy, path.tmp, is extended, flushed to
- *  the device and put in the place of the old file, so that a kill leaves one or the
- *  other, whole, and readers are not disturbed; it costs a copy of the file.  Counts
- * may be 0; the datasets exist after the first call.  Rank 0 only.  SN_ECREATE, SN_EIO,
- * SN_ENOMEM. */
-sn_status sn_metrics_append(const char *path, const sn_epoch_row *epochs,
-                            size_t epoch_count, const sn_step_row *steps,
-                            size_t step_count, const sn_rank_row *ranks,
-                            size_t rank_count, sn_error *err) SN_MUST_CHECK;
+/** Rows of all tables: see rows.h. */
+typedef struct sn_rows sn_rows;
+
+/** Appends the rows to path, or creates it: the datasets exist after the first call.  The
+ *  file is changed in memory, which takes its whole size for a moment, saved as path.tmp,
+ *  flushed to the device and put in the place of the old file, so that a kill leaves one
+ *  or the other, whole, and readers are not disturbed.  Rank 0 only.  SN_ECREATE, SN_EIO,
+ *  SN_ENOMEM. */
+sn_status sn_metrics_append(const char *path, const sn_rows *rows,
+                            sn_error *err) SN_MUST_CHECK;
 
 /** Cuts every dataset back to rows whose step is at most step, as sn_metrics_append
  *  changes the file; a missing one is created empty.  One whose contents HDF5 rejects
- * is set aside as path.damaged, path.damaged.2 and so on, and an empty one takes its
- * place; *replaced is that number, 0 for none.  Rank 0 only.  SN_ECREATE, SN_EIO or
- *  SN_ENOMEM where it cannot be read, which is no damage, or not be written. */
-sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced,
+ *  is set aside as path.damaged, path.damaged.2 and so on, and an empty one takes its
+ *  place; *warning changes only then, and names both.  Rank 0 only.  SN_ECREATE, SN_EIO
+ *  or SN_ENOMEM where it cannot be read, which is no damage, or not be written. */
+sn_status sn_metrics_cut(const char *path, int64_t step, sn_error *warning,
                          sn_error *err) SN_MUST_CHECK;
 
 /** Reads /epochs into *rows (owned by the caller, free()).  SN_ENOINPUT, SN_EDATA,
@@ -81,10 +82,10 @@ sn_status sn_metrics_cut(const char *path, int64_t step, int *replaced,
 sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *count,
                                  sn_error *err) SN_MUST_CHECK;
 
-/** Reads every row of every table.  SN_ENOINPUT, SN_EDATA with the table named,
+/** Reads and counts every row of every table.  SN_ENOINPUT, SN_EDATA with the table named,
  *  SN_ENOMEM. */
-sn_status sn_metrics_verify(const char *path, size_t *epoch_count, size_t *step_count,
-                            size_t *rank_count, sn_error *err) SN_MUST_CHECK;
+sn_status sn_metrics_verify(const char *path, size_t counts[SN_TABLES],
+                            sn_error *err) SN_MUST_CHECK;
 
 /** "epochs", "steps", "ranks". */
 const char *sn_metrics_name(sn_metrics_kind kind);

@@ -36,14 +36,12 @@ static bool count_rows(void *user, const void *rows, size_t count)
     return true;
 }
 
-sn_status sn_metrics_verify(const char *path, size_t *epoch_count, size_t *step_count,
-                            size_t *rank_count, sn_error *err)
+sn_status sn_metrics_verify(const char *path, size_t counts[SN_TABLES], sn_error *err)
 {
-    size_t *const counts[SN_TABLES] = {epoch_count, step_count, rank_count};
     sn_status status = SN_OK;
     for (int i = 0; status == SN_OK && i < SN_TABLES; i++) {
-        *counts[i] = 0;
-        status = sn_metrics_each(path, (sn_metrics_kind)i, count_rows, counts[i], err);
+        counts[i] = 0;
+        status = sn_metrics_each(path, (sn_metrics_kind)i, count_rows, &counts[i], err);
     }
     return status;
 }

@@ -7,46 +7,45 @@
 #include "base/mem.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define INTEGER(row, name, unit)                                                       \
+#define COLUMN(kind, row, name, unit)                                                  \
     {                                                                                  \
-#name, SN_COLUMN_INTEGER, offsetof(row, name), unit                            \
-    }
-#define REAL(row, name, unit)                                                          \
-    {                                                                                  \
-#name, SN_COLUMN_REAL, offsetof(row, name), unit                               \
+#name, SN_COLUMN_##kind, offsetof(row, name), unit                             \
     }
 
 static const sn_column epoch_columns[] = {
-    INTEGER(sn_epoch_row, epoch, "1"),
-    INTEGER(sn_epoch_row, step, "1"),
-    REAL(sn_epoch_row, learning_rate, "1"),
-    REAL(sn_epoch_row, train_loss, "nat"),
-    REAL(sn_epoch_row, penalty, "nat"),
-    REAL(sn_epoch_row, train_error, "1"),
-    REAL(sn_epoch_row, validation_loss, "nat"),
-    REAL(sn_epoch_row, validation_error, "1"),
-    REAL(sn_epoch_row, test_loss, "nat"),
-    REAL(sn_epoch_row, test_error, "1"),
-    REAL(sn_epoch_row, seconds, "s"),
-    REAL(sn_epoch_row, samples_per_second, "1/s"),
+    COLUMN(INTEGER, sn_epoch_row, epoch, "1"),
+    COLUMN(INTEGER, sn_epoch_row, step, "1"),
+    COLUMN(REAL, sn_epoch_row, learning_rate, "1"),
+    COLUMN(REAL, sn_epoch_row, train_loss, "nat"),
+    COLUMN(REAL, sn_epoch_row, penalty, "nat"),
+    COLUMN(REAL, sn_epoch_row, train_error, "1"),
+    COLUMN(REAL, sn_epoch_row, validation_loss, "nat"),
+    COLUMN(REAL, sn_epoch_row, validation_error, "1"),
+    COLUMN(REAL, sn_epoch_row, test_loss, "nat"),
+    COLUMN(REAL, sn_epoch_row, test_error, "1"),
+    COLUMN(REAL, sn_epoch_row, seconds, "s"),
+    COLUMN(REAL, sn_epoch_row, samples_per_second, "1/s"),
 };
 
 static const sn_column step_columns[] = {
-    INTEGER(sn_step_row, step, "1"),       INTEGER(sn_step_row, epoch, "1"),
-    REAL(sn_step_row, learning_rate, "1"), REAL(sn_step_row, loss, "nat"),
-    REAL(sn_step_row, error, "1"),         REAL(sn_step_row, seconds, "s"),
+    COLUMN(INTEGER, sn_step_row, step, "1"),
+    COLUMN(INTEGER, sn_step_row, epoch, "1"),
+    COLUMN(REAL, sn_step_row, learning_rate, "1"),
+    COLUMN(REAL, sn_step_row, loss, "nat"),
+    COLUMN(REAL, sn_step_row, error, "1"),
+    COLUMN(REAL, sn_step_row, seconds, "s"),
 };
 
 static const sn_column rank_columns[] = {
-    INTEGER(sn_rank_row, epoch, "1"),
-    INTEGER(sn_rank_row, step, "1"),
-    INTEGER(sn_rank_row, rank, "1"),
-    REAL(sn_rank_row, gather_seconds, "s"),
-    REAL(sn_rank_row, compute_seconds, "s"),
-    REAL(sn_rank_row, wait_seconds, "s"),
-    REAL(sn_rank_row, reduce_seconds, "s"),
-    REAL(sn_rank_row, update_seconds, "s"),
-    {"host", SN_COLUMN_HOST, offsetof(sn_rank_row, host), "name"},
+    COLUMN(INTEGER, sn_rank_row, epoch, "1"),
+    COLUMN(INTEGER, sn_rank_row, step, "1"),
+    COLUMN(INTEGER, sn_rank_row, rank, "1"),
+    COLUMN(REAL, sn_rank_row, gather_seconds, "s"),
+    COLUMN(REAL, sn_rank_row, compute_seconds, "s"),
+    COLUMN(REAL, sn_rank_row, wait_seconds, "s"),
+    COLUMN(REAL, sn_rank_row, reduce_seconds, "s"),
+    COLUMN(REAL, sn_rank_row, update_seconds, "s"),
+    COLUMN(HOST, sn_rank_row, host, "name"),
 };
 
 const sn_table sn_metrics_tables[SN_TABLES] = {
@@ -114,11 +113,6 @@ static hid_t row_type(const sn_table *table, bool in_file)
     return type;
 }
 
-hid_t sn_table_file_type(const sn_table *table)
-{
-    return row_type(table, true);
-}
-
 hid_t sn_table_memory_type(const sn_table *table)
 {
     return row_type(table, false);
@@ -148,7 +142,7 @@ bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why)
 {
     enum { HEADER_ATTRIBUTES = 64 };
     const hsize_t none = 0, unlimited = H5S_UNLIMITED, chunk = table->chunk_rows;
-    hid_t type = sn_table_file_type(table);
+    hid_t type = row_type(table, true);
     hid_t space = H5Screate_simple(1, &none, &unlimited);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     hid_t dataset = H5I_INVALID_HID;
@@ -172,10 +166,10 @@ bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *
                    sn_h5_why *why)
 {
     hsize_t extent = 0;
-    hid_t type = sn_table_file_type(table);
+    hid_t type = row_type(table, true);
     *dataset = H5I_INVALID_HID;
     bool done = type >= 0 || sn_h5_explain(why);
-    done = done && sn_h5_open_dataset(file, table->name, dataset, why) &&
+    done = done && sn_h5_open_object(file, table->name, H5I_DATASET, dataset, why) &&
            sn_h5_check_shape(*dataset, type, 1, &extent, why);
     sn_h5_close(&type);
     if (!done) {
@@ -185,62 +179,44 @@ bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *
     return done;
 }
 
-bool sn_table_check(hid_t file, hid_t dataset, const sn_table *table, uint64_t first,
-                    uint64_t rows, bool all, sn_h5_why *why)
+bool sn_table_check(hid_t dataset, const sn_table *table, uint64_t first, uint64_t rows,
+                    bool all, sn_h5_why *why)
 {
     const hsize_t extent = rows;
-    uint64_t file_bytes;
-    return sn_h5_file_bytes(file, &file_bytes, why) &&
-           sn_h5_check_storage(dataset, 1, first, &extent, packed_bytes(table), all,
-                               file_bytes, why);
+    return sn_h5_check_storage(dataset, 1, first, &extent, packed_bytes(table), all,
+                               why);
 }
 
-typedef struct selection {
-    hid_t memory, file;
-} selection;
-
-static bool select_rows(hid_t dataset, uint64_t first, size_t count, selection *chosen)
+/* Reads rows into memory, or writes those of from where into is NULL. */
+static bool transfer(hid_t dataset, hid_t type, uint64_t first, size_t count,
+                     void *into, const void *from, sn_h5_why *why)
 {
     const hsize_t start = first, length = count;
-    chosen->memory = H5Screate_simple(1, &length, NULL);
-    chosen->file = H5Dget_space(dataset);
-    return chosen->memory >= 0 && chosen->file >= 0 &&
-           H5Sselect_hyperslab(chosen->file, H5S_SELECT_SET, &start, NULL, &length,
-                               NULL) >= 0;
-}
-
-static void release(selection *chosen)
-{
-    sn_h5_close(&chosen->memory);
-    sn_h5_close(&chosen->file);
+    hid_t memory = H5Screate_simple(1, &length, NULL);
+    hid_t file = H5Dget_space(dataset);
+    bool done =
+        memory >= 0 && file >= 0 &&
+        H5Sselect_hyperslab(file, H5S_SELECT_SET, &start, NULL, &length, NULL) >= 0 &&
+        (into != NULL ? H5Dread(dataset, type, memory, file, H5P_DEFAULT, into)
+                      : H5Dwrite(dataset, type, memory, file, H5P_DEFAULT, from)) >= 0;
+    if (!done) {
+        sn_h5_explain(why);
+    }
+    sn_h5_close(&memory);
+    sn_h5_close(&file);
+    return done;
 }
 
 bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void *rows,
                    sn_h5_why *why)
 {
-    selection chosen;
-    bool done =
-        select_rows(dataset, first, count, &chosen) &&
-        H5Dread(dataset, type, chosen.memory, chosen.file, H5P_DEFAULT, rows) >= 0;
-    if (!done) {
-        sn_h5_explain(why);
-    }
-    release(&chosen);
-    return done;
+    return transfer(dataset, type, first, count, rows, NULL, why);
 }
 
 bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
                     const void *rows, sn_h5_why *why)
 {
-    selection chosen;
-    bool done =
-        select_rows(dataset, first, count, &chosen) &&
-        H5Dwrite(dataset, type, chosen.memory, chosen.file, H5P_DEFAULT, rows) >= 0;
-    if (!done) {
-        sn_h5_explain(why);
-    }
-    release(&chosen);
-    return done;
+    return transfer(dataset, type, first, count, NULL, rows, why);
 }
 
 bool sn_table_pass(hid_t file, const sn_table *table, uint64_t first, bool all,
@@ -252,7 +228,7 @@ bool sn_table_pass(hid_t file, const sn_table *table, uint64_t first, bool all,
     if (!sn_table_open(file, table, &dataset, &rows, why)) {
         return false;
     }
-    bool done = sn_table_check(file, dataset, table, first, rows, all, why);
+    bool done = sn_table_check(dataset, table, first, rows, all, why);
     hid_t type = done ? sn_table_memory_type(table) : H5I_INVALID_HID;
     char *block = done ? sn_alloc(BLOCK_ROWS, table->row_bytes) : NULL;
     if (done && (type < 0 || block == NULL)) {

@@ -32,8 +32,7 @@ enum { SN_HOST_COLUMN_BYTES = 64 };
 
 extern const sn_table sn_metrics_tables[SN_TABLES];
 
-/** Type of a row in the file (packed, little-endian) or in memory. */
-hid_t sn_table_file_type(const sn_table *table);
+/** Type of a row in memory. */
 hid_t sn_table_memory_type(const sn_table *table);
 
 /** The step of a row in memory. */
@@ -49,8 +48,8 @@ bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *
 /** Checks that the file really holds the rows: all of them, or, since former versions
  * left holes where they were killed, those that are there.  Rows before first, but for
  * those that share its chunk, are taken on trust and may not be read. */
-bool sn_table_check(hid_t file, hid_t dataset, const sn_table *table, uint64_t first,
-                    uint64_t rows, bool all, sn_h5_why *why) SN_MUST_CHECK;
+bool sn_table_check(hid_t dataset, const sn_table *table, uint64_t first, uint64_t rows,
+                    bool all, sn_h5_why *why) SN_MUST_CHECK;
 
 /** Rows first .. first + count - 1, as type describes them, to or from memory. */
 bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void *rows,

@@ -23,12 +23,8 @@ static sn_status body(sn_comm *comm, const void *user, sn_error *err)
     if (status == SN_OK) {
         const sn_bench_options chosen = {.seconds = given->seconds,
                                          .repeats = (int)given->repeats,
-                                         .header = given->json ? NULL : stdout};
-        sn_bench_result result;
-        status = sn_bench(comm, config, &chosen, &result, err);
-        if (status == SN_OK && sn_comm_rank(comm) == 0) {
-            (given->json ? sn_bench_print_json : sn_bench_print)(stdout, &result);
-        }
+                                         .json = given->json};
+        status = sn_bench(comm, config, &chosen, stdout, err);
     }
     sn_config_destroy(&config);
     return status;

@@ -2,13 +2,11 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "data/sampler.h"
 #include "run/writer.h"
 #include "store/checkpoint/checkpoint.h"
 #include "train/replica.h"
-#include "train/tail.h"
 
 static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
 {
@@ -49,15 +47,13 @@ static sn_status size_checkpoint(sn_plan_base *base, sn_error *err)
 
 sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *err)
 {
-    memset(base, 0, sizeof *base);
-    base->config = *config;
+    *base = (sn_plan_base){.config = *config};
     size_t classes;
     sn_status status = find_data(base, &classes, err);
-    if (status != SN_OK) {
-        return status;
+    if (status == SN_OK) {
+        status = sn_replica_network(config, base->data.rows * base->data.cols, classes,
+                                    0, &base->model, err);
     }
-    status = sn_replica_network(config, base->data.rows * base->data.cols, classes, 0,
-                                &base->model, err);
     if (status == SN_OK) {
         status = size_checkpoint(base, err);
     }

@@ -1,14 +1,22 @@
-/** The parts that run training steps.  An engine owns them; only who owns an engine, train
- *  and bench, sees it whole: everybody else takes the parts that he uses. */
+/** The parts that run training steps, which an engine owns.  Its own functions, the console
+ *  and its owners, train and bench, see it whole; all others take the parts that they use. */
 #ifndef SHARDNET_TRAIN_ENGINE_H
 #define SHARDNET_TRAIN_ENGINE_H
 
+#include "dist/reduce/reduction.h"
 #include "eval/loader.h"
-#include "train/choose.h"
+#include "nn/products/gemm.h"
 #include "train/context.h"
 #include "train/cursor.h"
+#include "train/profile.h"
 #include "train/replica.h"
-#include "train/step.h"
+
+/** Mean seconds over ranks of one pass of products, and of one gradient with its
+ *  reduction; 0 where nothing was measured. */
+typedef struct sn_choice {
+    double backend_seconds[SN_BACKENDS];
+    double reduce_seconds[SN_REDUCE_AUTO];
+} sn_choice;
 
 typedef struct sn_engine {
     sn_config config; /* effective: what was auto is chosen */
@@ -27,10 +35,37 @@ typedef struct sn_engine {
 sn_status sn_engine_open(sn_engine *engine, sn_comm *comm, const sn_config *config,
                          sn_error *err) SN_MUST_CHECK;
 
-/** Settles what is auto and makes the reduction: see sn_choose.  Collective. */
+/** Settles compute.backend and comm.reduce, with rank 0's values on all ranks, and makes
+ *  the reduction.  Where a key is auto, the candidates run a few times on the shapes of
+ *  the run, and the fastest one is written into config, so that config.ini and the
+ *  checkpoints hold it; what needs no measurement, as the reduction of one rank, stays
+ *  auto.  Clobbers the batch and the activations; the parameters are only read.
+ *  Collective.  SN_ECONFIG, SN_ENOMEM, SN_EMPI. */
 sn_status sn_engine_choose(sn_engine *engine, sn_error *err) SN_MUST_CHECK;
 
-/** One step: see sn_step_run.  Collective. */
+/** What this rank asks of all ranks. */
+typedef struct sn_requests {
+    bool stop, checkpoint;
+} sn_requests;
+
+/** Called in each step, after the gradient: returns what this rank asks for.  now is the
+ *  clock of base/clock.h. */
+typedef sn_requests sn_step_poll(void *user, double now);
+
+/** What a step did; the same on every rank but for seconds and profile. */
+typedef struct sn_step_result {
+    double loss_sum; /* over the global batch, before the update */
+    int64_t correct, count;
+    double rate;          /* learning rate of the update */
+    sn_requests requests; /* what any rank asked for */
+    double seconds;
+    sn_profile profile; /* where they went on this rank */
+} sn_step_result;
+
+/** The gradient of this rank's pieces of the global batch, one reduction over all ranks,
+ *  one update; the cursor moves on.  poll may be NULL.  Allocates nothing, writes no file,
+ *  prints nothing.  Collective; the same status on all ranks.  SN_EDIVERGED with the place
+ *  of the first non-finite number; SN_EMPI; what the products in bf16 fail with. */
 sn_status sn_engine_step(sn_engine *engine, sn_step_poll *poll, void *user,
                          sn_step_result *result, sn_error *err) SN_MUST_CHECK;
 

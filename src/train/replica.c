@@ -8,7 +8,6 @@
 #include "dist/reduce/reduction.h"
 #include "eval/evaluate.h"
 #include "nn/net.h"
-#include "train/tail.h"
 
 /* Evaluation uses the same buffers, in blocks of a fixed number of rows. */
 static size_t capacity(const sn_config *config, uint64_t train_count, int size)

@@ -9,6 +9,18 @@
 #include "nn/optimizer.h"
 #include "store/checkpoint/checkpoint.h"
 
+/** The tail, which travels behind the gradient; each element is summed over ranks.  Counts
+ *  are exact in float up to 2^24. */
+typedef enum sn_tail {
+    SN_TAIL_LOSS,       /* sum of the losses */
+    SN_TAIL_CORRECT,    /* samples classified correctly */
+    SN_TAIL_COUNT,      /* samples seen */
+    SN_TAIL_NON_FINITE, /* ranks that found a non-finite loss or gradient */
+    SN_TAIL_STOP,       /* ranks asked to stop */
+    SN_TAIL_CHECKPOINT, /* ranks that want a checkpoint now */
+    SN_TAIL_ELEMENTS = 16
+} sn_tail;
+
 /** Buffers of the largest piece of a batch that a rank computes at once. */
 typedef struct sn_batch {
     float *x;             /* (capacity, input) */

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "dist/watchdog/role.h"
+#include "dist/watchdog/report.h"
 
 #define NEVER ((double)INFINITY)
 

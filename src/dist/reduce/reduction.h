@@ -62,7 +62,6 @@ struct sn_reduction_kind {
     bool measured;    /* reduce = auto measures this kind */
 
     size_t (*bytes)(const sn_reduction_spec *spec, int rank, int size, int node_size);
-    double (*seconds)(const sn_reduction_spec *spec, const sn_reduction_links *links);
 
     size_t object_bytes;
     sn_status (*open)(sn_reduction *reduction, sn_error *err);
@@ -93,7 +92,8 @@ sn_pieces sn_reduction_pieces(const sn_reduction_spec *spec, int rank, int size)
 size_t sn_reduction_bytes(const sn_reduction_spec *spec, int rank, int size,
                           int node_size);
 
-/** The time of one reduction by the model of the kind's file.  Pure. */
+/** The time of one reduction of n bytes on p ranks, 2 ceil(log2 p) alpha + 2 (p - 1) / p
+ *  n beta: reduce-scatter and allgather (Rabenseifner 2004).  Pure. */
 double sn_reduction_seconds(const sn_reduction_spec *spec,
                             const sn_reduction_links *links);
 
@@ -106,8 +106,8 @@ sn_status sn_reduction_create(sn_comm *comm, const sn_reduction_spec *spec,
 /** Accepts NULL.  Collective, between steps. */
 void sn_reduction_destroy(sn_reduction **reduction);
 
-/** The kind that does the work, which may be allreduce in the place of another. */
-const sn_reduction_kind *sn_reduction_acting(const sn_reduction *reduction);
+/** True where the ranks cannot have the kind and allreduce stands in. */
+bool sn_reduction_is_replaced(const sn_reduction *reduction);
 
 /** One line for the console, without its end. */
 void sn_reduction_describe(const sn_reduction *reduction, char *text, size_t bytes);

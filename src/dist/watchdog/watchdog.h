@@ -15,11 +15,20 @@
 #ifndef SHARDNET_DIST_WATCHDOG_WATCHDOG_H
 #define SHARDNET_DIST_WATCHDOG_WATCHDOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "dist/comm/comm.h"
-#include "dist/watchdog/activity.h"
+
+enum { SN_ACTIVITY_BYTES = 16 };
+
+/** What a rank does, in its caller's words, such as {"files", false}.  waits: a rank in
+ *  it waits for others. */
+typedef struct sn_activity {
+    char text[SN_ACTIVITY_BYTES];
+    bool waits;
+} sn_activity;
 
 /** Ranks wait for each other in sn_comm_agree. */
 extern const sn_activity sn_watchdog_agreement;

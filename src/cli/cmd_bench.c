@@ -13,17 +13,6 @@ typedef struct arguments {
     bool no_others; /* not used */
 } arguments;
 
-static const sn_operand operands[] = {{SN_OPERAND_CONFIG}, {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_OPTION_SET},
-    {SN_FLAG("json", json, "print one JSON object instead of tables")},
-    {SN_REAL("seconds", "S", 0.001, 3600, seconds,
-             "time of the steps of a repeat (0.5); the limits add about as much")},
-    {SN_WHOLE("repeats", "N", 1, 10000, repeats, "repeats after the warm-up (5)")},
-    {SN_FLAG("no-others", no_others, "accepted for compatibility; has no effect")},
-    {.name = NULL}};
-
 static sn_status body(sn_comm *comm, const void *user, sn_error *err)
 {
     const arguments *given = user;
@@ -52,8 +41,15 @@ const sn_command sn_command_bench = {
     .text =
         "Runs the training steps of CONFIG, alone or under mpirun, and writes no file: "
         "the time of each part of a step, against limits measured in the same run.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND_CONFIG}},
+    .options =
+        {{SN_OPTION_SET},
+         {SN_FLAG("json", json, "print one JSON object instead of tables")},
+         {SN_REAL("seconds", "S", 0.001, 3600, seconds,
+                  "time of the steps of a repeat (0.5); the limits add about as much")},
+         {SN_WHOLE("repeats", "N", 1, 10000, repeats, "repeats after the warm-up (5)")},
+         {SN_FLAG("no-others", no_others,
+                  "accepted for compatibility; has no effect")}},
     .tasks = SN_TASKS_TOGETHER,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.seconds = 0.5, .repeats = 5},

@@ -4,6 +4,7 @@
 
 #include "cli/options.h"
 #include "config/config.h"
+#include "data/dataset.h"
 #include "dist/comm/comm.h"
 #include "eval/model.h"
 #include "shardnet/status.h"
@@ -30,6 +31,13 @@ void sn_job_hang(const char *message, void *user);
 sn_status sn_job_config(const char *path, const sn_list *set,
                         sn_status (*check)(const sn_config *config, sn_error *err),
                         sn_config **config, sn_error *err) SN_MUST_CHECK;
+
+/** Reads the data set of spec; digest as of sn_dataset_view.  *data are views of *storage,
+ *  which the caller frees, on failure too.  Not collective.  What sn_dataset_probe, _fill
+ *  and _view give; SN_ENOMEM. */
+sn_status sn_job_data(const sn_dataset_spec *spec, const char *digest,
+                      sn_dataset_shape *shape, uint8_t **storage, sn_dataset *data,
+                      sn_error *err) SN_MUST_CHECK;
 
 /** Loads a model as sn_model_load does and prints its notice as a warning to stderr. */
 sn_status sn_job_model(sn_comm *comm, const char *path, sn_model **model,

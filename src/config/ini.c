@@ -15,7 +15,7 @@ typedef struct reader {
     bool indented;     /* libinih gives an indented line to the key before it */
     char section[256]; /* the running one */
     int section_line;  /* 0 before the first */
-    size_t keys;       /* of this section so far */
+    size_t keys;       /* in this section so far */
     sn_ini_take *take;
     void *user;
 } reader;

@@ -53,7 +53,7 @@ bool sn_key_append(const sn_key *key, const char *text, sn_config *config,
 /** Writes the value as sn_key_read and sn_key_append read it back. */
 void sn_key_write(FILE *out, const sn_key *key, const sn_config *config);
 
-/** How much of a path may stand on one line of an INI file: all of it, or up to a place
+/** The bytes of a path that may stand on one line of an INI file: all, or up to a place
  *  where a new line loses no white space and starts no comment; 0 where none is. */
 size_t sn_key_path_piece(const char *path);
 

@@ -35,7 +35,7 @@ typedef struct sn_replica {
     sn_network network;
     float *parameters, *velocity; /* arenas */
     uint16_t *weights_bf16;       /* arena, NULL for fp32; follows the parameters */
-    sn_layer_tensors *tensors;    /* (layers): views of parameters and velocity */
+    sn_layer_tensors tensors[SN_MAX_HIDDEN + 1]; /* views of parameters and velocity */
     sn_optimizer optimizer;
     sn_dropout dropout; /* rates; a step sets seed and epoch */
     sn_workspace workspace;

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <math.h>
 #include <time.h>
 
 double sn_clock_seconds(void)
@@ -15,4 +16,21 @@ void sn_clock_utc_text(char text[SN_UTC_TEXT_BYTES])
     struct tm parts;
     gmtime_r(&now, &parts);
     strftime(text, SN_UTC_TEXT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts);
+}
+
+void sn_repeat_least(sn_repeat_run *run, void *user, int contestants, int fewest,
+                     int most, double enough, double *least)
+{
+    double spent = 0;
+    for (int c = 0; c < contestants; c++) {
+        (void)run(user, c);
+        least[c] = INFINITY;
+    }
+    for (int round = 0; round < fewest || (round < most && spent < enough); round++) {
+        for (int c = 0; c < contestants; c++) {
+            const double seconds = run(user, c);
+            spent += seconds;
+            least[c] = fmin(least[c], seconds);
+        }
+    }
 }

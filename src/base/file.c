@@ -2,20 +2,29 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+sn_status sn_path_format(char path[SN_PATH_BYTES], sn_error *err, const char *format,
+                         ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const int length = vsnprintf(path, SN_PATH_BYTES, format, arguments);
+    va_end(arguments);
+    return length >= 0 && length < SN_PATH_BYTES
+               ? SN_OK
+               : sn_fail(err, SN_ERANGE, "path too long (%s)", path);
+}
+
 sn_status sn_path_join(char path[SN_PATH_BYTES], const char *folder, const char *name,
                        sn_error *err)
 {
-    int length = snprintf(path, SN_PATH_BYTES, "%s/%s", folder, name);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "path too long (%s/%s)", folder, name);
-    }
-    return SN_OK;
+    return sn_path_format(path, err, "%s/%s", folder, name);
 }
 
 void sn_path_parent(char folder[SN_PATH_BYTES], const char *path)
@@ -32,11 +41,7 @@ void sn_path_parent(char folder[SN_PATH_BYTES], const char *path)
 sn_status sn_path_temporary(char temporary[SN_PATH_BYTES], const char *path,
                             sn_error *err)
 {
-    int length = snprintf(temporary, SN_PATH_BYTES, "%s" SN_TEMPORARY_SUFFIX, path);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
-    }
-    return SN_OK;
+    return sn_path_format(temporary, err, "%s" SN_TEMPORARY_SUFFIX, path);
 }
 
 static sn_status sync_path(const char *path, int flags, sn_error *err)
@@ -99,14 +104,9 @@ sn_status sn_folder_create(const char *folder, sn_error *err)
     }
 }
 
-sn_status sn_file_sync(const char *path, sn_error *err)
-{
-    return sync_path(path, O_RDONLY | O_CLOEXEC, err);
-}
-
 sn_status sn_file_publish(const char *temporary, const char *path, sn_error *err)
 {
-    sn_status status = sn_file_sync(temporary, err);
+    sn_status status = sync_path(temporary, O_RDONLY | O_CLOEXEC, err);
     if (status != SN_OK) {
         return status;
     }
@@ -202,4 +202,26 @@ bool sn_is_folder(const char *path)
 {
     struct stat info;
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+sn_status sn_file_open(const char *path, const char *wanted, FILE **file,
+                       uint64_t *bytes, sn_error *err)
+{
+    struct stat info;
+    *file = NULL;
+    if (stat(path, &info) != 0) {
+        return sn_fail(err, SN_ENOINPUT, "cannot open (%s): %s; check the path", path,
+                       strerror(errno));
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return sn_fail(err, SN_ENOINPUT, "cannot read (%s): %s; give %s", path,
+                       S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a file",
+                       wanted);
+    }
+    *bytes = (uint64_t)info.st_size;
+    *file = fopen(path, "rb");
+    return *file != NULL ? SN_OK
+                         : sn_fail(err, SN_ENOINPUT,
+                                   "cannot open (%s): %s; check its permissions", path,
+                                   strerror(errno));
 }

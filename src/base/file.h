@@ -4,8 +4,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
 #include "shardnet/status.h"
+
+/** path = what the format makes.  SN_ERANGE when it exceeds SN_PATH_BYTES. */
+sn_status sn_path_format(char path[SN_PATH_BYTES], sn_error *err, const char *format,
+                         ...) SN_MUST_CHECK SN_PRINTF(3, 4);
 
 /** path = folder "/" name.  SN_ERANGE when it exceeds SN_PATH_BYTES. */
 sn_status sn_path_join(char path[SN_PATH_BYTES], const char *folder, const char *name,
@@ -26,9 +32,6 @@ sn_status sn_path_temporary(char temporary[SN_PATH_BYTES], const char *path,
 /** Makes the folder and its missing parents, and fsyncs where each was made; an
  *  existing folder is fine.  SN_ECREATE. */
 sn_status sn_folder_create(const char *folder, sn_error *err) SN_MUST_CHECK;
-
-/** Flushes a written file to the device (open, fsync, close).  SN_EIO. */
-sn_status sn_file_sync(const char *path, sn_error *err) SN_MUST_CHECK;
 
 /** Makes a complete file visible under its final name: fsync of the file, rename, fsync
  *  of the folder.  temporary and path lie in the same folder.  SN_EIO. */
@@ -55,6 +58,11 @@ sn_status sn_file_write_text(const char *path, const char *text,
  *  Nothing is overwritten.  SN_EIO, SN_ERANGE. */
 sn_status sn_file_set_aside(const char *path, const char *why,
                             char aside[SN_PATH_BYTES], sn_error *err) SN_MUST_CHECK;
+
+/** Opens a regular file for reading; the caller closes it.  bytes: its length.  wanted
+ *  completes the message "give ...".  SN_ENOINPUT. */
+sn_status sn_file_open(const char *path, const char *wanted, FILE **file,
+                       uint64_t *bytes, sn_error *err) SN_MUST_CHECK;
 
 bool sn_file_exists(const char *path);
 bool sn_is_folder(const char *path);

@@ -1,5 +1,9 @@
 #include "base/rng.h"
 
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/clock.h"
 #include "base/real.h"
 
 /* Constants of Philox 4x32 (Salmon et al. 2011, section 3.3). */
@@ -8,10 +12,11 @@
 #define WEYL_0       UINT32_C(0x9E3779B9)
 #define WEYL_1       UINT32_C(0xBB67AE85)
 
-void sn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
+void sn_rng_block(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
+                  uint32_t epoch, uint32_t item, uint32_t index, uint32_t out[4])
 {
-    uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
-    uint32_t k0 = key[0], k1 = key[1];
+    uint32_t c0 = index, c1 = item, c2 = epoch, c3 = (uint32_t)purpose << 24 | stream;
+    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
     for (int round = 0; round < 10; round++) {
         uint64_t p0 = (uint64_t)MULTIPLIER_0 * c0;
         uint64_t p1 = (uint64_t)MULTIPLIER_1 * c2;
@@ -26,14 +31,6 @@ void sn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]
     out[1] = c1;
     out[2] = c2;
     out[3] = c3;
-}
-
-void sn_rng_block(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
-                  uint32_t epoch, uint32_t item, uint32_t index, uint32_t out[4])
-{
-    const uint32_t counter[4] = {index, item, epoch, (uint32_t)purpose << 24 | stream};
-    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    sn_philox(counter, key, out);
 }
 
 enum { CHUNK = 256 }; /* blocks whose words stay in the first-level cache */
@@ -108,7 +105,10 @@ float sn_rng_uniform(sn_rng *rng)
     return sn_rng_unit(sn_rng_next(rng));
 }
 
-float sn_rng_between(sn_rng *rng, float low, float high)
+uint64_t sn_unique_key(void)
 {
-    return low + (high - low) * sn_rng_uniform(rng);
+    uint64_t key;
+    return getrandom(&key, sizeof key, 0) == sizeof key
+               ? key
+               : (uint64_t)(1e9 * sn_clock_seconds()) ^ (uint64_t)getpid() << 40;
 }

@@ -17,10 +17,8 @@ typedef enum sn_rng_purpose {
     SN_RNG_SYNTH
 } sn_rng_purpose;
 
-/** One Philox 4x32-10 block: out = bijection(counter, key). */
-void sn_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4]);
-
-/** Four words for (seed, purpose, stream, epoch, item, index).  item is a sample or an
+/** One Philox 4x32-10 block: four words for the counter (index, item, epoch, purpose and
+ *  stream) and the key seed.  item is a sample or an
  *  element block, stream a layer or any number under 2^24, index counts blocks within
  *  the item. */
 void sn_rng_block(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
@@ -50,10 +48,11 @@ uint32_t sn_rng_next(sn_rng *rng);
 /** Next float, uniform on the open interval (0, 1): (k + 1/2) 2^-23, so exact. */
 float sn_rng_uniform(sn_rng *rng);
 
-/** Uniform float on (low, high). */
-float sn_rng_between(sn_rng *rng, float low, float high);
-
 /** The same conversion for one word: (0, 1). */
 float sn_rng_unit(uint32_t word);
+
+/** 64 random bits of the system, which no other process draws; clock and process number
+ *  where it has none. */
+uint64_t sn_unique_key(void);
 
 #endif

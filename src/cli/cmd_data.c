@@ -47,27 +47,13 @@ static sn_status digest_as_file(int dimensions, const size_t size[3],
                                 const uint8_t *elements,
                                 char text[SN_DIGEST_TEXT_BYTES], sn_error *err)
 {
-    uint8_t header[16] = {0, 0, 8, (uint8_t)dimensions};
-    size_t bytes = 1;
-    for (int i = 0; i < dimensions; i++) {
-        for (int k = 0; k < 4; k++) {
-            header[4 + 4 * i + k] = (uint8_t)(size[i] >> (24 - 8 * k));
-        }
-        bytes *= size[i];
-    }
+    uint8_t header[SN_IDX_HEADER_BYTES_MAX];
+    size_t bytes;
     sn_digest *digest = sn_digest_create();
-    if (digest == NULL) {
-        return sn_fail(err, SN_ENOMEM, "digest: out of memory");
-    }
-    sn_status status = sn_digest_add(digest, header, 4 + 4 * (size_t)dimensions, err);
-    if (status == SN_OK) {
-        status = sn_digest_add(digest, elements, bytes, err);
-    }
-    if (status == SN_OK) {
-        status = sn_digest_finish(digest, text, err);
-    }
-    sn_digest_destroy(&digest);
-    return status;
+    sn_digest_add(digest, header,
+                  sn_idx_format_header(dimensions, size, header, &bytes));
+    sn_digest_add(digest, elements, bytes);
+    return sn_digest_finish(&digest, text, err);
 }
 
 /* One of the four files of a synthetic set. */

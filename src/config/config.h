@@ -13,7 +13,6 @@
 #include "data/dataset.h"
 #include "dist/reduce/reduction.h"
 #include "nn/activation.h"
-#include "nn/init.h"
 #include "nn/net.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"

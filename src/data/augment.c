@@ -22,7 +22,6 @@
 #include "base/mem.h"
 #include "base/real.h"
 #include "base/rng.h"
-#include "data/augment_internal.h"
 #include "data/batch.h"
 
 enum {
@@ -200,15 +199,6 @@ static lookup draw_lookup(const sn_augment *augment, uint64_t seed, uint32_t epo
     return at;
 }
 
-SN_HOT
-static void bytes_to_float(size_t count, const uint8_t *restrict bytes,
-                           float *restrict x)
-{
-    for (size_t i = 0; i < count; i++) {
-        x[i] = (float)bytes[i] * (float)SN_INPUT_SCALE;
-    }
-}
-
 /* A coordinate within limit; beyond it all is black. */
 static inline float clamp(float value, float limit)
 {
@@ -257,12 +247,12 @@ void sn_augment_apply(sn_augment *augment, uint64_t seed, uint32_t epoch,
 {
     const size_t rows = augment->rows, cols = augment->cols;
     if (augment->spec.kind == SN_AUGMENT_NONE) {
-        bytes_to_float(rows * cols, image, x);
+        sn_bytes_to_float(rows * cols, image, x);
         return;
     }
     for (size_t r = 0; r < rows; r++) {
-        bytes_to_float(cols, image + r * cols,
-                       augment->image + (r + 1) * augment->stride + 1);
+        sn_bytes_to_float(cols, image + r * cols,
+                          augment->image + (r + 1) * augment->stride + 1);
     }
     const lookup at = draw_lookup(augment, seed, epoch, sample);
     const bool elastic = augment->spec.kind == SN_AUGMENT_ELASTIC;

@@ -4,8 +4,7 @@
 #include "base/real.h"
 
 SN_HOT
-static void bytes_to_float(size_t count, const uint8_t *restrict bytes,
-                           float *restrict x)
+void sn_bytes_to_float(size_t count, const uint8_t *restrict bytes, float *restrict x)
 {
     for (size_t i = 0; i < count; i++) {
         x[i] = (float)bytes[i] * (float)SN_INPUT_SCALE;
@@ -17,14 +16,8 @@ void sn_batch_gather(const sn_split *split, size_t features, const uint32_t *sam
 {
     SN_PARALLEL_IF(count * features >= SN_PARALLEL_ELEMENTS)
     for (size_t i = 0; i < count; i++) {
-        bytes_to_float(features, split->images + (size_t)samples[i] * features,
-                       x + i * features);
+        sn_bytes_to_float(features, split->images + (size_t)samples[i] * features,
+                          x + i * features);
         labels[i] = split->labels[samples[i]];
     }
-}
-
-void sn_batch_range(const sn_split *split, size_t features, size_t first, size_t count,
-                    float *x)
-{
-    bytes_to_float(features * count, split->images + first * features, x);
 }

@@ -15,8 +15,7 @@
 void sn_batch_gather(const sn_split *split, size_t features, const uint32_t *samples,
                      size_t count, float *x, uint8_t *labels);
 
-/** X (count, features) of samples first .. first + count - 1. */
-void sn_batch_range(const sn_split *split, size_t features, size_t first, size_t count,
-                    float *x);
+/** x (count) of bytes (count). */
+void sn_bytes_to_float(size_t count, const uint8_t *bytes, float *x);
 
 #endif

@@ -26,25 +26,31 @@ static int dimensions_of(int file)
     return file == TRAIN_IMAGES || file == TEST_IMAGES ? 3 : 1;
 }
 
-/* path = the plain file, else the .gz beside it */
+sn_status sn_dataset_find_file(const char *dir, int file, char path[SN_PATH_BYTES],
+                               bool *found, sn_error *err)
+{
+    char packed[SN_PATH_BYTES];
+    sn_status status = sn_path_join(path, dir, sn_dataset_file_names[file], err);
+    if (status == SN_OK) {
+        status = sn_path_format(packed, err, "%s.gz", path);
+    }
+    *found = status == SN_OK && (sn_file_exists(path) || sn_file_exists(packed));
+    return *found && !sn_file_exists(path) ? sn_path_format(path, err, "%s", packed)
+                                           : status;
+}
+
 static sn_status find_file(const char *dir, int file, char path[SN_PATH_BYTES],
                            sn_error *err)
 {
+    bool found;
     const char *name = sn_dataset_file_names[file];
-    sn_status status = sn_path_join(path, dir, name, err);
-    if (status != SN_OK || sn_file_exists(path)) {
-        return status;
-    }
-    char packed[64];
-    snprintf(packed, sizeof packed, "%s.gz", name);
-    status = sn_path_join(path, dir, packed, err);
-    if (status != SN_OK || sn_file_exists(path)) {
-        return status;
-    }
-    return sn_fail(
-        err, SN_ENOINPUT,
-        "no data file (%s/%s): neither it nor %s.gz exists; " HOW_TO_GET_DATA, dir,
-        name, name);
+    const sn_status status = sn_dataset_find_file(dir, file, path, &found, err);
+    return status != SN_OK || found
+               ? status
+               : sn_fail(
+                     err, SN_ENOINPUT,
+                     "no data file (%s/%s): neither it nor %s.gz exists; " HOW_TO_GET_DATA,
+                     dir, name, name);
 }
 
 static sn_status find_folder(const char *dir, sn_error *err)
@@ -61,25 +67,21 @@ static sn_status find_folder(const char *dir, sn_error *err)
     return SN_OK;
 }
 
-/* images and labels of one set must have one length */
-static sn_status check_pair(const char *dir, const sn_idx_header header[FILES],
-                            int images, sn_error *err)
-{
-    if (header[images].size[0] != header[images + 1].size[0]) {
-        return sn_fail(
-            err, SN_EDATA,
-            "data files do not belong together (%s): %s holds %zu images, %s "
-            "%zu labels; get both from one place",
-            dir, sn_dataset_file_names[images], header[images].size[0],
-            sn_dataset_file_names[images + 1], header[images + 1].size[0]);
-    }
-    return SN_OK;
-}
-
-static sn_status check_image_size(const sn_dataset_spec *spec,
-                                  const sn_idx_header header[FILES], sn_error *err)
+/* Images and labels of each set must have one length, all images one size. */
+static sn_status check_headers(const sn_dataset_spec *spec,
+                               const sn_idx_header header[FILES], sn_error *err)
 {
     const size_t *train = header[TRAIN_IMAGES].size, *test = header[TEST_IMAGES].size;
+    for (int images = 0; images < FILES; images += 2) {
+        if (header[images].size[0] != header[images + 1].size[0]) {
+            return sn_fail(
+                err, SN_EDATA,
+                "data files do not belong together (%s): %s holds %zu images, %s "
+                "%zu labels; get both from one place",
+                spec->dir, sn_dataset_file_names[images], header[images].size[0],
+                sn_dataset_file_names[images + 1], header[images + 1].size[0]);
+        }
+    }
     if (train[1] != test[1] || train[2] != test[2]) {
         return sn_fail(err, SN_EDATA,
                        "data files do not belong together (%s): training images are "
@@ -114,13 +116,7 @@ sn_status sn_dataset_probe(const sn_dataset_spec *spec, sn_dataset_shape *shape,
         }
     }
     if (status == SN_OK) {
-        status = check_pair(spec->dir, header, TRAIN_IMAGES, err);
-    }
-    if (status == SN_OK) {
-        status = check_pair(spec->dir, header, TEST_IMAGES, err);
-    }
-    if (status == SN_OK) {
-        status = check_image_size(spec, header, err);
+        status = check_headers(spec, header, err);
     }
     if (status == SN_OK) {
         const size_t *size = header[TRAIN_IMAGES].size;
@@ -186,19 +182,14 @@ static sn_status check_labels(const char *path, const uint8_t *labels, size_t co
 static sn_status fill_file(const char *path, int file, const sn_dataset_shape *shape,
                            uint8_t *storage, sn_error *err)
 {
-    sn_idx_header header;
-    sn_status status = sn_idx_read_header(path, dimensions_of(file), &header, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    bool images = dimensions_of(file) == 3;
-    size_t count = file < TEST_IMAGES ? shape->train_count : shape->test_count;
-    if (header.size[0] != count ||
-        (images && (header.size[1] != shape->rows || header.size[2] != shape->cols))) {
-        return sn_fail(err, SN_EDATA,
-                       "changed while it was read (%s): its sizes are no longer those "
-                       "found at first; run again when nothing writes to the file",
-                       path);
+    sn_idx_header header = {
+        .dimensions = dimensions_of(file),
+        .size = {file < TEST_IMAGES ? shape->train_count : shape->test_count}};
+    header.payload_bytes = header.size[0];
+    if (header.dimensions == 3) {
+        header.size[1] = shape->rows;
+        header.size[2] = shape->cols;
+        header.payload_bytes *= shape->rows * shape->cols;
     }
     return sn_idx_read_payload(path, &header, storage, err);
 }

@@ -52,6 +52,11 @@ typedef struct sn_dataset {
  *  images, test labels. */
 extern const char *const sn_dataset_file_names[4];
 
+/** path = dir/NAME of one of the four files (0 .. 3) or, where only that exists,
+ *  NAME.gz.  *found is false, and path dir/NAME, where neither exists.  SN_ERANGE. */
+sn_status sn_dataset_find_file(const char *dir, int file, char path[SN_PATH_BYTES],
+                               bool *found, sn_error *err) SN_MUST_CHECK;
+
 /** Reads headers only (plain file preferred, then NAME.gz), checks that images and
  *  labels agree in number, and that both sets have one image size.  Not collective.
  *  SN_ENOINPUT names the missing file and says how to get the data; SN_EDATA. */

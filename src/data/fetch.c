@@ -1,9 +1,8 @@
 #include "data/fetch.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,8 +11,6 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "data/dataset.h"
-
-extern char **environ;
 
 enum {
     REASON_BYTES = 512,
@@ -35,158 +32,103 @@ const char *const sn_fetch_digests[4] = {
     "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"};
 
-/* The last line that arrives, which is where a program says why it gave up. */
-static void read_last_line(int descriptor, char line[REASON_BYTES])
-{
-    char text[2 * REASON_BYTES];
-    size_t held = 0;
-    for (;;) {
-        ssize_t got = read(descriptor, text + held, sizeof text - 1 - held);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            break;
-        }
-        held += (size_t)got;
-        if (held >= REASON_BYTES) {
-            memmove(text, text + held - REASON_BYTES / 2, REASON_BYTES / 2);
-            held = REASON_BYTES / 2;
-        }
-    }
-    while (held > 0 && (text[held - 1] == '\n' || text[held - 1] == '\r')) {
-        held--;
-    }
-    text[held] = '\0';
-    const char *newline = strrchr(text, '\n');
-    snprintf(line, REASON_BYTES, "%.*s", REASON_BYTES - 1,
-             newline != NULL ? newline + 1 : text);
-}
-
-/* Starts curl with its stderr in a pipe; the error number, 0 for success. */
-static int start_curl(const char *url, const char *output, pid_t *process, int *errors)
-{
-    /* --globoff: brackets in a URL are meant as they are */
-    const char *arguments[] = {
-        "curl", "-fsSL", "--globoff", "--retry", "2", "--connect-timeout",
-        "10",   "-o",    output,      url,       NULL};
-    int ends[2];
-    if (pipe(ends) != 0) {
-        return errno;
-    }
-    posix_spawn_file_actions_t actions;
-    int code = posix_spawn_file_actions_init(&actions);
-    if (code == 0) {
-        code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null",
-                                                O_RDONLY, 0);
-        if (code == 0) {
-            code = posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-        }
-        if (code == 0) {
-            code = posix_spawn_file_actions_addclose(&actions, ends[0]);
-        }
-        if (code == 0) {
-            /* the interface lacks const; curl gets its own copy */
-            code = posix_spawnp(process, "curl", &actions, NULL,
-                                (char *const *)arguments, environ);
-        }
-        posix_spawn_file_actions_destroy(&actions);
-    }
-    close(ends[1]);
-    if (code != 0) {
-        close(ends[0]);
-    }
-    *errors = ends[0];
-    return code;
-}
-
 static sn_status download(const char *url, const char *output, sn_error *err)
 {
-    pid_t process = 0;
-    int errors = -1, result = 0;
-    int code = start_curl(url, output, &process, &errors);
-    if (code == 0) {
-        char reason[REASON_BYTES];
-        read_last_line(errors, reason);
-        close(errors);
-        while (waitpid(process, &result, 0) < 0 && errno == EINTR) {
-        }
-        if (WIFEXITED(result) && WEXITSTATUS(result) == 0) {
-            return SN_OK;
-        }
-        if (!WIFEXITED(result) || WEXITSTATUS(result) != NOT_FOUND) {
-            bool full = WIFEXITED(result) && WEXITSTATUS(result) == CURL_WRITE_ERROR;
-            return sn_fail(
-                err, full ? SN_EIO : SN_ENOINPUT, "cannot download (%s): %s; %s", url,
-                reason[0] != '\0' ? reason : "curl was stopped",
-                full ? "free space on the disk"
-                     : "check the network or name another mirror with --from");
-        }
-        code = ENOENT;
+    /* The shell reads both from the environment, so that neither needs quotes.
+     * --globoff: brackets in a URL are meant as they are */
+    static const char command[] =
+        "exec curl -fsSL --globoff --retry 2 --connect-timeout 10 -o "
+        "\"$SHARDNET_FETCH_OUTPUT\" -- \"$SHARDNET_FETCH_URL\" </dev/null 2>&1";
+    char reason[REASON_BYTES] = "curl was stopped";
+    FILE *errors = NULL;
+    if (setenv("SHARDNET_FETCH_OUTPUT", output, 1) == 0 &&
+        setenv("SHARDNET_FETCH_URL", url, 1) == 0) {
+        errors = popen(command, "r");
     }
-    return sn_fail(
-        err, SN_ENOINPUT,
-        "cannot run the program curl (%s): %s; install curl, or put the four "
-        "files into the folder by hand",
-        url, strerror(code));
+    if (errors == NULL) {
+        return sn_fail(err, SN_ENOINPUT, "cannot run the program curl (%s): %s", url,
+                       strerror(errno));
+    }
+    while (fgets(reason, sizeof reason, errors) != NULL) {
+        /* the last line says why curl gave up */
+    }
+    reason[strcspn(reason, "\r\n")] = '\0';
+    const int result = pclose(errors);
+    const int code = WIFEXITED(result) ? WEXITSTATUS(result) : -1;
+    if (code == 0) {
+        return SN_OK;
+    }
+    if (code == NOT_FOUND) {
+        return sn_fail(
+            err, SN_ENOINPUT,
+            "cannot run the program curl (%s): %s; install curl, or put the four "
+            "files into the folder by hand",
+            url, strerror(ENOENT));
+    }
+    const bool full = code == CURL_WRITE_ERROR;
+    return sn_fail(err, full ? SN_EIO : SN_ENOINPUT, "cannot download (%s): %s; %s",
+                   url, reason,
+                   full ? "free space on the disk"
+                        : "check the network or name another mirror with --from");
 }
 
-static sn_status copy_content(gzFile from, const char *url, FILE *to, const char *path,
-                              sn_error *err)
+/* Computes the SHA-256 of what a file holds, uncompressed if it is gzip, and copies it to
+ * the stream to, which is plain, unless that is NULL.  A download that was cut short has
+ * another digest. */
+static sn_status read_contents(const char *path, const char *url, FILE *to,
+                               const char *plain, char text[SN_DIGEST_TEXT_BYTES],
+                               sn_error *err)
 {
     unsigned char buffer[COPY_BYTES];
-    size_t total = 0;
-    int got;
-    while ((got = gzread(from, buffer, sizeof buffer)) > 0) {
-        total += (size_t)got;
-        if (total > CONTENT_BYTES_MAX) {
-            return sn_fail(err, SN_EDATA,
-                           "not MNIST (%s): the file is too large; try another mirror",
-                           url);
-        }
-        if (fwrite(buffer, 1, (size_t)got, to) != (size_t)got) {
-            return sn_fail(err, SN_EIO, "cannot write (%s): %s; free space", path,
-                           strerror(errno));
-        }
-    }
-    if (got < 0) {
-        return sn_fail(err, SN_EDATA,
-                       "damaged download (%s): it does not uncompress; try another "
-                       "mirror",
-                       url);
-    }
-    return SN_OK;
-}
-
-/* A download cut short is left to the digest to find. */
-static sn_status uncompress_file(const char *packed, const char *url, const char *plain,
-                                 sn_error *err)
-{
-    gzFile from = gzopen(packed, "rb");
+    gzFile from = gzopen(path, "rb");
     if (from == NULL) {
-        return sn_fail(err, SN_EIO, "cannot open (%s): %s", packed, strerror(errno));
+        return sn_fail(err, SN_EIO, "cannot open (%s): %s", path, strerror(errno));
     }
-    FILE *to = fopen(plain, "wb");
-    sn_status status;
-    if (to == NULL) {
-        status =
-            sn_fail(err, SN_ECREATE, "cannot create (%s): %s", plain, strerror(errno));
-    } else {
-        status = copy_content(from, url, to, plain, err);
-        if (fclose(to) != 0 && status == SN_OK) {
+    sn_digest *digest = sn_digest_create();
+    sn_status status = SN_OK;
+    size_t total = 0;
+    int got = 0;
+    while (status == SN_OK && (got = gzread(from, buffer, sizeof buffer)) > 0) {
+        const size_t bytes = (size_t)got;
+        total += bytes;
+        sn_digest_add(digest, buffer, bytes);
+        if (to != NULL && total > CONTENT_BYTES_MAX) {
+            status = sn_fail(
+                err, SN_EDATA,
+                "not MNIST (%s): the file is too large; try another mirror", url);
+        } else if (to != NULL && fwrite(buffer, 1, bytes, to) != bytes) {
             status = sn_fail(err, SN_EIO, "cannot write (%s): %s; free space", plain,
                              strerror(errno));
         }
     }
+    if (got < 0) {
+        status = sn_fail(err, SN_EDATA,
+                         "damaged download (%s): it does not uncompress; try another "
+                         "mirror",
+                         url);
+    }
     gzclose_r(from);
+    if (status == SN_OK) {
+        status = sn_digest_finish(&digest, text, err);
+    }
+    sn_digest_destroy(&digest);
     return status;
 }
 
-static sn_status check_digest(const char *plain, const char *url, const char *wanted,
-                              sn_error *err)
+static sn_status unpack(const char *packed, const char *url, const char *plain,
+                        const char *wanted, sn_error *err)
 {
     char digest[SN_DIGEST_TEXT_BYTES];
-    sn_status status = sn_digest_file(plain, digest, err);
+    FILE *to = fopen(plain, "wb");
+    if (to == NULL) {
+        return sn_fail(err, SN_ECREATE, "cannot create (%s): %s", plain,
+                       strerror(errno));
+    }
+    sn_status status = read_contents(packed, url, to, plain, digest, err);
+    if (fclose(to) != 0 && status == SN_OK) {
+        status = sn_fail(err, SN_EIO, "cannot write (%s): %s; free space", plain,
+                         strerror(errno));
+    }
     if (status == SN_OK && strcmp(digest, wanted) != 0) {
         status =
             sn_fail(err, SN_EDATA,
@@ -204,19 +146,13 @@ static sn_status try_mirror(const char *mirror, int file, const char *packed,
     char url[SN_PATH_BYTES];
     size_t end = strlen(mirror);
     const char *slash = end > 0 && mirror[end - 1] == '/' ? "" : "/";
-    int length = snprintf(url, sizeof url, "%s%s%s.gz", mirror, slash,
-                          sn_dataset_file_names[file]);
-    if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ERANGE, "mirror's address too long (%s)", mirror);
-    }
-    sn_status status = download(url, packed, err);
+    sn_status status = sn_path_format(url, err, "%s%s%s.gz", mirror, slash,
+                                      sn_dataset_file_names[file]);
     if (status == SN_OK) {
-        status = uncompress_file(packed, url, plain, err);
+        status = download(url, packed, err);
     }
-    if (status == SN_OK) {
-        status = check_digest(plain, url, sn_fetch_digests[file], err);
-    }
-    return status;
+    return status == SN_OK ? unpack(packed, url, plain, sn_fetch_digests[file], err)
+                           : status;
 }
 
 static sn_status try_mirrors(const char *const *mirrors, size_t mirror_count, int file,
@@ -241,16 +177,6 @@ static sn_status try_mirrors(const char *const *mirrors, size_t mirror_count, in
     return worst;
 }
 
-/* dir/NAME with an ending that no other process uses */
-static sn_status temporary_path(char path[SN_PATH_BYTES], const char *dir, int file,
-                                const char *ending, sn_error *err)
-{
-    char name[128];
-    snprintf(name, sizeof name, "%s.%ld%s", sn_dataset_file_names[file], (long)getpid(),
-             ending);
-    return sn_path_join(path, dir, name, err);
-}
-
 /* Asked first, since curl calls an unwritable folder and a full disk the same. */
 static sn_status create_empty(const char *path, sn_error *err)
 {
@@ -264,54 +190,25 @@ static sn_status create_empty(const char *path, sn_error *err)
     return SN_OK;
 }
 
-/* SHA-256 of what a gzip file holds; false where it is none, or cannot be read. */
-static bool digest_packed(const char *path, char text[SN_DIGEST_TEXT_BYTES])
-{
-    unsigned char buffer[COPY_BYTES];
-    gzFile from = gzopen(path, "rb");
-    sn_digest *digest = sn_digest_create();
-    bool done = from != NULL && digest != NULL;
-    int got = 1;
-    while (done && (got = gzread(from, buffer, sizeof buffer)) > 0) {
-        done = sn_digest_add(digest, buffer, (size_t)got, NULL) == SN_OK;
-    }
-    done = done && got == 0 && !gzdirect(from) &&
-           sn_digest_finish(digest, text, NULL) == SN_OK;
-    sn_digest_destroy(&digest);
-    if (from != NULL) {
-        done = gzclose_r(from) == Z_OK && done;
-    }
-    return done;
-}
-
 sn_status sn_fetch_place(const char *dir, int file, const char *wanted,
                          char path[SN_PATH_BYTES], bool *kept, sn_error *err)
 {
-    char packed[64], found[SN_DIGEST_TEXT_BYTES];
-    const char *name = sn_dataset_file_names[file];
-    snprintf(packed, sizeof packed, "%s.gz", name);
+    char digest[SN_DIGEST_TEXT_BYTES];
+    bool found;
     *kept = false;
-    sn_status status = sn_path_join(path, dir, packed, err);
-    const bool is_packed = status == SN_OK && sn_file_exists(path);
-    if (status == SN_OK) {
-        status = sn_path_join(path, dir, name, err);
-    }
-    const bool is_plain = status == SN_OK && sn_file_exists(path);
-    if (status != SN_OK || (!is_plain && !is_packed)) {
+    const sn_status status = sn_dataset_find_file(dir, file, path, &found, err);
+    if (status != SN_OK || !found) {
         return status;
     }
-    if (!is_plain) {
-        status = sn_path_join(path, dir, packed, err);
-    }
-    const bool read = is_plain ? sn_digest_file(path, found, NULL) == SN_OK
-                               : digest_packed(path, found);
-    *kept = read && strcmp(found, wanted) == 0;
-    return status != SN_OK || *kept
-               ? status
-               : sn_fail(err, SN_ECREATE,
-                         "will not %s (%s): it holds other data; choose another "
-                         "folder, or remove it",
-                         is_plain ? "overwrite" : "hide", path);
+    *kept = read_contents(path, path, NULL, NULL, digest, NULL) == SN_OK &&
+            strcmp(digest, wanted) == 0;
+    const char *ending = path + strlen(path) - strlen(sn_dataset_file_names[file]);
+    const bool plain = strcmp(ending, sn_dataset_file_names[file]) == 0;
+    return *kept ? SN_OK
+                 : sn_fail(err, SN_ECREATE,
+                           "will not %s (%s): it holds other data; choose another "
+                           "folder, or remove it",
+                           plain ? "overwrite" : "hide", path);
 }
 
 sn_status sn_fetch_file(const char *dir, int file, const char *const *mirrors,
@@ -324,9 +221,14 @@ sn_status sn_fetch_file(const char *dir, int file, const char *const *mirrors,
     if (status != SN_OK || *kept) {
         return status;
     }
-    status = temporary_path(packed, dir, file, ".gz" SN_TEMPORARY_SUFFIX, err);
+    /* no other process uses these endings */
+    const char *name = sn_dataset_file_names[file];
+    const long process = (long)getpid();
+    status = sn_path_format(packed, err, "%s/%s.%ld.gz" SN_TEMPORARY_SUFFIX, dir, name,
+                            process);
     if (status == SN_OK) {
-        status = temporary_path(plain, dir, file, SN_TEMPORARY_SUFFIX, err);
+        status = sn_path_format(plain, err, "%s/%s.%ld" SN_TEMPORARY_SUFFIX, dir, name,
+                                process);
     }
     if (status != SN_OK) {
         return status;

@@ -191,16 +191,16 @@ static void bend(sn_rng *rng, const glyph *shape, point knots[KNOTS_MAX])
     }
 }
 
-/* Slope of one coordinate at knot i seen from the span that begins (side = 0) or ends
- * (side = 1) there, doubled. */
-static int slope(const int *value, const point *knots, int count, int i, int side)
+/* Slope at knot i seen from the span that begins (side = 0) or ends (side = 1) there,
+ * doubled. */
+static point slope(const point *knots, int count, int i, int side)
 {
-    bool ends = i + 1 == count || knots[i + 1].kind == START;
-    if (knots[i].kind != SMOOTH || ends) {
-        return side == 0 ? 2 * (value[i + 1] - value[i])
-                         : 2 * (value[i] - value[i - 1]);
-    }
-    return value[i + 1] - value[i - 1];
+    const bool ends = i + 1 == count || knots[i + 1].kind == START;
+    const bool corner = knots[i].kind != SMOOTH || ends;
+    const point *from = &knots[corner && side == 0 ? i : i - 1];
+    const point *to = &knots[corner && side == 1 ? i : i + 1];
+    const int factor = corner ? 2 : 1;
+    return (point){factor * (to->x - from->x), factor * (to->y - from->y), SMOOTH};
 }
 
 /* Cubic Hermite basis at k / PIECES, the slopes doubled: exact in integers. */
@@ -216,23 +216,18 @@ static int hermite(int from, int to, int slope_from, int slope_to, int k)
 
 static void flatten(const point *knots, int count, path *out)
 {
-    int x[KNOTS_MAX], y[KNOTS_MAX];
-    for (int i = 0; i < count; i++) {
-        x[i] = knots[i].x;
-        y[i] = knots[i].y;
-    }
     out->count = 0;
     for (int i = 0; i < count; i++) {
         if (knots[i].kind == START) {
             out->points[out->count++] = knots[i];
             continue;
         }
-        int x0 = slope(x, knots, count, i - 1, 0), x1 = slope(x, knots, count, i, 1);
-        int y0 = slope(y, knots, count, i - 1, 0), y1 = slope(y, knots, count, i, 1);
+        const point *from = &knots[i - 1], *to = &knots[i];
+        const point a = slope(knots, count, i - 1, 0), b = slope(knots, count, i, 1);
         for (int k = 1; k <= PIECES; k++) {
             out->points[out->count++] =
-                (point){hermite(x[i - 1], x[i], x0, x1, k),
-                        hermite(y[i - 1], y[i], y0, y1, k), SMOOTH};
+                (point){hermite(from->x, to->x, a.x, b.x, k),
+                        hermite(from->y, to->y, a.y, b.y, k), SMOOTH};
         }
     }
 }

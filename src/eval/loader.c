@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/fault.h"
-#include "base/hash.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "dist/watchdog/watchdog.h"

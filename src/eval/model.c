@@ -172,7 +172,8 @@ static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *
     sn_gemm_set_threads(cores.threads);
     sn_gemm_limit_loops(SN_BACKEND_AUTO);
     sn_workspace workspace = {0};
-    status = sn_workspace_init(&workspace, network, SN_EVALUATION_ROWS, 0, err);
+    status = sn_workspace_init(&workspace, network, SN_EVALUATION_ROWS, false,
+                               SN_PRECISION_FP32, err);
     float *x = sn_alloc(SN_EVALUATION_ROWS * network->input, sizeof *x);
     if (status == SN_OK && x == NULL) {
         status = sn_fail(err, SN_ENOMEM, "out of memory");
@@ -183,7 +184,7 @@ static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *
                              evaluation, err);
     }
     free(x);
-    sn_workspace_clear(&workspace, network);
+    sn_workspace_clear(&workspace);
     return status;
 }
 

@@ -12,8 +12,8 @@ sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *model,
                             const float *parameters, sn_error *err)
 {
     *predictor = (sn_predictor){.model = model, .parameters = parameters};
-    const sn_status status =
-        sn_workspace_init(&predictor->workspace, model, ROWS, 0, err);
+    const sn_status status = sn_workspace_init(&predictor->workspace, model, ROWS,
+                                               false, SN_PRECISION_FP32, err);
     if (status != SN_OK) {
         return status;
     }
@@ -26,9 +26,7 @@ sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *model,
 
 void sn_predictor_clear(sn_predictor *predictor)
 {
-    if (predictor->model != NULL) {
-        sn_workspace_clear(&predictor->workspace, predictor->model);
-    }
+    sn_workspace_clear(&predictor->workspace);
     free(predictor->x);
     *predictor = (sn_predictor){0};
 }
@@ -54,10 +52,10 @@ void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
                 sn_prediction *predictions)
 {
     const sn_network *model = predictor->model;
-    const sn_split all = {.images = images, .count = count};
     for (size_t first = 0; first < count; first += ROWS) {
         const size_t rows = count - first < ROWS ? count - first : ROWS;
-        sn_batch_range(&all, model->input, first, rows, predictor->x);
+        sn_bytes_to_float(rows * model->input, images + first * model->input,
+                          predictor->x);
         float *z = sn_net_forward(model, predictor->parameters, &predictor->workspace,
                                   predictor->x, rows);
         sn_softmax(rows, model->classes, z);

@@ -21,7 +21,7 @@ sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *model,
                             const float *parameters, sn_error *err) SN_MUST_CHECK;
 void sn_predictor_clear(sn_predictor *predictor);
 
-/** predictions (count) of images (count, input), bytes as in sn_batch_range, by the
+/** predictions (count) of images (count, input), bytes as in sn_bytes_to_float, by the
  *  forward pass and softmax of sn_evaluate.  Not collective; allocates nothing. */
 void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
                 sn_prediction *predictions);

@@ -1,11 +1,6 @@
 #include "nn/activation.h"
 
 #include "base/parallel.h"
-#include "nn/transcendental.h"
-
-/* LeCun et al. 1998: f(1) = 1, f(-1) = -1 with the largest curvature there. */
-#define LECUN_OUT ((sn_real)1.7159)
-#define LECUN_IN  ((sn_real)(2.0 / 3.0))
 
 void sn_activation_scales(sn_activation activation, double *out, double *in)
 {
@@ -14,13 +9,10 @@ void sn_activation_scales(sn_activation activation, double *out, double *in)
 }
 
 SN_HOT
-void sn_bias_add(size_t rows, size_t cols, const sn_real *bias, sn_real *z)
+void sn_bias_add(size_t cols, const sn_real *bias, sn_real *row)
 {
-    for (size_t i = 0; i < rows; i++) {
-        sn_real *row = z + i * cols;
-        for (size_t j = 0; j < cols; j++) {
-            row[j] += bias[j];
-        }
+    for (size_t j = 0; j < cols; j++) {
+        row[j] += bias[j];
     }
 }
 
@@ -33,25 +25,22 @@ static void relu_row(size_t cols, const sn_real *restrict bias, sn_real *restric
     }
 }
 
-void sn_bias_activate(sn_activation activation, size_t rows, size_t cols,
-                      const sn_real *bias, sn_real *z)
+void sn_bias_activate(sn_activation activation, size_t cols, const sn_real *bias,
+                      sn_real *row)
 {
-    for (size_t i = 0; i < rows; i++) {
-        sn_real *row = z + i * cols;
-        switch (activation) {
-        case SN_TANH:
-            sn_tanh_row(cols, 1, 1, bias, row);
-            break;
-        case SN_LECUN_TANH:
-            sn_tanh_row(cols, LECUN_OUT, LECUN_IN, bias, row);
-            break;
-        case SN_SIGMOID:
-            sn_sigmoid_row(cols, bias, row);
-            break;
-        case SN_RELU:
-            relu_row(cols, bias, row);
-            break;
-        }
+    double out, in;
+    sn_activation_scales(activation, &out, &in);
+    switch (activation) {
+    case SN_TANH:
+    case SN_LECUN_TANH:
+        sn_tanh_row(cols, (sn_real)out, (sn_real)in, bias, row);
+        break;
+    case SN_SIGMOID:
+        sn_sigmoid_row(cols, bias, row);
+        break;
+    case SN_RELU:
+        relu_row(cols, bias, row);
+        break;
     }
 }
 
@@ -86,12 +75,12 @@ static void relu_backward(size_t count, const sn_real *restrict da, sn_real *res
 void sn_activation_backward(sn_activation activation, size_t count, const sn_real *da,
                             sn_real *a)
 {
+    double out, in;
+    sn_activation_scales(activation, &out, &in);
     switch (activation) {
     case SN_TANH:
-        tanh_backward(count, 1, 1, da, a);
-        break;
     case SN_LECUN_TANH:
-        tanh_backward(count, LECUN_OUT, LECUN_IN, da, a);
+        tanh_backward(count, (sn_real)out, (sn_real)in, da, a);
         break;
     case SN_SIGMOID:
         sigmoid_backward(count, da, a);

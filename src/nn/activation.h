@@ -16,12 +16,17 @@ typedef enum sn_activation {
 /** f(z) = out * tanh(in * z) for the tanh kinds; 1, 1 for the others. */
 void sn_activation_scales(sn_activation activation, double *out, double *in);
 
-/** Z (rows, cols) += 1 bt, bias (cols), in place. */
-void sn_bias_add(size_t rows, size_t cols, const sn_real *bias, sn_real *z);
+/** row (cols) += bias (cols). */
+void sn_bias_add(size_t cols, const sn_real *bias, sn_real *row);
 
-/** Z (rows, cols) := f(Z + 1 bt), in place; bias (cols). */
-void sn_bias_activate(sn_activation activation, size_t rows, size_t cols,
-                      const sn_real *bias, sn_real *z);
+/** row (cols) := f(row + bias), bias (cols). */
+void sn_bias_activate(sn_activation activation, size_t cols, const sn_real *bias,
+                      sn_real *row);
+
+/** The same for out * tanh(in * z) and the sigmoid, through the vector library. */
+void sn_tanh_row(size_t cols, sn_real out, sn_real in, const sn_real *bias,
+                 sn_real *row);
+void sn_sigmoid_row(size_t cols, const sn_real *bias, sn_real *row);
 
 /** A (count) := dA * f'(z), in place, where A holds f(z) on entry: the derivative of
  *  every kind follows from its value.  dA (count). */

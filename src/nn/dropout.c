@@ -46,24 +46,21 @@ static void multiply(size_t count, const sn_real *restrict factor, sn_real *rest
 }
 
 void sn_dropout_apply(double p, uint64_t seed, uint32_t epoch, uint32_t layer,
-                      const uint32_t *samples, size_t rows, size_t cols, sn_real *a,
-                      uint8_t *mask)
+                      uint32_t sample, size_t count, sn_real *a, uint8_t *mask)
 {
     sn_real scale;
     const uint32_t threshold = threshold_of(p, &scale);
-    for (size_t i = 0; i < rows; i++) {
-        for (size_t first = 0; first < cols; first += UNITS) {
-            const size_t count = cols - first < UNITS ? cols - first : UNITS;
-            uint32_t words[4 * BLOCKS];
-            uint8_t keep[UNITS];
-            sn_real factor[UNITS];
-            sn_rng_blocks(seed, SN_RNG_DROPOUT, layer, epoch, samples[i],
-                          (uint32_t)(first / MASKS_PER_BLOCK), BLOCKS, words);
-            apply_words(threshold, scale, words, keep, factor);
-            multiply(count, factor, a + i * cols + first);
-            if (mask != NULL) {
-                memcpy(mask + i * cols + first, keep, count);
-            }
+    for (size_t first = 0; first < count; first += UNITS) {
+        const size_t part = count - first < UNITS ? count - first : UNITS;
+        uint32_t words[4 * BLOCKS];
+        uint8_t keep[UNITS];
+        sn_real factor[UNITS];
+        sn_rng_blocks(seed, SN_RNG_DROPOUT, layer, epoch, sample,
+                      (uint32_t)(first / MASKS_PER_BLOCK), BLOCKS, words);
+        apply_words(threshold, scale, words, keep, factor);
+        multiply(part, factor, a + first);
+        if (mask != NULL) {
+            memcpy(mask + first, keep, part);
         }
     }
 }

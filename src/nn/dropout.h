@@ -15,12 +15,11 @@ typedef struct sn_dropout {
     uint32_t epoch;
 } sn_dropout;
 
-/** Multiplies A (rows, cols) by mask / (1 - p), in place.  The mask of a row depends on
- *  (seed, epoch, layer, sample of the row) alone; p is rounded to a multiple of 2^-16.
- *  mask (rows, cols) receives 1 = kept, 0 = dropped, where it is not NULL. */
+/** Multiplies A (count), one row, by mask / (1 - p), in place.  The mask depends on
+ *  (seed, epoch, layer, sample) alone; p is rounded to a multiple of 2^-16.
+ *  mask (count) receives 1 = kept, 0 = dropped, where it is not NULL. */
 void sn_dropout_apply(double p, uint64_t seed, uint32_t epoch, uint32_t layer,
-                      const uint32_t *samples, size_t rows, size_t cols, sn_real *a,
-                      uint8_t *mask);
+                      uint32_t sample, size_t count, sn_real *a, uint8_t *mask);
 
 /** The way back: dA (count) *= mask / (1 - p), and A (count) *= 1 - p, which restores
  *  f(Z) where the unit was kept; where it was dropped dA is 0, whatever A is. */

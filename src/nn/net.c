@@ -1,160 +1,52 @@
 #include "nn/net.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/mem.h"
 #include "base/parallel.h"
-#include "nn/operand.h"
+#include "nn/products/bf16.h"
 
-/* Elements rounded up so that the next tensor is aligned. */
-static size_t padded(size_t count)
+/* A factor of a product: float32 and, where products are of bf16, the rounded copy. */
+typedef struct operand {
+    const sn_real *real;
+    const uint16_t *bf16;
+} operand;
+
+/* A, in the backward pass dZ, of layer l (capacity, out). */
+static operand output_operand(const sn_workspace *workspace, size_t l)
 {
-    const size_t unit = SN_ALIGNMENT / sizeof(sn_real);
-    return (count + unit - 1) / unit * unit;
+    return (operand){workspace->layer[l].output, workspace->layer[l].bf16};
 }
 
-static sn_status add_layer(sn_network *model, size_t in, size_t out, sn_error *err)
+/* The input of layer l (capacity, in). */
+static operand operand_below(const sn_workspace *workspace, size_t l, operand input)
 {
-    if (out == 0 || in == 0) {
-        return sn_fail(err, SN_ECONFIG,
-                       "model (layer %zu): width 0; every layer needs "
-                       "at least one unit",
-                       model->layers);
-    }
-    sn_status status = sn_gemm_check(in, "layer width", err);
-    if (status == SN_OK) {
-        status = sn_gemm_check(out, "layer width", err);
-    }
-    size_t weights, bytes;
-    if (status == SN_OK &&
-        (!sn_size_multiply(in, out, &weights) ||
-         !sn_size_multiply(model->arena + weights, 8 * sizeof(sn_real), &bytes))) {
-        status = sn_fail(err, SN_ERANGE,
-                         "model (layer %zu): %zu x %zu weights exceed "
-                         "the address space",
-                         model->layers, out, in);
-    }
-    if (status != SN_OK) {
-        return status;
-    }
-    sn_layer *layer = &model->layer[model->layers++];
-    *layer = (sn_layer){.in = in, .out = out, .weight = model->arena};
-    model->arena += padded(weights);
-    layer->bias = model->arena;
-    model->arena += padded(out);
-    model->parameters += weights + out;
-    if (out > model->widest) {
-        model->widest = out;
-    }
-    return SN_OK;
+    return l == 0 ? input : output_operand(workspace, l - 1);
 }
 
-sn_status sn_network_init(sn_network *model, size_t input, const size_t *hidden,
-                          size_t hidden_count, size_t classes, sn_activation activation,
-                          sn_error *err)
+static operand operand_from(operand factor, size_t elements)
 {
-    *model = (sn_network){.input = input, .classes = classes, .activation = activation};
-    model->layer = calloc(hidden_count + 1, sizeof *model->layer);
-    if (model->layer == NULL) {
-        return sn_fail(err, SN_ENOMEM, "model: out of memory");
-    }
-    sn_status status = SN_OK;
-    size_t in = input;
-    for (size_t i = 0; i <= hidden_count && status == SN_OK; i++) {
-        size_t out = i < hidden_count ? hidden[i] : classes;
-        status = add_layer(model, in, out, err);
-        in = out;
-    }
-    if (status != SN_OK) {
-        sn_network_clear(model);
-    }
-    return status;
+    return (operand){factor.real + elements,
+                     factor.bf16 == NULL ? NULL : factor.bf16 + elements};
 }
 
-void sn_network_clear(sn_network *model)
+/* The weights (out, in) that begin at an offset into the arena. */
+static operand weight_operand(const sn_workspace *workspace, size_t offset,
+                              const sn_real *parameters)
 {
-    free(model->layer);
-    *model = (sn_network){0};
+    return operand_from((operand){parameters, workspace->weights_bf16}, offset);
 }
 
-/* Elements of a workspace's tensors: a layer's output, its mask, the gradient. */
-static size_t output_count(const sn_network *model, size_t l, size_t capacity)
+/* C = op(A) op(B): of bf16 where A has a rounded copy, and then B has one too. */
+static void multiply(const sn_workspace *workspace, const sn_gemm_shape *shape,
+                     operand a, operand b, sn_real *c)
 {
-    return capacity * model->layer[l].out;
-}
-
-static size_t mask_count(const sn_network *model, size_t l, size_t capacity,
-                         int hidden_dropout)
-{
-    return hidden_dropout && l + 1 < model->layers ? capacity * model->layer[l].out : 0;
-}
-
-static size_t gradient_count(const sn_network *model, size_t capacity)
-{
-    return capacity * model->widest;
-}
-
-size_t sn_workspace_bytes(const sn_network *model, size_t capacity, int hidden_dropout)
-{
-    size_t bytes = gradient_count(model, capacity) * sizeof(sn_real);
-    for (size_t l = 0; l < model->layers; l++) {
-        bytes += output_count(model, l, capacity) * sizeof(sn_real) +
-                 mask_count(model, l, capacity, hidden_dropout);
+    if (a.bf16 == NULL) {
+        sn_gemm(workspace->backend, shape, a.real, b.real, c);
+    } else {
+        sn_gemm_bf16_run(workspace->gemm, workspace->backend, shape, a.bf16, b.bf16, c);
     }
-    return bytes;
-}
-
-sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *model,
-                            size_t capacity, int hidden_dropout, sn_error *err)
-{
-    *workspace = (sn_workspace){.capacity = capacity};
-    sn_status status = sn_gemm_check(capacity, "batch rows", err);
-    if (status != SN_OK) {
-        return status;
-    }
-    workspace->output = calloc(model->layers, sizeof *workspace->output);
-    workspace->mask = calloc(model->layers, sizeof *workspace->mask);
-    workspace->gradient = sn_alloc(gradient_count(model, capacity), sizeof(sn_real));
-    int complete = workspace->output != NULL && workspace->mask != NULL &&
-                   workspace->gradient != NULL;
-    for (size_t l = 0; l < model->layers && complete; l++) {
-        const size_t masked = mask_count(model, l, capacity, hidden_dropout);
-        workspace->output[l] =
-            sn_alloc(output_count(model, l, capacity), sizeof(sn_real));
-        complete = workspace->output[l] != NULL;
-        if (complete && masked > 0) {
-            workspace->mask[l] = sn_alloc(masked, 1);
-            complete = workspace->mask[l] != NULL;
-        }
-    }
-    if (!complete) {
-        sn_workspace_clear(workspace, model);
-        return sn_fail(err, SN_ENOMEM,
-                       "workspace (%zu rows, widest layer %zu): out of memory; use a "
-                       "smaller batch or more ranks",
-                       capacity, model->widest);
-    }
-    return SN_OK;
-}
-
-void sn_workspace_clear(sn_workspace *workspace, const sn_network *model)
-{
-    for (size_t l = 0; l < model->layers; l++) {
-        if (workspace->output != NULL) {
-            free(workspace->output[l]);
-        }
-        if (workspace->mask != NULL) {
-            free(workspace->mask[l]);
-        }
-    }
-    free(workspace->output);
-    free(workspace->mask);
-    free(workspace->gradient);
-    sn_rounded_clear(&workspace->rounded, model);
-    *workspace = (sn_workspace){0};
 }
 
 /* A of layer l from its Z, in place: bias, activation and, in training, dropout's mask
@@ -168,70 +60,83 @@ static void finish_layer(const sn_network *model, size_t l, const sn_real *param
     const size_t out = layer->out;
     const sn_real *bias = parameters + layer->bias;
     const int hidden = l + 1 < model->layers;
-    uint16_t *rounded = dropout == NULL ? NULL : sn_rounded_output(workspace, l);
+    const sn_layer_buffers *buffers = &workspace->layer[l];
+    uint16_t *bf16 = dropout == NULL ? NULL : buffers->bf16;
     SN_PARALLEL_IF(rows * out >= SN_PARALLEL_ELEMENTS)
     for (size_t i = 0; i < rows; i++) {
-        sn_real *row = workspace->output[l] + i * out;
+        sn_real *row = buffers->output + i * out;
         if (!hidden) {
-            sn_bias_add(1, out, bias, row);
+            sn_bias_add(out, bias, row);
             continue;
         }
-        sn_bias_activate(model->activation, 1, out, bias, row);
+        sn_bias_activate(model->activation, out, bias, row);
         if (dropout != NULL && dropout->hidden > 0) {
             sn_dropout_apply(dropout->hidden, dropout->seed, dropout->epoch,
-                             (uint32_t)l + 1, samples + i, 1, out, row,
-                             workspace->mask[l] + i * out);
+                             (uint32_t)l + 1, samples[i], out, row,
+                             buffers->mask + i * out);
         }
-        if (rounded != NULL) {
-            sn_operand_round(out, row, rounded + i * out);
+        if (bf16 != NULL) {
+            sn_bf16_from_float(out, row, bf16 + i * out);
         }
     }
 }
 
+/* Z of layer l from the layer below it, without the bias. */
+static void outputs(const sn_network *model, size_t l, const sn_real *parameters,
+                    const sn_workspace *workspace, operand below, size_t rows)
+{
+    const sn_layer *layer = &model->layer[l];
+    const sn_gemm_shape shape = {.transpose_b = true,
+                                 .m = rows,
+                                 .n = layer->out,
+                                 .k = layer->in,
+                                 .lda = layer->in,
+                                 .ldb = layer->in};
+    multiply(workspace, &shape, below,
+             weight_operand(workspace, layer->weight, parameters),
+             workspace->layer[l].output);
+}
+
 /* All layers; dropout and samples NULL in evaluation, whose x has no rounded copy. */
 static sn_real *forward(const sn_network *model, const sn_real *parameters,
-                        sn_workspace *workspace, sn_operand x, const uint32_t *samples,
+                        sn_workspace *workspace, operand x, const uint32_t *samples,
                         size_t rows, const sn_dropout *dropout)
 {
     for (size_t l = 0; l < model->layers; l++) {
-        const sn_layer *layer = &model->layer[l];
-        sn_operand_nt(workspace, rows, layer->out, layer->in, x,
-                      sn_operand_weight(workspace, model, l, parameters),
-                      workspace->output[l]);
+        outputs(model, l, parameters, workspace, x, rows);
         finish_layer(model, l, parameters, workspace, samples, rows, dropout);
-        x = dropout == NULL ? (sn_operand){workspace->output[l], NULL}
-                            : sn_operand_output(workspace, l);
+        x = output_operand(workspace, l);
+        x.bf16 = dropout == NULL ? NULL : x.bf16;
     }
-    return workspace->output[model->layers - 1];
+    return workspace->layer[model->layers - 1].output;
 }
 
 sn_real *sn_net_forward(const sn_network *model, const sn_real *parameters,
                         sn_workspace *workspace, const sn_real *x, size_t rows)
 {
-    return forward(model, parameters, workspace, (sn_operand){x, NULL}, NULL, rows,
-                   NULL);
+    return forward(model, parameters, workspace, (operand){x, NULL}, NULL, rows, NULL);
 }
 
-/* X as the first layer takes it: dropout, and the rounded copy. */
-static sn_operand take_inputs(const sn_network *model, const sn_workspace *workspace,
-                              sn_real *x, const uint32_t *samples, size_t rows,
-                              const sn_dropout *dropout)
+/* Prepares X for the first layer: dropout and the rounded copy. */
+static operand take_inputs(const sn_network *model, const sn_workspace *workspace,
+                           sn_real *x, const uint32_t *samples, size_t rows,
+                           const sn_dropout *dropout)
 {
     const size_t input = model->input;
-    uint16_t *rounded = workspace->rounded.input;
-    const size_t busy = dropout->input > 0 || rounded != NULL ? rows : 0;
+    uint16_t *bf16 = workspace->input_bf16;
+    const size_t busy = dropout->input > 0 || bf16 != NULL ? rows : 0;
     SN_PARALLEL_IF(busy * input >= SN_PARALLEL_ELEMENTS)
     for (size_t i = 0; i < busy; i++) {
         sn_real *row = x + i * input;
         if (dropout->input > 0) {
             sn_dropout_apply(dropout->input, dropout->seed, dropout->epoch, 0,
-                             samples + i, 1, input, row, NULL);
+                             samples[i], input, row, NULL);
         }
-        if (rounded != NULL) {
-            sn_operand_round(input, row, rounded + i * input);
+        if (bf16 != NULL) {
+            sn_bf16_from_float(input, row, bf16 + i * input);
         }
     }
-    return sn_operand_input(workspace, x);
+    return (operand){x, bf16};
 }
 
 /* x * 0 is 0 for every finite x and NaN for the others. */
@@ -284,35 +189,45 @@ static void observe(const sn_workspace *workspace, size_t first)
     }
 }
 
-/* dW and db of layer l.  The last units come first: what is final grows downwards. */
-static void layer_gradient(const sn_network *model, size_t l, sn_workspace *workspace,
-                           sn_operand dz, sn_operand below, size_t rows,
-                           sn_real *gradient)
+/* dW of layer l.  The last units come first: what is final grows downwards. */
+static void weight_gradient(const sn_network *model, size_t l,
+                            const sn_workspace *workspace, operand below, size_t rows,
+                            sn_real *gradient)
 {
+    const operand dz = output_operand(workspace, l);
     const sn_layer *layer = &model->layer[l];
     const size_t piece = piece_rows(workspace, layer->out, 2 * rows * layer->in);
-    sn_bias_gradient(rows, layer->out, dz.real, gradient + layer->bias);
     for (size_t end = layer->out, begin; end > 0; end = begin) {
         begin = end > piece ? end - piece : 0;
         const size_t first = layer->weight + begin * layer->in;
-        sn_operand_tn(workspace, end - begin, layer->in, rows,
-                      sn_operand_from(dz, begin), layer->out, below, gradient + first);
+        const sn_gemm_shape shape = {.transpose_a = true,
+                                     .m = end - begin,
+                                     .n = layer->in,
+                                     .k = rows,
+                                     .lda = layer->out,
+                                     .ldb = layer->in};
+        multiply(workspace, &shape, operand_from(dz, begin), below, gradient + first);
         observe(workspace, first);
     }
 }
 
 /* dA(l-1) = dZ(l) W(l) into the workspace.  Nothing more of the gradient is final. */
 static void input_gradient(const sn_network *model, size_t l, const sn_real *parameters,
-                           sn_workspace *workspace, sn_operand dz, size_t rows)
+                           const sn_workspace *workspace, size_t rows)
 {
     const sn_layer *layer = &model->layer[l];
-    const sn_operand weight = sn_operand_weight(workspace, model, l, parameters);
+    const operand dz = output_operand(workspace, l);
+    const operand weight = weight_operand(workspace, layer->weight, parameters);
     const size_t piece = piece_rows(workspace, rows, 2 * layer->in * layer->out);
     for (size_t begin = 0, end; begin < rows; begin = end) {
         end = rows - begin > piece ? begin + piece : rows;
-        sn_operand_nn(workspace, end - begin, layer->in, layer->out,
-                      sn_operand_from(dz, begin * layer->out), weight,
-                      workspace->gradient + begin * layer->in);
+        const sn_gemm_shape shape = {.m = end - begin,
+                                     .n = layer->in,
+                                     .k = layer->out,
+                                     .lda = layer->out,
+                                     .ldb = layer->in};
+        multiply(workspace, &shape, operand_from(dz, begin * layer->out), weight,
+                 workspace->gradient + begin * layer->in);
         observe(workspace, layer->weight);
     }
 }
@@ -324,19 +239,18 @@ static void backward_activation(const sn_network *model, size_t l,
 {
     enum { PART = 1 << 12 };
     const size_t count = rows * model->layer[l].in;
-    uint16_t *rounded = sn_rounded_output(workspace, l - 1);
+    const sn_layer_buffers *buffers = &workspace->layer[l - 1];
     SN_PARALLEL_IF(count >= SN_PARALLEL_ELEMENTS)
     for (size_t first = 0; first < count; first += PART) {
         const size_t part = count - first < PART ? count - first : PART;
         sn_real *da = workspace->gradient + first;
-        sn_real *a = workspace->output[l - 1] + first;
+        sn_real *a = buffers->output + first;
         if (dropout->hidden > 0) {
-            sn_dropout_backward(dropout->hidden, part, workspace->mask[l - 1] + first,
-                                da, a);
+            sn_dropout_backward(dropout->hidden, part, buffers->mask + first, da, a);
         }
         sn_activation_backward(model->activation, part, da, a);
-        if (rounded != NULL) {
-            sn_operand_round(part, a, rounded + first);
+        if (buffers->bf16 != NULL) {
+            sn_bf16_from_float(part, a, buffers->bf16 + first);
         }
     }
 }
@@ -352,80 +266,54 @@ sn_pass sn_net_gradient(const sn_network *model, const sn_real *parameters,
         return pass;
     }
     const double begun = sn_clock_seconds();
-    const sn_operand input = take_inputs(model, workspace, x, samples, rows, dropout);
+    const operand input = take_inputs(model, workspace, x, samples, rows, dropout);
     sn_real *z = forward(model, parameters, workspace, input, samples, rows, dropout);
     pass.loss = sn_softmax_gradient(rows, model->classes, labels, z);
-    sn_operand_round(rows * model->classes, z,
-                     sn_rounded_output(workspace, model->layers - 1));
+    if (workspace->gemm != NULL) {
+        sn_bf16_from_float(rows * model->classes, z,
+                           workspace->layer[model->layers - 1].bf16);
+    }
     pass.forward_seconds = sn_clock_seconds() - begun;
     if (!isfinite(pass.loss.sum)) {
         pass.non_finite = (int)model->layers + 1;
     }
     for (size_t l = model->layers; l-- > 0;) {
         const sn_layer *layer = &model->layer[l];
-        const sn_operand dz = sn_operand_output(workspace, l);
-        const sn_operand below = l == 0 ? input : sn_operand_output(workspace, l - 1);
-        layer_gradient(model, l, workspace, dz, below, rows, gradient);
+        sn_bias_gradient(rows, layer->out, workspace->layer[l].output,
+                         gradient + layer->bias);
+        weight_gradient(model, l, workspace, operand_below(workspace, l, input), rows,
+                        gradient);
         if (!all_finite(layer->out * layer->in, gradient + layer->weight)) {
             pass.non_finite = (int)l + 1;
         }
         if (l > 0) {
-            input_gradient(model, l, parameters, workspace, dz, rows);
+            input_gradient(model, l, parameters, workspace, rows);
             backward_activation(model, l, workspace, rows, dropout);
         }
     }
     return pass;
 }
 
-void sn_net_forward_products(const sn_network *model, const sn_real *parameters,
-                             sn_workspace *workspace, const sn_real *x, size_t rows)
+double sn_net_time_products(const sn_network *model, const sn_real *parameters,
+                            const sn_workspace *workspace, const sn_real *x,
+                            size_t rows, sn_real *gradient, double *forward_seconds)
 {
-    sn_operand below = sn_operand_input(workspace, x);
-    for (size_t l = 0; l < model->layers && rows > 0; l++) {
-        const sn_layer *layer = &model->layer[l];
-        sn_operand_nt(workspace, rows, layer->out, layer->in, below,
-                      sn_operand_weight(workspace, model, l, parameters),
-                      workspace->output[l]);
-        below = sn_operand_output(workspace, l);
+    const operand input = {x, workspace->input_bf16};
+    sn_workspace unobserved = *workspace;
+    unobserved.observer = NULL;
+    const size_t layers = rows > 0 ? model->layers : 0;
+    const double begun = sn_clock_seconds();
+    for (size_t l = 0; l < layers; l++) {
+        outputs(model, l, parameters, workspace, operand_below(workspace, l, input),
+                rows);
     }
-}
-
-void sn_net_backward_products(const sn_network *model, const sn_real *parameters,
-                              sn_workspace *workspace, const sn_real *x, size_t rows,
-                              sn_real *gradient)
-{
-    for (size_t l = model->layers; l-- > 0 && rows > 0;) {
-        const sn_layer *layer = &model->layer[l];
-        const sn_operand dz = sn_operand_output(workspace, l);
-        const sn_operand below = l == 0 ? sn_operand_input(workspace, x)
-                                        : sn_operand_output(workspace, l - 1);
-        sn_operand_tn(workspace, layer->out, layer->in, rows, dz, layer->out, below,
-                      gradient + layer->weight);
+    *forward_seconds = sn_clock_seconds() - begun;
+    for (size_t l = layers; l-- > 0;) {
+        weight_gradient(model, l, &unobserved, operand_below(workspace, l, input), rows,
+                        gradient);
         if (l > 0) {
-            sn_operand_nn(workspace, rows, layer->in, layer->out, dz,
-                          sn_operand_weight(workspace, model, l, parameters),
-                          workspace->gradient);
+            input_gradient(model, l, parameters, &unobserved, rows);
         }
     }
-}
-
-double sn_net_product_flops(const sn_network *model, size_t rows)
-{
-    double flops = 0;
-    for (size_t l = 0; l < model->layers; l++) {
-        const sn_layer *layer = &model->layer[l];
-        flops += 2.0 * (double)rows * (double)layer->in * (double)layer->out *
-                 (l == 0 ? 2 : 3);
-    }
-    return flops;
-}
-
-double sn_net_time_products(const sn_network *model, const sn_real *parameters,
-                            sn_workspace *workspace, const sn_real *x, size_t rows,
-                            sn_real *gradient)
-{
-    const double begun = sn_clock_seconds();
-    sn_net_forward_products(model, parameters, workspace, x, rows);
-    sn_net_backward_products(model, parameters, workspace, x, rows, gradient);
     return sn_clock_seconds() - begun;
 }

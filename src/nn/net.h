@@ -9,6 +9,7 @@
 #ifndef SHARDNET_NN_NET_H
 #define SHARDNET_NN_NET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,52 +42,57 @@ sn_status sn_network_init(sn_network *model, size_t input, const size_t *hidden,
                           sn_error *err) SN_MUST_CHECK;
 void sn_network_clear(sn_network *model);
 
+typedef enum sn_init {
+    SN_INIT_UNIFORM, /* U(-scale, scale) */
+    SN_INIT_XAVIER,  /* U(-r, r), r = scale sqrt(6 / (in + out)): Glorot, Bengio 2010 */
+    SN_INIT_HE /* U(-r, r), r = scale sqrt(6 / in): variance 2 / in, He et al. 2015 */
+} sn_init;
+
+/** Fills parameters (arena): weights as kind says, biases zero.  A weight depends on
+ *  seed, layer and its index alone. */
+void sn_init_parameters(const sn_network *model, sn_init kind, double scale,
+                        uint64_t seed, sn_real *parameters);
+
 /** Told during a backward pass, between pieces of its products, that the gradient from
  *  element first to the end of the arena is final. */
 typedef void sn_observer(void *user, size_t first);
 
-/** The factors of a training step's products rounded to bf16.  All NULL where products
- *  are of float32. */
-typedef struct sn_rounded {
-    sn_gemm_bf16 *gemm;
-    const uint16_t *weights; /* (arena), the owner's: see sn_network_round */
-    uint16_t *input;         /* (capacity, input) */
-    uint16_t **output;       /* per layer (capacity, out): A, then dZ */
-} sn_rounded;
+/** Buffers of one layer. */
+typedef struct sn_layer_buffers {
+    sn_real *output; /* (capacity, out): A, then dZ */
+    uint16_t *bf16;  /* output rounded, or NULL where products are of float32 */
+    uint8_t *mask;   /* (capacity, out) of a hidden layer, or NULL without dropout */
+} sn_layer_buffers;
 
 /** Memory for a forward and backward pass over up to capacity rows. */
 typedef struct sn_workspace {
     size_t capacity;
-    sn_real **output;  /* per layer (capacity, out) */
-    uint8_t **mask;    /* per hidden layer (capacity, out), or NULL without dropout */
-    sn_real *gradient; /* (capacity, widest) */
-    sn_rounded rounded;
+    void *memory; /* of all buffers */
+    sn_layer_buffers *layer;
+    sn_real *gradient;    /* (capacity, widest) */
+    uint16_t *input_bf16; /* (capacity, input), or NULL as above */
+    sn_gemm_bf16 *gemm;   /* NULL where products are of float32 */
 
     /* set by the owner */
-    sn_backend backend;    /* of the products */
+    const uint16_t *weights_bf16; /* (arena), where gemm is set: see sn_network_round */
+    sn_backend backend;           /* of the products */
     sn_observer *observer; /* or NULL: then each product is computed in one piece */
     void *observer_user;
 } sn_workspace;
 
-/** hidden_dropout says whether masks are needed.  SN_ENOMEM, SN_ERANGE. */
+/** Makes the buffers.  hidden_dropout requests masks.  With a precision other than fp32
+ *  the factors of sn_net_gradient's products are rounded to bf16; sums, results and
+ *  everything between products stay float32.  The owner then sets weights_bf16 before
+ *  the first gradient.  SN_ENOMEM, SN_ERANGE, SN_ECONFIG where precision cannot be,
+ *  SN_EINTERNAL. */
 sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *model,
-                            size_t capacity, int hidden_dropout,
-                            sn_error *err) SN_MUST_CHECK;
-void sn_workspace_clear(sn_workspace *workspace, const sn_network *model);
+                            size_t capacity, bool hidden_dropout,
+                            sn_precision precision, sn_error *err) SN_MUST_CHECK;
+void sn_workspace_clear(sn_workspace *workspace);
 
-/** Memory that _init takes, and _round besides.  Pure. */
-size_t sn_workspace_bytes(const sn_network *model, size_t capacity, int hidden_dropout);
-size_t sn_workspace_round_bytes(const sn_network *model, size_t capacity,
-                                sn_precision precision);
-
-/** Makes the products of sn_net_gradient those of precision, once, after
- *  sn_workspace_init: their factors are rounded to bf16, sums, results and everything
- *  between products stay float32.  weights (arena) holds the rounded weights whenever a
- *  gradient is computed; it stays the caller's and may be NULL for fp32, which changes
- *  nothing.  SN_ECONFIG where precision cannot be, SN_ENOMEM, SN_EINTERNAL. */
-sn_status sn_workspace_round(sn_workspace *workspace, const sn_network *model,
-                             sn_precision precision, const uint16_t *weights,
-                             sn_error *err) SN_MUST_CHECK;
+/** Memory that _init takes.  Pure. */
+size_t sn_workspace_bytes(const sn_network *model, size_t capacity, bool hidden_dropout,
+                          sn_precision precision);
 
 /** bf16 (arena) := the weights of parameters (arena) rounded to nearest, ties to even.
  *  Elements that are no weights are left as they are. */
@@ -117,25 +123,17 @@ sn_pass sn_net_gradient(const sn_network *model, const sn_real *parameters,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,
                         sn_real *gradient);
 
-/** The matrix products of sn_net_gradient alone, forward and backward: the same calls
- * in the same order on the same buffers, for measurements.  What they leave in
- * workspace and gradient is of no use.  X (rows, input), rows <= capacity; no rows, no
- * products. */
-void sn_net_forward_products(const sn_network *model, const sn_real *parameters,
-                             sn_workspace *workspace, const sn_real *x, size_t rows);
-void sn_net_backward_products(const sn_network *model, const sn_real *parameters,
-                              sn_workspace *workspace, const sn_real *x, size_t rows,
-                              sn_real *gradient);
+/** Computes the matrix products of sn_net_gradient alone, forward and backward, on the
+ *  same buffers in the same order, for measurements: seconds of all and, in
+ *  *forward_seconds, of the forward pass.  It leaves nothing of use in workspace and
+ *  gradient (arena).  X (rows, input), rows <= capacity; no rows, no products. */
+double sn_net_time_products(const sn_network *model, const sn_real *parameters,
+                            const sn_workspace *workspace, const sn_real *x,
+                            size_t rows, sn_real *gradient, double *forward_seconds);
 
 /** Floating-point operations of these products, a multiplication and an addition
  * counted as two: 2 rows in out for each of two products a layer in the backward pass
  * (one in the first layer) and one in the forward pass. */
 double sn_net_product_flops(const sn_network *model, size_t rows);
-
-/** Seconds of one pass of the products of a gradient over X (rows, input), which leaves
- *  nothing of use in workspace and gradient (arena). */
-double sn_net_time_products(const sn_network *model, const sn_real *parameters,
-                            sn_workspace *workspace, const sn_real *x, size_t rows,
-                            sn_real *gradient);
 
 #endif

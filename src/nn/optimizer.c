@@ -77,21 +77,12 @@ static void previous_gradient(rule r, size_t count, const sn_real *restrict g,
     }
 }
 
-static void update_tensor(sn_momentum kind, rule r, size_t count, const sn_real *g,
-                          sn_real *v, sn_real *w)
-{
-    switch (kind) {
-    case SN_HEAVY_BALL:
-        heavy_ball(r, count, g, v, w);
-        break;
-    case SN_NESTEROV:
-        nesterov(r, count, g, v, w);
-        break;
-    case SN_PREVIOUS_GRADIENT:
-        previous_gradient(r, count, g, v, w);
-        break;
-    }
-}
+static void (*const update_tensor[])(rule r, size_t count, const sn_real *g, sn_real *v,
+                                     sn_real *w) = {
+    [SN_HEAVY_BALL] = heavy_ball,
+    [SN_NESTEROV] = nesterov,
+    [SN_PREVIOUS_GRADIENT] = previous_gradient,
+};
 
 SN_HOT
 static sn_real sum_of_squares(size_t count, const sn_real *x)
@@ -138,8 +129,8 @@ static void update_weights(const sn_optimizer *optimizer, const sn_layer *layer,
     SN_PARALLEL_IF(in * out >= SN_PARALLEL_ELEMENTS)
     for (size_t unit = 0; unit < out; unit += units) {
         const size_t end = out - unit < units ? out : unit + units;
-        update_tensor(optimizer->kind, r, (end - unit) * in, g + unit * in,
-                      v + unit * in, w + unit * in);
+        update_tensor[optimizer->kind](r, (end - unit) * in, g + unit * in,
+                                       v + unit * in, w + unit * in);
         for (size_t u = unit; u < end && optimizer->max_norm > 0; u++) {
             limit_norm((sn_real)optimizer->max_norm, in, w + u * in);
         }
@@ -165,8 +156,8 @@ void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *model,
         const size_t w = layer->weight, b = layer->bias;
         update_weights(optimizer, layer, weights, gradient + w, velocity + w,
                        parameters + w, bf16 == NULL ? NULL : bf16 + w);
-        update_tensor(optimizer->kind, biases, layer->out, gradient + b, velocity + b,
-                      parameters + b);
+        update_tensor[optimizer->kind](biases, layer->out, gradient + b, velocity + b,
+                                       parameters + b);
     }
 }
 

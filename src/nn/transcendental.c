@@ -1,9 +1,9 @@
 /* Compiled with -ffast-math but true divisions, so that the compiler calls libmvec's
  * vector functions (error up to 4 units in the last place) and exp may overflow to
  * infinity; nothing here may test for NaN. */
-#include "nn/transcendental.h"
-
 #include <math.h>
+
+#include "nn/activation.h"
 
 #ifdef SHARDNET_REAL_DOUBLE
 #define REAL_TANH tanh

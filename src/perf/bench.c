@@ -59,12 +59,11 @@ static sn_status run_products(bench *b, int64_t count, sn_error *err)
     for (int64_t i = 0; i < count; i++) {
         for (int piece = pieces.begin; piece < pieces.end; piece++) {
             const size_t rows = rows_of(b, piece);
-            const double begun = sn_clock_seconds();
-            sn_net_forward_products(&r->network, r->parameters, &r->workspace,
-                                    r->batch.x, rows);
-            b->forward_products += sn_clock_seconds() - begun;
-            sn_net_backward_products(&r->network, r->parameters, &r->workspace,
-                                     r->batch.x, rows, sn_reduction_buffer(reduction));
+            double forward_seconds;
+            (void)sn_net_time_products(&r->network, r->parameters, &r->workspace,
+                                       r->batch.x, rows, sn_reduction_buffer(reduction),
+                                       &forward_seconds);
+            b->forward_products += forward_seconds;
         }
     }
     return SN_OK;
@@ -109,16 +108,18 @@ static sn_status run_large_product(bench *b, int64_t count, sn_error *err)
 {
     (void)err;
     const size_t square = (size_t)LARGE * LARGE;
+    const sn_gemm_shape shape = {
+        .m = LARGE, .n = LARGE, .k = LARGE, .lda = LARGE, .ldb = LARGE};
     const float *a = b->scratch + b->third;
     const uint16_t *half = (const uint16_t *)a; /* any bytes will do */
     const sn_workspace *w = &b->steps.engine.replica.workspace;
     const bool bf16 = b->steps.engine.config.compute_precision == SN_PRECISION_BF16;
     for (int64_t i = 0; i < count; i++) {
         if (bf16) {
-            sn_gemm_bf16_nn(w->rounded.gemm, w->backend, LARGE, LARGE, LARGE, half,
-                            half + square, b->scratch);
+            sn_gemm_bf16_run(w->gemm, w->backend, &shape, half, half + square,
+                             b->scratch);
         } else {
-            sn_gemm_nn(w->backend, LARGE, LARGE, LARGE, a, a + square, b->scratch);
+            sn_gemm(w->backend, &shape, a, a + square, b->scratch);
         }
     }
     return SN_OK;

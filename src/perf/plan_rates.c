@@ -6,8 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/parallel.h"
-#include "base/repeat.h"
-#include "nn/init.h"
+#include "nn/net.h"
 #include "nn/products/gemm.h"
 #include "perf/measure.h"
 #include "perf/plan.h"
@@ -22,9 +21,9 @@ typedef struct trial {
     sn_dropout dropout;
 } trial;
 
-static void release(trial *t, const sn_network *model)
+static void release(trial *t)
 {
-    sn_workspace_clear(&t->workspace, model);
+    sn_workspace_clear(&t->workspace);
     free(t->rounded);
     free(t->parameters);
     free(t->gradient);
@@ -33,13 +32,9 @@ static void release(trial *t, const sn_network *model)
     free(t->samples);
 }
 
-/* A precision that this processor cannot have is measured as float32. */
 static sn_status make_rounded(trial *t, const sn_plan_base *base, sn_error *err)
 {
-    const sn_precision precision = (sn_precision)base->config.compute_precision;
-    sn_error ignored;
-    if (precision == SN_PRECISION_FP32 ||
-        sn_precision_check(precision, &ignored) != SN_OK) {
+    if (t->workspace.gemm == NULL) {
         return SN_OK;
     }
     t->rounded = sn_alloc(base->model.arena, sizeof *t->rounded);
@@ -47,7 +42,8 @@ static sn_status make_rounded(trial *t, const sn_plan_base *base, sn_error *err)
         return sn_fail(err, SN_ENOMEM, "plan: out of memory");
     }
     sn_network_round(&base->model, t->parameters, t->rounded);
-    return sn_workspace_round(&t->workspace, &base->model, precision, t->rounded, err);
+    t->workspace.weights_bf16 = t->rounded;
+    return SN_OK;
 }
 
 static sn_status prepare(trial *t, const sn_plan_base *base, size_t rows, sn_error *err)
@@ -57,8 +53,12 @@ static sn_status prepare(trial *t, const sn_plan_base *base, size_t rows, sn_err
     /* input dropout would scale the same X again and again */
     *t = (trial){.dropout = {.hidden = config->model_dropout_hidden,
                              .seed = (uint64_t)config->train_seed}};
-    sn_status status = sn_workspace_init(&t->workspace, model, rows,
-                                         config->model_dropout_hidden > 0, err);
+    /* a precision that this processor cannot have is measured as float32 */
+    const sn_precision precision = (sn_precision)config->compute_precision;
+    sn_status status = sn_workspace_init(
+        &t->workspace, model, rows, config->model_dropout_hidden > 0,
+        sn_precision_check(precision, NULL) == SN_OK ? precision : SN_PRECISION_FP32,
+        err);
     if (status != SN_OK) {
         return status;
     }
@@ -136,7 +136,7 @@ static sn_status measure_compute(const sn_plan_base *base, size_t rows,
         rates->flops_per_second =
             sn_net_product_flops(&base->model, rows) / gradient_seconds(&t, base, rows);
     }
-    release(&t, &base->model);
+    release(&t);
     return status;
 }
 

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "base/repeat.h"
 #include "train/tail.h"
 
 /* What the measurements share. */
@@ -40,8 +39,9 @@ static double time_backend(void *user, int which)
     trial *t = user;
     sn_replica *r = t->replica;
     r->workspace.backend = (sn_backend)(SN_BACKEND_OPENBLAS + which);
+    double forward_seconds;
     return sn_net_time_products(&r->network, r->parameters, &r->workspace, r->batch.x,
-                                t->rows, t->gradient);
+                                t->rows, t->gradient, &forward_seconds);
 }
 
 static sn_status fastest_backend(trial *t, double seconds[SN_BACKENDS],

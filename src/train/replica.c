@@ -7,7 +7,7 @@
 #include "data/sampler.h"
 #include "dist/reduce/reduction.h"
 #include "eval/evaluate.h"
-#include "nn/init.h"
+#include "nn/net.h"
 #include "train/tail.h"
 
 /* Evaluation uses the same buffers, in blocks of a fixed number of rows. */
@@ -32,9 +32,8 @@ sn_replica_sizes sn_replica_sizes_of(const sn_config *config, const sn_network *
         .velocity = network->arena * sizeof(float),
         .weights_bf16 =
             precision == SN_PRECISION_FP32 ? 0 : network->arena * sizeof(uint16_t),
-        .workspace =
-            sn_workspace_bytes(network, rows, config->model_dropout_hidden > 0) +
-            sn_workspace_round_bytes(network, rows, precision),
+        .workspace = sn_workspace_bytes(network, rows, config->model_dropout_hidden > 0,
+                                        precision),
         .x = rows * network->input * sizeof(float),
         .labels = rows,
         .samples = rows * sizeof(uint32_t)};
@@ -80,13 +79,13 @@ static sn_status allocate_weights(sn_replica *replica, const sn_config *config,
         return SN_OK;
     }
     replica->weights_bf16 = sn_alloc(sizes->weights_bf16, 1);
+    replica->workspace.weights_bf16 = replica->weights_bf16;
     return replica->weights_bf16 == NULL
                ? sn_fail(err, SN_ENOMEM,
                          "model (%zu parameters in bf16): out of memory; use precision "
                          "= fp32",
                          network->parameters)
-               : sn_workspace_round(&replica->workspace, network, precision,
-                                    replica->weights_bf16, err);
+               : SN_OK;
 }
 
 static sn_status allocate_augment(sn_batch *batch, const sn_config *config,
@@ -137,7 +136,8 @@ sn_status sn_replica_open(sn_replica *replica, const sn_config *config,
     const sn_replica_sizes sizes =
         sn_replica_sizes_of(config, &replica->network, data->train.count, size);
     status = sn_workspace_init(&replica->workspace, &replica->network, sizes.rows,
-                               config->model_dropout_hidden > 0, err);
+                               config->model_dropout_hidden > 0,
+                               (sn_precision)config->compute_precision, err);
     if (status == SN_OK) {
         status = allocate_weights(replica, config, &sizes, err);
     }
@@ -181,7 +181,7 @@ sn_status sn_replica_distribute(sn_comm *comm, sn_replica *replica,
 void sn_replica_close(sn_replica *replica)
 {
     sn_batch *batch = &replica->batch;
-    sn_workspace_clear(&replica->workspace, &replica->network);
+    sn_workspace_clear(&replica->workspace);
     sn_network_clear(&replica->network);
     free(replica->parameters);
     free(replica->velocity);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/fault.h"
-#include "base/hash.h"
 
 /* What a rank reports of its copy. */
 typedef struct copy {

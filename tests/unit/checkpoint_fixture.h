@@ -103,7 +103,7 @@ static int set_up(void **state)
     sn_rng rng;
     sn_rng_init(&rng, 7, SN_RNG_INIT, 0, 0, 0);
     for (int i = 0; i < FLOATS; i++) {
-        f->written.arena[i] = sn_rng_between(&rng, -1, 1);
+        f->written.arena[i] = 2 * sn_rng_uniform(&rng) - 1;
     }
     /* values that a careless conversion loses */
     f->written.arena[0] = -0.0f;

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/data/augment_internal.h"
 #include "base/digest.h"
 #include "base/rng.h"
+#include "data/augment.h"
 #include "data/batch.h"
 #include "data/synth.h"
 

@@ -7,11 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/mem.h"
-#include "base/repeat.h"
 #include "base/rng.h"
 #include "shardnet/status.h"
 
@@ -73,7 +72,9 @@ static void philox_gives_the_published_vectors(void **state)
          {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint32_t out[4];
-        sn_philox(cases[i].counter, cases[i].key, out);
+        const uint32_t *c = cases[i].counter, *k = cases[i].key;
+        sn_rng_block((uint64_t)k[1] << 32 | k[0], (sn_rng_purpose)(c[3] >> 24),
+                     c[3] & 0xffffff, c[2], c[1], c[0], out);
         assert_memory_equal(out, cases[i].expected, sizeof out);
     }
 }
@@ -139,7 +140,6 @@ static void digest_is_sha256(void **state)
     assert_int_equal(sn_digest_buffer("abc", 3, text, &err), SN_OK);
     assert_string_equal(
         text, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    assert_int_equal(sn_digest_file("no such file", text, &err), SN_ENOINPUT);
 }
 
 static int by_value(const void *a, const void *b)

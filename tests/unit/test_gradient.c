@@ -7,7 +7,6 @@
 
 #include "base/mem.h"
 #include "base/rng.h"
-#include "nn/init.h"
 #include "nn/net.h"
 #include "nn/optimizer.h"
 
@@ -31,7 +30,9 @@ static void open_fixture(fixture *f, size_t depth, sn_activation activation,
     assert_int_equal(
         sn_network_init(&f->model, INPUT, widths, depth, CLASSES, activation, &err),
         SN_OK);
-    assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, 1, &err), SN_OK);
+    assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, true,
+                                       SN_PRECISION_FP32, &err),
+                     SN_OK);
     f->parameters = sn_alloc(f->model.arena, sizeof(double));
     f->gradient = sn_alloc(f->model.arena, sizeof(double));
     assert_non_null(f->parameters);
@@ -42,11 +43,11 @@ static void open_fixture(fixture *f, size_t depth, sn_activation activation,
     for (size_t l = 0; l < f->model.layers; l++) {
         for (size_t j = 0; j < f->model.layer[l].out; j++) {
             f->parameters[f->model.layer[l].bias + j] =
-                (double)sn_rng_between(&rng, -0.3F, 0.3F);
+                (double)(0.6F * sn_rng_uniform(&rng) - 0.3F);
         }
     }
     for (int i = 0; i < ROWS * INPUT; i++) {
-        f->x[i] = (double)sn_rng_between(&rng, -1, 1);
+        f->x[i] = 2 * (double)sn_rng_uniform(&rng) - 1;
     }
     for (uint32_t i = 0; i < ROWS; i++) {
         f->labels[i] = (uint8_t)(sn_rng_next(&rng) % CLASSES);
@@ -58,7 +59,7 @@ static void open_fixture(fixture *f, size_t depth, sn_activation activation,
 
 static void close_fixture(fixture *f)
 {
-    sn_workspace_clear(&f->workspace, &f->model);
+    sn_workspace_clear(&f->workspace);
     sn_network_clear(&f->model);
     free(f->parameters);
     free(f->gradient);

@@ -28,7 +28,7 @@ static void fill(uint32_t stream, size_t count, float *into)
     sn_rng rng;
     sn_rng_init(&rng, 7, SN_RNG_INIT, stream, 0, 0);
     for (size_t i = 0; i < count; i++) {
-        into[i] = sn_rng_between(&rng, -1, 1);
+        into[i] = 2 * sn_rng_uniform(&rng) - 1;
     }
 }
 
@@ -39,7 +39,9 @@ static void open_fixture(fixture *f, const size_t *hidden, size_t layers)
     assert_int_equal(
         sn_network_init(&f->model, INPUT, hidden, layers, CLASSES, SN_TANH, &err),
         SN_OK);
-    assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, 1, &err), SN_OK);
+    assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, true,
+                                       SN_PRECISION_FP32, &err),
+                     SN_OK);
     f->parameters = sn_alloc(f->model.arena, sizeof(float));
     f->gradient = sn_alloc(f->model.arena, sizeof(float));
     assert_true(f->x != NULL && f->parameters != NULL && f->gradient != NULL);
@@ -63,14 +65,16 @@ static void round_factors(fixture *f)
     f->rounded = sn_alloc(f->model.arena, sizeof *f->rounded);
     assert_non_null(f->rounded);
     sn_network_round(&f->model, f->parameters, f->rounded);
-    assert_int_equal(sn_workspace_round(&f->workspace, &f->model,
-                                        SN_PRECISION_BF16_EMULATED, f->rounded, &err),
+    sn_workspace_clear(&f->workspace);
+    assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, true,
+                                       SN_PRECISION_BF16_EMULATED, &err),
                      SN_OK);
+    f->workspace.weights_bf16 = f->rounded;
 }
 
 static void close_fixture(fixture *f)
 {
-    sn_workspace_clear(&f->workspace, &f->model);
+    sn_workspace_clear(&f->workspace);
     sn_network_clear(&f->model);
     free(f->parameters);
     free(f->gradient);
@@ -375,7 +379,7 @@ static void a_rounded_gradient_is_that_of_plain_loops(void **state)
     assert_true(found.loss.sum == loss.sum);
     const sn_layer *layer = f.model.layer;
     check_weight_gradient(CLASSES, WIDTH, dz, a, f.gradient + layer[1].weight);
-    const uint16_t *below = f.workspace.rounded.output[0];
+    const uint16_t *below = f.workspace.layer[0].bf16;
     check_hidden_gradient(&f, dz, a, below);
     check_weight_gradient(WIDTH, INPUT, below, x, f.gradient + layer[0].weight);
     for (size_t j = 0; j < CLASSES; j++) { /* of dZ as it is, not rounded */

@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "nn/activation.h"
 #include "nn/dropout.h"
-#include "nn/init.h"
 #include "nn/loss.h"
 #include "nn/net.h"
 #include "nn/optimizer.h"
@@ -28,7 +27,7 @@ static void activations_match_the_library(void **state)
             z[i] = a[i] = (float)(i - 200) * 0.05F;
             bias[i] = 0.25F;
         }
-        sn_bias_activate(kinds[k], 1, COLS, bias, a);
+        sn_bias_activate(kinds[k], COLS, bias, a);
         for (int i = 0; i < COLS; i++) {
             const double v = (double)(z[i] + bias[i]);
             const double expected = k == 0   ? tanh(v)
@@ -49,7 +48,7 @@ static void activations_keep_nan_and_bear_extremes(void **state)
         for (int i = 0; i < 32; i++) {
             a[i] = i % 3 == 0 ? NAN : i % 3 == 1 ? 1e30F : -1e30F;
         }
-        sn_bias_activate(kinds[k], 1, 32, bias, a);
+        sn_bias_activate(kinds[k], 32, bias, a);
         for (int i = 0; i < 32; i++) {
             assert_int_equal(isnan(a[i]) != 0, i % 3 == 0);
         }
@@ -107,16 +106,14 @@ static void dropout_keeps_the_mean_and_follows_the_sample(void **state)
     enum { ROWS = 50, COLS = 1001 };
     float *a = sn_alloc(ROWS * COLS, sizeof *a);
     uint8_t *mask = sn_alloc(ROWS * COLS, 1);
-    uint32_t samples[ROWS];
     assert_non_null(a);
     assert_non_null(mask);
-    for (uint32_t i = 0; i < ROWS; i++) {
-        samples[i] = 7 * i;
-    }
     for (int i = 0; i < ROWS * COLS; i++) {
         a[i] = 1;
     }
-    sn_dropout_apply(0.3, 9, 4, 2, samples, ROWS, COLS, a, mask);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        sn_dropout_apply(0.3, 9, 4, 2, 7 * i, COLS, a + i * COLS, mask + i * COLS);
+    }
     double sum = 0;
     for (int i = 0; i < ROWS * COLS; i++) {
         assert_true(mask[i] ? fabsf(a[i] - 1 / 0.7F) < 1e-4F : a[i] == 0);
@@ -130,7 +127,7 @@ static void dropout_keeps_the_mean_and_follows_the_sample(void **state)
     for (int i = 0; i < COLS; i++) {
         one[i] = 1;
     }
-    sn_dropout_apply(0.3, 9, 4, 2, &samples[31], 1, COLS, one, NULL);
+    sn_dropout_apply(0.3, 9, 4, 2, 7 * 31, COLS, one, NULL);
     assert_memory_equal(one, a + 31 * COLS, sizeof one);
     free(a);
     free(mask);

@@ -1,36 +1,43 @@
 #include "data/formats/gunzip.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+/* A library turns bytes at *input (*left) into bytes at output (room); *input and *left
+ * move behind what was read, *got bytes were written. */
+typedef enum state { GOING_ON, MEMBER_ENDS, DAMAGED, WRONG_CHECKSUM, NO_MEMORY } state;
 
 #ifdef SHARDNET_ISAL
 
 #include <isa-l/igzip_lib.h>
 
-struct sn_gunzip {
-    struct inflate_state stream;
-};
-
-sn_gunzip *sn_gunzip_create(void)
+static void *stream_create(void)
 {
-    sn_gunzip *gunzip = malloc(sizeof *gunzip);
-    if (gunzip != NULL) {
-        isal_inflate_init(&gunzip->stream);
-        gunzip->stream.crc_flag = ISAL_GZIP; /* with a header and a checksum */
+    struct inflate_state *stream = malloc(sizeof *stream);
+    if (stream != NULL) {
+        isal_inflate_init(stream);
+        stream->crc_flag = ISAL_GZIP; /* with a header and a checksum */
     }
-    return gunzip;
+    return stream;
 }
 
-void sn_gunzip_destroy(sn_gunzip **gunzip)
+static void stream_destroy(void *stream)
 {
-    free(*gunzip);
-    *gunzip = NULL;
+    free(stream);
 }
 
-sn_gunzip_state sn_gunzip_run(sn_gunzip *gunzip, const unsigned char **input,
-                              size_t *left, unsigned char *output, size_t room,
-                              size_t *got)
+static void stream_restart(void *stream)
 {
-    struct inflate_state *stream = &gunzip->stream;
+    isal_inflate_reset(stream);
+    ((struct inflate_state *)stream)->crc_flag = ISAL_GZIP;
+}
+
+static state stream_run(struct inflate_state *stream, const unsigned char **input,
+                        size_t *left, unsigned char *output, size_t room, size_t *got)
+{
     stream->next_in = (unsigned char *)*input; /* only read */
     stream->avail_in = (uint32_t)*left;
     stream->next_out = output;
@@ -39,68 +46,45 @@ sn_gunzip_state sn_gunzip_run(sn_gunzip *gunzip, const unsigned char **input,
     *input = stream->next_in;
     *left = stream->avail_in;
     *got = room - stream->avail_out;
-    if (code == ISAL_INCORRECT_CHECKSUM) {
-        return SN_GUNZIP_CHECKSUM;
-    }
-    if (code != ISAL_DECOMP_OK) {
-        return SN_GUNZIP_DAMAGED;
-    }
-    return stream->block_state == ISAL_BLOCK_FINISH ? SN_GUNZIP_END
-                                                    : SN_GUNZIP_GOING_ON;
-}
-
-void sn_gunzip_next(sn_gunzip *gunzip)
-{
-    isal_inflate_reset(&gunzip->stream);
-    gunzip->stream.crc_flag = ISAL_GZIP;
+    return code == ISAL_INCORRECT_CHECKSUM            ? WRONG_CHECKSUM
+           : code != ISAL_DECOMP_OK                   ? DAMAGED
+           : stream->block_state == ISAL_BLOCK_FINISH ? MEMBER_ENDS
+                                                      : GOING_ON;
 }
 
 #else
 
-#include <string.h>
 #define ZLIB_CONST /* input is only read */
 #include <zlib.h>
 
-struct sn_gunzip {
-    z_stream stream;
-};
-
-sn_gunzip *sn_gunzip_create(void)
+static void *stream_create(void)
 {
-    sn_gunzip *gunzip = calloc(1, sizeof *gunzip);
+    z_stream *stream = calloc(1, sizeof *stream);
     /* 16 added to the window bits: a gzip header and checksum, not zlib's own */
-    if (gunzip != NULL && inflateInit2(&gunzip->stream, 15 + 16) != Z_OK) {
-        free(gunzip);
-        gunzip = NULL;
+    if (stream != NULL && inflateInit2(stream, 15 + 16) != Z_OK) {
+        free(stream);
+        stream = NULL;
     }
-    return gunzip;
+    return stream;
 }
 
-void sn_gunzip_destroy(sn_gunzip **gunzip)
+static void stream_destroy(void *stream)
 {
-    if (*gunzip != NULL) {
-        inflateEnd(&(*gunzip)->stream);
-        free(*gunzip);
-        *gunzip = NULL;
+    if (stream != NULL) {
+        inflateEnd(stream);
+        free(stream);
     }
 }
 
-static sn_gunzip_state failed(const z_stream *stream, int code)
+static void stream_restart(void *stream)
 {
-    if (code == Z_MEM_ERROR) {
-        return SN_GUNZIP_NO_MEMORY;
-    }
-    const char *reason = stream->msg != NULL ? stream->msg : "";
-    const int sums = strcmp(reason, "incorrect data check") == 0 ||
-                     strcmp(reason, "incorrect length check") == 0;
-    return sums ? SN_GUNZIP_CHECKSUM : SN_GUNZIP_DAMAGED;
+    /* fails for a stream that was not begun alone */
+    (void)inflateReset(stream);
 }
 
-sn_gunzip_state sn_gunzip_run(sn_gunzip *gunzip, const unsigned char **input,
-                              size_t *left, unsigned char *output, size_t room,
-                              size_t *got)
+static state stream_run(z_stream *stream, const unsigned char **input, size_t *left,
+                        unsigned char *output, size_t room, size_t *got)
 {
-    z_stream *stream = &gunzip->stream;
     stream->next_in = *input;
     stream->avail_in = (uInt)*left;
     stream->next_out = output;
@@ -109,17 +93,137 @@ sn_gunzip_state sn_gunzip_run(sn_gunzip *gunzip, const unsigned char **input,
     *input = stream->next_in;
     *left = stream->avail_in;
     *got = room - stream->avail_out;
-    if (code == Z_STREAM_END) {
-        return SN_GUNZIP_END;
+    if (code == Z_OK || code == Z_BUF_ERROR || code == Z_STREAM_END) {
+        return code == Z_STREAM_END ? MEMBER_ENDS : GOING_ON;
     }
-    return code == Z_OK || code == Z_BUF_ERROR ? SN_GUNZIP_GOING_ON
-                                               : failed(stream, code);
-}
-
-void sn_gunzip_next(sn_gunzip *gunzip)
-{
-    /* fails for a stream that was not begun alone */
-    (void)inflateReset(&gunzip->stream);
+    const char *reason = stream->msg != NULL ? stream->msg : "";
+    return code == Z_MEM_ERROR ? NO_MEMORY
+           : strcmp(reason, "incorrect data check") == 0 ||
+                   strcmp(reason, "incorrect length check") == 0
+               ? WRONG_CHECKSUM
+               : DAMAGED;
 }
 
 #endif
+
+void sn_gunzip_close(sn_gunzip *gunzip)
+{
+    stream_destroy(gunzip->stream);
+    if (gunzip->file != NULL) {
+        fclose(gunzip->file);
+    }
+}
+
+static sn_status no_memory(const sn_gunzip *gunzip, sn_error *err)
+{
+    return sn_fail(err, SN_ENOMEM, "cannot uncompress (%s): out of memory",
+                   gunzip->path);
+}
+
+sn_status sn_gunzip_open(sn_gunzip *gunzip, const char *path, const char *wanted,
+                         sn_error *err)
+{
+    gunzip->path = path;
+    gunzip->stream = NULL;
+    gunzip->ended = false;
+    gunzip->left = 0;
+    sn_status status =
+        sn_file_open(path, wanted, &gunzip->file, &gunzip->file_bytes, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    unsigned char magic[2] = {0, 0};
+    const size_t got = fread(magic, 1, sizeof magic, gunzip->file);
+    rewind(gunzip->file);
+    if (got == sizeof magic && magic[0] == 0x1f && magic[1] == 0x8b) {
+        gunzip->stream = stream_create();
+        if (gunzip->stream == NULL) {
+            status = no_memory(gunzip, err);
+            sn_gunzip_close(gunzip);
+        }
+    }
+    return status;
+}
+
+static sn_status malformed(const sn_gunzip *gunzip, const char *why, sn_error *err)
+{
+    return sn_fail(err, SN_EDATA, "malformed gzip file (%s): %s; get the file again",
+                   gunzip->path, why);
+}
+
+static sn_status read_error(const sn_gunzip *gunzip, sn_error *err)
+{
+    return sn_fail(err, SN_ENOINPUT, "cannot read (%s): %s; check the disk",
+                   gunzip->path, strerror(errno));
+}
+
+/* Keeps compressed bytes at hand; none are left at the end of the file. */
+static sn_status refill(sn_gunzip *gunzip, sn_error *err)
+{
+    if (gunzip->left == 0) {
+        gunzip->left = fread(gunzip->input, 1, sizeof gunzip->input, gunzip->file);
+        gunzip->at = gunzip->input;
+    }
+    return gunzip->left == 0 && ferror(gunzip->file) ? read_error(gunzip, err) : SN_OK;
+}
+
+/* At the end of a gzip member: nothing, or another member, may follow. */
+static sn_status next_member(sn_gunzip *gunzip, sn_error *err)
+{
+    const sn_status status = refill(gunzip, err);
+    gunzip->ended = gunzip->left == 0;
+    if (status != SN_OK || gunzip->ended) {
+        return status;
+    }
+    stream_restart(gunzip->stream);
+    return gunzip->at[0] == 0x1f
+               ? SN_OK
+               : malformed(gunzip, "bytes follow the compressed data", err);
+}
+
+static sn_status read_gzip(sn_gunzip *gunzip, uint8_t *buffer, size_t wanted,
+                           size_t *got, sn_error *err)
+{
+    enum { ROOM_MAX = 1 << 30 };
+    *got = 0;
+    sn_status status = SN_OK;
+    while (status == SN_OK && *got < wanted && !gunzip->ended) {
+        status = refill(gunzip, err);
+        if (status == SN_OK && gunzip->left == 0) {
+            status = malformed(gunzip, "it is cut off", err);
+        }
+        if (status != SN_OK) {
+            return status;
+        }
+        size_t room = wanted - *got, more;
+        const state after =
+            stream_run(gunzip->stream, &gunzip->at, &gunzip->left, buffer + *got,
+                       room < ROOM_MAX ? room : ROOM_MAX, &more);
+        *got += more;
+        switch (after) {
+        case GOING_ON:
+            break;
+        case MEMBER_ENDS:
+            status = next_member(gunzip, err);
+            break;
+        case DAMAGED:
+            return malformed(gunzip, "its compressed data is damaged", err);
+        case WRONG_CHECKSUM:
+            return malformed(
+                gunzip, "the gzip checksum does not match, the file is damaged", err);
+        case NO_MEMORY:
+            return no_memory(gunzip, err);
+        }
+    }
+    return status;
+}
+
+sn_status sn_gunzip_read(sn_gunzip *gunzip, uint8_t *buffer, size_t wanted, size_t *got,
+                         sn_error *err)
+{
+    if (gunzip->stream != NULL) {
+        return read_gzip(gunzip, buffer, wanted, got, err);
+    }
+    *got = fread(buffer, 1, wanted, gunzip->file);
+    return *got < wanted && ferror(gunzip->file) ? read_error(gunzip, err) : SN_OK;
+}

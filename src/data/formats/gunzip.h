@@ -1,32 +1,37 @@
-/** Uncompressing of gzip data (internal to data): by ISA-L where the build has it, two
- * to three times as fast as zlib, which is used elsewhere. */
+/** Reading of a file that is uncompressed where it is gzip (internal to data): by ISA-L
+ *  where the build has it, two to three times as fast as zlib, which is used elsewhere.
+ *  zlib's gzread would be shorter, but it drops bytes behind the gzip data without a
+ *  word. */
 #ifndef SHARDNET_DATA_FORMATS_GUNZIP_H
 #define SHARDNET_DATA_FORMATS_GUNZIP_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
-typedef struct sn_gunzip sn_gunzip;
+#include "shardnet/status.h"
 
-/** NULL when memory is short. */
-sn_gunzip *sn_gunzip_create(void);
-void sn_gunzip_destroy(sn_gunzip **gunzip);
+typedef struct sn_gunzip {
+    const char *path;
+    FILE *file;
+    uint64_t file_bytes;
+    void *stream; /* of the library; NULL for a plain file */
+    bool ended;
+    const unsigned char *at; /* bytes in input that are not yet uncompressed, */
+    size_t left;             /* and their number */
+    unsigned char input[32768];
+} sn_gunzip;
 
-typedef enum sn_gunzip_state {
-    SN_GUNZIP_GOING_ON,
-    SN_GUNZIP_END,     /* of a member, its checksum was right */
-    SN_GUNZIP_DAMAGED, /* wrong data */
-    SN_GUNZIP_CHECKSUM,
-    SN_GUNZIP_NO_MEMORY
-} sn_gunzip_state;
+/** Opens the file at path, which stays the caller's.  wanted completes the message
+ *  "give ...".  SN_ENOINPUT, SN_ENOMEM. */
+sn_status sn_gunzip_open(sn_gunzip *gunzip, const char *path, const char *wanted,
+                         sn_error *err) SN_MUST_CHECK;
+void sn_gunzip_close(sn_gunzip *gunzip);
 
-/** Turns bytes at *input (*left) into bytes at output (room); *input and *left move
- * behind what was read, *got bytes were written.  Returns when the input is used up,
- * the room is full or the member ends.  input may be any size; room at most 1 GiB. */
-sn_gunzip_state sn_gunzip_run(sn_gunzip *gunzip, const unsigned char **input,
-                              size_t *left, unsigned char *output, size_t room,
-                              size_t *got);
-
-/** Another member follows. */
-void sn_gunzip_next(sn_gunzip *gunzip);
+/** Reads up to wanted bytes; *got is smaller only at the end of the contents.  Checks the
+ *  checksum of each gzip member.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+sn_status sn_gunzip_read(sn_gunzip *gunzip, uint8_t *buffer, size_t wanted, size_t *got,
+                         sn_error *err) SN_MUST_CHECK;
 
 #endif

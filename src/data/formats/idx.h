@@ -9,7 +9,7 @@
 
 #include "shardnet/status.h"
 
-enum { SN_IDX_MAX_DIMENSIONS = 3 };
+enum { SN_IDX_MAX_DIMENSIONS = 3, SN_IDX_HEADER_BYTES_MAX = 16 };
 
 typedef struct sn_idx_header {
     int dimensions;
@@ -30,6 +30,12 @@ sn_status sn_idx_read_header(const char *path, int wanted_dimensions,
  *  nothing follows.  SN_ENOINPUT, SN_EDATA. */
 sn_status sn_idx_read_payload(const char *path, const sn_idx_header *header,
                               uint8_t *buffer, sn_error *err) SN_MUST_CHECK;
+
+/** Makes the header of a file: its length, and in payload_bytes the product of size.
+ *  Returns 0 for dimensions and sizes that the format cannot hold. */
+size_t sn_idx_format_header(int dimensions, const size_t *size,
+                            uint8_t bytes[SN_IDX_HEADER_BYTES_MAX],
+                            size_t *payload_bytes) SN_MUST_CHECK;
 
 /** Writes a plain IDX file by way of path.tmp and rename.  elements holds the product
  *  of size bytes.  SN_ECREATE, SN_EIO; SN_ERANGE for sizes the format cannot hold. */

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "data/formats/idx.h"
 #include "data/formats/image_file.h"
-#include "data/formats/image_readers.h"
 
 enum { MAGIC_BYTES = 8 };
 
@@ -61,8 +61,9 @@ static sn_status find_kind(const sn_image_file *file, sn_image_kind *kind,
 sn_status sn_image_read(const char *path, sn_images *images, sn_error *err)
 {
     *images = (sn_images){0};
-    sn_image_file file;
-    sn_status status = sn_image_open(path, &file, err);
+    sn_image_file file = {.path = path};
+    sn_status status =
+        sn_file_open(path, "a PNG, PGM or IDX file", &file.stream, &file.bytes, err);
     if (status != SN_OK) {
         return status;
     }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 
@@ -31,25 +30,4 @@ sn_status sn_image_make(const sn_image_file *file, uint64_t rows, uint64_t cols,
     return images->pixels != NULL
                ? SN_OK
                : sn_fail(err, SN_ENOMEM, "not enough memory (%s)", file->path);
-}
-
-sn_status sn_image_open(const char *path, sn_image_file *file, sn_error *err)
-{
-    struct stat info;
-    *file = (sn_image_file){.path = path};
-    if (stat(path, &info) != 0) {
-        return sn_fail(err, SN_ENOINPUT, "cannot open (%s): %s; check the path", path,
-                       strerror(errno));
-    }
-    if (!S_ISREG(info.st_mode)) {
-        return sn_fail(err, SN_ENOINPUT,
-                       "cannot read (%s): %s; give a PNG, PGM or IDX file", path,
-                       S_ISDIR(info.st_mode) ? "it is a folder" : "it is not a file");
-    }
-    file->bytes = (uint64_t)info.st_size;
-    file->stream = fopen(path, "rb");
-    return file->stream != NULL ? SN_OK
-                                : sn_fail(err, SN_ENOINPUT,
-                                          "cannot open (%s): %s; check its permissions",
-                                          path, strerror(errno));
 }

@@ -1,4 +1,4 @@
-/** What the readers of pictures share. */
+/** Readers of one kind of picture each, and what they share. */
 #ifndef SHARDNET_DATA_FORMATS_IMAGE_FILE_H
 #define SHARDNET_DATA_FORMATS_IMAGE_FILE_H
 
@@ -13,10 +13,6 @@ typedef struct sn_image_file {
     uint64_t bytes; /* length of the file */
 } sn_image_file;
 
-/** Opens the file at path, which the caller closes.  SN_ENOINPUT. */
-sn_status sn_image_open(const char *path, sn_image_file *file,
-                        sn_error *err) SN_MUST_CHECK;
-
 /** Makes images one picture of rows x cols, black.  SN_EDATA for a size out of the
  *  limits, SN_ENOMEM. */
 sn_status sn_image_make(const sn_image_file *file, uint64_t rows, uint64_t cols,
@@ -24,5 +20,12 @@ sn_status sn_image_make(const sn_image_file *file, uint64_t rows, uint64_t cols,
 
 /** "cannot read (PATH)" with the reason in errno: SN_ENOINPUT. */
 sn_status sn_image_read_error(const sn_image_file *file, sn_error *err);
+
+/** Fill images, zero before, from the file.  On failure the caller clears images.
+ *  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+sn_status sn_image_read_png(const sn_image_file *file, sn_images *images,
+                            sn_error *err) SN_MUST_CHECK;
+sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images,
+                            sn_error *err) SN_MUST_CHECK;
 
 #endif

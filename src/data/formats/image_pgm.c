@@ -2,7 +2,7 @@
  * the higher first where maxval exceeds 255), width, height and maxval between white
  * space, then the values by rows; white space may follow.  '#' begins a comment that
  * ends with its line, in a header anywhere, in P2 also between values. */
-#include "data/formats/image_readers.h"
+#include "data/formats/image_file.h"
 
 #include <stdbool.h>
 
@@ -61,20 +61,10 @@ static uint8_t scale(int64_t value, int64_t maxval)
 
 /* Value and white space in P2 take two bytes, but for the last. */
 static bool can_hold(const sn_image_file *file, bool plain, int64_t maxval,
-                     const sn_images *images)
+                     uint64_t values)
 {
-    const uint64_t values = (uint64_t)images->rows * images->cols;
     return plain ? values <= file->bytes / 2 + 1
                  : values * (maxval > 255 ? 2 : 1) <= file->bytes;
-}
-
-/* Editors and shells add a line end. */
-static bool ends_in_space(const sn_image_file *file, int c)
-{
-    while (is_space(c)) {
-        c = getc(file->stream);
-    }
-    return c == EOF && !ferror(file->stream);
 }
 
 static sn_status read_plain(const sn_image_file *file, int64_t maxval,
@@ -91,13 +81,7 @@ static sn_status read_plain(const sn_image_file *file, int64_t maxval,
         }
         images->pixels[i] = scale(value, maxval);
     }
-    int c = next(file->stream);
-    while (is_space(c)) {
-        c = next(file->stream);
-    }
-    return c == EOF && !ferror(file->stream)
-               ? SN_OK
-               : malformed(file, "something follows the pixels", err);
+    return SN_OK;
 }
 
 static sn_status read_raw(const sn_image_file *file, int64_t maxval, sn_images *images,
@@ -117,9 +101,7 @@ static sn_status read_raw(const sn_image_file *file, int64_t maxval, sn_images *
         }
         images->pixels[i] = scale(value, maxval);
     }
-    return ends_in_space(file, getc(file->stream))
-               ? SN_OK
-               : malformed(file, "something follows the pixels", err);
+    return SN_OK;
 }
 
 sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images, sn_error *err)
@@ -146,15 +128,23 @@ sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images, sn_err
         return malformed(file, "its maximum is not 1 to 65535", err);
     }
     const bool plain = type == '2';
-    const sn_images claimed = {.rows = (size_t)header[1], .cols = (size_t)header[0]};
-    if (!can_hold(file, plain, maxval, &claimed)) {
+    const uint64_t cols = (uint64_t)header[0], rows = (uint64_t)header[1];
+    if (!can_hold(file, plain, maxval, rows * cols)) {
         return malformed(file, "its header claims more pixels than it holds", err);
     }
-    const sn_status status =
-        sn_image_make(file, claimed.rows, claimed.cols, images, err);
+    sn_status status = sn_image_make(file, rows, cols, images, err);
+    if (status == SN_OK) {
+        status = plain ? read_plain(file, maxval, images, err)
+                       : read_raw(file, maxval, images, err);
+    }
     if (status != SN_OK) {
         return status;
     }
-    return plain ? read_plain(file, maxval, images, err)
-                 : read_raw(file, maxval, images, err);
+    int c;
+    do { /* editors and shells add a line end */
+        c = plain ? next(file->stream) : getc(file->stream);
+    } while (is_space(c));
+    return c == EOF && !ferror(file->stream)
+               ? SN_OK
+               : malformed(file, "something follows the pixels", err);
 }

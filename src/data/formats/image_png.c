@@ -1,9 +1,8 @@
 /* PNG through libpng, row by row: a picture takes one byte a pixel and one row of the
  * file's, also when it is interlaced. */
-#include "data/formats/image_readers.h"
+#include "data/formats/image_file.h"
 
 #include <setjmp.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include <png.h>
@@ -26,16 +25,6 @@ typedef struct reader {
     sn_status status;
     sn_error *err;
 } reader;
-
-/* Which pixels a pass over the picture holds. */
-typedef struct lattice {
-    size_t first_row, row_step, first_col, col_step;
-} lattice;
-
-static const lattice whole[] = {{0, 1, 0, 1}};
-
-static const lattice adam7[] = {{0, 8, 0, 8}, {0, 8, 4, 8}, {4, 8, 0, 4}, {0, 4, 2, 4},
-                                {2, 4, 0, 2}, {0, 2, 1, 2}, {1, 2, 0, 1}};
 
 /* Gives up with a status whose reason is told; does not return. */
 static _Noreturn void leave(png_structp png, sn_status status)
@@ -116,17 +105,16 @@ static uint8_t grey_of(const uint8_t *value, size_t channels)
     return (uint8_t)((luma * alpha + 255 * (255 - alpha) + 127) / 255);
 }
 
-static void read_pass(png_structp png, const reader *r, const lattice *pass,
-                      size_t channels)
+/* Reads the pixels from (row, col) on in steps of (down, right); a pass without columns
+ * has no rows in the file. */
+static void read_pass(png_structp png, const reader *r, size_t row, size_t down,
+                      size_t col, size_t right, size_t channels)
 {
     const size_t rows = r->images->rows, cols = r->images->cols;
-    if (pass->first_col >= cols) {
-        return; /* such a pass has no rows in the file */
-    }
-    for (size_t i = pass->first_row; i < rows; i += pass->row_step) {
+    for (size_t i = row; i < rows && col < cols; i += down) {
         const uint8_t *value = r->row;
         png_read_row(png, r->row, NULL);
-        for (size_t j = pass->first_col; j < cols; j += pass->col_step) {
+        for (size_t j = col; j < cols; j += right) {
             r->images->pixels[i * cols + j] = grey_of(value, channels);
             value += channels;
         }
@@ -136,11 +124,14 @@ static void read_pass(png_structp png, const reader *r, const lattice *pass,
 static void read_picture(png_structp png, png_infop info, reader *r)
 {
     read_header(png, info, r);
-    const bool interlaced = png_get_interlace_type(png, info) != PNG_INTERLACE_NONE;
-    const lattice *passes = interlaced ? adam7 : whole;
-    const size_t count = interlaced ? sizeof adam7 / sizeof adam7[0] : 1;
-    for (size_t i = 0; i < count; i++) {
-        read_pass(png, r, &passes[i], png_get_channels(png, info));
+    const size_t channels = png_get_channels(png, info);
+    if (png_get_interlace_type(png, info) == PNG_INTERLACE_NONE) {
+        read_pass(png, r, 0, 1, 0, 1, channels);
+    } else {
+        for (int i = 0; i < PNG_INTERLACE_ADAM7_PASSES; i++) {
+            read_pass(png, r, PNG_PASS_START_ROW(i), PNG_PASS_ROW_OFFSET(i),
+                      PNG_PASS_START_COL(i), PNG_PASS_COL_OFFSET(i), channels);
+        }
     }
     png_read_end(png, NULL);
 }

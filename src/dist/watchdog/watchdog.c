@@ -23,7 +23,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "base/unique.h"
+#include "base/rng.h"
 #include "dist/comm/internal.h"
 #include "dist/watchdog/diagnosis.h"
 #include "dist/watchdog/role.h"

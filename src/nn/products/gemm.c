@@ -34,42 +34,23 @@ sn_status sn_gemm_check(size_t dimension, const char *what, sn_error *err)
     return SN_OK;
 }
 
-/* C (m, n) = op(A) op(B); lda and ldb are the rows' lengths in memory. */
-static void product(sn_backend backend, bool transpose_a, bool transpose_b, size_t m,
-                    size_t n, size_t k, const sn_real *a, size_t lda, const sn_real *b,
-                    size_t ldb, sn_real *c)
+void sn_gemm(sn_backend backend, const sn_gemm_shape *s, const sn_real *a,
+             const sn_real *b, sn_real *c)
 {
 #if HAS_ONEDNN
     if (backend == SN_BACKEND_ONEDNN) {
         /* fails only for arguments that sn_gemm_check has excluded */
-        (void)dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N',
-                         (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, 1, a,
-                         (dnnl_dim_t)lda, b, (dnnl_dim_t)ldb, 0, c, (dnnl_dim_t)n);
+        (void)dnnl_sgemm(s->transpose_a ? 'T' : 'N', s->transpose_b ? 'T' : 'N',
+                         (dnnl_dim_t)s->m, (dnnl_dim_t)s->n, (dnnl_dim_t)s->k, 1, a,
+                         (dnnl_dim_t)s->lda, b, (dnnl_dim_t)s->ldb, 0, c,
+                         (dnnl_dim_t)s->n);
         return;
     }
 #endif
     (void)backend;
-    CBLAS_GEMM(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
-               transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)k, 1, a,
-               (int)lda, b, (int)ldb, 0, c, (int)n);
-}
-
-void sn_gemm_nt(sn_backend backend, size_t m, size_t n, size_t k, const sn_real *a,
-                const sn_real *b, sn_real *c)
-{
-    product(backend, false, true, m, n, k, a, k, b, k, c);
-}
-
-void sn_gemm_nn(sn_backend backend, size_t m, size_t n, size_t k, const sn_real *a,
-                const sn_real *b, sn_real *c)
-{
-    product(backend, false, false, m, n, k, a, k, b, n, c);
-}
-
-void sn_gemm_tn(sn_backend backend, size_t m, size_t n, size_t k, const sn_real *a,
-                size_t lda, const sn_real *b, sn_real *c)
-{
-    product(backend, true, false, m, n, k, a, lda, b, n, c);
+    CBLAS_GEMM(CblasRowMajor, s->transpose_a ? CblasTrans : CblasNoTrans,
+               s->transpose_b ? CblasTrans : CblasNoTrans, (int)s->m, (int)s->n,
+               (int)s->k, 1, a, (int)s->lda, b, (int)s->ldb, 0, c, (int)s->n);
 }
 
 void sn_gemm_set_threads(int threads)

@@ -26,18 +26,17 @@ bool sn_gemm_has(sn_backend backend);
 sn_status sn_gemm_check(size_t dimension, const char *what,
                         sn_error *err) SN_MUST_CHECK;
 
-/** C (m, n) = A (m, k) Bt, B (n, k).  No aliasing. */
-void sn_gemm_nt(sn_backend backend, size_t m, size_t n, size_t k, const sn_real *a,
-                const sn_real *b, sn_real *c);
+/** A product C (m, n) = op(A) op(B), row-major.  A lies in memory as (k, m) where
+ *  transpose_a, else as (m, k), its rows lda apart; B as (n, k) where transpose_b, else as
+ *  (k, n), its rows ldb apart; C's rows are n apart. */
+typedef struct sn_gemm_shape {
+    bool transpose_a, transpose_b;
+    size_t m, n, k, lda, ldb;
+} sn_gemm_shape;
 
-/** C (m, n) = A (m, k) B (k, n).  No aliasing. */
-void sn_gemm_nn(sn_backend backend, size_t m, size_t n, size_t k, const sn_real *a,
-                const sn_real *b, sn_real *c);
-
-/** C (m, n) = At B, A (k, m), B (k, n).  No aliasing.  lda >= m is the length of A's
- * rows in memory, so that A may be some columns of a wider matrix. */
-void sn_gemm_tn(sn_backend backend, size_t m, size_t n, size_t k, const sn_real *a,
-                size_t lda, const sn_real *b, sn_real *c);
+/** Computes C.  No aliasing. */
+void sn_gemm(sn_backend backend, const sn_gemm_shape *shape, const sn_real *a,
+             const sn_real *b, sn_real *c);
 
 /** Threads that each product may use, at least 1.  Process-wide in OpenBLAS, of the
  *  calling thread in oneDNN. */

@@ -28,15 +28,9 @@ sn_status sn_precision_check(sn_precision precision, sn_error *err)
 const char *sn_precision_means(sn_precision precision)
 {
     const char *instructions = sn_matmul_bf16_instructions();
-    switch (precision) {
-    case SN_PRECISION_FP32:
-        break;
-    case SN_PRECISION_BF16:
-        return instructions == NULL ? "" : instructions;
-    case SN_PRECISION_BF16_EMULATED:
-        return "emulated";
-    }
-    return "";
+    return precision == SN_PRECISION_BF16_EMULATED                  ? "emulated"
+           : precision == SN_PRECISION_BF16 && instructions != NULL ? instructions
+                                                                    : "";
 }
 
 size_t sn_gemm_bf16_bytes(sn_precision precision, size_t largest_a, size_t largest_b)
@@ -94,54 +88,31 @@ static void widen(size_t rows, size_t cols, size_t stride, const uint16_t *narro
 }
 
 static void emulate(const sn_gemm_bf16 *gemm, sn_backend backend,
-                    const sn_matmul_shape *s, const uint16_t *a, const uint16_t *b,
+                    const sn_gemm_shape *s, const uint16_t *a, const uint16_t *b,
                     sn_real *c)
 {
-    const size_t m = s->m, n = s->n, k = s->k;
-    widen(s->transpose_a ? k : m, s->transpose_a ? m : k, s->lda, a, gemm->wide_a);
-    widen(s->transpose_b ? n : k, s->transpose_b ? k : n, s->ldb, b, gemm->wide_b);
-    if (s->transpose_b) {
-        sn_gemm_nt(backend, m, n, k, gemm->wide_a, gemm->wide_b, c);
-    } else if (s->transpose_a) {
-        sn_gemm_tn(backend, m, n, k, gemm->wide_a, m, gemm->wide_b, c);
-    } else {
-        sn_gemm_nn(backend, m, n, k, gemm->wide_a, gemm->wide_b, c);
-    }
+    sn_gemm_shape dense = *s;
+    dense.lda = s->transpose_a ? s->m : s->k;
+    dense.ldb = s->transpose_b ? s->k : s->n;
+    widen(s->transpose_a ? s->k : s->m, dense.lda, s->lda, a, gemm->wide_a);
+    widen(s->transpose_b ? s->n : s->k, dense.ldb, s->ldb, b, gemm->wide_b);
+    sn_gemm(backend, &dense, gemm->wide_a, gemm->wide_b, c);
 }
 
-/* The first failure is kept. */
-static void multiply(sn_gemm_bf16 *gemm, sn_backend backend, sn_matmul_shape shape,
-                     const uint16_t *a, const uint16_t *b, sn_real *c)
+void sn_gemm_bf16_run(sn_gemm_bf16 *gemm, sn_backend backend,
+                      const sn_gemm_shape *shape, const uint16_t *a, const uint16_t *b,
+                      sn_real *c)
 {
     if (gemm->matmul == NULL) {
-        emulate(gemm, backend, &shape, a, b, c);
+        emulate(gemm, backend, shape, a, b, c);
         return;
     }
     sn_error err = {""};
-    const sn_status status = sn_matmul_run(gemm->matmul, &shape, a, b, c, &err);
+    const sn_status status = sn_matmul_run(gemm->matmul, shape, a, b, c, &err);
     if (status != SN_OK && gemm->status == SN_OK) {
         gemm->status = status;
         gemm->error = err;
     }
-}
-
-void sn_gemm_bf16_nt(sn_gemm_bf16 *gemm, sn_backend backend, size_t m, size_t n,
-                     size_t k, const uint16_t *a, const uint16_t *b, sn_real *c)
-{
-    multiply(gemm, backend, (sn_matmul_shape){false, true, m, n, k, k, k}, a, b, c);
-}
-
-void sn_gemm_bf16_nn(sn_gemm_bf16 *gemm, sn_backend backend, size_t m, size_t n,
-                     size_t k, const uint16_t *a, const uint16_t *b, sn_real *c)
-{
-    multiply(gemm, backend, (sn_matmul_shape){false, false, m, n, k, k, n}, a, b, c);
-}
-
-void sn_gemm_bf16_tn(sn_gemm_bf16 *gemm, sn_backend backend, size_t m, size_t n,
-                     size_t k, const uint16_t *a, size_t lda, const uint16_t *b,
-                     sn_real *c)
-{
-    multiply(gemm, backend, (sn_matmul_shape){true, false, m, n, k, lda, n}, a, b, c);
 }
 
 sn_status sn_gemm_bf16_status(const sn_gemm_bf16 *gemm, sn_error *err)

@@ -39,17 +39,13 @@ void sn_gemm_bf16_destroy(sn_gemm_bf16 **gemm);
 /** Memory that _create takes; what oneDNN takes is not known.  Pure. */
 size_t sn_gemm_bf16_bytes(sn_precision precision, size_t largest_a, size_t largest_b);
 
-/** The products of gemm.h with bf16 factors and a float32 result.  backend computes
- *  those that are emulated.  Emulation neither fails nor allocates.  oneDNN allocates
- *  when it meets a shape for the first time and may fail: then C is of no use, and
- *  sn_gemm_bf16_status says why. */
-void sn_gemm_bf16_nt(sn_gemm_bf16 *gemm, sn_backend backend, size_t m, size_t n,
-                     size_t k, const uint16_t *a, const uint16_t *b, sn_real *c);
-void sn_gemm_bf16_nn(sn_gemm_bf16 *gemm, sn_backend backend, size_t m, size_t n,
-                     size_t k, const uint16_t *a, const uint16_t *b, sn_real *c);
-void sn_gemm_bf16_tn(sn_gemm_bf16 *gemm, sn_backend backend, size_t m, size_t n,
-                     size_t k, const uint16_t *a, size_t lda, const uint16_t *b,
-                     sn_real *c);
+/** sn_gemm with bf16 factors and a float32 result.  backend computes those that are
+ *  emulated.  Emulation neither fails nor allocates.  oneDNN allocates when it meets a
+ *  shape for the first time and may fail: then C is of no use, and sn_gemm_bf16_status
+ *  returns the reason. */
+void sn_gemm_bf16_run(sn_gemm_bf16 *gemm, sn_backend backend,
+                      const sn_gemm_shape *shape, const uint16_t *a, const uint16_t *b,
+                      sn_real *c);
 
 /** The first failure of a product; SN_OK for none and for gemm NULL. */
 sn_status sn_gemm_bf16_status(const sn_gemm_bf16 *gemm, sn_error *err) SN_MUST_CHECK;

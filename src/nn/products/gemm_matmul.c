@@ -1,7 +1,5 @@
 #include "nn/products/gemm_matmul.h"
 
-#include "nn/products/gemm.h"
-
 #if defined(SHARDNET_ONEDNN) && !defined(SHARDNET_REAL_DOUBLE)
 
 #include <dnnl.h>
@@ -10,11 +8,19 @@
 
 #include "base/mem.h"
 
+/* Arguments of a product: the memory oneDNN wants for each, and its name in a call. */
+enum { A, B, C, SCRATCH, ARGUMENTS };
+static const dnnl_query_t queries[ARGUMENTS] = {
+    dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_dst_md,
+    dnnl_query_scratchpad_md};
+static const int names[ARGUMENTS] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST,
+                                     DNNL_ARG_SCRATCHPAD};
+
 /* What oneDNN prepared for a shape; the memories get their addresses at each call. */
 typedef struct prepared {
-    sn_matmul_shape shape;
+    sn_gemm_shape shape;
     dnnl_primitive_t primitive;
-    dnnl_memory_t a, b, c, scratch;
+    dnnl_memory_t memory[ARGUMENTS];
 } prepared;
 
 struct sn_matmul {
@@ -49,7 +55,7 @@ const char *sn_matmul_bf16_instructions(void)
     return NULL;
 }
 
-static sn_status failed(dnnl_status_t found, const sn_matmul_shape *s, sn_error *err)
+static sn_status failed(dnnl_status_t found, const sn_gemm_shape *s, sn_error *err)
 {
     return sn_fail(err, found == dnnl_out_of_memory ? SN_ENOMEM : SN_EINTERNAL,
                    "matrix product (%zu x %zu x %zu, %s): status %d of oneDNN", s->m,
@@ -61,7 +67,7 @@ typedef struct layout {
     dnnl_dims_t dims[3], strides[3];
 } layout;
 
-static layout layout_of(const sn_matmul_shape *s)
+static layout layout_of(const sn_gemm_shape *s)
 {
     const dnnl_dim_t m = (dnnl_dim_t)s->m, n = (dnnl_dim_t)s->n, k = (dnnl_dim_t)s->k;
     const dnnl_dim_t lda = (dnnl_dim_t)s->lda, ldb = (dnnl_dim_t)s->ldb;
@@ -152,22 +158,11 @@ static dnnl_status_t describe(const sn_matmul *matmul, const layout *l,
 }
 #endif
 
-/* A memory without an address, as the product wants it; its size in bytes. */
-static dnnl_status_t make_memory(const sn_matmul *matmul,
-                                 dnnl_primitive_desc_t description, dnnl_query_t what,
-                                 dnnl_memory_t *memory, size_t *bytes)
-{
-    const memory_description d = dnnl_primitive_desc_query_md(description, what, 0);
-    *bytes = dnnl_memory_desc_get_size(d);
-    return dnnl_memory_create(memory, d, matmul->engine, DNNL_MEMORY_NONE);
-}
-
 static void clear(prepared *p)
 {
-    const dnnl_memory_t memory[] = {p->a, p->b, p->c, p->scratch};
-    for (size_t i = 0; i < sizeof memory / sizeof memory[0]; i++) {
-        if (memory[i] != NULL) {
-            dnnl_memory_destroy(memory[i]);
+    for (int i = 0; i < ARGUMENTS; i++) {
+        if (p->memory[i] != NULL) {
+            dnnl_memory_destroy(p->memory[i]);
         }
     }
     if (p->primitive != NULL) {
@@ -180,21 +175,15 @@ static dnnl_status_t prepare(const sn_matmul *matmul, prepared *p,
 {
     const layout l = layout_of(&p->shape);
     dnnl_primitive_desc_t description = NULL;
-    size_t bytes;
     dnnl_status_t status = describe(matmul, &l, &description);
     if (status != dnnl_success) {
         return status;
     }
-    status = make_memory(matmul, description, dnnl_query_src_md, &p->a, &bytes);
-    if (status == dnnl_success) {
-        status = make_memory(matmul, description, dnnl_query_weights_md, &p->b, &bytes);
-    }
-    if (status == dnnl_success) {
-        status = make_memory(matmul, description, dnnl_query_dst_md, &p->c, &bytes);
-    }
-    if (status == dnnl_success) {
-        status = make_memory(matmul, description, dnnl_query_scratchpad_md, &p->scratch,
-                             scratch_bytes);
+    for (int i = 0; i < ARGUMENTS && status == dnnl_success; i++) {
+        const memory_description d =
+            dnnl_primitive_desc_query_md(description, queries[i], 0);
+        *scratch_bytes = dnnl_memory_desc_get_size(d); /* of the last */
+        status = dnnl_memory_create(&p->memory[i], d, matmul->engine, DNNL_MEMORY_NONE);
     }
     if (status == dnnl_success) {
         status = dnnl_primitive_create(&p->primitive, description);
@@ -227,7 +216,7 @@ static sn_status make_room(sn_matmul *matmul, size_t scratch_bytes, sn_error *er
     return SN_OK;
 }
 
-static bool same_shape(const sn_matmul_shape *a, const sn_matmul_shape *b)
+static bool same_shape(const sn_gemm_shape *a, const sn_gemm_shape *b)
 {
     return a->transpose_a == b->transpose_a && a->transpose_b == b->transpose_b &&
            a->m == b->m && a->n == b->n && a->k == b->k && a->lda == b->lda &&
@@ -235,7 +224,7 @@ static bool same_shape(const sn_matmul_shape *a, const sn_matmul_shape *b)
 }
 
 /* What is prepared for the shape, now if need be.  A model has a few shapes a layer. */
-static sn_status find(sn_matmul *matmul, const sn_matmul_shape *shape,
+static sn_status find(sn_matmul *matmul, const sn_gemm_shape *shape,
                       const prepared **found, sn_error *err)
 {
     for (size_t i = 0; i < matmul->count; i++) {
@@ -258,7 +247,7 @@ static sn_status find(sn_matmul *matmul, const sn_matmul_shape *shape,
     return SN_OK;
 }
 
-sn_status sn_matmul_run(sn_matmul *matmul, const sn_matmul_shape *shape, const void *a,
+sn_status sn_matmul_run(sn_matmul *matmul, const sn_gemm_shape *shape, const void *a,
                         const void *b, sn_real *c, sn_error *err)
 {
     const prepared *p;
@@ -266,22 +255,17 @@ sn_status sn_matmul_run(sn_matmul *matmul, const sn_matmul_shape *shape, const v
     if (status != SN_OK) {
         return status;
     }
-    const struct {
-        dnnl_memory_t memory;
-        const void *address;
-    } place[] = {{p->a, a}, {p->b, b}, {p->c, c}, {p->scratch, matmul->scratch}};
-    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, p->a},
-                                         {DNNL_ARG_WEIGHTS, p->b},
-                                         {DNNL_ARG_DST, p->c},
-                                         {DNNL_ARG_SCRATCHPAD, p->scratch}};
-    enum { COUNT = sizeof arguments / sizeof arguments[0] };
+    const void *address[ARGUMENTS] = {a, b, c, matmul->scratch};
+    dnnl_exec_arg_t arguments[ARGUMENTS];
     dnnl_status_t done = dnnl_success;
-    for (int i = 0; i < COUNT && done == dnnl_success; i++) {
+    for (int i = 0; i < ARGUMENTS && done == dnnl_success; i++) {
+        arguments[i] = (dnnl_exec_arg_t){names[i], p->memory[i]};
         /* oneDNN only reads A and B */
-        done = dnnl_memory_set_data_handle(place[i].memory, (void *)place[i].address);
+        done = dnnl_memory_set_data_handle(p->memory[i], (void *)address[i]);
     }
     if (done == dnnl_success) {
-        done = dnnl_primitive_execute(p->primitive, matmul->stream, COUNT, arguments);
+        done =
+            dnnl_primitive_execute(p->primitive, matmul->stream, ARGUMENTS, arguments);
     }
     if (done == dnnl_success) {
         done = dnnl_stream_wait(matmul->stream);
@@ -313,7 +297,7 @@ static sn_status open_engine(sn_matmul *matmul, sn_error *err)
 static sn_status try_product(const sn_matmul *matmul, sn_error *err)
 {
     const layout l =
-        layout_of(&(sn_matmul_shape){.m = 16, .n = 16, .k = 16, .lda = 16, .ldb = 16});
+        layout_of(&(sn_gemm_shape){.m = 16, .n = 16, .k = 16, .lda = 16, .ldb = 16});
     dnnl_primitive_desc_t description = NULL;
     if (describe(matmul, &l, &description) != dnnl_success) {
         return sn_fail(err, SN_ECONFIG,
@@ -372,11 +356,6 @@ void sn_matmul_destroy(sn_matmul **matmul)
     *matmul = NULL;
 }
 
-size_t sn_matmul_shapes(const sn_matmul *matmul)
-{
-    return matmul->count;
-}
-
 #else
 
 const char *sn_matmul_bf16_instructions(void)
@@ -398,17 +377,11 @@ void sn_matmul_destroy(sn_matmul **matmul)
     *matmul = NULL;
 }
 
-sn_status sn_matmul_run(sn_matmul *matmul, const sn_matmul_shape *shape, const void *a,
+sn_status sn_matmul_run(sn_matmul *matmul, const sn_gemm_shape *shape, const void *a,
                         const void *b, sn_real *c, sn_error *err)
 {
     (void)matmul, (void)shape, (void)a, (void)b, (void)c;
     return sn_fail(err, SN_EINTERNAL, "%s", sn_status_text(SN_EINTERNAL));
-}
-
-size_t sn_matmul_shapes(const sn_matmul *matmul)
-{
-    (void)matmul;
-    return 0;
 }
 
 #endif

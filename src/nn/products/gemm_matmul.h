@@ -4,22 +4,10 @@
 #ifndef SHARDNET_NN_PRODUCTS_GEMM_MATMUL_H
 #define SHARDNET_NN_PRODUCTS_GEMM_MATMUL_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
-#include "base/real.h"
-#include "shardnet/status.h"
+#include "nn/products/gemm.h"
 
 /** Type of the factors; results and sums are float32. */
 typedef enum sn_matmul_type { SN_MATMUL_F32, SN_MATMUL_BF16 } sn_matmul_type;
-
-/** C (m, n) = op(A) op(B), row-major.  A lies in memory as (k, m) where transpose_a,
- *  else as (m, k), its rows lda apart; B as (n, k) where transpose_b, else as (k, n),
- *  its rows ldb apart; C's rows are n apart. */
-typedef struct sn_matmul_shape {
-    bool transpose_a, transpose_b;
-    size_t m, n, k, lda, ldb;
-} sn_matmul_shape;
 
 typedef struct sn_matmul sn_matmul;
 
@@ -31,11 +19,8 @@ void sn_matmul_destroy(sn_matmul **matmul);
 
 /** One product; a and b point to elements of the type.  No aliasing.  Allocates when
  *  the shape is new.  SN_ENOMEM, SN_EINTERNAL. */
-sn_status sn_matmul_run(sn_matmul *matmul, const sn_matmul_shape *shape, const void *a,
+sn_status sn_matmul_run(sn_matmul *matmul, const sn_gemm_shape *shape, const void *a,
                         const void *b, sn_real *c, sn_error *err) SN_MUST_CHECK;
-
-/** Shapes met so far. */
-size_t sn_matmul_shapes(const sn_matmul *matmul);
 
 /** The processor's instructions for products of bf16 as oneDNN sees them; NULL for none
  *  and in a build without oneDNN. */

@@ -176,61 +176,56 @@ bool sn_checkpoint_check_info(const sn_checkpoint_info *info, const sn_field **f
 }
 
 /* Adds numbers of so many bytes each, the lowest byte first. */
-static sn_status add_numbers(sn_digest *digest, const void *numbers, size_t count,
-                             size_t bytes, sn_error *err)
+static void add_numbers(sn_digest *digest, const void *numbers, size_t count,
+                        size_t bytes)
 {
     const uint16_t probe = 1;
     const unsigned char *number = numbers;
     if (*(const unsigned char *)&probe == 1) {
-        return sn_digest_add(digest, numbers, count * bytes, err);
+        sn_digest_add(digest, numbers, count * bytes);
+        return;
     }
-    sn_status status = SN_OK;
-    for (; status == SN_OK && count > 0; count--, number += bytes) {
+    for (; count > 0; count--, number += bytes) {
         unsigned char reversed[8];
         for (size_t b = 0; b < bytes; b++) {
             reversed[b] = number[bytes - 1 - b];
         }
-        status = sn_digest_add(digest, reversed, bytes, err);
+        sn_digest_add(digest, reversed, bytes);
     }
-    return status;
 }
 
-static sn_status add_item(sn_digest *digest, const char *name, const void *values,
-                          size_t count, size_t bytes, sn_error *err)
+static void add_item(sn_digest *digest, const char *name, const void *values,
+                     size_t count, size_t bytes)
 {
     const uint64_t name_length = strlen(name), value_length = count * bytes;
-    sn_status status = add_numbers(digest, &name_length, 1, sizeof name_length, err);
-    if (status == SN_OK) {
-        status = sn_digest_add(digest, name, strlen(name), err);
-    }
-    if (status == SN_OK) {
-        status = add_numbers(digest, &value_length, 1, sizeof value_length, err);
-    }
-    return status == SN_OK ? add_numbers(digest, values, count, bytes, err) : status;
+    add_numbers(digest, &name_length, 1, sizeof name_length);
+    sn_digest_add(digest, name, strlen(name));
+    add_numbers(digest, &value_length, 1, sizeof value_length);
+    add_numbers(digest, values, count, bytes);
 }
 
-sn_status sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info,
-                                    sn_error *err)
+void sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info)
 {
-    sn_status status = add_item(digest, "format", SN_FORMAT_NAME_CHECKPOINT,
-                                strlen(SN_FORMAT_NAME_CHECKPOINT), 1, err);
-    for (int i = 0; status == SN_OK && i < SN_CHECKPOINT_FIELDS; i++) {
+    add_item(digest, "format", SN_FORMAT_NAME_CHECKPOINT,
+             strlen(SN_FORMAT_NAME_CHECKPOINT), 1);
+    for (int i = 0; i < SN_CHECKPOINT_FIELDS; i++) {
         const sn_field *field = &sn_checkpoint_fields[i];
         const void *value = sn_field_of(field, info);
         const char *group = strcmp(field->group, "/") == 0 ? "" : field->group;
         char name[SN_TENSOR_NAME_BYTES];
         snprintf(name, sizeof name, "%s/%s", group, field->name);
-        status = sn_field_is_text(field)
-                     ? add_item(digest, name, value, strlen(value), 1, err)
-                     : add_item(digest, name, value, 1, field->bytes, err);
+        if (sn_field_is_text(field)) {
+            add_item(digest, name, value, strlen(value), 1);
+        } else {
+            add_item(digest, name, value, 1, field->bytes);
+        }
     }
-    return status;
 }
 
-sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
-                                      const float *values, size_t count, sn_error *err)
+void sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
+                                 const float *values, size_t count)
 {
     char name[SN_TENSOR_NAME_BYTES];
     sn_tensor_name(name, layer, kind);
-    return add_item(digest, name, values, count, sizeof *values, err);
+    add_item(digest, name, values, count, sizeof *values);
 }

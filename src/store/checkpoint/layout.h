@@ -76,13 +76,11 @@ bool sn_checkpoint_check_info(const sn_checkpoint_info *info, const sn_field **f
                               sn_h5_why *why) SN_MUST_CHECK;
 
 /** Adds everything but the tensors. */
-sn_status sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info,
-                                    sn_error *err) SN_MUST_CHECK;
+void sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info);
 
 /** Adds one tensor of count values. */
-sn_status sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
-                                      const float *values, size_t count,
-                                      sn_error *err) SN_MUST_CHECK;
+void sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
+                                 const float *values, size_t count);
 
 /** An open checkpoint whose attributes and shapes have been checked. */
 struct sn_checkpoint {

@@ -71,22 +71,15 @@ static sn_status compute_digest(sn_checkpoint_info *info,
                                 const sn_layer_tensors *tensors, sn_error *err)
 {
     sn_digest *digest = sn_digest_create();
-    if (digest == NULL) {
-        return sn_fail(err, SN_ENOMEM, "digest of a checkpoint: out of memory");
-    }
-    sn_status status = sn_checkpoint_digest_info(digest, info, err);
+    sn_checkpoint_digest_info(digest, info);
     for (int64_t i = 0; i < info->layers; i++) {
-        for (int kind = 0; status == SN_OK && kind < SN_TENSOR_KINDS; kind++) {
-            status = sn_checkpoint_digest_tensor(
-                digest, i, kind, sn_layer_tensor(&tensors[i], kind),
-                sn_tensor_count(&tensors[i], kind), err);
+        for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
+            sn_checkpoint_digest_tensor(digest, i, kind,
+                                        sn_layer_tensor(&tensors[i], kind),
+                                        sn_tensor_count(&tensors[i], kind));
         }
     }
-    if (status == SN_OK) {
-        status = sn_digest_finish(digest, info->digest, err);
-    }
-    sn_digest_destroy(&digest);
-    return status;
+    return sn_digest_finish(&digest, info->digest, err);
 }
 
 static bool write_field(hid_t group, const sn_field *field,

@@ -1,0 +1,247 @@
+/* The shape of a network, its initial weights and the memory of its passes. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/parallel.h"
+#include "base/rng.h"
+#include "nn/net.h"
+#include "nn/products/bf16.h"
+
+/* Elements rounded up so that the next tensor is aligned. */
+static size_t padded(size_t count)
+{
+    const size_t unit = SN_ALIGNMENT / sizeof(sn_real);
+    return (count + unit - 1) / unit * unit;
+}
+
+static sn_status add_layer(sn_network *model, size_t in, size_t out, sn_error *err)
+{
+    if (out == 0 || in == 0) {
+        return sn_fail(err, SN_ECONFIG,
+                       "model (layer %zu): width 0; every layer needs "
+                       "at least one unit",
+                       model->layers);
+    }
+    sn_status status = sn_gemm_check(in, "layer width", err);
+    if (status == SN_OK) {
+        status = sn_gemm_check(out, "layer width", err);
+    }
+    size_t weights, bytes;
+    if (status == SN_OK &&
+        (!sn_size_multiply(in, out, &weights) ||
+         !sn_size_multiply(model->arena + weights, 8 * sizeof(sn_real), &bytes))) {
+        status = sn_fail(err, SN_ERANGE,
+                         "model (layer %zu): %zu x %zu weights exceed "
+                         "the address space",
+                         model->layers, out, in);
+    }
+    if (status != SN_OK) {
+        return status;
+    }
+    sn_layer *layer = &model->layer[model->layers++];
+    *layer = (sn_layer){.in = in, .out = out, .weight = model->arena};
+    model->arena += padded(weights);
+    layer->bias = model->arena;
+    model->arena += padded(out);
+    model->parameters += weights + out;
+    if (out > model->widest) {
+        model->widest = out;
+    }
+    return SN_OK;
+}
+
+sn_status sn_network_init(sn_network *model, size_t input, const size_t *hidden,
+                          size_t hidden_count, size_t classes, sn_activation activation,
+                          sn_error *err)
+{
+    *model = (sn_network){.input = input, .classes = classes, .activation = activation};
+    model->layer = calloc(hidden_count + 1, sizeof *model->layer);
+    if (model->layer == NULL) {
+        return sn_fail(err, SN_ENOMEM, "model: out of memory");
+    }
+    sn_status status = SN_OK;
+    size_t in = input;
+    for (size_t i = 0; i <= hidden_count && status == SN_OK; i++) {
+        size_t out = i < hidden_count ? hidden[i] : classes;
+        status = add_layer(model, in, out, err);
+        in = out;
+    }
+    if (status != SN_OK) {
+        sn_network_clear(model);
+    }
+    return status;
+}
+
+void sn_network_clear(sn_network *model)
+{
+    free(model->layer);
+    *model = (sn_network){0};
+}
+
+static double bound(sn_init kind, double scale, const sn_layer *layer)
+{
+    switch (kind) {
+    case SN_INIT_XAVIER:
+        return scale * sqrt(6.0 / (double)(layer->in + layer->out));
+    case SN_INIT_HE:
+        return scale * sqrt(6.0 / (double)layer->in);
+    case SN_INIT_UNIFORM:
+        break;
+    }
+    return scale;
+}
+
+void sn_init_parameters(const sn_network *model, sn_init kind, double scale,
+                        uint64_t seed, sn_real *parameters)
+{
+    for (size_t i = 0; i < model->arena; i++) {
+        parameters[i] = 0;
+    }
+    for (size_t l = 0; l < model->layers; l++) {
+        const sn_layer *layer = &model->layer[l];
+        const float r = (float)bound(kind, scale, layer);
+        sn_real *weight = parameters + layer->weight;
+        const size_t count = layer->in * layer->out;
+        uint32_t words[4] = {0};
+        for (size_t i = 0; i < count; i++) {
+            if (i % 4 == 0) {
+                sn_rng_block(seed, SN_RNG_INIT, (uint32_t)l, 0, (uint32_t)(i / 4 >> 32),
+                             (uint32_t)(i / 4), words);
+            }
+            weight[i] = r * (2 * sn_rng_unit(words[i % 4]) - 1);
+        }
+    }
+}
+
+void sn_network_round(const sn_network *model, const sn_real *parameters,
+                      uint16_t *bf16)
+{
+    enum { PART = 1 << 14 };
+    for (size_t l = 0; l < model->layers; l++) {
+        const sn_layer *layer = &model->layer[l];
+        const size_t count = layer->in * layer->out;
+        const sn_real *weight = parameters + layer->weight;
+        SN_PARALLEL_IF(count >= SN_PARALLEL_ELEMENTS)
+        for (size_t first = 0; first < count; first += PART) {
+            sn_bf16_from_float(count - first < PART ? count - first : PART,
+                               weight + first, bf16 + layer->weight + first);
+        }
+    }
+}
+
+double sn_net_product_flops(const sn_network *model, size_t rows)
+{
+    double flops = 0;
+    for (size_t l = 0; l < model->layers; l++) {
+        const sn_layer *layer = &model->layer[l];
+        flops += 2.0 * (double)rows * (double)layer->in * (double)layer->out *
+                 (l == 0 ? 2 : 3);
+    }
+    return flops;
+}
+
+/* Bytes of all buffers for each row of a batch. */
+static size_t row_bytes(const sn_network *model, bool hidden_dropout, bool bf16)
+{
+    const size_t half = bf16 ? sizeof(uint16_t) : 0;
+    size_t bytes = model->widest * sizeof(sn_real) + model->input * half;
+    for (size_t l = 0; l < model->layers; l++) {
+        const size_t mask = hidden_dropout && l + 1 < model->layers;
+        bytes += model->layer[l].out * (sizeof(sn_real) + half + mask);
+    }
+    return bytes;
+}
+
+/* Takes bytes at *next, which moves behind them to the next aligned place. */
+static void *take(char **next, size_t bytes)
+{
+    void *place = *next;
+    *next += (bytes + SN_ALIGNMENT - 1) / SN_ALIGNMENT * SN_ALIGNMENT;
+    return place;
+}
+
+static void place_buffers(sn_workspace *w, const sn_network *model, bool hidden_dropout,
+                          bool bf16)
+{
+    char *next = w->memory;
+    w->gradient = take(&next, w->capacity * model->widest * sizeof *w->gradient);
+    if (bf16) {
+        w->input_bf16 = take(&next, w->capacity * model->input * sizeof *w->input_bf16);
+    }
+    for (size_t l = 0; l < model->layers; l++) {
+        sn_layer_buffers *layer = &w->layer[l];
+        const size_t count = w->capacity * model->layer[l].out;
+        layer->output = take(&next, count * sizeof *layer->output);
+        if (bf16) {
+            layer->bf16 = take(&next, count * sizeof *layer->bf16);
+        }
+        if (hidden_dropout && l + 1 < model->layers) {
+            layer->mask = take(&next, count);
+        }
+    }
+}
+
+/* The largest factors of all products: A is X, A or dZ; B is one of these or W. */
+static void find_largest(const sn_network *model, size_t capacity, size_t *a, size_t *b)
+{
+    *a = capacity * (model->input > model->widest ? model->input : model->widest);
+    *b = *a;
+    for (size_t l = 0; l < model->layers; l++) {
+        const size_t weights = model->layer[l].in * model->layer[l].out;
+        *b = weights > *b ? weights : *b;
+    }
+}
+
+size_t sn_workspace_bytes(const sn_network *model, size_t capacity, bool hidden_dropout,
+                          sn_precision precision)
+{
+    size_t a, b;
+    find_largest(model, capacity, &a, &b);
+    return capacity * row_bytes(model, hidden_dropout, precision != SN_PRECISION_FP32) +
+           sn_gemm_bf16_bytes(precision, a, b);
+}
+
+sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *model,
+                            size_t capacity, bool hidden_dropout,
+                            sn_precision precision, sn_error *err)
+{
+    const bool bf16 = precision != SN_PRECISION_FP32;
+    *workspace = (sn_workspace){.capacity = capacity};
+    sn_status status = sn_gemm_check(capacity, "batch rows", err);
+    if (status != SN_OK) {
+        return status;
+    }
+    size_t bytes, a, b;
+    workspace->layer = calloc(model->layers, sizeof *workspace->layer);
+    if (workspace->layer != NULL &&
+        sn_size_multiply(capacity, row_bytes(model, hidden_dropout, bf16), &bytes) &&
+        bytes < SIZE_MAX / 2) {
+        const size_t padding = (3 * model->layers + 2) * SN_ALIGNMENT;
+        workspace->memory = sn_alloc(bytes + padding, 1);
+    }
+    if (workspace->memory == NULL) {
+        status = sn_fail(err, SN_ENOMEM,
+                         "workspace (%zu rows, widest layer %zu): out of memory; use a "
+                         "smaller batch or more ranks",
+                         capacity, model->widest);
+    } else {
+        place_buffers(workspace, model, hidden_dropout, bf16);
+    }
+    if (status == SN_OK && bf16) {
+        find_largest(model, capacity, &a, &b);
+        status = sn_gemm_bf16_create(precision, a, b, &workspace->gemm, err);
+    }
+    if (status != SN_OK) {
+        sn_workspace_clear(workspace);
+    }
+    return status;
+}
+
+void sn_workspace_clear(sn_workspace *workspace)
+{
+    free(workspace->memory);
+    free(workspace->layer);
+    sn_gemm_bf16_destroy(&workspace->gemm);
+    *workspace = (sn_workspace){0};
+}

@@ -113,7 +113,7 @@ static sn_status check_settings(const sn_config *config, const char *path,
     return SN_OK;
 }
 
-/* Does the key change what the updates from here on do? */
+/* True where the key acts on later updates. */
 static bool steers(const sn_config *config, const char *section, const char *key)
 {
     static const char *const steering[][2] = {

@@ -19,7 +19,7 @@ typedef struct sn_run_state {
     sn_position *position;
 } sn_run_state;
 
-/** Room for the keys that changed since and act on the updates. */
+/** The bytes of a text that names the keys that changed and act on the updates. */
 enum { SN_CHANGES_BYTES = 1024 };
 
 /** Restores the checkpoint at path.  *position and changes are written only with SN_OK.

@@ -114,7 +114,8 @@ static sn_status run_synth(const void *user, sn_error *err)
 
 static const sn_command fetch;
 
-/* All four files are examined before the first is fetched: no mixture of two data sets. */
+/* All four files are examined before the first is fetched: no mixture of two data
+ * sets. */
 static sn_status run_fetch(const void *user, sn_error *err)
 {
     const arguments *chosen = user;

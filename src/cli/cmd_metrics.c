@@ -118,7 +118,8 @@ typedef struct place {
     char folder[SN_PATH_BYTES], file[SN_PATH_BYTES], config[SN_PATH_BYTES];
 } place;
 
-/* True where target, which does not exist yet, names a file, not the folder of a run. */
+/* True where target, which does not exist yet, names a file, not the folder of a run.
+ */
 static bool names_file(const char *target)
 {
     static const char ending[] = SN_H5_SUFFIX;
@@ -144,8 +145,8 @@ static sn_status find_place(const char *target, place *at, sn_error *err)
                            : status;
 }
 
-/* True where the configuration ends the run at the epoch of news.  It is read each time:
- * a resumed run may have another one. */
+/* True where the configuration ends the run at the epoch of news.  It is read each
+ * time: a resumed run may have another one. */
 static bool has_ended(const place *at, const sn_metrics_news *news)
 {
     sn_config *config;
@@ -202,8 +203,8 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
                : status;
 }
 
-/* Waits for the folder of a run that has not begun, and prints a line so that a mistyped
- * name shows.  *gone is true where nobody reads the output any more. */
+/* Waits for the folder of a run that has not begun, and prints a line so that a
+ * mistyped name shows.  *gone is true where nobody reads the output any more. */
 static sn_status await_folder(const place *at, bool *gone, sn_error *err)
 {
     bool printed = false;

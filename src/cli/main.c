@@ -96,8 +96,9 @@ static sn_status dispatch(const sn_command **command, int argc, char **argv,
     return run(*command, argc, argv, err);
 }
 
-/* A wrong command line, and a failure before MPI starts, are the same in every task: the
- * first reports them.  A command that each task runs for itself may fail in one alone. */
+/* A wrong command line, and a failure before MPI starts, are the same in every task:
+ * the first reports them.  A command that each task runs for itself may fail in one
+ * alone. */
 static void report(const sn_command *command, sn_status status, const sn_error *err)
 {
     const bool own = command->tasks == SN_TASKS_EACH && status != SN_EUSAGE;

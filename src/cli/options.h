@@ -1,5 +1,5 @@
-/** The command line.  A command is one table: its arguments are parsed by it, and its help
- *  is printed from it (internal to cli). */
+/** The command line.  A command is one table: its arguments are parsed by it, and its
+ *  help is printed from it (internal to cli). */
 #ifndef SHARDNET_CLI_OPTIONS_H
 #define SHARDNET_CLI_OPTIONS_H
 
@@ -87,9 +87,9 @@ typedef struct sn_command {
     sn_status (*run)(const void *arguments, sn_error *err); /* NULL for a group */
 } sn_command;
 
-/** Fills arguments, which hold the defaults, from the words after argv[0].  Reorders argv,
- *  to which the arguments point from then on.  SN_EUSAGE with a line that names the word
- *  and a near miss. */
+/** Fills arguments, which hold the defaults, from the words after argv[0].  Reorders
+ *  argv, to which the arguments point from then on.  SN_EUSAGE with a line that names
+ *  the word and a near miss. */
 sn_status sn_options_parse(const sn_command *command, int argc, char **argv,
                            void *arguments, sn_error *err) SN_MUST_CHECK;
 
@@ -108,7 +108,8 @@ sn_status sn_options_find(const sn_command *group, const char *word,
 /** Usage, text, operands, options and commands. */
 void sn_help_print(FILE *out, const sn_command *command);
 
-/** Fields of rows of the tables of a command whose arguments have the type `arguments`. */
+/** Fields of rows of the tables of a command whose arguments have the type `arguments`.
+ */
 #define SN_FIELD(name_, kind_, field, help_)                                           \
     .name = (name_), .kind = (kind_), .offset = offsetof(arguments, field),            \
     .help = (help_)

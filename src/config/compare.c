@@ -7,7 +7,8 @@
 #include "config/config.h"
 #include "config/ini.h"
 
-/* The keys of a text: a zero, and section, key and value of each, which end with a zero. */
+/* The keys of a text: a zero, and section, key and value of each, which end with a
+ * zero. */
 typedef struct listing {
     char *text;
     size_t bytes;

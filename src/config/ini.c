@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* libinih reports neither lines nor sections: it asks for one line at a time, and the line
- * that it was given last is the one that a key stands on. */
+/* libinih reports neither lines nor sections: it asks for one line at a time, and the
+ * line that it was given last is the one that a key stands on. */
 typedef struct reader {
     const char *rest;
     int line;

@@ -41,8 +41,8 @@ const sn_key *sn_key_find(const char *section, const char *name);
  *  the first key of a section that is spelled alike. */
 const sn_key *sn_key_near(const char *section, const char *name);
 
-/** Reads text into the key's field of config; false, with the reason in why, where it is
- *  no value of the key. */
+/** Reads text into the key's field of config; false, with the reason in why, where it
+ *  is no value of the key. */
 bool sn_key_read(const sn_key *key, const char *text, sn_config *config,
                  char why[SN_KEY_WHY_BYTES]);
 

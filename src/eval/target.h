@@ -9,10 +9,10 @@
 /** Uses the file at path. */
 typedef sn_status sn_target_use(const char *path, void *user, sn_error *err);
 
-/** Uses each checkpoint of a run, newest first, then best.h5 where it exists.  A running
- *  job may remove one meanwhile; where it has removed all that were listed, they are
- *  listed again.  SN_ENOINPUT where the folder may not be read, SN_ENOMEM, and the first
- *  failure of use. */
+/** Uses each checkpoint of a run, newest first, then best.h5 where it exists.  A
+ *  running job may remove one meanwhile; where it has removed all that were listed,
+ *  they are listed again.  SN_ENOINPUT where the folder may not be read, SN_ENOMEM, and
+ *  the first failure of use. */
 sn_status sn_target_each(const char *run, sn_target_use *use, void *user,
                          sn_error *err) SN_MUST_CHECK;
 

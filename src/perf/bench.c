@@ -38,8 +38,8 @@ typedef struct bench {
     double *column;          /* (size * repeats) on rank 0 */
 } bench;
 
-/* Runs a training step.  A short batch at the end of an epoch is left out, and after the
- * last epoch the first follows. */
+/* Runs a training step.  A short batch at the end of an epoch is left out, and after
+ * the last epoch the first follows. */
 static sn_status run_step(bench *b, sn_error *err)
 {
     sn_engine *e = &b->engine;

@@ -1,5 +1,5 @@
-/* The rates of this machine that a plan uses, each from the least of several short runs.
- */
+/* The rates of this machine that a plan uses, each from the least of several short
+ * runs. */
 #include <math.h>
 #include <stdlib.h>
 

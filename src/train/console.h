@@ -1,4 +1,5 @@
-/** What a person sees of a run.  Rank 0 prints; on the other ranks a console is silent. */
+/** What a person sees of a run.  Rank 0 prints; on the other ranks a console is silent.
+ */
 #ifndef SHARDNET_TRAIN_CONSOLE_H
 #define SHARDNET_TRAIN_CONSOLE_H
 

@@ -16,10 +16,10 @@ typedef struct sn_deadline {
  *  where that is absent, no number or in the past. */
 sn_deadline sn_deadline_start(double started);
 
-/** Recomputes stop_seconds after an evaluation or a write; longest_write_seconds is that
- *  of the longest write so far.  Training stops 30 seconds before the end of the job, or
- *  three times what an epoch's end takes, the longest evaluation and the longest write,
- *  but at most half of job_seconds. */
+/** Recomputes stop_seconds after an evaluation or a write; longest_write_seconds is
+ *  that of the longest write so far.  Training stops 30 seconds before the end of the
+ *  job, or three times what an epoch's end takes, the longest evaluation and the
+ *  longest write, but at most half of job_seconds. */
 void sn_deadline_update(sn_deadline *deadline, double longest_write_seconds);
 
 /** True when the job is near its end, or max_minutes (0 for none) are over. */

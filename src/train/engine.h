@@ -1,5 +1,6 @@
-/** The parts that run training steps, which an engine owns.  Its own functions, the console
- *  and its owners, train and bench, see it whole; all others take the parts that they use. */
+/** The parts that run training steps, which an engine owns.  Its own functions, the
+ *  console and its owners, train and bench, see it whole; all others take the parts
+ *  that they use. */
 #ifndef SHARDNET_TRAIN_ENGINE_H
 #define SHARDNET_TRAIN_ENGINE_H
 
@@ -28,19 +29,19 @@ typedef struct sn_engine {
     sn_reduction *reduction; /* NULL until sn_engine_choose */
 } sn_engine;
 
-/** Loads the data, allocates the replica, finds threads; the cursor stands at the start of
- *  a run, parameters are not set.  Collective; the same status on all ranks, and
+/** Loads the data, allocates the replica, finds threads; the cursor stands at the start
+ *  of a run, parameters are not set.  Collective; the same status on all ranks, and
  *  sn_engine_close is right after a failure too.  SN_ECONFIG, SN_ENOINPUT, SN_EDATA,
  *  SN_ENOMEM, SN_EMPI. */
 sn_status sn_engine_open(sn_engine *engine, sn_comm *comm, const sn_config *config,
                          sn_error *err) SN_MUST_CHECK;
 
-/** Settles compute.backend and comm.reduce, with rank 0's values on all ranks, and makes
- *  the reduction.  Where a key is auto, the candidates run a few times on the shapes of
- *  the run, and the fastest one is written into config, so that config.ini and the
- *  checkpoints hold it; what needs no measurement, as the reduction of one rank, stays
- *  auto.  Clobbers the batch and the activations; the parameters are only read.
- *  Collective.  SN_ECONFIG, SN_ENOMEM, SN_EMPI. */
+/** Settles compute.backend and comm.reduce, with rank 0's values on all ranks, and
+ *  makes the reduction.  Where a key is auto, the candidates run a few times on the
+ *  shapes of the run, and the fastest one is written into config, so that config.ini
+ *  and the checkpoints hold it; what needs no measurement, as the reduction of one
+ *  rank, stays auto.  Clobbers the batch and the activations; the parameters are only
+ *  read.  Collective.  SN_ECONFIG, SN_ENOMEM, SN_EMPI. */
 sn_status sn_engine_choose(sn_engine *engine, sn_error *err) SN_MUST_CHECK;
 
 /** One step: see sn_step_run.  Collective. */

@@ -16,7 +16,7 @@ typedef enum sn_tail {
     SN_TAIL_LOSS,       /* sum of the losses */
     SN_TAIL_CORRECT,    /* samples classified correctly */
     SN_TAIL_COUNT,      /* samples seen */
-    SN_TAIL_NON_FINITE, /* pieces with a non-finite loss or gradient, or failed products */
+    SN_TAIL_NON_FINITE, /* pieces with a non-finite number or failed products */
     SN_TAIL_STOP,       /* pieces whose rank was asked to stop */
     SN_TAIL_CHECKPOINT, /* pieces whose rank wants a checkpoint now */
     SN_TAIL_ELEMENTS = 16
@@ -76,7 +76,8 @@ void sn_replica_draw(sn_replica *replica, const sn_config *config, uint64_t seed
  *  update. */
 void sn_replica_round(sn_replica *replica);
 
-/** Gives rank 0's parameters, velocity and position to all ranks.  Collective.  SN_EMPI. */
+/** Gives rank 0's parameters, velocity and position to all ranks.  Collective.
+ *  SN_EMPI. */
 sn_status sn_replica_distribute(sn_comm *comm, sn_replica *replica,
                                 sn_position *position, sn_error *err) SN_MUST_CHECK;
 

@@ -1,4 +1,5 @@
-/* When each role raises the alarm: four ranks, observers 0 and 2, a time-out of 60 s. */
+/* When each role raises the alarm: four ranks, observers 0 and 2, a time-out of 60 s.
+ */
 #include "support.h"
 
 #include <stdlib.h>

@@ -81,7 +81,8 @@ static sn_status converse(int talk, const char *script, size_t bytes, FILE *plot
     return sn_fail(err, SN_ENOMEM, "gnuplot: a plot of more than %d bytes", MOST_BYTES);
 }
 
-/* *svg = the element <svg> of text with prefix before its ids and references to them. */
+/* *svg = the element <svg> of text with prefix before its ids and references to them.
+ */
 static sn_status take_svg(const char *text, const char *prefix, char **svg,
                           sn_error *err)
 {

@@ -46,8 +46,8 @@ static void take_config_of_checkpoint(sn_report *report)
     }
 }
 
-/* Adds the times of one epoch, or of one rank, to the row of rank and host.
- * Ranks come in the same order in every epoch: *next is the likely index of the row, and
+/* Adds the times of one epoch, or of one rank, to the row of rank and host.  Ranks
+ * come in the same order in every epoch:  *next is the likely index of the row, and
  * then that of the next one.  False where memory is short. */
 static bool add_times(sn_report_rows *rows, int64_t rank, const char *host,
                       const double seconds[SN_PARTS], size_t *next)

@@ -87,8 +87,8 @@ typedef struct sn_report_plots {
     sn_error missing; /* why there is none of them, "" where there are */
 } sn_report_plots;
 
-/** Draws them by gnuplot; where it cannot, plots->missing is set, and that is no failure.
- *  The caller clears *plots, on failure too.  SN_ENOMEM. */
+/** Draws them by gnuplot; where it cannot, plots->missing is set, and that is no
+ *  failure.  The caller clears *plots, on failure too.  SN_ENOMEM. */
 sn_status sn_report_draw(const sn_report *report, sn_report_plots *plots,
                          sn_error *err) SN_MUST_CHECK;
 void sn_report_plots_clear(sn_report_plots *plots);

@@ -1,5 +1,5 @@
-/** Communicators inside the program: nodes, agreement on errors, broadcasts.  mpi.h stays
- *  behind this header. */
+/** Communicators inside the program: nodes, agreement on errors, broadcasts.  mpi.h
+ *  stays behind this header. */
 #ifndef SHARDNET_DIST_COMM_COMM_H
 #define SHARDNET_DIST_COMM_COMM_H
 
@@ -47,14 +47,14 @@ sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count,
 sn_status sn_comm_gather(sn_comm *comm, const void *mine, size_t bytes, void *all,
                          sn_error *err) SN_MUST_CHECK;
 
-/** Gives all ranks the text (bytes) of the lowest rank that says yes; *any is false, and
- *  every rank keeps its own, where none does.  Collective.  SN_EMPI. */
+/** Gives all ranks the text (bytes) of the lowest rank that says yes; *any is false,
+ *  and every rank keeps its own, where none does.  Collective.  SN_EMPI. */
 sn_status sn_comm_share_first(sn_comm *comm, bool yes, char *text, size_t bytes,
                               bool *any, sn_error *err) SN_MUST_CHECK;
 
 /** Memory of sn_alloc on every rank, which each releases with free(), or NULL on all of
- *  them, with SN_ENOMEM "WHAT: out of memory", where one lacks it.  Collective; bytes and
- *  count may differ between ranks.  SN_EMPI. */
+ *  them, with SN_ENOMEM "WHAT: out of memory", where one lacks it.  Collective; bytes
+ *  and count may differ between ranks.  SN_EMPI. */
 void *sn_comm_allocate(sn_comm *comm, size_t count, size_t bytes, const char *what,
                        sn_status *status, sn_error *err) SN_MUST_CHECK;
 

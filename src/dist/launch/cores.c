@@ -149,8 +149,8 @@ double sn_cores_quota(const char *proc, const char *sys)
     return least;
 }
 
-/* Finds the item of a file of process pid that begins with prefix, where end closes each
- * item.  The caller frees it; NULL where there is none. */
+/* Finds the item of a file of process pid that begins with prefix, where end closes
+ * each item.  The caller frees it; NULL where there is none. */
 static char *find_item(const char *proc, long pid, const char *name, int end,
                        const char *prefix)
 {

@@ -23,7 +23,8 @@ void sn_launch_read(sn_launch *launch);
 void sn_launch_prepare(const sn_launch *launch);
 
 /** SN_ECONFIG, with the fix, when srun started several tasks of Open MPI without any
- * PMI. With other libraries always SN_OK: sn_launch_check finds it.  Before MPI starts. */
+ *  PMI.  With other libraries always SN_OK: sn_launch_check finds it.  Before MPI
+ *  starts. */
 sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err) SN_MUST_CHECK;
 
 /** SN_ECONFIG, with the fix, when more tasks were promised than MPI sees. */

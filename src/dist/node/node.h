@@ -15,9 +15,9 @@ typedef struct sn_node_memory {
     size_t bytes;
 } sn_node_memory;
 
-/** bytes of memory, one copy per node in /dev/shm, or a private copy on every rank where
- *  /dev/shm has too little or ulimit -f forbids it.  Collective.  On failure nothing is
- *  held.  SN_ENOMEM, SN_EMPI. */
+/** bytes of memory, one copy per node in /dev/shm, or a private copy on every rank
+ *  where /dev/shm has too little or ulimit -f forbids it.  Collective.  On failure
+ *  nothing is held.  SN_ENOMEM, SN_EMPI. */
 sn_status sn_node_memory_init(sn_comm *comm, size_t bytes, sn_node_memory *memory,
                               sn_error *err) SN_MUST_CHECK;
 

@@ -6,8 +6,8 @@
 #include "dist/reduce/reduction.h"
 
 /** The head of every kind's object.  open sets buffer and sum; where the ranks cannot
- *  have this kind it returns SN_OK on all of them and leaves buffer NULL.  close follows
- *  open also when open failed. */
+ *  have this kind it returns SN_OK on all of them and leaves buffer NULL.  close
+ *  follows open also when open failed. */
 struct sn_reduction {
     const sn_reduction_kind *kind; /* does the work, as spec.kind or in its place */
     sn_comm *comm;

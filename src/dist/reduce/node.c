@@ -1,21 +1,25 @@
 /* The hierarchical reduction: shared memory inside a node, MPI between nodes.
  *
- * Steps, for n elements on q ranks per node and m nodes, R = q m:
- *   1. every rank writes its gradient || tail into the shared segment and raises its
- *      flag;
- *   2. each waits for the flags of its node and adds its n/q elements of all buffers to
- *      those of rank 0, in the order of the ranks;
- *   3. ranks of the same number on the m nodes sum these n/q elements by MPI_Allreduce,
- *      so that q messages of n/q use every core and link at once (only for m > 1);
- *   4. flags again, and the sum lies in rank 0's buffer, where all ranks of the node see
- *      it; rank 0 writes its next gradient when all have read it.
+ * Steps, for n elements on q ranks per node and m nodes, R = q m: 1. every rank writes
+ * its gradient || tail into the shared segment and raises its
+ *
+ *     flag;
+ *  2. each waits for the flags of its node and adds its n/q elements of all buffers to
+ *
+ *     those of rank 0, in the order of the ranks;
+ *  3. ranks of the same number on the m nodes sum these n/q elements by MPI_Allreduce,
+ *
+ *     so that q messages of n/q use every core and link at once (only for m > 1);
+ *  4. flags again, and the sum lies in rank 0's buffer, where all ranks of the node see
+ *
+ *     it; rank 0 writes its next gradient when all have read it.
  * Cost: n memory reads and n/q writes per rank, then 2 lg(m) alpha + 2 (m-1)/m n/q beta
  * + the additions, against 2 lg(R) alpha + 2 (R-1)/R n beta of a flat allreduce.  The
  * scheme is the multi-leader reduction of Bayatpour et al., "Scalable reduction
  * collectives with data partitioning-based multi-leader design", SC 2017.
  *
- * It cannot be had with one rank per node, with different numbers of ranks on the nodes,
- * and with too little of /dev/shm. */
+ * It cannot be had with one rank per node, with different numbers of ranks on the
+ * nodes, and with too little of /dev/shm. */
 #include <sched.h>
 #include <stdatomic.h>
 

@@ -1,22 +1,22 @@
 /* The reduction along a fixed tree: the same bits on any number of ranks.
  *
- * The batch is cut into L microbatches, a power of two.  Each one's gradient || tail is
- * computed with the same shapes on whichever rank, and they are added along one fixed
- * binary tree, node (h, j) = node (h-1, 2j) + node (h-1, 2j+1), so that every element
- * sees the same additions on any number of ranks.
+ * The batch is cut into L microbatches, a power of two.  Each one's gradient || tail
+ * is computed with the same shapes on whichever rank, and they are added along one
+ * fixed binary tree, node (h, j) = node (h-1, 2j) + node (h-1, 2j+1), so that every
+ * element sees the same additions on any number of ranks.
  *
- * 1. Rank r owns the microbatches [L r / p, L (r + 1) / p) and adds them, as they come,
- *    to the maximal subtrees that lie within its range: at most 2 log2 L of them, one
- *    where p is a power of two.
+ * 1. Rank r owns the microbatches [L r / p, L (r + 1) / p) and adds them, as they
+ *    come, to the maximal subtrees that lie within its range: at most 2 log2 L of
+ *    them, one where p is a power of two.
  * 2. gradient || tail is cut into p segments.  Every rank sends segment s of its
  *    subtrees to rank s, which adds them along the rest of the tree.
  * 3. An allgather puts the segments together.
  *
- * Cost for p a power of two and n floats: (p - 1) alpha + n (p - 1) / p (4 beta + gamma)
- * for step 2 and (p - 1) alpha + 4 n (p - 1) / p beta for step 3, the bandwidth of a
- * reduce-scatter with allgather (Rabenseifner 2004; Thakur, Rabenseifner, Gropp 2005),
- * and log2(L / p) n gamma or less for step 1.  The fixed order is that of reproducible
- * pairwise summation: the tree depends on the microbatches alone. */
+ * Cost for p a power of two and n floats: (p - 1) alpha + n (p - 1) / p (4 beta +
+ * gamma) for step 2 and (p - 1) alpha + 4 n (p - 1) / p beta for step 3, the bandwidth
+ * of a reduce-scatter with allgather (Rabenseifner 2004; Thakur, Rabenseifner, Gropp
+ * 2005), and log2(L / p) n gamma or less for step 1.  The fixed order is that of
+ * reproducible pairwise summation: the tree depends on the microbatches alone. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,8 +74,8 @@ static void stack_push(stack *s, subtree top, size_t length)
     }
 }
 
-/* The maximal subtrees of a rank's microbatches; returns the places of the deepest stack
- * on the way. */
+/* The maximal subtrees of a rank's microbatches; returns the places of the deepest
+ * stack on the way. */
 static int cover(const sn_reduction_spec *spec, int rank, int size, stack *s)
 {
     const sn_pieces own = sn_reduction_pieces(spec, rank, size);
@@ -208,8 +208,8 @@ static void tree_push(sn_reduction *r)
     r->buffer = buffer_at(t, t->local.count);
 }
 
-/* Starts to receive my segment of rank's subtrees, and to send rank its segment of mine.
- */
+/* Starts to receive my segment of rank's subtrees, and to send rank its segment of
+ * mine. */
 static sn_status post(tree *t, int rank, int *requests, sn_error *err)
 {
     const sn_comm *comm = t->base.comm;

@@ -125,8 +125,8 @@ static bool is_remote(const sn_rank_view *v, int rank)
     return strcmp(v->hosts[rank], v->hosts[v->rank]) != 0;
 }
 
-/* Finds the rank behind a link that broke, -1 for none.  When all ranks of more than one
- * other host are cut off, the link is that of this rank. */
+/* Finds the rank behind a link that broke, -1 for none.  When all ranks of more than
+ * one other host are cut off, the link is that of this rank. */
 static int find_lost(const sn_rank_view *v, int *path)
 {
     for (*path = 0; *path < SN_HEARTBEAT_PATHS; ++*path) {

@@ -5,8 +5,8 @@
 
 #include "dist/watchdog/heartbeat.h"
 
-/** The newest report of a rank.  Times are on the watchdog's clock, -INFINITY for never.
- */
+/** The newest report of a rank.  Times are on the watchdog's clock, -INFINITY for
+ *  never. */
 typedef struct sn_rank_report {
     sn_activity activity;
     int64_t step;

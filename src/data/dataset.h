@@ -69,7 +69,7 @@ typedef struct sn_image_size {
     bool recorded;     /* from the data; false for a square that was assumed */
 } sn_image_size;
 
-/** The size of the images that a model of so many features (at least 1) was trained on:
+/** The size of the images that a model with that number of features (at least 1) was trained on:
  *  28 x 28 for mnist and synthetic, for idx what the files in spec->dir say.  Where
  *  they are not there any more, or do not fit, a square, if features is one.  Not
  *  collective. */

@@ -6,6 +6,7 @@
 #include "base/near.h"
 #include "config/config.h"
 
+/* Names of choices, in the order of the enumerations that config.h names. */
 static const char *const sources[] = {"mnist", "idx", "synthetic", NULL};
 static const char *const augments[] = {"none", "affine", "elastic", NULL};
 static const char *const activations[] = {"tanh", "sigmoid", "relu", "lecun_tanh",
@@ -161,6 +162,9 @@ const sn_key sn_keys[] = {
     CHOICE("metrics", "per_rank", metrics_per_rank, "true", switches,
            "write the times of every rank to /ranks at each epoch"),
     {NULL, NULL, SN_KEY_INTEGER, 0, NULL, 0, 0, 0, NULL, NULL, NULL}};
+
+_Static_assert(sizeof sn_keys / sizeof sn_keys[0] <= SN_CONFIG_KEYS_MAX,
+               "sn_config has an origin for every key");
 
 const sn_key *sn_key_find(const char *section, const char *name)
 {

@@ -179,19 +179,6 @@ static sn_status make_model(const shape_message *shape, sn_network *model,
                                : SN_OK;
 }
 
-static sn_status read_parameters(sn_checkpoint *checkpoint, const sn_network *model,
-                                 float *parameters, sn_error *err)
-{
-    sn_layer_tensors *tensors = calloc(model->layers, sizeof *tensors);
-    if (tensors == NULL) {
-        return sn_fail(err, SN_ENOMEM, "checkpoint: out of memory");
-    }
-    sn_checkpoint_tensors(model, parameters, NULL, tensors);
-    sn_status status = sn_checkpoint_read(checkpoint, tensors, err);
-    free(tensors);
-    return status;
-}
-
 sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
                                sn_network *model, float **parameters, sn_error *err)
 {
@@ -208,7 +195,9 @@ sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
         status = make_model(&shape, model, parameters, err);
     }
     if (status == SN_OK) {
-        status = read_parameters(checkpoint, model, *parameters, err);
+        sn_layer_tensors tensors[SN_MAX_HIDDEN + 1];
+        sn_checkpoint_tensors(model, *parameters, NULL, tensors);
+        status = sn_checkpoint_read(checkpoint, tensors, err);
     }
     sn_checkpoint_close(&checkpoint);
     if (status != SN_OK) {

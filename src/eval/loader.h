@@ -29,7 +29,7 @@ sn_status sn_loader_dataset(sn_comm *comm, const sn_config *config, sn_loaded *l
 void sn_loaded_clear(sn_loaded *loaded);
 
 /** Model and parameters (new arena, the caller frees it) of a checkpoint, checked as by
- *  sn_checkpoint_read; the caller clears info.  On failure nothing is held.  Not
+ *  sn_checkpoint_read.  On failure nothing is held.  Not
  *  collective.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
 sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
                                sn_network *model, float **parameters,

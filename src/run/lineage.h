@@ -70,7 +70,7 @@ size_t sn_lineage_plan(const sn_lineage_record *records, size_t count,
                        const sn_position *position, bool keep_best, bool finished,
                        sn_lineage_action *actions);
 
-/** What is known of a run's checkpoints.  Start with run, state, warn and user. */
+/** The checkpoints of a run.  Start with run, state, warn and user. */
 typedef struct sn_lineage {
     const char *run;
     const sn_run_state *state;

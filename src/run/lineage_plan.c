@@ -1,4 +1,4 @@
-/* What becomes of a run's checkpoints when it continues from one of them: pure. */
+/* The plan for a run's checkpoints when it continues from one of them: pure. */
 #include "run/lineage.h"
 
 #include <string.h>

@@ -113,7 +113,7 @@ static sn_status check_settings(const sn_config *config, const char *path,
     return SN_OK;
 }
 
-/* Does the key change what the updates from here on do? */
+/* True where the key acts on later updates. */
 static bool steers(const sn_config *config, const char *section, const char *key)
 {
     static const char *const steering[][2] = {
@@ -253,6 +253,9 @@ sn_status sn_restore_best(const char *run, const sn_run_state *state, sn_error *
     sn_checkpoint *checkpoint = NULL;
     sn_checkpoint_info info;
     sn_status status = sn_checkpoint_best_path(path, run, err);
+    if (status == SN_OK) { /* before anything of the state is overwritten */
+        status = sn_checkpoint_verify(path, &info, err);
+    }
     if (status == SN_OK) {
         status = sn_checkpoint_open(path, &checkpoint, &info, err);
     }

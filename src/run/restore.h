@@ -19,7 +19,7 @@ typedef struct sn_run_state {
     sn_position *position;
 } sn_run_state;
 
-/** Room for the keys that changed since and act on the updates. */
+/** The bytes of a text that names the keys that changed and act on the updates. */
 enum { SN_CHANGES_BYTES = 1024 };
 
 /** Restores the checkpoint at path.  *position and changes are written only with SN_OK.
@@ -30,8 +30,9 @@ sn_status sn_restore(const char *path, const sn_run_state *state, sn_position *p
                      char changes[SN_CHANGES_BYTES], bool *damaged,
                      sn_error *err) SN_MUST_CHECK;
 
-/** Reads the parameters of RUN's best.h5, which must be of the position's best epoch.
- *  SN_EDATA, SN_ENOINPUT. */
+/** Reads parameters and velocity of RUN's best.h5, which must be of the position's best
+ *  epoch.  The whole file is verified first: the state does not change where it is damaged.
+ *  SN_EDATA, SN_ENOINPUT, SN_ENOMEM. */
 sn_status sn_restore_best(const char *run, const sn_run_state *state,
                           sn_error *err) SN_MUST_CHECK;
 

@@ -14,8 +14,8 @@
 
 static const sn_activity using_files = {"files", false}, agreeing = {"agreement", true};
 
-/* For the watchdog: rank 0 reads or writes copies of parameters and velocities, the
- * others wait for it. */
+/* Marks progress: rank 0 reads or writes copies of parameters and velocities, the others
+ * wait for it. */
 static void mark(const sn_run *run, size_t copies)
 {
     sn_watchdog_mark_bytes(run->comm,

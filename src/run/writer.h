@@ -22,7 +22,7 @@ size_t sn_writer_bytes(const sn_network *model);
 /** Waits for the last write, ends the thread. */
 void sn_writer_destroy(sn_writer **writer);
 
-/** What to write. */
+/** The work for one submission. */
 typedef struct sn_writer_job {
     const char *run;
     bool step; /* the checkpoint of the step, after which all but the newest keep are
@@ -43,7 +43,7 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                            const sn_checkpoint_info *info, const float *parameters,
                            const float *velocity, sn_error *err) SN_MUST_CHECK;
 
-/** What became of a part of a job; err only where status is not SN_OK. */
+/** The outcome of one part of a job; err is set only where status is not SN_OK. */
 typedef struct sn_writer_part {
     sn_status status;
     sn_error err;
@@ -56,7 +56,7 @@ typedef struct sn_writer_totals {
     int64_t count;          /* checkpoints written */
 } sn_writer_totals;
 
-/** What became of a job. */
+/** The outcome of a job. */
 typedef struct sn_writer_outcome {
     sn_writer_part metrics, best, step;
     sn_writer_part rotate; /* removing older checkpoints */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "train/engine.h"
 
@@ -170,8 +171,15 @@ static sn_status share_keys(sn_comm *comm, sn_config *config, sn_error *err)
     const sn_status status = sn_comm_broadcast(comm, keys, sizeof keys, 0, err);
     config->compute_backend = keys[0];
     config->comm_reduce = keys[1];
+    if (status != SN_OK) {
+        return status;
+    }
     /* this rank may run another build */
-    return status == SN_OK ? sn_config_check(config, err) : status;
+    sn_status fits = sn_fault_check("choose.build", sn_comm_rank(comm), -1, err);
+    if (fits == SN_OK) {
+        fits = sn_config_check(config, err);
+    }
+    return sn_comm_agree(comm, fits, err);
 }
 
 sn_status sn_engine_choose(sn_engine *e, sn_error *err)

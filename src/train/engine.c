@@ -25,6 +25,13 @@ sn_status sn_engine_open(sn_engine *engine, sn_comm *comm, const sn_config *conf
     return sn_comm_agree(comm, status, err);
 }
 
+sn_status sn_engine_step(sn_engine *engine, sn_step_poll *poll, void *user,
+                         sn_step_result *result, sn_error *err)
+{
+    return sn_step_run(&engine->context, &engine->loaded.data.train, &engine->replica,
+                       engine->reduction, &engine->cursor, poll, user, result, err);
+}
+
 void sn_engine_close(sn_engine *engine)
 {
     sn_reduction_destroy(&engine->reduction);

@@ -8,8 +8,8 @@
 #include "nn/products/gemm.h"
 #include "train/context.h"
 #include "train/cursor.h"
-#include "train/profile.h"
 #include "train/replica.h"
+#include "train/step.h"
 
 /** Mean seconds over ranks of one pass of products, and of one gradient with its
  *  reduction; 0 where nothing was measured. */
@@ -43,29 +43,7 @@ sn_status sn_engine_open(sn_engine *engine, sn_comm *comm, const sn_config *conf
  *  Collective.  SN_ECONFIG, SN_ENOMEM, SN_EMPI. */
 sn_status sn_engine_choose(sn_engine *engine, sn_error *err) SN_MUST_CHECK;
 
-/** What this rank asks of all ranks. */
-typedef struct sn_requests {
-    bool stop, checkpoint;
-} sn_requests;
-
-/** Called in each step, after the gradient: returns what this rank asks for.  now is the
- *  clock of base/clock.h. */
-typedef sn_requests sn_step_poll(void *user, double now);
-
-/** What a step did; the same on every rank but for seconds and profile. */
-typedef struct sn_step_result {
-    double loss_sum; /* over the global batch, before the update */
-    int64_t correct, count;
-    double rate;          /* learning rate of the update */
-    sn_requests requests; /* what any rank asked for */
-    double seconds;
-    sn_profile profile; /* where they went on this rank */
-} sn_step_result;
-
-/** The gradient of this rank's pieces of the global batch, one reduction over all ranks,
- *  one update; the cursor moves on.  poll may be NULL.  Allocates nothing, writes no file,
- *  prints nothing.  Collective; the same status on all ranks.  SN_EDIVERGED with the place
- *  of the first non-finite number; SN_EMPI; what the products in bf16 fail with. */
+/** One step: see sn_step_run.  Collective. */
 sn_status sn_engine_step(sn_engine *engine, sn_step_poll *poll, void *user,
                          sn_step_result *result, sn_error *err) SN_MUST_CHECK;
 

@@ -9,15 +9,16 @@
 #include "nn/optimizer.h"
 #include "store/checkpoint/checkpoint.h"
 
-/** The tail, which travels behind the gradient; each element is summed over ranks.  Counts
+/** The tail, which travels behind the gradient; each element is summed over the
+ *  pieces of all ranks.  Counts
  *  are exact in float up to 2^24. */
 typedef enum sn_tail {
     SN_TAIL_LOSS,       /* sum of the losses */
     SN_TAIL_CORRECT,    /* samples classified correctly */
     SN_TAIL_COUNT,      /* samples seen */
-    SN_TAIL_NON_FINITE, /* ranks that found a non-finite loss or gradient */
-    SN_TAIL_STOP,       /* ranks asked to stop */
-    SN_TAIL_CHECKPOINT, /* ranks that want a checkpoint now */
+    SN_TAIL_NON_FINITE, /* pieces with a non-finite loss or gradient, or failed products */
+    SN_TAIL_STOP,       /* pieces whose rank was asked to stop */
+    SN_TAIL_CHECKPOINT, /* pieces whose rank wants a checkpoint now */
     SN_TAIL_ELEMENTS = 16
 } sn_tail;
 
@@ -34,7 +35,7 @@ typedef struct sn_replica {
     sn_network network;
     float *parameters, *velocity; /* arenas */
     uint16_t *weights_bf16;       /* arena, NULL for fp32; follows the parameters */
-    sn_layer_tensors *tensors;    /* (layers): views of parameters and velocity */
+    sn_layer_tensors tensors[SN_MAX_HIDDEN + 1]; /* views of parameters and velocity */
     sn_optimizer optimizer;
     sn_dropout dropout; /* rates; a step sets seed and epoch */
     sn_workspace workspace;
@@ -68,7 +69,7 @@ sn_status sn_replica_open(sn_replica *replica, const sn_config *config,
                           const sn_dataset *data, int size, int threads,
                           sn_error *err) SN_MUST_CHECK;
 
-/** Draws the initial weights; the velocity is zero. */
+/** Draws the initial weights.  The velocity is zero since sn_replica_open. */
 void sn_replica_draw(sn_replica *replica, const sn_config *config, uint64_t seed);
 
 /** Rounds the bf16 weights once more, after parameters came from elsewhere than an

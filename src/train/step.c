@@ -1,4 +1,5 @@
-/* One training step, as train and bench run it. */
+#include "train/step.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,9 +10,9 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/parallel.h"
+#include "base/stop.h"
 #include "data/batch.h"
 #include "dist/watchdog/watchdog.h"
-#include "train/engine.h"
 
 static const sn_activity gathering = {"gather", false},
                          differentiating = {"gradient", false},
@@ -19,7 +20,11 @@ static const sn_activity gathering = {"gather", false},
 
 /* A step in progress. */
 typedef struct step {
-    sn_engine *engine;
+    const sn_context *context;
+    const sn_split *train;
+    sn_replica *replica;
+    sn_reduction *reduction;
+    sn_cursor *cursor;
     sn_step_poll *poll;
     void *user;
     int non_finite;     /* sn_pass.non_finite of this rank's first bad piece */
@@ -29,29 +34,28 @@ typedef struct step {
 } step;
 
 /* X, y := the samples (rows), distorted. */
-static void distort(const sn_engine *e, size_t rows)
+static void distort(const step *s, size_t rows)
 {
-    const sn_batch *batch = &e->replica.batch;
-    const sn_position *p = &e->cursor.position;
-    const sn_split *train = &e->loaded.data.train;
-    const size_t features = e->replica.network.input;
+    const sn_batch *batch = &s->replica->batch;
+    const sn_position *p = &s->cursor->position;
+    const size_t features = s->replica->network.input;
     SN_PARALLEL_IF(rows >= (size_t)sn_threads())
     for (size_t i = 0; i < rows; i++) {
         const size_t sample = batch->samples[i];
-        batch->labels[i] = train->labels[sample];
+        batch->labels[i] = s->train->labels[sample];
         sn_augment_apply(batch->augment[sn_thread()], p->seed, (uint32_t)p->epoch,
-                         batch->samples[i], train->images + sample * features,
+                         batch->samples[i], s->train->images + sample * features,
                          batch->x + i * features);
     }
 }
 
 /* Faults that tests inject into a step. */
-static void inject_faults(const sn_engine *e)
+static void inject_faults(const step *s)
 {
-    const int64_t number = e->cursor.position.step;
-    const int rank = e->context.rank;
+    const int64_t number = s->cursor->position.step;
+    const int rank = s->context->rank;
     if (sn_fault_check("train.nan", rank, number, NULL) != SN_OK) {
-        e->replica.batch.x[0] = NAN;
+        s->replica->batch.x[0] = NAN;
     }
     if (sn_fault_check("step.slow", rank, -1, NULL) != SN_OK) {
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
@@ -63,19 +67,19 @@ static void inject_faults(const sn_engine *e)
 
 /* Prefetches the images of this rank's next piece while this one is computed: they lie
  * anywhere in memory.  It pays only where they all fit into the cache. */
-static void prefetch_next(const sn_engine *e, sn_range positions)
+static void prefetch_next(const step *s, sn_range positions)
 {
     enum { LINE = 64, CACHE_BYTES = 128 << 10 };
-    const size_t features = e->replica.network.input;
-    const sn_split *train = &e->loaded.data.train;
-    const uint64_t batch = e->cursor.batch, count = train->count;
+    const size_t features = s->replica->network.input;
+    const uint64_t batch = s->cursor->batch, count = s->train->count;
     const uint64_t end = positions.end + batch < count ? positions.end + batch : count;
     if ((positions.end - positions.begin) * features > CACHE_BYTES) {
         return;
     }
     for (uint64_t at = positions.begin + batch; at < end; at++) {
         const uint8_t *image =
-            train->images + (size_t)sn_sampler_at(&e->cursor.sampler, at) * features;
+            s->train->images +
+            (size_t)sn_sampler_at(&s->cursor->sampler, at) * features;
         for (size_t i = 0; i < features; i += LINE) {
             __builtin_prefetch(image + i);
         }
@@ -83,21 +87,21 @@ static void prefetch_next(const sn_engine *e, sn_range positions)
 }
 
 /* X, y := the samples at these positions of the epoch's order, which may be none. */
-static void gather(const sn_engine *e, sn_range positions)
+static void gather(const step *s, sn_range positions)
 {
-    const sn_batch *batch = &e->replica.batch;
+    const sn_batch *batch = &s->replica->batch;
     const size_t rows = (size_t)(positions.end - positions.begin);
     for (size_t i = 0; i < rows; i++) {
-        batch->samples[i] = sn_sampler_at(&e->cursor.sampler, positions.begin + i);
+        batch->samples[i] = sn_sampler_at(&s->cursor->sampler, positions.begin + i);
     }
     if (batch->augment == NULL) {
-        sn_batch_gather(&e->loaded.data.train, e->replica.network.input, batch->samples,
-                        rows, batch->x, batch->labels);
+        sn_batch_gather(s->train, s->replica->network.input, batch->samples, rows,
+                        batch->x, batch->labels);
     } else {
-        distort(e, rows);
+        distort(s, rows);
     }
-    prefetch_next(e, positions);
-    inject_faults(e);
+    prefetch_next(s, positions);
+    inject_faults(s);
 }
 
 static void write_tail(const step *s, const sn_pass *pass, size_t rows, double now,
@@ -119,29 +123,28 @@ static void check_products(step *s)
 {
     if (s->products == SN_OK) {
         s->products =
-            sn_gemm_bf16_status(s->engine->replica.workspace.gemm, &s->products_error);
+            sn_gemm_bf16_status(s->replica->workspace.gemm, &s->products_error);
     }
     if (s->products == SN_OK) {
-        s->products =
-            sn_fault_check("step.products", s->engine->context.rank,
-                           s->engine->cursor.position.step, &s->products_error);
+        s->products = sn_fault_check("step.products", s->context->rank,
+                                     s->cursor->position.step, &s->products_error);
     }
 }
 
 /* buffer := gradient || tail of the samples at these positions. */
 static void compute_piece(step *s, sn_range positions, float *buffer)
 {
-    sn_replica *r = &s->engine->replica;
-    const sn_position *p = &s->engine->cursor.position;
+    sn_replica *r = s->replica;
+    const sn_position *p = &s->cursor->position;
     sn_dropout dropout = r->dropout;
     dropout.seed = p->seed;
     dropout.epoch = (uint32_t)p->epoch;
     const size_t rows = (size_t)(positions.end - positions.begin);
     const double begun = sn_clock_seconds();
-    sn_watchdog_mark(s->engine->context.comm, &gathering, p->step);
-    gather(s->engine, positions);
+    sn_watchdog_mark(s->context->comm, &gathering, p->step);
+    gather(s, positions);
     const double gathered = sn_clock_seconds();
-    sn_watchdog_mark(s->engine->context.comm, &differentiating, p->step);
+    sn_watchdog_mark(s->context->comm, &differentiating, p->step);
     const sn_pass pass =
         sn_net_gradient(&r->network, r->parameters, &r->workspace, r->batch.x,
                         r->batch.labels, r->batch.samples, rows, &dropout, buffer);
@@ -159,21 +162,20 @@ static void compute_piece(step *s, sn_range positions, float *buffer)
 /* sum := gradient || tail summed over the pieces of all ranks. */
 static sn_status combine_gradients(step *s, const float **sum, sn_error *err)
 {
-    const sn_range batch = sn_cursor_batch(&s->engine->cursor);
-    const sn_pieces pieces = sn_reduction_own_pieces(s->engine->reduction);
+    const sn_range batch = sn_cursor_batch(s->cursor);
+    const sn_pieces pieces = sn_reduction_own_pieces(s->reduction);
     double pushing = 0;
-    sn_reduction_begin(s->engine->reduction);
+    sn_reduction_begin(s->reduction);
     for (int piece = pieces.begin; piece < pieces.end; piece++) {
         compute_piece(s, sn_rank_range(batch, piece, pieces.total),
-                      sn_reduction_buffer(s->engine->reduction));
+                      sn_reduction_buffer(s->reduction));
         const double begun = sn_clock_seconds();
-        sn_reduction_push(s->engine->reduction);
+        sn_reduction_push(s->reduction);
         pushing += sn_clock_seconds() - begun;
     }
     const double begun = sn_clock_seconds();
-    sn_watchdog_mark(s->engine->context.comm, &reducing,
-                     s->engine->cursor.position.step);
-    const sn_status status = sn_reduction_finish(s->engine->reduction, sum, err);
+    sn_watchdog_mark(s->context->comm, &reducing, s->cursor->position.step);
+    const sn_status status = sn_reduction_finish(s->reduction, sum, err);
     s->profile.reduce = sn_clock_seconds() - begun + pushing;
     return status;
 }
@@ -182,8 +184,8 @@ static sn_status combine_gradients(step *s, const float **sum, sn_error *err)
  * non-finite number.  A rank whose products failed reports that failure instead. */
 static sn_status explain_divergence(const step *s, sn_error *err)
 {
-    const sn_context *c = &s->engine->context;
-    const sn_position *p = &s->engine->cursor.position;
+    const sn_context *c = s->context;
+    const sn_position *p = &s->cursor->position;
     *err = s->products_error;
     sn_status status = sn_comm_agree(c->comm, s->products, err);
     if (status != SN_OK) {
@@ -191,7 +193,7 @@ static sn_status explain_divergence(const step *s, sn_error *err)
     }
     char place[40] = "the loss", where[SN_HOST_BYTES + 80];
     bool found;
-    if (s->non_finite <= (int)s->engine->replica.network.layers) {
+    if (s->non_finite <= (int)s->replica->network.layers) {
         snprintf(place, sizeof place, "the gradient of layer%d", s->non_finite - 1);
     }
     snprintf(where, sizeof where, "%s, on rank %d on %s", place, c->rank,
@@ -207,12 +209,19 @@ static sn_status explain_divergence(const step *s, sn_error *err)
                          found ? where : "the sum over ranks");
 }
 
-sn_status sn_engine_step(sn_engine *engine, sn_step_poll *poll, void *user,
-                         sn_step_result *result, sn_error *err)
+sn_status sn_step_run(const sn_context *context, const sn_split *train,
+                      sn_replica *replica, sn_reduction *reduction, sn_cursor *cursor,
+                      sn_step_poll *poll, void *user, sn_step_result *result,
+                      sn_error *err)
 {
     const double begun = sn_clock_seconds();
-    step s = {.engine = engine, .poll = poll, .user = user};
-    sn_replica *replica = &engine->replica;
+    step s = {.context = context,
+              .train = train,
+              .replica = replica,
+              .reduction = reduction,
+              .cursor = cursor,
+              .poll = poll,
+              .user = user};
     const float *sum = NULL;
     sn_status status = combine_gradients(&s, &sum, err);
     const float *tail = sum + replica->network.arena;
@@ -224,8 +233,8 @@ sn_status sn_engine_step(sn_engine *engine, sn_step_poll *poll, void *user,
         return status;
     }
     const double reduced = sn_clock_seconds();
-    sn_watchdog_mark(engine->context.comm, &updating, engine->cursor.position.step);
-    const double rate = sn_cursor_rate(&engine->cursor);
+    sn_watchdog_mark(context->comm, &updating, cursor->position.step);
+    const double rate = sn_cursor_rate(cursor);
     sn_optimizer_update(&replica->optimizer, &replica->network, rate,
                         1 / (double)tail[SN_TAIL_COUNT], sum, replica->velocity,
                         replica->parameters, replica->weights_bf16);
@@ -240,7 +249,7 @@ sn_status sn_engine_step(sn_engine *engine, sn_step_poll *poll, void *user,
                                       .checkpoint = tail[SN_TAIL_CHECKPOINT] != 0},
                          .seconds = updated - begun,
                          .profile = s.profile};
-    sn_cursor_advance(&engine->cursor, rate, result->loss_sum, result->correct,
-                      result->count, result->seconds);
+    sn_cursor_advance(cursor, rate, result->loss_sum, result->correct, result->count,
+                      result->seconds);
     return SN_OK;
 }

@@ -5,10 +5,10 @@
  * the backward pass calls ready between pieces of its products, and that calls MPI_Test.
  *
  * Cost of a bucket of n bytes in a ring: 2 (p - 1) alpha + 2 (p - 1) / p n beta, of
- * which as much as the backward pass lasts is hidden.  The ring is asked of Open MPI in
- * launch.c; by itself Open MPI 4.1 takes a binomial tree on fewer than 4 ranks and with
- * MPI_IN_PLACE, the whole message log2(p) times up and down, and so the result has its
- * own memory. */
+ * which as much as the backward pass lasts is hidden.  The job scripts ask
+ * Open MPI for the ring (OMPI_MCA_coll_libnbc_iallreduce_algorithm); by itself Open MPI
+ * 4.1 takes a binomial tree on fewer than 4 ranks and with MPI_IN_PLACE, which sends the
+ * whole gradient log2(p) times up and down, and so the result has its own memory. */
 #include <stdint.h>
 #include <stdlib.h>
 

@@ -12,7 +12,7 @@
 
 enum { SN_CHECKPOINT_FORMAT_VERSION = 1, SN_CHECKPOINT_CONFIG_BYTES = 60 * 1024 };
 
-/** Where a run stands.  Attributes of /progress. */
+/** The position of a run in its training: the attributes of /progress. */
 typedef struct sn_position {
     int64_t epoch;         /* finished epochs */
     int64_t step;          /* finished updates since the start of the run */
@@ -44,7 +44,7 @@ enum { SN_TENSOR_KINDS = 4, SN_TENSOR_NAME_BYTES = 64 };
 void sn_checkpoint_tensors(const sn_network *model, float *parameters, float *velocity,
                            sn_layer_tensors *tensors);
 
-/** What a checkpoint says besides its tensors. */
+/** The content of a checkpoint besides its tensors. */
 typedef struct sn_checkpoint_info {
     int64_t format_version;
     char program_version[64];

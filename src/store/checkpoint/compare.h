@@ -1,4 +1,4 @@
-/** What differs between two checkpoints. */
+/** The differences between two checkpoints. */
 #ifndef SHARDNET_STORE_CHECKPOINT_COMPARE_H
 #define SHARDNET_STORE_CHECKPOINT_COMPARE_H
 

@@ -61,7 +61,7 @@ static int is_step(const struct dirent *entry)
     return step_of(entry->d_name) >= 0;
 }
 
-/* Whether a write that was killed has left the file. */
+/* True for a file that a killed write has left. */
 static int is_stale(const struct dirent *entry)
 {
     char complete[64];

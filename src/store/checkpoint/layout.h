@@ -1,4 +1,4 @@
-/** What a checkpoint file holds, in one table and one order, so that writing, reading
+/** The content of a checkpoint file, in one table and one order, so that writing, reading
  * and the digest cannot disagree.
  *
  *  The digest is the SHA-256 of a sequence of items, each

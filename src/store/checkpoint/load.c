@@ -121,19 +121,14 @@ sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *
     return status;
 }
 
-/* The file holds all of its tensors, so their sizes cannot overflow. */
+/* Gives the checkpoint's layers tensors in state->arena.  The file holds all of them, so
+ * their sizes cannot overflow. */
 static sn_status make_tensors(const sn_checkpoint *checkpoint,
                               sn_checkpoint_state *state, sn_error *err)
 {
-    const size_t bytes = (size_t)state->info.layers * sizeof *state->layers;
-    state->layers = malloc(bytes);
-    if (state->layers == NULL) {
-        return sn_fail(err, SN_ENOMEM, "out of memory for %" PRId64 " layers",
-                       state->info.layers);
-    }
-    memcpy(state->layers, checkpoint->shapes, bytes);
-    for (int64_t i = 0; i < state->info.layers; i++) {
-        state->parameters += state->layers[i].out * (state->layers[i].in + 1);
+    const sn_layer_tensors *end = checkpoint->shapes + state->info.layers;
+    for (const sn_layer_tensors *layer = checkpoint->shapes; layer < end; layer++) {
+        state->parameters += layer->out * (layer->in + 1);
     }
     state->arena = sn_alloc((size_t)state->parameters, 2 * sizeof(float));
     if (state->arena == NULL) {
@@ -141,8 +136,7 @@ static sn_status make_tensors(const sn_checkpoint *checkpoint,
                        state->parameters);
     }
     float *next = state->arena;
-    for (int64_t i = 0; i < state->info.layers; i++) {
-        sn_layer_tensors *layer = &state->layers[i];
+    for (sn_layer_tensors *layer = checkpoint->shapes; layer < end; layer++) {
         const int64_t weights = layer->out * layer->in;
         layer->weight = next;
         layer->bias = layer->weight + weights;
@@ -163,12 +157,15 @@ sn_status sn_checkpoint_load(const char *path, sn_checkpoint_state *state,
         status = make_tensors(checkpoint, state, err);
     }
     if (status == SN_OK) {
-        status = sn_checkpoint_read(checkpoint, state->layers, err);
+        status = sn_checkpoint_read(checkpoint, checkpoint->shapes, err);
     }
-    sn_checkpoint_close(&checkpoint);
-    if (status != SN_OK) {
+    if (status == SN_OK) {
+        state->layers = checkpoint->shapes;
+        checkpoint->shapes = NULL;
+    } else {
         sn_checkpoint_state_clear(state);
     }
+    sn_checkpoint_close(&checkpoint);
     return status;
 }
 

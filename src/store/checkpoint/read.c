@@ -119,7 +119,7 @@ bool sn_tensor_open(const sn_checkpoint *checkpoint, int64_t layer, int kind,
     const bool done =
         sn_h5_open_object(checkpoint->file, name, H5I_DATASET, dataset, why) &&
         sn_h5_check_shape(*dataset, H5T_IEEE_F32LE, rank, extents, why) &&
-        sn_h5_check_storage(*dataset, rank, 0, extents, sizeof(float), true, why);
+        sn_h5_check_storage(*dataset, 0, extents[0], true, why);
     if (!done) {
         sn_h5_close(dataset);
     }

@@ -181,7 +181,7 @@ static bool write_tensors(hid_t file, const sn_checkpoint_info *info,
     return done;
 }
 
-/* What a tensor takes in the file, its attributes apart. */
+/* Bytes of a tensor in the file, without its attributes. */
 static size_t tensor_bytes(const sn_layer_tensors *layer, int kind)
 {
     enum { CHECKSUM_BYTES = 4, INDEX_BYTES = 128 }; /* a chunk; the index at most */

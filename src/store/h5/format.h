@@ -1,4 +1,4 @@
-/** What kind of file a path is, for a message to somebody who gave the wrong one. */
+/** The kind of a file, for a message to somebody who gave the wrong one. */
 #ifndef SHARDNET_STORE_FORMAT_H
 #define SHARDNET_STORE_FORMAT_H
 

@@ -69,7 +69,7 @@ void sn_h5_close(hid_t *id)
     }
 }
 
-/* How files are opened.  Nobody changes a file that has its final name, so locks, which
+/* The properties with which files are opened.  Nobody changes a file that has its final name, so locks, which
  * would only keep others from it, are off.  What is written has the formats of HDF5 1.8:
  * readable everywhere, and all metadata but the chunk index carries checksums. */
 static hid_t file_access(bool writable)

@@ -86,15 +86,13 @@ hid_t sn_h5_text_type(size_t bytes);
 bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
                        sn_h5_why *why) SN_MUST_CHECK;
 
-/** Checks that the file really holds every byte that the dataset's extents claim,
- * within its file_bytes and through no filter but fletcher32, so that memory of that
- * size may be asked for.  Where all is false, pieces may be missing, but none may be
- * wrong.  Chunks that end before row first are not looked at, and may then not be read.
- * Costs, for each of the others, a walk over the index up to it, since HDF5 looks for a
- * chunk's place in no other way: for n chunks n^2/2 steps of 15 ns.
- */
-bool sn_h5_check_storage(hid_t dataset, int rank, hsize_t first,
-                         const hsize_t extents[], size_t element_bytes, bool all,
+/** Checks that the file really holds every byte of a dataset's rows up to end, whose shape
+ *  has been checked, within the file's size and through no filter but fletcher32, so that
+ *  memory of that size may be asked for.  Where all is false, pieces may be missing, but
+ *  none may be wrong.  Chunks that end before row first are not looked at, and may then not
+ *  be read.  Costs, for each of the others, a walk over the index up to it, since HDF5
+ *  looks for a chunk's place in no other way: for n chunks n^2/2 steps of 15 ns. */
+bool sn_h5_check_storage(hid_t dataset, hsize_t first, hsize_t end, bool all,
                          sn_h5_why *why) SN_MUST_CHECK;
 
 #endif

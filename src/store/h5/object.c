@@ -207,31 +207,38 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
     return done || sn_h5_because(why, "not of rank %d", rank);
 }
 
-/* Every chunk from row first on must be there (or may, where not all are needed),
- * whole, inside the file, and have passed its filter: the library trusts the index,
- * which carries no checksum. */
-static bool check_chunks(hid_t dataset, int rank, hsize_t first,
-                         const hsize_t extents[], const hsize_t chunk[],
-                         hsize_t stored_bytes, bool all, uint64_t file_bytes,
+/* A dataset, rows first to extents[0] - 1 of which are checked; extents[1] is 1 where the
+ * rank is 1. */
+typedef struct storage {
+    hid_t dataset, creation;
+    int rank;
+    hsize_t first, extents[2], file_bytes;
+    size_t element_bytes;
+    bool all;
+} storage;
+
+/* Every chunk from row first on must be there (or may, where not all are needed), whole,
+ * inside the file, and have passed its filter: the library trusts the index, which carries
+ * no checksum. */
+static bool check_chunks(const storage *s, const hsize_t chunk[2], hsize_t stored_bytes,
                          sn_h5_why *why)
 {
-    hsize_t at[2] = {0, 0};
-    for (at[0] = first - first % chunk[0]; at[0] < extents[0]; at[0] += chunk[0]) {
-        hsize_t columns = rank == 2 ? extents[1] : 1;
-        hsize_t stride = rank == 2 ? chunk[1] : 1;
-        for (at[1] = 0; at[1] < columns; at[1] += stride) {
+    hsize_t at[2];
+    for (at[0] = s->first - s->first % chunk[0]; at[0] < s->extents[0];
+         at[0] += chunk[0]) {
+        for (at[1] = 0; at[1] < s->extents[1]; at[1] += chunk[1]) {
             unsigned skipped = 0;
             haddr_t address = HADDR_UNDEF;
             hsize_t bytes = 0;
-            if (H5Dget_chunk_info_by_coord(dataset, at, &skipped, &address, &bytes) <
+            if (H5Dget_chunk_info_by_coord(s->dataset, at, &skipped, &address, &bytes) <
                 0) {
                 return sn_h5_explain(why);
             }
-            if (!all && address == HADDR_UNDEF) {
+            if (!s->all && address == HADDR_UNDEF) {
                 continue;
             }
-            if (skipped != 0 || bytes != stored_bytes || address > file_bytes ||
-                bytes > file_bytes - address) {
+            if (skipped != 0 || bytes != stored_bytes || address > s->file_bytes ||
+                bytes > s->file_bytes - address) {
                 return sn_h5_because(why,
                                      "a piece of it is missing or has a wrong size");
             }
@@ -240,71 +247,72 @@ static bool check_chunks(hid_t dataset, int rank, hsize_t first,
     return true;
 }
 
-static bool check_chunked(hid_t dataset, hid_t creation, int rank, hsize_t first,
-                          const hsize_t extents[], size_t element_bytes, bool all,
-                          uint64_t file_bytes, sn_h5_why *why)
+static bool check_chunked(const storage *s, sn_h5_why *why)
 {
     enum { CHECKSUM_BYTES = 4 };
     hsize_t chunk[2] = {1, 1};
-    if (rank > 2 || H5Pget_chunk(creation, 2, chunk) != rank) {
+    if (H5Pget_chunk(s->creation, 2, chunk) != s->rank) {
         return sn_h5_because(why, "chunks of another rank");
     }
-    uint64_t bytes = element_bytes;
-    for (int i = 0; i < rank; i++) {
-        if (chunk[i] == 0 || chunk[i] > file_bytes / bytes) {
+    uint64_t bytes = s->element_bytes;
+    for (int i = 0; i < s->rank; i++) {
+        if (chunk[i] == 0 || chunk[i] > s->file_bytes / bytes) {
             return sn_h5_because(why, "chunks larger than the file");
         }
         bytes *= chunk[i];
     }
-    int filters = H5Pget_nfilters(creation);
+    const int filters = H5Pget_nfilters(s->creation);
     unsigned flags, config;
     size_t parameters = 0;
     if (filters != 0 &&
-        (filters != 1 || H5Pget_filter2(creation, 0, &flags, &parameters, NULL, 0, NULL,
-                                        &config) != H5Z_FILTER_FLETCHER32)) {
+        (filters != 1 || H5Pget_filter2(s->creation, 0, &flags, &parameters, NULL, 0,
+                                        NULL, &config) != H5Z_FILTER_FLETCHER32)) {
         return sn_h5_because(why, "stored through a filter other than fletcher32");
     }
-    return check_chunks(dataset, rank, first, extents, chunk,
-                        bytes + (filters == 1 ? CHECKSUM_BYTES : 0), all, file_bytes,
-                        why);
+    return check_chunks(s, chunk, bytes + (filters == 1 ? CHECKSUM_BYTES : 0), why);
 }
 
-bool sn_h5_check_storage(hid_t dataset, int rank, hsize_t first,
-                         const hsize_t extents[], size_t element_bytes, bool all,
-                         sn_h5_why *why)
+static bool check_layout(const storage *s, sn_h5_why *why)
 {
-    hid_t file = H5Iget_file_id(dataset);
-    hsize_t file_bytes = 0;
-    const bool known = file >= 0 && H5Fget_filesize(file, &file_bytes) >= 0;
-    sn_h5_close(&file);
-    if (!known) {
-        return sn_h5_explain(why);
-    }
-    uint64_t needed = element_bytes;
-    for (int i = 0; i < rank; i++) {
-        if (extents[i] != 0 && needed > file_bytes / extents[i]) {
+    uint64_t needed = s->element_bytes;
+    for (int i = 0; i < s->rank; i++) {
+        if (s->extents[i] != 0 && needed > s->file_bytes / s->extents[i]) {
             return sn_h5_because(why, "larger than the file");
         }
-        needed *= extents[i];
+        needed *= s->extents[i];
     }
-    if (all && H5Dget_storage_size(dataset) < needed) {
+    if (s->all && H5Dget_storage_size(s->dataset) < needed) {
         return sn_h5_because(why, "the file does not hold all of it");
     }
-    hid_t creation = H5Dget_create_plist(dataset);
-    if (creation < 0) {
-        return sn_h5_explain(why);
-    }
-    bool done;
-    H5D_layout_t layout = H5Pget_layout(creation);
+    const H5D_layout_t layout = H5Pget_layout(s->creation);
     if (layout == H5D_CHUNKED) {
-        done = needed == 0 || check_chunked(dataset, creation, rank, first, extents,
-                                            element_bytes, all, file_bytes, why);
-    } else if (layout == H5D_COMPACT ||
-               (layout == H5D_CONTIGUOUS && H5Pget_external_count(creation) == 0)) {
-        done = true;
-    } else {
-        done = sn_h5_because(why, "kept in another file, which is not followed");
+        return needed == 0 || check_chunked(s, why);
     }
-    sn_h5_close(&creation);
+    return layout == H5D_COMPACT ||
+           (layout == H5D_CONTIGUOUS && H5Pget_external_count(s->creation) == 0) ||
+           sn_h5_because(why, "kept in another file, which is not followed");
+}
+
+bool sn_h5_check_storage(hid_t dataset, hsize_t first, hsize_t end, bool all,
+                         sn_h5_why *why)
+{
+    hid_t file = H5Iget_file_id(dataset), space = H5Dget_space(dataset);
+    hid_t type = H5Dget_type(dataset);
+    storage s = {.dataset = dataset,
+                 .creation = H5Dget_create_plist(dataset),
+                 .first = first,
+                 .extents = {1, 1},
+                 .all = all};
+    const bool known =
+        file >= 0 && space >= 0 && type >= 0 && s.creation >= 0 &&
+        (s.rank = H5Sget_simple_extent_dims(space, s.extents, NULL)) > 0 &&
+        (s.element_bytes = H5Tget_size(type)) > 0 &&
+        H5Fget_filesize(file, &s.file_bytes) >= 0;
+    s.extents[0] = end;
+    const bool done = known ? check_layout(&s, why) : sn_h5_explain(why);
+    sn_h5_close(&s.creation);
+    sn_h5_close(&type);
+    sn_h5_close(&space);
+    sn_h5_close(&file);
     return done;
 }

@@ -52,13 +52,9 @@ static void print_row(FILE *out, const sn_table *table, const char *row)
             fputc(',', out);
         }
         if (column->kind == SN_COLUMN_INTEGER) {
-            int64_t integer;
-            memcpy(&integer, value, sizeof integer);
-            fprintf(out, "%" PRId64, integer);
+            fprintf(out, "%" PRId64, *(const int64_t *)(const void *)value);
         } else if (column->kind == SN_COLUMN_REAL) {
-            double real;
-            memcpy(&real, value, sizeof real);
-            print_real(out, real);
+            print_real(out, *(const double *)(const void *)value);
         } else {
             print_host(out, value);
         }

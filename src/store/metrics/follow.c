@@ -22,7 +22,7 @@
 #include "store/h5/format.h"
 #include "store/metrics/table.h"
 
-/* How long a file may be unreadable in one state. */
+/* A file may be unreadable in one state for this long. */
 static const double patience_seconds = 3;
 
 typedef union any_row {
@@ -119,7 +119,7 @@ static bool read_mark(hid_t file, const sn_table *table, uint64_t count, any_row
     hid_t type = sn_table_memory_type(table);
     bool done = type >= 0 || sn_h5_explain(why);
     if (done && end > 0) {
-        done = sn_table_check(dataset, table, end - 1, end, false, why) &&
+        done = sn_h5_check_storage(dataset, end - 1, end, false, why) &&
                sn_table_read(dataset, type, end - 1, 1, row, why);
     }
     sn_h5_close(&type);

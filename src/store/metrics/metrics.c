@@ -142,7 +142,7 @@ static bool append_table(hid_t file, sn_metrics_kind kind, const void *user,
     const hsize_t extent = present + count;
     /* only the last chunk is read, and only where the rows to come share it */
     const uint64_t last = present > 0 ? present - 1 : 0;
-    bool done = sn_table_check(dataset, table, last, present, true, why);
+    bool done = sn_h5_check_storage(dataset, last, present, true, why);
     if (done && (type < 0 || H5Dset_extent(dataset, &extent) < 0)) {
         done = sn_h5_explain(why);
     }
@@ -206,13 +206,13 @@ static bool cut_table(hid_t file, sn_metrics_kind kind, const void *user,
     if (!sn_table_open(file, table, &dataset, &rows, why)) {
         return false;
     }
-    bool done = sn_table_check(dataset, table, 0, rows, false, why) &&
+    bool done = sn_h5_check_storage(dataset, 0, rows, false, why) &&
                 rows_to_keep(dataset, rows, *step, &kept, why);
     if (done && kept < rows) {
         const hsize_t extent = kept;
         done = H5Dset_extent(dataset, &extent) >= 0 || sn_h5_explain(why);
     }
-    done = done && sn_table_check(dataset, table, 0, kept, true, why);
+    done = done && sn_h5_check_storage(dataset, 0, kept, true, why);
     sn_h5_close(&dataset);
     return done;
 }

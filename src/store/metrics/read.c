@@ -1,7 +1,5 @@
 /* Reading: whole tables, row by row. */
-#include <stdlib.h>
-#include <string.h>
-
+#include "store/metrics/rows.h"
 #include "store/metrics/table.h"
 
 const char *sn_metrics_name(sn_metrics_kind kind)
@@ -47,38 +45,31 @@ sn_status sn_metrics_verify(const char *path, size_t counts[SN_TABLES], sn_error
 }
 
 typedef struct collection {
-    sn_epoch_row *rows;
-    size_t count;
+    sn_rows rows;
     bool full; /* no memory for more */
 } collection;
 
 static bool collect(void *user, const void *rows, size_t count)
 {
     collection *to = user;
-    sn_epoch_row *grown = realloc(to->rows, (to->count + count + 1) * sizeof *grown);
-    if (grown == NULL) {
-        to->full = true;
-        return false;
-    }
-    memcpy(grown + to->count, rows, count * sizeof *grown);
-    to->rows = grown;
-    to->count += count;
-    return true;
+    const size_t more[SN_TABLES] = {[SN_TABLE_EPOCHS] = count};
+    to->full = !sn_rows_reserve(&to->rows, more);
+    sn_rows_add(&to->rows, SN_TABLE_EPOCHS, rows, to->full ? 0 : count);
+    return !to->full;
 }
 
 sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *count,
                                  sn_error *err)
 {
-    collection read = {0};
+    collection read = {.full = false};
     sn_status status = sn_metrics_each(path, SN_TABLE_EPOCHS, collect, &read, err);
     if (status == SN_OK && read.full) {
         status = sn_fail(err, SN_ENOMEM, "metrics (%s): out of memory", path);
     }
     if (status != SN_OK) {
-        free(read.rows);
-        read = (collection){0};
+        sn_rows_clear(&read.rows);
     }
-    *rows = read.rows;
-    *count = read.count;
+    *rows = read.rows.table[SN_TABLE_EPOCHS].rows;
+    *count = read.rows.table[SN_TABLE_EPOCHS].count;
     return status;
 }

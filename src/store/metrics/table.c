@@ -179,14 +179,6 @@ bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *
     return done;
 }
 
-bool sn_table_check(hid_t dataset, const sn_table *table, uint64_t first, uint64_t rows,
-                    bool all, sn_h5_why *why)
-{
-    const hsize_t extent = rows;
-    return sn_h5_check_storage(dataset, 1, first, &extent, packed_bytes(table), all,
-                               why);
-}
-
 /* Reads rows into memory, or writes those of from where into is NULL. */
 static bool transfer(hid_t dataset, hid_t type, uint64_t first, size_t count,
                      void *into, const void *from, sn_h5_why *why)
@@ -228,7 +220,7 @@ bool sn_table_pass(hid_t file, const sn_table *table, uint64_t first, bool all,
     if (!sn_table_open(file, table, &dataset, &rows, why)) {
         return false;
     }
-    bool done = sn_table_check(dataset, table, first, rows, all, why);
+    bool done = sn_h5_check_storage(dataset, first, rows, all, why);
     hid_t type = done ? sn_table_memory_type(table) : H5I_INVALID_HID;
     char *block = done ? sn_alloc(BLOCK_ROWS, table->row_bytes) : NULL;
     if (done && (type < 0 || block == NULL)) {

@@ -45,19 +45,13 @@ bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why) SN_MUST_
 bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *rows,
                    sn_h5_why *why) SN_MUST_CHECK;
 
-/** Checks that the file really holds the rows: all of them, or, since former versions
- * left holes where they were killed, those that are there.  Rows before first, but for
- * those that share its chunk, are taken on trust and may not be read. */
-bool sn_table_check(hid_t dataset, const sn_table *table, uint64_t first, uint64_t rows,
-                    bool all, sn_h5_why *why) SN_MUST_CHECK;
-
 /** Rows first .. first + count - 1, as type describes them, to or from memory. */
 bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void *rows,
                    sn_h5_why *why) SN_MUST_CHECK;
 bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
                     const void *rows, sn_h5_why *why) SN_MUST_CHECK;
 
-/** Opens and checks the table, as sn_table_check does, and hands its rows from first on
+/** Opens and checks the table, as sn_h5_check_storage does, and hands its rows from first on
  *  to take, block by block, until it returns false; at first, no rows. */
 bool sn_table_pass(hid_t file, const sn_table *table, uint64_t first, bool all,
                    sn_metrics_take *take, void *user, sn_h5_why *why) SN_MUST_CHECK;

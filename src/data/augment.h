@@ -1,4 +1,4 @@
-/** Distortions of images, drawn anew for every sample and epoch.
+/** Distortions of images, drawn for each sample and epoch.
  *
  *  Affine (Simard, Steinkraus, Platt 2003; Ciresan et al. 2010): scaling of each axis,
  *  then horizontal shear, rotation and shift, each uniform in its range, about the

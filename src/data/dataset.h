@@ -69,10 +69,9 @@ typedef struct sn_image_size {
     bool recorded;     /* from the data; false for a square that was assumed */
 } sn_image_size;
 
-/** The size of the images that a model of so many features (at least 1) was trained on:
- *  28 x 28 for mnist and synthetic, for idx what the files in spec->dir say.  Where
- *  they are not there any more, or do not fit, a square, if features is one.  Not
- *  collective. */
+/** The size of the images that a model of features (at least 1) inputs was trained on:
+ *  28 x 28 for mnist and synthetic, for idx the size in the files of spec->dir.  Where
+ *  they are missing or do not fit, a square, if features is one.  Not collective. */
 sn_image_size sn_dataset_image_size(const sn_dataset_spec *spec, size_t features);
 
 /** Classes, as sn_dataset_view counts them: for idx the training labels are read.  Not

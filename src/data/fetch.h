@@ -18,7 +18,7 @@ extern const char *const sn_fetch_mirrors[SN_FETCH_MIRRORS];
 extern const char *const sn_fetch_digests[4];
 
 /** Looks for one of the four files (0 .. 3) in dir before it is made.  path = what is
- *  there, NAME or, where that is not, NAME.gz, else dir/NAME; *kept tells that its
+ *  there, NAME or, where that is not, NAME.gz, else dir/NAME; *kept means that its
  *  contents have the SHA-256 wanted, so that nothing need be done.  SN_ECREATE, with
  *  path named, where somebody's other file would be overwritten or hidden. */
 sn_status sn_fetch_place(const char *dir, int file, const char *wanted,
@@ -27,7 +27,7 @@ sn_status sn_fetch_place(const char *dir, int file, const char *wanted,
 
 /** Makes path, dir/NAME of one file (0 .. 3): downloads NAME.gz from the first of the
  *  mirrors that gives it (with the program curl, so file:// works too), uncompresses
- *  it, compares its digest and publishes it.  *kept tells that a file with that digest,
+ *  it, compares its digest and publishes it.  *kept means that a file with that digest,
  *  plain or .gz, was there already as path and nothing was done.  dir exists.  No
  *  temporary file is left.  Not collective.
  *  SN_ENOINPUT no mirror answered, or curl is missing; SN_EDATA wrong checksum;

@@ -173,7 +173,7 @@ static int all_finite(size_t count, const sn_real *x)
 
 /* Rows of a product that are computed between two calls of the observer; all of them
  * where there is none.  A few milliseconds of one core: every piece packs the other
- * factor anew, which made pieces an eighth of this size cost half a product more. */
+ * factor again, which made pieces an eighth of this size cost half a product more. */
 static size_t piece_rows(const sn_workspace *workspace, size_t rows,
                          size_t flop_per_row)
 {

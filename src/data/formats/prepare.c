@@ -11,7 +11,7 @@ enum {
     LEVELS = 256,
     INK_MIN = 32,   /* less than this is no ink at all */
     FAINT = 16,     /* less than 1/FAINT of the strongest is background */
-    DEVIATIONS = 8, /* noise reaches so many median deviations */
+    DEVIATIONS = 8, /* noise reaches this number of median deviations */
     SPECKS = 100,   /* up to 1/SPECKS of the ink, apart from the rest, is dirt */
     BOX = 20,
     BOX_OF = 28 /* MNIST's box and image */

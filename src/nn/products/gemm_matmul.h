@@ -1,5 +1,5 @@
 /** oneDNN's matmul in one data type, with what it prepares kept for each shape
- * (internal to nn).  Only the data type tells bf16 from float32, so that this code
+ * (internal to nn).  bf16 differs from float32 in the data type alone, so this code
  * runs, and is tested, where the processor has no bf16. */
 #ifndef SHARDNET_NN_PRODUCTS_GEMM_MATMUL_H
 #define SHARDNET_NN_PRODUCTS_GEMM_MATMUL_H

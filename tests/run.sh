@@ -35,7 +35,7 @@ if ((jobs > 4)); then
     # or MPI jobs that run side by side would all be bound to the first cores
     export OMPI_MCA_hwloc_base_binding_policy=none
 fi
-export LSAN_OPTIONS=suppressions=$source_root/tests/lsan.supp:print_suppressions=0
+export LSAN_OPTIONS=suppressions=$source_root/tests/support/lsan.supp:print_suppressions=0
 # full stacks, or a leak below a function without frame pointer has no library's name
 export ASAN_OPTIONS=fast_unwind_on_malloc=0
 export UBSAN_OPTIONS=print_stacktrace=1

@@ -4,8 +4,8 @@
 # (run.tar.gz: run/), the last checkpoint of the continuation by the same program
 # (finished.h5), and what it printed of run/.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

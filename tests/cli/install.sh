@@ -3,8 +3,8 @@
 # CMake and by pkg-config, train, evaluate and predict; nothing but the public interface is
 # visible; uninstalling leaves nothing.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

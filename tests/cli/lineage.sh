@@ -2,8 +2,8 @@
 # Which checkpoints a run owns: what a resumed run continues from, what it leaves behind,
 # and where the weights of its best epoch come from.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The real thing: the article's network on MNIST, and its files read by Python.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 if [ -z "$mnist" ]; then
     skip "SHARDNET_DATA is not set: it names the folder of the four MNIST files"

@@ -2,8 +2,8 @@
 # A library in a prefix of its own, as Spack has it: the installed program finds it.  The
 # Debian package: built, installed where only what it depends on is, and run there.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

@@ -2,8 +2,8 @@
 # compute.precision: bf16 where the build and the processor have it, refused in one line
 # elsewhere; bf16_emulated learns as fp32 does, resumes bit for bit and sums reproducibly.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

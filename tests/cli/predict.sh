@@ -2,8 +2,8 @@
 # `predict`: as eval where images are as the model knows them, nearly as good on pictures of
 # other sizes, places, kinds and colours; and every wrong picture.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 draw=$(dirname -- "$program")/tests/draw_pictures
 if [ -n "$mnist" ]; then

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # report: one well-formed page about a run, with plots and without, whatever the names are.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

@@ -2,8 +2,8 @@
 # reduce = reproducible: the same bits on any number of ranks and threads, also when a run
 # goes on with another number of ranks.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A run stopped or killed at any moment and resumed is the uninterrupted one, bit for bit.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

@@ -2,8 +2,8 @@
 # Mistakes of a launch: one line that names the rank, exit code 78; or a warning.  What the
 # scripts in jobs/ start, and on how many cores.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A request to stop, to any one rank, is obeyed within two steps; a second one at once.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

@@ -2,8 +2,8 @@
 # The learning toolbox, everything on at once: resume stays bit-identical, the number of
 # ranks changes the result by rounding only, early stopping chooses by validation.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

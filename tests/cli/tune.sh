@@ -2,8 +2,8 @@
 # compute.backend and comm.reduce: every way gives the same losses within rounding and
 # resumes bit for bit; what auto measured is kept by the run.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

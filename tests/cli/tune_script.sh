@@ -2,8 +2,8 @@
 # jobs/tune.sh: its table, the keys that it prints, which train accepts, and what it refuses.
 # No figure is compared with a threshold: a timing is never a test.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # verify finds damage, resume passes it over, diff tells two checkpoints apart.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

@@ -2,8 +2,8 @@
 # One job that a more important one takes the nodes from, and that then loses a node: it comes
 # back each time, and ends with the bytes of an undisturbed run.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/slurm.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
 setup_cluster "$@"
 
 write_job "$endless"

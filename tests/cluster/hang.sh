@@ -2,8 +2,8 @@
 # A rank that stops under Slurm, by either launcher: the job ends by its own watchdog, goes
 # back into the queue, is resumed, and ends with the bytes of an undisturbed run.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/slurm.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
 setup_cluster "$@"
 
 # ranks_of RUN: process numbers

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Four hosts: a rank that is stopped, a host that disappears.
 set -euo pipefail
-# shellcheck source=net.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/net.sh"
+# shellcheck source=../lib/net.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/net.sh"
 setup_network "$@"
 
 train stopped

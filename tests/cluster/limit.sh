@@ -2,8 +2,8 @@
 # Time limits: signalled by Slurm itself before the limit, by either launcher; checkpoint,
 # back into the queue, resumed, and the bytes of an undisturbed run at the end.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/slurm.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
 setup_cluster "$@"
 
 write_job "$endless"

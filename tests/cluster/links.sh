@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Four hosts, 1 ms and 1 Gbit/s apart: training, and links that break.
 set -euo pipefail
-# shellcheck source=net.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/net.sh"
+# shellcheck source=../lib/net.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/net.sh"
 setup_network "$@"
 
 expect_exit 0 "$net" mpirun -n 8 --oversubscribe "$program" train job.ini --out whole \

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Many runs: an array over settings, a chain of jobs without requeueing, scaling.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/slurm.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
 setup_cluster "$@"
 
 write_job 5

@@ -2,8 +2,8 @@
 # jobs/train.sbatch under a real Slurm on two nodes: to the end by either launcher, and what
 # it refuses.
 set -euo pipefail
-# shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=../lib/slurm.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
 setup_cluster "$@"
 
 write_job 20

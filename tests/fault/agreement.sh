@@ -2,8 +2,8 @@
 # Injected failures at every agreement point, on each rank: one line, one exit code on all
 # ranks, no hang, nothing lost.  The program is built with SHARDNET_FAULTS.
 set -euo pipefail
-# shellcheck source=../cli/lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

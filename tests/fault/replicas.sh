@@ -2,8 +2,8 @@
 # One bit of one rank's parameters changes: the run ends and names the rank and its host,
 # nothing is saved after it, and the run goes on from before as if nothing had happened.
 set -euo pipefail
-# shellcheck source=../cli/lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

@@ -5,8 +5,8 @@
 #
 # A full and a read-only file system need mounts, made where only this test sees them.
 set -euo pipefail
-# shellcheck source=../cli/lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 if [ -z "${STORAGE_TEST_MOUNTS-}" ]; then
     for options in --mount "--mount --map-root-user"; do
         # shellcheck disable=SC2086

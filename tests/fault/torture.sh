@@ -5,8 +5,8 @@
 #
 #     torture.sh PROGRAM [ROUNDS [SEED]]
 set -euo pipefail
-# shellcheck source=../cli/lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$1"
 rounds=${2-15}
 RANDOM=${3-$$}

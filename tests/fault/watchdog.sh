@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The watchdog on one host: what hangs is ended with 75 and named, what is slow is not.
 set -euo pipefail
-# shellcheck source=../cli/lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 

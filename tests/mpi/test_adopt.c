@@ -1,6 +1,6 @@
 /* A communicator of the caller's choice.  The argument is the level of threads that MPI
  * is started with: single or funnelled. */
-#include "../unit/support.h"
+#include "support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

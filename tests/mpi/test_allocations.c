@@ -1,7 +1,7 @@
 /* Training steps allocate nothing: the linker sends every allocation of the library
  * through the counters below (ld --wrap).  Allocations inside MPI, BLAS and HDF5 are
  * not seen. */
-#include "../unit/support.h"
+#include "support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* comm, node, reduce on 1 to 4 ranks.  Every rank runs every check; a failing check on
  * any rank fails the test. */
-#include "../unit/support.h"
+#include "support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The fixed tree gives the same bits on any number of ranks: each is compared with a
  * plain recursive sum that every rank computes for itself. */
-#include "../unit/support.h"
+#include "support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 # rank each are up, 1 ms and 1 Gbit/s apart, and go away with the script.
 # shellcheck shell=bash
 
-# shellcheck source=../cli/lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+# shellcheck source=test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/test.sh"
 
 timeout_seconds=5
 
@@ -18,7 +18,7 @@ setup_network() {
     [ "$(id -u)" -eq 0 ] || skip "not root: hosts of one's own need namespaces"
     unshare -n -u -m true 2>/dev/null || skip "no namespaces can be made here"
 
-    net=$source_root/tests/cluster/net-lab.sh
+    net=$source_root/tests/lib/net-lab.sh
     NET_LAB_DIR=$(mktemp -u /tmp/slnXXXXXX)
     export NET_LAB_DIR NET_LAB_MPIRUN=$mpirun
     NET_LAB_SWITCH=$(dirname -- "$program")/tests/delay_switch

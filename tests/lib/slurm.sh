@@ -2,8 +2,8 @@
 # with two processors each is up, and goes away with the script.
 # shellcheck shell=bash
 
-# shellcheck source=../cli/lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../cli/lib.sh"
+# shellcheck source=test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/test.sh"
 
 patience=100 # seconds until a job that does not get on is a failure
 
@@ -18,7 +18,7 @@ setup_cluster() {
     [ "$(id -u)" -eq 0 ] || skip "not root: a Slurm of one's own needs namespaces"
     unshare -n -u -m true 2>/dev/null || skip "no namespaces can be made here"
 
-    lab=$source_root/tests/cluster/slurm-lab.sh
+    lab=$source_root/tests/lib/slurm-lab.sh
     SLURM_LAB_DIR=$(mktemp -u /tmp/slXXXXXX)
     export SLURM_LAB_DIR
     trap '"$lab" down || true; clean_up' EXIT

@@ -63,7 +63,7 @@ read_by_python() {
     predicted=
     for python in python3 /usr/bin/python3; do
         if "$python" -c 'import h5py, numpy' >/dev/null 2>&1; then
-            expect_exit 0 "$python" "$here/read_hdf5.py" "$1" --idx-images "$2" --idx-labels "$3"
+            expect_exit 0 "$python" "$source_root/tests/cli/read_hdf5.py" "$1" --idx-images "$2" --idx-labels "$3"
             predicted=$(sed -n 's/^correct //p' "$scratch/out")
             [ -n "$predicted" ] || wrong "read_hdf5.py prints no line 'correct N of M'"
             return

@@ -14,8 +14,8 @@ extern "C" {
 typedef struct sn_config sn_config;
 
 /** A configuration that holds the default of every key; data.dir comes from the
- *  environment variable SHARDNET_DATA where that is set.  *config is the caller's, to be
- *  destroyed.  SN_ENOMEM. */
+ *  environment variable SHARDNET_DATA where that is set.  *config is the caller's, to
+ *  be destroyed.  SN_ENOMEM. */
 SN_API sn_status sn_config_create(sn_config **config, sn_error *err) SN_MUST_CHECK;
 
 /** Accepts NULL, leaves NULL. */

@@ -20,9 +20,9 @@ typedef enum sn_resume {
     SN_RESUME_PATH   /* the named checkpoint */
 } sn_resume;
 
-/** Called once, on a thread of the library's own, when the job hangs.  message is the line
- *  to print, NULL where another rank prints it.  The training thread is stuck in MPI or in a
- *  file: the handler ends the process. */
+/** Called once, on a thread of the library's own, when the job hangs.  message is the
+ *  line to print, NULL where another rank prints it.  The training thread is stuck in
+ *  MPI or in a file: the handler ends the process. */
 typedef void sn_hang_handler(const char *message, void *user);
 
 typedef struct sn_train_options {
@@ -33,28 +33,32 @@ typedef struct sn_train_options {
     FILE *warnings;           /* warnings, rank 0; NULL for none */
     bool quiet;               /* only the result, no progress */
     bool handle_signals;      /* stop with a checkpoint on SIGTERM, SIGINT, SIGUSR1,
-                                   SIGUSR2, SIGXCPU, and SIGHUP unless it is ignored; a
-                                   second one ends the process with code 75 */
+                                   SIGUSR2, SIGXCPU, and SIGHUP unless it is ignored; one
+                                   more, a second or more later, ends the process with
+                                   code 75 */
     sn_hang_handler *on_hang; /* after comm.timeout_seconds; NULL for no watchdog */
     void *on_hang_user;
 } sn_train_options;
 
 typedef struct sn_train_result {
     int64_t epoch, step; /* finished */
-    double train_loss;   /* of the last finished epoch */
+    double train_loss;   /* of the last epoch finished in this invocation, 0 for none */
     double test_loss;    /* mean cross-entropy on the test set */
     int64_t test_correct, test_count;
     double seconds;       /* of this invocation, start-up included */
     double train_seconds; /* of training in this invocation, without evaluation */
     double samples_per_second;
-    char checkpoint[SN_PATH_BYTES]; /* the newest written or restored */
+    char checkpoint
+        [SN_PATH_BYTES]; /* the newest written or restored; "" but on rank 0 */
 } sn_train_result;
 
 /** Trains as config says and leaves config.ini, metrics.h5 and checkpoints/ in the
- * run's folder.  Collective; config and options are the same on all ranks, whose
- * statuses are the same too. SN_OK; SN_ESTOPPED with a checkpoint written;
- * SN_EDIVERGED; SN_ECONFIG, SN_ENOINPUT, SN_EDATA, SN_ECREATE, SN_EIO, SN_ENOMEM;
- * SN_EMPI, after which only sn_comm_abort is left. */
+ *  run's folder.  Collective; config and options are the same on all ranks, and so is
+ *  the status that they get.  *result has a meaning only with SN_OK.  SN_OK;
+ *  SN_ESTOPPED with a checkpoint written; SN_EDIVERGED; SN_ECONFIG, SN_ENOINPUT,
+ *  SN_EDATA, SN_ECREATE, SN_EIO, SN_ENOMEM, SN_ERANGE; SN_EINTERNAL where the ranks'
+ *  parameters differ or no thread can be made; SN_EMPI, after which only sn_comm_abort
+ *  is left. */
 SN_API sn_status sn_train(sn_comm *comm, const sn_config *config,
                           const sn_train_options *options, sn_train_result *result,
                           sn_error *err) SN_MUST_CHECK;

@@ -16,8 +16,9 @@ typedef double sn_repeat_run(void *user, int which);
 
 /** Runs contestants 0 ... contestants - 1 in turn, first one round to warm up, then at
  *  least fewest rounds, and more until all together have taken enough seconds or most
- *  rounds are done.  least (contestants): the least seconds of each.  With fewest = most
- *  the number of rounds does not depend on the clock, and run may be collective. */
+ *  rounds are done.  least (contestants): the least seconds of each.  With fewest =
+ *  most the number of rounds does not depend on the clock, and run may be collective.
+ */
 void sn_repeat_least(sn_repeat_run *run, void *user, int contestants, int fewest,
                      int most, double enough, double *least);
 

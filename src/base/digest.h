@@ -1,4 +1,5 @@
-/** SHA-256 digests (through OpenSSL's libcrypto), and a fast hash that compares copies. */
+/** SHA-256 digests (through OpenSSL's libcrypto), and a fast hash that compares copies.
+ */
 #ifndef SHARDNET_BASE_DIGEST_H
 #define SHARDNET_BASE_DIGEST_H
 
@@ -31,9 +32,9 @@ sn_status sn_digest_buffer(const void *data, size_t bytes,
 
 /** 64-bit hash of bytes at data, continued from seed: sn_hash(sn_hash(0, a), b).  It
  *  finds chance, not malice, and depends on the byte order of the machine.  A change
- *  within one aligned 4-byte word is noticed for certain, any other but with probability
- *  2^-32 or less.  Not collective; allocates nothing.  Cost: one pass over the data at
- *  about the speed of memory. */
+ *  within one aligned 4-byte word is noticed for certain, any other but with
+ *  probability 2^-32 or less.  Not collective; allocates nothing.  Cost: one pass over
+ *  the data at about the speed of memory. */
 uint64_t sn_hash(uint64_t seed, const void *data, size_t bytes);
 
 #endif

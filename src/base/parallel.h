@@ -6,10 +6,11 @@
 /** Elements that are worth waking other threads for. */
 #define SN_PARALLEL_ELEMENTS 65536
 
-/* SN_PARALLEL_IF stands before a for loop and shares its iterations out where condition
- * holds; SN_PARALLEL_OR does so where the iterations gather flags with flag |= ...
- * sn_thread: the number of the calling thread within its loop, 0 up to sn_threads() - 1.
- * sn_threads: the threads that a loop of the calling thread is shared out to. */
+/* SN_PARALLEL_IF stands before a for loop and shares its iterations out where
+ * condition holds; SN_PARALLEL_OR does so where the iterations gather flags with flag
+ * |= ... sn_thread: the number of the calling thread within its loop, 0 up to
+ * sn_threads() - 1. sn_threads: the threads that a loop of the calling thread is
+ * shared out to. */
 #ifdef _OPENMP
 #include <omp.h>
 #define SN_PARALLEL_PRAGMA(text) _Pragma(#text)

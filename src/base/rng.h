@@ -17,10 +17,9 @@ typedef enum sn_rng_purpose {
     SN_RNG_SYNTH
 } sn_rng_purpose;
 
-/** One Philox 4x32-10 block: four words for the counter (index, item, epoch, purpose and
- *  stream) and the key seed.  item is a sample or an
- *  element block, stream a layer or any number under 2^24, index counts blocks within
- *  the item. */
+/** One Philox 4x32-10 block: four words for the counter (index, item, epoch, purpose
+ *  and stream) and the key seed.  item is a sample or an element block, stream a layer
+ *  or any number under 2^24, index counts blocks within the item. */
 void sn_rng_block(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
                   uint32_t epoch, uint32_t item, uint32_t index, uint32_t out[4]);
 

@@ -13,17 +13,6 @@ typedef struct arguments {
     bool no_others; /* not used */
 } arguments;
 
-static const sn_operand operands[] = {{SN_OPERAND_CONFIG}, {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_OPTION_SET},
-    {SN_FLAG("json", json, "print one JSON object instead of tables")},
-    {SN_REAL("seconds", "S", 0.001, 3600, seconds,
-             "time of the steps of a repeat (0.5); the limits add about as much")},
-    {SN_WHOLE("repeats", "N", 1, 10000, repeats, "repeats after the warm-up (5)")},
-    {SN_FLAG("no-others", no_others, "accepted for compatibility; has no effect")},
-    {.name = NULL}};
-
 static sn_status body(sn_comm *comm, const void *user, sn_error *err)
 {
     const arguments *given = user;
@@ -34,12 +23,8 @@ static sn_status body(sn_comm *comm, const void *user, sn_error *err)
     if (status == SN_OK) {
         const sn_bench_options chosen = {.seconds = given->seconds,
                                          .repeats = (int)given->repeats,
-                                         .header = given->json ? NULL : stdout};
-        sn_bench_result result;
-        status = sn_bench(comm, config, &chosen, &result, err);
-        if (status == SN_OK && sn_comm_rank(comm) == 0) {
-            (given->json ? sn_bench_print_json : sn_bench_print)(stdout, &result);
-        }
+                                         .json = given->json};
+        status = sn_bench(comm, config, &chosen, stdout, err);
     }
     sn_config_destroy(&config);
     return status;
@@ -56,8 +41,15 @@ const sn_command sn_command_bench = {
     .text =
         "Runs the training steps of CONFIG, alone or under mpirun, and writes no file: "
         "the time of each part of a step, against limits measured in the same run.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND_CONFIG}},
+    .options =
+        {{SN_OPTION_SET},
+         {SN_FLAG("json", json, "print one JSON object instead of tables")},
+         {SN_REAL("seconds", "S", 0.001, 3600, seconds,
+                  "time of the steps of a repeat (0.5); the limits add about as much")},
+         {SN_WHOLE("repeats", "N", 1, 10000, repeats, "repeats after the warm-up (5)")},
+         {SN_FLAG("no-others", no_others,
+                  "accepted for compatibility; has no effect")}},
     .tasks = SN_TASKS_TOGETHER,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.seconds = 0.5, .repeats = 5},

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "data/dataset.h"
 #include "data/fetch.h"
 #include "data/formats/idx.h"
@@ -20,81 +21,59 @@ typedef struct arguments {
     sn_list from;
 } arguments;
 
-static const sn_operand operands[] = {
-    {SN_OPERAND(
-        "DIR", dir,
-        "folder of the four IDX files; to train on it, set data.dir or the environment "
-        "variable SHARDNET_DATA")},
-    {.name = NULL}};
+#define OPERAND_DIR                                                                    \
+    SN_OPERAND("DIR", dir,                                                             \
+               "folder of the four IDX files; to train on it, set data.dir or the "    \
+               "environment variable SHARDNET_DATA")
 
-static const sn_option synth_options[] = {
-    {SN_WHOLE("train", "N", 1, SAMPLES_MAX, train, "training samples (20000)")},
-    {SN_WHOLE("test", "N", 1, SAMPLES_MAX, test, "test samples (4000)")},
-    {SN_WHOLE("seed", "S", 0, (double)UINT64_MAX, seed,
-              "another set for every seed (2017)")},
-    {.name = NULL}};
+/* One of the four IDX files of a data set in memory. */
+typedef struct idx_file {
+    int dimensions;
+    size_t size[3];
+    const uint8_t *elements;
+    char path[SN_PATH_BYTES];
+    bool kept; /* a file of the same contents is there already */
+} idx_file;
 
-static const sn_option fetch_options[] = {
-    {SN_TEXT(
-         "from", "URL", from,
-         "a folder that holds the four .gz files, in place of the two public mirrors; "
-         "may be repeated, tried in turn"),
-     .limit = FROM_MAX},
-    {.name = NULL}};
+/* storage is laid out as by sn_dataset_fill. */
+static void describe(const sn_dataset_shape *shape, const uint8_t *storage,
+                     idx_file files[FILES])
+{
+    for (int i = 0; i < FILES; i++) {
+        const size_t count = i < 2 ? shape->train_count : shape->test_count;
+        const bool images = i % 2 == 0;
+        files[i] = (idx_file){.dimensions = images ? 3 : 1,
+                              .size = {count, shape->rows, shape->cols},
+                              .elements = storage};
+        storage += count * (images ? shape->rows * shape->cols : 1);
+    }
+}
 
-/* SHA-256 of the IDX file that these elements make, header included */
-static sn_status digest_as_file(int dimensions, const size_t size[3],
-                                const uint8_t *elements,
-                                char text[SN_DIGEST_TEXT_BYTES], sn_error *err)
+/* SHA-256 of the file, header included. */
+static sn_status digest_file(const idx_file *file, char text[SN_DIGEST_TEXT_BYTES],
+                             sn_error *err)
 {
     uint8_t header[SN_IDX_HEADER_BYTES_MAX];
     size_t bytes;
     sn_digest *digest = sn_digest_create();
     sn_digest_add(digest, header,
-                  sn_idx_format_header(dimensions, size, header, &bytes));
-    sn_digest_add(digest, elements, bytes);
+                  sn_idx_format_header(file->dimensions, file->size, header, &bytes));
+    sn_digest_add(digest, file->elements, bytes);
     return sn_digest_finish(&digest, text, err);
 }
 
-/* One of the four files of a synthetic set. */
-typedef struct synth_file {
-    int dimensions;
-    size_t size[3];
-    const uint8_t *elements;
-    char path[SN_PATH_BYTES];
-    bool kept; /* there already, the same */
-} synth_file;
-
-/* Images and labels of count samples from first, drawn into storage, as files[0] and
- * files[1]. */
-static void draw_pair(uint64_t seed, size_t first, size_t count, uint8_t *storage,
-                      synth_file files[2])
-{
-    const size_t pixels = SN_SYNTH_ROWS * SN_SYNTH_COLS;
-    sn_synth_draw(seed, first, count, storage, storage + count * pixels);
-    files[0].elements = storage;
-    files[1].elements = storage + count * pixels;
-    for (int i = 0; i < 2; i++) {
-        const size_t size[3] = {count, SN_SYNTH_ROWS, SN_SYNTH_COLS};
-        files[i].dimensions = i == 0 ? 3 : 1;
-        memcpy(files[i].size, size, sizeof size);
-    }
-}
-
-static sn_status write_set(const char *dir, synth_file files[FILES], sn_error *err)
+static sn_status write_set(const char *dir, idx_file files[FILES], sn_error *err)
 {
     sn_status status = SN_OK;
     for (int i = 0; status == SN_OK && i < FILES; i++) {
         char digest[SN_DIGEST_TEXT_BYTES];
-        synth_file *file = &files[i];
-        status =
-            digest_as_file(file->dimensions, file->size, file->elements, digest, err);
+        status = digest_file(&files[i], digest, err);
         if (status == SN_OK) {
-            status = sn_fetch_place(dir, i, digest, file->path, &file->kept, err);
+            status = sn_fetch_place(dir, i, digest, files[i].path, &files[i].kept, err);
         }
     }
     for (int i = 0; status == SN_OK && i < FILES; i++) {
-        const synth_file *file = &files[i];
+        const idx_file *file = &files[i];
         if (!file->kept) {
             status = sn_idx_write(file->path, file->dimensions, file->size,
                                   file->elements, err);
@@ -110,31 +89,33 @@ static sn_status write_set(const char *dir, synth_file files[FILES], sn_error *e
 static sn_status run_synth(const void *user, sn_error *err)
 {
     const arguments *chosen = user;
-    const size_t pixels = SN_SYNTH_ROWS * SN_SYNTH_COLS;
-    const size_t train = (size_t)chosen->train, test = (size_t)chosen->test;
+    const sn_dataset_shape shape = {(size_t)chosen->train, (size_t)chosen->test,
+                                    SN_SYNTH_ROWS, SN_SYNTH_COLS};
+    const size_t pixels = shape.rows * shape.cols;
+    const size_t train = shape.train_count, test = shape.test_count;
+    idx_file files[FILES];
     sn_status status = sn_folder_create(chosen->dir, err);
     if (status != SN_OK) {
         return status;
     }
-    synth_file *files = calloc(FILES, sizeof *files);
     uint8_t *storage = sn_alloc(train + test, pixels + 1);
-    if (files == NULL || storage == NULL) {
-        status =
-            sn_fail(err, SN_ENOMEM, "not enough memory (%zu samples): ask for fewer",
-                    train + test);
-    } else {
-        draw_pair(chosen->seed, 0, train, storage, files);
-        draw_pair(chosen->seed, train, test, storage + train * (pixels + 1), files + 2);
-        status = write_set(chosen->dir, files, err);
+    if (storage == NULL) {
+        return sn_fail(err, SN_ENOMEM, "not enough memory (%zu samples): ask for fewer",
+                       train + test);
     }
+    uint8_t *rest = storage + train * (pixels + 1);
+    sn_synth_draw(chosen->seed, 0, train, storage, storage + train * pixels);
+    sn_synth_draw(chosen->seed, train, test, rest, rest + test * pixels);
+    describe(&shape, storage, files);
+    status = write_set(chosen->dir, files, err);
     free(storage);
-    free(files);
     return status;
 }
 
 static const sn_command fetch;
 
-/* All four files are examined before the first is fetched: no mixture of two data sets. */
+/* All four files are examined before the first is fetched: no mixture of two data
+ * sets. */
 static sn_status run_fetch(const void *user, sn_error *err)
 {
     const arguments *chosen = user;
@@ -183,22 +164,16 @@ static void print_labels(const char *name, const sn_split *split, size_t classes
     }
 }
 
-static sn_status print_origin(const sn_dataset_shape *shape, const sn_dataset *data,
-                              sn_error *err)
+static sn_status print_origin(const idx_file files[FILES], sn_error *err)
 {
-    const uint8_t *elements[FILES] = {data->train.images, data->train.labels,
-                                      data->test.images, data->test.labels};
-    for (int file = 0; file < FILES; file++) {
-        const size_t size[3] = {file < 2 ? shape->train_count : shape->test_count,
-                                shape->rows, shape->cols};
+    for (int i = 0; i < FILES; i++) {
         char digest[SN_DIGEST_TEXT_BYTES];
-        sn_status status =
-            digest_as_file(file % 2 == 0 ? 3 : 1, size, elements[file], digest, err);
+        const sn_status status = digest_file(&files[i], digest, err);
         if (status != SN_OK) {
             return status;
         }
-        if (strcmp(digest, sn_fetch_digests[file]) != 0) {
-            printf("original MNIST: no (%s differs)\n", sn_dataset_file_names[file]);
+        if (strcmp(digest, sn_fetch_digests[i]) != 0) {
+            printf("original MNIST: no (%s differs)\n", sn_dataset_file_names[i]);
             return SN_OK;
         }
     }
@@ -206,49 +181,28 @@ static sn_status print_origin(const sn_dataset_shape *shape, const sn_dataset *d
     return SN_OK;
 }
 
-static sn_status check_loaded(const sn_dataset_spec *spec,
-                              const sn_dataset_shape *shape, uint8_t *storage,
-                              sn_error *err)
-{
-    sn_dataset data;
-    sn_status status = sn_dataset_fill(spec, shape, storage, err);
-    if (status == SN_OK) {
-        status = sn_dataset_view(spec, shape, storage, NULL, &data, err);
-    }
-    if (status != SN_OK) {
-        return status;
-    }
-    printf("folder  %s\n", spec->dir);
-    printf("images  %zu x %zu, %zu classes\n", data.rows, data.cols, data.classes);
-    print_labels("train  ", &data.train, data.classes);
-    print_labels("test   ", &data.test, data.classes);
-    printf("digest  %s (training images and labels)\n", data.train_digest);
-    return print_origin(shape, &data, err);
-}
-
 static sn_status run_check(const void *user, sn_error *err)
 {
     const arguments *chosen = user;
     sn_dataset_spec spec = {.source = SN_SOURCE_IDX};
     sn_dataset_shape shape;
+    sn_dataset data;
+    uint8_t *storage;
+    idx_file files[FILES];
     int length = snprintf(spec.dir, sizeof spec.dir, "%s", chosen->dir);
     if (length < 0 || length >= SN_PATH_BYTES) {
         return sn_fail(err, SN_EUSAGE, "folder's path too long (%s)", chosen->dir);
     }
-    sn_status status = sn_dataset_probe(&spec, &shape, err);
-    if (status != SN_OK) {
-        return status;
+    sn_status status = sn_job_data(&spec, NULL, &shape, &storage, &data, err);
+    if (status == SN_OK) {
+        printf("folder  %s\n", spec.dir);
+        printf("images  %zu x %zu, %zu classes\n", data.rows, data.cols, data.classes);
+        print_labels("train  ", &data.train, data.classes);
+        print_labels("test   ", &data.test, data.classes);
+        printf("digest  %s (training images and labels)\n", data.train_digest);
+        describe(&shape, storage, files);
+        status = print_origin(files, err);
     }
-    size_t bytes;
-    uint8_t *storage = sn_dataset_bytes(&shape, &bytes) ? sn_alloc(bytes, 1) : NULL;
-    if (storage == NULL) {
-        return sn_fail(
-            err, SN_ENOMEM,
-            "not enough memory (%s): the set does not fit; use a machine with "
-            "more",
-            spec.dir);
-    }
-    status = check_loaded(&spec, &shape, storage, err);
     free(storage);
     return status;
 }
@@ -260,8 +214,12 @@ static const sn_command synth = {
         "Writes a procedural set of handwritten-looking digits (28 x 28, ten classes) as "
         "four IDX files; it is not MNIST. A file of the same contents, plain or .gz, is "
         "kept; where a file has others, nothing is changed and the exit code is 73.",
-    .operands = operands,
-    .options = synth_options,
+    .operands = {{OPERAND_DIR}},
+    .options = {{SN_WHOLE("train", "N", 1, SAMPLES_MAX, train,
+                          "training samples (20000)")},
+                {SN_WHOLE("test", "N", 1, SAMPLES_MAX, test, "test samples (4000)")},
+                {SN_WHOLE("seed", "S", 0, (double)UINT64_MAX, seed,
+                          "another set for every seed (2017)")}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.train = SN_SYNTH_TRAIN_COUNT,
@@ -276,8 +234,13 @@ static const sn_command fetch = {
         "Downloads MNIST with the program curl and checks it. A file of the same "
         "contents, plain or .gz, is kept; where a file has others, nothing is changed "
         "and the exit code is 73.",
-    .operands = operands,
-    .options = fetch_options,
+    .operands = {{OPERAND_DIR}},
+    .options =
+        {{SN_TEXT(
+              "from", "URL", from,
+              "a folder that holds the four .gz files, in place of the two public mirrors; "
+              "may be repeated, tried in turn"),
+          .limit = FROM_MAX}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .run = run_fetch};
@@ -286,17 +249,14 @@ static const sn_command check = {
     .name = "data check",
     .summary = "what the four IDX files of a folder hold",
     .text = "Reads the four IDX files of DIR, plain or .gz, and prints what they hold.",
-    .operands = operands,
+    .operands = {{OPERAND_DIR}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .run = run_check};
-
-static const sn_command *const commands[] = {&synth, &fetch, &check,
-                                             &sn_command_preview, NULL};
 
 const sn_command sn_command_data = {
     .name = "data",
     .summary = "synth, fetch, check or preview a data set",
     .text = "Makes, downloads, checks and shows data sets.",
-    .commands = commands,
+    .commands = {&synth, &fetch, &check, &sn_command_preview},
     .tasks = SN_TASKS_FIRST};

@@ -13,52 +13,33 @@ typedef struct arguments {
     const char *a, *b;
 } arguments;
 
-static const sn_operand operands[] = {{SN_OPERAND("A", a, "a checkpoint or a run")},
-                                      {SN_OPERAND("B", b, "another one")},
-                                      {.name = NULL}};
-
 /* Prints the differences of one section below its name, or `identical` beside it. */
 typedef struct section {
     const char *name;
+    bool time; /* true: train_seconds alone; false: all attributes but it */
     size_t printed;
 } section;
-
-static void print_difference(section *shown, const char *group, const char *name,
-                             const char *a, const char *b)
-{
-    if (shown->printed++ == 0) {
-        printf("%s:\n", shown->name);
-    }
-    printf("  %s%s%s: %s -> %s\n", group, *group != '\0' ? "." : "", name,
-           a != NULL ? a : "(not set)", b != NULL ? b : "(not set)");
-}
 
 static void print_key(void *user, const char *group, const char *key, const char *a,
                       const char *b)
 {
-    print_difference(user, group, key, a, b);
-}
-
-static bool is_time(const char *name)
-{
-    return strcmp(name, "train_seconds") == 0;
+    section *shown = user;
+    if (shown->printed++ == 0) {
+        printf("%s:\n", shown->name);
+    }
+    printf("  %s%s%s: %s -> %s\n", group, *group != '\0' ? "." : "", key,
+           a != NULL ? a : "(not set)", b != NULL ? b : "(not set)");
 }
 
 static void print_attribute(void *user, const char *name, const char *a, const char *b)
 {
-    if (!is_time(name)) {
-        print_difference(user, "", name, a, b);
+    const section *shown = user;
+    if ((strcmp(name, "train_seconds") == 0) == shown->time) {
+        print_key(user, "", name, a, b);
     }
 }
 
-static void print_time(void *user, const char *name, const char *a, const char *b)
-{
-    if (is_time(name)) {
-        print_difference(user, "", name, a, b);
-    }
-}
-
-/* Ends a section; did it differ? */
+/* Ends a section; true where it differs. */
 static bool end_section(const section *shown)
 {
     if (shown->printed == 0) {
@@ -68,9 +49,9 @@ static bool end_section(const section *shown)
 }
 
 static bool compare_group(const sn_checkpoint_state *a, const sn_checkpoint_state *b,
-                          const char *name, const char *group)
+                          const char *name, const char *group, bool time)
 {
-    section shown = {.name = name};
+    section shown = {.name = name, .time = time};
     sn_compare_attributes(&a->info, &b->info, group, print_attribute, &shown);
     return end_section(&shown);
 }
@@ -120,7 +101,7 @@ static bool compare_tensors(const sn_checkpoint_state *a, const sn_checkpoint_st
             sn_compare_tensor tensor;
             sn_compare_layer(a, b, layer, kind, &tensor);
             if (tensor.velocity == velocities) {
-                different = print_tensor(&tensor) || different;
+                different |= print_tensor(&tensor);
             }
         }
     }
@@ -130,24 +111,21 @@ static bool compare_tensors(const sn_checkpoint_state *a, const sn_checkpoint_st
 static sn_status compare(const sn_checkpoint_state *a, const sn_checkpoint_state *b,
                          sn_error *err)
 {
-    section file = {.name = "file"}, time = {.name = "time"};
     section config = {.name = "configuration"};
-    sn_compare_attributes(&a->info, &b->info, "/", print_attribute, &file);
-    end_section(&file);
-    sn_compare_attributes(&a->info, &b->info, "/progress", print_time, &time);
-    end_section(&time);
     size_t count;
-    sn_status status = sn_config_compare(a->info.config_text, b->info.config_text,
-                                         print_key, &config, &count, err);
+    (void)compare_group(a, b, "file", "/", false);
+    (void)compare_group(a, b, "time", "/progress", true);
+    const sn_status status = sn_config_compare(a->info.config_text, b->info.config_text,
+                                               print_key, &config, &count, err);
     if (status != SN_OK) {
         return status;
     }
     bool different = end_section(&config);
-    different = compare_group(a, b, "progress", "/progress") || different;
-    different = compare_group(a, b, "data", "/data") || different;
-    different = compare_group(a, b, "model", "/model") || different;
-    different = compare_tensors(a, b, "weights", false) || different;
-    different = compare_tensors(a, b, "velocities", true) || different;
+    different |= compare_group(a, b, "progress", "/progress", false);
+    different |= compare_group(a, b, "data", "/data", false);
+    different |= compare_group(a, b, "model", "/model", false);
+    different |= compare_tensors(a, b, "weights", false);
+    different |= compare_tensors(a, b, "velocities", true);
     printf("%s\n", different ? "different" : "identical");
     return SN_OK;
 }
@@ -196,7 +174,8 @@ const sn_command sn_command_diff = {
         "The last line is `identical` or `different`; the exit code is 0 in both cases. "
         "The file's date and version of the program, and the seconds spent in training, "
         "are shown under `file` and `time` and do not count.",
-    .operands = operands,
+    .operands = {{SN_OPERAND("A", a, "a checkpoint or a run")},
+                 {SN_OPERAND("B", b, "another one")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

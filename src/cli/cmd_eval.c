@@ -16,17 +16,6 @@ typedef struct arguments {
     int split;
 } arguments;
 
-static const sn_operand operands[] = {
-    {SN_OPERAND("CHECKPOINT|RUN", checkpoint,
-                "a checkpoint, or a run whose newest one is taken")},
-    {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_TEXT("data", "DIR", data_dir,
-             "data folder, in place of that of the checkpoint's configuration")},
-    {SN_CHOICE("split", splits, split, "samples to evaluate (test)")},
-    {.name = NULL}};
-
 static void print_result(const sn_model *model, const arguments *given,
                          const sn_evaluation *evaluation)
 {
@@ -69,8 +58,12 @@ const sn_command sn_command_eval = {
     .name = "eval",
     .summary = "loss and accuracy of a checkpoint; alone or under mpirun",
     .text = "Loss and accuracy of a checkpoint, or of the newest of a run.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND("CHECKPOINT|RUN", checkpoint,
+                             "a checkpoint, or a run whose newest one is taken")}},
+    .options = {{SN_TEXT(
+                    "data", "DIR", data_dir,
+                    "data folder, in place of that of the checkpoint's configuration")},
+                {SN_CHOICE("split", splits, split, "samples to evaluate (test)")}},
     .tasks = SN_TASKS_TOGETHER,
     .bytes = sizeof(arguments),
     .run = run};

@@ -19,25 +19,13 @@ typedef struct arguments {
     bool with_config;
 } arguments;
 
-static const sn_operand operands[] = {
-    {SN_OPERAND("FILE|RUN", target, "a checkpoint or the folder of a run")},
-    {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_FLAG("config", with_config,
-             "also print the configuration that the checkpoint was made with")},
-    {.name = NULL}};
-
 static void print_size(const char *path)
 {
     struct stat info;
     if (stat(path, &info) == 0) {
-        const double bytes = (double)info.st_size;
-        if (bytes < 1e6) {
-            printf(" (%.1f kB)", bytes / 1e3);
-        } else {
-            printf(" (%.1f MB)", bytes / 1e6);
-        }
+        const bool small = info.st_size < 1000000;
+        printf(" (%.1f %s)", (double)info.st_size / (small ? 1e3 : 1e6),
+               small ? "kB" : "MB");
     }
 }
 
@@ -105,20 +93,14 @@ static void print_ranges(const sn_checkpoint_state *shown)
     }
 }
 
-/* How a page is printed. */
-typedef struct page {
-    bool below; /* something stands above it */
-    bool with_config;
-} page;
-
 static sn_status print_page(const char *path, void *user, sn_error *err)
 {
-    const page *as = user;
+    const arguments *given = user;
     sn_checkpoint_state shown;
     sn_status status = sn_checkpoint_load(path, &shown, err);
     if (status == SN_OK) {
         const sn_checkpoint_info *info = &shown.info;
-        printf("%sfile       %s", as->below ? "\n" : "", path);
+        printf("%sfile       %s", sn_is_folder(given->target) ? "\n" : "", path);
         print_size(path);
         printf("\nformat     shardnet checkpoint, version %" PRId64
                "; by shardnet %s, %s\n",
@@ -130,7 +112,7 @@ static sn_status print_page(const char *path, void *user, sn_error *err)
         printf("           SHA-256 %s\n", info->train_digest);
         printf("digest     %s, verified\n", info->digest);
         print_ranges(&shown);
-        if (as->with_config) {
+        if (given->with_config) {
             printf("\n%s", info->config_text);
         }
     }
@@ -173,20 +155,14 @@ static void print_percent(double fraction)
 }
 
 /* A file of metrics that cannot be read gets a line in the place of its epochs. */
-static sn_status print_last_epochs(const char *run, bool *any, sn_error *err)
+static void print_last_epochs(const char *path)
 {
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_path_join(path, run, SN_METRICS_FILE, err);
-    *any = status == SN_OK && sn_file_exists(path);
-    if (!*any) {
-        return status;
-    }
     sn_epoch_row *rows;
     size_t count;
     sn_error why = {""};
     if (sn_metrics_read_epochs(path, &rows, &count, &why) != SN_OK) {
         printf("last epochs\n  %s\n", why.message);
-        return SN_OK;
+        return;
     }
     printf("last epochs, of %zu\n", count);
     printf("  epoch       step       loss    train    valid     test error\n");
@@ -199,32 +175,33 @@ static sn_status print_last_epochs(const char *run, bool *any, sn_error *err)
         printf("\n");
     }
     free(rows);
-    return SN_OK;
-}
-
-static sn_status print_run(const char *run, bool with_config, sn_error *err)
-{
-    size_t checkpoints = 0;
-    bool metrics = false;
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_target_each(run, print_checkpoint_line, &checkpoints, err);
-    if (status == SN_OK) {
-        status = print_last_epochs(run, &metrics, err);
-    }
-    if (status == SN_OK && metrics && checkpoints == 0) {
-        printf("\nno checkpoint yet\n");
-        return SN_OK;
-    }
-    page as = {.below = true, .with_config = with_config};
-    return status == SN_OK ? sn_target_newest(run, path, print_page, &as, err) : status;
 }
 
 static sn_status run(const void *user, sn_error *err)
 {
-    const arguments *given = user;
-    page as = {.below = false, .with_config = given->with_config};
-    return sn_is_folder(given->target) ? print_run(given->target, as.with_config, err)
-                                       : print_page(given->target, &as, err);
+    arguments given = *(const arguments *)user;
+    const char *target = given.target;
+    size_t checkpoints = 0;
+    char path[SN_PATH_BYTES];
+    if (!sn_is_folder(target)) {
+        return print_page(target, &given, err);
+    }
+    sn_status status = sn_target_each(target, print_checkpoint_line, &checkpoints, err);
+    if (status == SN_OK) {
+        status = sn_path_join(path, target, SN_METRICS_FILE, err);
+    }
+    if (status != SN_OK) {
+        return status;
+    }
+    const bool metrics = sn_file_exists(path);
+    if (metrics) {
+        print_last_epochs(path);
+    }
+    if (metrics && checkpoints == 0) {
+        printf("\nno checkpoint yet\n");
+        return SN_OK;
+    }
+    return sn_target_newest(target, path, print_page, &given, err);
 }
 
 const sn_command sn_command_inspect = {
@@ -235,8 +212,11 @@ const sn_command sn_command_inspect = {
         "digest: network, progress, data, and the range of each layer's weights and "
         "velocities. For a run's folder it lists the checkpoints and the last epochs, "
         "then shows the newest checkpoint.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND("FILE|RUN", target,
+                             "a checkpoint or the folder of a run")}},
+    .options = {{SN_FLAG(
+        "config", with_config,
+        "also print the configuration that the checkpoint was made with")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

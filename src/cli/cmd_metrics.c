@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -8,9 +9,9 @@
 #include "base/file.h"
 #include "base/stop.h"
 #include "cli/commands.h"
-#include "cli/print/metrics.h"
 #include "config/config.h"
 #include "store/h5/format.h"
+#include "store/metrics/metrics.h"
 #include "store/paths.h"
 
 static const char *const tables[] = {"epochs", "steps", "ranks", NULL}; /* by kind */
@@ -21,28 +22,104 @@ typedef struct arguments {
     bool csv, follow;
 } arguments;
 
-static const sn_operand operands[] = {
-    {SN_OPERAND("RUN", target, "the folder of a run, or its file metrics.h5")},
-    {.name = NULL}};
+static void print_number(double value, int decimals)
+{
+    if (isnan(value)) {
+        printf(" %9s", "-");
+    } else {
+        printf(" %9.*f", decimals, value);
+    }
+}
 
-static const sn_option options[] = {
-    {SN_FLAG(
-        "csv", csv,
-        "comma-separated values with every column, numbers exact, empty where nothing "
-        "was measured; else aligned, times of steps in ms")},
-    {SN_CHOICE("table", tables, table, "the table to print (epochs)")},
-    {SN_FLAG(
-        "follow", follow,
-        "then print new rows as the job saves them, with each checkpoint; wait for RUN "
-        "and its file where they do not exist yet")},
-    {.name = NULL}};
+static void print_epoch(const void *rows, size_t index)
+{
+    const sn_epoch_row *row = (const sn_epoch_row *)rows + index;
+    printf("%5" PRId64 " %10" PRId64 " %9.3g", row->epoch, row->step,
+           row->learning_rate);
+    print_number(row->train_loss, 5);
+    print_number(100 * row->train_error, 2);
+    print_number(100 * row->validation_error, 2);
+    print_number(100 * row->test_error, 2);
+    print_number(row->seconds, 2);
+    print_number(row->samples_per_second, 0);
+    putchar('\n');
+}
 
-/* Where the metrics of a run lie. */
+static void print_step(const void *rows, size_t index)
+{
+    const sn_step_row *row = (const sn_step_row *)rows + index;
+    printf("%10" PRId64 " %5" PRId64 " %9.3g", row->step, row->epoch,
+           row->learning_rate);
+    print_number(row->loss, 5);
+    print_number(100 * row->error, 2);
+    print_number(1e3 * row->seconds, 3);
+    putchar('\n');
+}
+
+static void print_rank(const void *rows, size_t index)
+{
+    const sn_rank_row *row = (const sn_rank_row *)rows + index;
+    printf("%5" PRId64 " %10" PRId64 " %5" PRId64, row->epoch, row->step, row->rank);
+    print_number(row->gather_seconds, 3);
+    print_number(row->compute_seconds, 3);
+    print_number(row->wait_seconds, 3);
+    print_number(row->reduce_seconds, 3);
+    print_number(row->update_seconds, 3);
+    putchar(' ');
+    const size_t length = strnlen(row->host, sizeof row->host);
+    for (size_t i = 0; i < length; i++) {
+        const unsigned char c = (unsigned char)row->host[i];
+        putchar(c < ' ' || c == 127 ? '?' : c);
+    }
+    putchar('\n');
+}
+
+typedef struct layout {
+    const char *header;
+    void (*print)(const void *rows, size_t index);
+} layout;
+
+static const layout layouts[SN_TABLES] = {
+    {"epoch       step      rate      loss   train %   valid %    test %   seconds "
+     "samples/s\n",
+     print_epoch},
+    {"      step epoch      rate      loss   error %        ms\n", print_step},
+    {"epoch       step  rank  gather s compute s    wait s  reduce s  update s host\n",
+     print_rank},
+};
+
+static void print_header(const arguments *given)
+{
+    if (given->csv) {
+        sn_metrics_print_names(stdout, (sn_metrics_kind)given->table);
+    } else {
+        fputs(layouts[given->table].header, stdout);
+    }
+}
+
+/* An sn_metrics_take.  The header comes before the first rows of sn_metrics_each, when
+ * there are none.  False when stdout has failed. */
+static bool print_piece(void *user, const void *rows, size_t count)
+{
+    const arguments *given = user;
+    if (count == 0) {
+        print_header(given);
+    } else if (given->csv) {
+        sn_metrics_print_rows(stdout, (sn_metrics_kind)given->table, rows, count);
+    }
+    for (size_t i = 0; !given->csv && i < count && !ferror(stdout); i++) {
+        layouts[given->table].print(rows, i);
+    }
+    return !ferror(stdout);
+}
+
+/* The paths of a run. */
 typedef struct place {
     char folder[SN_PATH_BYTES], file[SN_PATH_BYTES], config[SN_PATH_BYTES];
 } place;
 
-/* Is a name that leads nowhere yet that of a file, not of a run's folder? */
+/* True where target, which does not exist yet, names a file, not the folder of a run.
+ */
 static bool names_file(const char *target)
 {
     static const char ending[] = SN_H5_SUFFIX;
@@ -68,8 +145,8 @@ static sn_status find_place(const char *target, place *at, sn_error *err)
                            : status;
 }
 
-/* Does the run's configuration end it where the news say that it stands?  A resumed run
- * may have another one than before. */
+/* True where the configuration ends the run at the epoch of news.  It is read each
+ * time: a resumed run may have another one. */
 static bool has_ended(const place *at, const sn_metrics_news *news)
 {
     sn_config *config;
@@ -81,40 +158,28 @@ static bool has_ended(const place *at, const sn_metrics_news *news)
     return ended;
 }
 
-/* Where there are no metrics: may the job still make them? */
+/* True where the job may still create the file of metrics. */
 static bool may_come(const place *at)
 {
     return sn_is_folder(at->folder) && (access(at->file, R_OK) == 0 || errno == ENOENT);
 }
 
-/* A while; false when nobody reads the output any more. */
-static bool pause_for_more(FILE *out)
+/* Waits half a second; false when nobody reads the output any more. */
+static bool pause_for_more(void)
 {
     enum { PAUSE_MILLISECONDS = 500 };
-    struct pollfd reader = {.fd = fileno(out), .events = 0};
+    struct pollfd reader = {.fd = STDOUT_FILENO, .events = 0};
     return poll(&reader, 1, PAUSE_MILLISECONDS) <= 0 || (reader.revents & POLLERR) == 0;
 }
 
-/* A reader who has gone is no failure of ours: what is still buffered goes nowhere. */
-static sn_status end_output(FILE *out, bool gone, sn_error *err)
-{
-    if (!gone && fflush(out) == 0 && !ferror(out)) {
-        return SN_OK;
-    }
-    if ((gone || errno == EPIPE) && freopen("/dev/null", "w", out) != NULL) {
-        return SN_OK;
-    }
-    return sn_fail(err, SN_EIO, "cannot write to standard output");
-}
-
 static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
-                             sn_metrics_printer *printer, sn_error *err)
+                             arguments *given, sn_error *err)
 {
     bool gone = false, ended = false;
     sn_status status = SN_OK;
     while (status == SN_OK && !gone && !ended && sn_stop_requested() == 0) {
         sn_metrics_news news;
-        status = sn_metrics_look(follower, sn_metrics_print_piece, printer, &news, err);
+        status = sn_metrics_look(follower, print_piece, given, &news, err);
         if (status == SN_ENOINPUT && may_come(at)) {
             status = SN_OK; /* not yet */
         }
@@ -125,18 +190,22 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
                     at->file, news.cut_step);
             continue;
         }
-        if (fflush(printer->out) != 0 || ferror(printer->out)) {
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            gone = errno == EPIPE;
             break;
         }
         ended = status == SN_OK && news.complete && has_ended(at, &news);
-        gone = status == SN_OK && !ended && !pause_for_more(printer->out);
+        gone = status == SN_OK && !ended && !pause_for_more();
     }
-    return status == SN_OK ? end_output(printer->out, gone, err) : status;
+    /* a reader that ended is no failure: what is still buffered goes nowhere */
+    return gone && freopen("/dev/null", "w", stdout) == NULL
+               ? sn_fail(err, SN_EIO, "cannot write to standard output")
+               : status;
 }
 
-/* Waits for the folder of a run that has not begun; a mistyped name shows.  *gone where
- * nobody reads the output any more. */
-static sn_status await_folder(const place *at, FILE *out, bool *gone, sn_error *err)
+/* Waits for the folder of a run that has not begun, and prints a line so that a
+ * mistyped name shows.  *gone is true where nobody reads the output any more. */
+static sn_status await_folder(const place *at, bool *gone, sn_error *err)
 {
     bool printed = false;
     while (!sn_is_folder(at->folder) && !*gone && sn_stop_requested() == 0) {
@@ -149,28 +218,29 @@ static sn_status await_folder(const place *at, FILE *out, bool *gone, sn_error *
                     at->folder);
         }
         printed = true;
-        *gone = !pause_for_more(out);
+        *gone = !pause_for_more();
     }
     return SN_OK;
 }
 
-static sn_status follow(const place *at, sn_metrics_printer *printer, sn_error *err)
+static sn_status follow(const place *at, arguments *given, sn_error *err)
 {
     sn_metrics_follower *follower;
-    sn_status status = sn_metrics_follow(at->file, printer->kind, &follower, err);
+    sn_status status =
+        sn_metrics_follow(at->file, (sn_metrics_kind)given->table, &follower, err);
     if (status != SN_OK) {
         return status;
     }
     bool gone = false;
     signal(SIGPIPE, SIG_IGN);
     sn_stop_watch(NULL);
-    status = await_folder(at, printer->out, &gone, err);
+    status = await_folder(at, &gone, err);
     if (status == SN_OK && sn_file_exists(at->file)) {
         status = sn_format_expect_metrics(at->file, err);
     }
     if (status == SN_OK && !gone && sn_is_folder(at->folder)) {
-        sn_metrics_print_header(printer);
-        status = follow_rows(follower, at, printer, err);
+        print_header(given);
+        status = follow_rows(follower, at, given, err);
     }
     sn_stop_unwatch();
     sn_metrics_unfollow(&follower);
@@ -179,23 +249,21 @@ static sn_status follow(const place *at, sn_metrics_printer *printer, sn_error *
 
 static sn_status run(const void *user, sn_error *err)
 {
-    const arguments *given = user;
+    arguments given = *(const arguments *)user;
     place at;
-    sn_metrics_printer printer = {
-        .out = stdout, .kind = (sn_metrics_kind)given->table, .csv = given->csv};
-    sn_status status = find_place(given->target, &at, err);
-    if (status == SN_OK && given->follow) {
-        return follow(&at, &printer, err);
+    sn_status status = find_place(given.target, &at, err);
+    if (status == SN_OK && given.follow) {
+        return follow(&at, &given, err);
     }
-    if (status == SN_OK && access(given->target, F_OK) != 0) {
-        status = sn_fail(err, SN_ENOINPUT, "cannot open (%s): %s", given->target,
+    if (status == SN_OK && access(given.target, F_OK) != 0) {
+        status = sn_fail(err, SN_ENOINPUT, "cannot open (%s): %s", given.target,
                          strerror(errno));
     }
     if (status == SN_OK) {
         status = sn_format_expect_metrics(at.file, err);
     }
-    return status == SN_OK ? sn_metrics_each(at.file, printer.kind,
-                                             sn_metrics_print_piece, &printer, err)
+    return status == SN_OK ? sn_metrics_each(at.file, (sn_metrics_kind)given.table,
+                                             print_piece, &given, err)
                            : status;
 }
 
@@ -209,8 +277,18 @@ const sn_command sn_command_metrics = {
         "output any more. No file records that a run was stopped or killed: --follow then "
         "waits for its continuation. Rows that a resumed run makes again are printed "
         "again, after a line on stderr.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND("RUN", target,
+                             "the folder of a run, or its file metrics.h5")}},
+    .options =
+        {{SN_FLAG(
+             "csv", csv,
+             "comma-separated values with every column, numbers exact, empty where nothing "
+             "was measured; else aligned, times of steps in ms")},
+         {SN_CHOICE("table", tables, table, "the table to print (epochs)")},
+         {SN_FLAG(
+             "follow", follow,
+             "then print new rows as the job saves them, with each checkpoint; wait for RUN "
+             "and its file where they do not exist yet")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

@@ -1,8 +1,9 @@
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/print/plan.h"
+#include "perf/plan.h"
 
 enum { COLUMNS_MAX = 12, RANKS_MAX = 1000000 };
 
@@ -13,45 +14,25 @@ typedef struct arguments {
     double gflops, memory_gbyte, latency_us, bandwidth_gbit;
 } arguments;
 
-static const sn_operand operands[] = {{SN_OPERAND_CONFIG}, {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_WHOLE("ranks", "N", 1, RANKS_MAX, ranks,
-              "a column of the table; up to 12 times; 1, 2, 4 and 8 unless given"),
-     .limit = COLUMNS_MAX},
-    {SN_OPTION_SET},
-    {SN_WHOLE("ranks-per-node", "N", 1, RANKS_MAX, node_ranks,
-              "all on one node unless given")},
-    {SN_WHOLE(
-        "threads", "N", 1, 1024, threads,
-        "threads per rank; compute.threads unless given, or 1 where that is auto")},
-    {SN_REAL(
-        "gflops", "R", 1e-3, 1e9, gflops,
-        "rate per rank of the products with all that the network does between them; "
-        "measured here unless given, on shards of the size that they will have")},
-    {SN_REAL(
-        "memory-gbyte", "R", 1e-3, 1e6, memory_gbyte,
-        "memory traffic per rank, GB/s; measured here unless given, by a = b + s c on "
-        "large arrays and, for updates, on arrays of the model's size")},
-    {SN_REAL("latency-us", "T", 0, 1e6, latency_us,
-             "latency between nodes, microseconds (2)")},
-    {SN_REAL("bandwidth-gbit", "R", 1e-3, 1e6, bandwidth_gbit,
-             "bandwidth between nodes, Gbit/s (100)")},
-    {.name = NULL}};
-
 static const sn_list usual_ranks = {
     4, {{.whole = 1}, {.whole = 2}, {.whole = 4}, {.whole = 8}}};
 
+/* One number of ranks. */
+typedef struct plan_column {
+    sn_plan_rates rates;
+    sn_plan plan;
+} plan_column;
+
 /* Fills in columns[index]; the columns before it have been measured. */
 static sn_status make_column(const sn_plan_base *base, const arguments *given,
-                             int ranks, size_t index, sn_plan_column *columns,
+                             int ranks, size_t index, plan_column *columns,
                              sn_error *err)
 {
     static const double bytes_per_gbit = 1e9 / 8;
-    sn_plan_column *column = &columns[index];
+    plan_column *column = &columns[index];
     const int node_ranks = given->node_ranks > 0 ? (int)given->node_ranks : ranks;
     const int64_t threads = base->config.compute_threads;
-    *column = (sn_plan_column){
+    *column = (plan_column){
         .rates = {.threads = given->threads > 0 ? (int)given->threads
                              : threads > 0      ? (int)threads
                                                 : 1,
@@ -61,9 +42,7 @@ static sn_status make_column(const sn_plan_base *base, const arguments *given,
                   .update_per_second = index > 0 ? columns[0].rates.update_per_second
                                                  : 1e9 * given->memory_gbyte,
                   .latency_seconds = 1e-6 * given->latency_us,
-                  .bytes_per_second = bytes_per_gbit * given->bandwidth_gbit},
-        .flops_measured = given->gflops == 0,
-        .memory_measured = given->memory_gbyte == 0};
+                  .bytes_per_second = bytes_per_gbit * given->bandwidth_gbit}};
     const int64_t rows = (base->batch + ranks - 1) / ranks;
     const sn_status status = sn_plan_measure(base, rows, &column->rates, err);
     if (status == SN_OK) {
@@ -72,31 +51,165 @@ static sn_status make_column(const sn_plan_base *base, const arguments *given,
     return status;
 }
 
-static sn_status plan(const arguments *given, const sn_config *config, sn_error *err)
+static const double mib = 1 << 20;
+
+enum { TITLE = -1 };
+
+/* A line of the table and its value in one column. */
+typedef struct line {
+    const char *name; /* NULL after the last line */
+    int digits;       /* significant ones; 0 for a whole number, TITLE for no value */
+    double value;
+} line;
+
+/* node is the title of the lines on memory of a node. */
+static line line_of(size_t index, const sn_plan_base *base, const plan_column *column,
+                    const char *node)
 {
-    const sn_list *ranks = given->ranks.count > 0 ? &given->ranks : &usual_ranks;
-    sn_plan_base base;
-    sn_plan_column columns[COLUMNS_MAX];
-    sn_status status = sn_plan_open(config, &base, err);
-    for (size_t i = 0; i < ranks->count && status == SN_OK; i++) {
-        status = make_column(&base, given, (int)ranks->of[i].whole, i, columns, err);
+    const sn_plan *plan = &column->plan;
+    const line lines[] = {
+        {"ranks", 0, plan->ranks},
+        {"largest slice, images", 0, (double)plan->largest},
+        {"smallest slice, images", 0, (double)plan->smallest},
+        {"\nmemory of a rank, MiB", TITLE, 0},
+        {"  parameters", 4, (double)plan->parameters / mib},
+        {"  velocities", 4, (double)plan->velocities / mib},
+        {"  gradients, message", 4, (double)plan->message / mib},
+        {"  activations", 4, (double)plan->activations / mib},
+        {"  batch", 4, (double)plan->batch / mib},
+        {"  together", 4, (double)plan->rank_bytes / mib},
+        {"rank 0 besides, for checkpoints, MiB", TITLE, 0},
+        {"  copy of the state", 4, (double)plan->copy / mib},
+        {"  file, while it is written", 4, (double)plan->file / mib},
+        {node, TITLE, 0},
+        {"  data set, one copy", 4, (double)base->data_bytes / mib},
+        {"  all of it", 4, (double)plan->node_bytes / mib},
+        {"\npredicted time of a step, ms", TITLE, 0},
+        {"  compute", 3, 1e3 * plan->compute_seconds},
+        {"  gather", 3, 1e3 * plan->gather_seconds},
+        {"  sum", 3, 1e3 * plan->sum_seconds},
+        {"  sum behind compute", 3, 1e3 * plan->hidden_seconds},
+        {"  update", 3, 1e3 * plan->update_seconds},
+        {"  together", 3, 1e3 * plan->step_seconds},
+        {"compute, GFLOP/s a rank", 3, column->rates.flops_per_second * 1e-9},
+        {"seconds an epoch", 3, (double)base->updates * plan->step_seconds},
+        {"images/s", 3, (double)base->batch / plan->step_seconds},
+        {NULL, TITLE, 0}};
+    return lines[index];
+}
+
+static void print_base(const sn_plan_base *base)
+{
+    fputs("model        ", stdout);
+    sn_config_print_network(&base->model, stdout);
+    printf(
+        "data         %zu of %zu training images to train on, %zu test, %zu x %zu%s\n",
+        base->train_count, base->data.train_count, base->data.test_count,
+        base->data.rows, base->data.cols,
+        base->data_assumed ? "; assumed, no files found" : "");
+    printf("updates      %" PRId64 " an epoch of up to %" PRId64 " images\n",
+           base->updates, base->batch);
+    printf("a step       %.4g GFLOP in products, a message of %.0f bytes\n",
+           1e-9 * base->flops, base->message_bytes);
+    printf("checkpoint   about %.4g MB on the disk; %" PRId64 " are kept%s\n",
+           1e-6 * (double)base->checkpoint_bytes, base->config.checkpoint_keep,
+           base->config.checkpoint_keep_best && base->config.data_validation > 0
+               ? ", and best.h5"
+               : "");
+}
+
+static void print_rates(const arguments *given, const sn_plan_rates *rates)
+{
+    printf("rates        %d thread%s a rank; compute %s, memory %.3g GB/s %s; network "
+           "between nodes %.3g us, %.3g Gbit/s\n\n",
+           rates->threads, rates->threads == 1 ? "" : "s",
+           given->gflops == 0 ? "measured here" : "as given",
+           1e-9 * rates->memory_per_second,
+           given->memory_gbyte == 0 ? "measured here" : "as given",
+           1e6 * rates->latency_seconds, 8e-9 * rates->bytes_per_second);
+}
+
+static void print_notes(const sn_plan_base *base, const plan_column *columns,
+                        size_t count)
+{
+    const sn_config *config = &base->config;
+    for (size_t c = 0; c < count; c++) {
+        const sn_plan *plan = &columns[c].plan;
+        if (plan->empty > 0) {
+            printf("note         %d ranks: %d of them have no image in a batch of "
+                   "%" PRId64 "; use fewer ranks or a larger batch\n",
+                   plan->ranks, plan->empty, base->batch);
+        } else if (plan->last_batch < plan->ranks) {
+            printf("note         %d ranks: the last batch of an epoch has %" PRId64
+                   " images, some ranks have none of them\n",
+                   plan->ranks, plan->last_batch);
+        }
+        if (plan->refused) {
+            printf("note         %d ranks: more than comm.leaves = %" PRId64
+                   ", which train refuses\n",
+                   plan->ranks, config->comm_leaves);
+        }
     }
-    if (status == SN_OK) {
-        sn_plan_print(stdout, &base, columns, ranks->count);
+    if (config->augment_kind != SN_AUGMENT_NONE) {
+        printf("note         distortions are not in these times; see gather in "
+               "`shardnet bench`\n");
     }
-    sn_plan_clear(&base);
-    return status;
+    const sn_precision precision = (sn_precision)config->compute_precision;
+    sn_error why = {""};
+    if (precision != SN_PRECISION_FP32 &&
+        sn_precision_check(precision, &why) != SN_OK) {
+        printf("note         compute is measured in fp32: bf16 needs %s\n",
+               why.message);
+    }
+    if (config->comm_reduce == SN_REDUCE_AUTO) {
+        printf("note         comm.reduce = auto is planned as %s\n",
+               sn_reduction_of(SN_REDUCE_AUTO)->name);
+    }
+}
+
+static void print_plan(const arguments *given, const sn_plan_base *base,
+                       const plan_column *columns, size_t count)
+{
+    char node[80];
+    line at;
+    snprintf(node, sizeof node, "its node, with about %d MiB for each process, MiB",
+             SN_PLAN_PROCESS_MIB);
+    print_base(base);
+    print_rates(given, &columns[0].rates);
+    for (size_t l = 0; (at = line_of(l, base, columns, node)).name != NULL; l++) {
+        printf(at.digits == TITLE ? "%s" : "%-28s", at.name);
+        for (size_t c = 0; at.digits != TITLE && c < count; c++) {
+            const double value = line_of(l, base, &columns[c], node).value;
+            if (at.digits == 0 || value >= 1e5) {
+                printf(" %10.0f", value);
+            } else {
+                printf(" %10.*g", at.digits, value);
+            }
+        }
+        putchar('\n');
+    }
+    print_notes(base, columns, count);
 }
 
 static sn_status run(const void *user, sn_error *err)
 {
     const arguments *given = user;
+    const sn_list *ranks = given->ranks.count > 0 ? &given->ranks : &usual_ranks;
     sn_config *config;
+    sn_plan_base base = {0};
+    plan_column columns[COLUMNS_MAX];
     sn_status status = sn_job_config(given->config, &given->set,
                                      sn_config_check_all_but_data, &config, err);
     if (status == SN_OK) {
-        status = plan(given, config, err);
+        status = sn_plan_open(config, &base, err);
     }
+    for (size_t i = 0; i < ranks->count && status == SN_OK; i++) {
+        status = make_column(&base, given, (int)ranks->of[i].whole, i, columns, err);
+    }
+    if (status == SN_OK) {
+        print_plan(given, &base, columns, ranks->count);
+    }
+    sn_plan_clear(&base);
     sn_config_destroy(&config);
     return status;
 }
@@ -114,8 +227,29 @@ const sn_command sn_command_plan = {
         "rate. With comm.reduce = overlap the reduction hides behind the backward pass. "
         "The model leaves out distortions, ranks that share a memory or wait, "
         "checkpoints and evaluation. `shardnet bench` measures.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND_CONFIG}},
+    .options =
+        {{SN_WHOLE("ranks", "N", 1, RANKS_MAX, ranks,
+                   "a column of the table; up to 12 times; 1, 2, 4 and 8 unless given"),
+          .limit = COLUMNS_MAX},
+         {SN_OPTION_SET},
+         {SN_WHOLE("ranks-per-node", "N", 1, RANKS_MAX, node_ranks,
+                   "all on one node unless given")},
+         {SN_WHOLE(
+             "threads", "N", 1, 1024, threads,
+             "threads per rank; compute.threads unless given, or 1 where that is auto")},
+         {SN_REAL(
+             "gflops", "R", 1e-3, 1e9, gflops,
+             "rate per rank of the products with all that the network does between them; "
+             "measured here unless given, on shards of the size that they will have")},
+         {SN_REAL(
+             "memory-gbyte", "R", 1e-3, 1e6, memory_gbyte,
+             "memory traffic per rank, GB/s; measured here unless given, by a = b + s c on "
+             "large arrays and, for updates, on arrays of the model's size")},
+         {SN_REAL("latency-us", "T", 0, 1e6, latency_us,
+                  "latency between nodes, microseconds (2)")},
+         {SN_REAL("bandwidth-gbit", "R", 1e-3, 1e6, bandwidth_gbit,
+                  "bandwidth between nodes, Gbit/s (100)")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.latency_us = 2, .bandwidth_gbit = 100},

@@ -17,43 +17,13 @@ typedef struct arguments {
     bool as_is;
 } arguments;
 
-static const sn_operand operands[] = {
-    {SN_OPERAND("CHECKPOINT|RUN", checkpoint,
-                "a checkpoint, or a run whose newest one is taken")},
-    {SN_OPERAND(
-         "IMAGE", images,
-         "a PNG, a PGM (P2 or P5), or an IDX file of images, plain or gzip; its content "
-         "decides, not its name"),
-     .many = true},
-    {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_FLAG(
-        "as-is", as_is,
-        "take a PNG or PGM as it is, like the images of an IDX file: of the model's "
-        "size, ink bright on black")},
-    {.name = NULL}};
-
-/* What all images are predicted with. */
+/* The model and the options that all images share. */
 typedef struct session {
     sn_model *model;
     sn_image_size size;
     bool warned; /* that the size is a guess */
     bool as_is;
 } session;
-
-static sn_status start(session *now, const arguments *chosen, sn_error *err)
-{
-    now->as_is = chosen->as_is;
-    const sn_status status = sn_job_model(NULL, chosen->checkpoint, &now->model, err);
-    if (status == SN_OK) {
-        now->size =
-            sn_dataset_image_size(&now->model->spec, sn_model_input(now->model));
-        /* scripts run many at a time, and single images gain nothing from more */
-        sn_gemm_set_threads(1);
-    }
-    return status;
-}
 
 /* A PNG or PGM needs rows and columns; an IDX file brings them along. */
 static sn_status need_size(session *now, sn_error *err)
@@ -169,11 +139,19 @@ static sn_status predict_file(session *now, const char *path, sn_error *err)
 }
 
 /* Every image gets its line, of result or of error; the first failure is returned. */
-static sn_status predict_all(session *now, const arguments *chosen, sn_error *err)
+static sn_status run(const void *user, sn_error *err)
 {
-    sn_status first = SN_OK;
-    for (size_t i = 0; i < chosen->images.count; i++) {
-        const sn_status status = predict_file(now, chosen->images.word[i], err);
+    const arguments *given = user;
+    session now = {.as_is = given->as_is};
+    sn_status first = sn_job_model(NULL, given->checkpoint, &now.model, err);
+    if (first != SN_OK) {
+        return first;
+    }
+    now.size = sn_dataset_image_size(&now.model->spec, sn_model_input(now.model));
+    /* scripts run many at a time, and single images gain nothing from more */
+    sn_gemm_set_threads(1);
+    for (size_t i = 0; i < given->images.count; i++) {
+        const sn_status status = predict_file(&now, given->images.word[i], err);
         if (status != SN_OK) {
             fflush(stdout);
             sn_job_report(status, err);
@@ -181,18 +159,8 @@ static sn_status predict_all(session *now, const arguments *chosen, sn_error *er
         }
     }
     err->message[0] = '\0'; /* printed */
-    return first;
-}
-
-static sn_status run(const void *chosen, sn_error *err)
-{
-    session now = {0};
-    sn_status status = start(&now, chosen, err);
-    if (status == SN_OK) {
-        status = predict_all(&now, chosen, err);
-    }
     sn_model_destroy(&now.model);
-    return status;
+    return first;
 }
 
 const sn_command sn_command_predict = {
@@ -213,8 +181,18 @@ const sn_command sn_command_predict = {
         "An image that cannot be read gets a line on stderr, the others their results; "
         "the exit code is that of the first failure: 65 malformed, without ink or of a "
         "wrong size, 66 not found.",
-    .operands = operands,
-    .options = options,
+    .operands =
+        {{SN_OPERAND("CHECKPOINT|RUN", checkpoint,
+                     "a checkpoint, or a run whose newest one is taken")},
+         {SN_OPERAND(
+              "IMAGE", images,
+              "a PNG, a PGM (P2 or P5), or an IDX file of images, plain or gzip; its content "
+              "decides, not its name"),
+          .many = true}},
+    .options = {{SN_FLAG(
+        "as-is", as_is,
+        "take a PNG or PGM as it is, like the images of an IDX file: of the model's "
+        "size, ink bright on black")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

@@ -1,24 +1,29 @@
 /* A sheet of training digits beside what the configured distortions make of them. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <png.h>
+
+#include "base/file.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/job.h"
-#include "cli/print/png.h"
 #include "config/config.h"
 #include "data/augment.h"
 #include "data/dataset.h"
 
+/* Lengths in pixels, of which an image has SCALE x SCALE for each of its own. */
 enum {
     SIDE = 10, /* images along each side of a block */
-    LINE = 1,  /* between images */
-    GAP = 8,   /* between originals and distortions */
-    GREY = 96, /* where no image is */
-    SCALE = 3
+    SCALE = 3,
+    LINE = SCALE,      /* between images */
+    GAP = 8 * SCALE,   /* between originals and distortions */
+    GREY = 96,         /* where no image is */
+    SIDE_MAX = 1000000 /* libpng accepts no more */
 };
 
 typedef struct arguments {
@@ -27,58 +32,21 @@ typedef struct arguments {
     uint64_t epoch; /* from 1 */
 } arguments;
 
-static const sn_operand operands[] = {{SN_OPERAND_CONFIG}, {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_TEXT("output", "FILE.png", out, "the picture"), .letter = 'o',
-     .required = true},
-    {SN_OPTION_SET},
-    {SN_WHOLE("epoch", "N", 1, 1000000, epoch,
-              "the epoch whose distortions are drawn (1)")},
-    {.name = NULL}};
-
 /* Both blocks, (height, width) pixels. */
 typedef struct sheet {
-    size_t rows, cols; /* of an image */
+    size_t rows, cols; /* pixels of one image */
+    size_t block;      /* width of a block */
     size_t width, height;
     uint8_t *pixels;
 } sheet;
 
-/* The data set's samples; *storage is the caller's to free. */
-static sn_status load(const sn_config *config, uint8_t **storage, sn_dataset *data,
-                      sn_error *err)
-{
-    const sn_dataset_spec spec = sn_config_dataset(config);
-    static const char no_digest[SN_DIGEST_TEXT_BYTES] = "";
-    sn_dataset_shape shape;
-    size_t bytes;
-    *storage = NULL;
-    sn_status status = sn_dataset_probe(&spec, &shape, err);
-    if (status == SN_OK) {
-        status = sn_config_check_data(config, &shape, err);
-    }
-    if (status != SN_OK) {
-        return status;
-    }
-    if (sn_dataset_bytes(&shape, &bytes)) {
-        *storage = sn_alloc(bytes, 1);
-    }
-    if (*storage == NULL) {
-        return sn_fail(err, SN_ENOMEM, "not enough memory (%s): the set does not fit",
-                       spec.dir);
-    }
-    status = sn_dataset_fill(&spec, &shape, *storage, err);
-    return status == SN_OK
-               ? sn_dataset_view(&spec, &shape, *storage, no_digest, data, err)
-               : status;
-}
-
 /* SN_ENOMEM; the caller frees pixels. */
 static sn_status sheet_init(sheet *drawn, const sn_dataset *data, sn_error *err)
 {
-    *drawn = (sheet){.rows = data->rows, .cols = data->cols};
-    drawn->width = 2 * (SIDE * (data->cols + LINE) + LINE) + GAP;
-    drawn->height = SIDE * (data->rows + LINE) + LINE;
+    *drawn = (sheet){.rows = SCALE * data->rows, .cols = SCALE * data->cols};
+    drawn->block = SIDE * (drawn->cols + LINE) + LINE;
+    drawn->width = 2 * drawn->block + GAP;
+    drawn->height = SIDE * (drawn->rows + LINE) + LINE;
     size_t bytes;
     if (sn_size_multiply(drawn->width, drawn->height, &bytes)) {
         drawn->pixels = sn_alloc(bytes, 1);
@@ -91,27 +59,20 @@ static sn_status sheet_init(sheet *drawn, const sn_dataset *data, sn_error *err)
     return SN_OK;
 }
 
-/* Where row r of image i of a block (0: originals, 1: distortions) lies. */
-static uint8_t *place(const sheet *drawn, size_t block, size_t i, size_t r)
-{
-    const size_t block_width = SIDE * (drawn->cols + LINE) + LINE;
-    const size_t top = LINE + i / SIDE * (drawn->rows + LINE);
-    const size_t left =
-        block * (block_width + GAP) + LINE + i % SIDE * (drawn->cols + LINE);
-    return drawn->pixels + (top + r) * drawn->width + left;
-}
-
-/* x (rows * cols) is scratch. */
+/* Draws image i beside its distortion; x (features of an image) is scratch. */
 static void draw_pair(const sheet *drawn, size_t i, sn_augment *augment, uint64_t seed,
                       uint32_t epoch, const uint8_t *image, float *x)
 {
-    const size_t cols = drawn->cols;
+    const size_t top = LINE + i / SIDE * (drawn->rows + LINE);
+    const size_t left = LINE + i % SIDE * (drawn->cols + LINE);
     sn_augment_apply(augment, seed, epoch, (uint32_t)i, image, x);
     for (size_t r = 0; r < drawn->rows; r++) {
-        memcpy(place(drawn, 0, i, r), image + r * cols, cols);
-        uint8_t *to = place(drawn, 1, i, r);
-        for (size_t c = 0; c < cols; c++) {
-            to[c] = (uint8_t)(255 * x[r * cols + c] + 0.5F);
+        uint8_t *original = drawn->pixels + (top + r) * drawn->width + left;
+        uint8_t *distorted = original + drawn->block + GAP;
+        for (size_t c = 0; c < drawn->cols; c++) {
+            const size_t pixel = r / SCALE * (drawn->cols / SCALE) + c / SCALE;
+            original[c] = image[pixel];
+            distorted[c] = (uint8_t)(255 * x[pixel] + 0.5F);
         }
     }
 }
@@ -141,12 +102,60 @@ static sn_status draw(const sn_config *config, uint32_t epoch, const sn_dataset 
     return status;
 }
 
+/* Writes an 8-bit grey PNG by way of path.tmp and sn_file_publish. */
+static sn_status write_png(const char *path, const sheet *drawn, sn_error *err)
+{
+    char temporary[SN_PATH_BYTES];
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = (png_uint_32)drawn->width,
+                       .height = (png_uint_32)drawn->height,
+                       .format = PNG_FORMAT_GRAY};
+    if (drawn->width > SIDE_MAX || drawn->height > SIDE_MAX) {
+        return sn_fail(err, SN_ERANGE,
+                       "picture size out of range (%s): each side may have at most %d "
+                       "pixels",
+                       path, SIDE_MAX);
+    }
+    if (sn_path_temporary(temporary, path, NULL) != SN_OK) {
+        return sn_fail(err, SN_ECREATE, "cannot create (%s): the path is too long",
+                       path);
+    }
+    /* rename would report it too, but only as a failed write */
+    if (sn_is_folder(path)) {
+        return sn_fail(err, SN_ECREATE, "cannot create (%s): it is a folder", path);
+    }
+    FILE *file = fopen(temporary, "wb");
+    if (file == NULL) {
+        return sn_fail(err, SN_ECREATE,
+                       "cannot create (%s): %s; choose a path you may write to",
+                       temporary, strerror(errno));
+    }
+    errno = 0;
+    const bool good =
+        png_image_write_to_stdio(&image, file, 0, drawn->pixels, 0, NULL) != 0;
+    const int reason = errno;
+    sn_status status = SN_OK;
+    if (fclose(file) != 0 || !good) {
+        status = sn_fail(err, SN_EIO, "cannot write (%s): %s", path,
+                         good          ? strerror(errno)
+                         : reason != 0 ? strerror(reason)
+                                       : image.message);
+    }
+    return sn_file_conclude(status, temporary, path, err);
+}
+
 static sn_status preview(const arguments *given, const sn_config *config, sn_error *err)
 {
+    static const char no_digest[SN_DIGEST_TEXT_BYTES] = "";
+    const sn_dataset_spec spec = sn_config_dataset(config);
+    sn_dataset_shape shape;
     uint8_t *storage;
-    sn_dataset data = {.rows = 0};
+    sn_dataset data = {0};
     sheet drawn = {.pixels = NULL};
-    sn_status status = load(config, &storage, &data, err);
+    sn_status status = sn_job_data(&spec, no_digest, &shape, &storage, &data, err);
+    if (status == SN_ECONFIG) {
+        status = sn_config_check_data(config, &shape, err); /* it names the key */
+    }
     if (status == SN_OK) {
         status = sheet_init(&drawn, &data, err);
     }
@@ -154,12 +163,11 @@ static sn_status preview(const arguments *given, const sn_config *config, sn_err
         status = draw(config, (uint32_t)given->epoch - 1, &data, &drawn, err);
     }
     if (status == SN_OK) {
-        status = sn_png_write(given->out, drawn.width, drawn.height, SCALE,
-                              drawn.pixels, err);
+        status = write_png(given->out, &drawn, err);
     }
     if (status == SN_OK) {
         printf("wrote  %s  %zu x %zu, epoch %" PRIu64 ", augment.kind = %s\n",
-               given->out, drawn.width * SCALE, drawn.height * SCALE, given->epoch,
+               given->out, drawn.width, drawn.height, given->epoch,
                sn_config_choice_name("augment", "kind", config->augment_kind));
     }
     free(drawn.pixels);
@@ -185,8 +193,12 @@ const sn_command sn_command_preview = {
     .summary = "draw training images beside their distortions",
     .text = "Writes a picture of 10 x 10 training images beside what the configured "
             "distortions make of them.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND_CONFIG}},
+    .options = {{SN_TEXT("output", "FILE.png", out, "the picture"), .letter = 'o',
+                 .required = true},
+                {SN_OPTION_SET},
+                {SN_WHOLE("epoch", "N", 1, 1000000, epoch,
+                          "the epoch whose distortions are drawn (1)")}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.epoch = 1},

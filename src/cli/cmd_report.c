@@ -8,26 +8,19 @@ typedef struct arguments {
     const char *run, *output;
 } arguments;
 
-static const sn_operand operands[] = {{SN_OPERAND("RUN", run, "the folder of a run")},
-                                      {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_TEXT("output", "FILE", output, "the page, in place of RUN/report.html"),
-     .letter = 'o'},
-    {.name = NULL}};
-
 static sn_status write_page(const char *path, const sn_report *report,
                             const sn_report_plots *plots, sn_error *err)
 {
     char *text = NULL;
     size_t bytes;
     FILE *out = open_memstream(&text, &bytes);
-    if (out != NULL) {
-        sn_report_page(out, report, plots);
+    if (out == NULL) {
+        return sn_fail(err, SN_ENOMEM, "report: out of memory");
     }
-    const bool failed = out == NULL || ferror(out) != 0;
-    sn_status status = SN_OK;
-    if ((out != NULL && fclose(out) != 0) || failed) {
+    sn_report_page(out, report, plots);
+    const bool failed = ferror(out) != 0;
+    sn_status status;
+    if (fclose(out) != 0 || failed) {
         status = sn_fail(err, SN_ENOMEM, "report: out of memory");
     } else if (sn_is_folder(path)) {
         status =
@@ -42,29 +35,24 @@ static sn_status write_page(const char *path, const sn_report *report,
 static sn_status run(const void *user, sn_error *err)
 {
     const arguments *given = user;
-    const char *output = given->output;
-    char joined[SN_PATH_BYTES];
-    sn_status status = SN_OK;
-    if (output == NULL) {
-        status = sn_path_join(joined, given->run, SN_REPORT_FILE, err);
-        output = joined;
+    char output[SN_PATH_BYTES];
+    sn_report report = {0};
+    sn_report_plots plots = {.svg = {NULL}};
+    sn_status status = sn_path_join(output, given->run, SN_REPORT_FILE, err);
+    const char *path = given->output != NULL ? given->output : output;
+    if (status == SN_OK) {
+        status = sn_report_load(given->run, &report, err);
     }
-    if (status != SN_OK) {
-        return status;
-    }
-    sn_report report;
-    sn_report_plots plots = {NULL};
-    status = sn_report_load(given->run, &report, err);
     if (status == SN_OK) {
         status = sn_report_draw(&report, &plots, err);
     }
     if (status == SN_OK) {
-        status = write_page(output, &report, &plots, err);
+        status = write_page(path, &report, &plots, err);
     }
     if (status == SN_OK) {
-        printf("report   %s\n", output);
-        if (plots.missing[0] != '\0') {
-            printf("plots    none: %s\n", plots.missing);
+        printf("report   %s\n", path);
+        if (plots.missing.message[0] != '\0') {
+            printf("plots    none: %s\n", plots.missing.message);
         }
     }
     sn_report_plots_clear(&plots);
@@ -81,8 +69,10 @@ const sn_command sn_command_report = {
         "checkpoints with their validity, configuration. It needs no other file and no "
         "network. gnuplot draws the plots; where it is not installed, the page has tables "
         "only. The run may still be training.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND("RUN", run, "the folder of a run")}},
+    .options = {{SN_TEXT("output", "FILE", output,
+                         "the page, in place of RUN/report.html"),
+                 .letter = 'o'}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

@@ -16,39 +16,6 @@ typedef struct arguments {
     bool quiet;
 } arguments;
 
-static const sn_operand operands[] = {{SN_OPERAND_CONFIG}, {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_TEXT("out", "RUN", run,
-             "folder of the run: config.ini, metrics.h5, checkpoints/"),
-     .required = true},
-    {SN_OPTION_SET},
-    {SN_TEXT(
-         "resume", "auto|never|PATH", resume,
-         "auto: continue from the newest good checkpoint in RUN, or start; PATH: "
-         "continue from this checkpoint; never: refuse a RUN that holds a checkpoint "
-         "(the default)"),
-     .standard = "auto"},
-    {SN_FLAG("quiet", quiet, "print the result only")},
-    {SN_PRINT("help-config", sn_config_help,
-              "print every key with its default and range")},
-    {.name = NULL}};
-
-static sn_train_options train_options(const arguments *given)
-{
-    const sn_resume resume = strcmp(given->resume, "auto") == 0    ? SN_RESUME_AUTO
-                             : strcmp(given->resume, "never") == 0 ? SN_RESUME_NEVER
-                                                                   : SN_RESUME_PATH;
-    return (sn_train_options){.run = given->run,
-                              .resume = resume,
-                              .resume_path = given->resume,
-                              .out = stdout,
-                              .warnings = stderr,
-                              .quiet = given->quiet,
-                              .handle_signals = true,
-                              .on_hang = sn_job_hang};
-}
-
 /* Rank 0 reads the checkpoint: the other ranks do not check it. */
 static sn_status check_resume(const sn_train_options *chosen, sn_error *err)
 {
@@ -64,7 +31,17 @@ static sn_status check_resume(const sn_train_options *chosen, sn_error *err)
 static sn_status body(sn_comm *comm, const void *user, sn_error *err)
 {
     const arguments *given = user;
-    const sn_train_options chosen = train_options(given);
+    const sn_train_options chosen = {
+        .run = given->run,
+        .resume = strcmp(given->resume, "auto") == 0    ? SN_RESUME_AUTO
+                  : strcmp(given->resume, "never") == 0 ? SN_RESUME_NEVER
+                                                        : SN_RESUME_PATH,
+        .resume_path = given->resume,
+        .out = stdout,
+        .warnings = stderr,
+        .quiet = given->quiet,
+        .handle_signals = true,
+        .on_hang = sn_job_hang};
     sn_config *config;
     sn_status status =
         sn_job_config(given->config, &given->set, sn_config_check, &config, err);
@@ -101,8 +78,21 @@ const sn_command sn_command_train = {
         "Trains as CONFIG says, alone or under mpirun, and leaves everything in RUN.\n\n"
         "Exit codes: 0 done, 75 stopped early with a checkpoint (run again with "
         "--resume), 76 diverged, 78 configuration, 65/66 input, 73/74 output.",
-    .operands = operands,
-    .options = options,
+    .operands = {{SN_OPERAND_CONFIG}},
+    .options =
+        {{SN_TEXT("out", "RUN", run,
+                  "folder of the run: config.ini, metrics.h5, checkpoints/"),
+          .required = true},
+         {SN_OPTION_SET},
+         {SN_TEXT(
+              "resume", "auto|never|PATH", resume,
+              "auto: continue from the newest good checkpoint in RUN, or start; PATH: "
+              "continue from this checkpoint; never: refuse a RUN that holds a checkpoint "
+              "(the default)"),
+          .standard = "auto"},
+         {SN_FLAG("quiet", quiet, "print the result only")},
+         {SN_PRINT("help-config", sn_config_help,
+                   "print every key with its default and range")}},
     .tasks = SN_TASKS_TOGETHER,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.resume = "never"},

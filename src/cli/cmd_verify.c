@@ -15,11 +15,6 @@ typedef struct arguments {
     const char *target;
 } arguments;
 
-static const sn_operand operands[] = {
-    {SN_OPERAND("FILE|RUN", target,
-                "a checkpoint, a metrics.h5 or the folder of a run")},
-    {.name = NULL}};
-
 /* The first fault of all files. */
 typedef struct verdict {
     sn_status status;
@@ -71,46 +66,39 @@ static void check_metrics(verdict *found, const char *path)
     judge(found, path, status, &why);
 }
 
-static sn_status check_run(verdict *found, const char *run, sn_error *err)
-{
-    char path[SN_PATH_BYTES];
-    sn_status status = sn_target_each(run, check_checkpoint, found, err);
-    if (status == SN_OK) {
-        status = sn_path_join(path, run, SN_METRICS_FILE, err);
-    }
-    if (status == SN_OK && sn_file_exists(path)) {
-        check_metrics(found, path);
-    }
-    if (status == SN_OK && found->files == 0) {
-        status =
-            sn_fail(err, SN_ENOINPUT,
-                    "nothing to verify (%s): no checkpoint and no " SN_METRICS_FILE "; "
-                    "give a checkpoint file or the folder of a run",
-                    run);
-    }
-    return status;
-}
-
 static sn_status run(const void *user, sn_error *err)
 {
     const char *target = ((const arguments *)user)->target;
     verdict found = {.status = SN_OK, .alone = !sn_is_folder(target)};
+    char metrics[SN_PATH_BYTES];
     sn_status status = SN_OK;
     if (!found.alone) {
-        status = check_run(&found, target, err);
+        status = sn_target_each(target, check_checkpoint, &found, err);
+        if (status == SN_OK) {
+            status = sn_path_join(metrics, target, SN_METRICS_FILE, err);
+        }
+        if (status == SN_OK && sn_file_exists(metrics)) {
+            check_metrics(&found, metrics);
+        }
     } else if (sn_file_exists(target) && sn_format_of(target) == SN_FORMAT_METRICS) {
         check_metrics(&found, target);
     } else {
         status = check_checkpoint(target, &found, err);
     }
-    if (status == SN_OK && found.files == 0) {
-        status = sn_fail(err, SN_ENOINPUT, "no such file (%s)", target);
+    if (status != SN_OK) {
+        return status;
     }
-    if (status == SN_OK && found.status != SN_OK) {
-        *err = found.fault;
-        status = found.status;
+    if (found.files == 0) {
+        return found.alone
+                   ? sn_fail(err, SN_ENOINPUT, "no such file (%s)", target)
+                   : sn_fail(err, SN_ENOINPUT,
+                             "nothing to verify (%s): no checkpoint and "
+                             "no " SN_METRICS_FILE "; give a checkpoint file or the "
+                             "folder of a run",
+                             target);
     }
-    return status;
+    *err = found.fault;
+    return found.status;
 }
 
 const sn_command sn_command_verify = {
@@ -124,7 +112,8 @@ const sn_command sn_command_verify = {
         "The digest covers every attribute and tensor that is read back. Outside it are "
         "the notes for people: the attributes meaning, dimensions and unit of the "
         "datasets and units of /progress; a change there does no harm.",
-    .operands = operands,
+    .operands = {{SN_OPERAND("FILE|RUN", target,
+                             "a checkpoint, a metrics.h5 or the folder of a run")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

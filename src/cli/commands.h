@@ -1,5 +1,5 @@
-/** The commands (internal to cli).  They print results to stdout and leave the reason of a
- *  failure in err. */
+/** The commands (internal to cli).  They print results to stdout and leave the reason
+ *  of a failure in err. */
 #ifndef SHARDNET_CLI_COMMANDS_H
 #define SHARDNET_CLI_COMMANDS_H
 

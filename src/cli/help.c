@@ -75,12 +75,12 @@ static void print_usage(FILE *out, const sn_command *command)
     const int indent = fprintf(out, "usage: shardnet%s%s",
                                *command->name != '\0' ? " " : "", command->name);
     int at = indent;
-    for (const sn_operand *o = command->operands; o != NULL && o->name != NULL; o++) {
+    for (const sn_operand *o = command->operands; o->name != NULL; o++) {
         snprintf(piece, sizeof piece, "%s%s", o->name, o->many ? "..." : "");
         print_piece(out, piece, indent, &at);
     }
     for (int required = 1; required >= 0; required--) {
-        for (const sn_option *o = command->options; o != NULL && o->name != NULL; o++) {
+        for (const sn_option *o = command->options; o->name != NULL; o++) {
             if (o->required == (required == 1)) {
                 spell_option(o, false, option, sizeof option);
                 snprintf(piece, sizeof piece, o->required ? "%s" : "[%s]%s", option,
@@ -107,14 +107,14 @@ static void print_entry(FILE *out, const char *name, const char *help)
 static void print_entries(FILE *out, const sn_command *command)
 {
     char name[160];
-    for (const sn_operand *o = command->operands; o != NULL && o->name != NULL; o++) {
+    for (const sn_operand *o = command->operands; o->name != NULL; o++) {
         print_entry(out, o->name, o->help);
     }
-    for (const sn_command *const *c = command->commands; c != NULL && *c != NULL; c++) {
+    for (const sn_command *const *c = command->commands; *c != NULL; c++) {
         snprintf(name, sizeof name, "shardnet %s", (*c)->name);
         print_entry(out, name, (*c)->summary);
     }
-    for (const sn_option *o = command->options; o != NULL && o->name != NULL; o++) {
+    for (const sn_option *o = command->options; o->name != NULL; o++) {
         spell_option(o, true, name, sizeof name);
         print_entry(out, name, o->help);
     }
@@ -123,13 +123,13 @@ static void print_entries(FILE *out, const sn_command *command)
 
 void sn_help_print(FILE *out, const sn_command *command)
 {
-    if (command->commands == NULL) {
+    if (command->commands[0] == NULL) {
         print_usage(out, command);
     } else if (*command->name == '\0') {
         fputs("usage: shardnet COMMAND ...\n", out);
     }
     for (const sn_command *const *c = command->commands;
-         *command->name != '\0' && c != NULL && *c != NULL; c++) {
+         *command->name != '\0' && *c != NULL; c++) {
         print_usage(out, *c);
     }
     fputc('\n', out);

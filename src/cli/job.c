@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/mem.h"
+
 void sn_job_report(sn_status status, const sn_error *err)
 {
     const char *detail =
@@ -67,6 +69,30 @@ sn_status sn_job_config(const char *path, const sn_list *set,
         sn_config_destroy(config);
     }
     return status;
+}
+
+sn_status sn_job_data(const sn_dataset_spec *spec, const char *digest,
+                      sn_dataset_shape *shape, uint8_t **storage, sn_dataset *data,
+                      sn_error *err)
+{
+    size_t bytes;
+    *storage = NULL;
+    sn_status status = sn_dataset_probe(spec, shape, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    if (sn_dataset_bytes(shape, &bytes)) {
+        *storage = sn_alloc(bytes, 1);
+    }
+    if (*storage == NULL) {
+        return sn_fail(
+            err, SN_ENOMEM,
+            "not enough memory (%s): the set does not fit; use a machine with more",
+            spec->dir);
+    }
+    status = sn_dataset_fill(spec, shape, *storage, err);
+    return status == SN_OK ? sn_dataset_view(spec, shape, *storage, digest, data, err)
+                           : status;
 }
 
 sn_status sn_job_model(sn_comm *comm, const char *path, sn_model **model, sn_error *err)

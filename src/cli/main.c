@@ -14,15 +14,6 @@ static void print_version(FILE *out)
     fprintf(out, "shardnet %s\n", sn_version());
 }
 
-static const sn_command *const commands[] = {
-    &sn_command_train,   &sn_command_eval,    &sn_command_predict, &sn_command_bench,
-    &sn_command_plan,    &sn_command_inspect, &sn_command_verify,  &sn_command_diff,
-    &sn_command_metrics, &sn_command_report,  &sn_command_data,    NULL};
-
-static const sn_option options[] = {
-    {SN_PRINT("version", print_version, "print the version"), .letter = 'V'},
-    {.name = NULL}};
-
 static const sn_command program = {
     .name = "",
     .summary = "distributed data-parallel neural-network trainer",
@@ -35,15 +26,19 @@ static const sn_command program = {
         "train, eval and bench run under mpirun or srun; every command also runs "
         "alone. Of the others, each task of a job runs its own; only the first runs "
         "data.",
-    .commands = commands,
-    .options = options};
+    .commands = {&sn_command_train, &sn_command_eval, &sn_command_predict,
+                 &sn_command_bench, &sn_command_plan, &sn_command_inspect,
+                 &sn_command_verify, &sn_command_diff, &sn_command_metrics,
+                 &sn_command_report, &sn_command_data},
+    .options = {
+        {SN_PRINT("version", print_version, "print the version"), .letter = 'V'}}};
 
 /* Moves from the program to the command that the words name; *argc and *argv follow. */
 static sn_status descend(const sn_command **command, int *argc, char ***argv,
                          sn_error *err)
 {
     sn_status status = SN_OK;
-    while (status == SN_OK && (*command)->commands != NULL && *argc > 1 &&
+    while (status == SN_OK && (*command)->commands[0] != NULL && *argc > 1 &&
            (*argv)[1][0] != '-') {
         ++*argv;
         --*argc;
@@ -101,8 +96,9 @@ static sn_status dispatch(const sn_command **command, int argc, char **argv,
     return run(*command, argc, argv, err);
 }
 
-/* A wrong command line, and a failure before MPI starts, are the same in every task: the
- * first reports them.  A command that each task runs for itself may fail in one alone. */
+/* A wrong command line, and a failure before MPI starts, are the same in every task:
+ * the first reports them.  A command that each task runs for itself may fail in one
+ * alone. */
 static void report(const sn_command *command, sn_status status, const sn_error *err)
 {
     const bool own = command->tasks == SN_TASKS_EACH && status != SN_EUSAGE;

@@ -16,7 +16,8 @@ typedef struct parser {
     sn_error *err;
 } parser;
 
-const char *sn_command_word(const sn_command *command)
+/* The last word of the name of a command. */
+static const char *word_of(const sn_command *command)
 {
     const char *blank = strrchr(command->name, ' ');
     return blank != NULL ? blank + 1 : command->name;
@@ -63,11 +64,11 @@ sn_status sn_options_find(const sn_command *group, const char *word,
     const char *best = NULL;
     size_t distance = SIZE_MAX;
     for (const sn_command *const *at = group->commands; *at != NULL; at++) {
-        if (strcmp(word, sn_command_word(*at)) == 0) {
+        if (strcmp(word, word_of(*at)) == 0) {
             *found = *at;
             return SN_OK;
         }
-        offer(word, sn_command_word(*at), &best, &distance);
+        offer(word, word_of(*at), &best, &distance);
     }
     return refuse_unknown(group, err, "command", word, "", best);
 }
@@ -80,7 +81,7 @@ static sn_status refuse_option(const parser *p, const char *word)
     const char *start = word + strspn(word, "-");
     snprintf(name, sizeof name, "%.*s", (int)strcspn(start, "="), start);
     offer(name, "help", &best, &distance);
-    for (const sn_option *o = p->command->options; o != NULL && o->name != NULL; o++) {
+    for (const sn_option *o = p->command->options; o->name != NULL; o++) {
         offer(name, o->name, &best, &distance);
     }
     return refuse_unknown(p->command, p->err, "option", word, "--", best);
@@ -92,7 +93,7 @@ static const sn_option *find_option(const sn_command *command, const char *word,
 {
     const size_t length = strcspn(word, "=");
     *value = NULL;
-    for (const sn_option *o = command->options; o != NULL && o->name != NULL; o++) {
+    for (const sn_option *o = command->options; o->name != NULL; o++) {
         if (o->letter != 0 && word[0] == '-' && word[1] == o->letter &&
             word[2] == '\0') {
             return o;
@@ -246,7 +247,7 @@ static sn_status take_operands(const parser *p, char **words, size_t count)
 {
     const sn_operand *operand = p->command->operands;
     size_t next = 0;
-    for (; operand != NULL && operand->name != NULL; operand++) {
+    for (; operand->name != NULL; operand++) {
         char *field = p->arguments + operand->offset;
         if (next == count) {
             return sn_options_refuse(p->command, p->err, "missing argument (%s)",
@@ -267,7 +268,7 @@ static sn_status take_operands(const parser *p, char **words, size_t count)
 
 static sn_status demand_options(const parser *p)
 {
-    for (const sn_option *o = p->command->options; o != NULL && o->name != NULL; o++) {
+    for (const sn_option *o = p->command->options; o->name != NULL; o++) {
         const char *text = "";
         if (o->required) {
             memcpy(&text, p->arguments + o->offset, sizeof text);

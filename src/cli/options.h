@@ -1,5 +1,5 @@
-/** The command line.  A command is one table: its arguments are parsed by it, and its help
- *  is printed from it (internal to cli). */
+/** The command line.  A command is one table: its arguments are parsed by it, and its
+ *  help is printed from it (internal to cli). */
 #ifndef SHARDNET_CLI_OPTIONS_H
 #define SHARDNET_CLI_OPTIONS_H
 
@@ -21,7 +21,6 @@ typedef enum sn_value_kind {
 } sn_value_kind;
 
 typedef union sn_value {
-    bool flag;
     const char *text;
     uint64_t whole;
     double real;
@@ -38,17 +37,17 @@ typedef struct sn_list {
 
 typedef struct sn_option {
     const char *name; /* without dashes; NULL ends a table */
-    char letter;      /* of the short form, 0 for none */
+    char letter;      /* the short form, 0 for none */
     sn_value_kind kind;
     const char *argument; /* the value's name in the help; not for a choice */
     const char *standard; /* the value of an option that is given without one, NULL
                                    where a value must follow; then only --name=VALUE has one */
-    double least, most;   /* of a number, both included */
+    double least, most;   /* the range of a number, both included */
     const char *const *choices; /* end with NULL */
     size_t limit;  /* the field is a list of at most limit values; 0: one value */
     bool required; /* only of texts */
     void (*print)(FILE *out);
-    size_t offset; /* of the field */
+    size_t offset; /* the field */
     const char *help;
 } sn_option;
 
@@ -61,11 +60,14 @@ typedef struct sn_words {
 typedef struct sn_operand {
     const char *name; /* NULL ends a table */
     bool many;        /* one or more, the last of the table; the field is sn_words */
-    size_t offset;    /* of the field, else const char * */
+    size_t offset;    /* the field, a const char * unless many */
     const char *help;
 } sn_operand;
 
-/** What the tasks of one job do with a command. */
+/** Rows of the tables of a command; one of each stays empty and ends the table. */
+enum { SN_OPERANDS_MAX = 4, SN_OPTIONS_MAX = 12, SN_COMMANDS_MAX = 16 };
+
+/** Which tasks of a job run a command. */
 typedef enum sn_tasks {
     SN_TASKS_TOGETHER, /* they run it as the ranks of MPI */
     SN_TASKS_EACH,     /* each runs its own command, which may be another one in each */
@@ -76,19 +78,18 @@ typedef struct sn_command {
     const char *name;    /* "train", "data synth", "" for the program */
     const char *summary; /* one line */
     const char *text; /* paragraphs; a line that begins with a blank keeps its form */
-    const sn_operand *operands; /* NULL for none, as of the tables below */
-    const sn_option *options;
-    const struct sn_command *const
-        *commands; /* of a group of commands; end with NULL */
+    sn_operand operands[SN_OPERANDS_MAX];
+    sn_option options[SN_OPTIONS_MAX];
+    const struct sn_command *commands[SN_COMMANDS_MAX]; /* a group has some */
     sn_tasks tasks;
-    size_t bytes;         /* of the arguments */
+    size_t bytes;         /* the size of the arguments */
     const void *defaults; /* (bytes); NULL for zeroes */
     sn_status (*run)(const void *arguments, sn_error *err); /* NULL for a group */
 } sn_command;
 
-/** Fills arguments, which hold the defaults, from the words after argv[0].  Reorders argv,
- *  to which the arguments point from then on.  SN_EUSAGE with a line that names the word
- *  and a near miss. */
+/** Fills arguments, which hold the defaults, from the words after argv[0].  Reorders
+ *  argv, to which the arguments point from then on.  SN_EUSAGE with a line that names
+ *  the word and a near miss. */
 sn_status sn_options_parse(const sn_command *command, int argc, char **argv,
                            void *arguments, sn_error *err) SN_MUST_CHECK;
 
@@ -96,8 +97,8 @@ sn_status sn_options_parse(const sn_command *command, int argc, char **argv,
 sn_status sn_options_refuse(const sn_command *command, sn_error *err,
                             const char *format, ...) SN_PRINTF(3, 4);
 
-/** Does an option before `--` ask for a text, such as the help, in place of the command?
- *  Then it is printed to out, unless that is NULL. */
+/** True where an option before `--` asks for a text, such as the help, in place of the
+ *  command.  The text is printed to out, unless that is NULL. */
 bool sn_options_print(const sn_command *command, int argc, char **argv, FILE *out);
 
 /** The command of a group by the last word of its name.  SN_EUSAGE with a near miss. */
@@ -107,27 +108,23 @@ sn_status sn_options_find(const sn_command *group, const char *word,
 /** Usage, text, operands, options and commands. */
 void sn_help_print(FILE *out, const sn_command *command);
 
-/** The last word of the command's name. */
-const char *sn_command_word(const sn_command *command);
-
-/** Fields of rows of the tables of a command whose arguments have the type `arguments`. */
-#define SN_FLAG(name_, field, help_)                                                   \
-    .name = (name_), .kind = SN_VALUE_FLAG, .offset = offsetof(arguments, field),      \
+/** Fields of rows of the tables of a command whose arguments have the type `arguments`.
+ */
+#define SN_FIELD(name_, kind_, field, help_)                                           \
+    .name = (name_), .kind = (kind_), .offset = offsetof(arguments, field),            \
     .help = (help_)
+#define SN_FLAG(name_, field, help_) SN_FIELD(name_, SN_VALUE_FLAG, field, help_)
 #define SN_TEXT(name_, argument_, field, help_)                                        \
-    .name = (name_), .kind = SN_VALUE_TEXT, .argument = (argument_),                   \
-    .offset = offsetof(arguments, field), .help = (help_)
+    SN_FIELD(name_, SN_VALUE_TEXT, field, help_), .argument = (argument_)
+#define SN_NUMBER(name_, kind_, argument_, least_, most_, field, help_)                \
+    .argument = (argument_), .least = (least_), .most = (most_),                       \
+    SN_FIELD(name_, kind_, field, help_)
 #define SN_WHOLE(name_, argument_, least_, most_, field, help_)                        \
-    .name = (name_), .kind = SN_VALUE_WHOLE, .argument = (argument_),                  \
-    .least = (least_), .most = (most_), .offset = offsetof(arguments, field),          \
-    .help = (help_)
+    SN_NUMBER(name_, SN_VALUE_WHOLE, argument_, least_, most_, field, help_)
 #define SN_REAL(name_, argument_, least_, most_, field, help_)                         \
-    .name = (name_), .kind = SN_VALUE_REAL, .argument = (argument_),                   \
-    .least = (least_), .most = (most_), .offset = offsetof(arguments, field),          \
-    .help = (help_)
+    SN_NUMBER(name_, SN_VALUE_REAL, argument_, least_, most_, field, help_)
 #define SN_CHOICE(name_, choices_, field, help_)                                       \
-    .name = (name_), .kind = SN_VALUE_CHOICE, .choices = (choices_),                   \
-    .offset = offsetof(arguments, field), .help = (help_)
+    SN_FIELD(name_, SN_VALUE_CHOICE, field, help_), .choices = (choices_)
 #define SN_PRINT(name_, print_, help_)                                                 \
     .name = (name_), .kind = SN_VALUE_PRINT, .print = (print_), .help = (help_)
 #define SN_OPERAND(name_, field, help_)                                                \

@@ -1,4 +1,4 @@
-/* Demands between keys, and refusals that name where a value comes from. */
+/* Rules between keys, and refusals that name where a value comes from. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,8 +8,31 @@
 #include "config/keys.h"
 #include "nn/products/gemm.h"
 
-/* What an INI file would not give back: inline comments, lines, outer white space, and
- * what can nowhere be cut into lines. */
+sn_status sn_config_refuse(const sn_config *config, const char *section,
+                           const char *name, sn_error *err, const char *format, ...)
+{
+    char why[SN_MESSAGE_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    const sn_key *key = sn_key_find(section, name);
+    const int origin = key == NULL ? SN_ORIGIN_DEFAULT : config->origin[key - sn_keys];
+    if (origin > 0) {
+        return sn_fail(err, SN_ECONFIG, "configuration (%s:%d): [%s] %s: %s",
+                       config->origin_path, origin, section, name, why);
+    }
+    return origin == SN_ORIGIN_SET
+               ? sn_fail(err, SN_ECONFIG, "configuration (--set %s.%s): %s", section,
+                         name, why)
+           : origin == SN_ORIGIN_VARIABLE
+               ? sn_fail(err, SN_ECONFIG, "configuration (SHARDNET_DATA): %s", why)
+               : sn_fail(err, SN_ECONFIG, "configuration ([%s] %s): %s", section, name,
+                         why);
+}
+
+/* False where an INI file would not give the path back: inline comments, lines, outer
+ * white space, and a path that cannot be cut into lines. */
 static bool is_plain_path(const char *path)
 {
     const size_t length = strlen(path);

@@ -1,87 +1,70 @@
 /* Two configurations compared as texts, so that keys and values that this version of
  * the program does not know are compared as well. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
 #include "config/ini.h"
 
-typedef struct entry {
-    char *section, *key, *value;
-} entry;
-
+/* The keys of a text: a zero, and section, key and value of each, which end with a
+ * zero. */
 typedef struct listing {
-    entry *entries; /* (capacity) */
-    size_t count, capacity;
-    bool out_of_memory;
+    char *text;
+    size_t bytes;
+    FILE *out; /* while it is made */
 } listing;
 
-static void add(listing *made, const char *section, const char *key, const char *value)
-{
-    if (made->count == made->capacity) {
-        const size_t wanted = 2 * made->capacity + SN_CONFIG_KEYS_MAX;
-        entry *grown = realloc(made->entries, wanted * sizeof *grown);
-        if (grown == NULL) {
-            made->out_of_memory = true;
-            return;
-        }
-        made->entries = grown;
-        made->capacity = wanted;
-    }
-    const entry added = {strdup(section), strdup(key), strdup(value)};
-    made->entries[made->count++] = added;
-    made->out_of_memory |= !added.section || !added.key || !added.value;
-}
-
-static void append(listing *made, entry *last, const char *value)
-{
-    char *grown = realloc(last->value, strlen(last->value) + strlen(value) + 1);
-    if (grown == NULL) {
-        made->out_of_memory = true;
-        return;
-    }
-    last->value = strcat(grown, value);
-}
+typedef struct entry {
+    const char *section, *key, *value; /* in the listing's text */
+} entry;
 
 static void take(void *user, sn_ini_item item, const char *section, const char *key,
                  const char *value, int line)
 {
     listing *made = user;
     (void)line;
-    if (made->out_of_memory) {
-        return;
-    }
     if (item == SN_INI_KEY) {
-        add(made, section, key, value);
+        fprintf(made->out, "%c%s%c%s%c%s", '\0', section, '\0', key, '\0', value);
     } else if (item == SN_INI_MORE) {
-        append(made, &made->entries[made->count - 1], value);
+        fputs(value, made->out);
     }
 }
 
 static sn_status list(const char *text, listing *made, sn_error *err)
 {
+    made->out = open_memstream(&made->text, &made->bytes);
+    if (made->out == NULL) {
+        return sn_fail(err, SN_ENOMEM, "out of memory to compare configurations");
+    }
     const sn_status status = sn_ini_read(text, take, made, err);
-    return status == SN_OK && made->out_of_memory
+    const bool failed = ferror(made->out) != 0;
+    return fclose(made->out) != 0 || failed
                ? sn_fail(err, SN_ENOMEM, "out of memory to compare configurations")
                : status;
 }
 
-static void drop(listing *made)
+/* Moves to the first entry from {NULL}, else to the next one; false behind the last. */
+static bool advance(const listing *in, entry *at)
 {
-    for (size_t i = 0; i < made->count; i++) {
-        free(made->entries[i].section);
-        free(made->entries[i].key);
-        free(made->entries[i].value);
+    const char *start =
+        at->value == NULL ? in->text + 1 : at->value + strlen(at->value) + 1;
+    if (start >= in->text + in->bytes) {
+        return false;
     }
-    free(made->entries);
+    at->section = start;
+    at->key = at->section + strlen(at->section) + 1;
+    at->value = at->key + strlen(at->key) + 1;
+    return true;
 }
 
-static const entry *find(const listing *in, const entry *wanted)
+/* The value of the wanted key; NULL for no such key. */
+static const char *find(const listing *in, const entry *wanted)
 {
-    for (size_t i = 0; i < in->count; i++) {
-        if (strcmp(in->entries[i].section, wanted->section) == 0 &&
-            strcmp(in->entries[i].key, wanted->key) == 0) {
-            return &in->entries[i];
+    for (entry at = {NULL, NULL, NULL}; advance(in, &at);) {
+        if (strcmp(at.section, wanted->section) == 0 &&
+            strcmp(at.key, wanted->key) == 0) {
+            return at.value;
         }
     }
     return NULL;
@@ -90,28 +73,26 @@ static const entry *find(const listing *in, const entry *wanted)
 sn_status sn_config_compare(const char *a, const char *b, sn_config_difference *differs,
                             void *user, size_t *count, sn_error *err)
 {
-    listing left = {0}, right = {0};
+    listing left = {NULL, 0, NULL}, right = {NULL, 0, NULL};
     *count = 0;
     sn_status status = list(a, &left, err);
     if (status == SN_OK) {
         status = list(b, &right, err);
     }
-    for (size_t i = 0; status == SN_OK && i < left.count; i++) {
-        const entry *ours = &left.entries[i], *theirs = find(&right, ours);
-        if (theirs == NULL || strcmp(ours->value, theirs->value) != 0) {
+    for (entry at = {NULL, NULL, NULL}; status == SN_OK && advance(&left, &at);) {
+        const char *other = find(&right, &at);
+        if (other == NULL || strcmp(at.value, other) != 0) {
             ++*count;
-            differs(user, ours->section, ours->key, ours->value,
-                    theirs != NULL ? theirs->value : NULL);
+            differs(user, at.section, at.key, at.value, other);
         }
     }
-    for (size_t i = 0; status == SN_OK && i < right.count; i++) {
-        const entry *theirs = &right.entries[i];
-        if (find(&left, theirs) == NULL) {
+    for (entry at = {NULL, NULL, NULL}; status == SN_OK && advance(&right, &at);) {
+        if (find(&left, &at) == NULL) {
             ++*count;
-            differs(user, theirs->section, theirs->key, NULL, theirs->value);
+            differs(user, at.section, at.key, NULL, at.value);
         }
     }
-    drop(&left);
-    drop(&right);
+    free(left.text);
+    free(right.text);
     return status;
 }

@@ -45,7 +45,7 @@ typedef struct reader {
     sn_config *config;
     const char *path;
     int seen[SN_CONFIG_KEYS_MAX];
-    int line; /* of the fault, INT_MAX for none */
+    int line; /* the line of the fault, INT_MAX for none */
     sn_error *err;
 } reader;
 
@@ -155,58 +155,48 @@ sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
 
 sn_status sn_config_read(sn_config *config, const char *path, sn_error *err)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return sn_fail(err, SN_ENOINPUT, "configuration (%s): %s", path,
-                       strerror(errno));
-    }
     enum { LIMIT = 1 << 20 };
     char *text = malloc(LIMIT + 1);
-    sn_status status = SN_OK;
-    size_t bytes = 0;
     if (text == NULL) {
-        status = sn_fail(err, SN_ENOMEM, "configuration (%s): out of memory", path);
-    } else {
-        bytes = fread(text, 1, LIMIT + 1, file);
-        if (ferror(file)) {
-            status = sn_fail(err, SN_ENOINPUT, "configuration (%s): %s", path,
-                             strerror(errno));
-        } else if (bytes > LIMIT || memchr(text, '\0', bytes) != NULL) {
-            status = sn_fail(err, SN_ECONFIG,
-                             "configuration (%s): not a text file of at "
-                             "most 1 MiB",
-                             path);
-        }
+        return sn_fail(err, SN_ENOMEM, "configuration (%s): out of memory", path);
     }
-    if (status == SN_OK) {
+    FILE *file = fopen(path, "rb");
+    const size_t bytes = file != NULL ? fread(text, 1, LIMIT + 1, file) : 0;
+    sn_status status;
+    if (file == NULL || ferror(file)) {
+        status =
+            sn_fail(err, SN_ENOINPUT, "configuration (%s): %s", path, strerror(errno));
+    } else if (bytes > LIMIT || memchr(text, '\0', bytes) != NULL) {
+        status = sn_fail(err, SN_ECONFIG,
+                         "configuration (%s): not a text file of at most 1 MiB", path);
+    } else {
         text[bytes] = '\0';
         status = sn_config_parse(config, text, path, err);
     }
+    if (file != NULL) {
+        fclose(file);
+    }
     free(text);
-    fclose(file);
     return status;
 }
 
 sn_status sn_config_set(sn_config *config, const char *assignment, sn_error *err)
 {
-    const char *dot = strchr(assignment, '.'), *equals = strchr(assignment, '=');
     char section[64], name[64], why[SN_KEY_WHY_BYTES];
-    if (dot == NULL || equals == NULL || dot > equals ||
-        dot - assignment >= (ptrdiff_t)sizeof section ||
-        equals - dot > (ptrdiff_t)sizeof name) {
+    int end = 0;
+    if (sscanf(assignment, "%63[^.=].%63[^=]%n", section, name, &end) != 2 ||
+        assignment[end] != '=') {
         return sn_fail(err, SN_ECONFIG,
                        "configuration (--set %s): expected SECTION.KEY=VALUE",
                        assignment);
     }
-    snprintf(section, sizeof section, "%.*s", (int)(dot - assignment), assignment);
-    snprintf(name, sizeof name, "%.*s", (int)(equals - dot - 1), dot + 1);
     const sn_key *key = sn_key_find(section, name);
     if (key == NULL) {
         return sn_fail(err, SN_ECONFIG, "configuration (--set %s): %s", assignment,
                        explain_unknown(section, name, why));
     }
     config->origin[key - sn_keys] = SN_ORIGIN_SET;
-    return sn_key_read(key, equals + 1, config, why)
+    return sn_key_read(key, assignment + end + 1, config, why)
                ? SN_OK
                : sn_config_refuse(config, section, name, err, "%s", why);
 }

@@ -20,7 +20,7 @@
 
 enum { SN_MAX_HIDDEN = 64, SN_CONFIG_KEYS_MAX = 96 };
 
-/** Where a value comes from, other than a line of a file, which is its number. */
+/** The origin of a value that no line of a file sets, else the number of the line. */
 enum { SN_ORIGIN_DEFAULT = 0, SN_ORIGIN_SET = -1, SN_ORIGIN_VARIABLE = -2 };
 
 /** A list of layer widths. */
@@ -67,18 +67,18 @@ struct sn_config {
     int checkpoint_keep_best;
     int64_t metrics_every_steps;
     int metrics_per_rank;
-    char origin_path[SN_PATH_BYTES]; /* of the text that was read, for messages */
-    int origin[SN_CONFIG_KEYS_MAX];  /* of each key, in the order of the table */
+    char origin_path[SN_PATH_BYTES]; /* the file that was read, for messages */
+    int origin[SN_CONFIG_KEYS_MAX];  /* one per key, in the order of the table */
 };
 
 /** Defaults; data.dir from SHARDNET_DATA where it is set. */
 void sn_config_init(sn_config *config);
 
-/** Do data of this shape leave something to train on?  SN_ECONFIG. */
+/** Checks that data of this shape leave something to train on.  SN_ECONFIG. */
 sn_status sn_config_check_data(const sn_config *config, const sn_dataset_shape *shape,
                                sn_error *err) SN_MUST_CHECK;
 
-/** Can size ranks (0: not known yet) reduce these elements as configured?  SN_ECONFIG;
+/** Checks that size ranks (0: not known yet) can reduce these elements.  SN_ECONFIG;
  *  SN_ERANGE where the model is too large. */
 sn_status sn_config_check_reduction(const sn_config *config, size_t gradient,
                                     size_t tail, int size, sn_error *err) SN_MUST_CHECK;
@@ -110,8 +110,8 @@ const char *sn_config_choice_name(const char *section, const char *key, int valu
 /** The value of an enumeration's name; -1 for no such name. */
 int sn_config_choice_value(const char *section, const char *key, const char *name);
 
-/** Has a run ended after this many finished epochs, of which best_epoch had the least
- *  validation error (0 for none)?  By train.epochs or train.early_stop_patience. */
+/** True where train.epochs or train.early_stop_patience end a run after this many
+ *  epochs, of which best_epoch had the least validation error (0 for none). */
 bool sn_config_is_finished(const sn_config *config, int64_t epoch, int64_t best_epoch);
 
 /** Views of the configuration as the modules want it. */

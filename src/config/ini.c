@@ -7,15 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* libinih reports neither lines nor sections: it asks for one line at a time, and the line
- * that it was given last is the one that a key stands on. */
+/* libinih reports neither lines nor sections: it asks for one line at a time, and the
+ * line that it was given last is the one that a key stands on. */
 typedef struct reader {
     const char *rest;
     int line;
     bool indented;     /* libinih gives an indented line to the key before it */
     char section[256]; /* the running one */
     int section_line;  /* 0 before the first */
-    size_t keys;       /* of this section so far */
+    size_t keys;       /* in this section so far */
     sn_ini_take *take;
     void *user;
 } reader;

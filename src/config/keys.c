@@ -6,6 +6,7 @@
 #include "base/near.h"
 #include "config/config.h"
 
+/* Names of choices, in the order of the enumerations that config.h names. */
 static const char *const sources[] = {"mnist", "idx", "synthetic", NULL};
 static const char *const augments[] = {"none", "affine", "elastic", NULL};
 static const char *const activations[] = {"tanh", "sigmoid", "relu", "lecun_tanh",
@@ -162,6 +163,9 @@ const sn_key sn_keys[] = {
            "write the times of every rank to /ranks at each epoch"),
     {NULL, NULL, SN_KEY_INTEGER, 0, NULL, 0, 0, 0, NULL, NULL, NULL}};
 
+_Static_assert(sizeof sn_keys / sizeof sn_keys[0] <= SN_CONFIG_KEYS_MAX,
+               "sn_config has an origin for every key");
+
 const sn_key *sn_key_find(const char *section, const char *name)
 {
     for (const sn_key *key = sn_keys; key->section != NULL; key++) {
@@ -193,18 +197,12 @@ const sn_key *sn_key_near(const char *section, const char *name)
     return best;
 }
 
-static const sn_key *find_choice(const char *section, const char *name)
-{
-    const sn_key *key = sn_key_find(section, name);
-    return key != NULL && key->type == SN_KEY_CHOICE ? key : NULL;
-}
-
 const char *sn_config_choice_name(const char *section, const char *name, int value)
 {
-    const sn_key *key = find_choice(section, name);
-    for (int i = 0; key != NULL && key->choices[i] != NULL; i++) {
+    const char *const *choices = sn_key_find(section, name)->choices;
+    for (int i = 0; choices[i] != NULL; i++) {
         if (i == value) {
-            return key->choices[i];
+            return choices[i];
         }
     }
     return "";
@@ -212,13 +210,21 @@ const char *sn_config_choice_name(const char *section, const char *name, int val
 
 int sn_config_choice_value(const char *section, const char *name, const char *choice)
 {
-    const sn_key *key = find_choice(section, name);
-    for (int i = 0; key != NULL && key->choices[i] != NULL; i++) {
-        if (strcmp(key->choices[i], choice) == 0) {
+    const char *const *choices = sn_key_find(section, name)->choices;
+    for (int i = 0; choices[i] != NULL; i++) {
+        if (strcmp(choices[i], choice) == 0) {
             return i;
         }
     }
     return -1;
+}
+
+/* Prints the header of a section before its first key. */
+static void begin_section(FILE *out, const sn_key *key)
+{
+    if (key == sn_keys || strcmp(key->section, key[-1].section) != 0) {
+        fprintf(out, "%s[%s]\n", key == sn_keys ? "" : "\n", key->section);
+    }
 }
 
 char *sn_config_text(const sn_config *config)
@@ -229,17 +235,13 @@ char *sn_config_text(const sn_config *config)
     if (out == NULL) {
         return NULL;
     }
-    const char *section = "";
     for (const sn_key *key = sn_keys; key->section != NULL; key++) {
-        if (strcmp(section, key->section) != 0) {
-            fprintf(out, "%s[%s]\n", *section == '\0' ? "" : "\n", key->section);
-            section = key->section;
-        }
+        begin_section(out, key);
         fprintf(out, "%s = ", key->name);
         sn_key_write(out, key, config);
         fputc('\n', out);
     }
-    int failed = ferror(out) != 0;
+    const bool failed = ferror(out) != 0;
     if (fclose(out) != 0 || failed) {
         free(text);
         return NULL;
@@ -275,12 +277,8 @@ static void help_range(FILE *out, const sn_key *key)
 
 void sn_config_help(FILE *out)
 {
-    const char *section = "";
     for (const sn_key *key = sn_keys; key->section != NULL; key++) {
-        if (strcmp(section, key->section) != 0) {
-            fprintf(out, "%s[%s]\n", *section == '\0' ? "" : "\n", key->section);
-            section = key->section;
-        }
+        begin_section(out, key);
         fprintf(out, "  %s = %s\n      ", key->name, key->standard);
         help_range(out, key);
         fprintf(out, "\n      %s\n", key->help);

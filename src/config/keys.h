@@ -41,8 +41,8 @@ const sn_key *sn_key_find(const char *section, const char *name);
  *  the first key of a section that is spelled alike. */
 const sn_key *sn_key_near(const char *section, const char *name);
 
-/** Reads text into the key's field of config; false, with the reason in why, where it is
- *  no value of the key. */
+/** Reads text into the key's field of config; false, with the reason in why, where it
+ *  is no value of the key. */
 bool sn_key_read(const sn_key *key, const char *text, sn_config *config,
                  char why[SN_KEY_WHY_BYTES]);
 
@@ -53,7 +53,7 @@ bool sn_key_append(const sn_key *key, const char *text, sn_config *config,
 /** Writes the value as sn_key_read and sn_key_append read it back. */
 void sn_key_write(FILE *out, const sn_key *key, const sn_config *config);
 
-/** How much of a path may stand on one line of an INI file: all of it, or up to a place
+/** The bytes of a path that may stand on one line of an INI file: all, or up to a place
  *  where a new line loses no white space and starts no comment; 0 where none is. */
 size_t sn_key_path_piece(const char *path);
 

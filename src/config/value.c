@@ -3,11 +3,22 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
 #include "config/keys.h"
+
+/* Returns false with the formatted text in why. */
+static SN_PRINTF(2, 3) bool refuse(char why[SN_KEY_WHY_BYTES], const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, SN_KEY_WHY_BYTES, format, arguments);
+    va_end(arguments);
+    return false;
+}
 
 static bool read_integer(const sn_key *key, const char *text, void *field,
                          char why[SN_KEY_WHY_BYTES])
@@ -20,14 +31,11 @@ static bool read_integer(const sn_key *key, const char *text, void *field,
     if (key->automatic != NULL && strcmp(text, key->automatic) == 0) {
         value = 0;
     } else if (end == text || *end != '\0') {
-        snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a whole number%s%s", text,
-                 or_word, word);
-        return false;
+        return refuse(why, "'%.80s' is not a whole number%s%s", text, or_word, word);
     } else if (errno == ERANGE || (double)value < key->min ||
                (double)value > key->max) {
-        snprintf(why, SN_KEY_WHY_BYTES, "%.80s is out of range [%.0f, %.0f]%s%s", text,
-                 key->min, key->max, or_word, word);
-        return false;
+        return refuse(why, "%.80s is out of range [%.0f, %.0f]%s%s", text, key->min,
+                      key->max, or_word, word);
     }
     int64_t stored = value;
     memcpy(field, &stored, sizeof stored);
@@ -41,18 +49,14 @@ static bool read_real(const sn_key *key, const char *text, void *field,
     errno = 0;
     double value = strtod(text, &end);
     if (end == text || *end != '\0' || !isfinite(value)) {
-        snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a number", text);
-        return false;
+        return refuse(why, "'%.80s' is not a number", text);
     }
     if (value == 0 && errno == ERANGE) {
-        snprintf(why, SN_KEY_WHY_BYTES, "%.80s is too small for a number other than 0",
-                 text);
-        return false;
+        return refuse(why, "%.80s is too small for a number other than 0", text);
     }
     if (value < key->min || value > key->max || (key->max_open && value == key->max)) {
-        snprintf(why, SN_KEY_WHY_BYTES, "%.80s is out of range [%g, %g%c", text,
-                 key->min, key->max, key->max_open ? ')' : ']');
-        return false;
+        return refuse(why, "%.80s is out of range [%g, %g%c", text, key->min, key->max,
+                      key->max_open ? ')' : ']');
     }
     memcpy(field, &value, sizeof value);
     return true;
@@ -85,19 +89,15 @@ static bool append_widths(const char *text, void *field, char why[SN_KEY_WHY_BYT
         errno = 0;
         const long long value = strtoll(position, &end, 10);
         if (end != position && (errno == ERANGE || value > INT_MAX) && value > 0) {
-            snprintf(why, SN_KEY_WHY_BYTES, "'%.80s': a width is too large, at most %d",
-                     text, INT_MAX);
-            return false;
+            return refuse(why, "'%.80s': a width is too large, at most %d", text,
+                          INT_MAX);
         }
         if (end == position || errno != 0 || value < 1) {
-            snprintf(why, SN_KEY_WHY_BYTES,
-                     "'%.80s' is not a comma list of widths of at least 1", text);
-            return false;
+            return refuse(why, "'%.80s' is not a comma list of widths of at least 1",
+                          text);
         }
         if (widths->count == SN_MAX_HIDDEN) {
-            snprintf(why, SN_KEY_WHY_BYTES, "more than %d hidden layers",
-                     SN_MAX_HIDDEN);
-            return false;
+            return refuse(why, "more than %d hidden layers", SN_MAX_HIDDEN);
         }
         widths->width[widths->count++] = (size_t)value;
         while (isspace((unsigned char)*end)) {
@@ -106,29 +106,17 @@ static bool append_widths(const char *text, void *field, char why[SN_KEY_WHY_BYT
         if (*end == ',' && end[1] != '\0') {
             end++;
         } else if (*end != '\0') {
-            snprintf(why, SN_KEY_WHY_BYTES, "'%.80s' is not a comma list", text);
-            return false;
+            return refuse(why, "'%.80s' is not a comma list", text);
         }
         position = end;
     }
     return true;
 }
 
-static bool read_widths(const char *text, void *field, char why[SN_KEY_WHY_BYTES])
-{
-    sn_widths widths = {0};
-    const bool good = append_widths(text, &widths, why);
-    if (good) {
-        memcpy(field, &widths, sizeof widths);
-    }
-    return good;
-}
-
 static bool append_path(const char *text, char *path, char why[SN_KEY_WHY_BYTES])
 {
     if (strlen(path) + strlen(text) >= SN_PATH_BYTES) {
-        snprintf(why, SN_KEY_WHY_BYTES, "path longer than %d bytes", SN_PATH_BYTES - 1);
-        return false;
+        return refuse(why, "path longer than %d bytes", SN_PATH_BYTES - 1);
     }
     strcat(path, text);
     return true;
@@ -146,7 +134,8 @@ bool sn_key_read(const sn_key *key, const char *text, sn_config *config,
     case SN_KEY_CHOICE:
         return read_choice(key, text, field, why);
     case SN_KEY_WIDTHS:
-        return read_widths(text, field, why);
+        memset(field, 0, sizeof(sn_widths));
+        return append_widths(text, field, why);
     case SN_KEY_PATH:
         *(char *)field = '\0';
         return append_path(text, field, why);
@@ -164,16 +153,12 @@ bool sn_key_append(const sn_key *key, const char *text, sn_config *config,
     if (key->type == SN_KEY_WIDTHS && *text == ',') {
         return append_widths(text + 1, field, why);
     }
-    if (key->type == SN_KEY_WIDTHS) {
-        snprintf(why, SN_KEY_WHY_BYTES,
-                 "a list needs ',' before '%.80s' on a further line", text);
-    } else {
-        snprintf(
-            why, SN_KEY_WHY_BYTES,
-            "an indented line continues the one before, which only a path or a list "
-            "may need");
-    }
-    return false;
+    return key->type == SN_KEY_WIDTHS
+               ? refuse(why, "a list needs ',' before '%.80s' on a further line", text)
+               : refuse(
+                     why,
+                     "an indented line continues the one before, which only a path or a "
+                     "list may need");
 }
 
 size_t sn_key_path_piece(const char *path)

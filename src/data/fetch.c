@@ -72,9 +72,9 @@ static sn_status download(const char *url, const char *output, sn_error *err)
                         : "check the network or name another mirror with --from");
 }
 
-/* Computes the SHA-256 of what a file holds, uncompressed if it is gzip, and copies it to
- * the stream to, which is plain, unless that is NULL.  A download that was cut short has
- * another digest. */
+/* Computes the SHA-256 of what a file holds, uncompressed if it is gzip, and copies it
+ * to the stream to, which is plain, unless that is NULL.  A download that was cut
+ * short has another digest. */
 static sn_status read_contents(const char *path, const char *url, FILE *to,
                                const char *plain, char text[SN_DIGEST_TEXT_BYTES],
                                sn_error *err)

@@ -10,7 +10,7 @@
 #include "data/sampler.h"
 #include "dist/watchdog/watchdog.h"
 
-/* Of the samples from first on. */
+/* Returns the loss of the block of samples that begins at first. */
 static sn_loss evaluate_block(const sn_network *model, const float *parameters,
                               sn_workspace *workspace, float *x, const sn_split *split,
                               size_t first)
@@ -32,12 +32,10 @@ sn_status sn_evaluate(sn_comm *comm, const sn_network *model, const float *param
     const size_t blocks = (split->count + SN_EVALUATION_ROWS - 1) / SN_EVALUATION_ROWS;
     const sn_range mine =
         sn_rank_range((sn_range){0, blocks}, sn_comm_rank(comm), sn_comm_size(comm));
-    double *losses = calloc(blocks + 1, sizeof *losses);
-    sn_status status = losses == NULL || blocks > INT_MAX
-                           ? sn_fail(err, SN_ENOMEM, "evaluation: out of memory")
-                           : SN_OK;
-    status = sn_comm_agree(comm, status, err);
-    int64_t correct = 0;
+    sn_status status = SN_OK;
+    /* the losses of the blocks and the number of correct predictions, exact to 2^53 */
+    double *sums =
+        sn_comm_allocate(comm, blocks + 1, sizeof *sums, "evaluation", &status, err);
     for (size_t block = mine.begin; status == SN_OK && block < mine.end; block++) {
         sn_watchdog_mark(comm, &evaluating, -1);
         if (sn_fault_check("evaluate.slow", sn_comm_rank(comm), -1, NULL) != SN_OK) {
@@ -45,24 +43,24 @@ sn_status sn_evaluate(sn_comm *comm, const sn_network *model, const float *param
         }
         const sn_loss part = evaluate_block(model, parameters, workspace, x, split,
                                             block * SN_EVALUATION_ROWS);
-        losses[block] = part.sum; /* that of the other ranks is 0 */
-        correct += part.correct;
+        sums[block] = part.sum; /* that of the other ranks is 0 */
+        sums[blocks] += (double)part.correct;
     }
     sn_watchdog_mark(comm, &sn_watchdog_agreement, -1);
     if (status == SN_OK) {
-        status = sn_comm_sum_int64(comm, &correct, 1, err);
+        status = sn_comm_sum_double(comm, sums, (int)blocks + 1, err);
     }
+    double loss = 0, correct = 0;
     if (status == SN_OK) {
-        status = sn_comm_sum_double(comm, losses, (int)blocks, err);
+        for (size_t block = 0; block < blocks; block++) {
+            loss += sums[block];
+        }
+        correct = sums[blocks];
     }
-    double loss = 0;
-    for (size_t block = 0; block < blocks && losses != NULL; block++) {
-        loss += losses[block];
-    }
-    free(losses);
+    free(sums);
     *evaluation =
         (sn_evaluation){.loss = split->count == 0 ? NAN : loss / (double)split->count,
-                        .correct = correct,
+                        .correct = (int64_t)correct,
                         .count = (int64_t)split->count};
     return status;
 }

@@ -12,7 +12,7 @@
 /** A data set and the node's memory that holds it. */
 typedef struct sn_loaded {
     sn_dataset data;
-    sn_node_memory *memory;
+    sn_node_memory memory;
 } sn_loaded;
 
 /** The leader of each node reads; the node's ranks share the bytes.  Refuses nodes that
@@ -25,11 +25,11 @@ sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *
 sn_status sn_loader_dataset(sn_comm *comm, const sn_config *config, sn_loaded *loaded,
                             sn_error *err) SN_MUST_CHECK;
 
-/** Collective. */
+/** Accepts zeroes.  Not collective. */
 void sn_loaded_clear(sn_loaded *loaded);
 
 /** Model and parameters (new arena, the caller frees it) of a checkpoint, checked as by
- *  sn_checkpoint_read; the caller clears info.  On failure nothing is held.  Not
+ *  sn_checkpoint_read.  On failure nothing is held.  Not
  *  collective.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
 sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
                                sn_network *model, float **parameters,

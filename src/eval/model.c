@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "config/config.h"
 #include "eval/evaluate.h"
 #include "eval/loader.h"
@@ -23,13 +22,10 @@ static sn_status read_file(const char *path, void *user, sn_error *err)
 static sn_status read_spec(sn_model *model, sn_error *err)
 {
     const sn_checkpoint_info *info = &model->info;
-    sn_config *config;
-    sn_status status = sn_config_create(&config, err);
-    if (status != SN_OK) {
-        return status;
-    }
+    sn_config config;
     sn_error why;
-    status = sn_config_parse(config, info->config_text, "stored", &why);
+    sn_config_init(&config);
+    sn_status status = sn_config_parse(&config, info->config_text, "stored", &why);
     if (status == SN_ECONFIG) {
         status = SN_OK;
         (void)sn_fail(&model->notice, SN_OK,
@@ -38,12 +34,11 @@ static sn_status read_spec(sn_model *model, sn_error *err)
                       "knows are used",
                       model->path, info->program_version, sn_version(), why.message);
         const int source = sn_config_choice_value("data", "source", info->data_source);
-        config->data_source = source >= 0 ? source : config->data_source;
+        config.data_source = source >= 0 ? source : config.data_source;
     } else if (status != SN_OK) {
         *err = why;
     }
-    model->spec = sn_config_dataset(config);
-    sn_config_destroy(&config);
+    model->spec = sn_config_dataset(&config);
     return status;
 }
 
@@ -126,6 +121,7 @@ static sn_status choose_folder(sn_dataset_spec *spec, const char *data_dir,
     return SN_OK;
 }
 
+/* This and the next are the same on every rank. */
 static sn_status check_fit(const sn_dataset *data, const sn_network *network,
                            sn_error *err)
 {
@@ -139,7 +135,6 @@ static sn_status check_fit(const sn_dataset *data, const sn_network *network,
     return SN_OK;
 }
 
-/* Not collective: the same on every rank. */
 static sn_status find_split(const sn_dataset *data, sn_split_name name,
                             const sn_split **split, sn_error *err)
 {
@@ -163,7 +158,6 @@ static sn_status find_split(const sn_dataset *data, sn_split_name name,
 static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *split,
                           sn_evaluation *evaluation, sn_error *err)
 {
-    const sn_network *network = &model->network;
     sn_node_cores cores = {0};
     sn_status status = sn_node_cores_find(comm, &cores, err);
     if (status != SN_OK) {
@@ -171,20 +165,14 @@ static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *
     }
     sn_gemm_set_threads(cores.threads);
     sn_gemm_limit_loops(SN_BACKEND_AUTO);
-    sn_workspace workspace = {0};
-    status = sn_workspace_init(&workspace, network, SN_EVALUATION_ROWS, false,
-                               SN_PRECISION_FP32, err);
-    float *x = sn_alloc(SN_EVALUATION_ROWS * network->input, sizeof *x);
-    if (status == SN_OK && x == NULL) {
-        status = sn_fail(err, SN_ENOMEM, "out of memory");
-    }
+    sn_predictor memory;
+    status = sn_predictor_init(&memory, &model->network, model->parameters, err);
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
-        status = sn_evaluate(comm, network, model->parameters, &workspace, x, split,
-                             evaluation, err);
+        status = sn_evaluate(comm, &model->network, model->parameters,
+                             &memory.workspace, memory.x, split, evaluation, err);
     }
-    free(x);
-    sn_workspace_clear(&workspace);
+    sn_predictor_clear(&memory);
     return status;
 }
 
@@ -200,8 +188,7 @@ sn_status sn_model_evaluate(sn_comm *comm, const sn_model *model, const char *da
         status = sn_loader_data(comm, &spec, &loaded, err);
     }
     if (status == SN_OK) {
-        status =
-            sn_comm_agree(comm, check_fit(&loaded.data, &model->network, err), err);
+        status = check_fit(&loaded.data, &model->network, err);
     }
     if (status == SN_OK) {
         status = find_split(&loaded.data, name, &split, err);

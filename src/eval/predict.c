@@ -4,9 +4,10 @@
 
 #include "base/mem.h"
 #include "data/batch.h"
+#include "eval/evaluate.h"
 #include "nn/loss.h"
 
-enum { ROWS = 256 };
+enum { ROWS = 2 * SN_EVALUATION_ROWS };
 
 sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *model,
                             const float *parameters, sn_error *err)
@@ -14,14 +15,10 @@ sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *model,
     *predictor = (sn_predictor){.model = model, .parameters = parameters};
     const sn_status status = sn_workspace_init(&predictor->workspace, model, ROWS,
                                                false, SN_PRECISION_FP32, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    size_t values;
-    if (sn_size_multiply(ROWS, model->input, &values)) {
-        predictor->x = sn_alloc(values, sizeof *predictor->x);
-    }
-    return predictor->x != NULL ? SN_OK : sn_fail(err, SN_ENOMEM, "out of memory");
+    predictor->x = sn_alloc(model->input, ROWS * sizeof *predictor->x);
+    return status != SN_OK || predictor->x != NULL
+               ? status
+               : sn_fail(err, SN_ENOMEM, "out of memory");
 }
 
 void sn_predictor_clear(sn_predictor *predictor)

@@ -8,7 +8,7 @@
 #include "nn/net.h"
 #include "shardnet/model.h"
 
-/** A model and the memory for its forward pass. */
+/** A model and the memory for its forward pass, at least SN_EVALUATION_ROWS rows. */
 typedef struct sn_predictor {
     const sn_network *model; /* both are the caller's and must stay */
     const float *parameters; /* (model->arena) */

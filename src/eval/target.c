@@ -2,13 +2,16 @@
 
 #include <stdlib.h>
 
+/* A folder is listed at most this often, when what it listed has gone. */
+enum { TRIES = 8 };
+
 /* Who reads does not care why a folder cannot be read. */
 static sn_status as_input(sn_status status)
 {
     return status == SN_EIO ? SN_ENOINPUT : status;
 }
 
-/* *gone where there were some, but none of them any more. */
+/* *gone: there were some, but none of them is left. */
 static sn_status use_listed(const char *run, sn_target_use *use, void *user, bool *gone,
                             sn_error *err)
 {
@@ -33,7 +36,7 @@ sn_status sn_target_each(const char *run, sn_target_use *use, void *user, sn_err
     char path[SN_PATH_BYTES];
     sn_status status = SN_OK;
     bool gone = true;
-    for (int i = 0; status == SN_OK && gone && i < SN_TARGET_TRIES; i++) {
+    for (int i = 0; status == SN_OK && gone && i < TRIES; i++) {
         status = use_listed(run, use, user, &gone, err);
     }
     if (status == SN_OK) {
@@ -42,28 +45,18 @@ sn_status sn_target_each(const char *run, sn_target_use *use, void *user, sn_err
     return status == SN_OK && sn_file_exists(path) ? use(path, user, err) : status;
 }
 
-sn_status sn_target_find(const char *target, char path[SN_PATH_BYTES], sn_error *err)
-{
-    return as_input(sn_checkpoint_resolve(target, path, err));
-}
-
-bool sn_target_has_gone(const char *target, const char *path)
-{
-    return sn_is_folder(target) && !sn_file_exists(path);
-}
-
 sn_status sn_target_newest(const char *target, char path[SN_PATH_BYTES],
                            sn_target_use *use, void *user, sn_error *err)
 {
     sn_status status = SN_OK;
     bool gone = true;
-    for (int i = 0; gone && i < SN_TARGET_TRIES; i++) {
-        status = sn_target_find(target, path, err);
+    for (int i = 0; gone && i < TRIES; i++) {
+        status = as_input(sn_checkpoint_resolve(target, path, err));
         if (status != SN_OK) {
             return status;
         }
         status = use(path, user, err);
-        gone = status != SN_OK && sn_target_has_gone(target, path);
+        gone = status != SN_OK && sn_is_folder(target) && !sn_file_exists(path);
     }
     return status;
 }

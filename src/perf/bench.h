@@ -5,9 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "config/config.h"
-#include "dist/comm/comm.h"
-#include "shardnet/status.h"
+#include "train/engine.h"
 
 /** What is measured, on every rank in every repeat: name, unit. */
 #define SN_BENCH_TABLE(X)                                                              \
@@ -32,30 +30,16 @@ typedef enum sn_bench_figure {
 } sn_bench_figure;
 #undef SN_BENCH_ENUM
 
-enum { SN_BENCH_ADVICE_MAX = 3, SN_BENCH_ADVICE_BYTES = 256 };
-
 /** Over all ranks and repeats. */
 typedef struct sn_bench_spread {
     double min, median, max, mean;
 } sn_bench_spread;
 
-typedef struct sn_bench_options {
-    double seconds; /* of steps in each repeat, at least about this much; > 0 */
-    int repeats;    /* at least 1 */
-    FILE *header;   /* first lines as train prints them, on rank 0; NULL for none */
-} sn_bench_options;
-
+/** What bench found, while its engine lives. */
 typedef struct sn_bench_result {
-    int ranks, nodes, node_ranks, node_cores; /* node: that of rank 0 */
-    int threads;                              /* of rank 0 */
-    sn_backend backend;
-    size_t layers, width[SN_MAX_HIDDEN + 2]; /* widths: input, (layers) */
-    size_t parameters;
-    int64_t batch; /* images of a step over all ranks */
-    int64_t rows;  /* of the products of rank 0 */
-    sn_reduce_kind
-        reduce;           /* the reduction in use: comm.reduce, or the choice of auto */
-    int distorts;         /* are images distorted? */
+    const sn_engine *engine;
+    int64_t batch;        /* images of a step over all ranks */
+    int64_t rows;         /* of the products of rank 0 */
     double product_flops; /* of a step over all ranks */
     double message_bytes; /* of the gradient buffer */
     double triad_bytes;   /* of the three arrays of one rank together */
@@ -64,25 +48,26 @@ typedef struct sn_bench_result {
     sn_bench_spread figure[SN_BENCH_FIGURES];
 } sn_bench_result;
 
-/** Runs training steps of config, on its data, from its initial weights, and between
- *  them the limits: the products of the step alone, the reduction alone, one large
- *  product, a triad.  Everything runs on all ranks at once, after a warm-up.  The steps
- *  use full batches only and repeat the epochs of the configuration.  Writes no file.
- *  Memory beyond that of training: triad_bytes, 96 to 512 MiB per rank.  Collective;
- *  config and options are the same on all ranks; *result is filled on rank 0.
- *  SN_ECONFIG, SN_ENOINPUT, SN_EDATA, SN_ERANGE, SN_ENOMEM, SN_EDIVERGED; SN_EMPI,
- *  after which only sn_comm_abort is left. */
-sn_status sn_bench(sn_comm *comm, const sn_config *config,
-                   const sn_bench_options *options, sn_bench_result *result,
-                   sn_error *err) SN_MUST_CHECK;
-
 /** Tables for people, or one JSON object on one line.  Rank 0. */
 void sn_bench_print(FILE *out, const sn_bench_result *result);
 void sn_bench_print_json(FILE *out, const sn_bench_result *result);
 
-/** Writes facts that follow from the figures, the most telling first, and returns their
- *  number, at most SN_BENCH_ADVICE_MAX.  Pure. */
-int sn_bench_advise(const sn_bench_result *result,
-                    char advice[SN_BENCH_ADVICE_MAX][SN_BENCH_ADVICE_BYTES]);
+typedef struct sn_bench_options {
+    double seconds; /* of steps in each repeat, at least about this much; > 0 */
+    int repeats;    /* at least 1 */
+    bool json;      /* print JSON instead of tables with the first lines of train */
+} sn_bench_options;
+
+/** Runs training steps of config, on its data, from its initial weights, and between
+ *  them the limits: the products of the step alone, the reduction alone, one large
+ *  product, a triad.  Everything runs on all ranks at once, after a warm-up.  The steps
+ *  use full batches only and repeat the epochs of the configuration.  Rank 0 prints to
+ *  out; no file is written.  Memory beyond that of training: triad_bytes, 96 to 512 MiB
+ *  per rank.  Collective; config and options are the same on all ranks.  SN_ECONFIG,
+ *  SN_ENOINPUT, SN_EDATA, SN_ERANGE, SN_ENOMEM, SN_EDIVERGED; SN_EMPI, after which only
+ *  sn_comm_abort is left. */
+sn_status sn_bench(sn_comm *comm, const sn_config *config,
+                   const sn_bench_options *options, FILE *out,
+                   sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -53,116 +53,104 @@ static cost largest_cost(const sn_bench_result *r)
     return largest;
 }
 
-/* Writes a sentence and returns 1 where its fact holds. */
-typedef int adviser(const sn_bench_result *r, char text[SN_BENCH_ADVICE_BYTES]);
+enum { ADVICE_MAX = 3, ADVICE_BYTES = 256 };
+
+/* Writes a sentence and returns true where its fact holds. */
+typedef bool adviser(const sn_bench_result *r, char text[ADVICE_BYTES]);
 
 static const double large_share = 0.2;
 
-static int crowded(const sn_bench_result *r, char *text)
+static bool crowded(const sn_bench_result *r, char *text)
 {
-    if (r->node_ranks <= r->node_cores) {
-        return 0;
-    }
-    snprintf(text, SN_BENCH_ADVICE_BYTES,
+    const sn_context *context = &r->engine->context;
+    const int ranks = sn_comm_node_size(context->comm);
+    const int cores = context->cores.node_cores;
+    snprintf(text, ADVICE_BYTES,
              "%d ranks share %d cores of a node: at most %d ranks there run at once",
-             r->node_ranks, r->node_cores, r->node_cores);
-    return 1;
+             ranks, cores, cores);
+    return ranks > cores;
 }
 
-static int uneven(const sn_bench_result *r, char *text)
+static bool uneven(const sn_bench_result *r, char *text)
 {
     const sn_bench_spread *step = &r->figure[SN_BENCH_STEP];
-    if (step->max < 1.3 * step->min) {
-        return 0;
-    }
-    snprintf(
-        text, SN_BENCH_ADVICE_BYTES,
-        "the slowest repeat took %.1f times the fastest, often a sign of other work on "
-        "these cores: measure again on an idle machine",
-        step->max / step->min);
-    return 1;
+    snprintf(text, ADVICE_BYTES,
+             "the slowest repeat took %.1f times the fastest, often a sign of other "
+             "work on these cores: measure again on an idle machine",
+             step->max / step->min);
+    return step->max >= 1.3 * step->min;
 }
 
-static int much_reduce(const sn_bench_result *r, char *text)
+static bool much_reduce(const sn_bench_result *r, char *text)
 {
     const double part = share(r, SN_BENCH_REDUCE);
     const double alone =
         r->figure[SN_BENCH_ALLREDUCE].mean / r->figure[SN_BENCH_REDUCE].mean;
-    if (r->ranks == 1 || part < large_share) {
-        return 0;
-    }
     if (alone >= 0.5) {
-        snprintf(
-            text, SN_BENCH_ADVICE_BYTES,
-            "reduce is %.0f %% of a step and most of it the message: fewer ranks or "
-            "a larger train.batch make it a smaller part",
-            100 * part);
+        snprintf(text, ADVICE_BYTES,
+                 "reduce is %.0f %% of a step and most of it the message: fewer ranks "
+                 "or a larger train.batch make it a smaller part",
+                 100 * part);
     } else {
-        snprintf(text, SN_BENCH_ADVICE_BYTES,
+        snprintf(text, ADVICE_BYTES,
                  "reduce is %.0f %% of a step, the message alone %.0f %%: the rest is "
                  "mostly ranks that wait for slower ones",
                  100 * part, 100 * part * alone);
     }
-    return 1;
+    return r->engine->context.size > 1 && part >= large_share;
 }
 
-static int small_products(const sn_bench_result *r, char *text)
+static bool small_products(const sn_bench_result *r, char *text)
 {
-    const double rate =
-        r->product_flops / r->ranks / median(r, SN_BENCH_PRODUCTS) * 1e-9;
+    const double rate = r->product_flops / r->engine->context.size /
+                        median(r, SN_BENCH_PRODUCTS) * 1e-9;
     const double part = rate / median(r, SN_BENCH_LARGE_PRODUCT);
-    if (!(part < 0.5)) {
-        return 0;
-    }
-    snprintf(text, SN_BENCH_ADVICE_BYTES,
+    snprintf(text, ADVICE_BYTES,
              "the model's products run at %.0f %% of a large product's rate, %" PRId64
              " rows on rank 0: a larger train.batch%s makes them larger",
              100 * part, r->rows,
-             sn_reduction_of((int)r->reduce)->fixed_order ? " or fewer comm.leaves"
-             : r->ranks > 1                               ? " or fewer ranks"
-                                                          : "");
-    return 1;
+             sn_reduction_of(r->engine->config.comm_reduce)->fixed_order
+                 ? " or fewer comm.leaves"
+             : r->engine->context.size > 1 ? " or fewer ranks"
+                                           : "");
+    return part < 0.5;
 }
 
-static int much_update(const sn_bench_result *r, char *text)
+static bool much_update(const sn_bench_result *r, char *text)
 {
     const double part = share(r, SN_BENCH_UPDATE);
-    if (part < large_share) {
-        return 0;
-    }
-    snprintf(text, SN_BENCH_ADVICE_BYTES,
+    snprintf(text, ADVICE_BYTES,
              "update is %.0f %% of a step and costs the same for any batch: a larger "
              "train.batch makes it a smaller part",
              100 * part);
-    return 1;
+    return part >= large_share;
 }
 
-static int much_gather(const sn_bench_result *r, char *text)
+static bool much_gather(const sn_bench_result *r, char *text)
 {
     const double part = share(r, SN_BENCH_GATHER);
-    if (part < large_share) {
-        return 0;
-    }
-    snprintf(text, SN_BENCH_ADVICE_BYTES, "gather is %.0f %% of a step%s", 100 * part,
-             r->distorts
+    snprintf(text, ADVICE_BYTES, "gather is %.0f %% of a step%s", 100 * part,
+             r->engine->replica.batch.augment != NULL
                  ? ": most of it are the distortions of [augment]; elastic costs "
                    "several times affine"
                  : "; it grows with the batch and the size of the images");
-    return 1;
+    return part >= large_share;
 }
 
-int sn_bench_advise(const sn_bench_result *result,
-                    char advice[SN_BENCH_ADVICE_MAX][SN_BENCH_ADVICE_BYTES])
+/* Prints facts that follow from the figures, the most telling first: each between begin
+ * and end, and separator before all but the first. */
+static void print_advice(FILE *out, const sn_bench_result *r, const char *separator,
+                         const char *begin, const char *end)
 {
     static adviser *const advisers[] = {crowded,        uneven,      much_reduce,
                                         small_products, much_update, much_gather};
+    char text[ADVICE_BYTES];
     int count = 0;
     for (size_t i = 0; i < sizeof advisers / sizeof advisers[0]; i++) {
-        if (count < SN_BENCH_ADVICE_MAX && advisers[i](result, advice[count])) {
-            count++;
+        if (count < ADVICE_MAX && advisers[i](r, text)) {
+            fprintf(out, "%s%s%s%s", count++ > 0 ? separator : "", begin, text, end);
         }
     }
-    return count;
 }
 
 static void print_times(FILE *out, const sn_bench_result *r, const char *name,
@@ -217,9 +205,6 @@ void sn_bench_print(FILE *out, const sn_bench_result *r)
     const double step = median(r, SN_BENCH_STEP);
     const sn_bench_spread *e = &r->figure[SN_BENCH_EFFICIENCY];
     const cost most = largest_cost(r);
-    char advice[SN_BENCH_ADVICE_MAX][SN_BENCH_ADVICE_BYTES];
-    const int count = sn_bench_advise(r, advice);
-
     fprintf(out,
             "batch    %" PRId64 " images, products of %" PRId64
             " rows on rank 0; %d repeats of %" PRId64 " steps\n\n",
@@ -229,30 +214,32 @@ void sn_bench_print(FILE *out, const sn_bench_result *r)
     print_limits(out, r);
     fprintf(out, "\nspeed       %.0f images/s, %.2f GFLOP/s (%.2f a rank)\n",
             (double)r->batch / step, 1e-9 * r->product_flops / step,
-            1e-9 * r->product_flops / step / r->ranks);
+            1e-9 * r->product_flops / step / r->engine->context.size);
     fprintf(out, "efficiency  %.1f %% (%.1f .. %.1f): products alone / step\n",
             100 * e->median, 100 * e->min, 100 * e->max);
     fprintf(out, "costs most  %s, %.1f us outside the products, %.1f %% of a step\n",
             most.name, 1e6 * most.seconds,
             100 * most.seconds / r->figure[SN_BENCH_STEP].mean);
-    for (int i = 0; i < count; i++) {
-        fprintf(out, "note        %s\n", advice[i]);
-    }
+    print_advice(out, r, "", "note        ", "\n");
 }
 
 /* --- JSON: the strings below contain nothing to escape */
 
 static void print_json_job(FILE *out, const sn_bench_result *r)
 {
+    const sn_context *context = &r->engine->context;
+    const sn_network *network = &r->engine->replica.network;
     fprintf(out,
             "{\"program_version\": \"%s\", \"blas\": \"%s\", \"reduce\": \"%s\", "
             "\"ranks\": %d, \"nodes\": %d, \"node_ranks\": %d, \"node_cores\": %d, "
             "\"threads_per_rank\": %d, \"model_widths\": [%zu",
-            sn_version(), sn_gemm_library(r->backend),
-            sn_config_choice_name("comm", "reduce", (int)r->reduce), r->ranks, r->nodes,
-            r->node_ranks, r->node_cores, r->threads, r->width[0]);
-    for (size_t l = 0; l < r->layers; l++) {
-        fprintf(out, ", %zu", r->width[l + 1]);
+            sn_version(), sn_gemm_library(r->engine->replica.workspace.backend),
+            sn_config_choice_name("comm", "reduce", r->engine->config.comm_reduce),
+            context->size, sn_comm_node_count(context->comm),
+            sn_comm_node_size(context->comm), context->cores.node_cores,
+            context->threads, network->input);
+    for (size_t l = 0; l < network->layers; l++) {
+        fprintf(out, ", %zu", network->layer[l].out);
     }
     fprintf(out,
             "], \"parameters\": %zu, \"batch_images\": %" PRId64
@@ -260,8 +247,8 @@ static void print_json_job(FILE *out, const sn_bench_result *r)
             ", \"repeats\": %d, \"steps_per_repeat\": %" PRId64
             ", \"product_flop_per_step\": %.0f, \"message_bytes\": %.0f, "
             "\"triad_bytes\": %.0f",
-            r->parameters, r->batch, r->rows, r->repeats, r->steps, r->product_flops,
-            r->message_bytes, r->triad_bytes);
+            network->parameters, r->batch, r->rows, r->repeats, r->steps,
+            r->product_flops, r->message_bytes, r->triad_bytes);
 }
 
 static void print_json_figures(FILE *out, const sn_bench_result *r)
@@ -282,9 +269,6 @@ void sn_bench_print_json(FILE *out, const sn_bench_result *r)
 {
     const double step = median(r, SN_BENCH_STEP);
     const cost most = largest_cost(r);
-    char advice[SN_BENCH_ADVICE_MAX][SN_BENCH_ADVICE_BYTES];
-    const int count = sn_bench_advise(r, advice);
-
     print_json_job(out, r);
     print_json_figures(out, r);
     fprintf(out,
@@ -292,8 +276,6 @@ void sn_bench_print_json(FILE *out, const sn_bench_result *r)
             "\"costs_most\": \"%s\", \"costs_most_seconds\": %.9g, \"notes\": [",
             (double)r->batch / step, 1e-9 * r->product_flops / step, most.name,
             most.seconds);
-    for (int i = 0; i < count; i++) {
-        fprintf(out, "%s\"%s\"", i > 0 ? ", " : "", advice[i]);
-    }
+    print_advice(out, r, ", ", "\"", "\"");
     fputs("]}\n", out);
 }

@@ -1,14 +1,11 @@
 #include "perf/plan.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "data/sampler.h"
 #include "run/writer.h"
 #include "store/checkpoint/checkpoint.h"
 #include "train/replica.h"
-#include "train/tail.h"
 
 static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
 {
@@ -31,39 +28,29 @@ static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
                            : status;
 }
 
-static sn_status size_checkpoint(sn_plan_base *base, sn_error *err)
+static size_t checkpoint_bytes(const sn_network *model)
 {
-    const sn_network *model = &base->model;
-    sn_layer_tensors *shapes = calloc(model->layers, sizeof *shapes);
-    if (shapes == NULL) {
-        return sn_fail(err, SN_ENOMEM, "plan: out of memory");
-    }
+    sn_layer_tensors shapes[SN_MAX_HIDDEN + 1] = {{.in = 0}};
     for (size_t l = 0; l < model->layers; l++) {
         shapes[l].in = (int64_t)model->layer[l].in;
         shapes[l].out = (int64_t)model->layer[l].out;
     }
-    base->checkpoint_bytes = sn_checkpoint_bytes(shapes, (int64_t)model->layers);
-    free(shapes);
-    return SN_OK;
+    return sn_checkpoint_bytes(shapes, (int64_t)model->layers);
 }
 
 sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *err)
 {
-    memset(base, 0, sizeof *base);
-    base->config = *config;
+    *base = (sn_plan_base){.config = *config};
     size_t classes;
     sn_status status = find_data(base, &classes, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    status = sn_replica_network(config, base->data.rows * base->data.cols, classes, 0,
-                                &base->model, err);
     if (status == SN_OK) {
-        status = size_checkpoint(base, err);
+        status = sn_replica_network(config, base->data.rows * base->data.cols, classes,
+                                    0, &base->model, err);
     }
     if (status != SN_OK) {
         return status;
     }
+    base->checkpoint_bytes = checkpoint_bytes(&base->model);
     const uint64_t batch = (uint64_t)config->train_batch;
     const sn_range first = sn_step_range(base->train_count, batch, 0);
     base->updates = (int64_t)sn_steps_per_epoch(base->train_count, batch);

@@ -1,142 +1,105 @@
-/* The rates of this machine that a plan uses, each from the least of several short runs.
- */
+/* The rates of this machine that a plan uses, each from the least of several short
+ * runs. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/parallel.h"
-#include "nn/net.h"
 #include "nn/products/gemm.h"
 #include "perf/measure.h"
 #include "perf/plan.h"
-
-/* Memory of one gradient. */
-typedef struct trial {
-    sn_workspace workspace;
-    uint16_t *rounded;
-    float *parameters, *gradient, *x;
-    uint8_t *labels;
-    uint32_t *samples;
-    sn_dropout dropout;
-} trial;
-
-static void release(trial *t)
-{
-    sn_workspace_clear(&t->workspace);
-    free(t->rounded);
-    free(t->parameters);
-    free(t->gradient);
-    free(t->x);
-    free(t->labels);
-    free(t->samples);
-}
-
-static sn_status make_rounded(trial *t, const sn_plan_base *base, sn_error *err)
-{
-    if (t->workspace.gemm == NULL) {
-        return SN_OK;
-    }
-    t->rounded = sn_alloc(base->model.arena, sizeof *t->rounded);
-    if (t->rounded == NULL) {
-        return sn_fail(err, SN_ENOMEM, "plan: out of memory");
-    }
-    sn_network_round(&base->model, t->parameters, t->rounded);
-    t->workspace.weights_bf16 = t->rounded;
-    return SN_OK;
-}
-
-static sn_status prepare(trial *t, const sn_plan_base *base, size_t rows, sn_error *err)
-{
-    const sn_network *model = &base->model;
-    const sn_config *config = &base->config;
-    /* input dropout would scale the same X again and again */
-    *t = (trial){.dropout = {.hidden = config->model_dropout_hidden,
-                             .seed = (uint64_t)config->train_seed}};
-    /* a precision that this processor cannot have is measured as float32 */
-    const sn_precision precision = (sn_precision)config->compute_precision;
-    sn_status status = sn_workspace_init(
-        &t->workspace, model, rows, config->model_dropout_hidden > 0,
-        sn_precision_check(precision, NULL) == SN_OK ? precision : SN_PRECISION_FP32,
-        err);
-    if (status != SN_OK) {
-        return status;
-    }
-    t->parameters = sn_alloc(model->arena, sizeof *t->parameters);
-    t->gradient = sn_alloc(model->arena, sizeof *t->gradient);
-    t->x = sn_alloc(rows * model->input, sizeof *t->x);
-    t->labels = sn_alloc(rows, 1);
-    t->samples = sn_alloc(rows, sizeof *t->samples);
-    if (t->parameters == NULL || t->gradient == NULL || t->x == NULL ||
-        t->labels == NULL || t->samples == NULL) {
-        return sn_fail(err, SN_ENOMEM,
-                       "plan (%zu parameters, %zu rows): out of memory to measure; "
-                       "give the rate of products by --gflops",
-                       model->parameters, rows);
-    }
-    sn_init_parameters(model, (sn_init)config->model_init, config->model_init_scale,
-                       t->dropout.seed, t->parameters);
-    for (size_t i = 0; i < rows * model->input; i++) {
-        t->x[i] = (float)(i % 5) / 4;
-    }
-    return make_rounded(t, base, err);
-}
+#include "train/replica.h"
 
 /* Gradients with each library that the configuration allows. */
 typedef struct gradients {
-    trial *trial;
-    const sn_network *model;
+    sn_replica replica;
+    sn_dropout dropout;
     size_t rows;
+    float *gradient; /* (arena) */
     sn_backend backend[SN_BACKENDS];
 } gradients;
 
 static double run_gradient(void *user, int which)
 {
-    const gradients *g = user;
-    trial *t = g->trial;
-    t->workspace.backend = g->backend[which];
+    gradients *g = user;
+    sn_replica *r = &g->replica;
+    r->workspace.backend = g->backend[which];
     const double begun = sn_clock_seconds();
-    (void)sn_net_gradient(g->model, t->parameters, &t->workspace, t->x, t->labels,
-                          t->samples, g->rows, &t->dropout, t->gradient);
+    (void)sn_net_gradient(&r->network, r->parameters, &r->workspace, r->batch.x,
+                          r->batch.labels, r->batch.samples, g->rows, &g->dropout,
+                          g->gradient);
     return sn_clock_seconds() - begun;
 }
 
 /* The seconds of a gradient with the fastest library. */
-static double gradient_seconds(trial *t, const sn_plan_base *base, size_t rows)
+static double gradient_seconds(gradients *g, int wanted)
 {
     static const double enough_each = 0.05;
     enum { FEWEST = 2, MOST = 2000 };
-    const int wanted = base->config.compute_backend;
-    gradients g = {.trial = t, .model = &base->model, .rows = rows};
     double seconds[SN_BACKENDS], least = INFINITY;
     int count = 0;
     for (int b = SN_BACKEND_OPENBLAS; b < SN_BACKENDS; b++) {
         if ((wanted == SN_BACKEND_AUTO || wanted == b) && sn_gemm_has((sn_backend)b)) {
-            g.backend[count++] = (sn_backend)b;
+            g->backend[count++] = (sn_backend)b;
         }
     }
-    sn_repeat_least(run_gradient, &g, count, FEWEST, MOST, count * enough_each,
-                    seconds);
+    sn_repeat_least(run_gradient, g, count, FEWEST, MOST, count * enough_each, seconds);
     for (int i = 0; i < count; i++) {
         least = fmin(least, seconds[i]);
     }
     return least;
 }
 
+/* A replica for rows images, which are not those of the data set. */
+static sn_status prepare(gradients *g, const sn_plan_base *base, sn_error *err)
+{
+    const sn_network *model = &base->model;
+    const sn_dataset data = {.features = model->input,
+                             .classes = model->classes,
+                             .train = {.count = g->rows}};
+    sn_config config = base->config;
+    config.augment_kind = SN_AUGMENT_NONE;
+    config.comm_reduce = SN_REDUCE_ALLREDUCE; /* all rows at once */
+    config.train_batch = (int64_t)g->rows;
+    if (sn_precision_check((sn_precision)config.compute_precision, NULL) != SN_OK) {
+        config.compute_precision = SN_PRECISION_FP32; /* what this processor can do */
+    }
+    sn_status status = sn_replica_open(&g->replica, &config, &data, 1, 1, err);
+    g->gradient = sn_alloc(model->arena, sizeof *g->gradient);
+    if (status == SN_ENOMEM || g->gradient == NULL) {
+        return sn_fail(err, SN_ENOMEM,
+                       "plan (%zu parameters, %zu rows): out of memory to measure; "
+                       "give the rate of products by --gflops",
+                       model->parameters, g->rows);
+    }
+    if (status == SN_OK) {
+        sn_replica_draw(&g->replica, &config, g->dropout.seed);
+        for (size_t i = 0; i < g->rows * model->input; i++) {
+            g->replica.batch.x[i] = (float)(i % 5) / 4;
+        }
+    }
+    return status;
+}
+
 static sn_status measure_compute(const sn_plan_base *base, size_t rows,
                                  sn_plan_rates *rates, sn_error *err)
 {
-    trial t;
-    sn_status status = prepare(&t, base, rows, err);
+    /* input dropout would scale the same X again and again */
+    gradients g = {.rows = rows,
+                   .dropout = {.hidden = base->config.model_dropout_hidden,
+                               .seed = (uint64_t)base->config.train_seed}};
+    const sn_status status = prepare(&g, base, err);
     if (status == SN_OK) {
         sn_gemm_set_threads(rates->threads);
         if (rates->threads == 1) {
             sn_set_threads(1);
         }
-        rates->flops_per_second =
-            sn_net_product_flops(&base->model, rows) / gradient_seconds(&t, base, rows);
+        rates->flops_per_second = sn_net_product_flops(&base->model, rows) /
+                                  gradient_seconds(&g, base->config.compute_backend);
     }
-    release(&t);
+    sn_replica_close(&g.replica);
+    free(g.gradient);
     return status;
 }
 

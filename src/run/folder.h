@@ -1,4 +1,5 @@
-/** The files of a run beside its checkpoints: config.ini and metrics.h5.  Rank 0 only. */
+/** The files of a run beside its checkpoints: config.ini and metrics.h5.  Rank 0 only.
+ */
 #ifndef SHARDNET_RUN_FOLDER_H
 #define SHARDNET_RUN_FOLDER_H
 

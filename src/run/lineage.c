@@ -120,8 +120,8 @@ static sn_status restore_newest(sn_lineage *lineage, char changes[SN_CHANGES_BYT
                    lineage->run);
 }
 
-/* Restores a named file, of the run's own checkpoints or of another folder, whose best.h5
- * then gets a record, too. */
+/* Restores a named file, of the run's own checkpoints or of another folder, whose
+ * best.h5 then gets a record, too. */
 static sn_status restore_path(sn_lineage *lineage, const char *path,
                               char changes[SN_CHANGES_BYTES],
                               const sn_lineage_record **restored, sn_error *err)
@@ -169,8 +169,8 @@ sn_status sn_lineage_restore(sn_lineage *lineage, bool resume, const char *path,
     return lineage->count > 0 ? restore_newest(lineage, changes, restored, err) : SN_OK;
 }
 
-/* Reads the files that the plan depends on.  Where one is damaged, the plan must be made
- * again. */
+/* Reads the files that the plan depends on.  Where one is damaged, the plan must be
+ * made again. */
 static bool finds_damage(sn_lineage *lineage, const sn_lineage_action *actions,
                          size_t count)
 {

@@ -1,18 +1,20 @@
 /** The lineage of a run: which checkpoints belong to its own history.  Rank 0 only; not
  *  collective; the writer must be idle.
  *
- *  The folder is scanned once into records.  From the records and the restored position a
- *  pure function makes a plan of renames and copies, which is executed in this order:
+ *  The folder is scanned once into records.  From the records and the restored position
+ *  a pure function makes a plan of renames and copies, which is executed in this order:
  *
  *  1. Checkpoints beyond the restored step are set aside.
- *  2. The restored checkpoint is copied under the name of its step, where it has another.
+ *  2. The restored checkpoint is copied under the name of its step, where it has
+ *     another.
  *  3. best.h5 is set aside where it is not of the best epoch, and another file of those
  *     weights is copied to its name.
  *  4. The caller writes config.ini and cuts the metrics back (run/folder.h).
  *
- *  A rename or a copy loses nothing, but the cut of the metrics is final.  It comes last:
- *  whenever the process dies, each checkpoint that a later resume may choose still has its
- *  rows.  Step 2 precedes 3 because best.h5 may be the only good checkpoint. */
+ *  A rename or a copy loses nothing, but the cut of the metrics is final.  It comes
+ *  last: whenever the process dies, each checkpoint that a later resume may choose
+ *  still has its rows.  Step 2 precedes 3 because best.h5 may be the only good
+ *  checkpoint. */
 #ifndef SHARDNET_RUN_LINEAGE_H
 #define SHARDNET_RUN_LINEAGE_H
 
@@ -63,9 +65,9 @@ typedef struct sn_lineage_action {
 enum { SN_LINEAGE_MORE_ACTIONS = 2 };
 
 /** Writes the actions (count + SN_LINEAGE_MORE_ACTIONS) for a run that continues from
- *  position and returns their number; 0 where no record is restored.  Records are ordered
- *  as sn_lineage_scan orders them.  keep_best is checkpoint.keep_best; a run that has
- *  finished does not search for its best epoch again.  Pure. */
+ *  position and returns their number; 0 where no record is restored.  Records are
+ *  ordered as sn_lineage_scan orders them.  keep_best is checkpoint.keep_best; a run
+ *  that has finished does not search for its best epoch again.  Pure. */
 size_t sn_lineage_plan(const sn_lineage_record *records, size_t count,
                        const sn_position *position, bool keep_best, bool finished,
                        sn_lineage_action *actions);
@@ -83,20 +85,20 @@ typedef struct sn_lineage {
 /** Makes the records of the folder.  SN_EIO, SN_ENOMEM. */
 sn_status sn_lineage_scan(sn_lineage *lineage, sn_error *err) SN_MUST_CHECK;
 
-/** Restores the checkpoint at path, or, where path is NULL and resume is set, the newest
- *  that can be read: a damaged one is passed over with a warning, one of another version
- *  of the program is not.  *restored is its record, NULL where the run starts fresh.
- *  changes as sn_restore writes them.  SN_ECREATE where the run has checkpoints that it
- *  was not asked to continue; otherwise as sn_restore. */
+/** Restores the checkpoint at path, or, where path is NULL and resume is set, the
+ *  newest that can be read: a damaged one is passed over with a warning, one of another
+ *  version of the program is not.  *restored is its record, NULL where the run starts
+ *  fresh. changes as sn_restore writes them.  SN_ECREATE where the run has checkpoints
+ *  that it was not asked to continue; otherwise as sn_restore. */
 sn_status sn_lineage_restore(sn_lineage *lineage, bool resume, const char *path,
                              char changes[SN_CHANGES_BYTES],
                              const sn_lineage_record **restored,
                              sn_error *err) SN_MUST_CHECK;
 
 /** Executes the plan for a restored run, before the run writes anything.  One warning
- *  names what was set aside; another states that the position forgets its best epoch.  Needs
- *  memory for one more copy of parameters and velocities.  SN_ECREATE, SN_EIO, SN_ENOMEM.
- */
+ *  names what was set aside; another states that the position forgets its best epoch.
+ *  Needs memory for one more copy of parameters and velocities.  SN_ECREATE, SN_EIO,
+ *  SN_ENOMEM. */
 sn_status sn_lineage_settle(sn_lineage *lineage, sn_error *err) SN_MUST_CHECK;
 
 /** Frees the records. */

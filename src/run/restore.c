@@ -253,6 +253,9 @@ sn_status sn_restore_best(const char *run, const sn_run_state *state, sn_error *
     sn_checkpoint *checkpoint = NULL;
     sn_checkpoint_info info;
     sn_status status = sn_checkpoint_best_path(path, run, err);
+    if (status == SN_OK) { /* before anything of the state is overwritten */
+        status = sn_checkpoint_verify(path, &info, err);
+    }
     if (status == SN_OK) {
         status = sn_checkpoint_open(path, &checkpoint, &info, err);
     }

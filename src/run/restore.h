@@ -1,5 +1,5 @@
-/** Restoring one checkpoint: does it belong to the run, and its state.  Rank 0 only; not
- *  collective; the writer must be idle. */
+/** Restoring one checkpoint: does it belong to the run, and its state.  Rank 0 only;
+ *  not collective; the writer must be idle. */
 #ifndef SHARDNET_RUN_RESTORE_H
 #define SHARDNET_RUN_RESTORE_H
 
@@ -30,8 +30,9 @@ sn_status sn_restore(const char *path, const sn_run_state *state, sn_position *p
                      char changes[SN_CHANGES_BYTES], bool *damaged,
                      sn_error *err) SN_MUST_CHECK;
 
-/** Reads the parameters of RUN's best.h5, which must be of the position's best epoch.
- *  SN_EDATA, SN_ENOINPUT. */
+/** Reads parameters and velocity of RUN's best.h5, which must be of the position's best
+ *  epoch.  The whole file is verified first: the state does not change where it is
+ *  damaged.  SN_EDATA, SN_ENOINPUT, SN_ENOMEM. */
 sn_status sn_restore_best(const char *run, const sn_run_state *state,
                           sn_error *err) SN_MUST_CHECK;
 

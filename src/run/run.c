@@ -14,8 +14,8 @@
 
 static const sn_activity using_files = {"files", false}, agreeing = {"agreement", true};
 
-/* Marks progress: rank 0 reads or writes copies of parameters and velocities, the others
- * wait for it. */
+/* Marks progress: rank 0 reads or writes copies of parameters and velocities, the
+ * others wait for it. */
 static void mark(const sn_run *run, size_t copies)
 {
     sn_watchdog_mark_bytes(run->comm,
@@ -260,8 +260,8 @@ static void warn_of(const sn_run *run, const sn_writer_part *part, const char *t
     }
 }
 
-/* Rank 0: waits for the last write.  Fails where the checkpoint of the step or the metrics
- * did; the rest is a warning. */
+/* Rank 0: waits for the last write.  Fails where the checkpoint of the step or the
+ * metrics did; the rest is a warning. */
 static sn_status settle(sn_run *run, bool final, sn_error *err)
 {
     sn_writer_outcome outcome;

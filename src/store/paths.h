@@ -1,13 +1,17 @@
-/** The names in the folder of a run.  Each is spelled here and nowhere else in src; that
- *  of an unfinished file is in base/file.h.
+/** The names in the folder of a run.  Each is spelled here and nowhere else in src;
+ *  that of an unfinished file is in base/file.h.
  *
  *      RUN/config.ini
+ *
  *      RUN/metrics.h5
+ *
  *      RUN/report.html
+ *
  *      RUN/.lock
+ *
  *      RUN/checkpoints/step-00012345.h5
- *      RUN/checkpoints/best.h5
- */
+ *
+ *      RUN/checkpoints/best.h5 */
 #ifndef SHARDNET_STORE_PATHS_H
 #define SHARDNET_STORE_PATHS_H
 

@@ -50,21 +50,43 @@ static const char *plural(int64_t count)
     return count == 1 ? "" : "s";
 }
 
-static void print_products(FILE *out, const sn_config *config,
-                           const sn_replica *replica, const sn_choice *choice)
+static void print_products(FILE *out, const sn_engine *e)
 {
-    const sn_backend backend = replica->workspace.backend;
-    const double *seconds = choice->backend_seconds;
+    const sn_backend backend = e->replica.workspace.backend;
+    const double *seconds = e->choice.backend_seconds;
     fprintf(out, "blas     %s", sn_gemm_library(backend));
     if (seconds[backend] > 0) {
         fprintf(out, " (auto: products %.3g ms with openblas, %.3g ms with onednn)",
                 1e3 * seconds[SN_BACKEND_OPENBLAS], 1e3 * seconds[SN_BACKEND_ONEDNN]);
     }
     fputc('\n', out);
-    if (replica->weights_bf16 != NULL) {
+    if (e->replica.weights_bf16 != NULL) {
         fprintf(out, "factors  bf16 in steps (%s), sums fp32; fp32 in evaluation\n",
-                sn_precision_means((sn_precision)config->compute_precision));
+                sn_precision_means((sn_precision)e->config.compute_precision));
     }
+}
+
+/* Prints nothing for the standard reduction that was not measured. */
+static void print_reduction(FILE *out, const sn_engine *e)
+{
+    const double *seconds = e->choice.reduce_seconds;
+    const bool measured = seconds[0] > 0;
+    if (!measured &&
+        sn_reduction_of(e->config.comm_reduce) == sn_reduction_of(SN_REDUCE_AUTO)) {
+        return;
+    }
+    char text[128];
+    sn_reduction_describe(e->reduction, text, sizeof text);
+    fprintf(out, "reduce   %s", text);
+    const char *before = " (auto: gradient and sum";
+    for (int k = 0; k < SN_REDUCE_AUTO; k++) {
+        if (seconds[k] > 0) {
+            fprintf(out, "%s %s %.3g ms", before, sn_reduction_of(k)->name,
+                    1e3 * seconds[k]);
+            before = ",";
+        }
+    }
+    fputs(measured ? ")\n" : "\n", out);
 }
 
 static void print_data(FILE *out, const sn_config *config, const sn_loaded *loaded)
@@ -79,15 +101,14 @@ static void print_data(FILE *out, const sn_config *config, const sn_loaded *load
             "classes%s\n",
             data->train.count, data->validation.count, data->test.count, data->rows,
             data->cols, data->classes,
-            sn_node_memory_shared(loaded->memory) ? ", one copy a node" : "");
+            loaded->memory.shared.base != NULL ? ", one copy a node" : "");
 }
 
-void sn_console_header(const sn_console *console, const sn_context *context,
-                       const sn_config *config, const sn_loaded *loaded,
-                       const sn_replica *replica, const sn_reduction *reduction,
-                       const sn_choice *choice)
+void sn_console_header(const sn_console *console, const sn_engine *engine)
 {
     FILE *out = console->out;
+    const sn_context *context = &engine->context;
+    const sn_config *config = &engine->config;
     if (out == NULL) {
         return;
     }
@@ -100,11 +121,11 @@ void sn_console_header(const sn_console *console, const sn_context *context,
             context->size, nodes, plural(nodes), context->threads,
             plural(context->threads), cores->mask_cores, plural(cores->mask_cores),
             cores->node_cores);
-    print_products(out, config, replica, choice);
-    sn_choice_print_reduction(choice, config, reduction, out);
-    print_data(out, config, loaded);
+    print_products(out, engine);
+    print_reduction(out, engine);
+    print_data(out, config, &engine->loaded);
     fputs("model    ", out);
-    sn_config_print_network(&replica->network, out);
+    sn_config_print_network(&engine->replica.network, out);
     if (config->optimizer_scale_from_batch > 0) {
         fprintf(out, "rate     %g, scaled from batch %" PRId64 " to %" PRId64 "\n",
                 sn_config_schedule(config).rate, config->optimizer_scale_from_batch,

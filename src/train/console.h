@@ -1,19 +1,14 @@
-/** What a person sees of a run.  Rank 0 prints; on the other ranks a console is silent. */
+/** What a person sees of a run.  Rank 0 prints; on the other ranks a console is silent.
+ */
 #ifndef SHARDNET_TRAIN_CONSOLE_H
 #define SHARDNET_TRAIN_CONSOLE_H
 
 #include <stdio.h>
 
-#include "dist/reduce/reduction.h"
-#include "eval/loader.h"
 #include "shardnet/train.h"
 #include "store/metrics/metrics.h"
-#include "train/choose.h"
-#include "train/context.h"
-#include "train/cursor.h"
 #include "train/deadline.h"
-#include "train/profile.h"
-#include "train/replica.h"
+#include "train/engine.h"
 
 typedef struct sn_console {
     FILE *out;      /* header and progress, NULL for none */
@@ -27,10 +22,7 @@ typedef struct sn_console {
 sn_console sn_console_open(int rank, FILE *out, FILE *warnings, bool quiet);
 
 /** The first lines of train and bench: program, ranks, libraries, data, model. */
-void sn_console_header(const sn_console *console, const sn_context *context,
-                       const sn_config *config, const sn_loaded *loaded,
-                       const sn_replica *replica, const sn_reduction *reduction,
-                       const sn_choice *choice);
+void sn_console_header(const sn_console *console, const sn_engine *engine);
 
 /** The lines behind them in a run: the end of the job, the checkpoint that the run
  *  continues (NULL for none) at position, and the keys that changed ("" for none). */

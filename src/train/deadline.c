@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-double sn_deadline_seconds_left(void)
+static double seconds_left(void)
 {
     const char *text = getenv("SLURM_JOB_END_TIME");
     if (text == NULL || *text == '\0') {
@@ -16,27 +16,18 @@ double sn_deadline_seconds_left(void)
     return *rest == '\0' && left > 0 ? left : INFINITY;
 }
 
-double sn_deadline_margin(double seconds_left, double end_seconds)
-{
-    return isinf(seconds_left) ? 0
-                               : fmin(fmax(30, 3 * end_seconds), 0.5 * seconds_left);
-}
-
 sn_deadline sn_deadline_start(double started)
 {
-    sn_deadline deadline = {.started = started,
-                            .job_seconds = sn_deadline_seconds_left()};
+    sn_deadline deadline = {.started = started, .job_seconds = seconds_left()};
     sn_deadline_update(&deadline, 0);
     return deadline;
 }
 
 void sn_deadline_update(sn_deadline *deadline, double longest_write_seconds)
 {
-    deadline->stop_seconds =
-        deadline->job_seconds -
-        sn_deadline_margin(deadline->job_seconds,
-                           longest_write_seconds +
-                               deadline->longest_evaluation_seconds);
+    const double end = longest_write_seconds + deadline->longest_evaluation_seconds;
+    const double margin = fmin(fmax(30, 3 * end), 0.5 * deadline->job_seconds);
+    deadline->stop_seconds = deadline->job_seconds - margin;
 }
 
 bool sn_deadline_has_passed(const sn_deadline *deadline, double max_minutes, double now)

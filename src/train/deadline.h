@@ -4,15 +4,6 @@
 
 #include <stdbool.h>
 
-/** Seconds until the end that SLURM_JOB_END_TIME (seconds since 1970) gives; INFINITY
- *  where it is absent, no number or in the past. */
-double sn_deadline_seconds_left(void);
-
-/** How many seconds before the end training stops: 30, or three times what an epoch's
- *  end takes, the longest evaluation and the longest checkpoint so far, but at most
- *  half of seconds_left, what was left when training began; 0 without an end.  Pure. */
-double sn_deadline_margin(double seconds_left, double end_seconds);
-
 /** Seconds count from started, the clock of base/clock.h. */
 typedef struct sn_deadline {
     double started;
@@ -21,10 +12,14 @@ typedef struct sn_deadline {
     double longest_evaluation_seconds;
 } sn_deadline;
 
+/** The end of the job is that of SLURM_JOB_END_TIME (seconds since 1970); there is none
+ *  where that is absent, no number or in the past. */
 sn_deadline sn_deadline_start(double started);
 
-/** Recomputes stop_seconds after an evaluation or a write; longest_write_seconds is that
- *  of the longest write so far. */
+/** Recomputes stop_seconds after an evaluation or a write; longest_write_seconds is
+ *  that of the longest write so far.  Training stops 30 seconds before the end of the
+ *  job, or three times what an epoch's end takes, the longest evaluation and the
+ *  longest write, but at most half of job_seconds. */
 void sn_deadline_update(sn_deadline *deadline, double longest_write_seconds);
 
 /** True when the job is near its end, or max_minutes (0 for none) are over. */

@@ -25,12 +25,6 @@ sn_status sn_engine_open(sn_engine *engine, sn_comm *comm, const sn_config *conf
     return sn_comm_agree(comm, status, err);
 }
 
-sn_status sn_engine_choose(sn_engine *engine, sn_error *err)
-{
-    return sn_choose(&engine->context, &engine->config, &engine->replica,
-                     &engine->cursor, &engine->choice, &engine->reduction, err);
-}
-
 sn_status sn_engine_step(sn_engine *engine, sn_step_poll *poll, void *user,
                          sn_step_result *result, sn_error *err)
 {

@@ -8,7 +8,6 @@
 #include "dist/reduce/reduction.h"
 #include "eval/evaluate.h"
 #include "nn/net.h"
-#include "train/tail.h"
 
 /* Evaluation uses the same buffers, in blocks of a fixed number of rows. */
 static size_t capacity(const sn_config *config, uint64_t train_count, int size)
@@ -65,9 +64,7 @@ static sn_status allocate_weights(sn_replica *replica, const sn_config *config,
     const sn_precision precision = (sn_precision)config->compute_precision;
     replica->parameters = sn_alloc(sizes->parameters, 1);
     replica->velocity = sn_alloc(sizes->velocity, 1);
-    replica->tensors = calloc(network->layers, sizeof *replica->tensors);
-    if (replica->parameters == NULL || replica->velocity == NULL ||
-        replica->tensors == NULL) {
+    if (replica->parameters == NULL || replica->velocity == NULL) {
         return sn_fail(err, SN_ENOMEM,
                        "model (%zu parameters): out of memory; use a smaller model, or "
                        "fewer ranks on a node",
@@ -186,7 +183,6 @@ void sn_replica_close(sn_replica *replica)
     free(replica->parameters);
     free(replica->velocity);
     free(replica->weights_bf16);
-    free(replica->tensors);
     free(batch->x);
     free(batch->labels);
     free(batch->samples);

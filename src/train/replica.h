@@ -9,6 +9,19 @@
 #include "nn/optimizer.h"
 #include "store/checkpoint/checkpoint.h"
 
+/** The tail, which travels behind the gradient; each element is summed over the
+ *  pieces of all ranks.  Counts
+ *  are exact in float up to 2^24. */
+typedef enum sn_tail {
+    SN_TAIL_LOSS,       /* sum of the losses */
+    SN_TAIL_CORRECT,    /* samples classified correctly */
+    SN_TAIL_COUNT,      /* samples seen */
+    SN_TAIL_NON_FINITE, /* pieces with a non-finite number or failed products */
+    SN_TAIL_STOP,       /* pieces whose rank was asked to stop */
+    SN_TAIL_CHECKPOINT, /* pieces whose rank wants a checkpoint now */
+    SN_TAIL_ELEMENTS = 16
+} sn_tail;
+
 /** Buffers of the largest piece of a batch that a rank computes at once. */
 typedef struct sn_batch {
     float *x;             /* (capacity, input) */
@@ -22,7 +35,7 @@ typedef struct sn_replica {
     sn_network network;
     float *parameters, *velocity; /* arenas */
     uint16_t *weights_bf16;       /* arena, NULL for fp32; follows the parameters */
-    sn_layer_tensors *tensors;    /* (layers): views of parameters and velocity */
+    sn_layer_tensors tensors[SN_MAX_HIDDEN + 1]; /* views of parameters and velocity */
     sn_optimizer optimizer;
     sn_dropout dropout; /* rates; a step sets seed and epoch */
     sn_workspace workspace;
@@ -56,14 +69,15 @@ sn_status sn_replica_open(sn_replica *replica, const sn_config *config,
                           const sn_dataset *data, int size, int threads,
                           sn_error *err) SN_MUST_CHECK;
 
-/** Draws the initial weights; the velocity is zero. */
+/** Draws the initial weights.  The velocity is zero since sn_replica_open. */
 void sn_replica_draw(sn_replica *replica, const sn_config *config, uint64_t seed);
 
 /** Rounds the bf16 weights once more, after parameters came from elsewhere than an
  *  update. */
 void sn_replica_round(sn_replica *replica);
 
-/** Gives rank 0's parameters, velocity and position to all ranks.  Collective.  SN_EMPI. */
+/** Gives rank 0's parameters, velocity and position to all ranks.  Collective.
+ *  SN_EMPI. */
 sn_status sn_replica_distribute(sn_comm *comm, sn_replica *replica,
                                 sn_position *position, sn_error *err) SN_MUST_CHECK;
 

@@ -1,6 +1,7 @@
 #include "train/replica_check.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +63,7 @@ static void list_ranks(const copy *all, int size, int good, char *text, size_t b
     }
 }
 
-/* Rank 0. */
+/* Rank 0 only. */
 static sn_status blame(const copy *all, int size, int64_t step, sn_error *err)
 {
     char ranks[640];
@@ -77,20 +78,16 @@ static sn_status blame(const copy *all, int size, int64_t step, sn_error *err)
                              : "are not the same, with no majority for either");
 }
 
-/* Finds the ranks that differ, once it is known that there are some. */
+/* Names the ranks that differ. */
 static sn_status find_culprits(const sn_context *context, uint64_t hash, int64_t step,
                                sn_error *err)
 {
-    copy mine = {.hash = hash}, *all = NULL;
+    copy mine = {.hash = hash};
+    const size_t count = context->rank == 0 ? (size_t)context->size : 0;
+    sn_status status;
     snprintf(mine.host, sizeof mine.host, "%s", sn_comm_host(context->comm));
-    sn_status status = SN_OK;
-    if (context->rank == 0) {
-        all = calloc((size_t)context->size, sizeof *all);
-        status = all != NULL
-                     ? SN_OK
-                     : sn_fail(err, SN_ENOMEM, "replicas differ: out of memory");
-    }
-    status = sn_comm_agree(context->comm, status, err);
+    copy *all = sn_comm_allocate(context->comm, count, sizeof mine, "replicas differ",
+                                 &status, err);
     if (status == SN_OK) {
         status = sn_comm_gather(context->comm, &mine, sizeof mine, all, err);
     }
@@ -109,10 +106,13 @@ sn_status sn_replica_check(const sn_context *context, const sn_replica *replica,
         return SN_OK;
     }
     const uint64_t hash = hash_of(replica);
-    bool same = false;
-    const sn_status status =
-        sn_comm_same(context->comm, &hash, sizeof hash, &same, err);
-    return status != SN_OK || same ? status : find_culprits(context, hash, step, err);
+    uint64_t first = hash;
+    sn_status status = sn_comm_broadcast(context->comm, &first, sizeof first, 0, err);
+    if (status == SN_OK) {
+        status =
+            sn_comm_agree(context->comm, first == hash ? SN_OK : SN_EINTERNAL, err);
+    }
+    return status == SN_EINTERNAL ? find_culprits(context, hash, step, err) : status;
 }
 
 void sn_replica_inject_fault(const sn_context *context, sn_replica *replica,

@@ -13,7 +13,6 @@
 #include "base/stop.h"
 #include "data/batch.h"
 #include "dist/watchdog/watchdog.h"
-#include "train/tail.h"
 
 static const sn_activity gathering = {"gather", false},
                          differentiating = {"gradient", false},
@@ -192,27 +191,22 @@ static sn_status explain_divergence(const step *s, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    char where[SN_HOST_BYTES + 64] = "";
-    int first;
-    status = sn_comm_first(c->comm, s->non_finite != 0, &first, err);
-    if (s->non_finite == (int)s->replica->network.layers + 1) {
-        snprintf(where, sizeof where, "the loss, on rank %d on %s", c->rank,
-                 sn_comm_host(c->comm));
-    } else {
-        snprintf(where, sizeof where, "the gradient of layer%d, on rank %d on %s",
-                 s->non_finite - 1, c->rank, sn_comm_host(c->comm));
+    char place[40] = "the loss", where[SN_HOST_BYTES + 80];
+    bool found;
+    if (s->non_finite <= (int)s->replica->network.layers) {
+        snprintf(place, sizeof place, "the gradient of layer%d", s->non_finite - 1);
     }
-    if (status == SN_OK && first < c->size) {
-        status = sn_comm_broadcast(c->comm, where, sizeof where, first, err);
-    } else {
-        strcpy(where, "the sum over ranks");
-    }
+    snprintf(where, sizeof where, "%s, on rank %d on %s", place, c->rank,
+             sn_comm_host(c->comm));
+    status = sn_comm_share_first(c->comm, s->non_finite != 0, where, sizeof where,
+                                 &found, err);
     return status != SN_OK
                ? status
                : sn_fail(err, SN_EDIVERGED,
                          "training diverged (epoch %" PRId64 ", step %" PRId64
                          "): not finite is %s; lower the learning rate",
-                         p->epoch + 1, p->step + 1, where);
+                         p->epoch + 1, p->step + 1,
+                         found ? where : "the sum over ranks");
 }
 
 sn_status sn_step_run(const sn_context *context, const sn_split *train,

@@ -14,8 +14,8 @@ typedef struct sn_requests {
     bool stop, checkpoint;
 } sn_requests;
 
-/** Called in each step, after the gradient: what does this rank ask for?  now is the
- *  clock of base/clock.h. */
+/** Returns what this rank asks for.  A step calls it after the gradient of each piece;
+ *  now is the clock of base/clock.h. */
 typedef sn_requests sn_step_poll(void *user, double now);
 
 /** What a step did; the same on every rank but for seconds and profile. */
@@ -28,10 +28,11 @@ typedef struct sn_step_result {
     sn_profile profile; /* where they went on this rank */
 } sn_step_result;
 
-/** The gradient of this rank's pieces of the global batch, one reduction over all ranks,
- *  one update; the cursor moves on.  train is the training set; poll may be NULL.
- *  Allocates nothing, writes no file, prints nothing.  Collective; the same status on all
- *  ranks.  SN_EDIVERGED with the place of the first non-finite number; SN_EMPI; what the
+/** The gradient of this rank's pieces of the global batch, one reduction over all
+ *  ranks, one update; the cursor moves on.  train is the training set; poll may be
+ *  NULL.  Allocates nothing itself (products in bf16: see nn/products/gemm_bf16.h),
+ *  writes no file, prints nothing.  Collective; the same status on all ranks.
+ *  SN_EDIVERGED with the place of the first non-finite number; SN_EMPI; what the
  *  products in bf16 fail with. */
 sn_status sn_step_run(const sn_context *context, const sn_split *train,
                       sn_replica *replica, sn_reduction *reduction, sn_cursor *cursor,

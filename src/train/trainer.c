@@ -6,13 +6,13 @@
 #include "base/clock.h"
 #include "base/stop.h"
 #include "dist/watchdog/watchdog.h"
+#include "eval/evaluate.h"
 #include "run/run.h"
 #include "shardnet/train.h"
 #include "train/console.h"
 #include "train/deadline.h"
 #include "train/decide.h"
 #include "train/engine.h"
-#include "train/epoch.h"
 #include "train/preflight.h"
 #include "train/replica_check.h"
 
@@ -68,12 +68,67 @@ static sn_status note_ranks(training *t, const sn_epoch_row *epoch, sn_error *er
     return status;
 }
 
+static sn_status evaluate(training *t, const sn_split *split, sn_evaluation *evaluation,
+                          sn_error *err)
+{
+    sn_engine *e = &t->engine;
+    sn_replica *r = &e->replica;
+    return sn_evaluate(e->context.comm, &r->network, r->parameters, &r->workspace,
+                       r->batch.x, split, evaluation, err);
+}
+
+/* Fills in loss and error on the validation and the test set. */
+static sn_status evaluate_epoch(training *t, sn_epoch_row *row, sn_error *err)
+{
+    const double begun = sn_clock_seconds();
+    const sn_dataset *data = &t->engine.loaded.data;
+    sn_evaluation validation, test;
+    sn_status status = evaluate(t, &data->validation, &validation, err);
+    if (status == SN_OK) {
+        status = evaluate(t, &data->test, &test, err);
+    }
+    if (status == SN_OK) {
+        row->validation_loss = validation.loss;
+        row->validation_error = sn_evaluation_error(&validation);
+        row->test_loss = test.loss;
+        row->test_error = sn_evaluation_error(&test);
+    }
+    t->deadline.longest_evaluation_seconds =
+        fmax(t->deadline.longest_evaluation_seconds, sn_clock_seconds() - begun);
+    sn_deadline_update(&t->deadline, t->run.totals.longest_seconds);
+    return status;
+}
+
+/* The row of the epoch whose last step has been done, before the position moves on.
+ * Samples that earlier invocations took do not count for the speed. */
+static sn_epoch_row describe_epoch(const training *t)
+{
+    const sn_position *p = &t->engine.cursor.position;
+    const sn_replica *r = &t->engine.replica;
+    const double samples = (double)p->epoch_samples;
+    const double seconds = sn_profile_total(&t->now.epoch_profile);
+    const double penalty =
+        sn_optimizer_penalty(&r->optimizer, &r->network, r->parameters);
+    return (sn_epoch_row){.epoch = p->epoch + 1,
+                          .step = p->step,
+                          .learning_rate = p->learning_rate,
+                          .train_loss = p->epoch_loss_sum / samples + penalty,
+                          .penalty = penalty,
+                          .train_error = 1 - (double)p->epoch_correct / samples,
+                          .validation_loss = NAN,
+                          .validation_error = NAN,
+                          .test_loss = NAN,
+                          .test_error = NAN,
+                          .seconds = seconds,
+                          .samples_per_second =
+                              (samples - (double)t->now.epoch_samples_before) /
+                              seconds};
+}
+
 static sn_status close_epoch(training *t, bool *improved, sn_error *err)
 {
     sn_engine *e = &t->engine;
-    const double seconds = sn_profile_total(&t->now.epoch_profile);
-    sn_epoch_row row = sn_epoch_describe(&e->cursor.position, &e->replica, seconds,
-                                         t->now.epoch_samples_before);
+    sn_epoch_row row = describe_epoch(t);
     t->now.last_train_loss = row.train_loss;
     sn_profile_add(&t->now.run_profile, &t->now.epoch_profile);
     sn_cursor_close_epoch(&e->cursor);
@@ -81,13 +136,8 @@ static sn_status close_epoch(training *t, bool *improved, sn_error *err)
     sn_status status = SN_OK;
     if (row.epoch % e->config.train_eval_every == 0 ||
         row.epoch == e->config.train_epochs) {
-        const double begun = sn_clock_seconds();
-        status =
-            sn_epoch_evaluate(&e->context, &e->replica, &e->loaded.data, &row, err);
+        status = evaluate_epoch(t, &row, err);
         *improved = sn_cursor_note_error(&e->cursor, row.validation_error);
-        t->deadline.longest_evaluation_seconds =
-            fmax(t->deadline.longest_evaluation_seconds, sn_clock_seconds() - begun);
-        sn_deadline_update(&t->deadline, t->run.totals.longest_seconds);
     }
     if (status == SN_OK) {
         sn_run_note_epoch(&t->run, &row);
@@ -251,32 +301,12 @@ static sn_status run_loop(training *t, bool *stopped, sn_error *err)
 
 /* ---- the result */
 
-static sn_train_result describe_result(const training *t,
-                                       const sn_evaluation *evaluation)
-{
-    const sn_position *p = &t->engine.cursor.position;
-    const invocation *now = &t->now;
-    sn_train_result result = {.epoch = p->epoch,
-                              .step = p->step,
-                              .train_loss = now->last_train_loss,
-                              .test_loss = evaluation->loss,
-                              .test_correct = evaluation->correct,
-                              .test_count = evaluation->count,
-                              .seconds = sn_clock_seconds() - now->started,
-                              .train_seconds = now->train_seconds};
-    if (p->step > now->first_step) {
-        result.samples_per_second =
-            (double)(p->samples_seen - now->samples_before) / now->train_seconds;
-    }
-    snprintf(result.checkpoint, sizeof result.checkpoint, "%s", t->run.checkpoint);
-    return result;
-}
-
 /* Evaluates the weights of the best epoch, the newest ones where there is none. */
 static sn_status finish(training *t, sn_train_result *result, sn_error *err)
 {
     sn_engine *e = &t->engine;
     const sn_position *p = &e->cursor.position;
+    const invocation *now = &t->now;
     bool restored = false;
     sn_status status = SN_OK;
     if (p->best_epoch > 0 && e->config.checkpoint_keep_best) {
@@ -286,26 +316,28 @@ static sn_status finish(training *t, sn_train_result *result, sn_error *err)
     }
     sn_evaluation evaluation = {0};
     if (status == SN_OK) {
-        status = sn_replica_evaluate(&e->context, &e->replica, &e->loaded.data.test,
-                                     &evaluation, err);
+        status = evaluate(t, &e->loaded.data.test, &evaluation, err);
     }
-    *result = describe_result(t, &evaluation);
+    *result = (sn_train_result){.epoch = p->epoch,
+                                .step = p->step,
+                                .train_loss = now->last_train_loss,
+                                .test_loss = evaluation.loss,
+                                .test_correct = evaluation.correct,
+                                .test_count = evaluation.count,
+                                .seconds = sn_clock_seconds() - now->started,
+                                .train_seconds = now->train_seconds};
+    if (p->step > now->first_step) {
+        result->samples_per_second =
+            (double)(p->samples_seen - now->samples_before) / now->train_seconds;
+    }
+    snprintf(result->checkpoint, sizeof result->checkpoint, "%s", t->run.checkpoint);
     if (status == SN_OK) {
         sn_console_result(&t->console, &e->config, result, restored ? p : NULL);
-        sn_console_profile(&t->console, &t->now.run_profile,
-                           p->step - t->now.first_step, t->busy, e->context.size);
+        sn_console_profile(&t->console, &now->run_profile, p->step - now->first_step,
+                           t->busy, e->context.size);
         sn_run_print(&t->run, t->console.results);
     }
     return status;
-}
-
-static sn_status stop_early(const training *t, sn_error *err)
-{
-    const sn_position *p = &t->engine.cursor.position;
-    return sn_fail(err, SN_ESTOPPED,
-                   "stopped early on request (epoch %" PRId64 ", step %" PRId64
-                   "): checkpoint written; continue with --resume",
-                   p->epoch, p->step);
 }
 
 /* ---- start and end */
@@ -354,8 +386,7 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     }
     now->first_step = p->step;
     now->samples_before = p->samples_seen;
-    sn_console_header(&t->console, &e->context, &e->config, &e->loaded, &e->replica,
-                      e->reduction, &e->choice);
+    sn_console_header(&t->console, e);
     sn_console_start(&t->console, &t->deadline, resumed ? t->run.checkpoint : NULL, p,
                      changes);
     status = sn_preflight_warn_of_binding(&e->context, &t->console, err);
@@ -363,8 +394,13 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     if (status == SN_OK) {
         status = run_loop(t, &stopped, err);
     }
-    if (status == SN_OK) {
-        status = stopped ? stop_early(t, err) : finish(t, result, err);
+    if (status == SN_OK && !stopped) {
+        status = finish(t, result, err);
+    } else if (status == SN_OK) {
+        status = sn_fail(err, SN_ESTOPPED,
+                         "stopped early on request (epoch %" PRId64 ", step %" PRId64
+                         "): checkpoint written; continue with --resume",
+                         p->epoch, p->step);
     }
     if (status != SN_OK && status != SN_ESTOPPED && status != SN_EMPI) {
         const sn_run_state state = state_of(t);
@@ -373,57 +409,36 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     return status;
 }
 
-static sn_status open_training(training *t, sn_comm *comm, const sn_config *config,
-                               sn_error *err)
-{
-    sn_engine *e = &t->engine;
-    sn_status status = sn_engine_open(&t->engine, comm, config, err);
-    if (status == SN_OK && e->context.rank == 0) {
-        t->busy = calloc((size_t)e->context.size, sizeof *t->busy);
-        status =
-            t->busy == NULL ? sn_fail(err, SN_ENOMEM, "ranks: out of memory") : SN_OK;
-    }
-    return sn_comm_agree(comm, status, err);
-}
-
-static void close_training(training *t)
-{
-    sn_run_close(&t->run);
-    sn_engine_close(&t->engine);
-    free(t->busy);
-}
-
 static sn_status train(sn_comm *comm, const sn_config *config,
                        const sn_train_options *options, sn_train_result *result,
                        sn_error *err)
 {
     const double started = sn_clock_seconds();
-    training *t = malloc(sizeof *t);
-    sn_status status = t == NULL ? sn_fail(err, SN_ENOMEM, "out of memory") : SN_OK;
-    status = sn_comm_agree(comm, status, err);
-    if (status != SN_OK) {
-        free(t);
-        return status;
+    training t = {.options = options,
+                  .console = sn_console_open(sn_comm_rank(comm), options->out,
+                                             options->warnings, options->quiet),
+                  .deadline = sn_deadline_start(started),
+                  .run = {.lock = -1},
+                  .now = {.started = started, .checked_step = -1}};
+    sn_engine *e = &t.engine;
+    sn_status status = sn_engine_open(e, comm, config, err);
+    if (status == SN_OK) {
+        const size_t count = e->context.rank == 0 ? (size_t)e->context.size : 0;
+        t.busy = sn_comm_allocate(comm, count, sizeof *t.busy, "ranks", &status, err);
     }
-    *t = (training){.options = options,
-                    .console = sn_console_open(sn_comm_rank(comm), options->out,
-                                               options->warnings, options->quiet),
-                    .deadline = sn_deadline_start(started),
-                    .run = {.lock = -1},
-                    .now = {.started = started, .checked_step = -1}};
-    status = open_training(t, comm, config, err);
     if (status == SN_OK && options->handle_signals) {
         sn_stop_watch(NULL);
     }
     if (status == SN_OK) {
-        status = run(t, result, err);
+        status = run(&t, result, err);
         if (options->handle_signals) {
             sn_stop_unwatch();
         }
     }
-    sn_watchdog_stop(comm);
-    close_training(t);
-    free(t);
+    sn_watchdog_stop(comm); /* what follows marks nothing */
+    sn_run_close(&t.run);
+    sn_engine_close(e);
+    free(t.busy);
     return status;
 }
 
@@ -437,9 +452,5 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
         status = sn_watchdog_start(comm, config->comm_timeout_seconds, options->on_hang,
                                    options->on_hang_user, err);
     }
-    if (status == SN_OK) {
-        status = train(comm, config, options, result, err);
-    }
-    sn_watchdog_stop(comm);
-    return status;
+    return status == SN_OK ? train(comm, config, options, result, err) : status;
 }

@@ -39,6 +39,9 @@ for rank in 0 1 2; do
 done
 checked "MPI fails on one of ranks 0, 1, 2 while the others wait: its words, exit 70"
 
+expect_one_line_error 70 3 "injected fault \(choose.build\): rank 2" \
+    env SHARDNET_FAULT="choose.build@2" "$program" train small.ini --out none
+checked "a rank whose build lacks what rank 0 chose: the others do not wait for it"
 expect_one_line_error 78 3 "precision.*bf16 needs injected fault \(state.precision\): rank 2" \
     env SHARDNET_FAULT="state.precision@2" "$program" train small.ini --out none
 for rank in 0 2; do

@@ -56,6 +56,10 @@ int main(int argc, char **argv)
         if (status == SN_OK) {
             status = evaluate(comm, run, &evaluation, &err);
         }
+        if (status == SN_EMPI) { /* the other ranks may wait in a collective call */
+            fprintf(stderr, "%s\n", err.message);
+            sn_comm_abort(comm, sn_status_exit_code(status));
+        }
         if (sn_comm_rank(comm) == 0) { /* rank size - 2 of the program */
             printf("%s: %lld of %lld correct after %lld steps on %d ranks of %d; "
                    "evaluated: %lld of %lld\n",

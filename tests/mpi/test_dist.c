@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dist/comm/comm.h"
+#include "dist/launch/cores.h"
 #include "dist/node/node.h"
 #include "dist/reduce/reduction.h"
 
@@ -48,21 +49,22 @@ static void broadcasts_and_sums(void **state)
     }
     assert_int_equal(sn_comm_broadcast(comm, text, sizeof text, size - 1, &err), SN_OK);
     assert_string_equal(text, "from the last");
-    int64_t values[2] = {1, rank};
-    assert_int_equal(sn_comm_sum_int64(comm, values, 2, &err), SN_OK);
-    assert_int_equal(values[0], size);
-    assert_int_equal(values[1], size * (size - 1) / 2);
-    int first;
-    assert_int_equal(sn_comm_first(comm, rank >= size - 2, &first, &err), SN_OK);
-    assert_int_equal(first, size > 2 ? size - 2 : 0);
-    assert_int_equal(sn_comm_first(comm, false, &first, &err), SN_OK);
-    assert_int_equal(first, size);
-    bool same;
-    assert_int_equal(sn_comm_same(comm, "equal", 5, &same, &err), SN_OK);
-    assert_true(same);
-    assert_int_equal(sn_comm_same(comm, &rank, sizeof rank, &same, &err), SN_OK);
-    assert_int_equal(same, size == 1);
-    assert_int_equal(sn_comm_same(comm, text, 257, &same, &err), SN_ERANGE);
+    double values[2] = {1, rank};
+    assert_int_equal(sn_comm_sum_double(comm, values, 2, &err), SN_OK);
+    assert_true(values[0] == size);
+    assert_true(values[1] == size * (size - 1) / 2);
+    bool any;
+    text[0] = (char)('a' + rank);
+    assert_int_equal(
+        sn_comm_share_first(comm, rank >= size - 2, text, sizeof text, &any, &err),
+        SN_OK);
+    assert_true(any);
+    assert_int_equal(text[0], 'a' + (size > 2 ? size - 2 : 0));
+    text[0] = (char)('a' + rank);
+    assert_int_equal(sn_comm_share_first(comm, false, text, sizeof text, &any, &err),
+                     SN_OK);
+    assert_false(any);
+    assert_int_equal(text[0], 'a' + rank);
     int all[64] = {0}, mine = 10 + rank;
     assert_int_equal(sn_comm_gather(comm, &mine, sizeof mine, all, &err), SN_OK);
     for (int i = 0; i < size && rank == 0; i++) {
@@ -144,12 +146,10 @@ static void allreduce_stands_in(void **state)
         char text[128];
         const sn_reduction_kind *kind = sn_reduction_of(k);
         sn_reduction *reduction = create(k, &spec);
-        const sn_reduction_kind *acting = sn_reduction_acting(reduction);
         const bool lacks = k == SN_REDUCE_NODE && getenv("SHARDNET_FAULT") != NULL;
-        assert_ptr_equal(acting, lacks || (alone && !kind->fixed_order)
-                                     ? sn_reduction_of(SN_REDUCE_ALLREDUCE)
-                                     : kind);
-        assert_int_equal(sn_reduction_wants_ready(reduction), acting->ready != NULL);
+        assert_int_equal(sn_reduction_is_replaced(reduction), lacks && !alone);
+        assert_int_equal(sn_reduction_wants_ready(reduction),
+                         kind->ready != NULL && !alone);
         sn_reduction_describe(reduction, text, sizeof text);
         assert_ptr_equal(strstr(text, kind->name), text);
         assert_int_equal(strstr(text, "cannot") != NULL, lacks && !alone);
@@ -199,22 +199,21 @@ static void bf16_rounds_sums_but_not_the_tail(void **state)
 static void the_node_shares_memory(void **state)
 {
     (void)state;
-    sn_node_memory *memory = NULL;
+    sn_node_memory memory;
     sn_error err;
-    assert_int_equal(sn_node_memory_create(comm, 4096, &memory, &err), SN_OK);
+    assert_int_equal(sn_node_memory_init(comm, 4096, &memory, &err), SN_OK);
     const char *fault = getenv("SHARDNET_FAULT");
-    assert_int_equal(sn_node_memory_shared(memory),
+    assert_int_equal(memory.shared.base != NULL,
                      fault == NULL || strstr(fault, "node.window") == NULL);
-    uint8_t *data = sn_node_memory_data(memory);
     if (sn_comm_node_rank(comm) == 0) {
-        memset(data, 0x5A, 4096);
+        memset(memory.data, 0x5A, 4096);
     }
-    assert_int_equal(sn_node_memory_publish(comm, memory, &err), SN_OK);
+    assert_int_equal(sn_node_memory_publish(comm, &memory, &err), SN_OK);
     for (int i = 0; i < 4096; i++) {
-        assert_int_equal(data[i], 0x5A);
+        assert_int_equal(memory.data[i], 0x5A);
     }
-    sn_node_memory_destroy(&memory);
-    assert_null(memory);
+    sn_node_memory_clear(&memory);
+    assert_null(memory.data);
 }
 
 static void threads_stay_within_the_cores(void **state)
@@ -225,8 +224,8 @@ static void threads_stay_within_the_cores(void **state)
     assert_int_equal(sn_node_cores_find(comm, &cores, &err), SN_OK);
     assert_true(cores.threads >= 1 && cores.mask_cores >= 1);
     assert_true(cores.threads <= cores.mask_cores);
-    int64_t sum = cores.threads;
-    assert_int_equal(sn_comm_sum_int64(comm, &sum, 1, &err), SN_OK);
+    double sum = cores.threads;
+    assert_int_equal(sn_comm_sum_double(comm, &sum, 1, &err), SN_OK);
     if (cores.node_cores >= sn_comm_node_size(comm)) {
         assert_true(sum <= cores.node_cores);
     }
@@ -235,15 +234,15 @@ static void threads_stay_within_the_cores(void **state)
 static void shares_of_masks(void **state)
 {
     (void)state;
-    const uint64_t disjoint[] = {0x0F, 0xF0};
-    assert_int_equal(sn_node_share(disjoint, 2, 1, 0), 4);
-    const uint64_t same[] = {0xFF, 0xFF, 0xFF};
-    assert_int_equal(sn_node_share(same, 3, 1, 1), 2);
-    const uint64_t crowded[] = {1, 1, 1, 1};
-    assert_int_equal(sn_node_share(crowded, 4, 1, 3), 1);
-    const uint64_t mixed[] = {0x3, 0x1};
-    assert_int_equal(sn_node_share(mixed, 2, 1, 0), 1);
-    assert_int_equal(sn_node_share(mixed, 2, 1, 1), 1);
+    const sn_node_mask disjoint[] = {{{0x0F}}, {{0xF0}}};
+    assert_int_equal(sn_node_share(disjoint, 2, 0), 4);
+    const sn_node_mask same[] = {{{0xFF}}, {{0xFF}}, {{0xFF}}};
+    assert_int_equal(sn_node_share(same, 3, 1), 2);
+    const sn_node_mask crowded[] = {{{1}}, {{1}}, {{1}}, {{1}}};
+    assert_int_equal(sn_node_share(crowded, 4, 3), 1);
+    const sn_node_mask mixed[] = {{{0x3}}, {{0x1}}};
+    assert_int_equal(sn_node_share(mixed, 2, 0), 1);
+    assert_int_equal(sn_node_share(mixed, 2, 1), 1);
 }
 
 int main(int argc, char **argv)

@@ -47,8 +47,7 @@ FOLDERS = {
     "dist/node": ["dist/comm", "dist/launch"],
     "dist/reduce": ["dist/comm", "dist/node"],
     "dist/watchdog": ["dist/comm"],
-    "cli": ["cli/print", "cli/report"],
-    "cli/print": [],
+    "cli": ["cli/report"],
     "cli/report": [],
 }
 # Public header: the folder that implements it.
@@ -59,7 +58,7 @@ LIBRARIES = [
     (r"mpi\.h$", r"src/dist/"),
     (r"(hdf5|hdf5_hl|H5\w*)\.h$", r"src/store/"),
     (r"(cblas|openblas_config|dnnl\w*|oneapi/.*)\.h$", r"src/nn/products/gemm\w*\.[ch]$"),
-    (r"png\.h$", r"src/(data/formats/image_png|cli/print/png)\.c$"),
+    (r"png\.h$", r"src/(data/formats/image_png|cli/cmd_preview)\.c$"),
     (r"ini\.h$", r"src/config/ini\.c$"),
 ]
 DEFINITION = re.compile(r"^[A-Za-z_][^;{}()=]*\b(sn_\w+)\([^;{}]*\)\s*\{", re.MULTILINE)

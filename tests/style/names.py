@@ -66,7 +66,7 @@ FAULTS = [
     ("src/cli/cmd_metrics.c", '".h5"'),
     ("src/cli/cmd_metrics.c", '"config.ini"'),
     ("src/cli/cmd_report.c", '"report.html"'),
-    ("src/cli/png_write.c", '"%s.tmp"'),
+    ("src/cli/main.c", '"%s.tmp"'),
 ]
 
 

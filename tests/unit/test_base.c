@@ -257,8 +257,8 @@ static void files_are_written_whole_or_not_at_all(void **state)
     assert_int_equal(system(command), 0);
 }
 
-/* Contestant c of round r, counted from the warm-up, takes 10 (c + 1) + |r - 2| seconds,
- * the warm-up none. */
+/* Contestant c of round r, counted from the warm-up, takes 10 (c + 1) + |r - 2|
+ * seconds, the warm-up none. */
 static double take_turns(void *user, int which)
 {
     int *runs = user;

@@ -7,14 +7,23 @@
 
 #include "train/deadline.h"
 
+/* Seconds before the end of a job when training stops. */
+static double margin(double job_seconds, double evaluation, double write)
+{
+    sn_deadline deadline = {.job_seconds = job_seconds,
+                            .longest_evaluation_seconds = evaluation};
+    sn_deadline_update(&deadline, write);
+    return deadline.job_seconds - deadline.stop_seconds;
+}
+
 static void the_margin_grows_with_the_checkpoint(void **state)
 {
     (void)state;
-    assert_true(sn_deadline_margin(7200, 0) == 30);
-    assert_true(sn_deadline_margin(7200, 10) == 30);
-    assert_true(sn_deadline_margin(7200, 100) == 300);
-    assert_true(sn_deadline_margin(40, 0) == 20);
-    assert_true(sn_deadline_margin(40, 1000) == 20);
+    assert_true(margin(7200, 0, 0) == 30);
+    assert_true(margin(7200, 5, 5) == 30);
+    assert_true(margin(7200, 40, 60) == 300);
+    assert_true(margin(40, 0, 0) == 20);
+    assert_true(margin(40, 0, 1000) == 20);
 }
 
 static void only_a_time_to_come_counts(void **state)
@@ -23,14 +32,15 @@ static void only_a_time_to_come_counts(void **state)
     static const char *const useless[] = {"", "soon", "12x", "-5", "1000000000"};
     for (size_t i = 0; i < sizeof useless / sizeof useless[0]; i++) {
         setenv("SLURM_JOB_END_TIME", useless[i], 1);
-        assert_true(isinf(sn_deadline_seconds_left()));
+        assert_true(isinf(sn_deadline_start(0).stop_seconds));
     }
     unsetenv("SLURM_JOB_END_TIME");
-    assert_true(isinf(sn_deadline_seconds_left()));
+    assert_true(isinf(sn_deadline_start(0).stop_seconds));
     char text[32];
     snprintf(text, sizeof text, "%lld", (long long)time(NULL) + 600);
     setenv("SLURM_JOB_END_TIME", text, 1);
-    assert_true(fabs(sn_deadline_seconds_left() - 600) <= 2);
+    assert_true(fabs(sn_deadline_start(0).job_seconds - 600) <= 2);
+    assert_true(fabs(sn_deadline_start(0).stop_seconds - 570) <= 2);
 }
 
 int main(void)

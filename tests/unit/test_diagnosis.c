@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dist/watchdog/diagnosis.h"
+#include "dist/watchdog/report.h"
 
 enum { RANKS = 8 };
 

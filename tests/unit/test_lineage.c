@@ -1,4 +1,5 @@
-/* What a resumed run sets aside, keeps and copies: plans over records, without a file. */
+/* What a resumed run sets aside, keeps and copies: plans over records, without a file.
+ */
 #include "support.h"
 
 #include <inttypes.h>

@@ -24,38 +24,32 @@ static void print_keys(FILE *out)
 
 static const char *const splits[] = {"test", "train", NULL};
 
-static const sn_operand operands[] = {
-    {SN_OPERAND("FROM", from, "a source")},
-    {SN_OPERAND("FILE", files, "files to read"), .many = true},
-    {.name = NULL}};
-
-static const sn_option options[] = {
-    {SN_TEXT("output", "PATH", out, "the result"), .letter = 'o', .required = true},
-    {SN_TEXT("set", "K=V", set, "an override"), .limit = SN_LIST_MAX},
-    {SN_WHOLE("ranks", "N", 1, 1000000, ranks, "a column"), .limit = 3},
-    {SN_TEXT("mode", "auto|PATH", mode, "with a value after = only"),
-     .standard = "auto"},
-    {SN_REAL("seconds", "S", 0.5, 10, seconds, "a time")},
-    {SN_WHOLE("seed", "N", 0, (double)UINT64_MAX, seed, "a seed")},
-    {SN_CHOICE("split", splits, split, "samples")},
-    {SN_FLAG(
-        "quiet", quiet,
-        "print nothing, which is explained at such a length here that the text of the "
-        "help fills more than one line of a terminal")},
-    {SN_PRINT("keys", print_keys, "print the keys")},
-    {.name = NULL}};
-
-static const sn_command copy = {.name = "group copy",
-                                .summary = "copies",
-                                .text = "Copies files.\n    FROM  FILE",
-                                .operands = operands,
-                                .options = options,
-                                .bytes = sizeof(arguments)};
+static const sn_command copy = {
+    .name = "group copy",
+    .summary = "copies",
+    .text = "Copies files.\n    FROM  FILE",
+    .operands = {{SN_OPERAND("FROM", from, "a source")},
+                 {SN_OPERAND("FILE", files, "files to read"), .many = true}},
+    .options =
+        {{SN_TEXT("output", "PATH", out, "the result"), .letter = 'o',
+          .required = true},
+         {SN_TEXT("set", "K=V", set, "an override"), .limit = SN_LIST_MAX},
+         {SN_WHOLE("ranks", "N", 1, 1000000, ranks, "a column"), .limit = 3},
+         {SN_TEXT("mode", "auto|PATH", mode, "with a value after = only"),
+          .standard = "auto"},
+         {SN_REAL("seconds", "S", 0.5, 10, seconds, "a time")},
+         {SN_WHOLE("seed", "N", 0, (double)UINT64_MAX, seed, "a seed")},
+         {SN_CHOICE("split", splits, split, "samples")},
+         {SN_FLAG(
+             "quiet", quiet,
+             "print nothing, which is explained at such a length here that the text of the "
+             "help fills more than one line of a terminal")},
+         {SN_PRINT("keys", print_keys, "print the keys")}},
+    .bytes = sizeof(arguments)};
 static const sn_command bare = {
     .name = "group bare", .summary = "nothing", .text = "Nothing."};
-static const sn_command *const commands[] = {&copy, &bare, NULL};
 static const sn_command group = {
-    .name = "group", .summary = "both", .text = "A group.", .commands = commands};
+    .name = "group", .summary = "both", .text = "A group.", .commands = {&copy, &bare}};
 
 static char storage[4096];
 static char *words[128];

@@ -5,7 +5,7 @@
 
 #include "perf/plan.h"
 #include "support.h"
-#include "train/tail.h"
+#include "train/replica.h"
 
 enum { PARAMETERS = 784 * 30 + 30 + 30 * 10 + 10 };
 

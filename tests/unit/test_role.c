@@ -1,9 +1,10 @@
-/* When each role raises the alarm: four ranks, observers 0 and 2, a time-out of 60 s. */
+/* When each role raises the alarm: four ranks, observers 0 and 2, a time-out of 60 s.
+ */
 #include "support.h"
 
 #include <stdlib.h>
 
-#include "dist/watchdog/role.h"
+#include "dist/watchdog/report.h"
 
 #define NEVER ((double)INFINITY)
 

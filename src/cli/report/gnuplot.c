@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -10,37 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
 
-/* One socket is its standard input and output: a write to one who has gone is an error
- * there, not a signal. */
+/* One socket is the standard input and output of gnuplot: a write to a gnuplot that has
+ * ended is an error there, not a signal. */
 static sn_status start(pid_t *process, int *talk, sn_error *err)
 {
     static char name[] = "gnuplot", defaults[] = "-d";
     char *const arguments[] = {name, defaults, NULL};
+    const struct timeval patience = {.tv_sec = 30};
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
         return sn_fail(err, SN_EIO, "gnuplot: no socket: %s", strerror(errno));
     }
-    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    for (int i = 0; i < 2; i++) {
+        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+    }
+    setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     posix_spawn_file_actions_t actions;
     int reason = posix_spawn_file_actions_init(&actions);
     if (reason == 0) {
-        reason = posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
-        if (reason == 0) {
-            reason = posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-        }
-        if (reason == 0) {
-            reason = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO,
-                                                      "/dev/null", O_WRONLY, 0);
-        }
-        if (reason == 0) {
-            reason = posix_spawnp(process, name, &actions, NULL, arguments, environ);
-        }
+        const bool ready =
+            posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO) == 0 &&
+            posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO) == 0 &&
+            posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
+                                             O_WRONLY, 0) == 0;
+        reason = ready ? posix_spawnp(process, name, &actions, NULL, arguments, environ)
+                       : ENOMEM;
         posix_spawn_file_actions_destroy(&actions);
     }
     close(ends[1]);
@@ -53,65 +53,32 @@ static sn_status start(pid_t *process, int *talk, sn_error *err)
     return SN_OK;
 }
 
-/* What has been answered. */
-typedef struct answer {
-    char *text; /* zero-terminated once all is there */
-    size_t bytes, capacity;
-} answer;
-
-/* Takes a piece; SN_OK with *end at the end. */
-static sn_status hear(int talk, answer *heard, bool *end, sn_error *err)
-{
-    enum { PIECE_BYTES = 64 * 1024, MOST_BYTES = 32 << 20 };
-    if (heard->capacity - heard->bytes < PIECE_BYTES) {
-        const size_t wanted = 2 * heard->capacity + PIECE_BYTES + 1;
-        char *grown = wanted > MOST_BYTES ? NULL : realloc(heard->text, wanted);
-        if (grown == NULL) {
-            return sn_fail(err, SN_ENOMEM, "gnuplot: a plot of more than %zu bytes",
-                           heard->bytes);
-        }
-        heard->text = grown;
-        heard->capacity = wanted;
-    }
-    const ssize_t got = recv(talk, heard->text + heard->bytes, PIECE_BYTES, 0);
-    if (got < 0 && errno != EINTR && errno != ECONNRESET) {
-        return sn_fail(err, SN_EIO, "gnuplot: %s", strerror(errno));
-    }
-    *end = got == 0 || (got < 0 && errno == ECONNRESET);
-    heard->bytes += got > 0 ? (size_t)got : 0;
-    heard->text[heard->bytes] = '\0';
-    return SN_OK;
-}
-
-/* Says the script and hears the plot, whichever comes first. */
-static sn_status converse(int talk, const char *script, size_t bytes, answer *heard,
+/* Sends the script and receives the plot, which gnuplot begins after the last line. */
+static sn_status converse(int talk, const char *script, size_t bytes, FILE *plot,
                           sn_error *err)
 {
-    enum { PATIENCE_MILLISECONDS = 30000 };
-    bool end = false;
-    sn_status status = SN_OK;
-    while (!end && status == SN_OK) {
-        struct pollfd other = {.fd = talk,
-                               .events = (short)(POLLIN | (bytes > 0 ? POLLOUT : 0))};
-        const int ready = poll(&other, 1, PATIENCE_MILLISECONDS);
-        if (ready == 0 || (ready < 0 && errno != EINTR)) {
+    enum { MOST_BYTES = 32 << 20 };
+    char piece[16384];
+    while (bytes > 0) {
+        const ssize_t sent = send(talk, script, bytes, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EINTR) {
+            break; /* a gnuplot that stopped reading may still have written something */
+        }
+        script += sent > 0 ? sent : 0;
+        bytes -= sent > 0 ? (size_t)sent : 0;
+    }
+    shutdown(talk, SHUT_WR);
+    for (size_t received = 0; received < MOST_BYTES;) {
+        const ssize_t got = recv(talk, piece, sizeof piece, 0);
+        if (got == 0 || (got < 0 && errno == ECONNRESET)) {
+            return SN_OK;
+        }
+        if (got < 0 && errno != EINTR) {
             return sn_fail(err, SN_EIO, "gnuplot does not answer");
         }
-        if (ready > 0 && (other.revents & POLLOUT) != 0) {
-            const ssize_t said = send(talk, script, bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
-            /* one who has stopped listening may still have something to say */
-            const bool deaf = said < 0 && (errno == EPIPE || errno == ECONNRESET);
-            script += said > 0 ? said : 0;
-            bytes = deaf ? 0 : bytes - (said > 0 ? (size_t)said : 0);
-            if (bytes == 0) {
-                shutdown(talk, SHUT_WR);
-            }
-        }
-        if (ready > 0 && (other.revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-            status = hear(talk, heard, &end, err);
-        }
+        received += fwrite(piece, 1, got > 0 ? (size_t)got : 0, plot);
     }
-    return status;
+    return sn_fail(err, SN_ENOMEM, "gnuplot: a plot of more than %d bytes", MOST_BYTES);
 }
 
 /* *svg = the element <svg> of text with prefix before its ids and references to them.
@@ -121,7 +88,7 @@ static sn_status take_svg(const char *text, const char *prefix, char **svg,
 {
     static const char *const marks[] = {" id='", " id=\"", "href='#", "href=\"#",
                                         "url(#"};
-    const char *from = text != NULL ? strstr(text, "<svg") : NULL;
+    const char *from = strstr(text, "<svg");
     if (from == NULL || strstr(from, "</svg>") == NULL) {
         return sn_fail(err, SN_EIO, "gnuplot made no plot");
     }
@@ -153,25 +120,32 @@ sn_status sn_gnuplot_svg(const char *script, size_t bytes, const char *prefix,
 {
     pid_t process;
     int talk = -1, ended = 0;
-    answer heard = {NULL, 0, 0};
+    char *text = NULL;
+    size_t length;
     *svg = NULL;
+    FILE *plot = open_memstream(&text, &length);
+    if (plot == NULL) {
+        return sn_fail(err, SN_ENOMEM, "gnuplot: out of memory");
+    }
     sn_status status = start(&process, &talk, err);
-    if (status != SN_OK) {
-        return status;
+    if (status == SN_OK) {
+        status = converse(talk, script, bytes, plot, err);
+        close(talk);
+        if (status != SN_OK) {
+            kill(process, SIGKILL);
+        }
+        while (waitpid(process, &ended, 0) < 0 && errno == EINTR) {
+        }
     }
-    status = converse(talk, script, bytes, &heard, err);
-    close(talk);
-    if (status != SN_OK) {
-        kill(process, SIGKILL);
-    }
-    while (waitpid(process, &ended, 0) < 0 && errno == EINTR) {
+    if (fclose(plot) != 0 && status == SN_OK) {
+        status = sn_fail(err, SN_ENOMEM, "gnuplot: out of memory");
     }
     if (status == SN_OK && (!WIFEXITED(ended) || WEXITSTATUS(ended) != 0)) {
         status = sn_fail(err, SN_EIO, "gnuplot failed");
     }
     if (status == SN_OK) {
-        status = take_svg(heard.text, prefix, svg, err);
+        status = take_svg(text, prefix, svg, err);
     }
-    free(heard.text);
+    free(text);
     return status;
 }

@@ -1,5 +1,6 @@
 #include "cli/report/html.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -28,26 +29,14 @@ static size_t character_bytes(const unsigned char *text, size_t bytes)
     return code >= least[length] && code <= 0x10ffff && !surrogate ? length : 0;
 }
 
-/* What stands for an ASCII character; NULL for itself. */
-static const char *stand_in(unsigned char c)
+/* The replacement of an ASCII character; NULL where it stays. */
+static const char *replacement(char c)
 {
-    switch (c) {
-    case '&':
-        return "&amp;";
-    case '<':
-        return "&lt;";
-    case '>':
-        return "&gt;";
-    case '"':
-        return "&quot;";
-    case '\'':
-        return "&#39;";
-    case '\n':
-    case '\t':
-        return NULL;
-    default:
-        return c < ' ' || c == 127 ? "&#65533;" : NULL;
-    }
+    static const char marks[] = "&<>\"'";
+    static const char *const names[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
+    const char *mark = strchr(marks, c);
+    const bool control = (c >= 0 && c < ' ' && c != '\n' && c != '\t') || c == 127;
+    return mark != NULL ? names[mark - marks] : control ? "&#65533;" : NULL;
 }
 
 void sn_html_text(FILE *out, const char *text, size_t bytes)
@@ -56,7 +45,7 @@ void sn_html_text(FILE *out, const char *text, size_t bytes)
     size_t left = strnlen(text, bytes);
     while (left > 0) {
         size_t length = character_bytes(next, left);
-        const char *other = length == 1   ? stand_in(*next)
+        const char *other = length == 1   ? replacement((char)*next)
                             : length == 0 ? "&#65533;"
                                           : NULL;
         length = length > 0 ? length : 1;

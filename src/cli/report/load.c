@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +21,9 @@ static sn_status load_config(sn_report *report, sn_error *err)
     }
     if (status == SN_OK) {
         report->config_text = sn_config_text(report->config);
-        status = report->config_text != NULL
-                     ? SN_OK
-                     : sn_fail(err, SN_ENOMEM, "configuration: out of memory");
+        if (report->config_text == NULL) {
+            status = sn_fail(err, SN_ENOMEM, "configuration: out of memory");
+        }
     }
     if (status != SN_OK) {
         sn_config_destroy(&report->config);
@@ -45,51 +46,54 @@ static void take_config_of_checkpoint(sn_report *report)
     }
 }
 
-/* The pair of rank and host; rows come in the same order in every epoch. */
-static sn_report_rank *find_rank(sn_report *report, const sn_rank_row *row, size_t hint)
+/* Adds the times of one epoch, or of one rank, to the row of rank and host.  Ranks
+ * come in the same order in every epoch:  *next is the likely index of the row, and
+ * then that of the next one.  False where memory is short. */
+static bool add_times(sn_report_rows *rows, int64_t rank, const char *host,
+                      const double seconds[SN_PARTS], size_t *next)
 {
-    for (size_t i = 0; i < report->rank_count; i++) {
-        sn_report_rank *at = &report->ranks[(hint + i) % report->rank_count];
-        if (at->rank == row->rank &&
-            strncmp(at->host, row->host, sizeof at->host) == 0) {
-            return at;
-        }
+    sn_report_row *found = NULL;
+    for (size_t i = 0; found == NULL && i < rows->count; i++) {
+        sn_report_row *at = &rows->row[(*next + i) % rows->count];
+        found = at->rank == rank && strncmp(at->host, host, sizeof at->host) == 0
+                    ? at
+                    : NULL;
     }
-    if (report->rank_count == report->rank_capacity) {
-        const size_t wanted = 2 * report->rank_capacity + 16;
-        sn_report_rank *grown = realloc(report->ranks, wanted * sizeof *grown);
+    if (found == NULL && rows->count == rows->capacity) {
+        const size_t wanted = 2 * rows->capacity + 16;
+        sn_report_row *grown = realloc(rows->row, wanted * sizeof *grown);
         if (grown == NULL) {
-            return NULL;
+            return false;
         }
-        report->ranks = grown;
-        report->rank_capacity = wanted;
+        rows->row = grown;
+        rows->capacity = wanted;
     }
-    sn_report_rank *added = &report->ranks[report->rank_count++];
-    *added = (sn_report_rank){.rank = row->rank};
-    memcpy(added->host, row->host, sizeof added->host);
-    return added;
+    if (found == NULL) {
+        found = &rows->row[rows->count++];
+        *found = (sn_report_row){.rank = rank};
+        memcpy(found->host, host, sizeof found->host);
+    }
+    found->count++;
+    for (int part = 0; part < SN_PARTS; part++) {
+        found->seconds[part] += seconds[part];
+    }
+    *next = (size_t)(found - rows->row) + 1;
+    return true;
 }
 
-static void add_times(sn_report_times *sum, const sn_report_times *more)
+static void make_means(sn_report_rows *rows)
 {
-    sum->gather += more->gather;
-    sum->compute += more->compute;
-    sum->wait += more->wait;
-    sum->reduce += more->reduce;
-    sum->update += more->update;
-}
-
-static void divide_times(sn_report_times *sum, double count)
-{
-    *sum =
-        (sn_report_times){sum->gather / count, sum->compute / count, sum->wait / count,
-                          sum->reduce / count, sum->update / count};
+    for (size_t i = 0; i < rows->count; i++) {
+        for (int part = 0; part < SN_PARTS; part++) {
+            rows->row[i].seconds[part] /= (double)rows->row[i].count;
+        }
+    }
 }
 
 typedef struct rank_taker {
     sn_report *report;
-    int64_t epoch; /* of the last row */
-    size_t hint;
+    int64_t epoch; /* the epoch of the last row */
+    size_t next;
     bool out_of_memory;
 } rank_taker;
 
@@ -97,56 +101,19 @@ static bool take_ranks(void *user, const void *rows, size_t count)
 {
     rank_taker *taker = user;
     sn_report *report = taker->report;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !taker->out_of_memory; i++) {
         const sn_rank_row *row = (const sn_rank_row *)rows + i;
-        sn_report_rank *rank = find_rank(report, row, taker->hint);
-        if (rank == NULL) {
-            taker->out_of_memory = true;
-            return false;
-        }
-        taker->hint = (size_t)(rank - report->ranks) + 1;
+        const double seconds[SN_PARTS] = {[SN_PART_GATHER] = row->gather_seconds,
+                                          [SN_PART_COMPUTE] = row->compute_seconds,
+                                          [SN_PART_REDUCE] = row->reduce_seconds,
+                                          [SN_PART_WAIT] = row->wait_seconds,
+                                          [SN_PART_UPDATE] = row->update_seconds};
         report->last_ranks = row->epoch == taker->epoch ? report->last_ranks + 1 : 1;
         taker->epoch = row->epoch;
-        rank->epochs++;
-        const sn_report_times times = {row->gather_seconds, row->compute_seconds,
-                                       row->wait_seconds, row->reduce_seconds,
-                                       row->update_seconds};
-        add_times(&rank->times, &times);
+        taker->out_of_memory =
+            !add_times(&report->ranks, row->rank, row->host, seconds, &taker->next);
     }
-    return true;
-}
-
-static sn_report_host *find_host(sn_report *report, const char *host)
-{
-    size_t i = 0;
-    const size_t bytes = sizeof report->hosts->host;
-    while (i < report->host_count && strncmp(report->hosts[i].host, host, bytes) != 0) {
-        i++;
-    }
-    if (i == report->host_count) {
-        report->hosts[report->host_count++] = (sn_report_host){.ranks = 0};
-        memcpy(report->hosts[i].host, host, bytes);
-    }
-    return &report->hosts[i];
-}
-
-static sn_status sum_up_hosts(sn_report *report, sn_error *err)
-{
-    report->hosts = calloc(report->rank_count + 1, sizeof *report->hosts);
-    if (report->hosts == NULL) {
-        return sn_fail(err, SN_ENOMEM, "report: out of memory");
-    }
-    for (size_t i = 0; i < report->rank_count; i++) {
-        sn_report_rank *rank = &report->ranks[i];
-        sn_report_host *host = find_host(report, rank->host);
-        divide_times(&rank->times, (double)rank->epochs);
-        host->ranks++;
-        add_times(&host->times, &rank->times);
-    }
-    for (size_t i = 0; i < report->host_count; i++) {
-        divide_times(&report->hosts[i].times, (double)report->hosts[i].ranks);
-    }
-    return SN_OK;
+    return !taker->out_of_memory;
 }
 
 static sn_status load_metrics(sn_report *report, sn_error *err)
@@ -161,10 +128,18 @@ static sn_status load_metrics(sn_report *report, sn_error *err)
     if (status == SN_OK) {
         status = sn_metrics_each(path, SN_TABLE_RANKS, take_ranks, &taker, err);
     }
-    if (status == SN_OK && taker.out_of_memory) {
-        status = sn_fail(err, SN_ENOMEM, "metrics (%s): out of memory", path);
+    if (status == SN_OK) {
+        make_means(&report->ranks);
     }
-    return status == SN_OK ? sum_up_hosts(report, err) : status;
+    for (size_t i = 0, next = 0; status == SN_OK && i < report->ranks.count; i++) {
+        const sn_report_row *rank = &report->ranks.row[i];
+        taker.out_of_memory |=
+            !add_times(&report->hosts, 0, rank->host, rank->seconds, &next);
+    }
+    make_means(&report->hosts);
+    return status == SN_OK && taker.out_of_memory
+               ? sn_fail(err, SN_ENOMEM, "metrics (%s): out of memory", path)
+               : status;
 }
 
 /* The epochs' sums, and the one whose weights are the result: as training does, the one
@@ -204,17 +179,14 @@ static void note_shapes(sn_report *report, const char *path)
         return;
     }
     const sn_layer_tensors *layers = sn_checkpoint_shapes(checkpoint);
-    size_t used = 0;
+    const size_t bytes = sizeof report->widths;
+    size_t used = (size_t)snprintf(report->widths, bytes, "%" PRId64, info.input);
     for (int64_t i = 0; i < info.layers; i++) {
         const int64_t in = layers[i].in, out = layers[i].out;
         report->parameters += out * (in + 1);
-        if (used < sizeof report->widths) {
-            const size_t room = sizeof report->widths - used;
-            char *end = report->widths + used;
-            used += (size_t)(i == 0 ? snprintf(end, room, "%lld-%lld", (long long)in,
-                                               (long long)out)
-                                    : snprintf(end, room, "-%lld", (long long)out));
-        }
+        used += used < bytes ? (size_t)snprintf(report->widths + used, bytes - used,
+                                                "-%" PRId64, out)
+                             : 0;
     }
     sn_checkpoint_close(&checkpoint);
 }
@@ -230,30 +202,24 @@ static sn_status examine(const char *path, void *user, sn_error *err)
     report->checkpoints = found;
     found += report->checkpoint_count;
     *found = (sn_report_checkpoint){.bytes = 0};
-    sn_checkpoint_info info = {0};
-    sn_error why = {""};
+    sn_checkpoint_info info;
     struct stat file;
-    const char *slash = strrchr(path, '/');
-    snprintf(found->name, sizeof found->name, "%s", slash != NULL ? slash + 1 : path);
+    snprintf(found->name, sizeof found->name, "%s", strrchr(path, '/') + 1);
     found->bytes = stat(path, &file) == 0 ? (double)file.st_size : 0;
-    found->status = sn_checkpoint_verify(path, &info, &why);
-    if (found->status != SN_OK && !sn_file_exists(path)) { /* removed meanwhile */
+    found->status = sn_checkpoint_verify(path, &info, &found->fault);
+    if (found->status != SN_OK) { /* one that has been removed is left out */
+        report->checkpoint_count += sn_file_exists(path);
         return SN_OK;
     }
     report->checkpoint_count++;
-    if (found->status != SN_OK) {
-        snprintf(found->fault, sizeof found->fault, "%s", why.message);
-        return SN_OK;
-    }
     found->epoch = info.position.epoch;
     found->step = info.position.step;
-    snprintf(found->created_utc, sizeof found->created_utc, "%s", info.created_utc);
-    if (report->described) {
-        return SN_OK;
+    memcpy(found->created_utc, info.created_utc, sizeof found->created_utc);
+    if (!report->described) {
+        report->described = true;
+        report->info = info;
+        note_shapes(report, path);
     }
-    report->described = true;
-    report->info = info;
-    note_shapes(report, path);
     return SN_OK;
 }
 
@@ -267,15 +233,14 @@ sn_status sn_report_load(const char *run, sn_report *report, sn_error *err)
     if (status == SN_OK) {
         status = sn_target_each(run, examine, report, err);
     }
-    if (status == SN_OK) {
-        sn_error why = {""};
-        if (load_config(report, &why) != SN_OK) {
-            memcpy(report->no_config, why.message, sizeof report->no_config);
-            take_config_of_checkpoint(report);
-        }
-        sum_up_epochs(report);
+    if (status != SN_OK) {
+        return status;
     }
-    return status;
+    if (load_config(report, &report->no_config) != SN_OK) {
+        take_config_of_checkpoint(report);
+    }
+    sum_up_epochs(report);
+    return SN_OK;
 }
 
 void sn_report_clear(sn_report *report)
@@ -283,8 +248,8 @@ void sn_report_clear(sn_report *report)
     free(report->config_text);
     sn_config_destroy(&report->config);
     free(report->epochs);
-    free(report->ranks);
-    free(report->hosts);
+    free(report->ranks.row);
+    free(report->hosts.row);
     free(report->checkpoints);
     *report = (sn_report){.run = NULL};
 }

@@ -46,9 +46,20 @@ static const char style[] =
     "figure,tr,.figures{break-inside:avoid}h2{break-after:avoid}}"
     "@page{margin:16mm}";
 
-static void text(FILE *out, const char *words)
+/* Writes words of the run between two pieces of HTML. */
+static void text(FILE *out, const char *before, const char *words, const char *after)
 {
+    fputs(before, out);
     sn_html_text(out, words, strlen(words));
+    fputs(after, out);
+}
+
+static void host(FILE *out, const char *before, const sn_report_row *row,
+                 const char *after)
+{
+    fputs(before, out);
+    sn_html_text(out, row->host, sizeof row->host);
+    fputs(after, out);
 }
 
 /* A cell of decimals digits behind the point; a dash for what was not measured. */
@@ -63,15 +74,14 @@ static void cell(FILE *out, double value, int decimals)
 
 static void write_head(FILE *out, const sn_report *report)
 {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-          "<title>",
-          out);
-    text(out, report->run);
-    fprintf(out, " &ndash; shardnet</title>\n<style>%s</style>\n</head>\n<body>\n<h1>",
-            style);
-    text(out, report->run);
-    fputs("</h1>\n<p class=\"quiet\">", out);
+    text(out,
+         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+         "<title>",
+         report->run, " &ndash; shardnet</title>\n<style>");
+    fputs(style, out);
+    text(out, "</style>\n</head>\n<body>\n<h1>", report->run,
+         "</h1>\n<p class=\"quiet\">");
     if (report->epoch_count == 0) {
         fputs("No epoch has finished yet.", out);
     } else {
@@ -145,7 +155,8 @@ static void write_model(FILE *out, const sn_report *report)
     begin_fact(out, "Model");
     if (report->described) {
         fprintf(out, "%s, ", report->widths);
-        text(out, report->info.layers > 1 ? report->info.activation : "softmax");
+        text(out, "", report->info.layers > 1 ? report->info.activation : "softmax",
+             "");
         fprintf(out, ", %" PRId64 " parameters", report->parameters);
     } else if (config != NULL) {
         fputs("hidden layers of ", out);
@@ -164,19 +175,17 @@ static void write_data(FILE *out, const sn_report *report)
 {
     begin_fact(out, "Data");
     if (report->config != NULL && report->config->data_dir[0] != '\0') {
-        text(out, report->config->data_dir);
-        fputs("<br>", out);
+        text(out, "", report->config->data_dir, "<br>");
     }
     if (report->described) {
-        text(out, report->info.data_source);
+        text(out, "", report->info.data_source, "");
         fprintf(out, ", %" PRId64 " training images", report->info.train_count);
         if (report->config != NULL && report->config->data_validation > 0) {
             fprintf(out, ", %" PRId64 " held out for validation",
                     report->config->data_validation);
         }
-        fputs("<br><span class=\"quiet\">SHA-256 ", out);
-        text(out, report->info.train_digest);
-        fputs("</span>", out);
+        text(out, "<br><span class=\"quiet\">SHA-256 ", report->info.train_digest,
+             "</span>");
     } else {
         fputs("number of images not on record: there is no good checkpoint", out);
     }
@@ -202,17 +211,17 @@ static void write_hosts(FILE *out, const sn_report *report)
 {
     enum { MOST_NAMES = 16 };
     begin_fact(out, "Ranks");
-    if (report->rank_count == 0) {
+    const sn_report_rows *hosts = &report->hosts;
+    if (hosts->count == 0) {
         fputs("not on record (metrics.per_rank)", out);
     } else {
         fprintf(out, "%zu in the last epoch; hosts of the run: ", report->last_ranks);
     }
-    for (size_t i = 0; i < report->host_count && i < MOST_NAMES; i++) {
-        fputs(i > 0 ? ", " : "", out);
-        sn_html_text(out, report->hosts[i].host, sizeof report->hosts[i].host);
+    for (size_t i = 0; i < hosts->count && i < MOST_NAMES; i++) {
+        host(out, i > 0 ? ", " : "", &hosts->row[i], "");
     }
-    if (report->host_count > MOST_NAMES) {
-        fprintf(out, " and %zu more", report->host_count - MOST_NAMES);
+    if (hosts->count > MOST_NAMES) {
+        fprintf(out, " and %zu more", hosts->count - MOST_NAMES);
     }
     end_fact(out);
 }
@@ -228,10 +237,8 @@ static void write_facts(FILE *out, const sn_report *report)
     write_hosts(out, report);
     begin_fact(out, "Program");
     if (report->described) {
-        fputs("shardnet ", out);
-        text(out, report->info.program_version);
-        fputs("; newest good checkpoint of ", out);
-        text(out, report->info.created_utc);
+        text(out, "shardnet ", report->info.program_version, "");
+        text(out, "; newest good checkpoint of ", report->info.created_utc, "");
     } else {
         fputs("version not on record: there is no good checkpoint", out);
     }
@@ -297,74 +304,42 @@ static void write_course(FILE *out, const sn_report *report,
                          const sn_report_plots *plots)
 {
     fputs("<h2>Course of training</h2>\n", out);
-    if (plots->missing[0] != '\0') {
-        fputs("<p>This page has no plots: ", out);
-        text(out, plots->missing);
-        fputs(".</p>\n", out);
+    if (plots->missing.message[0] != '\0') {
+        text(out, "<p>This page has no plots: ", plots->missing.message, ".</p>\n");
     }
     if (report->epoch_count == 0) {
         fputs("<p>No epoch has finished yet.</p>\n", out);
         return;
     }
-    write_plot(out, plots->loss,
+    write_plot(out, plots->svg[SN_PLOT_LOSS],
                "Loss: mean cross-entropy; training: over the running epoch, with "
                "penalties and dropout.");
-    write_plot(out, plots->error, "Error: images classified wrongly.");
-    write_plot(out, plots->rate, "Learning rate at the end of each epoch.");
+    write_plot(out, plots->svg[SN_PLOT_ERROR], "Error: images classified wrongly.");
+    write_plot(out, plots->svg[SN_PLOT_RATE],
+               "Learning rate at the end of each epoch.");
     write_epochs(out, report);
 }
 
-/* The cells of a rank's or host's times, seconds of an epoch. */
-static void write_parts(FILE *out, const sn_report_times *parts)
+static double own_seconds(const sn_report_row *row)
 {
-    cell(out, parts->gather, 4);
-    cell(out, parts->compute, 4);
-    cell(out, parts->reduce, 4);
-    cell(out, parts->wait, 4);
-    cell(out, parts->update, 4);
-}
-
-static void write_rank_rows(FILE *out, const sn_report *report)
-{
-    for (size_t i = 0; i < report->rank_count; i++) {
-        const sn_report_rank *rank = &report->ranks[i];
-        fprintf(out, "<tr><td>%" PRId64 "</td><td class=\"text\">", rank->rank);
-        sn_html_text(out, rank->host, sizeof rank->host);
-        fprintf(out, "</td><td>%" PRId64 "</td>", rank->epochs);
-        write_parts(out, &rank->times);
-        fputs("</tr>\n", out);
-    }
-}
-
-static void write_host_rows(FILE *out, const sn_report *report)
-{
-    for (size_t i = 0; i < report->host_count && i < MOST_HOST_ROWS; i++) {
-        const sn_report_host *host = &report->hosts[i];
-        fprintf(out, "<tr><td>%zu</td><td class=\"text\">", i + 1);
-        sn_html_text(out, host->host, sizeof host->host);
-        fprintf(out, "</td><td>%zu</td>", host->ranks);
-        write_parts(out, &host->times);
-        fputs("</tr>\n", out);
-    }
+    return row->seconds[SN_PART_GATHER] + row->seconds[SN_PART_COMPUTE];
 }
 
 /* The host that the others wait for. */
-static void write_slowest(FILE *out, const sn_report *report)
+static void write_slowest(FILE *out, const sn_report_rows *hosts)
 {
-    const sn_report_host *slowest = report->hosts;
+    const sn_report_row *slowest = hosts->row;
     double mean = 0;
-    for (size_t i = 0; i < report->host_count; i++) {
-        const sn_report_host *host = &report->hosts[i];
-        const double own = host->times.gather + host->times.compute;
-        mean += own / (double)report->host_count;
-        slowest = own > slowest->times.gather + slowest->times.compute ? host : slowest;
+    for (size_t i = 0; i < hosts->count; i++) {
+        const double own = own_seconds(&hosts->row[i]);
+        mean += own / (double)hosts->count;
+        slowest = own > own_seconds(slowest) ? &hosts->row[i] : slowest;
     }
-    const double own = slowest->times.gather + slowest->times.compute;
-    fputs(report->host_count > 1 ? "<p>Slowest host: <b>" : "<p>The only host: <b>",
-          out);
-    sn_html_text(out, slowest->host, sizeof slowest->host);
-    fprintf(out, "</b>, whose ranks gather and compute for %.3g&nbsp;s an epoch", own);
-    if (report->host_count > 1) {
+    const double own = own_seconds(slowest);
+    host(out, hosts->count > 1 ? "<p>Slowest host: <b>" : "<p>The only host: <b>",
+         slowest, "</b>");
+    fprintf(out, ", whose ranks gather and compute for %.3g&nbsp;s an epoch", own);
+    if (hosts->count > 1) {
         fprintf(out, ", %.1f&nbsp;%% more than the mean of all hosts",
                 mean > 0 ? 100 * (own / mean - 1) : 0);
     }
@@ -374,17 +349,18 @@ static void write_slowest(FILE *out, const sn_report *report)
 static void write_times(FILE *out, const sn_report *report,
                         const sn_report_plots *plots)
 {
-    const bool by_host = report->rank_count > MOST_RANK_ROWS;
+    const bool by_host = report->ranks.count > MOST_RANK_ROWS;
+    const sn_report_rows *rows = by_host ? &report->hosts : &report->ranks;
     fputs("<h2>Where the time went</h2>\n", out);
-    if (report->rank_count == 0) {
+    if (rows->count == 0) {
         fputs("<p>Not on record: metrics.per_rank is off, or no epoch has "
               "finished.</p>\n",
               out);
         return;
     }
-    write_slowest(out, report);
+    write_slowest(out, &report->hosts);
     write_plot(
-        out, plots->parts,
+        out, plots->svg[SN_PLOT_PARTS],
         "Mean seconds of an epoch in the parts of its steps; reduce without wait.");
     fprintf(out,
             "<div class=\"wide\"><table>\n<thead><tr><th>%s</th>"
@@ -392,13 +368,22 @@ static void write_times(FILE *out, const sn_report *report,
             "<th>compute s</th><th>reduce s</th><th>of which wait s</th>"
             "<th>update s</th></tr></thead>\n<tbody>\n",
             by_host ? "" : "rank", by_host ? "ranks" : "epochs");
-    (by_host ? write_host_rows : write_rank_rows)(out, report);
+    for (size_t i = 0; i < rows->count && i < MOST_HOST_ROWS; i++) {
+        const sn_report_row *row = &rows->row[i];
+        fprintf(out, "<tr><td>%" PRId64, by_host ? (int64_t)i + 1 : row->rank);
+        host(out, "</td><td class=\"text\">", row, "</td>");
+        cell(out, (double)row->count, 0);
+        for (int part = 0; part < SN_PARTS; part++) {
+            cell(out, row->seconds[part], 4);
+        }
+        fputs("</tr>\n", out);
+    }
     fputs("</tbody></table></div>\n<p class=\"quiet\">Seconds of an epoch, means over "
           "the epochs that a rank took part in. Wait is the least time that a rank "
           "must have waited for the slowest one.",
           out);
-    if (by_host && report->host_count > MOST_HOST_ROWS) {
-        fprintf(out, " The first %d hosts of %zu.", MOST_HOST_ROWS, report->host_count);
+    if (by_host && rows->count > MOST_HOST_ROWS) {
+        fprintf(out, " The first %d hosts of %zu.", MOST_HOST_ROWS, rows->count);
     }
     fputs("</p>\n", out);
 }
@@ -416,24 +401,14 @@ static void write_checkpoints(FILE *out, const sn_report *report)
           out);
     for (size_t i = 0; i < report->checkpoint_count; i++) {
         const sn_report_checkpoint *found = &report->checkpoints[i];
-        fputs("<tr><td class=\"text\">", out);
-        text(out, found->name);
-        if (found->status == SN_OK) {
-            fprintf(out, "</td><td>%" PRId64 "</td><td>%" PRId64 "</td>", found->epoch,
-                    found->step);
-        } else {
-            fputs("</td><td>&ndash;</td><td>&ndash;</td>", out);
-        }
-        fprintf(out, "<td>%.2f</td><td class=\"text\">", found->bytes / 1e6);
-        text(out, found->created_utc);
-        fputs("</td>", out);
-        if (found->status == SN_OK) {
-            fputs("<td class=\"text\">good</td></tr>\n", out);
-        } else {
-            fputs("<td class=\"text bad\">bad: ", out);
-            text(out, found->fault);
-            fputs("</td></tr>\n", out);
-        }
+        const bool good = found->status == SN_OK;
+        text(out, "<tr><td class=\"text\">", found->name, "</td>");
+        cell(out, good ? (double)found->epoch : NAN, 0);
+        cell(out, good ? (double)found->step : NAN, 0);
+        cell(out, found->bytes / 1e6, 2);
+        text(out, "<td class=\"text\">", found->created_utc, "</td>");
+        text(out, good ? "<td class=\"text\">good" : "<td class=\"text bad\">bad: ",
+             found->fault.message, "</td></tr>\n");
     }
     fputs("</tbody></table></div>\n<p class=\"quiet\">Good: every byte was read for "
           "this page and agrees with the file's checksums and SHA-256 digest.</p>\n",
@@ -443,18 +418,14 @@ static void write_checkpoints(FILE *out, const sn_report *report)
 static void write_config(FILE *out, const sn_report *report)
 {
     fputs("<h2>Configuration</h2>\n", out);
-    if (report->no_config[0] != '\0') {
-        fputs("<p>config.ini: ", out);
-        text(out, report->no_config);
-        fputs(report->config_text != NULL
-                  ? ". This is the newest good checkpoint&#39;s:</p>\n"
-                  : ".</p>\n",
-              out);
+    if (report->no_config.message[0] != '\0') {
+        text(out, "<p>config.ini: ", report->no_config.message,
+             report->config_text != NULL
+                 ? ". This is the newest good checkpoint&#39;s:</p>\n"
+                 : ".</p>\n");
     }
     if (report->config_text != NULL) {
-        fputs("<pre>", out);
-        text(out, report->config_text);
-        fputs("</pre>\n", out);
+        text(out, "<pre>", report->config_text, "</pre>\n");
     }
 }
 

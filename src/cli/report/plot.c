@@ -1,5 +1,5 @@
-/* The plots of a report: scripts for gnuplot in which there is nothing but numbers and
- * words of this file, so that nothing of a run can be taken for a command. */
+/* The plots of a report: scripts for gnuplot that hold nothing but numbers and words of
+ * this file, so that no name of a run becomes a command. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -23,60 +23,47 @@ enum {
 #define RED   "#d9552b"
 #define GREEN "#3f9d6b"
 
-/* One script that is being written. */
-typedef struct script {
-    FILE *out;
-    char *text;
-    size_t bytes;
-} script;
-
-static bool begin(script *made, const char *name, int height)
-{
-    *made = (script){NULL};
-    made->out = open_memstream(&made->text, &made->bytes);
-    if (made->out == NULL) {
-        return false;
-    }
-    fprintf(made->out,
-            "set terminal svg size 760,%d dynamic font 'sans-serif,13' name '%s'\n"
-            "set encoding utf8\n"
-            "set border 3 lc rgb '" GREY "'\n"
-            "set tics nomirror out scale 0.5\n"
-            "set grid ytics lc rgb '" GREY "' lw 0.5 dt (2,4)\n"
-            "set key above left horizontal Left reverse samplen 2\n"
-            "set datafile missing 'NaN'\n",
-            height, name);
-    return true;
-}
-
-/* Runs the script.  Where gnuplot cannot draw, why is noted, and that is no failure. */
-static sn_status finish(script *made, const char *name, char **svg,
-                        sn_report_plots *plots, sn_error *err)
-{
-    sn_error why = {""};
-    sn_status status = fclose(made->out) == 0
-                           ? sn_gnuplot_svg(made->text, made->bytes, name, svg, &why)
-                           : sn_fail(&why, SN_ENOMEM, "plots: out of memory");
-    free(made->text);
-    if (status == SN_ENOMEM) {
-        *err = why;
-        return status;
-    }
-    if (status == SN_ENOINPUT) {
-        snprintf(plots->missing, sizeof plots->missing,
-                 "gnuplot is not installed here");
-    } else if (status != SN_OK) {
-        memcpy(plots->missing, why.message, sizeof plots->missing);
-    }
-    return SN_OK;
-}
-
 /* A column of the epochs: its offset in a row, a factor, name and colour. */
 typedef struct curve {
     size_t offset;
     double factor;
     const char *name, *colour;
 } curve;
+
+#define CURVE(member, factor, name, colour)                                            \
+    {                                                                                  \
+        offsetof(sn_epoch_row, member), factor, name, colour                           \
+    }
+
+/* Curves over the epochs on one pair of axes, which begin at zero or, where the curves
+ * span decades and may, are logarithmic. */
+typedef struct plot {
+    const char *name, *label;
+    bool decades;
+    size_t count;
+    curve curves[MOST_CURVES];
+} plot;
+
+static const plot plots[SN_PLOT_PARTS] = {
+    [SN_PLOT_LOSS] = {"loss",
+                      "loss, nats",
+                      true,
+                      3,
+                      {CURVE(train_loss, 1, "training", BLUE),
+                       CURVE(validation_loss, 1, "validation", AMBER),
+                       CURVE(test_loss, 1, "test", RED)}},
+    [SN_PLOT_ERROR] = {"error",
+                       "error, %",
+                       true,
+                       3,
+                       {CURVE(train_error, 100, "training", BLUE),
+                        CURVE(validation_error, 100, "validation", AMBER),
+                        CURVE(test_error, 100, "test", RED)}},
+    [SN_PLOT_RATE] = {"rate",
+                      "learning rate",
+                      false,
+                      1,
+                      {CURVE(learning_rate, 1, "learning rate", GREEN)}}};
 
 static double value_of(const sn_epoch_row *row, const curve *drawn)
 {
@@ -85,7 +72,7 @@ static double value_of(const sn_epoch_row *row, const curve *drawn)
     return drawn->factor * value;
 }
 
-/* How many values of a curve are finite, the least and the greatest of them. */
+/* Returns the number of finite values of a curve; *least and *most take them in. */
 static size_t find_range(const sn_report *report, const curve *drawn, double *least,
                          double *most)
 {
@@ -116,153 +103,147 @@ static void write_points(FILE *out, const sn_report *report, const curve *drawn,
     }
 }
 
-/* Curves over the epochs on one pair of axes, from zero or, where they span decades and
- * may, on a logarithmic one.  *svg stays NULL where there are none. */
-static sn_status draw_curves(const sn_report *report, const char *name,
-                             const char *label, const curve *curves, size_t count,
-                             bool decades, char **svg, sn_report_plots *plots,
-                             sn_error *err)
+/* False where there is nothing to plot. */
+static bool write_curves(FILE *out, const sn_report *report, const plot *drawn)
 {
     static const double wide = 20; /* a ratio that is worth a logarithmic axis */
-    script made;
     double least = INFINITY, most = -INFINITY;
     size_t points[MOST_CURVES];
-    for (size_t c = 0; c < count; c++) {
-        points[c] = find_range(report, &curves[c], &least, &most);
+    for (size_t c = 0; c < drawn->count; c++) {
+        points[c] = find_range(report, &drawn->curves[c], &least, &most);
     }
     if (!(least <= most)) {
-        return SN_OK;
+        return false;
     }
-    if (!begin(&made, name, 300)) {
-        return sn_fail(err, SN_ENOMEM, "plots: out of memory");
-    }
-    fprintf(made.out, "set xlabel 'epoch'\nset ylabel '%s'\n", label);
+    fprintf(out, "set xlabel 'epoch'\nset ylabel '%s'\n", drawn->label);
     if (report->epoch_count == 1) {
-        fprintf(made.out, "set xrange [0:2]\nset xtics 1\n");
+        fprintf(out, "set xrange [0:2]\nset xtics 1\n");
     }
-    if (decades && least > 0 && most > wide * least) {
-        fprintf(made.out, "set logscale y\n");
+    if (drawn->decades && least > 0 && most > wide * least) {
+        fprintf(out, "set logscale y\n");
     } else {
-        fprintf(made.out, "set yrange [0:%.9g]\n", most > 0 ? 1.05 * most : 1);
+        fprintf(out, "set yrange [0:%.9g]\n", most > 0 ? 1.05 * most : 1);
     }
-    for (size_t c = 0; c < count; c++) {
+    for (size_t c = 0; c < drawn->count; c++) {
         if (points[c] > 0) {
-            fprintf(made.out, "$curve%zu << END\n", c);
-            write_points(made.out, report, &curves[c], points[c]);
-            fprintf(made.out, "END\n");
+            fprintf(out, "$curve%zu << END\n", c);
+            write_points(out, report, &drawn->curves[c], points[c]);
+            fprintf(out, "END\n");
         }
     }
     const char *separator = "plot";
-    for (size_t c = 0; c < count; c++) {
+    for (size_t c = 0; c < drawn->count; c++) {
         if (points[c] > 0) {
-            fprintf(made.out,
-                    "%s $curve%zu using 1:2 with %s lw 1.8 lc rgb '%s' title '%s'",
+            fprintf(out, "%s $curve%zu using 1:2 with %s lw 1.8 lc rgb '%s' title '%s'",
                     separator, c,
                     report->epoch_count <= MOST_MARKED ? "linespoints pt 7 ps 0.4"
                                                        : "lines",
-                    curves[c].colour, curves[c].name);
+                    drawn->curves[c].colour, drawn->curves[c].name);
             separator = ",";
         }
     }
-    fputc('\n', made.out);
-    return finish(&made, name, svg, plots, err);
+    return true;
 }
 
-/* One bar: the seconds of a rank and epoch, wait taken out of reduce. */
-static void write_bar(FILE *out, size_t position, const sn_report_times *parts)
+/* One bar for each rank or host: wait is taken out of reduce. */
+static void write_bars(FILE *out, const sn_report_rows *rows, bool by_host)
 {
-    fprintf(out, "%zu %.9g %.9g %.9g %.9g %.9g\n", position, parts->gather,
-            parts->compute, parts->update, parts->reduce - parts->wait, parts->wait);
-}
-
-static void write_bars(FILE *out, const sn_report *report, bool by_host)
-{
-    const size_t count = by_host ? report->host_count : report->rank_count;
-    const size_t every = (count + MOST_TICKS - 1) / MOST_TICKS;
+    const size_t every = (rows->count + MOST_TICKS - 1) / MOST_TICKS;
     fprintf(out, "set xtics (");
-    for (size_t i = 0; i < count; i += every) {
+    for (size_t i = 0; i < rows->count; i += every) {
         fprintf(out, "%s'%" PRId64 "' %zu", i > 0 ? ", " : "",
-                by_host ? (int64_t)i + 1 : report->ranks[i].rank, i);
+                by_host ? (int64_t)i + 1 : rows->row[i].rank, i);
     }
     fprintf(out, ")\n$parts << END\n");
-    for (size_t i = 0; i < count; i++) {
-        write_bar(out, i, by_host ? &report->hosts[i].times : &report->ranks[i].times);
+    for (size_t i = 0; i < rows->count; i++) {
+        const double *seconds = rows->row[i].seconds;
+        fprintf(out, "%zu %.9g %.9g %.9g %.9g %.9g\n", i, seconds[SN_PART_GATHER],
+                seconds[SN_PART_COMPUTE], seconds[SN_PART_UPDATE],
+                seconds[SN_PART_REDUCE] - seconds[SN_PART_WAIT], seconds[SN_PART_WAIT]);
     }
     fprintf(out, "END\n");
 }
 
-static sn_status draw_parts(const sn_report *report, sn_report_plots *plots,
-                            sn_error *err)
+/* False where there is nothing to plot. */
+static bool write_parts(FILE *out, const sn_report *report)
 {
     static const char *const parts[] = {"gather", "compute", "update", "reduce",
                                         "wait"};
     static const char *const colours[] = {GREY, BLUE, GREEN, RED, AMBER};
-    enum { PARTS = sizeof parts / sizeof parts[0] };
-    const bool by_host = report->rank_count > MOST_BARS;
-    script made;
-    if (report->rank_count == 0) {
-        return SN_OK;
+    const bool by_host = report->ranks.count > MOST_BARS;
+    const sn_report_rows *rows = by_host ? &report->hosts : &report->ranks;
+    if (rows->count == 0) {
+        return false;
     }
-    if (!begin(&made, "parts", 300)) {
-        return sn_fail(err, SN_ENOMEM, "plots: out of memory");
-    }
-    fprintf(made.out,
+    fprintf(out,
             "set xlabel '%s'\nset ylabel 'seconds an epoch'\nset yrange [0:*]\n"
             "set xrange [-0.7:%zu-0.3]\nset style fill solid noborder\n"
             "set boxwidth %s\n",
-            by_host ? "host, as numbered below" : "rank",
-            by_host ? report->host_count : report->rank_count,
-            report->rank_count <= 4 ? "0.3" : "0.7");
-    write_bars(made.out, report, by_host);
+            by_host ? "host, as numbered below" : "rank", rows->count,
+            report->ranks.count <= 4 ? "0.3" : "0.7");
+    write_bars(out, rows, by_host);
     /* stacked: the highest sum first, the lower ones over it */
-    for (int top = PARTS; top >= 1; top--) {
-        fprintf(made.out, "%s $parts using 1:($2", top == PARTS ? "plot" : ",");
+    for (int top = SN_PARTS; top >= 1; top--) {
+        fprintf(out, "%s $parts using 1:($2", top == SN_PARTS ? "plot" : ",");
         for (int part = 2; part <= top; part++) {
-            fprintf(made.out, "+$%d", part + 1);
+            fprintf(out, "+$%d", part + 1);
         }
-        fprintf(made.out, ") with boxes lc rgb '%s' title '%s'", colours[top - 1],
+        fprintf(out, ") with boxes lc rgb '%s' title '%s'", colours[top - 1],
                 parts[top - 1]);
     }
-    fputc('\n', made.out);
-    return finish(&made, "parts", &plots->parts, plots, err);
+    return true;
 }
 
-#define CURVE(member, factor, name, colour)                                            \
-    {                                                                                  \
-        offsetof(sn_epoch_row, member), factor, name, colour                           \
-    }
-
-sn_status sn_report_draw(const sn_report *report, sn_report_plots *plots, sn_error *err)
+static sn_status draw(const sn_report *report, int which, char **svg, sn_error *err)
 {
-    static const curve losses[] = {CURVE(train_loss, 1, "training", BLUE),
-                                   CURVE(validation_loss, 1, "validation", AMBER),
-                                   CURVE(test_loss, 1, "test", RED)};
-    static const curve errors[] = {CURVE(train_error, 100, "training", BLUE),
-                                   CURVE(validation_error, 100, "validation", AMBER),
-                                   CURVE(test_error, 100, "test", RED)};
-    static const curve rates[] = {CURVE(learning_rate, 1, "learning rate", GREEN)};
-    *plots = (sn_report_plots){NULL};
-    sn_status status = draw_curves(report, "loss", "loss, nats", losses, MOST_CURVES,
-                                   true, &plots->loss, plots, err);
-    if (status == SN_OK && plots->missing[0] == '\0') {
-        status = draw_curves(report, "error", "error, %", errors, MOST_CURVES, true,
-                             &plots->error, plots, err);
+    const char *name = which == SN_PLOT_PARTS ? "parts" : plots[which].name;
+    char *script = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&script, &bytes);
+    if (out == NULL) {
+        return sn_fail(err, SN_ENOMEM, "plots: out of memory");
     }
-    if (status == SN_OK && plots->missing[0] == '\0') {
-        status = draw_curves(report, "rate", "learning rate", rates, 1, false,
-                             &plots->rate, plots, err);
+    fprintf(out,
+            "set terminal svg size 760,300 dynamic font 'sans-serif,13' name '%s'\n"
+            "set encoding utf8\n"
+            "set border 3 lc rgb '" GREY "'\n"
+            "set tics nomirror out scale 0.5\n"
+            "set grid ytics lc rgb '" GREY "' lw 0.5 dt (2,4)\n"
+            "set key above left horizontal Left reverse samplen 2\n"
+            "set datafile missing 'NaN'\n",
+            name);
+    const bool any = which == SN_PLOT_PARTS ? write_parts(out, report)
+                                            : write_curves(out, report, &plots[which]);
+    fputc('\n', out);
+    sn_status status = SN_OK;
+    if (fclose(out) != 0) {
+        status = sn_fail(err, SN_ENOMEM, "plots: out of memory");
+    } else if (any) {
+        status = sn_gnuplot_svg(script, bytes, name, svg, err);
     }
-    if (status == SN_OK && plots->missing[0] == '\0') {
-        status = draw_parts(report, plots, err);
-    }
+    free(script);
     return status;
 }
 
-void sn_report_plots_clear(sn_report_plots *plots)
+sn_status sn_report_draw(const sn_report *report, sn_report_plots *drawn, sn_error *err)
 {
-    free(plots->loss);
-    free(plots->error);
-    free(plots->rate);
-    free(plots->parts);
-    *plots = (sn_report_plots){NULL};
+    *drawn = (sn_report_plots){.svg = {NULL}};
+    sn_status status = SN_OK;
+    for (int i = 0; status == SN_OK && i < SN_PLOTS; i++) {
+        status = draw(report, i, &drawn->svg[i], &drawn->missing);
+    }
+    if (status == SN_ENOINPUT) {
+        (void)sn_fail(&drawn->missing, status, "gnuplot is not installed here");
+    }
+    /* a page without plots is no failure */
+    return status == SN_ENOMEM ? sn_fail(err, status, "%s", drawn->missing.message)
+                               : SN_OK;
+}
+
+void sn_report_plots_clear(sn_report_plots *drawn)
+{
+    for (int i = 0; i < SN_PLOTS; i++) {
+        free(drawn->svg[i]);
+    }
+    *drawn = (sn_report_plots){.svg = {NULL}};
 }

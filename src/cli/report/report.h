@@ -1,4 +1,4 @@
-/** The report of a run: what is on record about it, and the page (internal to cli). */
+/** The report of a run: its data and the page (internal to cli). */
 #ifndef SHARDNET_CLI_REPORT_REPORT_H
 #define SHARDNET_CLI_REPORT_REPORT_H
 
@@ -11,61 +11,63 @@
 #include "store/checkpoint/checkpoint.h"
 #include "store/metrics/metrics.h"
 
-/** Mean seconds per epoch; reduce includes wait. */
-typedef struct sn_report_times {
-    double gather, compute, wait, reduce, update;
-} sn_report_times;
+/** Parts of the time of an epoch; reduce includes wait. */
+enum {
+    SN_PART_GATHER,
+    SN_PART_COMPUTE,
+    SN_PART_REDUCE,
+    SN_PART_WAIT,
+    SN_PART_UPDATE,
+    SN_PARTS
+};
 
-/** One rank on one host: means over its epochs on record. */
-typedef struct sn_report_rank {
+/** The mean times of one rank on one host over its epochs, or of one host over its
+ *  ranks. */
+typedef struct sn_report_row {
     char host[sizeof((sn_rank_row *)0)->host];
-    int64_t rank, epochs;
-    sn_report_times times;
-} sn_report_rank;
+    int64_t rank;
+    int64_t count;            /* number of epochs, or of ranks */
+    double seconds[SN_PARTS]; /* per epoch */
+} sn_report_row;
 
-/** One host: means over its ranks. */
-typedef struct sn_report_host {
-    char host[sizeof((sn_rank_row *)0)->host];
-    size_t ranks;
-    sn_report_times times;
-} sn_report_host;
+typedef struct sn_report_rows {
+    sn_report_row *row; /* (count) */
+    size_t count, capacity;
+} sn_report_rows;
 
 typedef struct sn_report_checkpoint {
-    char name[64]; /* of the file */
+    char name[64]; /* the file name */
     double bytes;
     sn_status status; /* SN_OK where every byte was read and is good */
-    char fault[SN_MESSAGE_BYTES];
-    int64_t epoch, step; /* of a good one, and when it was made */
-    char created_utc[32];
+    sn_error fault;
+    int64_t epoch, step; /* zeroes where it is bad */
+    char created_utc[sizeof((sn_checkpoint_info *)0)->created_utc];
 } sn_report_checkpoint;
 
-/** What is on record.  Start with zeroes. */
+/** Everything that the page shows. */
 typedef struct sn_report {
     const char *run;
-    char *config_text; /* NULL where there is none, and why: */
-    char no_config[SN_MESSAGE_BYTES];
+    char *config_text;  /* NULL where there is none */
+    sn_error no_config; /* why config.ini could not be read, or "" */
     sn_config
         *config; /* the same, NULL where another version of the program wrote it */
 
     sn_epoch_row *epochs; /* (epoch_count) */
     size_t epoch_count;
     const sn_epoch_row *result; /* the epoch whose weights count; NULL for none */
-    bool by_validation;         /* was it chosen by its validation error? */
+    bool by_validation;         /* true where it has the least validation error */
     bool finished;
-    double seconds; /* of training over all epochs */
+    double seconds; /* training time over all epochs */
     double samples_per_second;
 
-    sn_report_rank *ranks; /* (rank_count), those of the last epoch last */
-    size_t rank_count, rank_capacity;
-    size_t last_ranks;     /* of the last epoch */
-    sn_report_host *hosts; /* (host_count) */
-    size_t host_count;
+    sn_report_rows ranks, hosts;
+    size_t last_ranks; /* number of ranks in the last epoch */
 
     sn_report_checkpoint *checkpoints; /* (checkpoint_count), newest first, best last */
     size_t checkpoint_count;
-    bool described;          /* by the newest good checkpoint: */
-    sn_checkpoint_info info; /* what it says */
-    char widths[512];        /* "784-30-10" */
+    bool described;          /* false where there is no good checkpoint */
+    sn_checkpoint_info info; /* the newest good one */
+    char widths[512];        /* its layers: "784-30-10" */
     int64_t parameters;
 } sn_report;
 
@@ -77,13 +79,16 @@ sn_status sn_report_load(const char *run, sn_report *report,
                          sn_error *err) SN_MUST_CHECK;
 void sn_report_clear(sn_report *report);
 
+enum { SN_PLOT_LOSS, SN_PLOT_ERROR, SN_PLOT_RATE, SN_PLOT_PARTS, SN_PLOTS };
+
 /** Plots, each an element <svg> or NULL where there is nothing to plot. */
 typedef struct sn_report_plots {
-    char *loss, *error, *rate, *parts;
-    char missing[SN_MESSAGE_BYTES]; /* why there is none of them, "" where there are */
+    char *svg[SN_PLOTS];
+    sn_error missing; /* why there is none of them, "" where there are */
 } sn_report_plots;
 
-/** Draws them by gnuplot.  The caller clears *plots, on failure too.  SN_ENOMEM. */
+/** Draws them by gnuplot; where it cannot, plots->missing is set, and that is no
+ *  failure.  The caller clears *plots, on failure too.  SN_ENOMEM. */
 sn_status sn_report_draw(const sn_report *report, sn_report_plots *plots,
                          sn_error *err) SN_MUST_CHECK;
 void sn_report_plots_clear(sn_report_plots *plots);

@@ -29,8 +29,8 @@ sn_status sn_gunzip_open(sn_gunzip *gunzip, const char *path, const char *wanted
                          sn_error *err) SN_MUST_CHECK;
 void sn_gunzip_close(sn_gunzip *gunzip);
 
-/** Reads up to wanted bytes; *got is smaller only at the end of the contents.  Checks the
- *  checksum of each gzip member.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+/** Reads up to wanted bytes; *got is smaller only at the end of the contents.  Checks
+ *  the checksum of each gzip member.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
 sn_status sn_gunzip_read(sn_gunzip *gunzip, uint8_t *buffer, size_t wanted, size_t *got,
                          sn_error *err) SN_MUST_CHECK;
 

@@ -1,18 +1,17 @@
-#include "dist/comm/comm.h"
+#include "dist/comm/internal.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fault.h"
-#include "dist/comm/internal.h"
+#include "base/mem.h"
 #include "dist/launch/launch.h"
 
 /* The largest piece of a broadcast: below an MPI count. */
 static const size_t piece_bytes = (size_t)1 << 30;
 
-/* of this process; only the thread that calls MPI uses it */
+/* The state of this process; only the thread that calls MPI uses it. */
 static bool mpi_has_failed;
 
 bool sn_mpi_has_failed(void)
@@ -32,68 +31,81 @@ sn_status sn_mpi_check(int code, const char *what, sn_error *err)
     return sn_fail(err, SN_EMPI, "%s: %s", what, text);
 }
 
-static sn_status describe_nodes(sn_comm *comm, sn_error *err)
+sn_status sn_mpi_all(MPI_Comm comm, bool mine, bool *all, sn_error *err)
 {
+    *all = false;
+    return sn_mpi_check(MPI_Allreduce(&mine, all, 1, MPI_C_BOOL, MPI_LAND, comm),
+                        "agreement", err);
+}
+
+/* Takes a duplicate of from and finds the place of this rank in it and on its node. */
+static sn_status describe(sn_comm *comm, MPI_Comm from, sn_error *err)
+{
+    gethostname(comm->host, sizeof comm->host - 1);
     sn_status status =
-        sn_mpi_check(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank,
-                                         MPI_INFO_NULL, &comm->node),
-                     "MPI_Comm_split_type", err);
+        sn_mpi_check(MPI_Comm_dup(from, &comm->world), "MPI_Comm_dup", err);
+    if (status == SN_OK) {
+        MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
+        MPI_Comm_rank(comm->world, &comm->rank);
+        MPI_Comm_size(comm->world, &comm->size);
+        status =
+            sn_mpi_check(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED,
+                                             comm->rank, MPI_INFO_NULL, &comm->node),
+                         "MPI_Comm_split_type", err);
+    }
     if (status != SN_OK) {
         return status;
     }
     MPI_Comm_set_errhandler(comm->node, MPI_ERRORS_RETURN);
     MPI_Comm_rank(comm->node, &comm->node_rank);
     MPI_Comm_size(comm->node, &comm->node_size);
-    int leads = comm->node_rank == 0;
+    const int leads = comm->node_rank == 0;
     return sn_mpi_check(
         MPI_Allreduce(&leads, &comm->node_count, 1, MPI_INT, MPI_SUM, comm->world),
         "MPI_Allreduce", err);
 }
 
-static sn_status describe(sn_comm *comm, MPI_Comm from, sn_error *err)
-{
-    gethostname(comm->host, sizeof comm->host - 1);
-    sn_status status =
-        sn_mpi_check(MPI_Comm_dup(from, &comm->world), "MPI_Comm_dup", err);
-    if (status != SN_OK) {
-        return status;
-    }
-    MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
-    MPI_Comm_rank(comm->world, &comm->rank);
-    MPI_Comm_size(comm->world, &comm->size);
-    return describe_nodes(comm, err);
-}
-
-static sn_comm *allocate(MPI_Comm from)
+/* Makes the communicator of the ranks of from.  SN_ENOMEM, with *out NULL, on all ranks
+ * when one lacks the memory; SN_EMPI leaves what was made to sn_comm_finish. */
+static sn_status make(MPI_Comm from, sn_comm **out, sn_error *err)
 {
     int rank = -1;
+    bool all;
     MPI_Comm_rank(from, &rank);
-    if (sn_fault_check("comm.allocate", rank, -1, NULL) != SN_OK) {
-        return NULL;
+    sn_comm *comm = sn_fault_check("comm.allocate", rank, -1, NULL) == SN_OK
+                        ? calloc(1, sizeof *comm)
+                        : NULL;
+    sn_status status = sn_mpi_all(from, comm != NULL, &all, err);
+    if (!all) {
+        free(comm);
+        return status != SN_OK ? status
+                               : sn_fail(err, SN_ENOMEM, "communicator: out of memory");
     }
-    sn_comm *comm = calloc(1, sizeof *comm);
-    if (comm != NULL) {
-        comm->task = -1;
-        comm->node = comm->world = MPI_COMM_NULL;
-    }
-    return comm;
+    comm->task = -1;
+    comm->node = comm->world = MPI_COMM_NULL;
+    *out = comm;
+    return describe(comm, from, err);
 }
 
-sn_status sn_comm_make(MPI_Comm from, sn_comm **comm, sn_error *err)
+sn_status sn_comm_adopt(MPI_Comm communicator, sn_comm **out, sn_error *err)
 {
-    *comm = allocate(from);
-    int lacking = *comm == NULL, all_lacking = 0;
-    const sn_status status =
-        sn_mpi_check(MPI_Allreduce(&lacking, &all_lacking, 1, MPI_INT, MPI_MAX, from),
-                     "MPI_Allreduce", err);
+    int started = 0, finished = 0, level = MPI_THREAD_SINGLE;
+    *out = NULL;
+    MPI_Initialized(&started);
+    MPI_Finalized(&finished);
+    if (started && !finished) {
+        MPI_Query_thread(&level);
+    }
+    if (level < MPI_THREAD_FUNNELED) { /* other threads write checkpoints and watch */
+        return sn_fail(err, SN_ECONFIG,
+                       "communicator: MPI is not running with threads; start it with "
+                       "MPI_Init_thread and MPI_THREAD_FUNNELED");
+    }
+    const sn_status status = make(communicator, out, err);
     if (status != SN_OK) {
-        return status;
+        sn_comm_finish(out);
     }
-    if (all_lacking) {
-        sn_comm_finish(comm);
-        return sn_fail(err, SN_ENOMEM, "communicator: out of memory");
-    }
-    return describe(*comm, from, err);
+    return status;
 }
 
 sn_status sn_comm_start(int *argc, char ***argv, sn_comm **out, sn_error *err)
@@ -112,7 +124,7 @@ sn_status sn_comm_start(int *argc, char ***argv, sn_comm **out, sn_error *err)
                        "MPI_Init_thread failed; see MPI's own lines above");
     }
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    status = sn_comm_make(MPI_COMM_WORLD, out, err);
+    status = make(MPI_COMM_WORLD, out, err);
     if (status == SN_ENOMEM) {
         MPI_Finalize();
     }
@@ -249,13 +261,6 @@ sn_status sn_comm_node_broadcast(sn_comm *comm, void *data, size_t bytes, sn_err
     return broadcast(comm->node, data, bytes, 0, err);
 }
 
-sn_status sn_comm_sum_int64(sn_comm *comm, int64_t *values, int count, sn_error *err)
-{
-    return sn_mpi_check(
-        MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_INT64_T, MPI_SUM, comm->world),
-        "sum over ranks", err);
-}
-
 sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count, sn_error *err)
 {
     return sn_mpi_check(
@@ -275,31 +280,29 @@ sn_status sn_comm_gather(sn_comm *comm, const void *mine, size_t bytes, void *al
                         "gather", err);
 }
 
-sn_status sn_comm_first(sn_comm *comm, bool yes, int *rank, sn_error *err)
+sn_status sn_comm_share_first(sn_comm *comm, bool yes, char *text, size_t bytes,
+                              bool *any, sn_error *err)
 {
     const int mine = yes ? comm->rank : comm->size;
-    *rank = comm->size;
-    return sn_mpi_check(MPI_Allreduce(&mine, rank, 1, MPI_INT, MPI_MIN, comm->world),
-                        "lowest rank", err);
+    int first = comm->size;
+    const sn_status status =
+        sn_mpi_check(MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, comm->world),
+                     "lowest rank", err);
+    *any = first < comm->size;
+    return status == SN_OK && *any ? sn_comm_broadcast(comm, text, bytes, first, err)
+                                   : status;
 }
 
-sn_status sn_comm_same(sn_comm *comm, const void *data, size_t bytes, bool *same,
-                       sn_error *err)
+void *sn_comm_allocate(sn_comm *comm, size_t count, size_t bytes, const char *what,
+                       sn_status *status, sn_error *err)
 {
-    unsigned char first[256];
-    *same = false;
-    if (bytes > sizeof first) {
-        return sn_fail(err, SN_ERANGE, "comparison of %zu bytes exceeds %zu", bytes,
-                       sizeof first);
+    void *memory = sn_alloc(count, bytes);
+    *status =
+        memory != NULL ? SN_OK : sn_fail(err, SN_ENOMEM, "%s: out of memory", what);
+    *status = sn_comm_agree(comm, *status, err);
+    if (*status != SN_OK) {
+        free(memory);
+        memory = NULL;
     }
-    memcpy(first, data, bytes);
-    sn_status status = sn_comm_broadcast(comm, first, bytes, 0, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    int mine = memcmp(first, data, bytes) == 0, all = 0;
-    status = sn_mpi_check(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_LAND, comm->world),
-                          "comparison", err);
-    *same = all != 0;
-    return status;
+    return memory;
 }

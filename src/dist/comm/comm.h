@@ -1,5 +1,5 @@
-/** Communicators inside the program: nodes, agreement on errors, broadcasts.  mpi.h stays
- *  behind this header. */
+/** Communicators inside the program: nodes, agreement on errors, broadcasts.  mpi.h
+ *  stays behind this header. */
 #ifndef SHARDNET_DIST_COMM_COMM_H
 #define SHARDNET_DIST_COMM_COMM_H
 
@@ -39,8 +39,6 @@ sn_status sn_comm_node_broadcast(sn_comm *comm, void *data, size_t bytes,
                                  sn_error *err) SN_MUST_CHECK;
 
 /** Sums, in place, on all ranks.  Collective.  SN_EMPI. */
-sn_status sn_comm_sum_int64(sn_comm *comm, int64_t *values, int count,
-                            sn_error *err) SN_MUST_CHECK;
 sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count,
                              sn_error *err) SN_MUST_CHECK;
 
@@ -49,14 +47,15 @@ sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count,
 sn_status sn_comm_gather(sn_comm *comm, const void *mine, size_t bytes, void *all,
                          sn_error *err) SN_MUST_CHECK;
 
-/** The lowest rank that says yes, the number of ranks where none does.  Collective.
- *  SN_EMPI. */
-sn_status sn_comm_first(sn_comm *comm, bool yes, int *rank,
-                        sn_error *err) SN_MUST_CHECK;
+/** Gives all ranks the text (bytes) of the lowest rank that says yes; *any is false,
+ *  and every rank keeps its own, where none does.  Collective.  SN_EMPI. */
+sn_status sn_comm_share_first(sn_comm *comm, bool yes, char *text, size_t bytes,
+                              bool *any, sn_error *err) SN_MUST_CHECK;
 
-/** True when the bytes at data are the same on every rank.  Collective.  bytes at most
- *  256.  SN_EMPI. */
-sn_status sn_comm_same(sn_comm *comm, const void *data, size_t bytes, bool *same,
-                       sn_error *err) SN_MUST_CHECK;
+/** Memory of sn_alloc on every rank, which each releases with free(), or NULL on all of
+ *  them, with SN_ENOMEM "WHAT: out of memory", where one lacks it.  Collective; bytes
+ *  and count may differ between ranks.  SN_EMPI. */
+void *sn_comm_allocate(sn_comm *comm, size_t count, size_t bytes, const char *what,
+                       sn_status *status, sn_error *err) SN_MUST_CHECK;
 
 #endif

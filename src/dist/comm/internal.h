@@ -19,13 +19,11 @@ struct sn_comm {
     struct sn_watchdog *watchdog; /* NULL for none */
 };
 
-/** A communicator of the ranks of from, of which it takes a duplicate.  Collective over
- *  from.  SN_ENOMEM, with *comm NULL, on all ranks when one lacks the memory; SN_EMPI,
- *  with what was made left for sn_comm_finish. */
-sn_status sn_comm_make(MPI_Comm from, sn_comm **comm, sn_error *err) SN_MUST_CHECK;
-
 /** SN_OK for MPI_SUCCESS, else SN_EMPI with MPI's own words. */
 sn_status sn_mpi_check(int code, const char *what, sn_error *err) SN_MUST_CHECK;
+
+/** *all: is mine true on every rank of comm?  Collective.  SN_EMPI, with *all false. */
+sn_status sn_mpi_all(MPI_Comm comm, bool mine, bool *all, sn_error *err) SN_MUST_CHECK;
 
 /** Has a call of MPI failed in this process?  Then peers may wait in another collective
  *  call, and nothing collective can be done any more but sn_comm_abort. */

@@ -10,69 +10,43 @@
 #include <string.h>
 
 enum { CPUS = (int)(8 * sizeof(sn_node_mask)) };
-_Static_assert(sizeof(sn_node_mask) % sizeof(cpu_set_t) == 0, "sets hold a mask");
-
-/* The system's form of a mask; one cpu_set_t would be too small for some machines. */
-typedef struct cpu_sets {
-    cpu_set_t set[sizeof(sn_node_mask) / sizeof(cpu_set_t)];
-} cpu_sets;
 
 void sn_cores_read_mask(sn_node_mask *mask)
 {
-    cpu_sets sets;
-    memset(&sets, 0, sizeof sets);
     memset(mask, 0, sizeof *mask);
-    if (sched_getaffinity(0, sizeof sets, sets.set) != 0) {
+    /* a cpu_set_t is too small for some machines; the system writes words of a mask */
+    if (sched_getaffinity(0, sizeof *mask, (cpu_set_t *)(void *)mask) != 0) {
         mask->word[0] = 1; /* one thread is safe */
-        return;
-    }
-    for (size_t core = 0; core < CPUS; core++) {
-        if (CPU_ISSET_S(core, sizeof sets, sets.set)) {
-            mask->word[core / 64] |= UINT64_C(1) << (core % 64);
-        }
     }
 }
 
-int sn_cores_count_bits(uint64_t word)
+int sn_cores_count(const sn_node_mask *mask)
 {
-    int bits = 0;
-    for (; word != 0; word &= word - 1) {
-        bits++;
-    }
-    return bits;
-}
-
-int sn_cores_in_mask(void)
-{
-    sn_node_mask mask;
     int cores = 0;
-    sn_cores_read_mask(&mask);
-    for (size_t w = 0; w < SN_NODE_MASK_WORDS; w++) {
-        cores += sn_cores_count_bits(mask.word[w]);
+    for (int w = 0; w < SN_NODE_MASK_WORDS; w++) {
+        cores += __builtin_popcountll(mask->word[w]);
     }
     return cores;
 }
 
-static int has_core(const uint64_t *masks, int words, int rank, int core)
+static int has_core(const sn_node_mask *mask, int core)
 {
-    return (int)(masks[(size_t)rank * (size_t)words + (size_t)core / 64] >>
-                     (core % 64) &
-                 1);
+    return (int)(mask->word[core / 64] >> (core % 64) & 1);
 }
 
-int sn_node_share(const uint64_t *masks, int ranks, int words, int rank)
+int sn_node_share(const sn_node_mask *masks, int ranks, int rank)
 {
     double share = 0;
-    for (int core = 0; core < words * 64; core++) {
-        if (has_core(masks, words, rank, core)) {
+    for (int core = 0; core < CPUS; core++) {
+        if (has_core(&masks[rank], core)) {
             int users = 0;
             for (int other = 0; other < ranks; other++) {
-                users += has_core(masks, words, other, core);
+                users += has_core(&masks[other], core);
             }
             share += 1.0 / users;
         }
     }
-    int threads = (int)(share + 1e-9);
+    const int threads = (int)(share + 1e-9);
     return threads > 1 ? threads : 1;
 }
 
@@ -91,7 +65,7 @@ void sn_cores_merge(const char *sys, sn_node_mask *mask)
 {
     sn_node_mask merged = {{0}};
     for (int cpu = 0; cpu < CPUS; cpu++) {
-        if ((mask->word[cpu / 64] >> (cpu % 64) & 1) == 0) {
+        if (!has_core(mask, cpu)) {
             continue;
         }
         char path[PATH_MAX];
@@ -175,63 +149,59 @@ double sn_cores_quota(const char *proc, const char *sys)
     return least;
 }
 
-/* Parent and hardware threads of a process; false where they cannot be read. */
-static bool read_status(const char *proc, long pid, long *parent, int *cpus)
+/* Finds the item of a file of process pid that begins with prefix, where end closes
+ * each item.  The caller frees it; NULL where there is none. */
+static char *find_item(const char *proc, long pid, const char *name, int end,
+                       const char *prefix)
 {
-    char path[PATH_MAX], line[8192];
-    bool found = false;
-    snprintf(path, sizeof path, "%s/%ld/status", proc, pid);
-    FILE *file = fopen(path, "r");
-    while (file != NULL && !found && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, "PPid:", 5) == 0) {
-            *parent = strtol(line + 5, NULL, 10);
-        }
-        found = strncmp(line, "Cpus_allowed:", 13) == 0;
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    *cpus = 0;
-    for (const char *digit = line + 13; found && *digit != '\0'; digit++) {
-        const char text[2] = {*digit, '\0'};
-        for (unsigned long bits = strtoul(text, NULL, 16); bits != 0; bits >>= 1) {
-            *cpus += (int)(bits & 1);
-        }
-    }
-    return found;
-}
-
-static bool has_variable(const char *proc, long pid, const char *variable)
-{
-    char path[PATH_MAX];
-    char *item = NULL;
+    char path[PATH_MAX], *item = NULL;
     size_t room = 0;
     bool found = false;
-    const size_t length = strlen(variable);
-    snprintf(path, sizeof path, "%s/%ld/environ", proc, pid);
+    snprintf(path, sizeof path, "%s/%ld/%s", proc, pid, name);
     FILE *file = fopen(path, "r");
-    while (file != NULL && !found && getdelim(&item, &room, '\0', file) > 0) {
-        found = strncmp(item, variable, length) == 0 && item[length] == '=';
+    while (file != NULL && !found && getdelim(&item, &room, end, file) > 0) {
+        found = strncmp(item, prefix, strlen(prefix)) == 0;
     }
-    free(item);
     if (file != NULL) {
         (void)fclose(file);
     }
-    return found;
+    if (!found) {
+        free(item);
+        item = NULL;
+    }
+    return item;
+}
+
+static long find_parent(const char *proc, long pid)
+{
+    char *item = find_item(proc, pid, "status", '\n', "PPid:");
+    const long parent = item == NULL ? 0 : strtol(item + 5, NULL, 10);
+    free(item);
+    return parent;
+}
+
+static int count_cpus(const char *proc, long pid)
+{
+    char *item = find_item(proc, pid, "status", '\n', "Cpus_allowed:");
+    int cpus = 0;
+    for (size_t i = strlen("Cpus_allowed:"); item != NULL && item[i] != '\0'; i++) {
+        const char text[2] = {item[i], '\0'};
+        cpus += __builtin_popcountl(strtoul(text, NULL, 16));
+    }
+    free(item);
+    return cpus;
 }
 
 int sn_cores_of_launcher(const char *proc, long pid, const char *variable)
 {
-    long parent = 0;
-    int cpus = 0;
-    bool found = read_status(proc, pid, &parent, &cpus);
-    while (found && parent > 0) {
-        pid = parent;
-        parent = 0;
-        found = read_status(proc, pid, &parent, &cpus);
-        if (!has_variable(proc, pid, variable)) {
-            return found ? cpus : 0;
+    char assignment[64];
+    snprintf(assignment, sizeof assignment, "%s=", variable);
+    while ((pid = find_parent(proc, pid)) > 0) {
+        char *item = find_item(proc, pid, "environ", '\0', assignment);
+        if (item == NULL) {
+            return count_cpus(proc, pid);
         }
+        free(item);
     }
     return 0;
 }

@@ -11,20 +11,16 @@ typedef struct sn_node_mask {
     uint64_t word[SN_NODE_MASK_WORDS];
 } sn_node_mask;
 
-/** The mask of the calling thread; processor 0 alone where the system does not tell it.
+/** Reads the mask of the calling thread; processor 0 alone where the system gives none.
  *  Not collective. */
 void sn_cores_read_mask(sn_node_mask *mask);
 
-/** Ones of a word of a mask.  Pure. */
-int sn_cores_count_bits(uint64_t word);
+/** Processors of a mask.  Pure. */
+int sn_cores_count(const sn_node_mask *mask);
 
-/** Cores (hardware threads) that this process may run on.  Not collective. */
-int sn_cores_in_mask(void);
-
-/** The share of one mask among the masks of a node: floor(sum over its cores of 1 /
- * ranks that have the core), at least 1.  masks (ranks, words) of 64-bit words.  Pure.
- */
-int sn_node_share(const uint64_t *masks, int ranks, int words, int rank);
+/** The share of one mask among the masks (ranks) of a node: floor(sum over its cores of
+ *  1 / ranks that have the core), at least 1.  Pure. */
+int sn_node_share(const sn_node_mask *masks, int ranks, int rank);
 
 /** Puts the first hardware thread of each core in the place of all that the mask has of
  *  it, so that the mask counts cores; sys is "/sys".  What the system does not tell is

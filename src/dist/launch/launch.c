@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <mpi.h> /* OPEN_MPI */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,12 +67,17 @@ void sn_launch_read(sn_launch *launch)
     }
 }
 
-bool sn_launch_crowded(const sn_launch *launch)
+/* Are there more tasks on this node than cores for them?  These are the cores of this
+ * process, or those of its launcher when it has given each task its own, but no more
+ * than the quota of its control group. */
+static bool is_crowded(const sn_launch *launch)
 {
     if (launch->variable == NULL || launch->node_tasks < 2) {
         return false;
     }
-    int cores = sn_cores_in_mask();
+    sn_node_mask mask;
+    sn_cores_read_mask(&mask);
+    int cores = sn_cores_count(&mask);
     if (cores < launch->node_tasks) { /* the launcher may have given each its own */
         const int all = sn_cores_of_launcher("/proc", getpid(), launch->variable);
         cores = all > 0 ? all : (int)sysconf(_SC_NPROCESSORS_ONLN);
@@ -81,7 +87,7 @@ bool sn_launch_crowded(const sn_launch *launch)
 
 void sn_launch_prepare(const sn_launch *launch)
 {
-    if (sn_launch_crowded(launch)) {
+    if (is_crowded(launch)) {
         (void)setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
     }
 }
@@ -95,9 +101,9 @@ static sn_status refuse(const sn_launch *launch, int size, sn_error *err)
                    launch->variable, launch->tasks, size, size == 1 ? "" : "s");
 }
 
-#ifdef OPEN_MPI
 sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
 {
+#ifdef OPEN_MPI
     /* srun with a PMI leaves one of these, with PALS too; without any, Open MPI ends
      * the process in MPI_Init with a page of text, or starts as a single rank */
     static const char *const signs[] = {"PMIX_NAMESPACE", "PMIX_RANK",
@@ -108,21 +114,13 @@ sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         has_pmi = has_pmi || getenv(signs[i]) != NULL;
     }
+#else
+    const bool has_pmi = true; /* MPICH and its like find Slurm by themselves */
+#endif
     return has_pmi || launch->tasks == 1 ? SN_OK : refuse(launch, 1, err);
 }
-#else
-sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
-{
-    (void)launch; /* MPICH and its like find Slurm by themselves */
-    (void)err;
-    return SN_OK;
-}
-#endif
 
 sn_status sn_launch_check(const sn_launch *launch, int size, sn_error *err)
 {
-    if (launch->tasks <= size) {
-        return SN_OK;
-    }
-    return refuse(launch, size, err);
+    return launch->tasks <= size ? SN_OK : refuse(launch, size, err);
 }

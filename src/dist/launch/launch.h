@@ -3,8 +3,6 @@
 #ifndef SHARDNET_DIST_LAUNCH_LAUNCH_H
 #define SHARDNET_DIST_LAUNCH_LAUNCH_H
 
-#include <stdbool.h>
-
 #include "shardnet/status.h"
 
 typedef struct sn_launch {
@@ -19,18 +17,14 @@ typedef struct sn_launch {
  */
 void sn_launch_read(sn_launch *launch);
 
-/** Are there more tasks on this node than cores for them?  These are the cores of this
- *  process, or those of its launcher when it has given each task its own, but no more
- *  than the quota of its control group.  Not collective. */
-bool sn_launch_crowded(const sn_launch *launch);
-
-/** Where sn_launch_crowded, lets Open MPI's waiting ranks yield their core, unless the
- *  environment sets mpi_yield_when_idle: an allreduce then takes microseconds instead of
- *  milliseconds.  Before MPI starts. */
+/** Where this node has more tasks than cores for them, lets Open MPI's waiting ranks
+ *  yield their core, unless the environment sets mpi_yield_when_idle: an allreduce then
+ *  takes microseconds instead of milliseconds.  Before MPI starts; not collective. */
 void sn_launch_prepare(const sn_launch *launch);
 
 /** SN_ECONFIG, with the fix, when srun started several tasks of Open MPI without any
- * PMI. With other libraries always SN_OK: sn_launch_check tells.  Before MPI starts. */
+ *  PMI.  With other libraries always SN_OK: sn_launch_check finds it.  Before MPI
+ *  starts. */
 sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err) SN_MUST_CHECK;
 
 /** SN_ECONFIG, with the fix, when more tasks were promised than MPI sees. */

@@ -6,24 +6,23 @@
 #include <stdint.h>
 
 #include "dist/comm/comm.h"
-#include "dist/launch/cores.h"
+#include "dist/node/shared.h"
 
 /** Memory that all ranks of a node see. */
-typedef struct sn_node_memory sn_node_memory;
+typedef struct sn_node_memory {
+    sn_shared shared; /* base is NULL for a private copy */
+    uint8_t *data;    /* (bytes) */
+    size_t bytes;
+} sn_node_memory;
 
-/** bytes of memory, one copy a node in /dev/shm, or a private copy on every rank where
- *  /dev/shm has too little or ulimit -f forbids it.  Collective.  SN_ENOMEM, SN_EMPI.
- */
-sn_status sn_node_memory_create(sn_comm *comm, size_t bytes, sn_node_memory **memory,
-                                sn_error *err) SN_MUST_CHECK;
+/** bytes of memory, one copy per node in /dev/shm, or a private copy on every rank
+ *  where /dev/shm has too little or ulimit -f forbids it.  Collective.  On failure
+ *  nothing is held.  SN_ENOMEM, SN_EMPI. */
+sn_status sn_node_memory_init(sn_comm *comm, size_t bytes, sn_node_memory *memory,
+                              sn_error *err) SN_MUST_CHECK;
 
-/** Not collective; accepts NULL. */
-void sn_node_memory_destroy(sn_node_memory **memory);
-
-uint8_t *sn_node_memory_data(sn_node_memory *memory);
-
-/** 1 where the ranks of the node see one copy, 0 where each has its own. */
-int sn_node_memory_shared(const sn_node_memory *memory);
+/** Accepts zeroes.  Not collective. */
+void sn_node_memory_clear(sn_node_memory *memory);
 
 /** Makes what the node's leader wrote visible to its ranks: a barrier for one copy, a
  *  broadcast for private copies.  Collective.  SN_EMPI. */

@@ -22,24 +22,22 @@
 
 enum { NAME_BYTES = 64 };
 
-/* *bytes is rounded up to whole pages. */
-static bool round_to_pages(size_t *bytes)
+static size_t whole_pages(size_t bytes)
 {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    if (*bytes > SIZE_MAX - page) {
-        return false;
-    }
-    *bytes = (*bytes + page - 1) / page * page;
-    return true;
+    return (bytes + page - 1) / page * page;
 }
 
-/* Sizes of the parts and of the file; false for none and for more than a file has. */
-static bool measure(sn_shared *shared, size_t ranks)
+/* Sets the sizes of the parts and of the file; false for none and for more than a file
+ * has. */
+static bool measure(sn_shared *shared, size_t head, size_t part, size_t ranks)
 {
-    if (!round_to_pages(&shared->head_bytes) || !round_to_pages(&shared->part_bytes) ||
-        shared->part_bytes > ((size_t)PTRDIFF_MAX - shared->head_bytes) / ranks) {
+    const size_t most = PTRDIFF_MAX / 4;
+    if (head > most || part > most / ranks) {
         return false;
     }
+    shared->head_bytes = whole_pages(head);
+    shared->part_bytes = whole_pages(part);
     shared->bytes = shared->head_bytes + ranks * shared->part_bytes;
     return shared->bytes > 0;
 }
@@ -82,28 +80,16 @@ static bool take_part(int file, int rank, sn_shared *shared)
 {
     const size_t end = shared->head_bytes + ((size_t)rank + 1) * shared->part_bytes;
     const size_t begin = rank == 0 ? 0 : end - shared->part_bytes;
-    int code = 0;
-    do {
-        code =
-            end > begin ? posix_fallocate(file, (off_t)begin, (off_t)(end - begin)) : 0;
-    } while (code == EINTR);
+    int code = end > begin ? EINTR : 0;
+    while (code == EINTR) {
+        code = posix_fallocate(file, (off_t)begin, (off_t)(end - begin));
+    }
     if (code != 0) {
         return false;
     }
     void *base = mmap(NULL, shared->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     shared->base = base == MAP_FAILED ? NULL : base;
     return shared->base != NULL;
-}
-
-/* Does every rank of the node say yes? */
-static sn_status all_agree(sn_comm *comm, bool yes, bool *all, sn_error *err)
-{
-    int mine = yes, together = 0;
-    const sn_status status =
-        sn_mpi_check(MPI_Allreduce(&mine, &together, 1, MPI_INT, MPI_LAND, comm->node),
-                     "agreement on shared memory", err);
-    *all = status == SN_OK && together != 0;
-    return status;
 }
 
 /* The file on all ranks, without a name any more; *all is false where one has none. */
@@ -123,7 +109,7 @@ static sn_status open_file(sn_comm *comm, size_t bytes, int *file, bool *all,
         *file = shm_open(name, O_RDWR, 0);
     }
     if (status == SN_OK) {
-        status = all_agree(comm, *file >= 0, all, err);
+        status = sn_mpi_all(comm->node, *file >= 0, all, err);
     }
     if (leads && *file >= 0) {
         shm_unlink(name);
@@ -136,11 +122,13 @@ sn_status sn_shared_map(sn_comm *comm, size_t head, size_t part, sn_shared *shar
 {
     int file = -1;
     bool all;
-    *shared = (sn_shared){.head_bytes = head, .part_bytes = part};
-    const size_t bytes = measure(shared, (size_t)comm->node_size) ? shared->bytes : 0;
+    *shared = (sn_shared){.base = NULL};
+    const size_t bytes =
+        measure(shared, head, part, (size_t)comm->node_size) ? shared->bytes : 0;
     sn_status status = open_file(comm, bytes, &file, &all, err);
     if (all) {
-        status = all_agree(comm, take_part(file, comm->node_rank, shared), &all, err);
+        status =
+            sn_mpi_all(comm->node, take_part(file, comm->node_rank, shared), &all, err);
     }
     if (file >= 0) {
         close(file);

@@ -1,25 +1,28 @@
 /* The hierarchical reduction: shared memory inside a node, MPI between nodes.
  *
- * Steps, for n elements on q ranks per node and m nodes, R = q m:
- *   1. every rank writes its gradient || tail into the shared segment and raises its
- *      flag;
- *   2. each waits for the flags of its node and adds its n/q elements of all buffers to
- *      those of rank 0, in the order of the ranks;
- *   3. ranks of the same number on the m nodes sum these n/q elements by MPI_Allreduce,
- *      so that q messages of n/q use every core and link at once (only for m > 1);
- *   4. flags again, and the sum lies in rank 0's buffer, where all ranks of the node see
- *      it; rank 0 writes its next gradient when all have read it.
+ * Steps, for n elements on q ranks per node and m nodes, R = q m: 1. every rank writes
+ * its gradient || tail into the shared segment and raises its
+ *
+ *     flag;
+ *  2. each waits for the flags of its node and adds its n/q elements of all buffers to
+ *
+ *     those of rank 0, in the order of the ranks;
+ *  3. ranks of the same number on the m nodes sum these n/q elements by MPI_Allreduce,
+ *
+ *     so that q messages of n/q use every core and link at once (only for m > 1);
+ *  4. flags again, and the sum lies in rank 0's buffer, where all ranks of the node see
+ *
+ *     it; rank 0 writes its next gradient when all have read it.
  * Cost: n memory reads and n/q writes per rank, then 2 lg(m) alpha + 2 (m-1)/m n/q beta
  * + the additions, against 2 lg(R) alpha + 2 (R-1)/R n beta of a flat allreduce.  The
  * scheme is the multi-leader reduction of Bayatpour et al., "Scalable reduction
  * collectives with data partitioning-based multi-leader design", SC 2017.
  *
- * It cannot be had with one rank per node, with different numbers of ranks on the nodes,
- * and with too little of /dev/shm. */
+ * It cannot be had with one rank per node, with different numbers of ranks on the
+ * nodes, and with too little of /dev/shm. */
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "base/real.h"
 #include "dist/node/shared.h"
 #include "dist/reduce/internal.h"
 
@@ -77,29 +80,22 @@ static size_t node_bytes(const sn_reduction_spec *spec, int rank, int size,
     return (node_size > 1 ? padded(length) : length) * sizeof(float);
 }
 
-/* Is it true on every rank? */
-static sn_status everywhere(const sn_comm *comm, int mine, int *all, sn_error *err)
-{
-    *all = 0;
-    return sn_mpi_check(MPI_Allreduce(&mine, all, 1, MPI_INT, MPI_LAND, comm->world),
-                        "agreement on shared memory", err);
-}
-
 /* Shared memory on all nodes, or on none. */
-static sn_status share(node *n, int *shared, sn_error *err)
+static sn_status share(node *n, bool *shared, sn_error *err)
 {
     sn_comm *comm = n->base.comm;
-    sn_status status = everywhere(
-        comm, comm->node_size > 1 && comm->size == comm->node_size * comm->node_count,
-        shared, err);
-    if (status != SN_OK || !*shared) {
+    const bool even =
+        comm->node_size > 1 && comm->size == comm->node_size * comm->node_count;
+    sn_status status = sn_mpi_all(comm->world, even, shared, err);
+    if (!*shared) {
         return status;
     }
     status = sn_shared_map(comm, (size_t)comm->node_size * sizeof(flag),
                            padded(sn_reduction_length(&n->base.spec)) * sizeof(float),
                            &n->shared, err);
-    return status == SN_OK ? everywhere(comm, n->shared.base != NULL, shared, err)
-                           : status;
+    return status == SN_OK
+               ? sn_mpi_all(comm->world, n->shared.base != NULL, shared, err)
+               : status;
 }
 
 static sn_status node_open(sn_reduction *r, sn_error *err)
@@ -107,7 +103,7 @@ static sn_status node_open(sn_reduction *r, sn_error *err)
     node *n = (node *)r;
     const sn_comm *comm = r->comm;
     const size_t length = sn_reduction_length(&r->spec);
-    int shared = 0;
+    bool shared = false;
     n->across = MPI_COMM_NULL;
     n->begin = share_begin(length, comm->node_size, comm->node_rank);
     n->end = share_begin(length, comm->node_size, comm->node_rank + 1);
@@ -173,20 +169,12 @@ static void node_begin(sn_reduction *r)
     }
 }
 
-SN_HOT
-static void add_to(size_t count, const float *restrict a, float *restrict sum)
-{
-    for (size_t i = 0; i < count; i++) {
-        sum[i] += a[i];
-    }
-}
-
 static void add_share(node *n)
 {
     for (size_t i = n->begin; i < n->end; i += BLOCK) {
         const size_t count = n->end - i < BLOCK ? n->end - i : BLOCK;
         for (int r = 1; r < n->base.comm->node_size; r++) {
-            add_to(count, buffer_of(n, r) + i, n->base.sum + i);
+            sn_reduction_add(count, buffer_of(n, r) + i, n->base.sum + i);
         }
     }
 }
@@ -210,7 +198,6 @@ static sn_status node_finish(sn_reduction *r, sn_error *err)
 const sn_reduction_kind sn_reduction_node = {.name = "node",
                                              .measured = true,
                                              .bytes = node_bytes,
-                                             .seconds = sn_reduction_flat_seconds,
                                              .object_bytes = sizeof(node),
                                              .open = node_open,
                                              .close = node_close,

@@ -1,19 +1,32 @@
 /* The reduction during the backward pass.
  *
  * The gradient is cut into buckets from its end, each summed by MPI_Iallreduce as soon
- * as it is final.  Open MPI makes no progress on a nonblocking collective by itself, so
- * the backward pass calls ready between pieces of its products, and that calls MPI_Test.
+ * as it is final.  Open MPI makes no progress on a nonblocking collective by itself,
+ * so the backward pass calls ready between pieces of its products, and that calls
+ * MPI_Test.
  *
  * Cost of a bucket of n bytes in a ring: 2 (p - 1) alpha + 2 (p - 1) / p n beta, of
- * which as much as the backward pass lasts is hidden.  The ring is asked of Open MPI in
- * launch.c; by itself Open MPI 4.1 takes a binomial tree on fewer than 4 ranks and with
- * MPI_IN_PLACE, the whole message log2(p) times up and down, and so the result has its
- * own memory. */
+ * which as much as the backward pass lasts is hidden.  The job scripts ask Open MPI
+ * for the ring (OMPI_MCA_coll_libnbc_iallreduce_algorithm); by itself Open MPI 4.1
+ * takes a binomial tree on fewer than 4 ranks and with MPI_IN_PLACE, which sends the
+ * whole gradient log2(p) times up and down, and so the result has its own memory. */
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "dist/reduce/internal.h"
 #include "nn/products/bf16.h"
+
+/* Two buffers, and for bf16 4 bytes per element besides. */
+typedef struct bucketed {
+    sn_reduction base;
+    size_t buckets;            /* of the gradient */
+    size_t started;            /* buckets in flight or done */
+    MPI_Request *requests;     /* (buckets) */
+    uint16_t *sent, *received; /* (gradient) for bf16, else NULL */
+    MPI_Op add;                /* of bf16 */
+    int code;                  /* of the first MPI call that failed */
+} bucketed;
 
 static void add_bf16(void *a, void *b, int *count, MPI_Datatype *type)
 {
@@ -21,17 +34,17 @@ static void add_bf16(void *a, void *b, int *count, MPI_Datatype *type)
     sn_bf16_add((size_t)*count, a, b);
 }
 
-size_t sn_bucketed_bytes(const sn_reduction_spec *spec, int rank, int size,
-                         int node_size)
+static size_t bucketed_bytes(const sn_reduction_spec *spec, int rank, int size,
+                             int node_size)
 {
     (void)rank, (void)size, (void)node_size;
     return 2 * sn_reduction_length(spec) * sizeof(float) +
            (spec->wire == SN_WIRE_BF16 ? 2 * spec->gradient * sizeof(uint16_t) : 0);
 }
 
-sn_status sn_bucketed_open(sn_reduction *r, sn_error *err)
+static sn_status bucketed_open(sn_reduction *r, sn_error *err)
 {
-    sn_bucketed *b = (sn_bucketed *)r;
+    bucketed *b = (bucketed *)r;
     const size_t length = sn_reduction_length(&r->spec), gradient = r->spec.gradient;
     const bool bf16 = r->spec.wire == SN_WIRE_BF16;
     b->add = MPI_OP_NULL;
@@ -56,9 +69,15 @@ sn_status sn_bucketed_open(sn_reduction *r, sn_error *err)
                : SN_OK;
 }
 
-void sn_bucketed_close(sn_reduction *r)
+static sn_status one_bucket_open(sn_reduction *r, sn_error *err)
 {
-    sn_bucketed *b = (sn_bucketed *)r;
+    r->spec.bucket = r->spec.gradient;
+    return bucketed_open(r, err);
+}
+
+static void bucketed_close(sn_reduction *r)
+{
+    bucketed *b = (bucketed *)r;
     if (b->add != MPI_OP_NULL) {
         MPI_Op_free(&b->add);
     }
@@ -69,13 +88,13 @@ void sn_bucketed_close(sn_reduction *r)
     free(r->sum);
 }
 
-static void note(sn_bucketed *b, int code)
+static void note(bucketed *b, int code)
 {
     b->code = b->code == MPI_SUCCESS ? code : b->code;
 }
 
 /* Sums count elements from first; a failure is kept for the end. */
-static void start(sn_bucketed *b, size_t first, size_t count)
+static void start(bucketed *b, size_t first, size_t count)
 {
     const float *buffer = b->base.buffer + first;
     const MPI_Comm world = b->base.comm->world;
@@ -95,7 +114,7 @@ static void start(sn_bucketed *b, size_t first, size_t count)
     }
 }
 
-static void start_buckets(sn_bucketed *b, size_t first)
+static void start_buckets(bucketed *b, size_t first)
 {
     const size_t bucket = b->base.spec.bucket;
     while (b->started < b->buckets) {
@@ -111,15 +130,15 @@ static void start_buckets(sn_bucketed *b, size_t first)
 /* Every rank starts the same buckets in the same order, whatever first it has. */
 static void ready(sn_reduction *r, size_t first)
 {
-    sn_bucketed *b = (sn_bucketed *)r;
+    bucketed *b = (bucketed *)r;
     int all_done;
     start_buckets(b, first);
     note(b, MPI_Testall((int)b->started, b->requests, &all_done, MPI_STATUSES_IGNORE));
 }
 
-sn_status sn_bucketed_finish(sn_reduction *r, sn_error *err)
+static sn_status bucketed_finish(sn_reduction *r, sn_error *err)
 {
-    sn_bucketed *b = (sn_bucketed *)r;
+    bucketed *b = (bucketed *)r;
     const size_t gradient = r->spec.gradient;
     start_buckets(b, 0);
     /* blocking, since a ring would take 2 (p - 1) messages for these few bytes */
@@ -138,10 +157,16 @@ sn_status sn_bucketed_finish(sn_reduction *r, sn_error *err)
 const sn_reduction_kind sn_reduction_overlap = {.name = "overlap",
                                                 .takes_bf16 = true,
                                                 .measured = true,
-                                                .bytes = sn_bucketed_bytes,
-                                                .seconds = sn_reduction_flat_seconds,
-                                                .object_bytes = sizeof(sn_bucketed),
-                                                .open = sn_bucketed_open,
-                                                .close = sn_bucketed_close,
+                                                .bytes = bucketed_bytes,
+                                                .object_bytes = sizeof(bucketed),
+                                                .open = bucketed_open,
+                                                .close = bucketed_close,
                                                 .ready = ready,
-                                                .finish = sn_bucketed_finish};
+                                                .finish = bucketed_finish};
+
+const sn_reduction_kind sn_reduction_one_bucket = {.name = "allreduce",
+                                                   .bytes = bucketed_bytes,
+                                                   .object_bytes = sizeof(bucketed),
+                                                   .open = one_bucket_open,
+                                                   .close = bucketed_close,
+                                                   .finish = bucketed_finish};

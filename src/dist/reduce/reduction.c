@@ -1,9 +1,11 @@
 #include "dist/reduce/reduction.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/real.h"
 #include "data/sampler.h"
 #include "dist/reduce/internal.h"
 
@@ -57,7 +59,11 @@ sn_pieces sn_reduction_pieces(const sn_reduction_spec *spec, int rank, int size)
 /* One rank has nothing to add but its microbatches. */
 static const sn_reduction_kind *kind_for(const sn_reduction_spec *spec, int size)
 {
-    return size > 1 || spec->kind->fixed_order ? spec->kind : &sn_reduction_allreduce;
+    const sn_reduction_kind *kind =
+        size > 1 || spec->kind->fixed_order ? spec->kind : &sn_reduction_allreduce;
+    return kind == &sn_reduction_allreduce && size > 1 && spec->wire == SN_WIRE_BF16
+               ? &sn_reduction_one_bucket
+               : kind;
 }
 
 size_t sn_reduction_bytes(const sn_reduction_spec *spec, int rank, int size,
@@ -69,7 +75,19 @@ size_t sn_reduction_bytes(const sn_reduction_spec *spec, int rank, int size,
 double sn_reduction_seconds(const sn_reduction_spec *spec,
                             const sn_reduction_links *links)
 {
-    return links->ranks == 1 ? 0 : spec->kind->seconds(spec, links);
+    const double p = links->ranks;
+    const double bytes = (double)(sn_reduction_length(spec) *
+                                  (spec->wire == SN_WIRE_BF16 ? 2 : sizeof(float)));
+    return 2 * ceil(log2(p)) * links->latency_seconds +
+           2 * (p - 1) / p * bytes / links->bytes_per_second;
+}
+
+SN_HOT
+void sn_reduction_add(size_t count, const float *restrict a, float *restrict sum)
+{
+    for (size_t i = 0; i < count; i++) {
+        sum[i] += a[i];
+    }
 }
 
 /* *out is NULL with SN_OK where the ranks cannot have this kind. */
@@ -77,12 +95,10 @@ static sn_status open_kind(sn_comm *comm, const sn_reduction_kind *kind,
                            const sn_reduction_spec *spec, sn_reduction **out,
                            sn_error *err)
 {
-    sn_reduction *r = calloc(1, kind->object_bytes);
-    sn_status status =
-        r == NULL ? sn_fail(err, SN_ENOMEM, "reduction: out of memory") : SN_OK;
-    status = sn_comm_agree(comm, status, err);
+    sn_status status;
+    sn_reduction *r =
+        sn_comm_allocate(comm, 1, kind->object_bytes, "reduction", &status, err);
     if (status != SN_OK) {
-        free(r);
         return status;
     }
     *r = (sn_reduction){.kind = kind, .comm = comm, .spec = *spec};
@@ -117,9 +133,9 @@ void sn_reduction_destroy(sn_reduction **reduction)
     }
 }
 
-const sn_reduction_kind *sn_reduction_acting(const sn_reduction *r)
+bool sn_reduction_is_replaced(const sn_reduction *r)
 {
-    return r->kind;
+    return r->kind != kind_for(&r->spec, r->comm->size);
 }
 
 void sn_reduction_describe(const sn_reduction *r, char *text, size_t bytes)
@@ -131,9 +147,9 @@ void sn_reduction_describe(const sn_reduction *r, char *text, size_t bytes)
                  r->spec.microbatches);
     } else {
         snprintf(text, bytes, "%s%s", name,
-                 r->kind == kind_for(&r->spec, r->comm->size)
-                     ? ""
-                     : ", which these ranks cannot: one MPI_Allreduce");
+                 sn_reduction_is_replaced(r)
+                     ? ", which these ranks cannot: one MPI_Allreduce"
+                     : "");
     }
 }
 

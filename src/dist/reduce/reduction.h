@@ -2,8 +2,8 @@
  *  folder, which states its algorithm, cost and source; nothing outside the folder asks
  *  which kind it is.
  *
- *  A step: _begin; for each piece of the batch, gradient || tail into _buffer and _push;
- *  _finish gives the sum over all pieces of all ranks. */
+ *  A step: _begin; for each piece of the batch, gradient || tail into _buffer and
+ *  _push; _finish gives the sum over all pieces of all ranks. */
 #ifndef SHARDNET_DIST_REDUCE_REDUCTION_H
 #define SHARDNET_DIST_REDUCE_REDUCTION_H
 
@@ -62,7 +62,6 @@ struct sn_reduction_kind {
     bool measured;    /* reduce = auto measures this kind */
 
     size_t (*bytes)(const sn_reduction_spec *spec, int rank, int size, int node_size);
-    double (*seconds)(const sn_reduction_spec *spec, const sn_reduction_links *links);
 
     size_t object_bytes;
     sn_status (*open)(sn_reduction *reduction, sn_error *err);
@@ -76,8 +75,9 @@ struct sn_reduction_kind {
 /** The kind of an sn_reduce_kind; allreduce for SN_REDUCE_AUTO.  Pure. */
 const sn_reduction_kind *sn_reduction_of(int kind);
 
-/** Can size ranks (0: not known yet) reduce this?  SN_ECONFIG, with the setting's key of
- *  section comm in *key; SN_ERANGE where gradient and tail exceed an MPI count.  Pure. */
+/** Can size ranks (0: not known yet) reduce this?  SN_ECONFIG, with the setting's key
+ *  of section comm in *key; SN_ERANGE where gradient and tail exceed an MPI count.
+ *  Pure. */
 sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char **key,
                              sn_error *err) SN_MUST_CHECK;
 
@@ -93,27 +93,29 @@ sn_pieces sn_reduction_pieces(const sn_reduction_spec *spec, int rank, int size)
 size_t sn_reduction_bytes(const sn_reduction_spec *spec, int rank, int size,
                           int node_size);
 
-/** The time of one reduction by the model of the kind's file.  Pure. */
+/** The time of one reduction of n bytes on p ranks, 2 ceil(log2 p) alpha + 2 (p - 1) /
+ *  p n beta: reduce-scatter and allgather (Rabenseifner 2004).  Pure. */
 double sn_reduction_seconds(const sn_reduction_spec *spec,
                             const sn_reduction_links *links);
 
 /** Makes the buffers, and all that the reduction needs, so that a step allocates
  *  nothing.  allreduce stands in where the ranks cannot have the kind, and for one rank
- *  unless the order is fixed.  Collective.  As sn_reduction_check; SN_ENOMEM, SN_EMPI. */
+ *  unless the order is fixed.  Collective.  As sn_reduction_check; SN_ENOMEM, SN_EMPI.
+ */
 sn_status sn_reduction_create(sn_comm *comm, const sn_reduction_spec *spec,
                               sn_reduction **reduction, sn_error *err) SN_MUST_CHECK;
 
 /** Accepts NULL.  Collective, between steps. */
 void sn_reduction_destroy(sn_reduction **reduction);
 
-/** The kind that does the work, which may be allreduce in the place of another. */
-const sn_reduction_kind *sn_reduction_acting(const sn_reduction *reduction);
+/** True where the ranks cannot have the kind and allreduce stands in. */
+bool sn_reduction_is_replaced(const sn_reduction *reduction);
 
 /** One line for the console, without its end. */
 void sn_reduction_describe(const sn_reduction *reduction, char *text, size_t bytes);
 
-/** Precedes the first write of a step: this rank has read the last sum.  Collective over
- *  the node, may wait. */
+/** Precedes the first write of a step: this rank has read the last sum.  Collective
+ *  over the node, may wait. */
 void sn_reduction_begin(sn_reduction *reduction);
 
 /** The pieces of a batch that this rank computes.  Pure. */

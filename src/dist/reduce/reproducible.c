@@ -1,28 +1,27 @@
 /* The reduction along a fixed tree: the same bits on any number of ranks.
  *
- * The batch is cut into L microbatches, a power of two.  Each one's gradient || tail is
- * computed with the same shapes on whichever rank, and they are added along one fixed
- * binary tree, node (h, j) = node (h-1, 2j) + node (h-1, 2j+1), so that every element
- * sees the same additions on any number of ranks.
+ * The batch is cut into L microbatches, a power of two.  Each one's gradient || tail
+ * is computed with the same shapes on whichever rank, and they are added along one
+ * fixed binary tree, node (h, j) = node (h-1, 2j) + node (h-1, 2j+1), so that every
+ * element sees the same additions on any number of ranks.
  *
- * 1. Rank r owns the microbatches [L r / p, L (r + 1) / p) and adds them, as they come,
- *    to the maximal subtrees that lie within its range: at most 2 log2 L of them, one
- *    where p is a power of two.
+ * 1. Rank r owns the microbatches [L r / p, L (r + 1) / p) and adds them, as they
+ *    come, to the maximal subtrees that lie within its range: at most 2 log2 L of
+ *    them, one where p is a power of two.
  * 2. gradient || tail is cut into p segments.  Every rank sends segment s of its
  *    subtrees to rank s, which adds them along the rest of the tree.
  * 3. An allgather puts the segments together.
  *
- * Cost for p a power of two and n floats: (p - 1) alpha + n (p - 1) / p (4 beta + gamma)
- * for step 2 and (p - 1) alpha + 4 n (p - 1) / p beta for step 3, the bandwidth of a
- * reduce-scatter with allgather (Rabenseifner 2004; Thakur, Rabenseifner, Gropp 2005),
- * and log2(L / p) n gamma or less for step 1.  The fixed order is that of reproducible
- * pairwise summation: the tree depends on the microbatches alone. */
+ * Cost for p a power of two and n floats: (p - 1) alpha + n (p - 1) / p (4 beta +
+ * gamma) for step 2 and (p - 1) alpha + 4 n (p - 1) / p beta for step 3, the bandwidth
+ * of a reduce-scatter with allgather (Rabenseifner 2004; Thakur, Rabenseifner, Gropp
+ * 2005), and log2(L / p) n gamma or less for step 1.  The fixed order is that of
+ * reproducible pairwise summation: the tree depends on the microbatches alone. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/real.h"
 #include "data/sampler.h"
 #include "dist/reduce/internal.h"
 
@@ -45,22 +44,15 @@ typedef struct tree {
     sn_pieces mine;
     int next; /* the microbatch to be written */
     stack local;
-    float *buffers[MAX_SUBTREES]; /* of the places of local */
+    float *buffers; /* (buffer_count, stride): the places of local */
     int buffer_count;
+    size_t stride;
     subtree *all;          /* of every rank in rank order, my segment of them */
     int *first;            /* (size + 1): all[first[r]] is rank r's first */
     float *received;       /* (subtrees of all ranks, segment) */
     MPI_Request *requests; /* receives, then sends */
     int *counts, *offsets; /* (size): segments */
 } tree;
-
-SN_HOT
-static void add(size_t count, const float *restrict b, float *restrict a)
-{
-    for (size_t i = 0; i < count; i++) {
-        a[i] += b[i];
-    }
-}
 
 static bool are_siblings(const subtree *left, const subtree *right)
 {
@@ -75,15 +67,15 @@ static void stack_push(stack *s, subtree top, size_t length)
     while (s->count > 1 && are_siblings(&s->at[s->count - 2], &s->at[s->count - 1])) {
         subtree *left = &s->at[s->count - 2];
         if (length > 0) {
-            add(length, s->at[s->count - 1].sum, left->sum);
+            sn_reduction_add(length, s->at[s->count - 1].sum, left->sum);
         }
         left->height++;
         s->count--;
     }
 }
 
-/* The maximal subtrees of a rank's microbatches; returns the places of the deepest stack
- * on the way. */
+/* The maximal subtrees of a rank's microbatches; returns the places of the deepest
+ * stack on the way. */
 static int cover(const sn_reduction_spec *spec, int rank, int size, stack *s)
 {
     const sn_pieces own = sn_reduction_pieces(spec, rank, size);
@@ -129,23 +121,24 @@ static bool allocate(tree *t)
     const sn_reduction_spec *spec = &t->base.spec;
     const size_t size = (size_t)t->base.comm->size, length = sn_reduction_length(spec);
     const size_t count = count_subtrees(spec, (int)size);
+    enum { LANES = 16 }; /* buffers begin at multiples: 64 bytes */
     stack own;
     t->buffer_count = cover(spec, t->base.comm->rank, (int)size, &own);
-    t->all = calloc(count, sizeof *t->all);
-    t->first = calloc(size + 1, sizeof(int));
-    t->received = sn_alloc(count * longest_segment(spec, (int)size), sizeof(float));
-    t->requests = calloc(count + (size_t)own.count * size, sizeof(MPI_Request));
-    t->counts = calloc(size, sizeof(int));
-    t->offsets = calloc(size, sizeof(int));
+    t->stride = (length + LANES - 1) / LANES * LANES;
+    t->buffers = sn_alloc(t->stride * (size_t)t->buffer_count, sizeof(float));
     t->base.sum = sn_alloc(length, sizeof(float));
-    bool complete = t->all != NULL && t->first != NULL && t->received != NULL &&
-                    t->requests != NULL && t->counts != NULL && t->offsets != NULL &&
-                    t->base.sum != NULL;
-    for (int i = 0; i < t->buffer_count; i++) {
-        t->buffers[i] = sn_alloc(length, sizeof(float));
-        complete = complete && t->buffers[i] != NULL;
-    }
-    return complete;
+    t->received = sn_alloc(count * longest_segment(spec, (int)size), sizeof(float));
+    t->all = calloc(count, sizeof *t->all);
+    t->requests = calloc(count + (size_t)own.count * size, sizeof(MPI_Request));
+    t->first = calloc(3 * size + 1, sizeof(int)); /* and counts and offsets behind it */
+    return t->buffers != NULL && t->base.sum != NULL && t->received != NULL &&
+           t->all != NULL && t->requests != NULL && t->first != NULL;
+}
+
+/* Returns a place of local. */
+static float *buffer_at(const tree *t, int place)
+{
+    return t->buffers + (size_t)place * t->stride;
 }
 
 /* What each rank's subtrees are and where their sums lie never changes. */
@@ -154,6 +147,8 @@ static void place_subtrees(tree *t)
     const sn_comm *comm = t->base.comm;
     const size_t longest = longest_segment(&t->base.spec, comm->size);
     const sn_range whole = {0, sn_reduction_length(&t->base.spec)};
+    t->counts = t->first + comm->size + 1;
+    t->offsets = t->counts + comm->size;
     for (int rank = 0; rank < comm->size; rank++) {
         const sn_range segment = sn_rank_range(whole, rank, comm->size);
         t->counts[rank] = (int)(segment.end - segment.begin);
@@ -165,7 +160,7 @@ static void place_subtrees(tree *t)
         for (int i = 0; i < theirs.count; i++) {
             const int k = t->first[rank] + i;
             t->all[k] = theirs.at[i];
-            t->all[k].sum = rank == comm->rank ? t->buffers[i] + t->offsets[rank]
+            t->all[k].sum = rank == comm->rank ? buffer_at(t, i) + t->offsets[rank]
                                                : t->received + (size_t)k * longest;
         }
         t->first[rank + 1] = t->first[rank] + theirs.count;
@@ -176,7 +171,7 @@ static void start_over(tree *t)
 {
     t->local.count = 0;
     t->next = t->mine.begin;
-    t->base.buffer = t->buffers[0];
+    t->base.buffer = t->buffers;
 }
 
 static sn_status tree_open(sn_reduction *r, sn_error *err)
@@ -197,15 +192,11 @@ static sn_status tree_open(sn_reduction *r, sn_error *err)
 static void tree_close(sn_reduction *r)
 {
     tree *t = (tree *)r;
-    for (int i = 0; i < t->buffer_count; i++) {
-        free(t->buffers[i]);
-    }
+    free(t->buffers);
     free(t->all);
     free(t->first);
     free(t->received);
     free(t->requests);
-    free(t->counts);
-    free(t->offsets);
     free(r->sum);
 }
 
@@ -214,11 +205,11 @@ static void tree_push(sn_reduction *r)
     tree *t = (tree *)r;
     const subtree piece = {.start = t->next++, .sum = r->buffer};
     stack_push(&t->local, piece, sn_reduction_length(&r->spec));
-    r->buffer = t->buffers[t->local.count];
+    r->buffer = buffer_at(t, t->local.count);
 }
 
-/* Starts to receive my segment of rank's subtrees, and to send rank its segment of mine.
- */
+/* Starts to receive my segment of rank's subtrees, and to send rank its segment of
+ * mine. */
 static sn_status post(tree *t, int rank, int *requests, sn_error *err)
 {
     const sn_comm *comm = t->base.comm;
@@ -277,8 +268,6 @@ static sn_status tree_finish(sn_reduction *r, sn_error *err)
 const sn_reduction_kind sn_reduction_reproducible = {.name = "reproducible",
                                                      .fixed_order = true,
                                                      .bytes = tree_bytes,
-                                                     .seconds =
-                                                         sn_reduction_flat_seconds,
                                                      .object_bytes = sizeof(tree),
                                                      .open = tree_open,
                                                      .close = tree_close,

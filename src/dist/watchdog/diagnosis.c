@@ -1,5 +1,3 @@
-#include "dist/watchdog/diagnosis.h"
-
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <math.h>
@@ -7,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dist/watchdog/role.h"
+#include "dist/watchdog/report.h"
 
-/* So many ranks are named one by one; the others are counted. */
+/* The ranks that are named one by one; the others are counted. */
 enum { MOST_NAMED = 6 };
 
 typedef struct line {
@@ -41,11 +39,6 @@ static double path_silence(const sn_rank_view *v, int rank, int path)
     return v->now - v->reports[rank].path[path];
 }
 
-static bool is_alive(const sn_rank_view *v, int rank)
-{
-    return silence(v, rank) <= v->silent_seconds;
-}
-
 static bool is_unknown(const sn_rank_view *v, int rank)
 {
     return isinf(silence(v, rank)) != 0;
@@ -53,7 +46,7 @@ static bool is_unknown(const sn_rank_view *v, int rank)
 
 static bool is_silent(const sn_rank_view *v, int rank)
 {
-    return !is_alive(v, rank) && !is_unknown(v, rank);
+    return !sn_role_hears(v, rank) && !is_unknown(v, rank);
 }
 
 /* Appends the ranks that test accepts, as "0-3, 5". */
@@ -95,9 +88,9 @@ static void append_heard(line *out, const sn_rank_view *v)
 {
     append(out, "; last heard of:");
     const char *between = "";
-    if (count(v, is_alive) > 0) {
+    if (count(v, sn_role_hears) > 0) {
         append(out, " ranks ");
-        append_ranks(out, v, is_alive);
+        append_ranks(out, v, sn_role_hears);
         append(out, " now");
         between = ",";
     }
@@ -124,7 +117,7 @@ static void append_heard(line *out, const sn_rank_view *v)
 static bool has_lost(const sn_rank_view *v, int rank, int path)
 {
     const double seconds = path_silence(v, rank, path);
-    return is_alive(v, rank) && isfinite(seconds) && seconds > v->silent_seconds;
+    return sn_role_hears(v, rank) && isfinite(seconds) && seconds > v->silent_seconds;
 }
 
 static bool is_remote(const sn_rank_view *v, int rank)
@@ -132,8 +125,8 @@ static bool is_remote(const sn_rank_view *v, int rank)
     return strcmp(v->hosts[rank], v->hosts[v->rank]) != 0;
 }
 
-/* Finds the rank behind a link that broke, -1 for none.  When all ranks of more than one
- * other host are cut off, the link is that of this rank. */
+/* Finds the rank behind a link that broke, -1 for none.  When all ranks of more than
+ * one other host are cut off, the link is that of this rank. */
 static int find_lost(const sn_rank_view *v, int *path)
 {
     for (*path = 0; *path < SN_HEARTBEAT_PATHS; ++*path) {

@@ -3,10 +3,8 @@
 #define SHARDNET_DIST_WATCHDOG_HEARTBEAT_H
 
 #include <netinet/in.h>
-#include <stdbool.h>
-#include <stdint.h>
 
-#include "dist/watchdog/activity.h"
+#include "dist/watchdog/watchdog.h"
 
 enum { SN_HEARTBEAT_PATHS = 8, SN_HEARTBEAT_NAME_BYTES = 16 };
 

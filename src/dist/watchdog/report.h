@@ -1,15 +1,12 @@
-/** What one rank knows of all ranks: the evidence for deadline and diagnosis. */
+/** What one rank knows of all ranks, and what follows from it: when the job hangs, and
+ *  which rank is the cause.  All functions are pure. */
 #ifndef SHARDNET_DIST_WATCHDOG_REPORT_H
 #define SHARDNET_DIST_WATCHDOG_REPORT_H
 
-#include <stdint.h>
-
-#include "dist/comm/comm.h"
-#include "dist/watchdog/activity.h"
 #include "dist/watchdog/heartbeat.h"
 
-/** The newest report of a rank.  Times are on the watchdog's clock, -INFINITY for never.
- */
+/** The newest report of a rank.  Times are on the watchdog's clock, -INFINITY for
+ *  never. */
 typedef struct sn_rank_report {
     sn_activity activity;
     int64_t step;
@@ -17,6 +14,7 @@ typedef struct sn_rank_report {
     double progress;                 /* time of its newest mark */
     double grace;                    /* seconds that it may take beyond the time-out */
     double path[SN_HEARTBEAT_PATHS]; /* newest heartbeat by each address of this rank */
+    struct sockaddr_in from;         /* where its newest heartbeat came from */
 } sn_rank_report;
 
 typedef enum sn_role {
@@ -36,10 +34,32 @@ typedef struct sn_rank_view {
     int size, rank;
     sn_role role;
     int observers
-        [SN_OBSERVERS]; /* ranks of primary and secondary; equal for one rank */
+        [SN_OBSERVERS]; /* primary, secondary; the same rank where it is alone */
     double now;
     double timeout;        /* seconds */
     double silent_seconds; /* a rank not heard of for longer is silent */
 } sn_rank_view;
+
+/** The role of a rank, and thereby whose reports it has. */
+sn_role sn_role_of(int rank, const int observers[SN_OBSERVERS]);
+
+/** True when this rank has heard of that one lately. */
+bool sn_role_hears(const sn_rank_view *view, int rank);
+
+/** The newest progress that counts for this rank: its own, and for an observer that of
+ *  every rank that it has ever heard of.  grace: with the seconds of grace of each. */
+double sn_role_progress(const sn_rank_view *view, bool grace);
+
+/** The time after which this rank raises the alarm, INFINITY for not at all:
+ *  primary: the time-out after the newest progress;
+ *  secondary: the same, while it does not hear the primary;
+ *  follower: the time-out after its own progress and half a second or more, while it
+ *  hears no observer. */
+double sn_role_deadline(const sn_rank_view *view);
+
+/** Writes the diagnosis as one line, without "shardnet: error: ".  The first rule that
+ *  applies names the cause: a rank that is silent; one that is silent on one link and
+ *  heard by another; one that works while others wait; one that is a step behind. */
+void sn_diagnosis_write(const sn_rank_view *view, char message[SN_MESSAGE_BYTES]);
 
 #endif

@@ -1,6 +1,7 @@
-#include "dist/watchdog/role.h"
-
+/* When a rank may call the job hung: one rule for each role. */
 #include <math.h>
+
+#include "dist/watchdog/report.h"
 
 sn_role sn_role_of(int rank, const int observers[SN_OBSERVERS])
 {
@@ -22,7 +23,7 @@ double sn_role_progress(const sn_rank_view *view, bool grace)
     return newest;
 }
 
-static bool hears(const sn_rank_view *view, int rank)
+bool sn_role_hears(const sn_rank_view *view, int rank)
 {
     return view->now - view->reports[rank].heard <= view->silent_seconds;
 }
@@ -34,12 +35,13 @@ static double primary(const sn_rank_view *view)
 
 static double secondary(const sn_rank_view *view)
 {
-    return hears(view, view->observers[0]) ? (double)INFINITY : primary(view);
+    return sn_role_hears(view, view->observers[0]) ? (double)INFINITY : primary(view);
 }
 
 static double follower(const sn_rank_view *view)
 {
-    if (hears(view, view->observers[0]) || hears(view, view->observers[1])) {
+    if (sn_role_hears(view, view->observers[0]) ||
+        sn_role_hears(view, view->observers[1])) {
         return INFINITY;
     }
     /* many ranks may find out at once; the first that leaves ends the others */

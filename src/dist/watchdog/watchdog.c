@@ -25,8 +25,7 @@
 #include "base/fault.h"
 #include "base/rng.h"
 #include "dist/comm/internal.h"
-#include "dist/watchdog/diagnosis.h"
-#include "dist/watchdog/role.h"
+#include "dist/watchdog/report.h"
 
 const sn_activity sn_watchdog_agreement = {"agreement", true};
 static const sn_activity start = {"start", true};
@@ -39,7 +38,6 @@ struct sn_watchdog {
 
     pthread_t thread;
     sn_rank_view view;
-    struct sockaddr_in *from; /* (size), where each rank's heartbeats come from */
     sn_heartbeat_place observers[SN_OBSERVERS];
     sn_watchdog_alarm *alarm;
     void *user;
@@ -149,7 +147,7 @@ static void take(struct sn_watchdog *w, const sn_heartbeat *heartbeat,
     memcpy(report->activity.text, heartbeat->activity, SN_ACTIVITY_BYTES - 1);
     if (heartbeat->kind == SN_HEARTBEAT_BEAT && observes(w)) {
         report->path[heartbeat->path] = now;
-        w->from[heartbeat->rank] = *from;
+        report->from = *from;
         const sn_heartbeat reply = own_heartbeat(w, SN_HEARTBEAT_REPLY, now);
         sn_heartbeat_send(w->socket, &reply, from);
     } else if (heartbeat->kind == SN_HEARTBEAT_END && isinf(w->ending)) {
@@ -164,7 +162,7 @@ static void raise_alarm(const struct sn_watchdog *w, double now)
     const sn_heartbeat end = own_heartbeat(w, SN_HEARTBEAT_END, now);
     for (int r = 0; r < w->view.size && observes(w); r++) {
         if (r != w->view.rank && !isinf(w->view.reports[r].heard)) {
-            sn_heartbeat_send(w->socket, &end, &w->from[r]);
+            sn_heartbeat_send(w->socket, &end, &w->view.reports[r].from);
         }
     }
     w->alarm(message, w->user);
@@ -219,7 +217,6 @@ static void release(struct sn_watchdog *w)
     }
     free(w->view.hosts);
     free(w->view.reports);
-    free(w->from);
     free(w);
 }
 
@@ -235,11 +232,9 @@ static struct sn_watchdog *allocate(const sn_comm *comm)
     view->size = comm->size;
     view->hosts = calloc(size, sizeof *view->hosts);
     view->reports = calloc(size, sizeof *view->reports);
-    w->from = calloc(size, sizeof *w->from);
     w->socket = w->wake[0] = w->wake[1] = -1;
     atomic_init(&w->activity, &start);
-    if (view->hosts == NULL || view->reports == NULL || w->from == NULL ||
-        pipe(w->wake) != 0) {
+    if (view->hosts == NULL || view->reports == NULL || pipe(w->wake) != 0) {
         release(w);
         return NULL;
     }

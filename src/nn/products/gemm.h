@@ -27,8 +27,8 @@ sn_status sn_gemm_check(size_t dimension, const char *what,
                         sn_error *err) SN_MUST_CHECK;
 
 /** A product C (m, n) = op(A) op(B), row-major.  A lies in memory as (k, m) where
- *  transpose_a, else as (m, k), its rows lda apart; B as (n, k) where transpose_b, else as
- *  (k, n), its rows ldb apart; C's rows are n apart. */
+ *  transpose_a, else as (m, k), its rows lda apart; B as (n, k) where transpose_b, else
+ *  as (k, n), its rows ldb apart; C's rows are n apart. */
 typedef struct sn_gemm_shape {
     bool transpose_a, transpose_b;
     size_t m, n, k, lda, ldb;

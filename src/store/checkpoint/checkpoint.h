@@ -62,17 +62,16 @@ typedef struct sn_checkpoint_info {
 } sn_checkpoint_info;
 
 /** Writes path by way of path.tmp: write, close, read back, fsync, rename, fsync of the
- *  folder.  A file under its final name has been verified: path.tmp is opened again, its
- *  structure is checked, every attribute and value must be, bit for bit, that of the
- *  memory of which the digest was made, and HDF5 checks every checksum.  The system
+ *  folder.  A file under its final name has been verified: path.tmp is opened again,
+ *  its structure is checked, every attribute and value must be, bit for bit, that of
+ *  the memory of which the digest was made, and HDF5 checks every checksum.  The system
  *  answers from its page cache, so this proves what was handed over to it; what the
- *  device fails to take is reported by fsync.
- *  tensors (info->layers).  created_utc, format_version and digest are filled in by the
- *  writer.  Refuses non-finite tensors with SN_EDIVERGED before anything is written.
- *  The file is first built in memory, which takes its whole size for a moment: a full
- *  disk is then an error and nothing worse.
- *  Rank 0 only.  SN_ECREATE, SN_EIO, SN_ENOMEM; on failure path.tmp is removed and an
- *  older file of that name is untouched. */
+ *  device fails to take is reported by fsync. tensors (info->layers).  created_utc,
+ *  format_version and digest are filled in by the writer.  Refuses non-finite tensors
+ *  with SN_EDIVERGED before anything is written.  The file is first built in memory,
+ *  which takes its whole size for a moment: a full disk is then an error and nothing
+ *  worse.  Rank 0 only.  SN_ECREATE, SN_EIO, SN_ENOMEM; on failure path.tmp is removed
+ *  and an older file of that name is untouched. */
 sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
                               const sn_layer_tensors *tensors,
                               sn_error *err) SN_MUST_CHECK;
@@ -117,7 +116,8 @@ sn_status sn_checkpoint_load(const char *path, sn_checkpoint_state *state,
 /** Frees what the state holds and leaves it zero. */
 void sn_checkpoint_state_clear(sn_checkpoint_state *state);
 
-/** Makes the same checks as _load with memory for the largest tensor alone.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+/** Makes the same checks as _load with memory for the largest tensor alone.
+ *  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
 sn_status sn_checkpoint_verify(const char *path, sn_checkpoint_info *info,
                                sn_error *err) SN_MUST_CHECK;
 

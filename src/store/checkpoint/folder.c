@@ -80,8 +80,8 @@ static int newest_first(const struct dirent **a, const struct dirent **b)
     return (left < right) - (left > right);
 }
 
-/* Lists the wanted entries of RUN's folder of checkpoints, for release(); none where there
- * is no folder. */
+/* Lists the wanted entries of RUN's folder of checkpoints, for release(); none where
+ * there is no folder. */
 static sn_status scan(const char *run, int (*wanted)(const struct dirent *),
                       char folder[SN_PATH_BYTES], struct dirent ***entries, int *count,
                       sn_error *err)

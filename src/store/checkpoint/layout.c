@@ -74,8 +74,8 @@ size_t sn_tensor_count(const sn_layer_tensors *layer, int kind)
     return sn_tensor_kinds[kind].rank == 2 ? out * (size_t)layer->in : out;
 }
 
-/* Chunked for the sake of the checksum: whole rows where they fit, 1 MiB at most, in pieces
- * of nearly one size: every chunk takes its full size in the file. */
+/* Chunked for the sake of the checksum: whole rows where they fit, 1 MiB at most, in
+ * pieces of nearly one size: every chunk takes its full size in the file. */
 void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2],
                       hsize_t chunk[2])
 {

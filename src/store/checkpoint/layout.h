@@ -1,12 +1,13 @@
-/** The content of a checkpoint file, in one table and one order, so that writing, reading
- * and the digest cannot disagree.
+/** The content of a checkpoint file, in one table and one order, so that writing,
+ *  reading and the digest cannot disagree.
  *
  *  The digest is the SHA-256 of a sequence of items, each
+ *
  *      name length (8 bytes), name, value length in bytes (8 bytes), value
  *  with lengths and numbers in little-endian binary: first "format", then the
- * attributes in the order of sn_checkpoint_fields under the name GROUP/NAME, then the
- * tensors layer by layer in the order of sn_tensor_kinds under their path.  Integers
- * take 8 bytes, reals are IEEE 754 (8 bytes; tensors 4), text has no terminating zero.
+ *  attributes in the order of sn_checkpoint_fields under the name GROUP/NAME, then the
+ *  tensors layer by layer in the order of sn_tensor_kinds under their path.  Integers
+ *  take 8 bytes, reals are IEEE 754 (8 bytes; tensors 4), text has no terminating zero.
  */
 #ifndef SHARDNET_STORE_CHECKPOINT_LAYOUT_H
 #define SHARDNET_STORE_CHECKPOINT_LAYOUT_H

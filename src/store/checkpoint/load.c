@@ -121,8 +121,8 @@ sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *
     return status;
 }
 
-/* Gives the checkpoint's layers tensors in state->arena.  The file holds all of them, so
- * their sizes cannot overflow. */
+/* Gives the checkpoint's layers tensors in state->arena.  The file holds all of them,
+ * so their sizes cannot overflow. */
 static sn_status make_tensors(const sn_checkpoint *checkpoint,
                               sn_checkpoint_state *state, sn_error *err)
 {

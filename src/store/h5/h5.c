@@ -69,9 +69,10 @@ void sn_h5_close(hid_t *id)
     }
 }
 
-/* The properties with which files are opened.  Nobody changes a file that has its final name, so locks, which
- * would only keep others from it, are off.  What is written has the formats of HDF5 1.8:
- * readable everywhere, and all metadata but the chunk index carries checksums. */
+/* The properties with which files are opened.  Nobody changes a file that has its
+ * final name, so locks, which would only keep others from it, are off.  What is
+ * written has the formats of HDF5 1.8: readable everywhere, and all metadata but the
+ * chunk index carries checksums. */
 static hid_t file_access(bool writable)
 {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -89,7 +90,7 @@ static hid_t file_access(bool writable)
 
 bool sn_h5_image(const char *path, size_t bytes, hid_t *file, sn_h5_why *why)
 {
-    /* The library looks for a file of this name before it makes one; none can be there. */
+    /* the library looks for a file of this name before it makes one: none can exist */
     static const char none[] = "/dev/null/memory";
     /* The library cannot close a file that has met a shortage: there must be room for
      * the image and for the library's own copies of a chunk, of 1 MiB at most. */

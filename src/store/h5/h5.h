@@ -37,8 +37,8 @@ bool sn_h5_explain_as(sn_h5_why *why, const char *text);
 void sn_h5_close(hid_t *id);
 
 /** Opens the contents of the file at path, or of an empty file where path is NULL, in
- *  memory only, to be changed and saved.  A full disk then never meets the library, which
- *  cannot close a file that it cannot flush.  bytes is about how large the file
+ *  memory only, to be changed and saved.  A full disk then never meets the library,
+ *  which cannot close a file that it cannot flush.  bytes is about how large the file
  *  becomes.  False with SN_ENOMEM when memory is short. */
 bool sn_h5_image(const char *path, size_t bytes, hid_t *file,
                  sn_h5_why *why) SN_MUST_CHECK;
@@ -50,10 +50,12 @@ sn_status sn_h5_image_save(hid_t file, const char *path, sn_error *err) SN_MUST_
 /** SN_ENOINPUT unless path is a regular file that may be read. */
 sn_status sn_h5_find(const char *path, sn_error *err) SN_MUST_CHECK;
 
-/** Opens an existing file to read.  Takes no lock, so that nobody is kept from writing. */
+/** Opens an existing file to read.  Takes no lock, so that nobody is kept from writing.
+ */
 bool sn_h5_open(const char *path, hid_t *file, sn_h5_why *why) SN_MUST_CHECK;
 
-/** Opens the group or the dataset (H5I_GROUP, H5I_DATASET) at a path of at most 63 bytes.  Links that are not plain hard links are refused, since they may lead out of
+/** Opens the group or the dataset (H5I_GROUP, H5I_DATASET) at a path of at most 63
+ *  bytes.  Links that are not plain hard links are refused, since they may lead out of
  *  the file. */
 bool sn_h5_open_object(hid_t file, const char *path, H5I_type_t type, hid_t *object,
                        sn_h5_why *why) SN_MUST_CHECK;
@@ -86,12 +88,13 @@ hid_t sn_h5_text_type(size_t bytes);
 bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
                        sn_h5_why *why) SN_MUST_CHECK;
 
-/** Checks that the file really holds every byte of a dataset's rows up to end, whose shape
- *  has been checked, within the file's size and through no filter but fletcher32, so that
- *  memory of that size may be asked for.  Where all is false, pieces may be missing, but
- *  none may be wrong.  Chunks that end before row first are not looked at, and may then not
- *  be read.  Costs, for each of the others, a walk over the index up to it, since HDF5
- *  looks for a chunk's place in no other way: for n chunks n^2/2 steps of 15 ns. */
+/** Checks that the file really holds every byte of a dataset's rows up to end, whose
+ *  shape has been checked, within the file's size and through no filter but fletcher32,
+ *  so that memory of that size may be asked for.  Where all is false, pieces may be
+ *  missing, but none may be wrong.  Chunks that end before row first are not looked at,
+ *  and may then not be read.  Costs, for each of the others, a walk over the index up
+ *  to it, since HDF5 looks for a chunk's place in no other way: for n chunks n^2/2
+ *  steps of 15 ns. */
 bool sn_h5_check_storage(hid_t dataset, hsize_t first, hsize_t end, bool all,
                          sn_h5_why *why) SN_MUST_CHECK;
 

@@ -207,8 +207,8 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
     return done || sn_h5_because(why, "not of rank %d", rank);
 }
 
-/* A dataset, rows first to extents[0] - 1 of which are checked; extents[1] is 1 where the
- * rank is 1. */
+/* A dataset, rows first to extents[0] - 1 of which are checked; extents[1] is 1 where
+ * the rank is 1. */
 typedef struct storage {
     hid_t dataset, creation;
     int rank;
@@ -217,9 +217,9 @@ typedef struct storage {
     bool all;
 } storage;
 
-/* Every chunk from row first on must be there (or may, where not all are needed), whole,
- * inside the file, and have passed its filter: the library trusts the index, which carries
- * no checksum. */
+/* Every chunk from row first on must be there (or may, where not all are needed),
+ * whole, inside the file, and have passed its filter: the library trusts the index,
+ * which carries no checksum. */
 static bool check_chunks(const storage *s, const hsize_t chunk[2], hsize_t stored_bytes,
                          sn_h5_why *why)
 {

@@ -15,9 +15,9 @@
 #include "store/metrics/table.h"
 #include "store/paths.h"
 
-/* Puts the file in memory in the place of the file at path, so that a kill or a full disk
- * at any moment leaves the old or the new one, whole, and no reader is disturbed.  Keeps
- * the permissions of the former file. */
+/* Puts the file in memory in the place of the file at path, so that a kill or a full
+ * disk at any moment leaves the old or the new one, whole, and no reader is
+ * disturbed.  Keeps the permissions of the former file. */
 static sn_status publish(hid_t file, const char *path, const struct stat *former,
                          sn_error *err)
 {

@@ -61,11 +61,11 @@ typedef struct sn_rank_row {
 /** Rows of all tables: see rows.h. */
 typedef struct sn_rows sn_rows;
 
-/** Appends the rows to path, or creates it: the datasets exist after the first call.  The
- *  file is changed in memory, which takes its whole size for a moment, saved as path.tmp,
- *  flushed to the device and put in the place of the old file, so that a kill leaves one
- *  or the other, whole, and readers are not disturbed.  Rank 0 only.  SN_ECREATE, SN_EIO,
- *  SN_ENOMEM. */
+/** Appends the rows to path, or creates it: the datasets exist after the first call.
+ *  The file is changed in memory, which takes its whole size for a moment, saved as
+ *  path.tmp, flushed to the device and put in the place of the old file, so that a kill
+ *  leaves one or the other, whole, and readers are not disturbed.  Rank 0 only.
+ *  SN_ECREATE, SN_EIO, SN_ENOMEM. */
 sn_status sn_metrics_append(const char *path, const sn_rows *rows,
                             sn_error *err) SN_MUST_CHECK;
 
@@ -82,8 +82,8 @@ sn_status sn_metrics_cut(const char *path, int64_t step, sn_error *warning,
 sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *count,
                                  sn_error *err) SN_MUST_CHECK;
 
-/** Reads and counts every row of every table.  SN_ENOINPUT, SN_EDATA with the table named,
- *  SN_ENOMEM. */
+/** Reads and counts every row of every table.  SN_ENOINPUT, SN_EDATA with the table
+ *  named, SN_ENOMEM. */
 sn_status sn_metrics_verify(const char *path, size_t counts[SN_TABLES],
                             sn_error *err) SN_MUST_CHECK;
 

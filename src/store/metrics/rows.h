@@ -22,7 +22,8 @@ void sn_rows_add(sn_rows *rows, sn_metrics_kind kind, const void *added, size_t 
  *  changed, when memory is short. */
 bool sn_rows_move(sn_rows *rows, sn_rows *from);
 
-/** The smallest and the largest step of any row; INT64_MAX and -1 where there is none. */
+/** The smallest and the largest step of any row; INT64_MAX and -1 where there is none.
+ */
 int64_t sn_rows_first_step(const sn_rows *rows);
 int64_t sn_rows_last_step(const sn_rows *rows);
 

@@ -51,8 +51,8 @@ bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void
 bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
                     const void *rows, sn_h5_why *why) SN_MUST_CHECK;
 
-/** Opens and checks the table, as sn_h5_check_storage does, and hands its rows from first on
- *  to take, block by block, until it returns false; at first, no rows. */
+/** Opens and checks the table, as sn_h5_check_storage does, and hands its rows from
+ *  first on to take, block by block, until it returns false; at first, no rows. */
 bool sn_table_pass(hid_t file, const sn_table *table, uint64_t first, bool all,
                    sn_metrics_take *take, void *user, sn_h5_why *why) SN_MUST_CHECK;
 

@@ -1,0 +1,75 @@
+/* Restoring the best epoch: a damaged file must not touch the weights in memory. */
+#include "checkpoint_fixture.h"
+
+#include "run/restore.h"
+#include "store/paths.h"
+
+/* Writes the fixture's network as RUN/checkpoints/best.h5 and gives its path. */
+static void write_best(fixture *f, char path[SN_PATH_BYTES])
+{
+    char folder[SN_PATH_BYTES];
+    sn_error err = {""};
+    assert_int_equal(sn_path_join(folder, f->folder, SN_CHECKPOINTS_FOLDER, &err),
+                     SN_OK);
+    assert_int_equal(sn_folder_create(folder, &err), SN_OK);
+    assert_int_equal(sn_checkpoint_best_path(path, f->folder, &err), SN_OK);
+    assert_int_equal(sn_checkpoint_write(path, &f->info, f->written.layers, &err),
+                     SN_OK);
+}
+
+/* Flips a bit of the last tensor's bytes in the file. */
+static void damage(const char *path, const fixture *f)
+{
+    const sn_layer_tensors *last = &f->written.layers[LAYERS - 1];
+    const size_t bytes = (size_t)last->out * sizeof(float);
+    static unsigned char file_bytes[1 << 20];
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    const size_t size = fread(file_bytes, 1, sizeof file_bytes, file);
+    long at = -1;
+    for (size_t i = 0; i + bytes <= size; i++) {
+        if (memcmp(file_bytes + i, last->bias_velocity, bytes) == 0) {
+            at = (long)i;
+        }
+    }
+    assert_true(at >= 0);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    assert_int_not_equal(fputc(file_bytes[at] ^ 1, file), EOF);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void damage_leaves_the_state_alone(void **state)
+{
+    fixture *f = *state;
+    char path[SN_PATH_BYTES];
+    write_best(f, path);
+
+    static network now;
+    lay_out(&now);
+    for (int i = 0; i < FLOATS; i++) {
+        now.arena[i] = (float)i;
+    }
+    const sn_network shape = {.layers = LAYERS};
+    sn_position position = f->info.position;
+    position.best_epoch = f->info.position.epoch;
+    const sn_run_state run = {
+        .network = &shape, .tensors = now.layers, .position = &position};
+    sn_error err = {""};
+
+    damage(path, f);
+    assert_int_equal(sn_restore_best(f->folder, &run, &err), SN_EDATA);
+    for (int i = 0; i < FLOATS; i++) {
+        assert_true(now.arena[i] == (float)i);
+    }
+
+    write_best(f, path);
+    assert_int_equal(sn_restore_best(f->folder, &run, &err), SN_OK);
+    assert_memory_equal(now.arena, f->written.arena, sizeof now.arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(
+        damage_leaves_the_state_alone, set_up, tear_down)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

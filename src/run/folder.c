@@ -80,8 +80,7 @@ static sn_status find(const char *run, const char *config_text, int64_t step,
     }
     (void)sn_fail(warning, SN_OK,
                   "run (%s): the folder or its " SN_CONFIG_FILE
-                  " has disappeared; made anew, "
-                  "without what was in it",
+                  " has disappeared; it is made again, without its former content",
                   run);
     return status;
 }

@@ -116,7 +116,7 @@ static sn_status restore_newest(sn_lineage *lineage, char changes[SN_CHANGES_BYT
     }
     return sn_fail(err, SN_EDATA,
                    "resume (%s): every checkpoint is damaged; move the folder away to "
-                   "start anew",
+                   "begin again",
                    lineage->run);
 }
 

@@ -116,7 +116,7 @@ static bool read_mark(hid_t file, const sn_table *table, uint64_t count, any_row
         return false;
     }
     const uint64_t end = *rows < count ? *rows : count;
-    hid_t type = sn_table_memory_type(table);
+    hid_t type = sn_table_type(table, false);
     bool done = type >= 0 || sn_h5_explain(why);
     if (done && end > 0) {
         done = sn_h5_check_storage(dataset, end - 1, end, false, why) &&

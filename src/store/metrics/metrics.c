@@ -138,7 +138,7 @@ static bool append_table(hid_t file, sn_metrics_kind kind, const void *user,
     if (!sn_table_open(file, table, &dataset, &present, why)) {
         return false;
     }
-    hid_t type = sn_table_memory_type(table);
+    hid_t type = sn_table_type(table, false);
     const hsize_t extent = present + count;
     /* only the last chunk is read, and only where the rows to come share it */
     const uint64_t last = present > 0 ? present - 1 : 0;

@@ -95,7 +95,7 @@ static size_t packed_bytes(const sn_table *table)
     return bytes;
 }
 
-static hid_t row_type(const sn_table *table, bool in_file)
+hid_t sn_table_type(const sn_table *table, bool in_file)
 {
     hid_t type =
         H5Tcreate(H5T_COMPOUND, in_file ? packed_bytes(table) : table->row_bytes);
@@ -111,11 +111,6 @@ static hid_t row_type(const sn_table *table, bool in_file)
         offset += column_bytes(column);
     }
     return type;
-}
-
-hid_t sn_table_memory_type(const sn_table *table)
-{
-    return row_type(table, false);
 }
 
 /* One attribute for people, "epoch: 1, ..., seconds: s", and one a column for programs.
@@ -142,7 +137,7 @@ bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why)
 {
     enum { HEADER_ATTRIBUTES = 64 };
     const hsize_t none = 0, unlimited = H5S_UNLIMITED, chunk = table->chunk_rows;
-    hid_t type = row_type(table, true);
+    hid_t type = sn_table_type(table, true);
     hid_t space = H5Screate_simple(1, &none, &unlimited);
     hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
     hid_t dataset = H5I_INVALID_HID;
@@ -166,7 +161,7 @@ bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *
                    sn_h5_why *why)
 {
     hsize_t extent = 0;
-    hid_t type = row_type(table, true);
+    hid_t type = sn_table_type(table, true);
     *dataset = H5I_INVALID_HID;
     bool done = type >= 0 || sn_h5_explain(why);
     done = done && sn_h5_open_object(file, table->name, H5I_DATASET, dataset, why) &&
@@ -221,7 +216,7 @@ bool sn_table_pass(hid_t file, const sn_table *table, uint64_t first, bool all,
         return false;
     }
     bool done = sn_h5_check_storage(dataset, first, rows, all, why);
-    hid_t type = done ? sn_table_memory_type(table) : H5I_INVALID_HID;
+    hid_t type = done ? sn_table_type(table, false) : H5I_INVALID_HID;
     char *block = done ? sn_alloc(BLOCK_ROWS, table->row_bytes) : NULL;
     if (done && (type < 0 || block == NULL)) {
         done = sn_h5_because(why, "out of memory");

@@ -32,8 +32,8 @@ enum { SN_HOST_COLUMN_BYTES = 64 };
 
 extern const sn_table sn_metrics_tables[SN_TABLES];
 
-/** Type of a row in memory. */
-hid_t sn_table_memory_type(const sn_table *table);
+/** Type of a row in the file (packed, little-endian) or in memory. */
+hid_t sn_table_type(const sn_table *table, bool in_file);
 
 /** The step of a row in memory. */
 int64_t sn_table_step(const sn_table *table, const void *rows, size_t row);

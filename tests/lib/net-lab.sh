@@ -180,7 +180,11 @@ run_mpirun() {
     setting oob_tcp_keepalive_time 2
     setting oob_tcp_keepalive_intvl 1
     setting oob_tcp_keepalive_probes 3
-    enter head "${NET_LAB_MPIRUN:-mpirun}" "$@"
+    local name forwarded=() # the same kernels as outside
+    for name in OPENBLAS_CORETYPE OPENBLAS_L2_SIZE; do
+        [ -z "${!name-}" ] || forwarded+=(-x "$name")
+    done
+    enter head "${NET_LAB_MPIRUN:-mpirun}" "${forwarded[@]}" "$@"
 }
 
 case ${1-} in

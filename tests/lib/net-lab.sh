@@ -180,11 +180,12 @@ run_mpirun() {
     setting oob_tcp_keepalive_time 2
     setting oob_tcp_keepalive_intvl 1
     setting oob_tcp_keepalive_probes 3
-    local name forwarded=() # the same kernels as outside
+    local name forwarded= # the same kernels as outside
     for name in OPENBLAS_CORETYPE OPENBLAS_L2_SIZE; do
-        [ -z "${!name-}" ] || forwarded+=(-x "$name")
+        [ -z "${!name-}" ] || forwarded+=${forwarded:+;}$name
     done
-    enter head "${NET_LAB_MPIRUN:-mpirun}" "${forwarded[@]}" "$@"
+    [ -z "$forwarded" ] || setting mca_base_env_list "$forwarded"
+    enter head "${NET_LAB_MPIRUN:-mpirun}" "$@"
 }
 
 case ${1-} in

@@ -9,7 +9,7 @@ set -euo pipefail
 setup_test "$@"
 cd -- "$scratch"
 
-kept=$here/../compat/78b5531
+kept=$source_root/tests/compat/78b5531
 tar -xzf "$kept/run.tar.gz"
 
 # compare_values NAME A B: the tensors of two checkpoints.  The bits depend on the kernels

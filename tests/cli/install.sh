@@ -82,7 +82,7 @@ expect_exit 0 prefix/bin/shardnet predict run-shardnet $images
 cut -f 3-6 out >wanted
 [ "$(wc -l <wanted)" -gt 1000 ] || wrong "predict gives $(wc -l <wanted) lines"
 for predictor in consumer/predict_shardnet consumer/predict_static ./shared ./static; do
-    expect_exit 0 env OPENBLAS_NUM_THREADS=1 $predictor run-shardnet $images
+    expect_exit 0 env OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $predictor run-shardnet $images
     cmp out wanted >/dev/null || wrong "$predictor: other results than predict's"
 done
 expect_exit 66 ./shared absent $images

@@ -9,7 +9,7 @@ cd -- "$scratch"
 # page FILE: checks it; its text in page.txt
 page() {
     cp out printed
-    expect_exit 0 python3 "$here/check_html.py" "$1"
+    expect_exit 0 python3 "$source_root/tests/cli/check_html.py" "$1"
     cp out page.txt
     cp printed out
 }

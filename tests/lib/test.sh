@@ -2,9 +2,8 @@
 # are set; the scratch folder goes away with the script, and so does what it started.
 # shellcheck shell=bash
 
-here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=../../jobs/common.sh
-. "$here/../../jobs/common.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../../jobs/common.sh"
 
 # A longer run of the program is a hang.
 limit=${SHARDNET_TEST_SECONDS:-60}

@@ -129,8 +129,9 @@ static void read_picture(png_structp png, png_infop info, reader *r)
         read_pass(png, r, 0, 1, 0, 1, channels);
     } else {
         for (int i = 0; i < PNG_INTERLACE_ADAM7_PASSES; i++) {
-            read_pass(png, r, PNG_PASS_START_ROW(i), PNG_PASS_ROW_OFFSET(i),
-                      PNG_PASS_START_COL(i), PNG_PASS_COL_OFFSET(i), channels);
+            read_pass(png, r, (size_t)PNG_PASS_START_ROW(i),
+                      (size_t)PNG_PASS_ROW_OFFSET(i), (size_t)PNG_PASS_START_COL(i),
+                      (size_t)PNG_PASS_COL_OFFSET(i), channels);
         }
     }
     png_read_end(png, NULL);

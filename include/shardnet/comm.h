@@ -12,31 +12,35 @@ extern "C" {
 
 typedef struct sn_comm sn_comm;
 
-/** Starts MPI (funnelled threads) and makes the communicator of all ranks.  Collective.
- *  Refuses, with the fix in the message, when the environment promises more tasks than
- *  MPI sees: SN_ECONFIG.  *comm exists whenever MPI started, so that the caller can ask
- *  for the rank and finish; it is NULL otherwise (SN_EMPI, SN_ENOMEM on any rank, or
- *  SN_ECONFIG for an srun without PMI). */
+/** Initializes MPI with MPI_THREAD_FUNNELED and creates the communicator of all ranks.
+ *  Collective.
+ *  Errors: SN_ECONFIG if the launcher started more tasks than MPI sees (the message says
+ *  how to start the job); SN_EMPI; SN_ENOMEM.  If MPI was initialized, *comm exists even
+ *  after an error: the caller may query the rank and must call sn_comm_finish.
+ *  Otherwise *comm is NULL (SN_EMPI, SN_ENOMEM on any rank, or SN_ECONFIG if srun
+ *  provides no PMI). */
 SN_API sn_status sn_comm_start(int *argc, char ***argv, sn_comm **comm,
                                sn_error *err) SN_MUST_CHECK;
 
-/** Ends MPI and frees the communicator.  Collective. */
+/** Frees the communicator, and finalizes MPI if sn_comm_start initialized it.
+ *  Collective. */
 SN_API void sn_comm_finish(sn_comm **comm);
 
-/** Ends every process of the job at once with exit_code (never 0).  Only after MPI
- * itself failed.  Does not return. */
+/** Ends every process of the job at once with exit_code, which must not be 0.  Call it
+ *  only after SN_EMPI.  Does not return.  Not collective. */
 SN_API void sn_comm_abort(sn_comm *comm, int exit_code);
 
-/** Not collective. */
+/** Return this process's rank and the number of ranks.  Not collective. */
 SN_API int sn_comm_rank(const sn_comm *comm);
 SN_API int sn_comm_size(const sn_comm *comm);
 
 #ifdef MPI_VERSION
-/** A communicator of the ranks of communicator, which stays the caller's and may be
- *  freed afterwards; sn_comm_finish leaves MPI running.  Calls with the result come
- * from the thread that started MPI.  Collective over communicator.  SN_ECONFIG unless
- * MPI was started with MPI_THREAD_FUNNELED or more, SN_ENOMEM, SN_EMPI; *comm is NULL
- *  then. */
+/** Creates *comm with the ranks of communicator, for a program that initialized MPI
+ *  itself.  The caller still owns communicator and may free it after this call;
+ *  sn_comm_finish does not finalize MPI.  Only the thread that initialized MPI may use
+ *  *comm.  Collective over communicator.
+ *  Errors: SN_ECONFIG if the thread level of MPI is below MPI_THREAD_FUNNELED, SN_ENOMEM,
+ *  SN_EMPI; *comm is NULL then. */
 SN_API sn_status sn_comm_adopt(MPI_Comm communicator, sn_comm **comm,
                                sn_error *err) SN_MUST_CHECK;
 #endif

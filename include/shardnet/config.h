@@ -13,12 +13,12 @@ extern "C" {
 
 typedef struct sn_config sn_config;
 
-/** A configuration that holds the default of every key; data.dir comes from the
- *  environment variable SHARDNET_DATA where that is set.  *config is the caller's, to
- *  be destroyed.  SN_ENOMEM. */
+/** Creates a configuration that holds the default of every key.  The default of data.dir
+ *  is the environment variable SHARDNET_DATA if it is set.  The caller owns *config and
+ *  destroys it.  Errors: SN_ENOMEM. */
 SN_API sn_status sn_config_create(sn_config **config, sn_error *err) SN_MUST_CHECK;
 
-/** Accepts NULL, leaves NULL. */
+/** Frees *config, which may be NULL, and sets it to NULL. */
 SN_API void sn_config_destroy(sn_config **config);
 
 /** Reads INI text over what config holds.  path names it in messages.  Not collective.
@@ -28,22 +28,24 @@ SN_API void sn_config_destroy(sn_config **config);
 SN_API sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
                                  sn_error *err) SN_MUST_CHECK;
 
-/** Reads the file at path.  SN_ENOINPUT, and what sn_config_parse gives. */
+/** Reads the INI file at path over what config holds.  Errors: SN_ENOINPUT, and those
+ *  of sn_config_parse. */
 SN_API sn_status sn_config_read(sn_config *config, const char *path,
                                 sn_error *err) SN_MUST_CHECK;
 
-/** One override "section.key=value".  SN_ECONFIG. */
+/** Sets one key; assignment is "section.key=value".  Errors: SN_ECONFIG. */
 SN_API sn_status sn_config_set(sn_config *config, const char *assignment,
                                sn_error *err) SN_MUST_CHECK;
 
-/** Demands between keys, checked when all are read.  SN_ECONFIG. */
+/** Checks the rules that involve more than one key; call it after the last key is set.
+ *  Errors: SN_ECONFIG. */
 SN_API sn_status sn_config_check(const sn_config *config, sn_error *err) SN_MUST_CHECK;
 
-/** The effective configuration as INI text that sn_config_parse reads back to the same
- *  values.  The caller frees it; NULL when memory is short. */
+/** Returns the configuration as INI text; sn_config_parse reads the same values back
+ *  from it.  The caller frees the text.  Returns NULL if there is no memory. */
 SN_API char *sn_config_text(const sn_config *config) SN_MUST_CHECK;
 
-/** Every key with type, default, range and help, for people. */
+/** Prints every key with its type, default, range and help text to out. */
 SN_API void sn_config_help(FILE *out);
 
 #ifdef __cplusplus

@@ -3,8 +3,8 @@
 #ifndef SHARDNET_STATUS_H
 #define SHARDNET_STATUS_H
 
-/* name, exit code (sysexits.h), short text; a later entry is the worse one when
- * ranks disagree. */
+/* Columns: name, exit code (sysexits.h), short text.  Rows are in order of severity: if
+ * the statuses of the ranks differ, all ranks return the last of them in this table. */
 #define SN_STATUS_TABLE(X)                                                             \
     X(SN_OK, 0, "success")                                                             \
     X(SN_ESTOPPED, 75, "stopped early on request")                                     \
@@ -32,7 +32,7 @@ typedef enum sn_status { SN_STATUS_TABLE(SN_STATUS_ENUM) SN_STATUS_COUNT } sn_st
 #define SN_MUST_CHECK __attribute__((warn_unused_result))
 #define SN_PRINTF(format_index, first_index)                                           \
     __attribute__((format(printf, format_index, first_index)))
-/* What the shared library exports: its other functions are hidden. */
+/* SN_API marks a function that the shared library exports; all others are hidden. */
 #define SN_API __attribute__((visibility("default")))
 #else
 #define SN_MUST_CHECK

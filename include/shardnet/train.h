@@ -20,45 +20,49 @@ typedef enum sn_resume {
     SN_RESUME_PATH   /* the named checkpoint */
 } sn_resume;
 
-/** Called once, on a thread of the library's own, when the job hangs.  message is the
- *  line to print, NULL where another rank prints it.  The training thread is stuck in
- *  MPI or in a file: the handler ends the process. */
+/** The library calls the handler once, on a thread of its own, when the job hangs.
+ *  message is the line to print; it is NULL if another rank prints the line.  The
+ *  training thread waits in MPI or in a file operation and cannot return, so the handler
+ *  must end the process. */
 typedef void sn_hang_handler(const char *message, void *user);
 
 typedef struct sn_train_options {
-    const char *run; /* folder of the run */
+    const char *run; /* path of the run's folder */
     sn_resume resume;
-    const char *resume_path;  /* for SN_RESUME_PATH */
-    FILE *out;                /* progress, rank 0; NULL for none */
-    FILE *warnings;           /* warnings, rank 0; NULL for none */
-    bool quiet;               /* only the result, no progress */
-    bool handle_signals;      /* stop with a checkpoint on SIGTERM, SIGINT, SIGUSR1,
-                                   SIGUSR2, SIGXCPU, and SIGHUP unless it is ignored; one
-                                   more, a second or more later, ends the process with
-                                   code 75 */
-    sn_hang_handler *on_hang; /* after comm.timeout_seconds; NULL for no watchdog */
+    const char *resume_path;  /* checkpoint file; read only with SN_RESUME_PATH */
+    FILE *out;                /* rank 0 prints here; NULL: it prints nothing */
+    FILE *warnings;           /* rank 0 prints warnings here; NULL: it prints none */
+    bool quiet;               /* rank 0 prints only the result to out */
+    bool handle_signals;      /* SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU, and SIGHUP
+                                   unless it is ignored, stop training with a checkpoint;
+                                   a second signal, at least one second later, ends the
+                                   process with code 75 */
+    sn_hang_handler *on_hang; /* called when a rank makes no progress for
+                                   comm.timeout_seconds; NULL: no watchdog runs */
     void *on_hang_user;
 } sn_train_options;
 
 typedef struct sn_train_result {
-    int64_t epoch, step; /* finished */
-    double train_loss;   /* of the last epoch finished in this invocation, 0 for none */
+    int64_t epoch, step; /* number of finished epochs and of finished steps */
+    double train_loss;   /* mean loss of the last epoch that this call of sn_train
+                            finished; 0 if it finished none */
     double test_loss;    /* mean cross-entropy on the test set */
     int64_t test_correct, test_count;
-    double seconds;       /* of this invocation, start-up included */
-    double train_seconds; /* of training in this invocation, without evaluation */
+    double seconds;       /* duration of this call of sn_train, start-up included */
+    double train_seconds; /* the part of it spent in training steps */
     double samples_per_second;
     char checkpoint
-        [SN_PATH_BYTES]; /* the newest written or restored; "" but on rank 0 */
+        [SN_PATH_BYTES]; /* rank 0: newest checkpoint written or restored; others: "" */
 } sn_train_result;
 
-/** Trains as config says and leaves config.ini, metrics.h5 and checkpoints/ in the
- *  run's folder.  Collective; config and options are the same on all ranks, and so is
- *  the status that they get.  *result has a meaning only with SN_OK.  SN_OK;
- *  SN_ESTOPPED with a checkpoint written; SN_EDIVERGED; SN_ECONFIG, SN_ENOINPUT,
- *  SN_EDATA, SN_ECREATE, SN_EIO, SN_ENOMEM, SN_ERANGE; SN_EINTERNAL where the ranks'
- *  parameters differ or no thread can be made; SN_EMPI, after which only sn_comm_abort
- *  is left. */
+/** Trains the network that config describes.  Rank 0 writes config.ini, metrics.h5 and
+ *  checkpoints/ into the run's folder.
+ *  Collective: config and options must be the same on all ranks; all ranks return the
+ *  same status.  *result is valid only after SN_OK.
+ *  Errors: SN_ESTOPPED if a stop was requested (the checkpoint is written);
+ *  SN_EDIVERGED; SN_ECONFIG, SN_ENOINPUT, SN_EDATA, SN_ECREATE, SN_EIO, SN_ENOMEM,
+ *  SN_ERANGE; SN_EINTERNAL if the parameters of the ranks differ or a thread cannot be
+ *  created; SN_EMPI, after which the caller may call only sn_comm_abort. */
 SN_API sn_status sn_train(sn_comm *comm, const sn_config *config,
                           const sn_train_options *options, sn_train_result *result,
                           sn_error *err) SN_MUST_CHECK;

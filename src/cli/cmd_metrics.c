@@ -14,7 +14,8 @@
 #include "store/metrics/metrics.h"
 #include "store/paths.h"
 
-static const char *const tables[] = {"epochs", "steps", "ranks", NULL}; /* by kind */
+static const char *const tables[] = {"epochs", "steps", "ranks",
+                                     NULL}; /* index: sn_metrics_kind */
 
 typedef struct arguments {
     const char *target;
@@ -203,8 +204,8 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
                : status;
 }
 
-/* Waits for the folder of a run that has not begun, and prints a line so that a
- * mistyped name shows.  *gone is true where nobody reads the output any more. */
+/* Waits until the run creates its folder.  Prints one line first, so that the user
+ * notices a mistyped name.  Sets *gone if the reader of stdout has closed it. */
 static sn_status await_folder(const place *at, bool *gone, sn_error *err)
 {
     bool printed = false;

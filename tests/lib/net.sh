@@ -9,14 +9,8 @@ timeout_seconds=5
 
 # setup_network "$@": the arguments of the script; the working folder is $scratch then
 setup_network() {
-    local tool
     setup_test "$@"
-    for tool in ip tc unshare; do
-        PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null ||
-            skip "$tool is missing (Debian: iproute2, util-linux)"
-    done
-    [ "$(id -u)" -eq 0 ] || skip "not root: hosts of one's own need namespaces"
-    unshare -n -u -m true 2>/dev/null || skip "no namespaces can be made here"
+    require_namespaces "iproute2 util-linux" tc
 
     net=$source_root/tests/lib/net-lab.sh
     NET_LAB_DIR=$(mktemp -u /tmp/slnXXXXXX)

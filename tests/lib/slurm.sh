@@ -9,14 +9,9 @@ patience=100 # seconds until a job that does not get on is a failure
 
 # setup_cluster "$@": the arguments of the script; the working folder is $scratch then
 setup_cluster() {
-    local tool
     setup_test "$@"
-    for tool in slurmctld slurmd munged sbatch nsenter unshare ip; do
-        PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null ||
-            skip "$tool is missing (Debian: slurmctld slurmd slurm-client munge iproute2)"
-    done
-    [ "$(id -u)" -eq 0 ] || skip "not root: a Slurm of one's own needs namespaces"
-    unshare -n -u -m true 2>/dev/null || skip "no namespaces can be made here"
+    require_namespaces "slurmctld slurmd slurm-client munge iproute2 util-linux" \
+        slurmctld slurmd munged sbatch nsenter
 
     lab=$source_root/tests/lib/slurm-lab.sh
     SLURM_LAB_DIR=$(mktemp -u /tmp/slXXXXXX)

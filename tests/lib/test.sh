@@ -55,6 +55,19 @@ skip() {
     exit 77
 }
 
+# require_namespaces PACKAGES TOOL...: skips the test where a tool of the Debian PACKAGES is
+# missing, or where this user cannot create network and mount namespaces
+require_namespaces() {
+    local packages=$1 tool
+    shift
+    for tool in unshare ip "$@"; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "$tool" >/dev/null ||
+            skip "$tool is missing (Debian: $packages)"
+    done
+    [ "$(id -u)" -eq 0 ] || skip "not root: only root can create namespaces"
+    unshare -n -u -m true 2>/dev/null || skip "namespaces cannot be created here"
+}
+
 # read_by_python RUN IMAGES LABELS: h5py and NumPy read the run's files and predict as the
 # newest checkpoint does; "N of M" that are right in $predicted, empty where no Python can.
 read_by_python() {

@@ -18,6 +18,8 @@ import shutil
 import sys
 import tempfile
 
+from sources import read_sources
+
 # Room: the rooms, or single folders of rooms, that it may include.
 ROOMS = {
     "base": [],
@@ -63,18 +65,6 @@ LIBRARIES = [
 ]
 DEFINITION = re.compile(r"^[A-Za-z_][^;{}()=]*\b(sn_\w+)\([^;{}]*\)\s*\{", re.MULTILINE)
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
-
-
-def read_sources(root):
-    sources = {}
-    for top in ("src", "include"):
-        for folder, _, names in os.walk(os.path.join(root, top)):
-            for name in names:
-                if name.endswith((".c", ".h")):
-                    path = os.path.join(folder, name)
-                    with open(path, encoding="utf-8") as file:
-                        sources[os.path.relpath(path, root)] = file.read()
-    return sources
 
 
 def folder_of(path):

@@ -10,6 +10,8 @@ import os
 import re
 import sys
 
+from sources import read_sources
+
 # Pattern in a string literal: the one file that may hold it.
 PATHS, FILE = "src/store/paths.h", "src/base/file.h"
 NAMES = {
@@ -30,18 +32,6 @@ NAMES = {
 TEXTS = re.compile(r"src/(cli/(cmd_\w+|options|print/plan|report/page)|config/keys)\.c$")
 LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"')
 IGNORED = re.compile(r"/\*.*?\*/|^\s*#\s*include\b[^\n]*", re.DOTALL | re.MULTILINE)
-
-
-def read_sources(root):
-    sources = {}
-    for top in ("src", "include"):
-        for folder, _, names in os.walk(os.path.join(root, top)):
-            for name in names:
-                if name.endswith((".c", ".h")):
-                    path = os.path.join(folder, name)
-                    with open(path, encoding="utf-8") as file:
-                        sources[os.path.relpath(path, root)] = file.read()
-    return sources
 
 
 def check(sources):

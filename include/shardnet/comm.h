@@ -14,11 +14,11 @@ typedef struct sn_comm sn_comm;
 
 /** Initializes MPI with MPI_THREAD_FUNNELED and creates the communicator of all ranks.
  *  Collective.
- *  Errors: SN_ECONFIG if the launcher started more tasks than MPI sees (the message says
- *  how to start the job); SN_EMPI; SN_ENOMEM.  If MPI was initialized, *comm exists even
- *  after an error: the caller may query the rank and must call sn_comm_finish.
- *  Otherwise *comm is NULL (SN_EMPI, SN_ENOMEM on any rank, or SN_ECONFIG if srun
- *  provides no PMI). */
+ *  Errors: SN_ECONFIG if the launcher started more tasks than MPI sees (the message
+ *  says how to start the job); SN_EMPI; SN_ENOMEM.  If MPI was initialized, *comm
+ *  exists even after an error: the caller may query the rank and must call
+ *  sn_comm_finish.  Otherwise *comm is NULL (SN_EMPI, SN_ENOMEM on any rank, or
+ *  SN_ECONFIG if srun provides no PMI). */
 SN_API sn_status sn_comm_start(int *argc, char ***argv, sn_comm **comm,
                                sn_error *err) SN_MUST_CHECK;
 
@@ -39,8 +39,8 @@ SN_API int sn_comm_size(const sn_comm *comm);
  *  itself.  The caller still owns communicator and may free it after this call;
  *  sn_comm_finish does not finalize MPI.  Only the thread that initialized MPI may use
  *  *comm.  Collective over communicator.
- *  Errors: SN_ECONFIG if the thread level of MPI is below MPI_THREAD_FUNNELED, SN_ENOMEM,
- *  SN_EMPI; *comm is NULL then. */
+ *  Errors: SN_ECONFIG if the thread level of MPI is below MPI_THREAD_FUNNELED,
+ *  SN_ENOMEM, SN_EMPI; *comm is NULL then. */
 SN_API sn_status sn_comm_adopt(MPI_Comm communicator, sn_comm **comm,
                                sn_error *err) SN_MUST_CHECK;
 #endif

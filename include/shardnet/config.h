@@ -13,9 +13,9 @@ extern "C" {
 
 typedef struct sn_config sn_config;
 
-/** Creates a configuration that holds the default of every key.  The default of data.dir
- *  is the environment variable SHARDNET_DATA if it is set.  The caller owns *config and
- *  destroys it.  Errors: SN_ENOMEM. */
+/** Creates a configuration that holds the default of every key.  The default of
+ *  data.dir is the environment variable SHARDNET_DATA if it is set.  The caller owns
+ *  *config and destroys it.  Errors: SN_ENOMEM. */
 SN_API sn_status sn_config_create(sn_config **config, sn_error *err) SN_MUST_CHECK;
 
 /** Frees *config, which may be NULL, and sets it to NULL. */

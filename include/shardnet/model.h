@@ -60,20 +60,20 @@ SN_API const char *sn_model_path(const sn_model *model);
 /** Computes the mean loss and counts the correct predictions over a split of the data
  *  set in the folder data_dir.  data_dir NULL selects the data set that the
  *  configuration of the checkpoint names.  The result does not depend on the number of
- *  ranks.  Collective: the model must have been loaded with the same comm; the arguments
- *  must be the same on all ranks; all ranks return the same status.  The function sets
- *  the number of threads for matrix products to the rank's share of the node's cores.
- *  Errors: SN_EDATA if the images or labels do not match the model, SN_ECONFIG if the
- *  split is empty, SN_EUSAGE if the path is too long, SN_ENOINPUT, SN_ENOMEM,
- *  SN_EMPI. */
+ *  ranks.  Collective: the model must have been loaded with the same comm; the
+ *  arguments must be the same on all ranks; all ranks return the same status.  The
+ *  function sets the number of threads for matrix products to the rank's share of the
+ *  node's cores.  Errors: SN_EDATA if the images or labels do not match the model,
+ *  SN_ECONFIG if the split is empty, SN_EUSAGE if the path is too long, SN_ENOINPUT,
+ *  SN_ENOMEM, SN_EMPI. */
 SN_API sn_status sn_model_evaluate(sn_comm *comm, const sn_model *model,
                                    const char *data_dir, sn_split_name split,
                                    sn_evaluation *evaluation,
                                    sn_error *err) SN_MUST_CHECK;
 
 /** Predicts the classes of count images.  images (count, input): row-major bytes; the
- *  input of the network is byte / 255.  predictions (count): output.  The images must be
- *  prepared as the training data were (MNIST: bright ink on black, centred).
+ *  input of the network is byte / 255.  predictions (count): output.  The images must
+ *  be prepared as the training data were (MNIST: bright ink on black, centred).
  *  Not collective; only one thread at a time may use a model.
  *  Errors: SN_ENOMEM, SN_ERANGE; only the first call can fail. */
 SN_API sn_status sn_model_predict(sn_model *model, const uint8_t *images, size_t count,

@@ -22,8 +22,8 @@ typedef enum sn_resume {
 
 /** The library calls the handler once, on a thread of its own, when the job hangs.
  *  message is the line to print; it is NULL if another rank prints the line.  The
- *  training thread waits in MPI or in a file operation and cannot return, so the handler
- *  must end the process. */
+ *  training thread waits in MPI or in a file operation and cannot return, so the
+ *  handler must end the process. */
 typedef void sn_hang_handler(const char *message, void *user);
 
 typedef struct sn_train_options {
@@ -34,9 +34,9 @@ typedef struct sn_train_options {
     FILE *warnings;           /* rank 0 prints warnings here; NULL: it prints none */
     bool quiet;               /* rank 0 prints only the result to out */
     bool handle_signals;      /* SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU, and SIGHUP
-                                   unless it is ignored, stop training with a checkpoint;
-                                   a second signal, at least one second later, ends the
-                                   process with code 75 */
+                                   unless it is ignored, stop training with a
+                                   checkpoint; a second signal, at least one second
+                                   later, ends the process with code 75 */
     sn_hang_handler *on_hang; /* called when a rank makes no progress for
                                    comm.timeout_seconds; NULL: no watchdog runs */
     void *on_hang_user;

@@ -1,9 +1,13 @@
-/** How gradients are combined over ranks.  Each kind of reduction is one file of this
- *  folder, which states its algorithm, cost and source; nothing outside the folder asks
- *  which kind it is.
+/** The reduction combines the gradients of all ranks.  Each kind of reduction is one
+ *  file of this folder, which states its algorithm, cost and source; no code outside
+ *  the folder asks which kind is in use.
  *
- *  A step: _begin; for each piece of the batch, gradient || tail into _buffer and
- *  _push; _finish gives the sum over all pieces of all ranks. */
+ *  A piece is what a rank computes at once: its shard, or one microbatch in a reduction
+ *  with a fixed order of additions.
+ *
+ *  A training step calls _begin; then, per piece, it writes gradient || tail into
+ *  _buffer and calls _push; then _finish returns the sum over all pieces of all
+ *  ranks. */
 #ifndef SHARDNET_DIST_REDUCE_REDUCTION_H
 #define SHARDNET_DIST_REDUCE_REDUCTION_H
 
@@ -25,7 +29,7 @@ typedef enum sn_reduce_kind {
 } sn_reduce_kind;
 #undef SN_REDUCTION_ENUM
 
-/** How the gradient travels; the tail always travels as float32. */
+/** The format in which ranks send the gradient; the tail is always float32. */
 typedef enum sn_wire {
     SN_WIRE_FP32,
     SN_WIRE_BF16 /* half the bytes; every gradient, and every sum of two, is rounded to
@@ -35,7 +39,7 @@ typedef enum sn_wire {
 
 typedef struct sn_reduction_kind sn_reduction_kind;
 
-/** What is reduced and how; the settings of all kinds. */
+/** The sizes of the gradient buffer and the settings of all kinds. */
 typedef struct sn_reduction_spec {
     const sn_reduction_kind *kind;
     size_t gradient, tail; /* elements; the tail follows the gradient */
@@ -44,7 +48,7 @@ typedef struct sn_reduction_spec {
     sn_wire wire;
 } sn_reduction_spec;
 
-/** Links between p ranks, for the model of the cost. */
+/** The links between the ranks: input of the cost model. */
 typedef struct sn_reduction_links {
     int ranks;
     double latency_seconds, bytes_per_second;
@@ -75,9 +79,9 @@ struct sn_reduction_kind {
 /** The kind of an sn_reduce_kind; allreduce for SN_REDUCE_AUTO.  Pure. */
 const sn_reduction_kind *sn_reduction_of(int kind);
 
-/** Can size ranks (0: not known yet) reduce this?  SN_ECONFIG, with the setting's key
- *  of section comm in *key; SN_ERANGE where gradient and tail exceed an MPI count.
- *  Pure. */
+/** Checks whether size ranks (0: not known yet) can use spec.  Pure.
+ *  Errors: SN_ECONFIG, and *key is the key of section comm at fault; SN_ERANGE if
+ *  gradient and tail exceed an MPI count. */
 sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char **key,
                              sn_error *err) SN_MUST_CHECK;
 
@@ -86,57 +90,59 @@ typedef struct sn_pieces {
     int begin, end, total;
 } sn_pieces;
 
-/** The pieces that a rank computes: its shard, or its microbatches.  Pure. */
+/** Returns the pieces of a batch that a rank computes: its shard or its microbatches.
+ *  Pure. */
 sn_pieces sn_reduction_pieces(const sn_reduction_spec *spec, int rank, int size);
 
-/** Memory of the buffers that _create makes on a rank.  Pure. */
+/** Returns the size in bytes of the buffers that _create allocates on a rank.  Pure. */
 size_t sn_reduction_bytes(const sn_reduction_spec *spec, int rank, int size,
                           int node_size);
 
-/** The time of one reduction of n bytes on p ranks, 2 ceil(log2 p) alpha + 2 (p - 1) /
- *  p n beta: reduce-scatter and allgather (Rabenseifner 2004).  Pure. */
+/** Returns the predicted seconds of one reduction of n bytes on p ranks:
+ *  2 ceil(log2 p) alpha + 2 (p - 1) / p n beta, for reduce-scatter and allgather
+ *  (Rabenseifner 2004).  Pure. */
 double sn_reduction_seconds(const sn_reduction_spec *spec,
                             const sn_reduction_links *links);
 
-/** Makes the buffers, and all that the reduction needs, so that a step allocates
- *  nothing.  allreduce stands in where the ranks cannot have the kind, and for one rank
- *  unless the order is fixed.  Collective.  As sn_reduction_check; SN_ENOMEM, SN_EMPI.
- */
+/** Allocates the buffers and everything else that the reduction needs, so that a step
+ *  allocates nothing.  The function creates allreduce instead if the ranks cannot use
+ *  the kind, or if there is one rank and the kind has no fixed order.  Collective.
+ *  Errors: those of sn_reduction_check, SN_ENOMEM, SN_EMPI. */
 sn_status sn_reduction_create(sn_comm *comm, const sn_reduction_spec *spec,
                               sn_reduction **reduction, sn_error *err) SN_MUST_CHECK;
 
-/** Accepts NULL.  Collective, between steps. */
+/** Frees *reduction, which may be NULL.  Collective; never call it during a step. */
 void sn_reduction_destroy(sn_reduction **reduction);
 
-/** True where the ranks cannot have the kind and allreduce stands in. */
+/** Returns true if _create chose allreduce because the ranks cannot use the kind. */
 bool sn_reduction_is_replaced(const sn_reduction *reduction);
 
-/** One line for the console, without its end. */
+/** Writes one line for the console, without a newline, into text (bytes). */
 void sn_reduction_describe(const sn_reduction *reduction, char *text, size_t bytes);
 
-/** Precedes the first write of a step: this rank has read the last sum.  Collective
- *  over the node, may wait. */
+/** Starts a step; call it before the first write into the buffer.  The call states that
+ *  this rank no longer reads the previous sum.  Collective over the node; may wait. */
 void sn_reduction_begin(sn_reduction *reduction);
 
-/** The pieces of a batch that this rank computes.  Pure. */
+/** Returns the pieces of a batch that this rank computes.  Pure. */
 sn_pieces sn_reduction_own_pieces(const sn_reduction *reduction);
 
-/** Where the next piece's gradient || tail is written.  Not collective. */
+/** Returns the buffer for gradient || tail of the next piece.  Not collective. */
 float *sn_reduction_buffer(const sn_reduction *reduction);
 
-/** The piece in the buffer is complete.  Not collective. */
+/** Adds the piece in the buffer to the sum; the piece is complete.  Not collective. */
 void sn_reduction_push(sn_reduction *reduction);
 
-/** Whether the backward pass should call sn_reduction_ready. */
+/** Returns true if the backward pass should call sn_reduction_ready. */
 bool sn_reduction_wants_ready(const sn_reduction *reduction);
 
-/** The buffer is final from element first to the end of the gradient: reductions start
- *  that need no more.  reduction is an sn_reduction; the type is sn_observer.  Not
- *  collective, does not wait. */
+/** States that the buffer is final from element first to the end of the gradient; the
+ *  reduction of this range may start.  reduction points to an sn_reduction: the
+ *  function has the type sn_observer.  Not collective; does not wait. */
 void sn_reduction_ready(void *reduction, size_t first);
 
-/** *sum (gradient || tail), valid until the next _begin, after all pieces were pushed.
- *  Collective.  SN_EMPI. */
+/** Completes the sum after the last _push.  *sum (gradient || tail) is valid until the
+ *  next _begin.  Collective.  Errors: SN_EMPI. */
 sn_status sn_reduction_finish(sn_reduction *reduction, const float **sum,
                               sn_error *err) SN_MUST_CHECK;
 

@@ -156,8 +156,9 @@ summarise() {
             for (way in count) {
                 if (count[way] != rounds) continue
                 low = int((rounds + 1) / 2); high = int((rounds + 2) / 2)
-                print (seconds[way, low] + seconds[way, high]) / 2, seconds[way, 1], \
-                    seconds[way, rounds], batch[way], way
+                # print writes computed numbers with six digits, which may round past the maximum
+                printf "%.17g %s %s %s %s\n", (seconds[way, low] + seconds[way, high]) / 2, \
+                    seconds[way, 1], seconds[way, rounds], batch[way], way
             }
         }' | sort -k 1,1g
 }

@@ -58,6 +58,16 @@ ways | awk '$1 != "1x1" || $3 != "reproducible" { exit 1 } END { exit NR < 2 }' 
     wrong "the programs are not named"
 checked "reproducible sums stay reproducible; two programs are compared"
 
+# 1626.5512 us: awk's print would round it to 1626.55, and the table would show 1626.5
+cat >fixed_times <<'EOF'
+#!/bin/sh
+echo '{"reduce": "reproducible", "batch_images": 64, "step_seconds": {"min": 0.0016265512, "median": 0.0016265512, "max": 0.0016265512}}'
+EOF
+chmod +x fixed_times
+expect_exit 0 "${tune[@]}" ./fixed_times small.ini "${short[@]}" --cores 1
+expect_text out ' 1626\.6 +1626\.6 +1626\.6 '
+checked "one round: minimum, median and maximum are the same"
+
 # refused CODE PATTERN ARGUMENT...
 refused() {
     expect_exit "$1" "${tune[@]}" "${@:3}"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # A training in N Slurm jobs, one after the other, for sites that forbid requeueing.
 #
 #     jobs/chain.sh N CONFIG RUN [SBATCH OPTION...] [-- TRAIN ARGUMENT...]
@@ -14,7 +15,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 case ${1-} in
--h | --help) sed -n 's/^# \{0,1\}//; 2,10p' "${BASH_SOURCE[0]}" && exit 0 ;;
+-h | --help) print_usage && exit 0 ;;
 esac
 if [ $# -lt 3 ] || ! [[ $1 =~ ^[1-9][0-9]{0,2}$ ]]; then
     fail 64 "usage: jobs/chain.sh N CONFIG RUN [SBATCH OPTION...] [-- TRAIN ARGUMENT...]"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # What the scripts in jobs/ and tests/ share.  Sourced, not run.
 # shellcheck shell=bash
 
@@ -11,6 +12,11 @@ say() {
 fail() {
     printf '%s: %s\n' "${0##*/}" "$2" >&2
     exit "$1"
+}
+
+# print_usage: prints the comment at the top of the script that runs
+print_usage() {
+    awk 'NR == 1 || /^# SPDX-/ { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$0"
 }
 
 # show WORD...: prints a command in a form that can be pasted

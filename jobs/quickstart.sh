@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # From a fresh source tree to a trained network with one command.
 #
 #     jobs/quickstart.sh [RANKS]
@@ -13,7 +14,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 case ${1-} in
--h | --help) sed -n 's/^# \{0,1\}//; 2,9p' "${BASH_SOURCE[0]}" && exit 0 ;;
+-h | --help) print_usage && exit 0 ;;
 esac
 ranks=${1-$(cores)}
 if [ $# -gt 1 ] || ! [[ $ranks =~ ^[1-9][0-9]{0,5}$ ]]; then

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Installs what building (or testing) shardnet needs and is missing.
 #
 #     jobs/setup.sh [build|test]
@@ -53,7 +54,7 @@ cluster_packages=(slurmctld slurmd slurm-client munge iproute2)
 case ${1-build} in
 build) needs=$build_needs ;;
 test) needs=$build_needs$test_needs ;;
--h | --help) sed -n 's/^# \{0,1\}//; 2,8p' "${BASH_SOURCE[0]}" && exit 0 ;;
+-h | --help) print_usage && exit 0 ;;
 *) fail 64 "$usage" ;;
 esac
 if [ $# -gt 1 ]; then

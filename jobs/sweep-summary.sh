@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # The runs of a sweep as a table: epochs trained, last errors and speed of each.
 #
 #     jobs/sweep-summary.sh FOLDER
@@ -12,7 +13,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 case ${1-} in
--h | --help) sed -n 's/^# \{0,1\}//; 2,8p' "${BASH_SOURCE[0]}" && exit 0 ;;
+-h | --help) print_usage && exit 0 ;;
 esac
 [ $# -eq 1 ] || fail 64 "usage: jobs/sweep-summary.sh FOLDER"
 folder=$1

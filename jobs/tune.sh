@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Finds the fastest way to train CONFIG on this node.
 #
 #     jobs/tune.sh [PROGRAM|BUILD]... CONFIG [--set SECTION.KEY=VALUE]...
@@ -29,7 +30,7 @@ parse() {
     words=() settings=() rounds=3 seconds=0.5 cores=$(cores)
     while [ $# -gt 0 ]; do
         case $1 in
-        -h | --help) sed -n 's/^# \{0,1\}//; 2,18p' "${BASH_SOURCE[0]}" && exit 0 ;;
+        -h | --help) print_usage && exit 0 ;;
         --set=* | --rounds=* | --seconds=* | --cores=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
         --set | --rounds | --seconds | --cores)
             [ $# -gt 1 ] || fail 64 "option $1 needs a value; $usage"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # What `cmake --install` puts where, how other projects find it, and packages.
 
 install(TARGETS shardnet_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Builds and runs the tests; installs what they need and is missing.
 #
 #     tests/run.sh [--quick|--asan] [CTEST ARGUMENT...]
@@ -17,7 +18,7 @@ here=$(dirname -- "${BASH_SOURCE[0]}")
 
 plan=both
 case ${1-} in
--h | --help) sed -n 's/^# \{0,1\}//; 2,12p' "${BASH_SOURCE[0]}" && exit 0 ;;
+-h | --help) print_usage && exit 0 ;;
 --quick) plan=dev && shift ;;
 --asan) plan=asan && shift ;;
 esac

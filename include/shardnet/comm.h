@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Communicators: which ranks take part.
  *
  *  sn_comm_adopt is declared where mpi.h has been included before this header. */

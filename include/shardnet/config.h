@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The configuration of a run: INI text and overrides of single keys.  None of these
  *  functions is collective. */
 #ifndef SHARDNET_CONFIG_H

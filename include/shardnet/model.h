@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Trained models: load, evaluate, predict. */
 #ifndef SHARDNET_MODEL_H
 #define SHARDNET_MODEL_H

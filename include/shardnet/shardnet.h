@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The whole public interface. */
 #ifndef SHARDNET_SHARDNET_H
 #define SHARDNET_SHARDNET_H

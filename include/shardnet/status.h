@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Status codes and error messages.  A function that can fail returns an sn_status
  *  and writes one line of detail into the caller's sn_error. */
 #ifndef SHARDNET_STATUS_H

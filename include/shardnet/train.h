@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Training: the loop over steps and epochs, resumable at every step. */
 #ifndef SHARDNET_TRAIN_H
 #define SHARDNET_TRAIN_H

@@ -1,19 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Version of the library. */
 #ifndef SHARDNET_VERSION_H
 #define SHARDNET_VERSION_H
 
 #include "shardnet/status.h"
 
-#define SN_VERSION_MAJOR 0
-#define SN_VERSION_MINOR 1
+#define SN_VERSION_MAJOR 1
+#define SN_VERSION_MINOR 0
 #define SN_VERSION_PATCH 0
-#define SN_VERSION       "0.1.0"
+#define SN_VERSION       "1.0.0"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** Version and revision of the library that runs, for example "0.1.0 (5120e18)".  The
+/** Version and revision of the library that runs, for example "1.0.0 (5120e18)".  The
  *  macros above are those of the headers that a program was compiled with.  Not
  *  collective. */
 SN_API const char *sn_version(void);

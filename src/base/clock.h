@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Time, and the least of several short measurements: other work on the machine only
  *  adds. */
 #ifndef SHARDNET_BASE_CLOCK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** SHA-256 digests (through OpenSSL's libcrypto), and a fast hash that compares copies.
  */
 #ifndef SHARDNET_BASE_DIGEST_H

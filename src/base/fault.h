@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Fault injection for tests.  Compiled in only with the CMake option SHARDNET_FAULTS
  *  (presets dev and asan); elsewhere every point is off. */
 #ifndef SHARDNET_BASE_FAULT_H

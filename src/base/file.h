@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Files and folders: paths, folders, durable publication. */
 #ifndef SHARDNET_BASE_FILE_H
 #define SHARDNET_BASE_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Memory: 64-byte aligned, zeroed, overflow-checked allocation. */
 #ifndef SHARDNET_BASE_MEM_H
 #define SHARDNET_BASE_MEM_H

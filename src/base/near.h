@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Near misses of names (internal to the program). */
 #ifndef SHARDNET_BASE_NEAR_H
 #define SHARDNET_BASE_NEAR_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Threads inside a rank, by OpenMP where the build has it.  What runs in parallel is
  *  cut so that the result has the same bits on any number of threads. */
 #ifndef SHARDNET_BASE_PARALLEL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The floating-point type of the numerics: float; double in the build of nn that the
  *  gradient check uses (SHARDNET_REAL_DOUBLE). */
 #ifndef SHARDNET_BASE_REAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Counter-based random numbers: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel
  *  random numbers: as easy as 1, 2, 3, SC 2011).  A draw is a pure function of seed,
  *  purpose, epoch, item and index, so no state is kept, and it does not matter which

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Requests to stop by signal (internal to the program). */
 #ifndef SHARDNET_BASE_STOP_H
 #define SHARDNET_BASE_STOP_H

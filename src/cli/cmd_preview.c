@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A sheet of training digits beside what the configured distortions make of them. */
 #include <errno.h>
 #include <inttypes.h>

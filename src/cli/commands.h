@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The commands (internal to cli).  They print results to stdout and leave the reason
  *  of a failure in err. */
 #ifndef SHARDNET_CLI_COMMANDS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Help for people, made from the table of a command. */
 #include <string.h>
 

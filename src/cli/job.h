@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** A command as a job: on the ranks of MPI, its errors, its inputs (internal to cli).
  */
 #ifndef SHARDNET_CLI_JOB_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* shardnet: the command line. */
 #include <signal.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The command line.  A command is one table: its arguments are parsed by it, and its
  *  help is printed from it (internal to cli). */
 #ifndef SHARDNET_CLI_OPTIONS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Rules between keys, and refusals that name where a value comes from. */
 #include <ctype.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Two configurations compared as texts, so that keys and values that this version of
  * the program does not know are compared as well. */
 #include <stdio.h>

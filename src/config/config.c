@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The configuration: lifecycle, INI text, overrides. */
 #include "config/config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The configuration as the program's own rooms see it: a struct with a field for every
  *  key. */
 #ifndef SHARDNET_CONFIG_CONFIG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The INI format (internal to config).  This is the only user of libinih.
  *
  *      [section]

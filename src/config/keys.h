@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The table of keys (internal to config). */
 #ifndef SHARDNET_CONFIG_KEYS_H
 #define SHARDNET_CONFIG_KEYS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The value of one key as text. */
 #include <ctype.h>
 #include <errno.h>

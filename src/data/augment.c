@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A pixel q of the distorted image is looked up at
  *
  *     p = M q + o + field(q)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Distortions of images, drawn for each sample and epoch.
  *
  *  Affine (Simard, Steinkraus, Platt 2003; Ciresan et al. 2010): scaling of each axis,

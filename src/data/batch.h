@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Batches: bytes of chosen samples to rows of float. */
 #ifndef SHARDNET_DATA_BATCH_H
 #define SHARDNET_DATA_BATCH_H

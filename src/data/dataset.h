@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** A data set of images and labels, held as bytes in memory that the caller owns, so
  *  that the ranks of a node can share one copy. */
 #ifndef SHARDNET_DATA_DATASET_H

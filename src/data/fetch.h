@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The four original MNIST files from a public mirror, checked before they are kept. */
 #ifndef SHARDNET_DATA_FETCH_H
 #define SHARDNET_DATA_FETCH_H

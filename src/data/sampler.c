@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A Feistel network over a grid of rows x cols >= count, with cycle walking.
  *
  *   split    position = row * cols + col

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Which samples a rank takes in a step: pure arithmetic, no state. */
 #ifndef SHARDNET_DATA_SAMPLER_H
 #define SHARDNET_DATA_SAMPLER_H

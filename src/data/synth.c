@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Digits as pen strokes.
  *
  *   glyph      knots of one way to write a digit, on a grid 100 high

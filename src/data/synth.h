@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** A procedural set of handwritten-looking digits: strokes with random shape, slant,
  *  thickness and noise.  It is not MNIST; it stands in where neither MNIST nor a
  *  network is at hand, and for tests. */

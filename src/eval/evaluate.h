@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Exact sharded evaluation. */
 #ifndef SHARDNET_EVAL_EVALUATE_H
 #define SHARDNET_EVAL_EVALUATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Loading the data set once a node, and models from checkpoints. */
 #ifndef SHARDNET_EVAL_LOADER_H
 #define SHARDNET_EVAL_LOADER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** A loaded model with what its checkpoint says of itself and of its data. */
 #ifndef SHARDNET_EVAL_MODEL_H
 #define SHARDNET_EVAL_MODEL_H

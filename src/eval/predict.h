@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Classes of single images by a trained model. */
 #ifndef SHARDNET_EVAL_PREDICT_H
 #define SHARDNET_EVAL_PREDICT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The checkpoints of a run, which a running job adds and removes meanwhile. */
 #ifndef SHARDNET_EVAL_TARGET_H
 #define SHARDNET_EVAL_TARGET_H

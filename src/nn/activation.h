@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Activation functions. */
 #ifndef SHARDNET_NN_ACTIVATION_H
 #define SHARDNET_NN_ACTIVATION_H

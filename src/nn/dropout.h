@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Inverted dropout (Srivastava et al. 2014): a unit is dropped with probability p and
  *  the others are scaled by 1 / (1 - p), so evaluation needs no change. */
 #ifndef SHARDNET_NN_DROPOUT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Softmax and cross-entropy. */
 #ifndef SHARDNET_NN_LOSS_H
 #define SHARDNET_NN_LOSS_H

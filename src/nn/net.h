@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Multilayer perceptrons over flat arenas.
  *
  *  Layer l maps A(l-1) (B, in) to A(l) (B, out):

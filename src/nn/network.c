@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The shape of a network, its initial weights and the memory of its passes. */
 #include <math.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The update: penalties, momentum, max-norm.  Plain multiplications and additions
  *  without contraction, so that every rank gets the same bits on every processor. */
 #ifndef SHARDNET_NN_OPTIMIZER_H

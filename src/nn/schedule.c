@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "nn/schedule.h"
 
 /* (1 + cos(pi t)) / 2 for t in [0, 1] = cos^2(pi t / 2), by the Taylor series of cosine

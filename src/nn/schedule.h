@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Learning-rate schedules: a pure function of epoch and step. */
 #ifndef SHARDNET_NN_SCHEDULE_H
 #define SHARDNET_NN_SCHEDULE_H

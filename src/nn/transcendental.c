@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Compiled with -ffast-math but true divisions, so that the compiler calls libmvec's
  * vector functions (error up to 4 units in the last place) and exp may overflow to
  * infinity; nothing here may test for NaN. */

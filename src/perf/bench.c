@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Measures the training step and, alternating with it in the same process, its limits.
  *
  * Each repeat runs every measurement of the table below once, each behind a barrier and

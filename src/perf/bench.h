@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** What a training step costs, against what the machine can do. */
 #ifndef SHARDNET_PERF_BENCH_H
 #define SHARDNET_PERF_BENCH_H

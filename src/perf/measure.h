@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Short measurements that bench and plan share (internal to perf).  Not collective,
  *  allocate nothing. */
 #ifndef SHARDNET_PERF_MEASURE_H

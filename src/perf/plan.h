@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** What a run would take, without running it: memory, message, operations, and the time
  *  of a step by a model.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The rates of this machine that a plan uses, each from the least of several short
  * runs. */
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The files of a run beside its checkpoints: config.ini and metrics.h5.  Rank 0 only.
  */
 #ifndef SHARDNET_RUN_FOLDER_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The records of a run's checkpoints, and the execution of the plan for them. */
 #include "run/lineage.h"
 

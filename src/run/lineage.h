@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The lineage of a run: which checkpoints belong to its own history.  Rank 0 only; not
  *  collective; the writer must be idle.
  *

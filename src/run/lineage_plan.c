@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The plan for a run's checkpoints when it continues from one of them: pure. */
 #include "run/lineage.h"
 

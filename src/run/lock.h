@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** One job at a time in the folder of a run. */
 #ifndef SHARDNET_RUN_LOCK_H
 #define SHARDNET_RUN_LOCK_H

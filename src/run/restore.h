@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Restoring one checkpoint: does it belong to the run, and its state.  Rank 0 only;
  *  not collective; the writer must be idle. */
 #ifndef SHARDNET_RUN_RESTORE_H

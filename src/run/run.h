@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The folder of a run while it trains: its lock, the thread that writes, and the rows
  *  that wait for metrics.h5.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Checkpoints and metrics written by a thread while training goes on.  Rank 0
  *  only.
  *

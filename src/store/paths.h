@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The names in the folder of a run.  Each is spelled here and nowhere else in src;
  *  that of an unfinished file is in base/file.h.
  *

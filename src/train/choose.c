@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What the configuration leaves to a measurement. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** What a person sees of a run.  Rank 0 prints; on the other ranks a console is silent.
  */
 #ifndef SHARDNET_TRAIN_CONSOLE_H

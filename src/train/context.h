@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** What stays constant for a rank of a job: its place among the ranks, its cores. */
 #ifndef SHARDNET_TRAIN_CONTEXT_H
 #define SHARDNET_TRAIN_CONTEXT_H

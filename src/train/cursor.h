@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Where training stands, and what follows from that alone. */
 #ifndef SHARDNET_TRAIN_CURSOR_H
 #define SHARDNET_TRAIN_CURSOR_H

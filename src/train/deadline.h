@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** When training must stop so that its batch job ends with a checkpoint. */
 #ifndef SHARDNET_TRAIN_DEADLINE_H
 #define SHARDNET_TRAIN_DEADLINE_H

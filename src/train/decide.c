@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "train/decide.h"
 
 static bool every(int64_t count, int64_t interval)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Decisions of the training loop. */
 #ifndef SHARDNET_TRAIN_DECIDE_H
 #define SHARDNET_TRAIN_DECIDE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The parts that run training steps, which an engine owns.  Its own functions, the
  *  console and its owners, train and bench, see it whole; all others take the parts
  *  that they use. */

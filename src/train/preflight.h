@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Mistakes of a launch, found before training (internal to train). */
 #ifndef SHARDNET_TRAIN_PREFLIGHT_H
 #define SHARDNET_TRAIN_PREFLIGHT_H

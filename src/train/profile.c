@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "train/profile.h"
 
 void sn_profile_add(sn_profile *sum, const sn_profile *more)

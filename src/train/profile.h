@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Where the time of steps goes. */
 #ifndef SHARDNET_TRAIN_PROFILE_H
 #define SHARDNET_TRAIN_PROFILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** A rank's copy of what is trained, and the memory that a step works in. */
 #ifndef SHARDNET_TRAIN_REPLICA_H
 #define SHARDNET_TRAIN_REPLICA_H

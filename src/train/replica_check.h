@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Compares the ranks' copies of parameters and velocity.
  *
  *  Every rank makes the same update from the same sum, so the copies are the same, bit

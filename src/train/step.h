@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** One training step, as train and bench run it. */
 #ifndef SHARDNET_TRAIN_STEP_H
 #define SHARDNET_TRAIN_STEP_H

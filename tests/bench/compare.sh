@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # shardnet against PyTorch on the same cores, in one go: the same network, global batch,
 # precision and number of updates, run in turn, the ratio taken within each round.
 #

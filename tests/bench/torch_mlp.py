@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """The same training in PyTorch: images/s of the training loop, on one line.
 
     torch_mlp.py --data DIR --hidden 1024,1024 --batch 256 --epochs 3        one process, all cores

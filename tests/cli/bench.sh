@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # bench: its tables and its JSON on one and two ranks, and what it refuses.  No figure is
 # compared with a threshold: a timing is never a test.
 set -euo pipefail

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """Checks a report: well-formed, self-contained, nothing active; prints its text.
 
     check_html.py FILE

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Files that an older version wrote are read, evaluated and resumed.  tests/compat/COMMIT holds
 # a run that the program of that commit stopped after 15 of 30 steps, on 2 ranks
 # (run.tar.gz: run/), the last checkpoint of the continuation by the same program

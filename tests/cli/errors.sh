@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Every failure is one line from one rank, the right exit code, and no hang.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # metrics --follow beside a running job: every row once, in order, until the run ends.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Which checkpoints a run owns: what a resumed run continues from, what it leaves behind,
 # and where the weights of its best epoch come from.
 set -euo pipefail

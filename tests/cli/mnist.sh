@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # The real thing: the article's network on MNIST, and its files read by Python.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # A library in a prefix of its own, as Spack has it: the installed program finds it.  The
 # Debian package: built, installed where only what it depends on is, and run there.
 set -euo pipefail

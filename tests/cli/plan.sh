@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # plan: what it says without data and without a job, by rates that are given and measured.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

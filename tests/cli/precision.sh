@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # compute.precision: bf16 where the build and the processor have it, refused in one line
 # elsewhere; bf16_emulated learns as fp32 does, resumes bit for bit and sums reproducibly.
 set -euo pipefail

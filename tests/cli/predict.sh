@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # `predict`: as eval where images are as the model knows them, nearly as good on pictures of
 # other sizes, places, kinds and colours; and every wrong picture.
 set -euo pipefail

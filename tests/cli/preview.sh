@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # `data preview`: a picture of originals beside their distortions.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # The number of ranks changes the result by rounding only.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Reads a run's HDF5 files with h5py alone, as a stranger would.
 
 usage: read_hdf5.py RUN [--idx-images FILE --idx-labels FILE]

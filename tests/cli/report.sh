@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # report: one well-formed page about a run, with plots and without, whatever the names are.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

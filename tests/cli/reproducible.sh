@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # reduce = reproducible: the same bits on any number of ranks and threads, also when a run
 # goes on with another number of ranks.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # A run stopped or killed at any moment and resumed is the uninterrupted one, bit for bit.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

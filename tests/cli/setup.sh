@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Mistakes of a launch: one line that names the rank, exit code 78; or a warning.  What the
 # scripts in jobs/ start, and on how many cores.
 set -euo pipefail

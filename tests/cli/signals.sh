@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # A request to stop, to any one rank, is obeyed within two steps; a second one at once.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # The learning toolbox, everything on at once: resume stays bit-identical, the number of
 # ranks changes the result by rounding only, early stopping chooses by validation.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # A training run as a user sees it: output, files, and the commands that read them.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # compute.backend and comm.reduce: every way gives the same losses within rounding and
 # resumes bit for bit; what auto measured is kept by the run.
 set -euo pipefail

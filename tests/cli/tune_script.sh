@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # jobs/tune.sh: its table, the keys that it prints, which train accepts, and what it refuses.
 # No figure is compared with a threshold: a timing is never a test.
 set -euo pipefail

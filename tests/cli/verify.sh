@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # verify finds damage, resume passes it over, diff tells two checkpoints apart.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

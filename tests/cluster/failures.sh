@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # One job that a more important one takes the nodes from, and that then loses a node: it comes
 # back each time, and ends with the bytes of an undisturbed run.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # A rank that stops under Slurm, by either launcher: the job ends by its own watchdog, goes
 # back into the queue, is resumed, and ends with the bytes of an undisturbed run.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Four hosts: a rank that is stopped, a host that disappears.
 set -euo pipefail
 # shellcheck source=../lib/net.sh

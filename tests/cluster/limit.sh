@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Time limits: signalled by Slurm itself before the limit, by either launcher; checkpoint,
 # back into the queue, resumed, and the bytes of an undisturbed run at the end.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Four hosts, 1 ms and 1 Gbit/s apart: training, and links that break.
 set -euo pipefail
 # shellcheck source=../lib/net.sh

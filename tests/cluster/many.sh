@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Many runs: an array over settings, a chain of jobs without requeueing, scaling.
 set -euo pipefail
 # shellcheck source=../lib/slurm.sh

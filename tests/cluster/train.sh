@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # jobs/train.sbatch under a real Slurm on two nodes: to the end by either launcher, and what
 # it refuses.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Injected failures at every agreement point, on each rank: one line, one exit code on all
 # ranks, no hang, nothing lost.  The program is built with SHARDNET_FAULTS.
 set -euo pipefail

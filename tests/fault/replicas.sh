@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # One bit of one rank's parameters changes: the run ends and names the rank and its host,
 # nothing is saved after it, and the run goes on from before as if nothing had happened.
 set -euo pipefail

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Too little shared memory: ranks take memory of their own and get the same result.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Storage that fails while a run writes: a file-size limit, a full file system, a read-only
 # folder, a folder that goes away.  Inside the run that is a warning, and a later checkpoint
 # succeeds; for the last checkpoint it is exit 74, and what was good stays good.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # kill -9 at random moments, also inside a checkpoint's write, then --resume on a random
 # number of ranks: with reproducible sums the last parameters are those of the
 # uninterrupted run, byte for byte, and no run is lost.

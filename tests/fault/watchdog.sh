@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # The watchdog on one host: what hangs is ended with 75 and named, what is slow is not.
 set -euo pipefail
 # shellcheck source=../lib/test.sh

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Runs a fuzz target without libFuzzer, with any C compiler:
  *
  *     fuzz_TARGET [--seconds S] [--runs N] [--seed K] [--first I] [--forge]

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** What a fuzz target has, for libFuzzer and for driver.c alike.
  *
  *  A target gives any bytes to a reader and aborts where the reader breaks a promise: a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Configurations: files, --set, and two compared. */
 #include "fuzz.h"
 

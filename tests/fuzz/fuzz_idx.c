@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* IDX files, plain and gzip. */
 #include "fuzz.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Pictures: PNG, as they come and with their checksums mended, PGM, IDX; what was read
  * is prepared for a model. */
 #include "fuzz.h"

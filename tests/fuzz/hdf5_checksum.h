@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Mends the checksums of changed HDF5 metadata, so that a change is not stopped at the
  *  first of them: of the superblock (version 2 or 3) and of every object header
  * (version 2).  HDF5 File Format Specification 3.0, II.A and IV.A.1.b; the sum is Bob

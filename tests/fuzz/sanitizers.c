@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What AddressSanitizer and LeakSanitizer ask a program at its start. */
 
 const char *__asan_default_options(void);

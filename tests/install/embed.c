@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Training inside another MPI program, against the installed package alone: the last
  * rank does work of its own, the others train on a communicator of theirs and evaluate
  * the model that the run left. */

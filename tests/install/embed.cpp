@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Prediction in a C++ program without MPI: the classes of the images of an IDX file. */
 #include <cstdint>
 #include <cstdio>

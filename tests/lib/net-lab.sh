@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # Several hosts on one machine, for Open MPI: each is a network namespace with a hostname.
 #
 #     net-lab.sh up HOSTS [DELAY_MS [RATE]]     h1, h2 ... and head, where mpirun runs

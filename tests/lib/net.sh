@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # What the tests on several hosts share.  Sourced by a test, after which four hosts of one
 # rank each are up, 1 ms and 1 Gbit/s apart, and go away with the script.
 # shellcheck shell=bash

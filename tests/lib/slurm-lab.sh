@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
 # A throw-away real Slurm on one machine, for the tests of this folder.
 #
 #     slurm-lab.sh up [NODES] [CPUS]   slurmctld, NODES slurmd and munged, in a network

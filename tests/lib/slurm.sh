@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # What the tests on a real Slurm share.  Sourced by a test, after which a Slurm of two nodes
 # with two processors each is up, and goes away with the script.
 # shellcheck shell=bash

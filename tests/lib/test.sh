@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 # What the tests of the command share.  Sourced by a test, after which $program and $scratch
 # are set; the scratch folder goes away with the script, and so does what it started.
 # shellcheck shell=bash

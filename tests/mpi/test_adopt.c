@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A communicator of the caller's choice.  The argument is the level of threads that MPI
  * is started with: single or funnelled. */
 #include "support.h"

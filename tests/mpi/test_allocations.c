@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Training steps allocate nothing: the linker sends every allocation of the library
  * through the counters below (ld --wrap).  Allocations inside MPI, BLAS and HDF5 are
  * not seen. */

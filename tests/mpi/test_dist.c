@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* comm, node, reduce on 1 to 4 ranks.  Every rank runs every check; a failing check on
  * any rank fails the test. */
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The fixed tree gives the same bits on any number of ranks: each is compared with a
  * plain recursive sum that every rank computes for itself. */
 #include "support.h"

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """An independent implementation of the training step in NumPy float64.
 
 Usage: golden.py PROGRAM

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """The structure of the source tree: which room may use which, and no circles.
 
     includes.py SOURCE-FOLDER

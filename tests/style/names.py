@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
 """Every file name of a run's folder is spelled in one place of the source tree.
 
     names.py SOURCE-FOLDER

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: BSD-3-Clause
 """The C files of the source tree, for the tests of style."""
 import os
 

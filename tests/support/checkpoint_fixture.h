@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** A small network, its checkpoint in a folder of its own, and ways to compare. */
 #ifndef SHARDNET_TESTS_CHECKPOINT_FIXTURE_H
 #define SHARDNET_TESTS_CHECKPOINT_FIXTURE_H

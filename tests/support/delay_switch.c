@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* delay_switch MICROSECONDS PORT...: an Ethernet switch that hands every frame on after
  * a constant time, for kernels without sch_netem.  Port i (from 0) has the MAC address
  * that ends in i; group addresses go to all.  Needs CAP_NET_RAW.  Frames of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* draw_pictures IMAGES FOLDER COUNT KIND FACTOR dark|bright: the first COUNT images of
  * an IDX file as FOLDER/00000.png and so on, or .pgm.  KIND is one of the table below.
  * FACTOR 0 writes them as they are; another enlarges or shrinks them by it, smoothly,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* foreign_checkpoint FROM TO: the checkpoint as a later version of the program would
  * write it, with a key that this one does not know. */
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** PNG files of every colour type, for tests. */
 #ifndef SHARDNET_TESTS_MAKE_PNG_H
 #define SHARDNET_TESTS_MAKE_PNG_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Metrics in a folder of their own, rows that can be told from each other, and ways to
  *  append them. */
 #ifndef SHARDNET_TESTS_METRICS_FIXTURE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Preloaded, lets oneDNN look as on a processor with bf16 instructions: products of
  * bf16 are described to it as products of float32, and their factors widened before
  * each.  So compute.precision = bf16 runs where the processor has none: all of it but

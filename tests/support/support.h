@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** What unit tests share: cmocka and its prerequisites, scratch folders. */
 #ifndef SHARDNET_TESTS_SUPPORT_H
 #define SHARDNET_TESTS_SUPPORT_H

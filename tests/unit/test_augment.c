@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Distortions: nothing where nothing is asked for, the same whoever draws them, and of
  * the kind and size that the header states. */
 #include "support.h"

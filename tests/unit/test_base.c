@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* status, mem, rng, digest, hash, file, repeat. */
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Products of bf16 factors, oneDNN's matmul code in float32, the optimizer's rounded
  * weights, and a network's gradient with rounded factors. */
 #include "support.h"

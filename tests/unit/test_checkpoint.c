@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Checkpoints: what is written is read back bit for bit, and damage never passes. */
 #include "checkpoint_fixture.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The configuration: parsing, refusals with line numbers, reading back. */
 #include "support.h"
 

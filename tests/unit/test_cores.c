@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Cores of trees that look like /proc and /sys. */
 #include "support.h"
 

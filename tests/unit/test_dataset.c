@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Four files become a data set, or a sentence that says why not. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* How early a run stops before the end of its job. */
 #include "support.h"
 

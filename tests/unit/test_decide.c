@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The decisions of the training loop, as a table. */
 #include "support.h"
 

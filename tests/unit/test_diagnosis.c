@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The cause of a hang, from what an observer knows of eight ranks on four hosts. */
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A follower of metrics hands over every row once, whatever the writer does meanwhile.
  */
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The gradient of every kind of network against central differences, on a double build
  * of the very sources of src/nn. */
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Text on a page is text: markup is escaped, and every byte sequence becomes UTF-8. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* IDX files: round trips, and every way of being malformed. */
 #include <setjmp.h>
 #include <stdarg.h>

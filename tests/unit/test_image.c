@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Pictures: PNG of every colour type, PGM, IDX, and every way of being malformed. */
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The environment of each launcher, and what is set for Open MPI. */
 #include "support.h"
 

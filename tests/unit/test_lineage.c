@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What a resumed run sets aside, keeps and copies: plans over records, without a file.
  */
 #include "support.h"

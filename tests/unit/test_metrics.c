@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Metrics: rows come back exactly, a cut keeps the prefix, damage is moved aside. */
 #include <stdio.h>
 #include <stdlib.h>

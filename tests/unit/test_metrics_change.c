@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* metrics.h5 is changed in memory: kills, full disks and shortages leave the old file
  * or the new one. */
 #include <hdf5.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The network's passes: backends and pieces change rounding only, and factors of bf16
  * change what they should. */
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* activation, loss, dropout, init, optimizer, schedule, in float as the program runs.
  */
 #include "support.h"

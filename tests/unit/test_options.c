@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The command line: tables of options and operands, refusals with near misses, help. */
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Plans: sizes that follow from the configuration, and what is done with the rates. */
 #include <math.h>
 #include <stdlib.h>

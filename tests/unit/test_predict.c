@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Predictions of single images against softmax in double. */
 #include "support.h"
 

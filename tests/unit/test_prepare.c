@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A user's picture made like MNIST's digits: where the ink lies, how large it is, and
  * what must not matter. */
 #include "support.h"

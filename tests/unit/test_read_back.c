@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What reading back finds in a whole and good checkpoint that is not the one written.
  */
 #include "checkpoint_fixture.h"

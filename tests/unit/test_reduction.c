@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What a reduction is, without ranks: rules, pieces, memory, the model of its time. */
 #include <limits.h>
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Restoring the best epoch: a damaged file must not touch the weights in memory. */
 #include "checkpoint_fixture.h"
 

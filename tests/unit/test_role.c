@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* When each role raises the alarm: four ranks, observers 0 and 2, a time-out of 60 s.
  */
 #include "support.h"

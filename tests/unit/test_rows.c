@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Rows on their way to metrics.h5. */
 #include "support.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One job at a time in a run. */
 #define _DEFAULT_SOURCE /* usleep */
 #include "support.h"

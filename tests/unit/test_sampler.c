@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The order of samples and its division into steps and ranks. */
 #include <setjmp.h>
 #include <stdarg.h>

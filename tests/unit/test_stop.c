@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Requests to stop: the first sets a flag, a second one ends the process with what is
  * true at that moment. */
 #include "support.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Synthetic digits: the same everywhere, complete, and drawn where they should be. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* What verify and diff stand on: damage is found or does no harm, differences are told.
  */
 #include "checkpoint_fixture.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Plots by the program gnuplot (internal to cli). */
 #ifndef SHARDNET_CLI_REPORT_GNUPLOT_H
 #define SHARDNET_CLI_REPORT_GNUPLOT_H

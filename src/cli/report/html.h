@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Text from elsewhere on a page (internal to cli). */
 #ifndef SHARDNET_CLI_REPORT_HTML_H
 #define SHARDNET_CLI_REPORT_HTML_H

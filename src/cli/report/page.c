@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The page.  Colours are those of the reader's browser, light or dark; whatever comes
  * from the run goes through sn_html_text. */
 #include <inttypes.h>

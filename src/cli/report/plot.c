@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The plots of a report: scripts for gnuplot that hold nothing but numbers and words of
  * this file, so that no name of a run becomes a command. */
 #include <inttypes.h>

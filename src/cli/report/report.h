@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The report of a run: its data and the page (internal to cli). */
 #ifndef SHARDNET_CLI_REPORT_REPORT_H
 #define SHARDNET_CLI_REPORT_REPORT_H

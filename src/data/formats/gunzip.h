@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Reading of a file that is uncompressed where it is gzip (internal to data): by ISA-L
  *  where the build has it, two to three times as fast as zlib, which is used elsewhere.
  *  zlib's gzread would be shorter, but it drops bytes behind the gzip data without a

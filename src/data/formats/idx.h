@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** IDX files (the MNIST format), plain or gzip: a big-endian header of magic
  *  0x00 0x00 TYPE DIMENSIONS, one uint32 per dimension, then the elements.  Only
  *  TYPE 0x08 (unsigned byte) is accepted. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Pictures of a user: PNG, PGM (P2 and P5), and IDX files of images, plain or gzip.
  *  The kind is told from the first bytes, not from the name. */
 #ifndef SHARDNET_DATA_FORMATS_IMAGE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Readers of one kind of picture each, and what they share. */
 #ifndef SHARDNET_DATA_FORMATS_IMAGE_FILE_H
 #define SHARDNET_DATA_FORMATS_IMAGE_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* PGM, as netpbm writes it: "P2" (decimal numbers) or "P5" (one byte a value, two with
  * the higher first where maxval exceeds 255), width, height and maxval between white
  * space, then the values by rows; white space may follow.  '#' begins a comment that

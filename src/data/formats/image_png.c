@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* PNG through libpng, row by row: a picture takes one byte a pixel and one row of the
  * file's, also when it is interlaced. */
 #include "data/formats/image_file.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "data/formats/prepare.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** A user's picture made like the digits of MNIST. */
 #ifndef SHARDNET_DATA_FORMATS_PREPARE_H
 #define SHARDNET_DATA_FORMATS_PREPARE_H

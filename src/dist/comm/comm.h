@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Communicators inside the program: nodes, agreement on errors, broadcasts.  mpi.h
  *  stays behind this header. */
 #ifndef SHARDNET_DIST_COMM_COMM_H

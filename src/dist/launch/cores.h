@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** What the system says of cores: under the roots of /proc and /sys, for tests. */
 #ifndef SHARDNET_DIST_LAUNCH_CORES_H
 #define SHARDNET_DIST_LAUNCH_CORES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "dist/launch/launch.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** What the launcher (mpirun, srun, hydra) says in the environment, before MPI starts.
  */
 #ifndef SHARDNET_DIST_LAUNCH_LAUNCH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** What ranks of a node share: memory and cores. */
 #ifndef SHARDNET_DIST_NODE_NODE_H
 #define SHARDNET_DIST_NODE_NODE_H

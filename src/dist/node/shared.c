@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* 1. The node's leader makes a file, without pages yet, and tells its name.
  * 2. All open it, agree, and the leader takes the name away: from here on the file goes
  *    with the last process that has it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Memory that the ranks of a node share.
  *
  *  A file of /dev/shm whose whole size is allocated before anybody writes to it: a page

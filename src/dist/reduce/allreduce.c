@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* One blocking MPI_Allreduce of gradient || tail, in place.
  *
  * The algorithm is MPI's, and with it the order of additions.  Cost for n bytes on p

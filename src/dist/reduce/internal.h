@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** What the files of reduce share. */
 #ifndef SHARDNET_DIST_REDUCE_INTERNAL_H
 #define SHARDNET_DIST_REDUCE_INTERNAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The hierarchical reduction: shared memory inside a node, MPI between nodes.
  *
  * Steps, for n elements on q ranks per node and m nodes, R = q m: 1. every rank writes

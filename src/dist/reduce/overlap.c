@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The reduction during the backward pass.
  *
  * The gradient is cut into buckets from its end, each summed by MPI_Iallreduce as soon

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "dist/reduce/reduction.h"
 
 #include <limits.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The reduction combines the gradients of all ranks.  Each kind of reduction is one
  *  file of this folder, which states its algorithm, cost and source; no code outside
  *  the folder asks which kind is in use.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* The reduction along a fixed tree: the same bits on any number of ranks.
  *
  * The batch is cut into L microbatches, a power of two.  Each one's gradient || tail

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Datagrams by which ranks report that they live. */
 #ifndef SHARDNET_DIST_WATCHDOG_HEARTBEAT_H
 #define SHARDNET_DIST_WATCHDOG_HEARTBEAT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** What one rank knows of all ranks, and what follows from it: when the job hangs, and
  *  which rank is the cause.  All functions are pure. */
 #ifndef SHARDNET_DIST_WATCHDOG_REPORT_H

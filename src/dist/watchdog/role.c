@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* When a rank may call the job hung: one rule for each role. */
 #include <math.h>
 

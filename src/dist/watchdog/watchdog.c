@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* 1. The training thread stores its activity and step and counts its marks.
  * 2. Every interval the watchdog thread sees whether the count has moved, and sends
  *    activity, step and the seconds since then to the observers, which answer.

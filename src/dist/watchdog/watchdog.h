@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The watchdog: a thread on every rank that ends a job in which no rank makes
  *  progress, and names the cause.
  *

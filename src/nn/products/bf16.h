@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** bfloat16: the upper half of an IEEE 754 binary32, 8 bits of significand.  Rounding
  * to it errs by at most 2^-8 relative. */
 #ifndef SHARDNET_NN_PRODUCTS_BF16_H

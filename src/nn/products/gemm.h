@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Matrix products, row-major.  The only interface to the BLAS and to oneDNN. */
 #ifndef SHARDNET_NN_PRODUCTS_GEMM_H
 #define SHARDNET_NN_PRODUCTS_GEMM_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "nn/products/gemm_bf16.h"
 
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Matrix products of bf16 factors, row-major.  Each product of two elements is exact
  * in float32; the sums are float32, in the order of the library below. */
 #ifndef SHARDNET_NN_PRODUCTS_GEMM_BF16_H

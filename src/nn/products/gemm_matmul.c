@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "nn/products/gemm_matmul.h"
 
 #if defined(SHARDNET_ONEDNN) && !defined(SHARDNET_REAL_DOUBLE)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** oneDNN's matmul in one data type, with what it prepares kept for each shape
  * (internal to nn).  bf16 differs from float32 in the data type alone, so this code
  * runs, and is tested, where the processor has no bf16. */

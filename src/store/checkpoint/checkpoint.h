@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Checkpoints: the whole state of a run in one HDF5 file (format version 1). */
 #ifndef SHARDNET_STORE_CHECKPOINT_CHECKPOINT_H
 #define SHARDNET_STORE_CHECKPOINT_CHECKPOINT_H

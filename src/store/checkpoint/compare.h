@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The differences between two checkpoints. */
 #ifndef SHARDNET_STORE_CHECKPOINT_COMPARE_H
 #define SHARDNET_STORE_CHECKPOINT_COMPARE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/checkpoint/layout.h"
 
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The content of a checkpoint file, in one table and one order, so that writing,
  *  reading and the digest cannot disagree.
  *

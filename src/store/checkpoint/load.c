@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Reading the tensors of an open checkpoint: into memory, for the digest alone, or to
  * compare them with what was written. */
 #include <inttypes.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Opening: nothing in the file is believed before it is checked, and nothing is
  * allocated that the file's own size does not justify. */
 #include <inttypes.h>

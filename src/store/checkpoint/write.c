@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Writing: check, digest, build the file in memory, write it beside its place, read it
  * back, publish. */
 #include "store/checkpoint/checkpoint.h"

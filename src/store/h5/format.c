@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 #include "store/h5/format.h"
 
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The kind of a file, for a message to somebody who gave the wrong one. */
 #ifndef SHARDNET_STORE_FORMAT_H
 #define SHARDNET_STORE_FORMAT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Small wrappers around HDF5 that the files of store share. */
 #ifndef SHARDNET_STORE_H5_H5_H
 #define SHARDNET_STORE_H5_H5_H

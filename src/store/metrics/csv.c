@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Rows of metrics as comma-separated values. */
 #include <inttypes.h>
 #include <math.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* A table of metrics.h5, read while a job writes it.
  *
  * The file changes by being replaced, so an open one is whole and stays as it is.  Rows

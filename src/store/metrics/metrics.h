@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Metrics: RUN/metrics.h5 with the 1-D compound datasets /epochs, /steps and /ranks,
  *  appended and never rewritten; units in attributes. */
 #ifndef SHARDNET_STORE_METRICS_METRICS_H

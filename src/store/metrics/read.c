@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /* Reading: whole tables, row by row. */
 #include "store/metrics/rows.h"
 #include "store/metrics/table.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** Rows on their way to metrics.h5.  Rank 0 only. */
 #ifndef SHARDNET_STORE_METRICS_ROWS_H
 #define SHARDNET_STORE_METRICS_ROWS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
 /** The tables of metrics.h5 and their columns. */
 #ifndef SHARDNET_STORE_METRICS_TABLE_H
 #define SHARDNET_STORE_METRICS_TABLE_H

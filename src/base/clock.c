@@ -19,8 +19,8 @@ void sn_clock_utc_text(char text[SN_UTC_TEXT_BYTES])
     strftime(text, SN_UTC_TEXT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
-void sn_repeat_least(sn_repeat_run *run, void *user, int contestants, int fewest,
-                     int most, double enough, double *least)
+void sn_repeat_minimum(sn_repeat_run *run, void *user, int contestants, int fewest,
+                       int most, double enough, double *least)
 {
     double spent = 0;
     for (int c = 0; c < contestants; c++) {

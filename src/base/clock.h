@@ -20,7 +20,7 @@ typedef double sn_repeat_run(void *user, int which);
  *  rounds are done.  least (contestants): the least seconds of each.  With fewest =
  *  most the number of rounds does not depend on the clock, and run may be collective.
  */
-void sn_repeat_least(sn_repeat_run *run, void *user, int contestants, int fewest,
-                     int most, double enough, double *least);
+void sn_repeat_minimum(sn_repeat_run *run, void *user, int contestants, int fewest,
+                       int most, double enough, double *least);
 
 #endif

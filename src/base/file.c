@@ -118,8 +118,8 @@ sn_status sn_file_publish(const char *temporary, const char *path, sn_error *err
     return sync_parent(path, err);
 }
 
-sn_status sn_file_conclude(sn_status status, const char *temporary, const char *path,
-                           sn_error *err)
+sn_status sn_file_publish_or_remove(sn_status status, const char *temporary,
+                                    const char *path, sn_error *err)
 {
     if (status == SN_OK) {
         status = sn_file_publish(temporary, path, err);
@@ -177,10 +177,11 @@ sn_status sn_file_write_text(const char *path, const char *text, sn_error *err)
     if (status == SN_OK) {
         status = sn_file_write(temporary, text, strlen(text), err);
     }
-    return status == SN_OK ? sn_file_conclude(status, temporary, path, err) : status;
+    return status == SN_OK ? sn_file_publish_or_remove(status, temporary, path, err)
+                           : status;
 }
 
-sn_status sn_file_set_aside(const char *path, const char *why,
+sn_status sn_file_move_away(const char *path, const char *why,
                             char aside[SN_PATH_BYTES], sn_error *err)
 {
     int length = snprintf(aside, SN_PATH_BYTES, "%s.%s", path, why);

@@ -42,8 +42,8 @@ sn_status sn_file_publish(const char *temporary, const char *path,
 /** Ends what wrote temporary, with status: SN_OK publishes it as sn_file_publish does.
  *  Where status is another or that fails, temporary is removed.  Returns status or
  *  SN_EIO. */
-sn_status sn_file_conclude(sn_status status, const char *temporary, const char *path,
-                           sn_error *err) SN_MUST_CHECK;
+sn_status sn_file_publish_or_remove(sn_status status, const char *temporary,
+                                    const char *path, sn_error *err) SN_MUST_CHECK;
 
 /** Writes bytes to path, replacing what is there; not yet flushed to the device.
  *  SN_ECREATE; SN_EIO, and path is removed. */
@@ -57,7 +57,7 @@ sn_status sn_file_write_text(const char *path, const char *text,
 
 /** Renames path to aside = path.why, or path.why.2, path.why.3 ... where that is taken.
  *  Nothing is overwritten.  SN_EIO, SN_ERANGE. */
-sn_status sn_file_set_aside(const char *path, const char *why,
+sn_status sn_file_move_away(const char *path, const char *why,
                             char aside[SN_PATH_BYTES], sn_error *err) SN_MUST_CHECK;
 
 /** Opens a regular file for reading; the caller closes it.  bytes: its length.  wanted

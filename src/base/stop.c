@@ -16,7 +16,7 @@ enum { WATCHED = sizeof watched / sizeof watched[0] };
 /* A signal handler reaches nothing but what is global. */
 static volatile sig_atomic_t requested;
 static _Atomic double first_request; /* its clock, 0 for none */
-static const char *_Atomic farewell;
+static const char *_Atomic last_message;
 static volatile sig_atomic_t code; /* to end with at a second request */
 static struct sigaction former[WATCHED];
 static int watchers;
@@ -32,7 +32,7 @@ static void remember(int signal_number)
         now - none <= same_request_seconds) {
         return;
     }
-    const char *text = farewell;
+    const char *text = last_message;
     if (text != NULL) {
         const ssize_t written = write(STDERR_FILENO, text, strlen(text));
         (void)written;
@@ -40,7 +40,7 @@ static void remember(int signal_number)
     _exit(code);
 }
 
-void sn_stop_watch(const char *last_words)
+void sn_stop_watch(const char *message)
 {
     if (watchers++ > 0) {
         return;
@@ -49,7 +49,7 @@ void sn_stop_watch(const char *last_words)
     sigemptyset(&action.sa_mask);
     requested = 0;
     first_request = 0;
-    farewell = last_words;
+    last_message = message;
     code = sn_status_exit_code(SN_ESTOPPED);
     for (size_t i = 0; i < WATCHED; i++) {
         sigaction(watched[i], &action, &former[i]);
@@ -59,10 +59,10 @@ void sn_stop_watch(const char *last_words)
     }
 }
 
-void sn_stop_conclude(int exit_code)
+void sn_stop_finish(int exit_code)
 {
     code = exit_code;
-    farewell = NULL;
+    last_message = NULL;
 }
 
 void sn_stop_unwatch(void)

@@ -5,16 +5,16 @@
 
 /** From now on SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU and, unless it was ignored,
  *  SIGHUP set a flag instead of ending the process.  Another one more than a second
- *  later ends it at once, with exit code 75, after the line last_words (static storage;
+ *  later ends it at once, with exit code 75, after the line message (static storage;
  *  NULL for none); an earlier one counts as the same request, which launchers deliver
  *  twice.  Watching twice is watching once, until unwatched as often: a request from
  *  before training is not lost. */
-void sn_stop_watch(const char *last_words);
+void sn_stop_watch(const char *message);
 
 /** The work is over, as it was asked to be or by itself, and ends with exit_code: a
  *  second request, such as a launcher's SIGTERM to the ranks that are still leaving,
  *  ends the process with this code and without a word. */
-void sn_stop_conclude(int exit_code);
+void sn_stop_finish(int exit_code);
 
 /** The last one puts the former handlers back and forgets the flag. */
 void sn_stop_unwatch(void);

@@ -102,7 +102,7 @@ static line line_of(size_t index, const sn_plan_base *base, const plan_column *c
 static void print_base(const sn_plan_base *base)
 {
     fputs("model        ", stdout);
-    sn_config_print_network(&base->model, stdout);
+    sn_config_print_network(&base->network, stdout);
     printf(
         "data         %zu of %zu training images to train on, %zu test, %zu x %zu%s\n",
         base->train_count, base->data.train_count, base->data.test_count,

@@ -142,7 +142,7 @@ static sn_status write_png(const char *path, const sheet *drawn, sn_error *err)
                          : reason != 0 ? strerror(reason)
                                        : image.message);
     }
-    return sn_file_conclude(status, temporary, path, err);
+    return sn_file_publish_or_remove(status, temporary, path, err);
 }
 
 static sn_status preview(const arguments *given, const sn_config *config, sn_error *err)

@@ -54,18 +54,18 @@ static sn_status body(sn_comm *comm, const void *user, sn_error *err)
         sn_train_result result;
         status = sn_train(comm, config, &chosen, &result, err);
     }
-    sn_stop_conclude(sn_status_exit_code(status));
+    sn_stop_finish(sn_status_exit_code(status));
     sn_config_destroy(&config);
     return status;
 }
 
-static const char last_words[] = "shardnet: stopped at once on a second request: no "
+static const char message[] = "shardnet: stopped at once on a second request: no "
                                  "checkpoint of this step; continue with --resume\n";
 
 static sn_status run(const void *given, sn_error *err)
 {
     /* from here on: a large job takes long to start, and may be asked to stop then */
-    sn_stop_watch(sn_comm_launch_task() <= 0 ? last_words : NULL);
+    sn_stop_watch(sn_comm_launch_task() <= 0 ? message : NULL);
     signal(SIGPIPE, SIG_IGN); /* a reader of the log that ends must not end training */
     const sn_status status = sn_job_run(body, given, err);
     sn_stop_unwatch();

@@ -69,7 +69,7 @@ sn_status sn_config_check_reduction(const sn_config *config, size_t gradient,
 
 sn_status sn_config_check_all_but_data(const sn_config *config, sn_error *err)
 {
-    if (!sn_gemm_has((sn_backend)config->compute_backend)) {
+    if (!sn_gemm_supports((sn_backend)config->compute_backend)) {
         return sn_config_refuse(
             config, "compute", "backend", err,
             "this build has no oneDNN; use openblas or auto, or build where CMake "

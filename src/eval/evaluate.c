@@ -12,7 +12,7 @@
 #include "dist/watchdog/watchdog.h"
 
 /* Returns the loss of the block of samples that begins at first. */
-static sn_loss evaluate_block(const sn_network *model, const float *parameters,
+static sn_loss evaluate_block(const sn_network *network, const float *parameters,
                               sn_workspace *workspace, float *x, const sn_split *split,
                               size_t first)
 {
@@ -20,12 +20,12 @@ static sn_loss evaluate_block(const sn_network *model, const float *parameters,
     if (rows > SN_EVALUATION_ROWS) {
         rows = SN_EVALUATION_ROWS;
     }
-    sn_bytes_to_float(rows * model->input, split->images + first * model->input, x);
-    const float *z = sn_net_forward(model, parameters, workspace, x, rows);
-    return sn_softmax_loss(rows, model->classes, split->labels + first, z, NULL);
+    sn_bytes_to_float(rows * network->input, split->images + first * network->input, x);
+    const float *z = sn_net_forward(network, parameters, workspace, x, rows);
+    return sn_softmax_loss(rows, network->classes, split->labels + first, z, NULL);
 }
 
-sn_status sn_evaluate(sn_comm *comm, const sn_network *model, const float *parameters,
+sn_status sn_evaluate(sn_comm *comm, const sn_network *network, const float *parameters,
                       sn_workspace *workspace, float *x, const sn_split *split,
                       sn_evaluation *evaluation, sn_error *err)
 {
@@ -42,7 +42,7 @@ sn_status sn_evaluate(sn_comm *comm, const sn_network *model, const float *param
         if (sn_fault_check("evaluate.slow", sn_comm_rank(comm), -1, NULL) != SN_OK) {
             sleep(1);
         }
-        const sn_loss part = evaluate_block(model, parameters, workspace, x, split,
+        const sn_loss part = evaluate_block(network, parameters, workspace, x, split,
                                             block * SN_EVALUATION_ROWS);
         sums[block] = part.sum; /* that of the other ranks is 0 */
         sums[blocks] += (double)part.correct;

@@ -16,7 +16,7 @@ enum { SN_EVALUATION_ROWS = 128 };
  *  order, so that the result does not depend on the number of ranks.  x (workspace
  *  capacity, features) is scratch; the capacity is SN_EVALUATION_ROWS or more.
  *  Collective.  SN_ENOMEM, SN_EMPI. */
-sn_status sn_evaluate(sn_comm *comm, const sn_network *model, const float *parameters,
+sn_status sn_evaluate(sn_comm *comm, const sn_network *network, const float *parameters,
                       sn_workspace *workspace, float *x, const sn_split *split,
                       sn_evaluation *evaluation, sn_error *err) SN_MUST_CHECK;
 

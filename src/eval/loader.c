@@ -166,26 +166,26 @@ static sn_status read_shape(const char *path, const sn_checkpoint *checkpoint,
     return SN_OK;
 }
 
-static sn_status make_model(const shape_message *shape, sn_network *model,
-                            float **parameters, sn_error *err)
+static sn_status make_network(const shape_message *shape, sn_network *network,
+                              float **parameters, sn_error *err)
 {
     const sn_status status =
-        sn_network_init(model, shape->input, shape->hidden, shape->hidden_count,
+        sn_network_init(network, shape->input, shape->hidden, shape->hidden_count,
                         shape->classes, (sn_activation)shape->activation, err);
     if (status != SN_OK) {
         return status;
     }
-    *parameters = sn_alloc(model->arena, sizeof **parameters);
+    *parameters = sn_alloc(network->arena, sizeof **parameters);
     return *parameters == NULL ? sn_fail(err, SN_ENOMEM, "model: out of memory")
                                : SN_OK;
 }
 
 sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
-                               sn_network *model, float **parameters, sn_error *err)
+                               sn_network *network, float **parameters, sn_error *err)
 {
     sn_checkpoint *checkpoint = NULL;
     shape_message shape = {0};
-    *model = (sn_network){0};
+    *network = (sn_network){0};
     *parameters = NULL;
     *info = (sn_checkpoint_info){0};
     sn_status status = sn_checkpoint_open(path, &checkpoint, info, err);
@@ -193,41 +193,41 @@ sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
         status = read_shape(path, checkpoint, info, &shape, err);
     }
     if (status == SN_OK) {
-        status = make_model(&shape, model, parameters, err);
+        status = make_network(&shape, network, parameters, err);
     }
     if (status == SN_OK) {
         sn_layer_tensors tensors[SN_MAX_HIDDEN + 1];
-        sn_checkpoint_tensors(model, *parameters, NULL, tensors);
+        sn_checkpoint_tensors(network, *parameters, NULL, tensors);
         status = sn_checkpoint_read(checkpoint, tensors, err);
     }
     sn_checkpoint_close(&checkpoint);
     if (status != SN_OK) {
-        sn_network_clear(model);
+        sn_network_clear(network);
         free(*parameters);
         *parameters = NULL;
     }
     return status;
 }
 
-sn_status sn_loader_share_model(sn_comm *comm, sn_network *model, float **parameters,
+sn_status sn_loader_share_model(sn_comm *comm, sn_network *network, float **parameters,
                                 sn_error *err)
 {
-    shape_message shape = {.input = model->input,
-                           .classes = model->classes,
-                           .hidden_count = model->layers - 1,
-                           .activation = (int)model->activation};
-    for (size_t l = 0; l + 1 < model->layers; l++) {
-        shape.hidden[l] = model->layer[l].out;
+    shape_message shape = {.input = network->input,
+                           .classes = network->classes,
+                           .hidden_count = network->layers - 1,
+                           .activation = (int)network->activation};
+    for (size_t l = 0; l + 1 < network->layers; l++) {
+        shape.hidden[l] = network->layer[l].out;
     }
     sn_status status = sn_comm_broadcast(comm, &shape, sizeof shape, 0, err);
     if (status == SN_OK) {
         if (sn_comm_rank(comm) != 0) {
-            status = make_model(&shape, model, parameters, err);
+            status = make_network(&shape, network, parameters, err);
         }
         status = sn_comm_agree(comm, status, err);
     }
     return status == SN_OK
                ? sn_comm_broadcast(comm, *parameters,
-                                   model->arena * sizeof **parameters, 0, err)
+                                   network->arena * sizeof **parameters, 0, err)
                : status;
 }

@@ -33,13 +33,13 @@ void sn_loaded_clear(sn_loaded *loaded);
  *  sn_checkpoint_read.  On failure nothing is held.  Not
  *  collective.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
 sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
-                               sn_network *model, float **parameters,
+                               sn_network *network, float **parameters,
                                sn_error *err) SN_MUST_CHECK;
 
 /** Gives rank 0's model and parameters to the other ranks, whose *model and *parameters
  *  are empty before; each rank clears and frees its own, on failure too.  Collective.
  *  SN_ENOMEM, SN_EMPI. */
-sn_status sn_loader_share_model(sn_comm *comm, sn_network *model, float **parameters,
+sn_status sn_loader_share_model(sn_comm *comm, sn_network *network, float **parameters,
                                 sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -10,13 +10,13 @@
 
 enum { ROWS = 2 * SN_EVALUATION_ROWS };
 
-sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *model,
+sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *network,
                             const float *parameters, sn_error *err)
 {
-    *predictor = (sn_predictor){.model = model, .parameters = parameters};
-    const sn_status status = sn_workspace_init(&predictor->workspace, model, ROWS,
+    *predictor = (sn_predictor){.network = network, .parameters = parameters};
+    const sn_status status = sn_workspace_init(&predictor->workspace, network, ROWS,
                                                false, SN_PRECISION_FP32, err);
-    predictor->x = sn_alloc(model->input, ROWS * sizeof *predictor->x);
+    predictor->x = sn_alloc(network->input, ROWS * sizeof *predictor->x);
     return status != SN_OK || predictor->x != NULL
                ? status
                : sn_fail(err, SN_ENOMEM, "out of memory");
@@ -49,16 +49,16 @@ static sn_prediction choose(size_t classes, const float *p)
 void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
                 sn_prediction *predictions)
 {
-    const sn_network *model = predictor->model;
+    const sn_network *network = predictor->network;
     for (size_t first = 0; first < count; first += ROWS) {
         const size_t rows = count - first < ROWS ? count - first : ROWS;
-        sn_bytes_to_float(rows * model->input, images + first * model->input,
+        sn_bytes_to_float(rows * network->input, images + first * network->input,
                           predictor->x);
-        float *z = sn_net_forward(model, predictor->parameters, &predictor->workspace,
+        float *z = sn_net_forward(network, predictor->parameters, &predictor->workspace,
                                   predictor->x, rows);
-        sn_softmax(rows, model->classes, z);
+        sn_softmax(rows, network->classes, z);
         for (size_t i = 0; i < rows; i++) {
-            predictions[first + i] = choose(model->classes, z + i * model->classes);
+            predictions[first + i] = choose(network->classes, z + i * network->classes);
         }
     }
 }

@@ -11,14 +11,14 @@
 
 /** A model and the memory for its forward pass, at least SN_EVALUATION_ROWS rows. */
 typedef struct sn_predictor {
-    const sn_network *model; /* both are the caller's and must stay */
-    const float *parameters; /* (model->arena) */
+    const sn_network *network; /* both are the caller's and must stay */
+    const float *parameters;   /* (network->arena) */
     sn_workspace workspace;
     float *x; /* (workspace.capacity, input) */
 } sn_predictor;
 
 /** SN_ENOMEM, SN_ERANGE; sn_predictor_clear is right after a failure too. */
-sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *model,
+sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *network,
                             const float *parameters, sn_error *err) SN_MUST_CHECK;
 void sn_predictor_clear(sn_predictor *predictor);
 

@@ -53,14 +53,14 @@ static void multiply(const sn_workspace *workspace, const sn_gemm_shape *shape,
 /* A of layer l from its Z, in place: bias, activation and, in training, dropout's mask
  * and the rounded copy, on each row while it is in the cache.  dropout NULL for none,
  * in evaluation. */
-static void finish_layer(const sn_network *model, size_t l, const sn_real *parameters,
+static void finish_layer(const sn_network *network, size_t l, const sn_real *parameters,
                          sn_workspace *workspace, const uint32_t *samples, size_t rows,
                          const sn_dropout *dropout)
 {
-    const sn_layer *layer = &model->layer[l];
+    const sn_layer *layer = &network->layer[l];
     const size_t out = layer->out;
     const sn_real *bias = parameters + layer->bias;
-    const int hidden = l + 1 < model->layers;
+    const int hidden = l + 1 < network->layers;
     const sn_layer_buffers *buffers = &workspace->layer[l];
     uint16_t *bf16 = dropout == NULL ? NULL : buffers->bf16;
     SN_PARALLEL_IF(rows * out >= SN_PARALLEL_ELEMENTS)
@@ -70,7 +70,7 @@ static void finish_layer(const sn_network *model, size_t l, const sn_real *param
             sn_bias_add(out, bias, row);
             continue;
         }
-        sn_bias_activate(model->activation, out, bias, row);
+        sn_bias_activate(network->activation, out, bias, row);
         if (dropout != NULL && dropout->hidden > 0) {
             sn_dropout_apply(dropout->hidden, dropout->seed, dropout->epoch,
                              (uint32_t)l + 1, samples[i], out, row,
@@ -83,10 +83,10 @@ static void finish_layer(const sn_network *model, size_t l, const sn_real *param
 }
 
 /* Z of layer l from the layer below it, without the bias. */
-static void outputs(const sn_network *model, size_t l, const sn_real *parameters,
+static void outputs(const sn_network *network, size_t l, const sn_real *parameters,
                     const sn_workspace *workspace, operand below, size_t rows)
 {
-    const sn_layer *layer = &model->layer[l];
+    const sn_layer *layer = &network->layer[l];
     const sn_gemm_shape shape = {.transpose_b = true,
                                  .m = rows,
                                  .n = layer->out,
@@ -99,31 +99,32 @@ static void outputs(const sn_network *model, size_t l, const sn_real *parameters
 }
 
 /* All layers; dropout and samples NULL in evaluation, whose x has no rounded copy. */
-static sn_real *forward(const sn_network *model, const sn_real *parameters,
+static sn_real *forward(const sn_network *network, const sn_real *parameters,
                         sn_workspace *workspace, operand x, const uint32_t *samples,
                         size_t rows, const sn_dropout *dropout)
 {
-    for (size_t l = 0; l < model->layers; l++) {
-        outputs(model, l, parameters, workspace, x, rows);
-        finish_layer(model, l, parameters, workspace, samples, rows, dropout);
+    for (size_t l = 0; l < network->layers; l++) {
+        outputs(network, l, parameters, workspace, x, rows);
+        finish_layer(network, l, parameters, workspace, samples, rows, dropout);
         x = output_operand(workspace, l);
         x.bf16 = dropout == NULL ? NULL : x.bf16;
     }
-    return workspace->layer[model->layers - 1].output;
+    return workspace->layer[network->layers - 1].output;
 }
 
-sn_real *sn_net_forward(const sn_network *model, const sn_real *parameters,
+sn_real *sn_net_forward(const sn_network *network, const sn_real *parameters,
                         sn_workspace *workspace, const sn_real *x, size_t rows)
 {
-    return forward(model, parameters, workspace, (operand){x, NULL}, NULL, rows, NULL);
+    return forward(network, parameters, workspace, (operand){x, NULL}, NULL, rows,
+                   NULL);
 }
 
 /* Prepares X for the first layer: dropout and the rounded copy. */
-static operand take_inputs(const sn_network *model, const sn_workspace *workspace,
+static operand take_inputs(const sn_network *network, const sn_workspace *workspace,
                            sn_real *x, const uint32_t *samples, size_t rows,
                            const sn_dropout *dropout)
 {
-    const size_t input = model->input;
+    const size_t input = network->input;
     uint16_t *bf16 = workspace->input_bf16;
     const size_t busy = dropout->input > 0 || bf16 != NULL ? rows : 0;
     SN_PARALLEL_IF(busy * input >= SN_PARALLEL_ELEMENTS)
@@ -191,12 +192,12 @@ static void observe(const sn_workspace *workspace, size_t first)
 }
 
 /* dW of layer l.  The last units come first: what is final grows downwards. */
-static void weight_gradient(const sn_network *model, size_t l,
+static void weight_gradient(const sn_network *network, size_t l,
                             const sn_workspace *workspace, operand below, size_t rows,
                             sn_real *gradient)
 {
     const operand dz = output_operand(workspace, l);
-    const sn_layer *layer = &model->layer[l];
+    const sn_layer *layer = &network->layer[l];
     const size_t piece = piece_rows(workspace, layer->out, 2 * rows * layer->in);
     for (size_t end = layer->out, begin; end > 0; end = begin) {
         begin = end > piece ? end - piece : 0;
@@ -213,10 +214,11 @@ static void weight_gradient(const sn_network *model, size_t l,
 }
 
 /* dA(l-1) = dZ(l) W(l) into the workspace.  Nothing more of the gradient is final. */
-static void input_gradient(const sn_network *model, size_t l, const sn_real *parameters,
-                           const sn_workspace *workspace, size_t rows)
+static void input_gradient(const sn_network *network, size_t l,
+                           const sn_real *parameters, const sn_workspace *workspace,
+                           size_t rows)
 {
-    const sn_layer *layer = &model->layer[l];
+    const sn_layer *layer = &network->layer[l];
     const operand dz = output_operand(workspace, l);
     const operand weight = weight_operand(workspace, layer->weight, parameters);
     const size_t piece = piece_rows(workspace, rows, 2 * layer->in * layer->out);
@@ -234,12 +236,12 @@ static void input_gradient(const sn_network *model, size_t l, const sn_real *par
 }
 
 /* dZ(l-1) into the buffers of A(l-1), given dA(l-1) and dropout's mask. */
-static void backward_activation(const sn_network *model, size_t l,
+static void backward_activation(const sn_network *network, size_t l,
                                 sn_workspace *workspace, size_t rows,
                                 const sn_dropout *dropout)
 {
     enum { PART = 1 << 12 };
-    const size_t count = rows * model->layer[l].in;
+    const size_t count = rows * network->layer[l].in;
     const sn_layer_buffers *buffers = &workspace->layer[l - 1];
     SN_PARALLEL_IF(count >= SN_PARALLEL_ELEMENTS)
     for (size_t first = 0; first < count; first += PART) {
@@ -249,71 +251,71 @@ static void backward_activation(const sn_network *model, size_t l,
         if (dropout->hidden > 0) {
             sn_dropout_backward(dropout->hidden, part, buffers->mask + first, da, a);
         }
-        sn_activation_backward(model->activation, part, da, a);
+        sn_activation_backward(network->activation, part, da, a);
         if (buffers->bf16 != NULL) {
             sn_bf16_from_float(part, a, buffers->bf16 + first);
         }
     }
 }
 
-sn_pass sn_net_gradient(const sn_network *model, const sn_real *parameters,
+sn_pass sn_net_gradient(const sn_network *network, const sn_real *parameters,
                         sn_workspace *workspace, sn_real *x, const uint8_t *labels,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,
                         sn_real *gradient)
 {
     sn_pass pass = {0};
     if (rows == 0) {
-        memset(gradient, 0, model->arena * sizeof *gradient);
+        memset(gradient, 0, network->arena * sizeof *gradient);
         return pass;
     }
     const double begun = sn_clock_seconds();
-    const operand input = take_inputs(model, workspace, x, samples, rows, dropout);
-    sn_real *z = forward(model, parameters, workspace, input, samples, rows, dropout);
-    pass.loss = sn_softmax_gradient(rows, model->classes, labels, z);
+    const operand input = take_inputs(network, workspace, x, samples, rows, dropout);
+    sn_real *z = forward(network, parameters, workspace, input, samples, rows, dropout);
+    pass.loss = sn_softmax_gradient(rows, network->classes, labels, z);
     if (workspace->gemm != NULL) {
-        sn_bf16_from_float(rows * model->classes, z,
-                           workspace->layer[model->layers - 1].bf16);
+        sn_bf16_from_float(rows * network->classes, z,
+                           workspace->layer[network->layers - 1].bf16);
     }
     pass.forward_seconds = sn_clock_seconds() - begun;
     if (!isfinite(pass.loss.sum)) {
-        pass.non_finite = (int)model->layers + 1;
+        pass.non_finite = (int)network->layers + 1;
     }
-    for (size_t l = model->layers; l-- > 0;) {
-        const sn_layer *layer = &model->layer[l];
+    for (size_t l = network->layers; l-- > 0;) {
+        const sn_layer *layer = &network->layer[l];
         sn_bias_gradient(rows, layer->out, workspace->layer[l].output,
                          gradient + layer->bias);
-        weight_gradient(model, l, workspace, operand_below(workspace, l, input), rows,
+        weight_gradient(network, l, workspace, operand_below(workspace, l, input), rows,
                         gradient);
         if (!all_finite(layer->out * layer->in, gradient + layer->weight)) {
             pass.non_finite = (int)l + 1;
         }
         if (l > 0) {
-            input_gradient(model, l, parameters, workspace, rows);
-            backward_activation(model, l, workspace, rows, dropout);
+            input_gradient(network, l, parameters, workspace, rows);
+            backward_activation(network, l, workspace, rows, dropout);
         }
     }
     return pass;
 }
 
-double sn_net_time_products(const sn_network *model, const sn_real *parameters,
+double sn_net_time_products(const sn_network *network, const sn_real *parameters,
                             const sn_workspace *workspace, const sn_real *x,
                             size_t rows, sn_real *gradient, double *forward_seconds)
 {
     const operand input = {x, workspace->input_bf16};
     sn_workspace unobserved = *workspace;
     unobserved.observer = NULL;
-    const size_t layers = rows > 0 ? model->layers : 0;
+    const size_t layers = rows > 0 ? network->layers : 0;
     const double begun = sn_clock_seconds();
     for (size_t l = 0; l < layers; l++) {
-        outputs(model, l, parameters, workspace, operand_below(workspace, l, input),
+        outputs(network, l, parameters, workspace, operand_below(workspace, l, input),
                 rows);
     }
     *forward_seconds = sn_clock_seconds() - begun;
     for (size_t l = layers; l-- > 0;) {
-        weight_gradient(model, l, &unobserved, operand_below(workspace, l, input), rows,
-                        gradient);
+        weight_gradient(network, l, &unobserved, operand_below(workspace, l, input),
+                        rows, gradient);
         if (l > 0) {
-            input_gradient(model, l, parameters, &unobserved, rows);
+            input_gradient(network, l, parameters, &unobserved, rows);
         }
     }
     return sn_clock_seconds() - begun;

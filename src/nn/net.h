@@ -38,10 +38,10 @@ typedef struct sn_network {
 
 /** A model input - hidden[0] - ... - classes.  hidden_count may be 0.  The model owns
  *  its layer table.  SN_ECONFIG for a zero width, SN_ERANGE, SN_ENOMEM. */
-sn_status sn_network_init(sn_network *model, size_t input, const size_t *hidden,
+sn_status sn_network_init(sn_network *network, size_t input, const size_t *hidden,
                           size_t hidden_count, size_t classes, sn_activation activation,
                           sn_error *err) SN_MUST_CHECK;
-void sn_network_clear(sn_network *model);
+void sn_network_clear(sn_network *network);
 
 typedef enum sn_init {
     SN_INIT_UNIFORM, /* U(-scale, scale) */
@@ -51,7 +51,7 @@ typedef enum sn_init {
 
 /** Fills parameters (arena): weights as kind says, biases zero.  A weight depends on
  *  seed, layer and its index alone. */
-void sn_init_parameters(const sn_network *model, sn_init kind, double scale,
+void sn_init_parameters(const sn_network *network, sn_init kind, double scale,
                         uint64_t seed, sn_real *parameters);
 
 /** Told during a backward pass, between pieces of its products, that the gradient from
@@ -75,8 +75,9 @@ typedef struct sn_workspace {
     sn_gemm_bf16 *gemm;   /* NULL where products are of float32 */
 
     /* set by the owner */
-    const uint16_t *weights_bf16; /* (arena), where gemm is set: see sn_network_round */
-    sn_backend backend;           /* of the products */
+    const uint16_t
+        *weights_bf16;  /* (arena), where gemm is set: see sn_network_weights_to_bf16 */
+    sn_backend backend; /* of the products */
     sn_observer *observer; /* or NULL: then each product is computed in one piece */
     void *observer_user;
 } sn_workspace;
@@ -86,19 +87,19 @@ typedef struct sn_workspace {
  *  everything between products stay float32.  The owner then sets weights_bf16 before
  *  the first gradient.  SN_ENOMEM, SN_ERANGE, SN_ECONFIG where precision cannot be,
  *  SN_EINTERNAL. */
-sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *model,
+sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *network,
                             size_t capacity, bool hidden_dropout,
                             sn_precision precision, sn_error *err) SN_MUST_CHECK;
 void sn_workspace_clear(sn_workspace *workspace);
 
 /** Memory that _init takes.  Pure. */
-size_t sn_workspace_bytes(const sn_network *model, size_t capacity, bool hidden_dropout,
-                          sn_precision precision);
+size_t sn_workspace_bytes(const sn_network *network, size_t capacity,
+                          bool hidden_dropout, sn_precision precision);
 
 /** bf16 (arena) := the weights of parameters (arena) rounded to nearest, ties to even.
  *  Elements that are no weights are left as they are. */
-void sn_network_round(const sn_network *model, const sn_real *parameters,
-                      uint16_t *bf16);
+void sn_network_weights_to_bf16(const sn_network *network, const sn_real *parameters,
+                                uint16_t *bf16);
 
 /** What a backward pass found. */
 typedef struct sn_pass {
@@ -111,7 +112,7 @@ typedef struct sn_pass {
 /** Forward without dropout, in float32 whatever the precision of the workspace.
  *  parameters (arena), X (rows, input), rows <= capacity.
  *  Returns the logits (rows, classes), which belong to the workspace. */
-sn_real *sn_net_forward(const sn_network *model, const sn_real *parameters,
+sn_real *sn_net_forward(const sn_network *network, const sn_real *parameters,
                         sn_workspace *workspace, const sn_real *x, size_t rows);
 
 /** Forward, loss and backward over rows (may be 0) samples.  gradient (arena) is
@@ -119,7 +120,7 @@ sn_real *sn_net_forward(const sn_network *model, const sn_real *parameters,
  *  overwritten where input dropout is on.  samples (rows) key the dropout masks.
  *  Allocates nothing but what products in bf16 do (see gemm_bf16.h, also for their
  *  failures). */
-sn_pass sn_net_gradient(const sn_network *model, const sn_real *parameters,
+sn_pass sn_net_gradient(const sn_network *network, const sn_real *parameters,
                         sn_workspace *workspace, sn_real *x, const uint8_t *labels,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,
                         sn_real *gradient);
@@ -128,13 +129,13 @@ sn_pass sn_net_gradient(const sn_network *model, const sn_real *parameters,
  *  same buffers in the same order, for measurements: seconds of all and, in
  *  *forward_seconds, of the forward pass.  It leaves nothing of use in workspace and
  *  gradient (arena).  X (rows, input), rows <= capacity; no rows, no products. */
-double sn_net_time_products(const sn_network *model, const sn_real *parameters,
+double sn_net_time_products(const sn_network *network, const sn_real *parameters,
                             const sn_workspace *workspace, const sn_real *x,
                             size_t rows, sn_real *gradient, double *forward_seconds);
 
 /** Floating-point operations of these products, a multiplication and an addition
  * counted as two: 2 rows in out for each of two products a layer in the backward pass
  * (one in the first layer) and one in the forward pass. */
-double sn_net_product_flops(const sn_network *model, size_t rows);
+double sn_net_product_flops(const sn_network *network, size_t rows);
 
 #endif

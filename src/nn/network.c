@@ -16,13 +16,13 @@ static size_t padded(size_t count)
     return (count + unit - 1) / unit * unit;
 }
 
-static sn_status add_layer(sn_network *model, size_t in, size_t out, sn_error *err)
+static sn_status add_layer(sn_network *network, size_t in, size_t out, sn_error *err)
 {
     if (out == 0 || in == 0) {
         return sn_fail(err, SN_ECONFIG,
                        "model (layer %zu): width 0; every layer needs "
                        "at least one unit",
-                       model->layers);
+                       network->layers);
     }
     sn_status status = sn_gemm_check(in, "layer width", err);
     if (status == SN_OK) {
@@ -31,53 +31,54 @@ static sn_status add_layer(sn_network *model, size_t in, size_t out, sn_error *e
     size_t weights, bytes;
     if (status == SN_OK &&
         (!sn_size_multiply(in, out, &weights) ||
-         !sn_size_multiply(model->arena + weights, 8 * sizeof(sn_real), &bytes))) {
+         !sn_size_multiply(network->arena + weights, 8 * sizeof(sn_real), &bytes))) {
         status = sn_fail(err, SN_ERANGE,
                          "model (layer %zu): %zu x %zu weights exceed "
                          "the address space",
-                         model->layers, out, in);
+                         network->layers, out, in);
     }
     if (status != SN_OK) {
         return status;
     }
-    sn_layer *layer = &model->layer[model->layers++];
-    *layer = (sn_layer){.in = in, .out = out, .weight = model->arena};
-    model->arena += padded(weights);
-    layer->bias = model->arena;
-    model->arena += padded(out);
-    model->parameters += weights + out;
-    if (out > model->widest) {
-        model->widest = out;
+    sn_layer *layer = &network->layer[network->layers++];
+    *layer = (sn_layer){.in = in, .out = out, .weight = network->arena};
+    network->arena += padded(weights);
+    layer->bias = network->arena;
+    network->arena += padded(out);
+    network->parameters += weights + out;
+    if (out > network->widest) {
+        network->widest = out;
     }
     return SN_OK;
 }
 
-sn_status sn_network_init(sn_network *model, size_t input, const size_t *hidden,
+sn_status sn_network_init(sn_network *network, size_t input, const size_t *hidden,
                           size_t hidden_count, size_t classes, sn_activation activation,
                           sn_error *err)
 {
-    *model = (sn_network){.input = input, .classes = classes, .activation = activation};
-    model->layer = calloc(hidden_count + 1, sizeof *model->layer);
-    if (model->layer == NULL) {
+    *network =
+        (sn_network){.input = input, .classes = classes, .activation = activation};
+    network->layer = calloc(hidden_count + 1, sizeof *network->layer);
+    if (network->layer == NULL) {
         return sn_fail(err, SN_ENOMEM, "model: out of memory");
     }
     sn_status status = SN_OK;
     size_t in = input;
     for (size_t i = 0; i <= hidden_count && status == SN_OK; i++) {
         size_t out = i < hidden_count ? hidden[i] : classes;
-        status = add_layer(model, in, out, err);
+        status = add_layer(network, in, out, err);
         in = out;
     }
     if (status != SN_OK) {
-        sn_network_clear(model);
+        sn_network_clear(network);
     }
     return status;
 }
 
-void sn_network_clear(sn_network *model)
+void sn_network_clear(sn_network *network)
 {
-    free(model->layer);
-    *model = (sn_network){0};
+    free(network->layer);
+    *network = (sn_network){0};
 }
 
 static double bound(sn_init kind, double scale, const sn_layer *layer)
@@ -93,14 +94,14 @@ static double bound(sn_init kind, double scale, const sn_layer *layer)
     return scale;
 }
 
-void sn_init_parameters(const sn_network *model, sn_init kind, double scale,
+void sn_init_parameters(const sn_network *network, sn_init kind, double scale,
                         uint64_t seed, sn_real *parameters)
 {
-    for (size_t i = 0; i < model->arena; i++) {
+    for (size_t i = 0; i < network->arena; i++) {
         parameters[i] = 0;
     }
-    for (size_t l = 0; l < model->layers; l++) {
-        const sn_layer *layer = &model->layer[l];
+    for (size_t l = 0; l < network->layers; l++) {
+        const sn_layer *layer = &network->layer[l];
         const float r = (float)bound(kind, scale, layer);
         sn_real *weight = parameters + layer->weight;
         const size_t count = layer->in * layer->out;
@@ -115,12 +116,12 @@ void sn_init_parameters(const sn_network *model, sn_init kind, double scale,
     }
 }
 
-void sn_network_round(const sn_network *model, const sn_real *parameters,
-                      uint16_t *bf16)
+void sn_network_weights_to_bf16(const sn_network *network, const sn_real *parameters,
+                                uint16_t *bf16)
 {
     enum { PART = 1 << 14 };
-    for (size_t l = 0; l < model->layers; l++) {
-        const sn_layer *layer = &model->layer[l];
+    for (size_t l = 0; l < network->layers; l++) {
+        const sn_layer *layer = &network->layer[l];
         const size_t count = layer->in * layer->out;
         const sn_real *weight = parameters + layer->weight;
         SN_PARALLEL_IF(count >= SN_PARALLEL_ELEMENTS)
@@ -131,11 +132,11 @@ void sn_network_round(const sn_network *model, const sn_real *parameters,
     }
 }
 
-double sn_net_product_flops(const sn_network *model, size_t rows)
+double sn_net_product_flops(const sn_network *network, size_t rows)
 {
     double flops = 0;
-    for (size_t l = 0; l < model->layers; l++) {
-        const sn_layer *layer = &model->layer[l];
+    for (size_t l = 0; l < network->layers; l++) {
+        const sn_layer *layer = &network->layer[l];
         flops += 2.0 * (double)rows * (double)layer->in * (double)layer->out *
                  (l == 0 ? 2 : 3);
     }
@@ -143,13 +144,13 @@ double sn_net_product_flops(const sn_network *model, size_t rows)
 }
 
 /* Bytes of all buffers for each row of a batch. */
-static size_t row_bytes(const sn_network *model, bool hidden_dropout, bool bf16)
+static size_t row_bytes(const sn_network *network, bool hidden_dropout, bool bf16)
 {
     const size_t half = bf16 ? sizeof(uint16_t) : 0;
-    size_t bytes = model->widest * sizeof(sn_real) + model->input * half;
-    for (size_t l = 0; l < model->layers; l++) {
-        const size_t mask = hidden_dropout && l + 1 < model->layers;
-        bytes += model->layer[l].out * (sizeof(sn_real) + half + mask);
+    size_t bytes = network->widest * sizeof(sn_real) + network->input * half;
+    for (size_t l = 0; l < network->layers; l++) {
+        const size_t mask = hidden_dropout && l + 1 < network->layers;
+        bytes += network->layer[l].out * (sizeof(sn_real) + half + mask);
     }
     return bytes;
 }
@@ -162,48 +163,52 @@ static void *take(char **next, size_t bytes)
     return place;
 }
 
-static void place_buffers(sn_workspace *w, const sn_network *model, bool hidden_dropout,
-                          bool bf16)
+static void place_buffers(sn_workspace *w, const sn_network *network,
+                          bool hidden_dropout, bool bf16)
 {
     char *next = w->memory;
-    w->gradient = take(&next, w->capacity * model->widest * sizeof *w->gradient);
+    w->gradient = take(&next, w->capacity * network->widest * sizeof *w->gradient);
     if (bf16) {
-        w->input_bf16 = take(&next, w->capacity * model->input * sizeof *w->input_bf16);
+        w->input_bf16 =
+            take(&next, w->capacity * network->input * sizeof *w->input_bf16);
     }
-    for (size_t l = 0; l < model->layers; l++) {
+    for (size_t l = 0; l < network->layers; l++) {
         sn_layer_buffers *layer = &w->layer[l];
-        const size_t count = w->capacity * model->layer[l].out;
+        const size_t count = w->capacity * network->layer[l].out;
         layer->output = take(&next, count * sizeof *layer->output);
         if (bf16) {
             layer->bf16 = take(&next, count * sizeof *layer->bf16);
         }
-        if (hidden_dropout && l + 1 < model->layers) {
+        if (hidden_dropout && l + 1 < network->layers) {
             layer->mask = take(&next, count);
         }
     }
 }
 
 /* The largest factors of all products: A is X, A or dZ; B is one of these or W. */
-static void find_largest(const sn_network *model, size_t capacity, size_t *a, size_t *b)
+static void find_largest(const sn_network *network, size_t capacity, size_t *a,
+                         size_t *b)
 {
-    *a = capacity * (model->input > model->widest ? model->input : model->widest);
+    *a = capacity *
+         (network->input > network->widest ? network->input : network->widest);
     *b = *a;
-    for (size_t l = 0; l < model->layers; l++) {
-        const size_t weights = model->layer[l].in * model->layer[l].out;
+    for (size_t l = 0; l < network->layers; l++) {
+        const size_t weights = network->layer[l].in * network->layer[l].out;
         *b = weights > *b ? weights : *b;
     }
 }
 
-size_t sn_workspace_bytes(const sn_network *model, size_t capacity, bool hidden_dropout,
-                          sn_precision precision)
+size_t sn_workspace_bytes(const sn_network *network, size_t capacity,
+                          bool hidden_dropout, sn_precision precision)
 {
     size_t a, b;
-    find_largest(model, capacity, &a, &b);
-    return capacity * row_bytes(model, hidden_dropout, precision != SN_PRECISION_FP32) +
+    find_largest(network, capacity, &a, &b);
+    return capacity *
+               row_bytes(network, hidden_dropout, precision != SN_PRECISION_FP32) +
            sn_gemm_bf16_bytes(precision, a, b);
 }
 
-sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *model,
+sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *network,
                             size_t capacity, bool hidden_dropout,
                             sn_precision precision, sn_error *err)
 {
@@ -214,23 +219,23 @@ sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *model,
         return status;
     }
     size_t bytes, a, b;
-    workspace->layer = calloc(model->layers, sizeof *workspace->layer);
+    workspace->layer = calloc(network->layers, sizeof *workspace->layer);
     if (workspace->layer != NULL &&
-        sn_size_multiply(capacity, row_bytes(model, hidden_dropout, bf16), &bytes) &&
+        sn_size_multiply(capacity, row_bytes(network, hidden_dropout, bf16), &bytes) &&
         bytes < SIZE_MAX / 2) {
-        const size_t padding = (3 * model->layers + 2) * SN_ALIGNMENT;
+        const size_t padding = (3 * network->layers + 2) * SN_ALIGNMENT;
         workspace->memory = sn_alloc(bytes + padding, 1);
     }
     if (workspace->memory == NULL) {
         status = sn_fail(err, SN_ENOMEM,
                          "workspace (%zu rows, widest layer %zu): out of memory; use a "
                          "smaller batch or more ranks",
-                         capacity, model->widest);
+                         capacity, network->widest);
     } else {
-        place_buffers(workspace, model, hidden_dropout, bf16);
+        place_buffers(workspace, network, hidden_dropout, bf16);
     }
     if (status == SN_OK && bf16) {
-        find_largest(model, capacity, &a, &b);
+        find_largest(network, capacity, &a, &b);
         status = sn_gemm_bf16_create(precision, a, b, &workspace->gemm, err);
     }
     if (status != SN_OK) {

@@ -141,7 +141,7 @@ static void update_weights(const sn_optimizer *optimizer, const sn_layer *layer,
     }
 }
 
-void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *model,
+void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *network,
                          double rate, double gradient_scale, const sn_real *gradient,
                          sn_real *velocity, sn_real *parameters, uint16_t *bf16)
 {
@@ -152,8 +152,8 @@ void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *model,
                           .l2 = (sn_real)optimizer->l2};
     rule biases = weights;
     biases.l1 = biases.l2 = 0;
-    for (size_t l = 0; l < model->layers; l++) {
-        const sn_layer *layer = &model->layer[l];
+    for (size_t l = 0; l < network->layers; l++) {
+        const sn_layer *layer = &network->layer[l];
         const size_t w = layer->weight, b = layer->bias;
         update_weights(optimizer, layer, weights, gradient + w, velocity + w,
                        parameters + w, bf16 == NULL ? NULL : bf16 + w);
@@ -162,15 +162,15 @@ void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *model,
     }
 }
 
-double sn_optimizer_penalty(const sn_optimizer *optimizer, const sn_network *model,
+double sn_optimizer_penalty(const sn_optimizer *optimizer, const sn_network *network,
                             const sn_real *parameters)
 {
     double absolute = 0, square = 0;
     if (optimizer->l1 == 0 && optimizer->l2 == 0) {
         return 0;
     }
-    for (size_t l = 0; l < model->layers; l++) {
-        const sn_layer *layer = &model->layer[l];
+    for (size_t l = 0; l < network->layers; l++) {
+        const sn_layer *layer = &network->layer[l];
         const sn_real *weight = parameters + layer->weight;
         for (size_t i = 0; i < layer->in * layer->out; i++) {
             double w = (double)weight[i];

@@ -24,13 +24,13 @@ typedef struct sn_optimizer {
  *  Velocities below the smallest normal number become zero, so that idle weights never
  *  slow the processor down.  Then each row of a weight matrix whose Euclidean norm
  * exceeds max_norm is scaled back to it, and the weights' places in bf16 (arena; NULL
- * for none) receive them rounded as by sn_network_round. */
-void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *model,
+ * for none) receive them rounded as by sn_network_weights_to_bf16. */
+void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *network,
                          double rate, double gradient_scale, const sn_real *gradient,
                          sn_real *velocity, sn_real *parameters, uint16_t *bf16);
 
 /** l1 sum |w| + (l2 / 2) sum w^2 over the weights: the penalty's part of the cost. */
-double sn_optimizer_penalty(const sn_optimizer *optimizer, const sn_network *model,
+double sn_optimizer_penalty(const sn_optimizer *optimizer, const sn_network *network,
                             const sn_real *parameters);
 
 #endif

@@ -29,14 +29,14 @@ static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
                            : status;
 }
 
-static size_t checkpoint_bytes(const sn_network *model)
+static size_t checkpoint_bytes(const sn_network *network)
 {
     sn_layer_tensors shapes[SN_MAX_HIDDEN + 1] = {{.in = 0}};
-    for (size_t l = 0; l < model->layers; l++) {
-        shapes[l].in = (int64_t)model->layer[l].in;
-        shapes[l].out = (int64_t)model->layer[l].out;
+    for (size_t l = 0; l < network->layers; l++) {
+        shapes[l].in = (int64_t)network->layer[l].in;
+        shapes[l].out = (int64_t)network->layer[l].out;
     }
-    return sn_checkpoint_bytes(shapes, (int64_t)model->layers);
+    return sn_checkpoint_bytes(shapes, (int64_t)network->layers);
 }
 
 sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *err)
@@ -46,30 +46,30 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *er
     sn_status status = find_data(base, &classes, err);
     if (status == SN_OK) {
         status = sn_replica_network(config, base->data.rows * base->data.cols, classes,
-                                    0, &base->model, err);
+                                    0, &base->network, err);
     }
     if (status != SN_OK) {
         return status;
     }
-    base->checkpoint_bytes = checkpoint_bytes(&base->model);
+    base->checkpoint_bytes = checkpoint_bytes(&base->network);
     const uint64_t batch = (uint64_t)config->train_batch;
     const sn_range first = sn_step_range(base->train_count, batch, 0);
     base->updates = (int64_t)sn_steps_per_epoch(base->train_count, batch);
     base->batch = (int64_t)first.end;
     base->message_bytes =
-        (double)(base->model.arena + SN_TAIL_ELEMENTS) * sizeof(float);
-    base->flops = sn_net_product_flops(&base->model, (size_t)base->batch);
+        (double)(base->network.arena + SN_TAIL_ELEMENTS) * sizeof(float);
+    base->flops = sn_net_product_flops(&base->network, (size_t)base->batch);
     return SN_OK;
 }
 
 void sn_plan_clear(sn_plan_base *base)
 {
-    sn_network_clear(&base->model);
+    sn_network_clear(&base->network);
 }
 
 static sn_reduction_spec spec_of(const sn_plan_base *base)
 {
-    return sn_config_reduction(&base->config, base->model.arena, SN_TAIL_ELEMENTS);
+    return sn_config_reduction(&base->config, base->network.arena, SN_TAIL_ELEMENTS);
 }
 
 /* Images of a rank in a full batch. */
@@ -106,16 +106,16 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
 {
     static const size_t process = (size_t)SN_PLAN_PROCESS_MIB << 20;
     const sn_reduction_spec spec = spec_of(base);
-    const sn_network *model = &base->model;
+    const sn_network *network = &base->network;
     const sn_replica_sizes sizes =
-        sn_replica_sizes_of(&base->config, model, base->train_count, plan->ranks);
+        sn_replica_sizes_of(&base->config, network, base->train_count, plan->ranks);
     plan->parameters = sizes.parameters + sizes.weights_bf16;
     plan->velocities = sizes.velocity;
     plan->activations = sizes.workspace;
     plan->batch = sizes.x + sizes.labels + sizes.samples;
     const size_t others =
         plan->parameters + plan->velocities + plan->activations + plan->batch;
-    plan->copy = sn_writer_bytes(model);
+    plan->copy = sn_writer_bytes(network);
     plan->file = base->checkpoint_bytes;
     plan->node_bytes = base->data_bytes + plan->copy + plan->file;
     for (int rank = 0; rank < plan->node_ranks; rank++) {
@@ -147,12 +147,13 @@ static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
     static const double gather_bytes = 5, update_bytes = 20; /* a pixel, a parameter */
     static const double backward = 2 / 3.0;                  /* of the operations */
     const double images = (double)plan->largest;
-    plan->compute_seconds = sn_net_product_flops(&base->model, (size_t)plan->largest) /
-                            rates->flops_per_second;
+    plan->compute_seconds =
+        sn_net_product_flops(&base->network, (size_t)plan->largest) /
+        rates->flops_per_second;
     plan->gather_seconds =
-        gather_bytes * images * (double)base->model.input / rates->memory_per_second;
+        gather_bytes * images * (double)base->network.input / rates->memory_per_second;
     plan->update_seconds =
-        update_bytes * (double)base->model.arena / rates->update_per_second;
+        update_bytes * (double)base->network.arena / rates->update_per_second;
     plan->sum_seconds = sum_seconds(base, rates, plan);
     plan->hidden_seconds =
         spec_of(base).kind->ready != NULL
@@ -170,7 +171,7 @@ sn_plan sn_plan_make(const sn_plan_base *base, const sn_plan_rates *rates, int r
                     .node_ranks = node_ranks < ranks ? node_ranks : ranks};
     sn_error why;
     plan.nodes = (ranks + plan.node_ranks - 1) / plan.node_ranks;
-    plan.refused = sn_config_check_reduction(&base->config, base->model.arena,
+    plan.refused = sn_config_check_reduction(&base->config, base->network.arena,
                                              SN_TAIL_ELEMENTS, ranks, &why) != SN_OK;
     cut_batch(base, &plan);
     add_memory(base, &plan);

@@ -36,7 +36,7 @@ typedef struct sn_plan_base {
     bool data_assumed; /* the files were not found: MNIST's sizes are taken */
     size_t data_bytes; /* a node */
     size_t train_count;
-    sn_network model;
+    sn_network network;
     int64_t updates;             /* of an epoch */
     int64_t batch;               /* images of a full step */
     double message_bytes, flops; /* of a step, of all ranks together */

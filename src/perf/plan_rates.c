@@ -41,11 +41,13 @@ static double gradient_seconds(gradients *g, int wanted)
     double seconds[SN_BACKENDS], least = INFINITY;
     int count = 0;
     for (int b = SN_BACKEND_OPENBLAS; b < SN_BACKENDS; b++) {
-        if ((wanted == SN_BACKEND_AUTO || wanted == b) && sn_gemm_has((sn_backend)b)) {
+        if ((wanted == SN_BACKEND_AUTO || wanted == b) &&
+            sn_gemm_supports((sn_backend)b)) {
             g->backend[count++] = (sn_backend)b;
         }
     }
-    sn_repeat_least(run_gradient, g, count, FEWEST, MOST, count * enough_each, seconds);
+    sn_repeat_minimum(run_gradient, g, count, FEWEST, MOST, count * enough_each,
+                      seconds);
     for (int i = 0; i < count; i++) {
         least = fmin(least, seconds[i]);
     }
@@ -55,9 +57,9 @@ static double gradient_seconds(gradients *g, int wanted)
 /* A replica for rows images, which are not those of the data set. */
 static sn_status prepare(gradients *g, const sn_plan_base *base, sn_error *err)
 {
-    const sn_network *model = &base->model;
-    const sn_dataset data = {.features = model->input,
-                             .classes = model->classes,
+    const sn_network *network = &base->network;
+    const sn_dataset data = {.features = network->input,
+                             .classes = network->classes,
                              .train = {.count = g->rows}};
     sn_config config = base->config;
     config.augment_kind = SN_AUGMENT_NONE;
@@ -67,16 +69,16 @@ static sn_status prepare(gradients *g, const sn_plan_base *base, sn_error *err)
         config.compute_precision = SN_PRECISION_FP32; /* what this processor can do */
     }
     sn_status status = sn_replica_open(&g->replica, &config, &data, 1, 1, err);
-    g->gradient = sn_alloc(model->arena, sizeof *g->gradient);
+    g->gradient = sn_alloc(network->arena, sizeof *g->gradient);
     if (status == SN_ENOMEM || g->gradient == NULL) {
         return sn_fail(err, SN_ENOMEM,
                        "plan (%zu parameters, %zu rows): out of memory to measure; "
                        "give the rate of products by --gflops",
-                       model->parameters, g->rows);
+                       network->parameters, g->rows);
     }
     if (status == SN_OK) {
         sn_replica_draw(&g->replica, &config, g->dropout.seed);
-        for (size_t i = 0; i < g->rows * model->input; i++) {
+        for (size_t i = 0; i < g->rows * network->input; i++) {
             g->replica.batch.x[i] = (float)(i % 5) / 4;
         }
     }
@@ -96,7 +98,7 @@ static sn_status measure_compute(const sn_plan_base *base, size_t rows,
         if (rates->threads == 1) {
             sn_set_threads(1);
         }
-        rates->flops_per_second = sn_net_product_flops(&base->model, rows) /
+        rates->flops_per_second = sn_net_product_flops(&base->network, rows) /
                                   gradient_seconds(&g, base->config.compute_backend);
     }
     sn_replica_close(&g.replica);
@@ -127,14 +129,14 @@ static double triad_per_second(size_t third, float *scratch)
     enum { FEWEST = 3, MOST = 10000 };
     triads t = {third, scratch};
     double seconds;
-    sn_repeat_least(run_triad, &t, 1, FEWEST, MOST, enough, &seconds);
+    sn_repeat_minimum(run_triad, &t, 1, FEWEST, MOST, enough, &seconds);
     return 3.0 * (double)third * sizeof *scratch / seconds;
 }
 
 static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,
                                 sn_error *err)
 {
-    const size_t third = sn_measure_triad_count(1), arena = base->model.arena;
+    const size_t third = sn_measure_triad_count(1), arena = base->network.arena;
     float *scratch = sn_alloc(third, 3 * sizeof *scratch);
     if (scratch == NULL) {
         return sn_fail(err, SN_ENOMEM,
@@ -158,7 +160,7 @@ sn_status sn_plan_measure(const sn_plan_base *base, int64_t rows, sn_plan_rates 
     enum { ROWS_THAT_TELL = 32 };
     sn_status status = SN_OK;
     if (rates->flops_per_second == 0) {
-        const double affordable = most_flops / sn_net_product_flops(&base->model, 1);
+        const double affordable = most_flops / sn_net_product_flops(&base->network, 1);
         double taken = affordable > ROWS_THAT_TELL ? affordable : ROWS_THAT_TELL;
         taken = (double)rows < taken ? (double)rows : taken;
         status = measure_compute(base, taken < 1 ? 1 : (size_t)taken, rates, err);

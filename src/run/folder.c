@@ -32,10 +32,10 @@ static sn_status keep_old(const char *config, const char *text, const char *metr
     char aside[SN_PATH_BYTES];
     sn_status status = SN_OK;
     if (other) {
-        status = sn_file_set_aside(config, SN_OLD, aside, err);
+        status = sn_file_move_away(config, SN_OLD, aside, err);
     }
     if (status == SN_OK && rows) {
-        status = sn_file_set_aside(metrics, SN_OLD, aside, err);
+        status = sn_file_move_away(metrics, SN_OLD, aside, err);
     }
     if (status == SN_OK && (other || rows)) {
         (void)sn_fail(

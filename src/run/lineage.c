@@ -226,7 +226,7 @@ static void warn_of_names(const sn_lineage *lineage, int64_t step, const names *
 static sn_status set_aside(sn_lineage_record *record, names *moved, sn_error *err)
 {
     char aside[SN_PATH_BYTES];
-    const sn_status status = sn_file_set_aside(record->path, SN_ABANDONED, aside, err);
+    const sn_status status = sn_file_move_away(record->path, SN_ABANDONED, aside, err);
     if (status == SN_OK) {
         strcpy(record->path, aside);
         add_name(moved, aside);

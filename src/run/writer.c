@@ -161,12 +161,12 @@ static void release(sn_writer *writer)
     free(writer);
 }
 
-size_t sn_writer_bytes(const sn_network *model)
+size_t sn_writer_bytes(const sn_network *network)
 {
-    return 2 * model->arena * sizeof(float);
+    return 2 * network->arena * sizeof(float);
 }
 
-sn_status sn_writer_create(const sn_network *model, sn_writer **out, sn_error *err)
+sn_status sn_writer_create(const sn_network *network, sn_writer **out, sn_error *err)
 {
     *out = NULL;
     sn_writer *writer = calloc(1, sizeof *writer);
@@ -176,16 +176,16 @@ sn_status sn_writer_create(const sn_network *model, sn_writer **out, sn_error *e
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_cond_init(&writer->changed, NULL);
     writer->outcome = nothing;
-    writer->arena = model->arena;
-    writer->parameters = sn_alloc(model->arena, sizeof(float));
-    writer->velocity = sn_alloc(model->arena, sizeof(float));
-    writer->tensors = calloc(model->layers, sizeof *writer->tensors);
+    writer->arena = network->arena;
+    writer->parameters = sn_alloc(network->arena, sizeof(float));
+    writer->velocity = sn_alloc(network->arena, sizeof(float));
+    writer->tensors = calloc(network->layers, sizeof *writer->tensors);
     sn_status status = SN_OK;
     if (writer->parameters == NULL || writer->velocity == NULL ||
         writer->tensors == NULL) {
         status = sn_fail(err, SN_ENOMEM,
                          "checkpoint writer (a copy of %zu parameters): out of memory",
-                         model->parameters);
+                         network->parameters);
     } else if (start_thread(writer) != 0) {
         status = sn_fail(err, SN_EINTERNAL,
                          "checkpoint writer: no thread can be made; "
@@ -195,7 +195,8 @@ sn_status sn_writer_create(const sn_network *model, sn_writer **out, sn_error *e
         release(writer);
         return status;
     }
-    sn_checkpoint_tensors(model, writer->parameters, writer->velocity, writer->tensors);
+    sn_checkpoint_tensors(network, writer->parameters, writer->velocity,
+                          writer->tensors);
     *out = writer;
     return SN_OK;
 }

@@ -14,11 +14,11 @@ typedef struct sn_writer sn_writer;
 
 /** Starts the thread, which gives way to training on its core; holds one copy of
  * parameters and velocity.  SN_ENOMEM, SN_EINTERNAL when no thread can be had. */
-sn_status sn_writer_create(const sn_network *model, sn_writer **writer,
+sn_status sn_writer_create(const sn_network *network, sn_writer **writer,
                            sn_error *err) SN_MUST_CHECK;
 
 /** Memory of that copy; a file in memory comes on top of it while it is written. */
-size_t sn_writer_bytes(const sn_network *model);
+size_t sn_writer_bytes(const sn_network *network);
 
 /** Waits for the last write, ends the thread. */
 void sn_writer_destroy(sn_writer **writer);

@@ -26,7 +26,7 @@
 #define SN_H5_SUFFIX          ".h5"
 
 /* A file that is set aside keeps its name and gets one of these as a suffix, and then
- * .2, .3 ... where that name is taken (sn_file_set_aside). */
+ * .2, .3 ... where that name is taken (sn_file_move_away). */
 #define SN_ABANDONED "abandoned" /* a checkpoint that the run does not continue from */
 #define SN_OLD       "old"       /* what a fresh run found in its folder */
 #define SN_DAMAGED   "damaged"   /* metrics that HDF5 cannot read */

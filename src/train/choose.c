@@ -55,8 +55,8 @@ static sn_status fastest_backend(trial *t, double seconds[SN_BACKENDS],
     t->gradient = sn_comm_allocate(comm, t->engine->replica.network.arena,
                                    sizeof *t->gradient, "gradients", &status, err);
     if (status == SN_OK) {
-        sn_repeat_least(time_backend, t, SN_BACKENDS - FIRST, FEWEST, MOST,
-                        enough_seconds, seconds + FIRST);
+        sn_repeat_minimum(time_backend, t, SN_BACKENDS - FIRST, FEWEST, MOST,
+                          enough_seconds, seconds + FIRST);
         status = sn_comm_sum_double(comm, seconds, SN_BACKENDS, err);
     }
     free(t->gradient);
@@ -81,7 +81,7 @@ static sn_status choose_backend(trial *t, double seconds[SN_BACKENDS], sn_error 
     } else if (chosen == SN_BACKEND_AUTO) {
         chosen = SN_BACKEND_OPENBLAS;
         /* a stopwatch chooses otherwise from run to run, and so would the bits */
-        if (sn_gemm_has(SN_BACKEND_ONEDNN) &&
+        if (sn_gemm_supports(SN_BACKEND_ONEDNN) &&
             !sn_reduction_of(config->comm_reduce)->fixed_order) {
             status = fastest_backend(t, seconds, &chosen, err);
         }
@@ -132,7 +132,7 @@ static double time_reduction(void *user, int which)
 static sn_status measure_reduction(trial *t, double *seconds)
 {
     enum { ROUNDS = 3 };
-    sn_repeat_least(time_reduction, t, 1, ROUNDS, ROUNDS, 0, seconds);
+    sn_repeat_minimum(time_reduction, t, 1, ROUNDS, ROUNDS, 0, seconds);
     if (t->status == SN_OK) {
         t->status = sn_comm_sum_double(t->engine->context.comm, seconds, 1, t->err);
     }

@@ -63,7 +63,7 @@ static void print_products(FILE *out, const sn_engine *e)
     fputc('\n', out);
     if (e->replica.weights_bf16 != NULL) {
         fprintf(out, "factors  bf16 in steps (%s), sums fp32; fp32 in evaluation\n",
-                sn_precision_means((sn_precision)e->config.compute_precision));
+                sn_precision_method((sn_precision)e->config.compute_precision));
     }
 }
 

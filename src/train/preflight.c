@@ -82,7 +82,7 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
     }
     if (status == SN_OK && fixed_order) {
         status = same_text(comm, "bf16",
-                           sn_precision_means((sn_precision)config->compute_precision),
+                           sn_precision_method((sn_precision)config->compute_precision),
                            "reduce = reproducible needs one type of processor", err);
     }
     return status;

@@ -157,7 +157,8 @@ void sn_replica_draw(sn_replica *replica, const sn_config *config, uint64_t seed
 void sn_replica_round(sn_replica *replica)
 {
     if (replica->weights_bf16 != NULL) {
-        sn_network_round(&replica->network, replica->parameters, replica->weights_bf16);
+        sn_network_weights_to_bf16(&replica->network, replica->parameters,
+                                   replica->weights_bf16);
     }
 }
 

@@ -285,8 +285,8 @@ static void the_least_of_several_runs(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int runs = 0;
         double least[2];
-        sn_repeat_least(take_turns, &runs, 2, cases[i].fewest, cases[i].most,
-                        cases[i].enough, least);
+        sn_repeat_minimum(take_turns, &runs, 2, cases[i].fewest, cases[i].most,
+                          cases[i].enough, least);
         assert_int_equal(runs, 2 * cases[i].rounds);
         assert_true(least[0] == cases[i].least[0] && least[1] == cases[i].least[1]);
     }

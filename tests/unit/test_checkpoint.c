@@ -383,7 +383,7 @@ static void test_abandoned(void **state)
     assert_int_equal(sn_checkpoint_path(path, f->folder, 720, &err), SN_OK);
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         touch(folder, names[3]);
-        assert_int_equal(sn_file_set_aside(path, "abandoned", aside, &err), SN_OK);
+        assert_int_equal(sn_file_move_away(path, "abandoned", aside, &err), SN_OK);
         assert_string_equal(aside + strlen(path), suffixes[i]);
         assert_true(sn_file_exists(aside));
         assert_false(sn_file_exists(path));
@@ -393,7 +393,7 @@ static void test_abandoned(void **state)
     assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
     assert_int_equal(count, 2);
     free(steps);
-    assert_int_equal(sn_file_set_aside(path, "abandoned", aside, &err), SN_EIO);
+    assert_int_equal(sn_file_move_away(path, "abandoned", aside, &err), SN_EIO);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

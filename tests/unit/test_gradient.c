@@ -14,7 +14,7 @@
 enum { INPUT = 7, CLASSES = 4, ROWS = 6 };
 
 typedef struct fixture {
-    sn_network model;
+    sn_network network;
     sn_workspace workspace;
     double *parameters, *gradient;
     double x[ROWS * INPUT], scratch[ROWS * INPUT];
@@ -29,21 +29,21 @@ static void open_fixture(fixture *f, size_t depth, sn_activation activation,
     static const size_t widths[] = {5, 9, 3, 6};
     sn_error err;
     assert_int_equal(
-        sn_network_init(&f->model, INPUT, widths, depth, CLASSES, activation, &err),
+        sn_network_init(&f->network, INPUT, widths, depth, CLASSES, activation, &err),
         SN_OK);
-    assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, true,
+    assert_int_equal(sn_workspace_init(&f->workspace, &f->network, ROWS, true,
                                        SN_PRECISION_FP32, &err),
                      SN_OK);
-    f->parameters = sn_alloc(f->model.arena, sizeof(double));
-    f->gradient = sn_alloc(f->model.arena, sizeof(double));
+    f->parameters = sn_alloc(f->network.arena, sizeof(double));
+    f->gradient = sn_alloc(f->network.arena, sizeof(double));
     assert_non_null(f->parameters);
     assert_non_null(f->gradient);
-    sn_init_parameters(&f->model, SN_INIT_XAVIER, 1, 11, f->parameters);
+    sn_init_parameters(&f->network, SN_INIT_XAVIER, 1, 11, f->parameters);
     sn_rng rng;
     sn_rng_init(&rng, 3, SN_RNG_SYNTH, 0, 0, (uint32_t)depth);
-    for (size_t l = 0; l < f->model.layers; l++) {
-        for (size_t j = 0; j < f->model.layer[l].out; j++) {
-            f->parameters[f->model.layer[l].bias + j] =
+    for (size_t l = 0; l < f->network.layers; l++) {
+        for (size_t j = 0; j < f->network.layer[l].out; j++) {
+            f->parameters[f->network.layer[l].bias + j] =
                 (double)(0.6F * sn_rng_uniform(&rng) - 0.3F);
         }
     }
@@ -61,7 +61,7 @@ static void open_fixture(fixture *f, size_t depth, sn_activation activation,
 static void close_fixture(fixture *f)
 {
     sn_workspace_clear(&f->workspace);
-    sn_network_clear(&f->model);
+    sn_network_clear(&f->network);
     free(f->parameters);
     free(f->gradient);
 }
@@ -71,16 +71,17 @@ static double cost(fixture *f, const sn_optimizer *penalty, double *gradient)
     for (int i = 0; i < ROWS * INPUT; i++) {
         f->scratch[i] = f->x[i];
     }
-    sn_pass pass = sn_net_gradient(&f->model, f->parameters, &f->workspace, f->scratch,
-                                   f->labels, f->samples, ROWS, &f->dropout, gradient);
+    sn_pass pass =
+        sn_net_gradient(&f->network, f->parameters, &f->workspace, f->scratch,
+                        f->labels, f->samples, ROWS, &f->dropout, gradient);
     assert_int_equal(pass.non_finite, 0);
-    return pass.loss.sum + sn_optimizer_penalty(penalty, &f->model, f->parameters);
+    return pass.loss.sum + sn_optimizer_penalty(penalty, &f->network, f->parameters);
 }
 
-static int is_padding(const sn_network *model, size_t index)
+static int is_padding(const sn_network *network, size_t index)
 {
-    for (size_t l = 0; l < model->layers; l++) {
-        const sn_layer *layer = &model->layer[l];
+    for (size_t l = 0; l < network->layers; l++) {
+        const sn_layer *layer = &network->layer[l];
         if ((index >= layer->weight &&
              index < layer->weight + layer->in * layer->out) ||
             (index >= layer->bias && index < layer->bias + layer->out)) {
@@ -99,8 +100,8 @@ static double sign(double w)
 static double penalty_gradient(const fixture *f, const sn_optimizer *penalty,
                                size_t index)
 {
-    for (size_t l = 0; l < f->model.layers; l++) {
-        const sn_layer *layer = &f->model.layer[l];
+    for (size_t l = 0; l < f->network.layers; l++) {
+        const sn_layer *layer = &f->network.layer[l];
         if (index >= layer->weight && index < layer->weight + layer->in * layer->out) {
             const double w = f->parameters[index];
             return penalty->l2 * w + penalty->l1 * sign(w);
@@ -113,12 +114,12 @@ static double penalty_gradient(const fixture *f, const sn_optimizer *penalty,
 static double worst_error(fixture *f, const sn_optimizer *penalty)
 {
     const double h = 1e-5;
-    double *scrap = sn_alloc(f->model.arena, sizeof(double));
+    double *scrap = sn_alloc(f->network.arena, sizeof(double));
     assert_non_null(scrap);
     cost(f, penalty, f->gradient);
     double worst = 0;
-    for (size_t i = 0; i < f->model.arena; i++) {
-        if (is_padding(&f->model, i)) {
+    for (size_t i = 0; i < f->network.arena; i++) {
+        if (is_padding(&f->network, i)) {
             assert_true(f->gradient[i] == 0);
             continue;
         }
@@ -177,7 +178,7 @@ static void a_wrong_sign_would_be_seen(void **state)
     const sn_optimizer none = {0};
     cost(&f, &none, f.gradient);
     double largest = 0;
-    for (size_t i = 0; i < f.model.arena; i++) {
+    for (size_t i = 0; i < f.network.arena; i++) {
         largest = fmax(largest, fabs(f.gradient[i]));
     }
     assert_true(relative_difference(largest, -largest, 1e-3) > 1);
@@ -189,13 +190,13 @@ static void an_empty_slice_has_a_zero_gradient(void **state)
     (void)state;
     fixture f;
     open_fixture(&f, 2, SN_RELU, 0, 0);
-    for (size_t i = 0; i < f.model.arena; i++) {
+    for (size_t i = 0; i < f.network.arena; i++) {
         f.gradient[i] = 9;
     }
-    sn_pass pass = sn_net_gradient(&f.model, f.parameters, &f.workspace, f.scratch,
+    sn_pass pass = sn_net_gradient(&f.network, f.parameters, &f.workspace, f.scratch,
                                    f.labels, f.samples, 0, &f.dropout, f.gradient);
     assert_true(pass.loss.sum == 0 && pass.loss.correct == 0 && pass.non_finite == 0);
-    for (size_t i = 0; i < f.model.arena; i++) {
+    for (size_t i = 0; i < f.network.arena; i++) {
         assert_true(f.gradient[i] == 0);
     }
     close_fixture(&f);
@@ -208,7 +209,7 @@ static void a_gradient_is_the_sum_over_slices(void **state)
     open_fixture(&f, 3, SN_TANH, 0.2, 0.5);
     const sn_optimizer none = {0};
     const double whole = cost(&f, &none, f.gradient);
-    double *part = sn_alloc(2 * f.model.arena, sizeof(double));
+    double *part = sn_alloc(2 * f.network.arena, sizeof(double));
     assert_non_null(part);
     double sum = 0;
     const size_t begins[] = {0, 4}, ends[] = {4, ROWS};
@@ -218,14 +219,14 @@ static void a_gradient_is_the_sum_over_slices(void **state)
         }
         size_t b = begins[s];
         sum +=
-            sn_net_gradient(&f.model, f.parameters, &f.workspace, f.scratch + b * INPUT,
-                            f.labels + b, f.samples + b, ends[s] - b, &f.dropout,
-                            part + (size_t)s * f.model.arena)
+            sn_net_gradient(&f.network, f.parameters, &f.workspace,
+                            f.scratch + b * INPUT, f.labels + b, f.samples + b,
+                            ends[s] - b, &f.dropout, part + (size_t)s * f.network.arena)
                 .loss.sum;
     }
     assert_true(relative_difference(sum, whole, 1) < 1e-12);
-    for (size_t i = 0; i < f.model.arena; i++) {
-        assert_true(relative_difference(part[i] + part[f.model.arena + i],
+    for (size_t i = 0; i < f.network.arena; i++) {
+        assert_true(relative_difference(part[i] + part[f.network.arena + i],
                                         f.gradient[i], 1e-3) < 1e-10);
     }
     free(part);

@@ -15,7 +15,7 @@
 enum { ROWS = 67, INPUT = 131, CLASSES = 10 };
 
 typedef struct fixture {
-    sn_network model;
+    sn_network network;
     sn_workspace workspace;
     float *parameters, *gradient, *x;
     uint16_t *rounded; /* weights, where products are of bf16 */
@@ -38,16 +38,16 @@ static void open_fixture(fixture *f, const size_t *hidden, size_t layers)
     sn_error err;
     *f = (fixture){.x = sn_alloc(ROWS * INPUT, sizeof(float))};
     assert_int_equal(
-        sn_network_init(&f->model, INPUT, hidden, layers, CLASSES, SN_TANH, &err),
+        sn_network_init(&f->network, INPUT, hidden, layers, CLASSES, SN_TANH, &err),
         SN_OK);
-    assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, true,
+    assert_int_equal(sn_workspace_init(&f->workspace, &f->network, ROWS, true,
                                        SN_PRECISION_FP32, &err),
                      SN_OK);
-    f->parameters = sn_alloc(f->model.arena, sizeof(float));
-    f->gradient = sn_alloc(f->model.arena, sizeof(float));
+    f->parameters = sn_alloc(f->network.arena, sizeof(float));
+    f->gradient = sn_alloc(f->network.arena, sizeof(float));
     assert_true(f->x != NULL && f->parameters != NULL && f->gradient != NULL);
-    for (size_t l = 0; l < f->model.layers; l++) {
-        const sn_layer *layer = &f->model.layer[l];
+    for (size_t l = 0; l < f->network.layers; l++) {
+        const sn_layer *layer = &f->network.layer[l];
         fill((uint32_t)l + 1, layer->in * layer->out, f->parameters + layer->weight);
         for (size_t i = 0; i < layer->in * layer->out; i++) {
             f->parameters[layer->weight + i] /= sqrtf((float)layer->in);
@@ -63,11 +63,11 @@ static void open_fixture(fixture *f, const size_t *hidden, size_t layers)
 static void round_factors(fixture *f)
 {
     sn_error err;
-    f->rounded = sn_alloc(f->model.arena, sizeof *f->rounded);
+    f->rounded = sn_alloc(f->network.arena, sizeof *f->rounded);
     assert_non_null(f->rounded);
-    sn_network_round(&f->model, f->parameters, f->rounded);
+    sn_network_weights_to_bf16(&f->network, f->parameters, f->rounded);
     sn_workspace_clear(&f->workspace);
-    assert_int_equal(sn_workspace_init(&f->workspace, &f->model, ROWS, true,
+    assert_int_equal(sn_workspace_init(&f->workspace, &f->network, ROWS, true,
                                        SN_PRECISION_BF16_EMULATED, &err),
                      SN_OK);
     f->workspace.weights_bf16 = f->rounded;
@@ -76,7 +76,7 @@ static void round_factors(fixture *f)
 static void close_fixture(fixture *f)
 {
     sn_workspace_clear(&f->workspace);
-    sn_network_clear(&f->model);
+    sn_network_clear(&f->network);
     free(f->parameters);
     free(f->gradient);
     free(f->x);
@@ -87,7 +87,7 @@ static sn_pass pass(fixture *f, size_t rows, float *gradient)
 {
     const sn_dropout dropout = {.input = 0.2, .hidden = 0.3, .seed = 1};
     fill(0, ROWS * INPUT, f->x);
-    return sn_net_gradient(&f->model, f->parameters, &f->workspace, f->x, f->labels,
+    return sn_net_gradient(&f->network, f->parameters, &f->workspace, f->x, f->labels,
                            f->samples, rows, &dropout, gradient);
 }
 
@@ -125,14 +125,14 @@ static void look(void *user, size_t first)
 {
     seen *s = user;
     const float *gradient = s->f->gradient;
-    for (size_t i = s->first; i < s->f->model.arena; i++) {
+    for (size_t i = s->first; i < s->f->network.arena; i++) {
         s->changes += gradient[i] != s->copy[i];
     }
     s->grew |= s->calls > 0 && first > s->first;
     s->calls++;
     s->first = first;
     memcpy(s->copy + first, gradient + first,
-           (s->f->model.arena - first) * sizeof(float));
+           (s->f->network.arena - first) * sizeof(float));
 }
 
 static void check_pieces(sn_precision precision, double bound)
@@ -143,20 +143,20 @@ static void check_pieces(sn_precision precision, double bound)
     if (precision != SN_PRECISION_FP32) {
         round_factors(&f);
     }
-    float *whole = sn_alloc(f.model.arena, sizeof(float));
-    seen s = {.f = &f, .first = f.model.arena};
-    s.copy = sn_alloc(f.model.arena, sizeof(float));
+    float *whole = sn_alloc(f.network.arena, sizeof(float));
+    seen s = {.f = &f, .first = f.network.arena};
+    s.copy = sn_alloc(f.network.arena, sizeof(float));
     assert_true(whole != NULL && s.copy != NULL);
     const sn_pass plain = pass(&f, ROWS, whole);
     f.workspace.observer = look;
     f.workspace.observer_user = &s;
     const sn_pass observed = pass(&f, ROWS, f.gradient);
     assert_true(plain.loss.sum == observed.loss.sum);
-    assert_true(s.calls > 2 * f.model.layers);
+    assert_true(s.calls > 2 * f.network.layers);
     assert_int_equal(s.first, 0);
     assert_false(s.grew);
     assert_int_equal(s.changes, 0);
-    assert_true(distance(f.model.arena, f.gradient, whole) < bound);
+    assert_true(distance(f.network.arena, f.gradient, whole) < bound);
     free(whole);
     free(s.copy);
     close_fixture(&f);
@@ -176,13 +176,13 @@ static void backends_agree_within_rounding(void **state)
     static const size_t hidden[] = {30, 129};
     fixture f;
     open_fixture(&f, hidden, 2);
-    float *other = sn_alloc(f.model.arena, sizeof(float));
+    float *other = sn_alloc(f.network.arena, sizeof(float));
     assert_non_null(other);
     for (size_t rows = 1; rows <= ROWS; rows += 22) {
         f.workspace.backend = SN_BACKEND_OPENBLAS;
         const sn_pass a = pass(&f, rows, f.gradient);
         for (int b = SN_BACKEND_AUTO; b < SN_BACKENDS; b++) {
-            if (!sn_gemm_has((sn_backend)b)) {
+            if (!sn_gemm_supports((sn_backend)b)) {
                 print_message("this build has no backend %d\n", b);
                 continue;
             }
@@ -190,7 +190,7 @@ static void backends_agree_within_rounding(void **state)
             const sn_pass c = pass(&f, rows, other);
             assert_true(relative_difference(a.loss.sum, c.loss.sum, 1) < 1e-6);
             assert_int_equal(a.loss.correct, c.loss.correct);
-            assert_true(worst(f.model.arena, f.gradient, other) < 1e-5);
+            assert_true(worst(f.network.arena, f.gradient, other) < 1e-5);
         }
     }
     free(other);
@@ -206,7 +206,7 @@ static void no_rows_give_a_gradient_of_zero(void **state)
     (void)pass(&f, ROWS, f.gradient);
     const sn_pass empty = pass(&f, 0, f.gradient);
     assert_true(empty.loss.sum == 0 && empty.loss.correct == 0);
-    for (size_t i = 0; i < f.model.arena; i++) {
+    for (size_t i = 0; i < f.network.arena; i++) {
         assert_true(f.gradient[i] == 0);
     }
     close_fixture(&f);
@@ -227,15 +227,15 @@ static void rounded_factors_give_nearly_the_gradient(void **state)
         const sn_pass a = pass(&f, rows, f.gradient);
         const sn_pass b = pass(&g, rows, g.gradient);
         assert_int_equal(b.non_finite, 0);
-        const double d = distance(f.model.arena, g.gradient, f.gradient);
+        const double d = distance(f.network.arena, g.gradient, f.gradient);
         assert_true(d > 1.0 / 2048 && d < 4.0 / 256);
         assert_true(relative_difference(a.loss.sum, b.loss.sum, 1) < 4.0 / 256);
         /* evaluation rounds nothing */
         fill(0, ROWS * INPUT, f.x);
         const float *y =
-            sn_net_forward(&f.model, f.parameters, &f.workspace, f.x, rows);
+            sn_net_forward(&f.network, f.parameters, &f.workspace, f.x, rows);
         const float *z =
-            sn_net_forward(&g.model, g.parameters, &g.workspace, f.x, rows);
+            sn_net_forward(&g.network, g.parameters, &g.workspace, f.x, rows);
         assert_memory_equal(y, z, rows * CLASSES * sizeof *y);
     }
     const sn_pass empty = pass(&g, 0, g.gradient);
@@ -270,8 +270,8 @@ static void make_exact(fixture *f)
     for (size_t i = 0; i < ROWS * INPUT; i++) {
         f->x[i] = i % INPUT < FEW ? (float)(sn_rng_next(&rng) % 5) / 2 - 1 : 0;
     }
-    for (size_t l = 0; l < f->model.layers; l++) {
-        const sn_layer *layer = &f->model.layer[l];
+    for (size_t l = 0; l < f->network.layers; l++) {
+        const sn_layer *layer = &f->network.layer[l];
         for (size_t i = 0; i < layer->in * layer->out; i++) {
             const uint32_t word = sn_rng_next(&rng);
             const float size = (float)(257 + 2 * (word % 127)) / 256;
@@ -287,7 +287,7 @@ static void make_exact(fixture *f)
  * in double, which must lose nothing. */
 static void plain_forward(const fixture *f, size_t l, const uint16_t *a, float *z)
 {
-    const sn_layer *layer = &f->model.layer[l];
+    const sn_layer *layer = &f->network.layer[l];
     const float *weight = f->parameters + layer->weight;
     for (size_t i = 0; i < ROWS; i++) {
         for (size_t j = 0; j < layer->out; j++) {
@@ -326,7 +326,7 @@ static void check_weight_gradient(size_t out, size_t in, const uint16_t *dz,
 static void check_hidden_gradient(const fixture *f, const uint16_t *above,
                                   const uint16_t *active, const uint16_t *dz)
 {
-    const float *weight = f->parameters + f->model.layer[1].weight;
+    const float *weight = f->parameters + f->network.layer[1].weight;
     size_t zeros = 0;
     for (size_t i = 0; i < ROWS; i++) {
         for (size_t j = 0; j < WIDTH; j++) {
@@ -358,7 +358,7 @@ static void a_rounded_gradient_is_that_of_plain_loops(void **state)
     static uint16_t x[ROWS * INPUT], a[ROWS * WIDTH], dz[ROWS * CLASSES];
     fixture f;
     open_fixture(&f, hidden, 1);
-    f.model.activation = SN_RELU;
+    f.network.activation = SN_RELU;
     make_exact(&f);
     round_factors(&f);
     sn_bf16_from_float(ROWS * INPUT, f.x, x);
@@ -375,10 +375,10 @@ static void a_rounded_gradient_is_that_of_plain_loops(void **state)
     sn_bf16_from_float(ROWS * CLASSES, top, dz);
 
     const sn_dropout none = {0};
-    const sn_pass found = sn_net_gradient(&f.model, f.parameters, &f.workspace, f.x,
+    const sn_pass found = sn_net_gradient(&f.network, f.parameters, &f.workspace, f.x,
                                           f.labels, f.samples, ROWS, &none, f.gradient);
     assert_true(found.loss.sum == loss.sum);
-    const sn_layer *layer = f.model.layer;
+    const sn_layer *layer = f.network.layer;
     check_weight_gradient(CLASSES, WIDTH, dz, a, f.gradient + layer[1].weight);
     const uint16_t *below = f.workspace.layer[0].bf16;
     check_hidden_gradient(&f, dz, a, below);

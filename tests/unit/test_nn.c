@@ -138,14 +138,15 @@ static void initial_weights_have_the_stated_bounds(void **state)
 {
     (void)state;
     const size_t hidden[] = {40};
-    sn_network model;
+    sn_network network;
     sn_error err;
-    assert_int_equal(sn_network_init(&model, 60, hidden, 1, 10, SN_TANH, &err), SN_OK);
-    float *p = sn_alloc(model.arena, sizeof *p);
+    assert_int_equal(sn_network_init(&network, 60, hidden, 1, 10, SN_TANH, &err),
+                     SN_OK);
+    float *p = sn_alloc(network.arena, sizeof *p);
     assert_non_null(p);
     static const sn_init kinds[] = {SN_INIT_UNIFORM, SN_INIT_XAVIER, SN_INIT_HE};
     for (int k = 0; k < 3; k++) {
-        sn_init_parameters(&model, kinds[k], 0.5, 3, p);
+        sn_init_parameters(&network, kinds[k], 0.5, 3, p);
         const double bound = 0.5 * (k == 0   ? 1
                                     : k == 1 ? sqrt(6.0 / 100)
                                              : sqrt(6.0 / 60));
@@ -156,26 +157,26 @@ static void initial_weights_have_the_stated_bounds(void **state)
         }
         assert_true(relative_difference(square / 2400, bound * bound / 3, 0) < 0.1);
         for (size_t j = 0; j < 40; j++) {
-            assert_true(p[model.layer[0].bias + j] == 0);
+            assert_true(p[network.layer[0].bias + j] == 0);
         }
     }
     free(p);
-    sn_network_clear(&model);
+    sn_network_clear(&network);
 }
 
 /* Three updates of one weight and one bias by hand. */
 static void momentum_kinds_follow_their_formulas(void **state)
 {
     (void)state;
-    sn_network model;
+    sn_network network;
     sn_error err;
-    assert_int_equal(sn_network_init(&model, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
-    const size_t w = model.layer[0].weight, b = model.layer[0].bias;
+    assert_int_equal(sn_network_init(&network, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
+    const size_t w = network.layer[0].weight, b = network.layer[0].bias;
     static const sn_momentum kinds[] = {SN_HEAVY_BALL, SN_NESTEROV,
                                         SN_PREVIOUS_GRADIENT};
     for (int k = 0; k < 3; k++) {
         float p[64] = {0}, v[64] = {0}, g[64] = {0};
-        assert_true(model.arena <= 64);
+        assert_true(network.arena <= 64);
         const sn_optimizer o = {
             .kind = kinds[k], .momentum = 0.9, .l1 = 0.01, .l2 = 0.1};
         double pw = 0.5, pb = -0.25, vw = 0, vb = 0;
@@ -184,7 +185,7 @@ static void momentum_kinds_follow_their_formulas(void **state)
         for (int step = 0; step < 3; step++) {
             g[w] = 2 + (float)step;
             g[b] = -4;
-            sn_optimizer_update(&o, &model, 0.05, 0.25, g, v, p, NULL);
+            sn_optimizer_update(&o, &network, 0.05, 0.25, g, v, p, NULL);
             const double gw =
                 0.05 * (0.25 * (2 + step) + 0.1 * pw + 0.01 * (pw > 0 ? 1 : -1));
             const double gb = 0.05 * (0.25 * -4);
@@ -204,30 +205,30 @@ static void momentum_kinds_follow_their_formulas(void **state)
             assert_true(relative_difference((double)v[w], vw, 0) < 1e-6);
         }
     }
-    sn_network_clear(&model);
+    sn_network_clear(&network);
 }
 
 static void idle_velocities_become_zero_not_subnormal(void **state)
 {
     (void)state;
-    sn_network model;
+    sn_network network;
     sn_error err;
-    assert_int_equal(sn_network_init(&model, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
+    assert_int_equal(sn_network_init(&network, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
     float p[64] = {0}, v[64] = {0}, g[64] = {0};
     v[0] = 1.1F * FLT_MIN;
     const sn_optimizer o = {.kind = SN_HEAVY_BALL, .momentum = 0.5};
-    sn_optimizer_update(&o, &model, 0.1, 1, g, v, p, NULL);
+    sn_optimizer_update(&o, &network, 0.1, 1, g, v, p, NULL);
     assert_true(v[0] == 0);
-    sn_network_clear(&model);
+    sn_network_clear(&network);
 }
 
 static void max_norm_bounds_each_unit(void **state)
 {
     (void)state;
-    sn_network model;
+    sn_network network;
     sn_error err;
-    assert_int_equal(sn_network_init(&model, 37, NULL, 0, 3, SN_TANH, &err), SN_OK);
-    float *p = sn_alloc(3 * model.arena, sizeof *p);
+    assert_int_equal(sn_network_init(&network, 37, NULL, 0, 3, SN_TANH, &err), SN_OK);
+    float *p = sn_alloc(3 * network.arena, sizeof *p);
     assert_non_null(p);
     for (size_t i = 0; i < 37; i++) {
         p[i] = 1;          /* norm 6.08 */
@@ -235,8 +236,8 @@ static void max_norm_bounds_each_unit(void **state)
         p[74 + i] = i == 5 ? -3.0F : 0.0F;
     }
     const sn_optimizer o = {.kind = SN_HEAVY_BALL, .max_norm = 2};
-    sn_optimizer_update(&o, &model, 0.1, 1, p + model.arena, p + 2 * model.arena, p,
-                        NULL);
+    sn_optimizer_update(&o, &network, 0.1, 1, p + network.arena, p + 2 * network.arena,
+                        p, NULL);
     double norms[3] = {0};
     for (int unit = 0; unit < 3; unit++) {
         for (int i = 0; i < 37; i++) {
@@ -248,11 +249,11 @@ static void max_norm_bounds_each_unit(void **state)
     assert_true(fabs(sqrt(norms[2]) - 2) < 1e-5);
 
     p[0] = 3e19F; /* its square exceeds a float: no zeroes that hide it */
-    sn_optimizer_update(&o, &model, 0.1, 1, p + model.arena, p + 2 * model.arena, p,
-                        NULL);
+    sn_optimizer_update(&o, &network, 0.1, 1, p + network.arena, p + 2 * network.arena,
+                        p, NULL);
     assert_true(p[0] == 3e19F);
     free(p);
-    sn_network_clear(&model);
+    sn_network_clear(&network);
 }
 
 static void schedules_follow_their_formulas(void **state)
@@ -333,12 +334,14 @@ static void bf16_rounds_to_nearest_even(void **state)
 static void impossible_models_are_refused(void **state)
 {
     (void)state;
-    sn_network model;
+    sn_network network;
     sn_error err;
     const size_t zero[] = {0};
-    assert_int_equal(sn_network_init(&model, 4, zero, 1, 3, SN_TANH, &err), SN_ECONFIG);
+    assert_int_equal(sn_network_init(&network, 4, zero, 1, 3, SN_TANH, &err),
+                     SN_ECONFIG);
     const size_t huge[] = {(size_t)1 << 40};
-    assert_int_equal(sn_network_init(&model, 4, huge, 1, 3, SN_TANH, &err), SN_ERANGE);
+    assert_int_equal(sn_network_init(&network, 4, huge, 1, 3, SN_TANH, &err),
+                     SN_ERANGE);
     assert_int_equal(sn_gemm_check((size_t)1 << 31, "x", &err), SN_ERANGE);
     assert_int_equal(sn_gemm_check(((size_t)1 << 31) - 1, "x", &err), SN_OK);
 }

@@ -53,10 +53,10 @@ static void test_mnist_without_files(void **state)
     assert_int_equal(base.updates, 550);
     assert_int_equal(base.batch, 100);
     assert_int_equal(base.data_bytes, 70000 * 785);
-    assert_int_equal(base.model.parameters, PARAMETERS);
+    assert_int_equal(base.network.parameters, PARAMETERS);
     assert_near(base.flops, 2.0 * 100 * (2 * 784 * 30 + 3 * 30 * 10));
     assert_near(base.message_bytes,
-                (double)(base.model.arena + SN_TAIL_ELEMENTS) * sizeof(float));
+                (double)(base.network.arena + SN_TAIL_ELEMENTS) * sizeof(float));
     assert_in_range(base.checkpoint_bytes, 8 * PARAMETERS, 8 * PARAMETERS + 40000);
     sn_plan_clear(&base);
 }
@@ -90,7 +90,7 @@ static void test_slices_of_leaves(void **state)
     const sn_plan plan = sn_plan_make(&base, &rates, 3, 3);
     assert_int_equal(plan.largest, 5); /* leaves of 2, 2, 1 */
     assert_int_equal(plan.smallest, 2);
-    const size_t length = base.model.arena + SN_TAIL_ELEMENTS;
+    const size_t length = base.network.arena + SN_TAIL_ELEMENTS;
     /* leaves 0, 1; 2 to 4; 5 to 7: subtrees of 2; 2, 1; 1, 2.  Those of all ranks, a
      * third of each; two buffers and the sum. */
     assert_int_equal(plan.message,
@@ -104,7 +104,7 @@ static void test_memory(void **state)
     static const char *const chosen[] = {"train.batch=2048",
                                          "model.dropout_hidden=0.5"};
     sn_plan_base base = open_plan(chosen, 2);
-    const size_t arena = base.model.arena * sizeof(float), rows = 1024;
+    const size_t arena = base.network.arena * sizeof(float), rows = 1024;
     const size_t message = arena + SN_TAIL_ELEMENTS * sizeof(float);
     const sn_plan plan = sn_plan_make(&base, &rates, 2, 2);
     assert_int_equal(plan.parameters, arena);
@@ -140,7 +140,7 @@ static void test_times(void **state)
     sn_plan plan = sn_plan_make(&base, &rates, 1, 1);
     assert_near(plan.compute_seconds, base.flops / 1e9);
     assert_near(plan.gather_seconds, 5.0 * 100 * 784 / 1e9);
-    assert_near(plan.update_seconds, 20.0 * (double)base.model.arena / 2e9);
+    assert_near(plan.update_seconds, 20.0 * (double)base.network.arena / 2e9);
     assert_near(plan.step_seconds,
                 plan.compute_seconds + plan.gather_seconds + plan.update_seconds);
 

@@ -11,12 +11,12 @@
 enum { INPUT = 5, CLASSES = 4, IMAGES = 600 };
 
 /* A linear model of these classes whose parameters the caller frees. */
-static float *make_model(sn_network *model, size_t classes)
+static float *make_network(sn_network *network, size_t classes)
 {
     sn_error err;
-    assert_int_equal(sn_network_init(model, INPUT, NULL, 0, classes, SN_TANH, &err),
+    assert_int_equal(sn_network_init(network, INPUT, NULL, 0, classes, SN_TANH, &err),
                      SN_OK);
-    float *parameters = sn_alloc(model->arena, sizeof *parameters);
+    float *parameters = sn_alloc(network->arena, sizeof *parameters);
     assert_non_null(parameters);
     return parameters;
 }
@@ -25,19 +25,19 @@ static void best_and_second_are_those_of_softmax(void **state)
 {
     (void)state;
     sn_error err;
-    sn_network model;
+    sn_network network;
     sn_predictor predictor;
     static uint8_t images[IMAGES * INPUT];
     static sn_prediction found[IMAGES];
-    float *parameters = make_model(&model, CLASSES);
-    const sn_layer *layer = &model.layer[0];
+    float *parameters = make_network(&network, CLASSES);
+    const sn_layer *layer = &network.layer[0];
     for (size_t i = 0; i < CLASSES * INPUT; i++) {
         parameters[layer->weight + i] = (float)((double)(i * i % 17) - 8);
     }
     for (size_t i = 0; i < sizeof images; i++) {
         images[i] = (uint8_t)(i * i * 31 % 251);
     }
-    assert_int_equal(sn_predictor_init(&predictor, &model, parameters, &err), SN_OK);
+    assert_int_equal(sn_predictor_init(&predictor, &network, parameters, &err), SN_OK);
     /* more than fit one pass */
     sn_predict(&predictor, images, IMAGES, found);
     for (size_t i = 0; i < IMAGES; i++) {
@@ -62,7 +62,7 @@ static void best_and_second_are_those_of_softmax(void **state)
         }
     }
     sn_predictor_clear(&predictor);
-    sn_network_clear(&model);
+    sn_network_clear(&network);
     free(parameters);
 }
 
@@ -71,12 +71,12 @@ static void equal_classes_come_in_order(void **state)
     (void)state;
     for (size_t classes = 1; classes <= CLASSES; classes++) {
         sn_error err;
-        sn_network model;
+        sn_network network;
         sn_predictor predictor;
         sn_prediction p;
         const uint8_t image[INPUT] = {1, 2, 3, 4, 5};
-        float *parameters = make_model(&model, classes); /* zero */
-        assert_int_equal(sn_predictor_init(&predictor, &model, parameters, &err),
+        float *parameters = make_network(&network, classes); /* zero */
+        assert_int_equal(sn_predictor_init(&predictor, &network, parameters, &err),
                          SN_OK);
         sn_predict(&predictor, image, 1, &p);
         assert_int_equal(p.best, 0);
@@ -85,7 +85,7 @@ static void equal_classes_come_in_order(void **state)
         assert_true(
             fabs(p.second_probability - (classes > 1 ? p.best_probability : 0)) < 1e-6);
         sn_predictor_clear(&predictor);
-        sn_network_clear(&model);
+        sn_network_clear(&network);
         free(parameters);
     }
 }

@@ -30,7 +30,7 @@ static void ask_twice(int code)
         _exit(2);
     }
     if (code >= 0) {
-        sn_stop_conclude(code);
+        sn_stop_finish(code);
     }
     pause_milliseconds(1200);
     (void)raise(SIGTERM);

@@ -229,5 +229,5 @@ sn_status sn_idx_write(const char *path, int dimensions, const size_t *size,
         status = sn_fail(err, SN_EIO, "cannot write (%s): %s; free space", path,
                          strerror(reason));
     }
-    return sn_file_conclude(status, temporary, path, err);
+    return sn_file_publish_or_remove(status, temporary, path, err);
 }

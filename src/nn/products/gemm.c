@@ -21,7 +21,7 @@
 #define CBLAS_GEMM cblas_sgemm
 #endif
 
-bool sn_gemm_has(sn_backend backend)
+bool sn_gemm_supports(sn_backend backend)
 {
     return backend != SN_BACKEND_ONEDNN || HAS_ONEDNN;
 }

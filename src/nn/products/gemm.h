@@ -20,7 +20,7 @@ typedef enum sn_backend {
 } sn_backend;
 
 /** Can this build and processor compute with it? */
-bool sn_gemm_has(sn_backend backend);
+bool sn_gemm_supports(sn_backend backend);
 
 /** SN_ERANGE when a dimension exceeds the BLAS integer.  Called once for every
  *  dimension of a model and batch, so that the products below cannot fail. */

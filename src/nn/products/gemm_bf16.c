@@ -26,7 +26,7 @@ sn_status sn_precision_check(sn_precision precision, sn_error *err)
     return status;
 }
 
-const char *sn_precision_means(sn_precision precision)
+const char *sn_precision_method(sn_precision precision)
 {
     const char *instructions = sn_matmul_bf16_instructions();
     return precision == SN_PRECISION_BF16_EMULATED                  ? "emulated"

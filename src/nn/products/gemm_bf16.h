@@ -24,7 +24,7 @@ sn_status sn_precision_check(sn_precision precision, sn_error *err) SN_MUST_CHEC
 
 /** Which instructions or which library compute the products, for the first lines of a
  *  run; "" for fp32. */
-const char *sn_precision_means(sn_precision precision);
+const char *sn_precision_method(sn_precision precision);
 
 /** What products need from one call to the next: widened factors, or what oneDNN
  *  prepares for each shape. */

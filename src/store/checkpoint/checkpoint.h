@@ -42,8 +42,8 @@ enum { SN_TENSOR_KINDS = 4, SN_TENSOR_NAME_BYTES = 64 };
 
 /** Views of a model's tensors as a checkpoint names them; tensors (layers) is filled.
  *  velocity may be NULL. */
-void sn_checkpoint_tensors(const sn_network *model, float *parameters, float *velocity,
-                           sn_layer_tensors *tensors);
+void sn_checkpoint_tensors(const sn_network *network, float *parameters,
+                           float *velocity, sn_layer_tensors *tensors);
 
 /** The content of a checkpoint besides its tensors. */
 typedef struct sn_checkpoint_info {

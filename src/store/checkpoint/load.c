@@ -236,11 +236,11 @@ sn_status sn_checkpoint_read_back(const char *path, const sn_checkpoint_info *in
     return status;
 }
 
-void sn_checkpoint_tensors(const sn_network *model, float *parameters, float *velocity,
-                           sn_layer_tensors *tensors)
+void sn_checkpoint_tensors(const sn_network *network, float *parameters,
+                           float *velocity, sn_layer_tensors *tensors)
 {
-    for (size_t l = 0; l < model->layers; l++) {
-        const sn_layer *layer = &model->layer[l];
+    for (size_t l = 0; l < network->layers; l++) {
+        const sn_layer *layer = &network->layer[l];
         tensors[l] = (sn_layer_tensors){
             .in = (int64_t)layer->in,
             .out = (int64_t)layer->out,

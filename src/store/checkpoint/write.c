@@ -311,5 +311,5 @@ sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
     if (status == SN_OK) {
         status = fault("checkpoint.publish", info, err);
     }
-    return sn_file_conclude(status, temporary, path, err);
+    return sn_file_publish_or_remove(status, temporary, path, err);
 }

@@ -31,7 +31,7 @@ static sn_status publish(hid_t file, const char *path, const struct stat *former
     if (status == SN_OK && former != NULL) {
         (void)chmod(temporary, former->st_mode & 0777);
     }
-    return sn_file_conclude(status, temporary, path, err);
+    return sn_file_publish_or_remove(status, temporary, path, err);
 }
 
 static sn_status create_empty(const char *path, sn_error *err)
@@ -221,7 +221,7 @@ static bool cut_table(hid_t file, sn_metrics_kind kind, const void *user,
 static sn_status replace_damaged(const char *path, sn_error *warning, sn_error *err)
 {
     char aside[SN_PATH_BYTES];
-    const sn_status status = sn_file_set_aside(path, SN_DAMAGED, aside, err);
+    const sn_status status = sn_file_move_away(path, SN_DAMAGED, aside, err);
     if (status != SN_OK) {
         return status;
     }

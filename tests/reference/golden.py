@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""An independent implementation of the training step in NumPy float64.
+"""An independent implementation of training in NumPy float64.
 
-Usage: golden.py PROGRAM
+Usage: golden.py PROGRAM MPIEXEC
 
-Runs PROGRAM for one update, takes that checkpoint as the common start, computes 60 more
-updates here from the formulas (order of samples, dropout masks, penalties, momentum,
-schedules, max-norm), lets PROGRAM do the same, and compares every tensor.  Exit code 77
-where NumPy or h5py are missing.
+Trains a few epochs here from the formulas (initial weights, order of samples, dropout
+masks, penalties, momentum, schedules, max-norm, evaluation), lets PROGRAM do the same,
+interrupted and resumed on another number of ranks, and compares every tensor, every row
+of /epochs and /steps, and the printed result.  Exit code 77 where NumPy or h5py are
+missing.
 """
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -22,9 +24,9 @@ except ImportError as missing:
     print("skipped:", missing)
     sys.exit(77)
 
-STEPS = 60
+STOP = 13  # updates before the interruption, which is in the middle of an epoch
 BOUND = 1e-4  # largest difference of a tensor relative to its largest entry
-SHUFFLE, DROPOUT = 2, 3  # purposes of random draws
+INIT, SHUFFLE, DROPOUT = 1, 2, 3  # purposes of random draws
 MASK32 = np.uint64(0xFFFFFFFF)
 
 
@@ -82,6 +84,20 @@ def order(seed, epoch, count):
     return np.array(result)
 
 
+def draw_weights(config, widths):
+    """U(-r, r) with r of Glorot or He, four weights from a block."""
+    weights = []
+    for layer, (fan_in, fan_out) in enumerate(zip(widths, widths[1:])):
+        count = fan_in * fan_out
+        blocks = np.arange(-(-count // 4))
+        words = draw(config["seed"], INIT, layer, 0, np.zeros_like(blocks), blocks)
+        unit = ((words >> np.uint64(9)) + 0.5) / 2**23
+        bound = np.sqrt(6 / (fan_in + (fan_out if config["init"] == "xavier" else 0)))
+        flat = bound * (2 * unit.T.reshape(-1)[:count] - 1)
+        weights.append(flat.reshape(fan_out, fan_in))
+    return weights
+
+
 def dropout_factor(p, seed, epoch, layer, samples, units):
     threshold = int(p * 65536 + 0.5)
     chunks = -(-units // 256)  # 256 units are drawn together, from 32 blocks
@@ -105,8 +121,25 @@ ACTIVATIONS = {
 }
 
 
+def losses(z, labels):
+    """Sum of the cross-entropies, and the number of wrong predictions."""
+    z = z - z.max(axis=1, keepdims=True)
+    own = z[np.arange(len(labels)), labels]
+    return (np.log(np.exp(z).sum(axis=1)) - own).sum(), (z.argmax(axis=1) != labels).sum()
+
+
+def evaluate(config, weights, biases, images, labels):
+    """Mean loss and error, without dropout."""
+    x = images.reshape(len(images), -1) / 255.0
+    for layer, (w, b) in enumerate(zip(weights, biases)):
+        z = x @ w.T + b
+        x = ACTIVATIONS[config["activation"]][0](z) if layer + 1 < len(weights) else z
+    loss, wrong = losses(x, labels)
+    return loss / len(labels), wrong / len(labels)
+
+
 def gradient(config, weights, biases, x, labels, samples, epoch):
-    """Mean gradient over the batch, data term only."""
+    """Mean gradient over the batch, data term only, with what losses returns."""
     f, slope = ACTIVATIONS[config["activation"]]
     seed = config["seed"]
     inputs, outputs, factors = [], [], []
@@ -125,6 +158,7 @@ def gradient(config, weights, biases, x, labels, samples, epoch):
             outputs.append(a)
             factors.append(factor)
             x = a * factor
+    found = losses(z, labels)
     e = np.exp(z - z.max(axis=1, keepdims=True))
     dz = e / e.sum(axis=1, keepdims=True)
     dz[np.arange(len(labels)), labels] -= 1
@@ -135,7 +169,7 @@ def gradient(config, weights, biases, x, labels, samples, epoch):
         if layer > 0:
             da = dz @ weights[layer] * factors[layer - 1]
             dz = da * slope(outputs[layer - 1])
-    return dw, db
+    return dw, db, found
 
 
 def rate_of(config, epoch, step, steps):
@@ -190,42 +224,64 @@ def read_idx(path):
     return np.frombuffer(data, np.uint8, offset=4 + 4 * dims).reshape(shape)
 
 
-def run_program(program, config, folder, data, max_steps, resume):
+def run_program(program, config, folder, data, expected, more):
+    """Trains; returns the numbers of the printed result."""
     sections = {
-        "data": ["train_limit"],
+        "data": ["train_limit", "validation"],
+        "augment": ["kind"],
         "model": ["hidden", "activation", "init", "dropout_input", "dropout_hidden", "max_norm"],
         "optimizer": ["learning_rate", "momentum", "momentum_kind", "l1", "l2", "schedule",
                       "decay", "decay_every", "warmup_epochs"],
-        "train": ["epochs", "batch", "seed"],
+        "train": ["epochs", "batch", "seed", "eval_every"],
+        "comm": ["reduce", "leaves"],
+        "metrics": ["every_steps"],
     }
     path = os.path.join(folder, "golden.ini")
     with open(path, "w") as out:
         for section, keys in sections.items():
             out.write(f"[{section}]\n")
             out.writelines(f"{key} = {config[key]}\n" for key in keys)
-    command = [program, "train", path, "--quiet", "--out", os.path.join(folder, "run"),
-               "--set", "data.source=idx", "--set", f"data.dir={data}",
-               "--set", f"train.max_steps={max_steps}"]
-    done = subprocess.run(command + (["--resume"] if resume else []), capture_output=True,
-                          text=True)
-    if done.returncode != 75:
-        sys.exit(f"golden: exit code {done.returncode} instead of 75: {done.stderr}")
+    command = program + ["train", path, "--quiet", "--out", os.path.join(folder, "run"),
+                         "--set", "data.source=idx", "--set", f"data.dir={data}"] + more
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != expected:
+        sys.exit(f"golden: exit code {done.returncode} instead of {expected}: {done.stderr}")
+    return [float(x) for x in re.findall(r"\((\d+) of (\d+) correct\), loss ([\d.]+)",
+                                         done.stdout)[0]] if expected == 0 else None
 
 
-def continue_here(config, state, images, labels):
-    weights, biases, vw, vb = state
-    count, batch = config["train_limit"], config["batch"]
-    steps = -(-count // batch)
-    for t in range(1, 1 + STEPS):
-        epoch, step = divmod(t, steps)
-        samples = order(config["seed"], epoch, count)[step * batch : (step + 1) * batch]
-        x = images[samples].reshape(len(samples), -1) / 255.0
-        dw, db = gradient(config, weights, biases, x, labels[samples], samples, epoch)
-        rate = rate_of(config, epoch, step, steps)
-        for l in range(len(weights)):
-            weights[l], vw[l] = update(config, rate, weights[l], vw[l], dw[l], True)
-            biases[l], vb[l] = update(config, rate, biases[l], vb[l], db[l], False)
-    return state
+def train_here(config, train, validation, test):
+    """The expected rows of /steps and /epochs and the state after each epoch."""
+    images, labels = train
+    count, batch = len(labels), config["batch"]
+    widths = [images[0].size, *map(int, config["hidden"].split(",")), 10]
+    weights, biases = draw_weights(config, widths), [np.zeros(n) for n in widths[1:]]
+    vw, vb = [np.zeros_like(w) for w in weights], [np.zeros_like(b) for b in biases]
+    steps, epochs, states = [], [], []
+    for epoch in range(config["epochs"]):
+        sums = np.zeros(2)
+        positions = order(config["seed"], epoch, count)
+        starts = range(0, count, batch)
+        for step, first in enumerate(starts):
+            samples = positions[first : first + batch]
+            x = images[samples].reshape(len(samples), -1) / 255.0
+            dw, db, found = gradient(config, weights, biases, x, labels[samples], samples, epoch)
+            rate = rate_of(config, epoch, step, len(starts))
+            for l in range(len(weights)):
+                weights[l], vw[l] = update(config, rate, weights[l], vw[l], dw[l], True)
+                biases[l], vb[l] = update(config, rate, biases[l], vb[l], db[l], False)
+            sums += found
+            steps.append((len(steps) + 1, epoch, rate, *(np.array(found) / len(samples))))
+        penalty = sum(config["l1"] * np.abs(w).sum() + config["l2"] / 2 * (w * w).sum()
+                      for w in weights)
+        evaluated = (epoch + 1) % config["eval_every"] == 0 or epoch + 1 == config["epochs"]
+        results = [(np.nan, np.nan)] * 2
+        if evaluated:
+            results = [evaluate(config, weights, biases, *part) for part in (validation, test)]
+        epochs.append((epoch + 1, len(steps), rate, sums[0] / count + penalty, penalty,
+                       sums[1] / count, *results[0], *results[1]))
+        states.append([[x.copy() for x in part] for part in (weights, biases, vw, vb)])
+    return steps, epochs, states
 
 
 def compare(found, expected):
@@ -235,18 +291,56 @@ def compare(found, expected):
     return worst
 
 
+def check_rows(table, names, expected, samples):
+    """What is wrong with a table of metrics.  An error may be off by one sample, whose two
+    largest outputs are nearly the same."""
+    wrong = [] if len(table) == len(expected) else [f"{len(table)} rows"]
+    for name, column in zip(names, np.array(expected, dtype=float).T):
+        found = table[name][: len(column)].astype(float)
+        slack = 1.01 / samples if name.endswith("error") else BOUND * np.abs(column)
+        good = (np.abs(found - column) <= slack) | (np.isnan(found) & np.isnan(column))
+        if not good.all():
+            row = int(np.argmin(good))
+            wrong.append(f"{name} {found[row]} instead of {column[row]} in row {row}")
+    return wrong
+
+
+def check_metrics(path, steps, epochs, config, counts):
+    with h5py.File(path, "r") as file:
+        found_steps, found_epochs, ranks = (file[t][...] for t in ("steps", "epochs", "ranks"))
+    wrong = check_rows(found_steps, ["step", "epoch", "learning_rate", "loss", "error"],
+                       steps, counts[0] % config["batch"] or config["batch"])
+    wrong += check_rows(found_epochs, [
+        "epoch", "step", "learning_rate", "train_loss", "penalty", "train_error",
+        "validation_loss", "validation_error", "test_loss", "test_error"], epochs, min(counts))
+    per_epoch = len(steps) // len(epochs)
+    for row in found_epochs:
+        begin = row["step"] - per_epoch
+        earlier = STOP - begin if begin < STOP < row["step"] else 0  # before the interruption
+        samples = counts[0] - earlier * config["batch"]
+        if abs(row["samples_per_second"] * row["seconds"] / samples - 1) > 1e-6:
+            wrong.append(f"samples_per_second of epoch {row['epoch']}")
+    for row in ranks:
+        if row["step"] != row["epoch"] * per_epoch or row["compute_seconds"] <= 0:
+            wrong.append(f"ranks: {row}")
+    return wrong
+
+
 BASE = {
-    "train_limit": 470, "hidden": "40, 30", "activation": "tanh", "init": "xavier",
+    "train_limit": 470, "validation": 70, "kind": "none", "hidden": "40, 30", "activation": "tanh", "init": "xavier",
     "dropout_input": 0, "dropout_hidden": 0, "max_norm": 0, "learning_rate": 0.1,
     "momentum": 0.9, "momentum_kind": "heavy_ball", "l1": 1e-5, "l2": 1e-3,
-    "schedule": "constant", "decay": 0, "decay_every": 1, "warmup_epochs": 0, "epochs": 20,
-    "batch": 50, "seed": 12345678901,
+    "schedule": "constant", "decay": 0, "decay_every": 1, "warmup_epochs": 0, "epochs": 7,
+    "batch": 48, "seed": 12345678901, "eval_every": 1, "reduce": "allreduce", "leaves": 4,
+    "every_steps": 1,
 }
 CASES = [
-    {"momentum_kind": "heavy_ball", "schedule": "constant"},
-    {"momentum_kind": "nesterov", "schedule": "inverse", "decay": 0.05, "activation": "sigmoid"},
-    {"momentum_kind": "previous_gradient", "schedule": "step", "decay": 0.5, "decay_every": 2},
-    {"momentum_kind": "nesterov", "schedule": "cosine", "warmup_epochs": 2.5,
+    {"momentum_kind": "heavy_ball", "schedule": "constant", "eval_every": 3},
+    {"momentum_kind": "nesterov", "schedule": "inverse", "decay": 0.05, "activation": "sigmoid",
+     "reduce": "overlap"},
+    {"momentum_kind": "previous_gradient", "schedule": "step", "decay": 0.5, "decay_every": 2,
+     "reduce": "node"},
+    {"momentum_kind": "nesterov", "reduce": "reproducible", "schedule": "cosine", "warmup_epochs": 2.5,
      "activation": "relu", "init": "he", "learning_rate": 0.05},
     {"schedule": "constant", "warmup_epochs": 3, "activation": "lecun_tanh", "seed": 7,
      "learning_rate": 0.02},
@@ -256,31 +350,73 @@ CASES = [
 ]
 
 
+def distortions_follow_the_epoch(program, scratch, data):
+    """With a rate of 0 the loss of an epoch depends on its distortions alone."""
+    found = {}
+    for kind in ("none", "affine", "elastic"):
+        folder = os.path.join(scratch, kind)
+        os.mkdir(folder)
+        config = {**BASE, "kind": kind, "learning_rate": 0, "l1": 0, "l2": 0, "epochs": 3}
+        run_program([program], config, folder, data, 0, [])
+        with h5py.File(os.path.join(folder, "run", "metrics.h5"), "r") as file:
+            loss = np.sort(file["epochs"]["train_loss"])
+        found[kind] = np.diff(loss).min() / loss[0], np.diff(loss).max() / loss[0]
+    good = found["none"][1] < 1e-6 and min(found["affine"][0], found["elastic"][0]) > 1e-5
+    print(f"{'ok' if good else 'FAILED'}: distortions of another epoch, least and largest "
+          f"difference of the loss: {found}")
+    return good
+
+
+def check_case(program, mpiexec, config, folder, data, sets):
+    checkpoints = os.path.join(folder, "run", "checkpoints")
+    end = config["train_limit"] - config["validation"]
+    train, validation = ([x[begin:stop] for x in sets["train"]]
+                         for begin, stop in ((0, end), (end, config["train_limit"])))
+    steps, epochs, states = train_here(config, train, validation, sets["test"])
+    run_program([program], config, folder, data, 75, ["--set", f"train.max_steps={STOP}"])
+    several = [mpiexec, "-n", "3", program]
+    correct, count, loss = run_program(several, config, folder, data, 0, ["--resume"])
+    last = read_checkpoint(os.path.join(checkpoints, f"step-{len(steps):08d}.h5"))
+    best = int(np.nanargmin([row[7] for row in epochs]))
+    worst = compare(last, states[-1])
+    worst = max(worst, compare(read_checkpoint(os.path.join(checkpoints, "best.h5")),
+                               states[best]))
+    moved = compare(states[0], states[-1])
+    counts = [len(part[1]) for part in (train, validation, sets["test"])]
+    wrong = check_metrics(os.path.join(folder, "run", "metrics.h5"), steps, epochs, config,
+                          counts)
+    expected = epochs[best][8:10]
+    if abs(1 - correct / count - expected[1]) > 1.01 / count or abs(loss - expected[0]) > 1e-4:
+        wrong.append(f"printed {correct} of {count}, {loss} instead of {expected}")
+    if not worst < BOUND < 0.01 < moved:
+        wrong.append("parameters")
+    return worst, moved, wrong
+
+
 def main():
-    program = os.path.abspath(sys.argv[1])
+    program, mpiexec = os.path.abspath(sys.argv[1]), sys.argv[2]
+    os.environ.update(
+        OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+        OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1",
+        PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe",
+        OMPI_MCA_btl_vader_single_copy_mechanism="none")
     failed = 0
     with tempfile.TemporaryDirectory() as scratch:
         data = os.path.join(scratch, "data")
-        subprocess.run([program, "data", "synth", data, "--train", "600", "--test", "50"],
+        subprocess.run([program, "data", "synth", data, "--train", "600", "--test", "90"],
                        check=True, stdout=subprocess.DEVNULL)
-        images = read_idx(os.path.join(data, "train-images-idx3-ubyte"))
-        labels = read_idx(os.path.join(data, "train-labels-idx1-ubyte"))
+        sets = {name: [read_idx(os.path.join(data, f"{prefix}-{file}-ubyte"))
+                       for file in ("images-idx3", "labels-idx1")]
+                for name, prefix in (("train", "train"), ("test", "t10k"))}
         for number, case in enumerate(CASES):
-            config = {**BASE, **case}
             folder = os.path.join(scratch, f"case{number}")
             os.mkdir(folder)
-            run_program(program, config, folder, data, 1, False)
-            checkpoints = os.path.join(folder, "run", "checkpoints", "step-%08d.h5")
-            state = read_checkpoint(checkpoints % 1)
-            start = [[x.copy() for x in part] for part in state]
-            expected = continue_here(config, state, images, labels)
-            run_program(program, config, folder, data, STEPS, True)
-            found = read_checkpoint(checkpoints % (1 + STEPS))
-            moved = compare(start, expected)
-            worst = compare(found, expected)
-            good = worst < BOUND < 0.01 < moved
-            failed += not good
-            print(f"{'ok' if good else 'FAILED'}: difference {worst:.1e}, moved {moved:.1e}: {case}")
+            worst, moved, wrong = check_case(program, mpiexec, {**BASE, **case}, folder, data,
+                                             sets)
+            failed += bool(wrong)
+            print(f"{'FAILED' if wrong else 'ok'}: difference {worst:.1e}, moved {moved:.1e}: "
+                  f"{case}", *wrong[:5], sep="\n    ")
+        failed += not distortions_follow_the_epoch(program, scratch, data)
     sys.exit(1 if failed else 0)
 
 

@@ -39,7 +39,7 @@ static sn_status check_precision(const sn_context *context, const sn_config *con
     sn_status status =
         sn_precision_check((sn_precision)config->compute_precision, &found);
     if (status == SN_OK) {
-        status = sn_fault_check("state.precision", context->rank, -1, &found);
+        status = sn_fault_check("context.precision", context->rank, -1, &found);
     }
     if (status != SN_OK) {
         status = sn_config_refuse(config, "compute", "precision", err,

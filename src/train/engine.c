@@ -19,7 +19,7 @@ sn_status sn_engine_open(sn_engine *engine, sn_comm *comm, const sn_config *conf
     status = sn_replica_open(&engine->replica, config, data, context->size,
                              context->threads, err);
     if (status == SN_OK) {
-        status = sn_fault_check("state.allocate", context->rank, -1, err);
+        status = sn_fault_check("engine.allocate", context->rank, -1, err);
     }
     engine->cursor = sn_cursor_start(config, data->train.count);
     sn_config_make_absolute(&engine->config);

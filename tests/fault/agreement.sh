@@ -13,7 +13,7 @@ write_config small.ini data.source=synthetic data.train_limit=600 model.hidden=8
 steps=(10 20) # an epoch is ten steps
 
 # A program without the injection points would pass none of this.
-for point in data.probe data.fill state.allocate; do
+for point in data.probe data.fill engine.allocate; do
     for rank in 0 1 2; do
         expect_one_line_error 70 3 "injected fault \($point\): rank $rank" \
             env SHARDNET_FAULT="$point@$rank" "$program" train small.ini --out none
@@ -43,8 +43,8 @@ checked "MPI fails on one of ranks 0, 1, 2 while the others wait: its words, exi
 expect_one_line_error 70 3 "injected fault \(choose.build\): rank 2" \
     env SHARDNET_FAULT="choose.build@2" "$program" train small.ini --out none
 checked "a rank whose build lacks what rank 0 chose: the others do not wait for it"
-expect_one_line_error 78 3 "precision.*bf16 needs injected fault \(state.precision\): rank 2" \
-    env SHARDNET_FAULT="state.precision@2" "$program" train small.ini --out none
+expect_one_line_error 78 3 "precision.*bf16 needs injected fault \(context.precision\): rank 2" \
+    env SHARDNET_FAULT="context.precision@2" "$program" train small.ini --out none
 for rank in 0 2; do
     expect_one_line_error 70 3 "injected fault \(step.products\): rank $rank, step 14" \
         env SHARDNET_FAULT="step.products@$rank:14" "$program" train small.ini --out products

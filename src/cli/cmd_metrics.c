@@ -99,7 +99,7 @@ static void print_header(const arguments *given)
     }
 }
 
-/* An sn_metrics_take.  The header comes before the first rows of sn_metrics_each, when
+/* An sn_metrics_receive.  The header comes before the first rows of sn_metrics_each, when
  * there are none.  False when stdout has failed. */
 static bool print_piece(void *user, const void *rows, size_t count)
 {
@@ -147,15 +147,15 @@ static sn_status find_place(const char *target, place *at, sn_error *err)
                            : status;
 }
 
-/* True where the configuration ends the run at the epoch of news.  It is read each
+/* True where the configuration ends the run at the epoch of update.  It is read each
  * time: a resumed run may have another one. */
-static bool has_ended(const place *at, const sn_metrics_news *news)
+static bool has_ended(const place *at, const sn_metrics_update *update)
 {
     sn_config *config;
     sn_error ignored;
     const bool ended = sn_config_create(&config, &ignored) == SN_OK &&
                        sn_config_read(config, at->config, &ignored) == SN_OK &&
-                       sn_config_is_finished(config, news->epoch, news->best_epoch);
+                       sn_config_is_finished(config, update->epoch, update->best_epoch);
     sn_config_destroy(&config);
     return ended;
 }
@@ -180,23 +180,23 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
     bool gone = false, ended = false;
     sn_status status = SN_OK;
     while (status == SN_OK && !gone && !ended && sn_stop_requested() == 0) {
-        sn_metrics_news news;
-        status = sn_metrics_look(follower, print_piece, given, &news, err);
+        sn_metrics_update update;
+        status = sn_metrics_poll(follower, print_piece, given, &update, err);
         if (status == SN_ENOINPUT && may_come(at)) {
             status = SN_OK; /* not yet */
         }
-        if (news.cut) {
+        if (update.cut) {
             fprintf(stderr,
                     "shardnet: metrics (%s): cut by a resumed run; the rows after step "
                     "%" PRId64 " follow again\n",
-                    at->file, news.cut_step);
+                    at->file, update.cut_step);
             continue;
         }
         if (fflush(stdout) != 0 || ferror(stdout)) {
             gone = errno == EPIPE;
             break;
         }
-        ended = status == SN_OK && news.complete && has_ended(at, &news);
+        ended = status == SN_OK && update.complete && has_ended(at, &update);
         gone = status == SN_OK && !ended && !pause_for_more();
     }
     /* a reader that ended is no failure: what is still buffered goes nowhere */
@@ -228,8 +228,8 @@ static sn_status await_folder(const place *at, bool *gone, sn_error *err)
 static sn_status follow(const place *at, arguments *given, sn_error *err)
 {
     sn_metrics_follower *follower;
-    sn_status status =
-        sn_metrics_follow(at->file, (sn_metrics_kind)given->table, &follower, err);
+    sn_status status = sn_metrics_follower_create(
+        at->file, (sn_metrics_kind)given->table, &follower, err);
     if (status != SN_OK) {
         return status;
     }
@@ -245,7 +245,7 @@ static sn_status follow(const place *at, arguments *given, sn_error *err)
         status = follow_rows(follower, at, given, err);
     }
     sn_stop_unwatch();
-    sn_metrics_unfollow(&follower);
+    sn_metrics_follower_destroy(&follower);
     return status;
 }
 

@@ -77,12 +77,13 @@ static fingerprint fingerprint_of(const sn_dataset *data)
 static sn_status compare(sn_comm *comm, const sn_dataset_spec *spec,
                          const sn_dataset *data, sn_error *err)
 {
-    const bool leads = sn_comm_node_rank(comm) == 0;
-    const fingerprint mine = leads ? fingerprint_of(data) : (fingerprint){.test = {0}};
+    const bool is_leader = sn_comm_node_rank(comm) == 0;
+    const fingerprint mine =
+        is_leader ? fingerprint_of(data) : (fingerprint){.test = {0}};
     fingerprint first = mine;
     sn_status status = sn_comm_broadcast(comm, &first, sizeof first, 0, err);
     const bool same_train = strcmp(first.train, mine.train) == 0;
-    if (status == SN_OK && leads &&
+    if (status == SN_OK && is_leader &&
         !(same_train && memcmp(first.test, mine.test, sizeof mine.test) == 0)) {
         status = sn_fail(err, SN_ECONFIG,
                          "data set (%s): other %s data than rank 0 has; put the same "
@@ -139,13 +140,13 @@ void sn_loaded_clear(sn_loaded *loaded)
 }
 
 /* The shape of a model, as it travels between ranks. */
-typedef struct shape_message {
+typedef struct network_shape {
     size_t input, classes, hidden_count, hidden[SN_MAX_HIDDEN];
     int activation;
-} shape_message;
+} network_shape;
 
 static sn_status read_shape(const char *path, const sn_checkpoint *checkpoint,
-                            const sn_checkpoint_info *info, shape_message *shape,
+                            const sn_checkpoint_info *info, network_shape *shape,
                             sn_error *err)
 {
     if (info->layers > SN_MAX_HIDDEN + 1) {
@@ -166,7 +167,7 @@ static sn_status read_shape(const char *path, const sn_checkpoint *checkpoint,
     return SN_OK;
 }
 
-static sn_status make_network(const shape_message *shape, sn_network *network,
+static sn_status make_network(const network_shape *shape, sn_network *network,
                               float **parameters, sn_error *err)
 {
     const sn_status status =
@@ -184,7 +185,7 @@ sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
                                sn_network *network, float **parameters, sn_error *err)
 {
     sn_checkpoint *checkpoint = NULL;
-    shape_message shape = {0};
+    network_shape shape = {0};
     *network = (sn_network){0};
     *parameters = NULL;
     *info = (sn_checkpoint_info){0};
@@ -209,10 +210,10 @@ sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
     return status;
 }
 
-sn_status sn_loader_share_model(sn_comm *comm, sn_network *network, float **parameters,
-                                sn_error *err)
+sn_status sn_loader_broadcast_model(sn_comm *comm, sn_network *network,
+                                    float **parameters, sn_error *err)
 {
-    shape_message shape = {.input = network->input,
+    network_shape shape = {.input = network->input,
                            .classes = network->classes,
                            .hidden_count = network->layers - 1,
                            .activation = (int)network->activation};

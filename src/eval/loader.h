@@ -39,7 +39,7 @@ sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
 /** Gives rank 0's model and parameters to the other ranks, whose *model and *parameters
  *  are empty before; each rank clears and frees its own, on failure too.  Collective.
  *  SN_ENOMEM, SN_EMPI. */
-sn_status sn_loader_share_model(sn_comm *comm, sn_network *network, float **parameters,
-                                sn_error *err) SN_MUST_CHECK;
+sn_status sn_loader_broadcast_model(sn_comm *comm, sn_network *network,
+                                    float **parameters, sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -46,7 +46,7 @@ static sn_status read_spec(sn_model *model, sn_error *err)
 static sn_status share(sn_comm *comm, sn_model *model, sn_error *err)
 {
     sn_status status =
-        sn_loader_share_model(comm, &model->network, &model->parameters, err);
+        sn_loader_broadcast_model(comm, &model->network, &model->parameters, err);
     if (status == SN_OK) {
         status = sn_comm_broadcast(comm, model->path, sizeof model->path, 0, err);
     }

@@ -45,8 +45,8 @@ static sn_status keep_old(const char *config, const char *text, const char *metr
     return status;
 }
 
-sn_status sn_folder_begin(const char *run, const char *config_text, bool fresh,
-                          int64_t step, sn_error *warning, sn_error *err)
+sn_status sn_folder_prepare(const char *run, const char *config_text, bool fresh,
+                            int64_t step, sn_error *warning, sn_error *err)
 {
     warning->message[0] = '\0';
     char config[SN_PATH_BYTES], metrics[SN_PATH_BYTES];
@@ -77,7 +77,7 @@ static sn_status find(const char *run, const char *config_text, int64_t step,
     }
     status = sn_folder_create(run, err);
     if (status == SN_OK) {
-        status = sn_folder_begin(run, config_text, false, step, warning, err);
+        status = sn_folder_prepare(run, config_text, false, step, warning, err);
     }
     (void)sn_fail(warning, SN_OK,
                   "run (%s): the folder or its " SN_CONFIG_FILE
@@ -106,7 +106,7 @@ sn_status sn_folder_append(const char *run, const char *config_text,
         backlog->torn = status != SN_OK;
     }
     if (status == SN_OK) {
-        sn_rows_drop(rows);
+        sn_rows_reset(rows);
     }
     return status;
 }

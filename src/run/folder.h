@@ -10,8 +10,9 @@
  *  aside, and so are, where the run is fresh, another config.ini and metrics with rows.
  *  *warning: what the user should know, "" for nothing.  SN_ECREATE, SN_EIO,
  *  SN_ENOMEM. */
-sn_status sn_folder_begin(const char *run, const char *config_text, bool fresh,
-                          int64_t step, sn_error *warning, sn_error *err) SN_MUST_CHECK;
+sn_status sn_folder_prepare(const char *run, const char *config_text, bool fresh,
+                            int64_t step, sn_error *warning,
+                            sn_error *err) SN_MUST_CHECK;
 
 /** Rows that are not in metrics.h5 yet.  Start with zeroes. */
 typedef struct sn_backlog {

@@ -273,7 +273,7 @@ static sn_status execute(sn_lineage *lineage, const sn_lineage_action *action,
         return status;
     }
     switch (action->verb) {
-    case SN_LINEAGE_SET_ASIDE:
+    case SN_LINEAGE_ABANDON:
         return set_aside(record, moved, err);
     case SN_LINEAGE_SAVE_STEP:
     case SN_LINEAGE_SAVE_BEST:
@@ -287,7 +287,7 @@ static sn_status execute(sn_lineage *lineage, const sn_lineage_action *action,
     return SN_OK;
 }
 
-sn_status sn_lineage_settle(sn_lineage *lineage, sn_error *err)
+sn_status sn_lineage_apply(sn_lineage *lineage, sn_error *err)
 {
     const sn_config *config = lineage->state->config;
     const sn_position *position = lineage->state->position;
@@ -295,7 +295,7 @@ sn_status sn_lineage_settle(sn_lineage *lineage, sn_error *err)
         sn_config_is_finished(config, position->epoch, position->best_epoch);
     names moved = {.left_out = 0};
     sn_lineage_action *actions =
-        calloc(lineage->count + SN_LINEAGE_MORE_ACTIONS, sizeof *actions);
+        calloc(lineage->count + SN_LINEAGE_EXTRA_ACTIONS, sizeof *actions);
     if (actions == NULL) {
         return sn_fail(err, SN_ENOMEM, "resume: out of memory");
     }

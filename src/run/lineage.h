@@ -50,7 +50,7 @@ typedef struct sn_lineage_record {
 } sn_lineage_record;
 
 typedef enum sn_lineage_verb {
-    SN_LINEAGE_SET_ASIDE,  /* rename the file to *.abandoned */
+    SN_LINEAGE_ABANDON,    /* rename the file to *.abandoned */
     SN_LINEAGE_KEEP,       /* do nothing; the file must be good */
     SN_LINEAGE_SAVE_STEP,  /* copy the file under the name of the restored step */
     SN_LINEAGE_SAVE_BEST,  /* copy the file to best.h5; it must be good */
@@ -63,9 +63,9 @@ typedef struct sn_lineage_action {
 } sn_lineage_action;
 
 /** A plan has at most so many actions more than there are records. */
-enum { SN_LINEAGE_MORE_ACTIONS = 2 };
+enum { SN_LINEAGE_EXTRA_ACTIONS = 2 };
 
-/** Writes the actions (count + SN_LINEAGE_MORE_ACTIONS) for a run that continues from
+/** Writes the actions (count + SN_LINEAGE_EXTRA_ACTIONS) for a run that continues from
  *  position and returns their number; 0 where no record is restored.  Records are
  *  ordered as sn_lineage_scan orders them.  keep_best is checkpoint.keep_best; a run
  *  that has finished does not search for its best epoch again.  Pure. */
@@ -100,7 +100,7 @@ sn_status sn_lineage_restore(sn_lineage *lineage, bool resume, const char *path,
  *  names what was set aside; another states that the position forgets its best epoch.
  *  Needs memory for one more copy of parameters and velocities.  SN_ECREATE, SN_EIO,
  *  SN_ENOMEM. */
-sn_status sn_lineage_settle(sn_lineage *lineage, sn_error *err) SN_MUST_CHECK;
+sn_status sn_lineage_apply(sn_lineage *lineage, sn_error *err) SN_MUST_CHECK;
 
 /** Frees the records. */
 void sn_lineage_clear(sn_lineage *lineage);

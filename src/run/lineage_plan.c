@@ -28,7 +28,7 @@ static size_t plan_steps(const sn_lineage_record *records, size_t count,
     size_t n = 0, present = count;
     for (size_t i = count; i-- > 0;) {
         if (records[i].kind == SN_LINEAGE_STEP && records[i].step > position->step) {
-            actions[n++] = (sn_lineage_action){SN_LINEAGE_SET_ASIDE, i};
+            actions[n++] = (sn_lineage_action){SN_LINEAGE_ABANDON, i};
         } else if (records[i].kind == SN_LINEAGE_STEP &&
                    records[i].step == position->step) {
             present = i;
@@ -42,7 +42,7 @@ static size_t plan_steps(const sn_lineage_record *records, size_t count,
         return n;
     }
     if (present < count) {
-        actions[n++] = (sn_lineage_action){SN_LINEAGE_SET_ASIDE, present};
+        actions[n++] = (sn_lineage_action){SN_LINEAGE_ABANDON, present};
     }
     actions[n++] = (sn_lineage_action){SN_LINEAGE_SAVE_STEP, restored};
     return n;
@@ -67,7 +67,7 @@ static size_t plan_best(const sn_lineage_record *records, size_t count,
         return n;
     }
     if (best < count && (keep_best || records[best].step > position->step)) {
-        actions[n++] = (sn_lineage_action){SN_LINEAGE_SET_ASIDE, best};
+        actions[n++] = (sn_lineage_action){SN_LINEAGE_ABANDON, best};
     }
     if (!keep_best || position->best_epoch == 0) {
         return n;

@@ -24,7 +24,7 @@ static void mark(const sn_run *run, size_t copies)
                            copies * 2 * run->arena_bytes);
 }
 
-static bool leads(const sn_run *run)
+static bool on_rank_0(const sn_run *run)
 {
     return sn_comm_rank(run->comm) == 0;
 }
@@ -64,7 +64,7 @@ sn_status sn_run_open(sn_run *run, sn_comm *comm, const char *folder,
                     .lock = -1,
                     .saved_step = -1};
     mark(run, 1);
-    const sn_status status = leads(run) ? open_folder(run, network, err) : SN_OK;
+    const sn_status status = on_rank_0(run) ? open_folder(run, network, err) : SN_OK;
     return sn_comm_agree(comm, status, err);
 }
 
@@ -108,7 +108,7 @@ sn_status sn_run_restore(sn_run *run, const sn_run_state *state, bool resume,
     *resumed = false;
     changes[0] = '\0';
     sn_status status = SN_OK;
-    if (leads(run)) {
+    if (on_rank_0(run)) {
         status = restore(run, state, resume, path, changes, resumed, err);
     }
     status = sn_comm_agree(run->comm, status, err);
@@ -121,7 +121,7 @@ sn_status sn_run_restore(sn_run *run, const sn_run_state *state, bool resume,
 static sn_status commit(sn_run *run, bool fresh, sn_error *err)
 {
     const sn_run_state *state = run->lineage.state;
-    sn_status status = sn_lineage_settle(&run->lineage, err);
+    sn_status status = sn_lineage_apply(&run->lineage, err);
     if (status != SN_OK) {
         return status;
     }
@@ -130,8 +130,8 @@ static sn_status commit(sn_run *run, bool fresh, sn_error *err)
         return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
     }
     sn_error warning;
-    status =
-        sn_folder_begin(run->folder, text, fresh, state->position->step, &warning, err);
+    status = sn_folder_prepare(run->folder, text, fresh, state->position->step,
+                               &warning, err);
     free(text);
     if (warning.message[0] != '\0') {
         run->warn(run->warn_user, "%s", warning.message);
@@ -142,7 +142,7 @@ static sn_status commit(sn_run *run, bool fresh, sn_error *err)
 sn_status sn_run_commit(sn_run *run, bool fresh, sn_error *err)
 {
     mark(run, 6); /* best.h5 and a step's checkpoint, read twice and written */
-    const sn_status status = leads(run) ? commit(run, fresh, err) : SN_OK;
+    const sn_status status = on_rank_0(run) ? commit(run, fresh, err) : SN_OK;
     return sn_comm_agree(run->comm, status, err);
 }
 
@@ -151,7 +151,7 @@ sn_status sn_run_restore_best(sn_run *run, const sn_run_state *state, bool *rest
 {
     mark(run, 1);
     *restored = false;
-    if (leads(run)) {
+    if (on_rank_0(run)) {
         sn_error why;
         *restored = sn_restore_best(run->folder, state, &why) == SN_OK;
         if (!*restored) {
@@ -171,18 +171,18 @@ sn_status sn_run_restore_best(sn_run *run, const sn_run_state *state, bool *rest
 sn_status sn_run_reserve(sn_run *run, size_t steps, size_t ranks, sn_error *err)
 {
     const size_t more[SN_TABLES] = {1, steps, ranks};
-    const sn_status status = !leads(run) || sn_rows_reserve(&run->rows, more)
+    const sn_status status = !on_rank_0(run) || sn_rows_reserve(&run->rows, more)
                                  ? SN_OK
                                  : sn_fail(err, SN_ENOMEM, "metrics: out of memory");
     return sn_comm_agree(run->comm, status, err);
 }
 
-void sn_run_note_step(sn_run *run, const sn_step_row *row)
+void sn_run_add_step(sn_run *run, const sn_step_row *row)
 {
     sn_rows_add(&run->rows, SN_TABLE_STEPS, row, 1);
 }
 
-void sn_run_note_epoch(sn_run *run, const sn_epoch_row *row)
+void sn_run_add_epoch(sn_run *run, const sn_epoch_row *row)
 {
     sn_rows_add(&run->rows, SN_TABLE_EPOCHS, row, 1);
 }
@@ -200,12 +200,12 @@ static void note_waiting(sn_rank_row *rows, int ranks)
     }
 }
 
-sn_status sn_run_note_ranks(sn_run *run, const sn_rank_row *mine,
-                            const sn_rank_row **all, sn_error *err)
+sn_status sn_run_add_ranks(sn_run *run, const sn_rank_row *mine,
+                           const sn_rank_row **all, sn_error *err)
 {
     const size_t present = run->rows.table[SN_TABLE_RANKS].count;
     sn_rank_row *rows = run->rows.table[SN_TABLE_RANKS].rows;
-    sn_rank_row *added = leads(run) ? rows + present : NULL;
+    sn_rank_row *added = on_rank_0(run) ? rows + present : NULL;
     const sn_status status = sn_comm_gather(run->comm, mine, sizeof *mine, added, err);
     if (status == SN_OK && added != NULL) {
         const int ranks = sn_comm_size(run->comm);
@@ -254,7 +254,7 @@ static sn_status describe(const sn_run_state *state, sn_checkpoint_info *info,
                          SN_CHECKPOINT_CONFIG_BYTES - 1);
 }
 
-static void warn_of(const sn_run *run, const sn_writer_part *part, const char *then)
+static void warn_of(const sn_run *run, const sn_writer_result *part, const char *then)
 {
     if (part->status != SN_OK) {
         run->warn(run->warn_user, "%s%s", part->err.message, then);
@@ -277,7 +277,7 @@ static sn_status settle(sn_run *run, bool final, sn_error *err)
     }
     warn_of(run, &outcome.best, final ? "" : "; the next checkpoint tries again");
     warn_of(run, &outcome.rotate, "; older checkpoints are left");
-    const sn_writer_part *failed = &outcome.step;
+    const sn_writer_result *failed = &outcome.step;
     if (failed->status == SN_OK) {
         failed = &outcome.metrics;
     } else {
@@ -329,12 +329,12 @@ sn_status sn_run_checkpoint(sn_run *run, const sn_run_state *state, bool checkpo
                             bool best, bool final, sn_error *err)
 {
     mark(run, 4); /* the last write and this one, best.h5 beside each */
-    sn_status status = leads(run) ? settle(run, false, err) : SN_OK;
+    sn_status status = on_rank_0(run) ? settle(run, false, err) : SN_OK;
     status = forgive(run, sn_comm_agree(run->comm, status, err), false, err);
     if (status != SN_OK) {
         return status;
     }
-    if (leads(run)) {
+    if (on_rank_0(run)) {
         const bool saved = run->saved_step == state->position->step;
         status = submit(run, state, checkpoint && !saved, best, err);
         if (status == SN_OK && final) {
@@ -346,7 +346,7 @@ sn_status sn_run_checkpoint(sn_run *run, const sn_run_state *state, bool checkpo
 
 void sn_run_leave(sn_run *run, const sn_run_state *state, sn_error *err)
 {
-    if (!leads(run)) {
+    if (!on_rank_0(run)) {
         return;
     }
     sn_error why;
@@ -375,7 +375,7 @@ void sn_run_leave(sn_run *run, const sn_run_state *state, sn_error *err)
 
 void sn_run_print(const sn_run *run, FILE *out)
 {
-    if (!leads(run) || out == NULL) {
+    if (!on_rank_0(run) || out == NULL) {
         return;
     }
     if (run->totals.count > 0) {

@@ -67,14 +67,14 @@ sn_status sn_run_reserve(sn_run *run, size_t steps, size_t ranks,
                          sn_error *err) SN_MUST_CHECK;
 
 /** Adds a row on rank 0, where sn_run_reserve has made room.  Not collective. */
-void sn_run_note_step(sn_run *run, const sn_step_row *row);
-void sn_run_note_epoch(sn_run *run, const sn_epoch_row *row);
+void sn_run_add_step(sn_run *run, const sn_step_row *row);
+void sn_run_add_epoch(sn_run *run, const sn_epoch_row *row);
 
 /** Adds the rows of all ranks, each of which gives its own, and computes who waited.
  *  *all (ranks) is what was added on rank 0, NULL elsewhere; it lasts until the next
  *  write.  Collective.  SN_EMPI. */
-sn_status sn_run_note_ranks(sn_run *run, const sn_rank_row *mine,
-                            const sn_rank_row **all, sn_error *err) SN_MUST_CHECK;
+sn_status sn_run_add_ranks(sn_run *run, const sn_rank_row *mine,
+                           const sn_rank_row **all, sn_error *err) SN_MUST_CHECK;
 
 /** Hands the rows and the state to the writer: as the checkpoint of its step
  *  (checkpoint), as best.h5 (best), or both.  Waits for the write before, and for its

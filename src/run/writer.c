@@ -36,7 +36,7 @@ struct sn_writer {
 
 static const sn_writer_outcome nothing = {.saved_step = -1};
 
-static void write_checkpoint(sn_writer *writer, bool best, sn_writer_part *part)
+static void write_checkpoint(sn_writer *writer, bool best, sn_writer_result *part)
 {
     char path[SN_PATH_BYTES];
     part->status = best ? sn_checkpoint_best_path(path, writer->run, &part->err)
@@ -58,7 +58,7 @@ static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
     if (!writer->step && !writer->best) {
         return;
     }
-    sn_writer_part *first = writer->step ? &outcome->step : &outcome->best;
+    sn_writer_result *first = writer->step ? &outcome->step : &outcome->best;
     first->status = sn_checkpoint_create_folder(writer->run, &first->err);
     if (first->status != SN_OK) {
         return;
@@ -220,7 +220,7 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                            const float *velocity, sn_error *err)
 {
     const double begun = sn_clock_seconds();
-    sn_writer_part retried = {.status = SN_OK};
+    sn_writer_result retried = {.status = SN_OK};
     if (writer->best_failed && !job->best) {
         write_checkpoint(writer, true, &retried);
         writer->best_failed = false;

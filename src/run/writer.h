@@ -45,10 +45,10 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                            const float *velocity, sn_error *err) SN_MUST_CHECK;
 
 /** The outcome of one part of a job; err is set only where status is not SN_OK. */
-typedef struct sn_writer_part {
+typedef struct sn_writer_result {
     sn_status status;
     sn_error err;
-} sn_writer_part;
+} sn_writer_result;
 
 /** The work of a writer so far. */
 typedef struct sn_writer_totals {
@@ -59,8 +59,8 @@ typedef struct sn_writer_totals {
 
 /** The outcome of a job. */
 typedef struct sn_writer_outcome {
-    sn_writer_part metrics, best, step;
-    sn_writer_part rotate; /* removing older checkpoints */
+    sn_writer_result metrics, best, step;
+    sn_writer_result rotate; /* removing older checkpoints */
     int64_t saved_step; /* its checkpoint is on the disk and verified, whatever became
                               of the rest; -1 for none */
     sn_error notice;    /* what else the user should know, "" for nothing */

@@ -61,7 +61,7 @@ static sn_status note_ranks(training *t, const sn_epoch_row *epoch, sn_error *er
                         .update_seconds = profile->update};
     snprintf(mine.host, sizeof mine.host, "%s", sn_comm_host(e->context.comm));
     const sn_rank_row *all = NULL;
-    const sn_status status = sn_run_note_ranks(&t->run, &mine, &all, err);
+    const sn_status status = sn_run_add_ranks(&t->run, &mine, &all, err);
     for (int r = 0; status == SN_OK && all != NULL && r < e->context.size; r++) {
         t->busy[r].seconds += all[r].gather_seconds + all[r].compute_seconds;
         memcpy(t->busy[r].host, all[r].host, sizeof t->busy[r].host);
@@ -141,7 +141,7 @@ static sn_status close_epoch(training *t, bool *improved, sn_error *err)
         *improved = sn_cursor_note_error(&e->cursor, row.validation_error);
     }
     if (status == SN_OK) {
-        sn_run_note_epoch(&t->run, &row);
+        sn_run_add_epoch(&t->run, &row);
         status = note_ranks(t, &row, err);
     }
     sn_console_epoch(&t->console, &e->config, &row);
@@ -186,13 +186,13 @@ static void note_step(training *t, const sn_step_result *result)
     t->now.train_seconds += result->seconds;
     sn_profile_add(&t->now.epoch_profile, &result->profile);
     if (every > 0 && p->step % every == 0) {
-        sn_run_note_step(&t->run,
-                         &(sn_step_row){.step = p->step,
-                                        .epoch = p->epoch,
-                                        .learning_rate = result->rate,
-                                        .loss = loss,
-                                        .error = 1 - (double)result->correct / count,
-                                        .seconds = result->seconds});
+        sn_run_add_step(&t->run,
+                        &(sn_step_row){.step = p->step,
+                                       .epoch = p->epoch,
+                                       .learning_rate = result->rate,
+                                       .loss = loss,
+                                       .error = 1 - (double)result->correct / count,
+                                       .seconds = result->seconds});
     }
     sn_console_step(&t->console, &e->config, &e->cursor, t->now.first_step,
                     t->now.loop_started, sn_clock_seconds(), loss);

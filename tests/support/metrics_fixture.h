@@ -14,7 +14,7 @@
 #include "store/metrics/rows.h"
 #include "support.h"
 
-enum { STEPS_AN_EPOCH = 700, RANKS = 3 };
+enum { STEPS_PER_EPOCH = 700, RANKS = 3 };
 
 typedef struct fixture {
     char folder[64];
@@ -55,7 +55,7 @@ static inline sn_epoch_row epoch_row(int64_t epoch)
 {
     const double x = (double)epoch;
     return (sn_epoch_row){.epoch = epoch,
-                          .step = epoch * STEPS_AN_EPOCH,
+                          .step = epoch * STEPS_PER_EPOCH,
                           .learning_rate = 0.1 / x,
                           .train_loss = 1.0 / (3.0 + x),
                           .penalty = epoch % 2 == 0 ? 0 : 1e-300,
@@ -71,7 +71,7 @@ static inline sn_epoch_row epoch_row(int64_t epoch)
 static inline sn_step_row step_row(int64_t step)
 {
     return (sn_step_row){.step = step,
-                         .epoch = (step - 1) / STEPS_AN_EPOCH,
+                         .epoch = (step - 1) / STEPS_PER_EPOCH,
                          .learning_rate = 0.1,
                          .loss = 2.3 / (double)step,
                          .error = 1.0 / 3.0,
@@ -81,7 +81,7 @@ static inline sn_step_row step_row(int64_t step)
 static inline sn_rank_row rank_row(int64_t epoch, int64_t rank)
 {
     sn_rank_row row = {.epoch = epoch,
-                       .step = epoch * STEPS_AN_EPOCH,
+                       .step = epoch * STEPS_PER_EPOCH,
                        .rank = rank,
                        .gather_seconds = 0.25,
                        .compute_seconds = 1.0 / 3.0,
@@ -108,15 +108,15 @@ static inline sn_status append_rows(const char *path, const sn_epoch_row *epochs
 static inline sn_status append_epoch(const char *path, int64_t epoch, sn_error *err)
 {
     const sn_epoch_row finished = epoch_row(epoch);
-    static sn_step_row steps[STEPS_AN_EPOCH];
+    static sn_step_row steps[STEPS_PER_EPOCH];
     sn_rank_row ranks[RANKS];
-    for (int64_t i = 0; i < STEPS_AN_EPOCH; i++) {
-        steps[i] = step_row((epoch - 1) * STEPS_AN_EPOCH + i + 1);
+    for (int64_t i = 0; i < STEPS_PER_EPOCH; i++) {
+        steps[i] = step_row((epoch - 1) * STEPS_PER_EPOCH + i + 1);
     }
     for (int64_t i = 0; i < RANKS; i++) {
         ranks[i] = rank_row(epoch, i);
     }
-    return append_rows(path, &finished, 1, steps, STEPS_AN_EPOCH, ranks, RANKS, err);
+    return append_rows(path, &finished, 1, steps, STEPS_PER_EPOCH, ranks, RANKS, err);
 }
 
 static inline void append_epochs(const fixture *f, int64_t first, int64_t last)
@@ -221,7 +221,7 @@ static inline void assert_epochs(const fixture *f, int64_t last)
         assert_memory_equal(&rows[i], &expected, sizeof expected);
     }
     free(rows);
-    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), last * STEPS_AN_EPOCH);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), last * STEPS_PER_EPOCH);
     assert_int_equal(csv_rows(f, SN_TABLE_RANKS), last * RANKS);
 }
 

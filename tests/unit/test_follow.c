@@ -32,20 +32,20 @@ static sn_metrics_follower *follow(const fixture *f, sn_metrics_kind kind)
 {
     sn_error err = {""};
     sn_metrics_follower *follower;
-    if (sn_metrics_follow(f->path, kind, &follower, &err) != SN_OK) {
+    if (sn_metrics_follower_create(f->path, kind, &follower, &err) != SN_OK) {
         fail_msg("%s", err.message);
     }
     return follower;
 }
 
-static sn_metrics_news look(sn_metrics_follower *follower, taken *so_far)
+static sn_metrics_update look(sn_metrics_follower *follower, taken *so_far)
 {
     sn_error err = {""};
-    sn_metrics_news news;
-    if (sn_metrics_look(follower, take_steps, so_far, &news, &err) != SN_OK) {
+    sn_metrics_update update;
+    if (sn_metrics_poll(follower, take_steps, so_far, &update, &err) != SN_OK) {
         fail_msg("%s", err.message);
     }
-    return news;
+    return update;
 }
 
 static void append_steps_of(const fixture *f, const sn_step_row *steps, size_t count)
@@ -60,25 +60,25 @@ static void test_growing(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
-    sn_metrics_news news;
+    sn_metrics_update update;
     taken so_far = {0};
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
-    assert_int_equal(sn_metrics_look(follower, take_steps, &so_far, &news, &err),
+    assert_int_equal(sn_metrics_poll(follower, take_steps, &so_far, &update, &err),
                      SN_ENOINPUT);
-    assert_false(news.complete);
+    assert_false(update.complete);
     for (int64_t epoch = 1; epoch <= 3; epoch++) {
         append_epochs(f, epoch, epoch);
         for (int i = 0; i < 2; i++) {
-            news = look(follower, &so_far);
-            assert_true(news.complete && !news.cut);
-            assert_int_equal(news.epoch, epoch);
-            assert_int_equal(news.best_epoch, 1);
-            assert_int_equal(so_far.count, epoch * STEPS_AN_EPOCH);
+            update = look(follower, &so_far);
+            assert_true(update.complete && !update.cut);
+            assert_int_equal(update.epoch, epoch);
+            assert_int_equal(update.best_epoch, 1);
+            assert_int_equal(so_far.count, epoch * STEPS_PER_EPOCH);
         }
     }
-    sn_metrics_unfollow(&follower);
+    sn_metrics_follower_destroy(&follower);
     assert_null(follower);
-    sn_metrics_unfollow(&follower);
+    sn_metrics_follower_destroy(&follower);
 }
 
 /* A look that its taker ended goes on at the next one. */
@@ -89,45 +89,45 @@ static void test_no_more_wanted(void **state)
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
     taken so_far = {.most = 1};
     assert_false(look(follower, &so_far).complete);
-    assert_in_range(so_far.count, 1, 4 * STEPS_AN_EPOCH - 1);
+    assert_in_range(so_far.count, 1, 4 * STEPS_PER_EPOCH - 1);
     so_far.most = 0;
     assert_true(look(follower, &so_far).complete);
-    assert_int_equal(so_far.count, 4 * STEPS_AN_EPOCH);
-    sn_metrics_unfollow(&follower);
+    assert_int_equal(so_far.count, 4 * STEPS_PER_EPOCH);
+    sn_metrics_follower_destroy(&follower);
 }
 
 static void test_cut_back(void **state)
 {
     fixture *f = *state;
-    const int64_t middle = 2 * STEPS_AN_EPOCH + 10, all = 3 * STEPS_AN_EPOCH;
+    const int64_t middle = 2 * STEPS_PER_EPOCH + 10, all = 3 * STEPS_PER_EPOCH;
     append_epochs(f, 1, 3);
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
     taken so_far = {0};
     assert_true(look(follower, &so_far).complete);
 
     cut_to(f, middle);
-    sn_metrics_news news = look(follower, &so_far);
-    assert_true(news.cut && !news.complete);
-    assert_int_equal(news.cut_step, middle);
+    sn_metrics_update update = look(follower, &so_far);
+    assert_true(update.cut && !update.complete);
+    assert_int_equal(update.cut_step, middle);
     assert_int_equal(so_far.count, all);
     so_far.count = middle;
-    news = look(follower, &so_far);
-    assert_true(news.complete && !news.cut);
-    assert_int_equal(news.epoch, 2);
+    update = look(follower, &so_far);
+    assert_true(update.complete && !update.cut);
+    assert_int_equal(update.epoch, 2);
     assert_int_equal(so_far.count, middle);
 
     cut_to(f, 0);
-    news = look(follower, &so_far);
-    assert_true(news.cut);
-    assert_int_equal(news.cut_step, 0);
-    sn_metrics_unfollow(&follower);
+    update = look(follower, &so_far);
+    assert_true(update.cut);
+    assert_int_equal(update.cut_step, 0);
+    sn_metrics_follower_destroy(&follower);
 }
 
 /* The rows after a step, up to the last one, with other seconds than those of
  * step_row. */
 static void make_again(const fixture *f, int64_t step, int64_t last)
 {
-    static sn_step_row made[STEPS_AN_EPOCH];
+    static sn_step_row made[STEPS_PER_EPOCH];
     cut_to(f, step);
     for (int64_t i = 0; i < last - step; i++) {
         made[i] = step_row(step + 1 + i);
@@ -141,7 +141,7 @@ static void make_again(const fixture *f, int64_t step, int64_t last)
 static void test_made_again_as_far(void **state)
 {
     fixture *f = *state;
-    const int64_t all = 2 * STEPS_AN_EPOCH, middle = STEPS_AN_EPOCH + 10;
+    const int64_t all = 2 * STEPS_PER_EPOCH, middle = STEPS_PER_EPOCH + 10;
     for (int64_t more = 0; more <= 5; more += 5) {
         assert_true(unlink(f->path) == 0 || more == 0);
         append_epochs(f, 1, 2);
@@ -150,9 +150,9 @@ static void test_made_again_as_far(void **state)
         assert_true(look(follower, &so_far).complete);
 
         make_again(f, middle, all + more);
-        const sn_metrics_news news = look(follower, &so_far);
-        assert_true(news.cut && !news.complete);
-        assert_int_equal(news.cut_step, 0);
+        const sn_metrics_update update = look(follower, &so_far);
+        assert_true(update.cut && !update.complete);
+        assert_int_equal(update.cut_step, 0);
         assert_int_equal(so_far.count, all);
 
         so_far = (taken){.most = middle, .any = true};
@@ -160,7 +160,7 @@ static void test_made_again_as_far(void **state)
             so_far.most = 0;
         }
         assert_int_equal(so_far.count, all + more);
-        sn_metrics_unfollow(&follower);
+        sn_metrics_follower_destroy(&follower);
     }
 }
 
@@ -169,23 +169,23 @@ static void test_made_again_as_far(void **state)
 static void test_made_again_less_far(void **state)
 {
     fixture *f = *state;
-    const int64_t middle = STEPS_AN_EPOCH + 10;
+    const int64_t middle = STEPS_PER_EPOCH + 10;
     append_epochs(f, 1, 2);
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
     taken so_far = {0};
     assert_true(look(follower, &so_far).complete);
 
     make_again(f, middle, middle + 4);
-    sn_metrics_news news = look(follower, &so_far);
-    assert_true(news.cut);
-    assert_int_equal(news.cut_step, middle + 4);
+    sn_metrics_update update = look(follower, &so_far);
+    assert_true(update.cut);
+    assert_int_equal(update.cut_step, middle + 4);
 
     append_steps_of(f, (sn_step_row[]){step_row(middle + 5)}, 1);
     so_far.count = middle + 4;
-    news = look(follower, &so_far);
-    assert_true(news.complete && !news.cut);
+    update = look(follower, &so_far);
+    assert_true(update.complete && !update.cut);
     assert_int_equal(so_far.count, middle + 5);
-    sn_metrics_unfollow(&follower);
+    sn_metrics_follower_destroy(&follower);
 }
 
 static bool count_rows(void *user, const void *rows, size_t count)
@@ -195,13 +195,14 @@ static bool count_rows(void *user, const void *rows, size_t count)
     return true;
 }
 
-static sn_metrics_news count_ranks(sn_metrics_follower *follower, size_t *count)
+static sn_metrics_update count_ranks(sn_metrics_follower *follower, size_t *count)
 {
     sn_error err = {""};
-    sn_metrics_news news;
+    sn_metrics_update update;
     *count = 0;
-    assert_int_equal(sn_metrics_look(follower, count_rows, count, &news, &err), SN_OK);
-    return news;
+    assert_int_equal(sn_metrics_poll(follower, count_rows, count, &update, &err),
+                     SN_OK);
+    return update;
 }
 
 static void append_ranks(const fixture *f, int64_t epoch, int64_t ranks)
@@ -224,23 +225,23 @@ static void test_ranks(void **state)
     assert_true(count_ranks(follower, &count).complete);
     assert_int_equal(count, 3 * RANKS);
 
-    cut_to(f, 2 * STEPS_AN_EPOCH);
-    sn_metrics_news news = count_ranks(follower, &count);
-    assert_true(news.cut);
-    assert_int_equal(news.cut_step, 2 * STEPS_AN_EPOCH);
+    cut_to(f, 2 * STEPS_PER_EPOCH);
+    sn_metrics_update update = count_ranks(follower, &count);
+    assert_true(update.cut);
+    assert_int_equal(update.cut_step, 2 * STEPS_PER_EPOCH);
     append_ranks(f, 3, 2 * RANKS);
     assert_true(count_ranks(follower, &count).complete);
     assert_int_equal(count, 2 * RANKS);
 
     /* between two looks, fewer rows of the same step */
-    cut_to(f, 2 * STEPS_AN_EPOCH);
+    cut_to(f, 2 * STEPS_PER_EPOCH);
     append_ranks(f, 3, 1);
-    news = count_ranks(follower, &count);
-    assert_true(news.cut);
-    assert_int_equal(news.cut_step, 0);
+    update = count_ranks(follower, &count);
+    assert_true(update.cut);
+    assert_int_equal(update.cut_step, 0);
     assert_true(count_ranks(follower, &count).complete);
     assert_int_equal(count, 2 * RANKS + 1);
-    sn_metrics_unfollow(&follower);
+    sn_metrics_follower_destroy(&follower);
 }
 
 /* Zeros, which former versions left where they were killed, are not handed over. */
@@ -253,12 +254,12 @@ static void test_rows_that_never_arrived(void **state)
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
     taken so_far = {0};
     assert_true(look(follower, &so_far).complete);
-    assert_int_equal(so_far.count, STEPS_AN_EPOCH);
-    cut_to(f, STEPS_AN_EPOCH);
+    assert_int_equal(so_far.count, STEPS_PER_EPOCH);
+    cut_to(f, STEPS_PER_EPOCH);
     append_epochs(f, 2, 2);
     assert_true(look(follower, &so_far).complete);
-    assert_int_equal(so_far.count, 2 * STEPS_AN_EPOCH);
-    sn_metrics_unfollow(&follower);
+    assert_int_equal(so_far.count, 2 * STEPS_PER_EPOCH);
+    sn_metrics_follower_destroy(&follower);
 }
 
 static void pause_milliseconds(long milliseconds)
@@ -276,13 +277,13 @@ static void test_unreadable(void **state)
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
     taken so_far = {0};
     for (int i = 0; i < 3; i++) {
-        const sn_metrics_news news = look(follower, &so_far);
-        assert_false(news.complete || news.cut);
+        const sn_metrics_update update = look(follower, &so_far);
+        assert_false(update.complete || update.cut);
     }
     assert_int_equal(unlink(f->path), 0);
     append_epochs(f, 1, 1);
     assert_true(look(follower, &so_far).complete);
-    sn_metrics_unfollow(&follower);
+    sn_metrics_follower_destroy(&follower);
 }
 
 /* What cannot become a file of metrics is refused at the first look. */
@@ -294,19 +295,19 @@ static void test_another_file(void **state)
     assert_true(fputs("epoch 1\n", file) >= 0);
     assert_int_equal(fclose(file), 0);
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
-    sn_metrics_news news;
+    sn_metrics_update update;
     sn_error err = {""};
     taken so_far = {0};
-    assert_int_equal(sn_metrics_look(follower, take_steps, &so_far, &news, &err),
+    assert_int_equal(sn_metrics_poll(follower, take_steps, &so_far, &update, &err),
                      SN_EDATA);
     assert_non_null(strstr(err.message, "no HDF5 file"));
-    sn_metrics_unfollow(&follower);
+    sn_metrics_follower_destroy(&follower);
 }
 
 /* A large file that another process extends at full speed. */
 static void test_large_file_beside_its_writer(void **state)
 {
-    enum { EPOCHS_BEFORE = 520, ROWS = EPOCHS_BEFORE * STEPS_AN_EPOCH, APPENDS = 30 };
+    enum { EPOCHS_BEFORE = 520, ROWS = EPOCHS_BEFORE * STEPS_PER_EPOCH, APPENDS = 30 };
     fixture *f = *state;
     sn_step_row *steps = calloc(ROWS, sizeof *steps);
     assert_non_null(steps);
@@ -339,8 +340,8 @@ static void test_large_file_beside_its_writer(void **state)
     assert_true(WIFEXITED(result) && WEXITSTATUS(result) == 0);
     while (!look(follower, &so_far).complete) {
     }
-    assert_int_equal(so_far.count, (EPOCHS_BEFORE + APPENDS) * STEPS_AN_EPOCH);
-    sn_metrics_unfollow(&follower);
+    assert_int_equal(so_far.count, (EPOCHS_BEFORE + APPENDS) * STEPS_PER_EPOCH);
+    sn_metrics_follower_destroy(&follower);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

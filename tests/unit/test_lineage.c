@@ -110,7 +110,7 @@ static const example examples[] = {
 static void write_plan(const sn_lineage_action *actions, size_t count, char text[256])
 {
     static const char *const verbs[] = {
-        [SN_LINEAGE_SET_ASIDE] = "aside",    [SN_LINEAGE_KEEP] = "keep",
+        [SN_LINEAGE_ABANDON] = "aside",      [SN_LINEAGE_KEEP] = "keep",
         [SN_LINEAGE_SAVE_STEP] = "step",     [SN_LINEAGE_SAVE_BEST] = "best",
         [SN_LINEAGE_FORGET_BEST] = "forget",
     };
@@ -138,10 +138,10 @@ static void plans_are_those_of_the_table(void **state)
                 position = &x->records[count].position;
             }
         }
-        sn_lineage_action actions[RECORDS_MAX + SN_LINEAGE_MORE_ACTIONS];
+        sn_lineage_action actions[RECORDS_MAX + SN_LINEAGE_EXTRA_ACTIONS];
         const size_t made = sn_lineage_plan(x->records, count, position, !x->no_best,
                                             x->finished, actions);
-        assert_true(made <= count + SN_LINEAGE_MORE_ACTIONS);
+        assert_true(made <= count + SN_LINEAGE_EXTRA_ACTIONS);
         char text[256];
         write_plan(actions, made, text);
         if (strcmp(text, x->plan) != 0) {

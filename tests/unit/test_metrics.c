@@ -17,9 +17,9 @@ static void test_append(void **state)
     assert_epochs(f, 0);
     append_epochs(f, 1, 5);
     assert_epochs(f, 5);
-    const sn_step_row more = step_row(5 * STEPS_AN_EPOCH + 1);
+    const sn_step_row more = step_row(5 * STEPS_PER_EPOCH + 1);
     assert_int_equal(append_rows(f->path, NULL, 0, &more, 1, NULL, 0, &err), SN_OK);
-    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 5 * STEPS_AN_EPOCH + 1);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 5 * STEPS_PER_EPOCH + 1);
 }
 
 static void test_first_append_creates(void **state)
@@ -36,15 +36,15 @@ static void test_cut(void **state)
     append_epochs(f, 1, 5);
     cut_to(f, 1000000);
     assert_epochs(f, 5);
-    cut_to(f, 3 * STEPS_AN_EPOCH);
+    cut_to(f, 3 * STEPS_PER_EPOCH);
     assert_epochs(f, 3);
     append_epochs(f, 4, 6);
     assert_epochs(f, 6);
     /* between two epochs: only the steps know the difference */
-    cut_to(f, 2 * STEPS_AN_EPOCH + 10);
+    cut_to(f, 2 * STEPS_PER_EPOCH + 10);
     assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 2);
     assert_int_equal(csv_rows(f, SN_TABLE_RANKS), 2 * RANKS);
-    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 2 * STEPS_AN_EPOCH + 10);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 2 * STEPS_PER_EPOCH + 10);
     cut_to(f, 0);
     assert_epochs(f, 0);
     append_epochs(f, 1, 2);
@@ -95,7 +95,7 @@ static void test_damaged_is_moved_aside(void **state)
                          SN_EDATA);
         assert_null(rows);
         assert_int_equal(append_epoch(f->path, 3, &err), SN_EIO);
-        cut_damaged(f, STEPS_AN_EPOCH,
+        cut_damaged(f, STEPS_PER_EPOCH,
                     i == 0 ? "metrics.h5.damaged" : "metrics.h5.damaged.2");
         assert_epochs(f, 0);
         /* what was put aside before is still there */
@@ -141,7 +141,7 @@ static void test_forged_piece_size(void **state)
     assert_non_null(strstr(err.message, "wrong size"));
     assert_int_equal(sn_metrics_read_epochs(f->path, &rows, &count, &err), SN_EDATA);
     assert_non_null(strstr(err.message, "wrong size"));
-    cut_damaged(f, STEPS_AN_EPOCH, "metrics.h5.damaged");
+    cut_damaged(f, STEPS_PER_EPOCH, "metrics.h5.damaged");
     assert_epochs(f, 0);
 }
 

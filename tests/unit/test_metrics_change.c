@@ -59,7 +59,7 @@ static int cut_with_limit(int resource, rlim_t limit, const char *path)
             _exit(99);
         }
         const sn_status status =
-            sn_metrics_cut(path, 2 * STEPS_AN_EPOCH, &warning, &err);
+            sn_metrics_cut(path, 2 * STEPS_PER_EPOCH, &warning, &err);
         _exit(warning.message[0] != '\0' ? 98 : (int)status);
     }
     int result;
@@ -79,7 +79,8 @@ static void test_few_files_displace_nothing(void **state)
         const int status = cut_with_limit(RLIMIT_NOFILE, files, f->path);
         done = status == SN_OK;
         assert_true(done || status == SN_EIO);
-        assert_int_equal(csv_rows(f, SN_TABLE_STEPS), done ? 2 * STEPS_AN_EPOCH : ROWS);
+        assert_int_equal(csv_rows(f, SN_TABLE_STEPS),
+                         done ? 2 * STEPS_PER_EPOCH : ROWS);
     }
     assert_true(done);
 }
@@ -107,7 +108,7 @@ static void test_little_memory_displaces_nothing(void **state)
         assert_true(status == SN_OK || status == SN_EIO || status == SN_ENOMEM);
         assert_absent(f, ".damaged");
         assert_int_equal(csv_rows(f, SN_TABLE_STEPS),
-                         status == SN_OK ? 2 * STEPS_AN_EPOCH : ROWS);
+                         status == SN_OK ? 2 * STEPS_PER_EPOCH : ROWS);
         if (status == SN_OK) {
             break;
         }
@@ -115,7 +116,7 @@ static void test_little_memory_displaces_nothing(void **state)
 }
 #endif
 
-enum { LARGE_EPOCHS = 520, LARGE_ROWS = LARGE_EPOCHS * STEPS_AN_EPOCH };
+enum { LARGE_EPOCHS = 520, LARGE_ROWS = LARGE_EPOCHS * STEPS_PER_EPOCH };
 
 static void test_large_file(void **state)
 {
@@ -134,15 +135,15 @@ static void test_large_file(void **state)
     assert_int_equal(stat(f->path, &after), 0);
     assert_true(after.st_ino == before.st_ino && after.st_size == before.st_size);
 
-    const int64_t step = (LARGE_EPOCHS + 1) * STEPS_AN_EPOCH;
+    const int64_t step = (LARGE_EPOCHS + 1) * STEPS_PER_EPOCH;
     cut_to(f, step);
     assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 1);
-    cut_to(f, 5 * STEPS_AN_EPOCH);
+    cut_to(f, 5 * STEPS_PER_EPOCH);
     assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 0);
-    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 5 * STEPS_AN_EPOCH);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 5 * STEPS_PER_EPOCH);
     append_epochs(f, 6, 6);
     assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 1);
-    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 6 * STEPS_AN_EPOCH);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 6 * STEPS_PER_EPOCH);
 }
 
 /* Whatever its size, no byte of the file that is there changes: a kill cannot harm it.
@@ -159,7 +160,7 @@ static void test_the_former_file_stays_whole(void **state)
     assert_int_equal(csv_rows(&former, SN_TABLE_EPOCHS), 0);
     assert_int_equal(csv_rows(&former, SN_TABLE_STEPS), LARGE_ROWS);
     assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 1);
-    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), LARGE_ROWS + STEPS_AN_EPOCH);
+    assert_int_equal(csv_rows(f, SN_TABLE_STEPS), LARGE_ROWS + STEPS_PER_EPOCH);
     struct stat info;
     assert_int_equal(stat(f->path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0640);

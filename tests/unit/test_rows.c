@@ -62,7 +62,7 @@ static void the_first_step_is_that_of_any_table(void **state)
     assert_int_equal(sn_rows_first_step(&rows), 30);
     add_step(&rows, 21);
     assert_int_equal(sn_rows_first_step(&rows), 21);
-    sn_rows_drop(&rows);
+    sn_rows_reset(&rows);
     assert_true(sn_rows_empty(&rows));
     add_step(&rows, 40);
     assert_int_equal(sn_rows_first_step(&rows), 40);

@@ -15,7 +15,7 @@ enum { VALUE_BYTES = 80 };
 static const char *text_of(const sn_field *field, const sn_checkpoint_info *info,
                            int digits, char buffer[VALUE_BYTES])
 {
-    const void *value = sn_field_of(field, info);
+    const void *value = sn_field_value(field, info);
     switch (field->kind) {
     case SN_FIELD_TEXT:
     case SN_FIELD_LINES:
@@ -23,7 +23,7 @@ static const char *text_of(const sn_field *field, const sn_checkpoint_info *info
     case SN_FIELD_COUNT:
         snprintf(buffer, VALUE_BYTES, "%" PRId64, *(const int64_t *)value);
         break;
-    case SN_FIELD_WORD:
+    case SN_FIELD_UINT64:
         snprintf(buffer, VALUE_BYTES, "%" PRIu64, *(const uint64_t *)value);
         break;
     case SN_FIELD_REAL:

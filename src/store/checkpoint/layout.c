@@ -35,7 +35,7 @@ const sn_field sn_checkpoint_fields[SN_CHECKPOINT_FIELDS] = {
     POSITION(learning_rate, SN_FIELD_REAL),
     POSITION(best_epoch, SN_FIELD_COUNT),
     POSITION(best_error, SN_FIELD_REAL),
-    POSITION(seed, SN_FIELD_WORD),
+    POSITION(seed, SN_FIELD_UINT64),
     POSITION(epoch_loss_sum, SN_FIELD_REAL),
     POSITION(epoch_correct, SN_FIELD_COUNT),
     POSITION(epoch_samples, SN_FIELD_COUNT),
@@ -66,7 +66,7 @@ float *sn_layer_tensor(const sn_layer_tensors *layer, int kind)
 void sn_tensor_name(char name[SN_TENSOR_NAME_BYTES], int64_t layer, int kind)
 {
     snprintf(name, SN_TENSOR_NAME_BYTES, "%s/layer%" PRId64 "/%s",
-             sn_tensor_kinds[kind].group, layer, sn_tensor_kinds[kind].leaf);
+             sn_tensor_kinds[kind].group, layer, sn_tensor_kinds[kind].name);
 }
 
 size_t sn_tensor_count(const sn_layer_tensors *layer, int kind)
@@ -104,7 +104,7 @@ bool sn_tensor_finite(const float *values, size_t count)
     return found == 0;
 }
 
-const void *sn_field_of(const sn_field *field, const sn_checkpoint_info *info)
+const void *sn_field_value(const sn_field *field, const sn_checkpoint_info *info)
 {
     return (const char *)info + field->offset;
 }
@@ -117,50 +117,50 @@ bool sn_field_is_text(const sn_field *field)
 bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
                       const sn_checkpoint_info *b)
 {
-    const void *left = sn_field_of(field, a), *right = sn_field_of(field, b);
+    const void *left = sn_field_value(field, a), *right = sn_field_value(field, b);
     return sn_field_is_text(field) ? strcmp(left, right) != 0
                                    : memcmp(left, right, field->bytes) != 0;
 }
 
 /* No control characters, so that a file cannot play tricks on a terminal; only the
  * configuration has lines. */
-static bool check_text(const sn_field *field, const char *text, sn_h5_why *why)
+static bool check_text(const sn_field *field, const char *text, sn_h5_reason *why)
 {
     if (memchr(text, '\0', field->bytes) == NULL) {
-        return sn_h5_because(why, "text longer than %zu bytes", field->bytes - 1);
+        return sn_h5_fail(why, "text longer than %zu bytes", field->bytes - 1);
     }
     for (const char *c = text; *c != '\0'; c++) {
         const bool control = (unsigned char)*c < ' ' || *c == 127;
         if (control &&
             (field->kind != SN_FIELD_LINES || strchr("\n\r\t", *c) == NULL)) {
-            return sn_h5_because(why, "text with control characters");
+            return sn_h5_fail(why, "text with control characters");
         }
     }
     return true;
 }
 
 static bool check_field(const sn_field *field, const sn_checkpoint_info *info,
-                        sn_h5_why *why)
+                        sn_h5_reason *why)
 {
-    const void *value = sn_field_of(field, info);
+    const void *value = sn_field_value(field, info);
     switch (field->kind) {
     case SN_FIELD_COUNT:
         return *(const int64_t *)value >= 0 ||
-               sn_h5_because(why, "negative (%" PRId64 ")", *(const int64_t *)value);
+               sn_h5_fail(why, "negative (%" PRId64 ")", *(const int64_t *)value);
     case SN_FIELD_REAL:
         return isfinite(*(const double *)value) ||
-               sn_h5_because(why, "not a finite number");
+               sn_h5_fail(why, "not a finite number");
     case SN_FIELD_TEXT:
     case SN_FIELD_LINES:
         return check_text(field, value, why);
-    case SN_FIELD_WORD:
+    case SN_FIELD_UINT64:
         break;
     }
     return true;
 }
 
 bool sn_checkpoint_check_info(const sn_checkpoint_info *info, const sn_field **field,
-                              sn_h5_why *why)
+                              sn_h5_reason *why)
 {
     for (int i = 0; i < SN_CHECKPOINT_FIELDS; i++) {
         *field = &sn_checkpoint_fields[i];
@@ -169,8 +169,8 @@ bool sn_checkpoint_check_info(const sn_checkpoint_info *info, const sn_field **f
         }
         bool layers = (*field)->offset == AT(layers);
         if (layers && (info->layers < 1 || info->layers > SN_LAYERS_MAX)) {
-            return sn_h5_because(why, "%" PRId64 " layers, not 1 to %d", info->layers,
-                                 SN_LAYERS_MAX);
+            return sn_h5_fail(why, "%" PRId64 " layers, not 1 to %d", info->layers,
+                              SN_LAYERS_MAX);
         }
     }
     return true;
@@ -211,7 +211,7 @@ void sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info
              strlen(SN_FORMAT_NAME_CHECKPOINT), 1);
     for (int i = 0; i < SN_CHECKPOINT_FIELDS; i++) {
         const sn_field *field = &sn_checkpoint_fields[i];
-        const void *value = sn_field_of(field, info);
+        const void *value = sn_field_value(field, info);
         const char *group = strcmp(field->group, "/") == 0 ? "" : field->group;
         char name[SN_TENSOR_NAME_BYTES];
         snprintf(name, sizeof name, "%s/%s", group, field->name);

@@ -21,7 +21,7 @@ enum { SN_LAYERS_MAX = 1000 };
 
 typedef enum sn_field_kind {
     SN_FIELD_COUNT = SN_H5_INT64, /* not negative */
-    SN_FIELD_WORD = SN_H5_UINT64,
+    SN_FIELD_UINT64 = SN_H5_UINT64,
     SN_FIELD_REAL = SN_H5_DOUBLE, /* finite */
     SN_FIELD_TEXT,                /* char[bytes] */
     SN_FIELD_LINES                /* the same, with ends of lines */
@@ -40,7 +40,7 @@ extern const sn_field sn_checkpoint_fields[SN_CHECKPOINT_FIELDS];
 
 /** A tensor of a layer: GROUP/layerN/LEAF, rank 2 (out, in) or 1 (out). */
 typedef struct sn_tensor_kind {
-    const char *group, *leaf;
+    const char *group, *name;
     int rank;
     const char *meaning;
 } sn_tensor_kind;
@@ -64,7 +64,7 @@ void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2
 bool sn_tensor_finite(const float *values, size_t count);
 
 /** Address of a field in info. */
-const void *sn_field_of(const sn_field *field, const sn_checkpoint_info *info);
+const void *sn_field_value(const sn_field *field, const sn_checkpoint_info *info);
 
 bool sn_field_is_text(const sn_field *field);
 
@@ -75,7 +75,7 @@ bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
 /** Checks that every field has a value that a reader accepts.  On failure *field is the
  *  one that has not. */
 bool sn_checkpoint_check_info(const sn_checkpoint_info *info, const sn_field **field,
-                              sn_h5_why *why) SN_MUST_CHECK;
+                              sn_h5_reason *why) SN_MUST_CHECK;
 
 /** Adds everything but the tensors. */
 void sn_checkpoint_digest_info(sn_digest *digest, const sn_checkpoint_info *info);
@@ -94,11 +94,12 @@ struct sn_checkpoint {
 
 /** Opens a tensor, link by link, and checks its type, its rank and its storage. */
 bool sn_tensor_open(const sn_checkpoint *checkpoint, int64_t layer, int kind,
-                    hid_t *dataset, hsize_t extents[2], sn_h5_why *why) SN_MUST_CHECK;
+                    hid_t *dataset, hsize_t extents[2],
+                    sn_h5_reason *why) SN_MUST_CHECK;
 
 /** SN_EDATA with the name of the tensor. */
 sn_status sn_tensor_damaged(const sn_checkpoint *checkpoint, int64_t layer, int kind,
-                            const sn_h5_why *why, sn_error *err) SN_MUST_CHECK;
+                            const sn_h5_reason *why, sn_error *err) SN_MUST_CHECK;
 
 /** Reads the checkpoint at path and compares it, bit for bit, with the memory from
  *  which it was written: every attribute of *info, its digest, every tensor

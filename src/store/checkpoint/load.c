@@ -25,7 +25,7 @@ static sn_status compare_shapes(const sn_checkpoint *checkpoint,
 }
 
 static bool read_values(const sn_checkpoint *checkpoint, int64_t layer, int kind,
-                        float *values, size_t count, sn_h5_why *why)
+                        float *values, size_t count, sn_h5_reason *why)
 {
     hid_t dataset;
     hsize_t extents[2] = {1, 1};
@@ -33,10 +33,10 @@ static bool read_values(const sn_checkpoint *checkpoint, int64_t layer, int kind
         return false;
     }
     bool done = extents[0] * extents[1] == count ||
-                sn_h5_because(why, "its size has changed since it was opened");
+                sn_h5_fail(why, "its size has changed since it was opened");
     if (done &&
         H5Dread(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
-        done = sn_h5_explain(why);
+        done = sn_h5_fail_library(why);
     }
     sn_h5_close(&dataset);
     return done;
@@ -44,7 +44,7 @@ static bool read_values(const sn_checkpoint *checkpoint, int64_t layer, int kind
 
 /* A check of one tensor that has been read. */
 typedef bool check(void *user, int64_t layer, int kind, const float *values,
-                   size_t count, sn_h5_why *why);
+                   size_t count, sn_h5_reason *why);
 
 /* The memory for the largest tensor that has no place in tensors. */
 static float *make_scratch(const sn_layer_tensors *tensors, int64_t layers)
@@ -74,7 +74,7 @@ static sn_status read_tensors(const sn_checkpoint *checkpoint,
     sn_status status = SN_OK;
     for (int64_t i = 0; i < checkpoint->info.layers; i++) {
         for (int kind = 0; status == SN_OK && kind < SN_TENSOR_KINDS; kind++) {
-            sn_h5_why why;
+            sn_h5_reason why;
             float *place = sn_layer_tensor(&tensors[i], kind);
             float *values = place != NULL ? place : scratch;
             const size_t count = sn_tensor_count(&tensors[i], kind);
@@ -89,10 +89,10 @@ static sn_status read_tensors(const sn_checkpoint *checkpoint,
 }
 
 static bool add_to_digest(void *user, int64_t layer, int kind, const float *values,
-                          size_t count, sn_h5_why *why)
+                          size_t count, sn_h5_reason *why)
 {
     if (!sn_tensor_finite(values, count)) {
-        return sn_h5_because(why, "holds non-finite values");
+        return sn_h5_fail(why, "holds non-finite values");
     }
     sn_checkpoint_digest_tensor(user, layer, kind, values, count);
     return true;
@@ -101,7 +101,7 @@ static bool add_to_digest(void *user, int64_t layer, int kind, const float *valu
 sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *tensors,
                              sn_error *err)
 {
-    sn_h5_begin();
+    sn_h5_silence();
     char text[SN_DIGEST_TEXT_BYTES];
     sn_status status = compare_shapes(checkpoint, tensors, err);
     if (status != SN_OK) {
@@ -190,12 +190,12 @@ sn_status sn_checkpoint_verify(const char *path, sn_checkpoint_info *info,
 }
 
 static bool is_same(void *user, int64_t layer, int kind, const float *values,
-                    size_t count, sn_h5_why *why)
+                    size_t count, sn_h5_reason *why)
 {
     const sn_layer_tensors *const *written = user;
     return memcmp(values, sn_layer_tensor(&(*written)[layer], kind),
                   count * sizeof *values) == 0 ||
-           sn_h5_because(why, "is not what was written");
+           sn_h5_fail(why, "is not what was written");
 }
 
 static sn_status compare_info(const sn_checkpoint *checkpoint,

@@ -10,7 +10,7 @@
 #include "store/checkpoint/layout.h"
 
 static sn_status damaged(const sn_checkpoint *checkpoint, const char *group,
-                         const char *name, const sn_h5_why *why, sn_error *err)
+                         const char *name, const sn_h5_reason *why, sn_error *err)
 {
     const char *slash = strcmp(group, "/") == 0 || *name == '\0' ? "" : "/";
     return sn_fail(err, SN_EDATA, "checkpoint damaged (%s): %s%s%s: %s",
@@ -18,7 +18,7 @@ static sn_status damaged(const sn_checkpoint *checkpoint, const char *group,
 }
 
 sn_status sn_tensor_damaged(const sn_checkpoint *checkpoint, int64_t layer, int kind,
-                            const sn_h5_why *why, sn_error *err)
+                            const sn_h5_reason *why, sn_error *err)
 {
     char name[SN_TENSOR_NAME_BYTES];
     sn_tensor_name(name, layer, kind);
@@ -26,7 +26,7 @@ sn_status sn_tensor_damaged(const sn_checkpoint *checkpoint, int64_t layer, int 
 }
 
 static bool read_field(hid_t group, const sn_field *field, sn_checkpoint_info *info,
-                       sn_h5_why *why)
+                       sn_h5_reason *why)
 {
     char *value = (char *)info + field->offset;
     return sn_field_is_text(field)
@@ -37,12 +37,12 @@ static bool read_field(hid_t group, const sn_field *field, sn_checkpoint_info *i
 
 static sn_status check_format(const sn_checkpoint *checkpoint, sn_error *err)
 {
-    sn_h5_why why;
+    sn_h5_reason why;
     char format[sizeof SN_FORMAT_NAME_CHECKPOINT];
     int64_t version;
     if (!sn_h5_read_text(checkpoint->file, "format", format, sizeof format, &why) ||
         (strcmp(format, SN_FORMAT_NAME_CHECKPOINT) != 0 &&
-         !sn_h5_because(&why, "it names another format"))) {
+         !sn_h5_fail(&why, "it names another format"))) {
         return sn_fail(
             err, SN_EDATA,
             "not a shardnet checkpoint, or damaged (%s): attribute format: %s",
@@ -51,26 +51,26 @@ static sn_status check_format(const sn_checkpoint *checkpoint, sn_error *err)
     if (!sn_h5_read_number(checkpoint->file, "format_version", SN_H5_INT64, &version,
                            &why) ||
         (version != SN_CHECKPOINT_FORMAT_VERSION &&
-         !sn_h5_because(&why, "%" PRId64 ", but this program reads version %d", version,
-                        SN_CHECKPOINT_FORMAT_VERSION))) {
+         !sn_h5_fail(&why, "%" PRId64 ", but this program reads version %d", version,
+                     SN_CHECKPOINT_FORMAT_VERSION))) {
         return sn_fail(err, SN_EDATA, "checkpoint of another format version (%s): %s",
                        checkpoint->path, why.text);
     }
     return SN_OK;
 }
 
-static bool read_digest(sn_checkpoint *checkpoint, sn_h5_why *why)
+static bool read_digest(sn_checkpoint *checkpoint, sn_h5_reason *why)
 {
     char *digest = checkpoint->info.digest;
     return sn_h5_read_text(checkpoint->file, "digest", digest, SN_DIGEST_TEXT_BYTES,
                            why) &&
            (strspn(digest, "0123456789abcdef") == SN_DIGEST_TEXT_BYTES - 1 ||
-            sn_h5_because(why, "not a SHA-256 digest"));
+            sn_h5_fail(why, "not a SHA-256 digest"));
 }
 
 static sn_status read_info(sn_checkpoint *checkpoint, sn_error *err)
 {
-    sn_h5_why why;
+    sn_h5_reason why;
     for (int i = 0; i < SN_CHECKPOINT_FIELDS; i++) {
         const sn_field *field = &sn_checkpoint_fields[i];
         hid_t group;
@@ -96,23 +96,23 @@ static sn_status read_info(sn_checkpoint *checkpoint, sn_error *err)
 static sn_status check_layer_group(const sn_checkpoint *checkpoint, const char *name,
                                    sn_error *err)
 {
-    sn_h5_why why;
+    sn_h5_reason why;
     hid_t group;
     H5G_info_t content;
     bool done = sn_h5_open_object(checkpoint->file, name, H5I_GROUP, &group, &why);
     if (done && H5Gget_info(group, &content) < 0) {
-        done = sn_h5_explain(&why);
+        done = sn_h5_fail_library(&why);
     }
     if (done && content.nlinks != (hsize_t)checkpoint->info.layers) {
-        done = sn_h5_because(&why, "holds %" PRIu64 " objects for %" PRId64 " layers",
-                             (uint64_t)content.nlinks, checkpoint->info.layers);
+        done = sn_h5_fail(&why, "holds %" PRIu64 " objects for %" PRId64 " layers",
+                          (uint64_t)content.nlinks, checkpoint->info.layers);
     }
     sn_h5_close(&group);
     return done ? SN_OK : damaged(checkpoint, name, "", &why, err);
 }
 
 bool sn_tensor_open(const sn_checkpoint *checkpoint, int64_t layer, int kind,
-                    hid_t *dataset, hsize_t extents[2], sn_h5_why *why)
+                    hid_t *dataset, hsize_t extents[2], sn_h5_reason *why)
 {
     const int rank = sn_tensor_kinds[kind].rank;
     char name[SN_TENSOR_NAME_BYTES];
@@ -130,7 +130,7 @@ bool sn_tensor_open(const sn_checkpoint *checkpoint, int64_t layer, int kind,
 static sn_status check_tensor(const sn_checkpoint *checkpoint, int64_t index, int kind,
                               int64_t in, sn_error *err)
 {
-    sn_h5_why why;
+    sn_h5_reason why;
     hid_t dataset;
     hsize_t extents[2] = {0, 0};
     sn_layer_tensors *layer = &checkpoint->shapes[index];
@@ -143,7 +143,7 @@ static sn_status check_tensor(const sn_checkpoint *checkpoint, int64_t index, in
     }
     if (done && (out < 1 || out != layer->out ||
                  (sn_tensor_kinds[kind].rank == 2 && (int64_t)extents[1] != in))) {
-        done = sn_h5_because(&why, "its size does not fit its neighbours");
+        done = sn_h5_fail(&why, "its size does not fit its neighbours");
     }
     return done ? SN_OK : sn_tensor_damaged(checkpoint, index, kind, &why, err);
 }
@@ -171,9 +171,9 @@ static sn_status read_shapes(sn_checkpoint *checkpoint, sn_error *err)
         in = checkpoint->shapes[i].out;
     }
     if (status == SN_OK && in != info->classes) {
-        sn_h5_why why;
-        sn_h5_because(&why, "%" PRId64 ", but the last layer has %" PRId64 " units",
-                      info->classes, in);
+        sn_h5_reason why;
+        sn_h5_fail(&why, "%" PRId64 ", but the last layer has %" PRId64 " units",
+                   info->classes, in);
         status = damaged(checkpoint, "/model", "classes", &why, err);
     }
     return status;
@@ -181,7 +181,7 @@ static sn_status read_shapes(sn_checkpoint *checkpoint, sn_error *err)
 
 static sn_status open_checked(sn_checkpoint *checkpoint, sn_error *err)
 {
-    sn_h5_why why;
+    sn_h5_reason why;
     if (!sn_h5_open(checkpoint->path, &checkpoint->file, &why)) {
         return sn_fail(err, SN_EDATA, "not a readable HDF5 file (%s): %s",
                        checkpoint->path, why.text);
@@ -199,10 +199,10 @@ static sn_status open_checked(sn_checkpoint *checkpoint, sn_error *err)
 sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint,
                              sn_checkpoint_info *info, sn_error *err)
 {
-    sn_h5_begin();
+    sn_h5_silence();
     *checkpoint = NULL;
     memset(info, 0, sizeof *info);
-    sn_status status = sn_h5_find(path, err);
+    sn_status status = sn_h5_check_file(path, err);
     if (status != SN_OK) {
         return status;
     }

@@ -46,7 +46,7 @@ static sn_status check_all(const char *path, const sn_checkpoint_info *info,
                            const sn_layer_tensors *tensors, sn_error *err)
 {
     const sn_field *field;
-    sn_h5_why why;
+    sn_h5_reason why;
     if (!sn_checkpoint_check_info(info, &field, &why)) {
         sn_status status = field->kind == SN_FIELD_REAL ? SN_EDIVERGED : SN_EINTERNAL;
         return sn_fail(err, status, "checkpoint refused (%s): %s of %s: %s", path,
@@ -84,9 +84,9 @@ static sn_status compute_digest(sn_checkpoint_info *info,
 }
 
 static bool write_field(hid_t group, const sn_field *field,
-                        const sn_checkpoint_info *info, sn_h5_why *why)
+                        const sn_checkpoint_info *info, sn_h5_reason *why)
 {
-    const void *value = sn_field_of(field, info);
+    const void *value = sn_field_value(field, info);
     return sn_field_is_text(field)
                ? sn_h5_write_text(group, field->name, value, why)
                : sn_h5_write_number(group, field->name, (sn_h5_number)field->kind,
@@ -94,16 +94,16 @@ static bool write_field(hid_t group, const sn_field *field,
 }
 
 /* Opens the group of that name, or makes it. */
-static bool enter_group(hid_t file, const char *name, hid_t *group, sn_h5_why *why)
+static bool enter_group(hid_t file, const char *name, hid_t *group, sn_h5_reason *why)
 {
     if (strcmp(name, "/") == 0 || H5Lexists(file, name, H5P_DEFAULT) > 0) {
         *group = H5Gopen2(file, name, H5P_DEFAULT);
-        return *group >= 0 || sn_h5_explain(why);
+        return *group >= 0 || sn_h5_fail_library(why);
     }
     return sn_h5_create_group(file, name, group, why);
 }
 
-static bool write_info(hid_t file, const sn_checkpoint_info *info, sn_h5_why *why)
+static bool write_info(hid_t file, const sn_checkpoint_info *info, sn_h5_reason *why)
 {
     bool done = sn_h5_write_text(file, "format", SN_FORMAT_NAME_CHECKPOINT, why) &&
                 sn_h5_write_text(file, "digest", info->digest, why);
@@ -132,7 +132,7 @@ static bool set_chunks(hid_t creation, int rank, const hsize_t chunk[])
 }
 
 static bool write_tensor(hid_t group, const sn_layer_tensors *layer, int kind,
-                         sn_h5_why *why)
+                         sn_h5_reason *why)
 {
     const sn_tensor_kind *tensor = &sn_tensor_kinds[kind];
     hsize_t extents[2], chunk[2];
@@ -142,19 +142,19 @@ static bool write_tensor(hid_t group, const sn_layer_tensors *layer, int kind,
     hid_t dataset = H5I_INVALID_HID;
     bool done = space >= 0 && creation >= 0 &&
                 set_chunks(creation, tensor->rank, chunk) &&
-                (dataset = H5Dcreate2(group, tensor->leaf, H5T_IEEE_F32LE, space,
+                (dataset = H5Dcreate2(group, tensor->name, H5T_IEEE_F32LE, space,
                                       H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0 &&
                 H5Dwrite(dataset, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT,
                          sn_layer_tensor(layer, kind)) >= 0;
     if (!done) {
-        sn_h5_explain(why);
+        sn_h5_fail_library(why);
     }
     done = done && sn_h5_write_text(dataset, "meaning", tensor->meaning, why) &&
            sn_h5_write_text(dataset, "dimensions",
                             tensor->rank == 2 ? "out, in" : "out", why) &&
            sn_h5_write_text(dataset, "unit", "1", why);
     if (dataset >= 0 && H5Dclose(dataset) < 0 && done) {
-        done = sn_h5_explain(why);
+        done = sn_h5_fail_library(why);
     }
     sn_h5_close(&creation);
     sn_h5_close(&space);
@@ -162,7 +162,7 @@ static bool write_tensor(hid_t group, const sn_layer_tensors *layer, int kind,
 }
 
 static bool write_tensors(hid_t file, const sn_checkpoint_info *info,
-                          const sn_layer_tensors *tensors, sn_h5_why *why)
+                          const sn_layer_tensors *tensors, sn_h5_reason *why)
 {
     bool done = true;
     for (int64_t i = 0; i < info->layers; i++) {
@@ -213,12 +213,12 @@ static sn_status save(const char *temporary, const sn_checkpoint_info *info,
                       const sn_layer_tensors *tensors, sn_error *err)
 {
     enum { MORE = 128 * 1024, MORE_A_LAYER = 6 * 1024 };
-    sn_h5_why why;
+    sn_h5_reason why;
     hid_t file;
     /* At least the size of the file, so that the memory for it need not grow. */
     const size_t bytes = sn_checkpoint_bytes(tensors, info->layers) + MORE +
                          (size_t)info->layers * MORE_A_LAYER;
-    bool built = sn_h5_image(NULL, bytes, &file, &why) &&
+    bool built = sn_h5_image_open(NULL, bytes, &file, &why) &&
                  write_info(file, info, &why) &&
                  write_tensors(file, info, tensors, &why);
     sn_status status =
@@ -277,7 +277,7 @@ static sn_status read_back(const char *path, const sn_checkpoint_info *info,
 sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
                               const sn_layer_tensors *tensors, sn_error *err)
 {
-    sn_h5_begin();
+    sn_h5_silence();
     char temporary[SN_PATH_BYTES];
     sn_status status = sn_path_temporary(temporary, path, err);
     if (status != SN_OK) {

@@ -26,8 +26,8 @@ static sn_format format_by_bytes(const char *path)
 
 sn_format sn_format_of(const char *path)
 {
-    sn_h5_begin();
-    sn_h5_why why;
+    sn_h5_silence();
+    sn_h5_reason why;
     hid_t file;
     if (!sn_h5_open(path, &file, &why)) {
         return format_by_bytes(path);
@@ -51,7 +51,7 @@ sn_status sn_format_expect_metrics(const char *path, sn_error *err)
         [SN_FORMAT_CHECKPOINT] = "a checkpoint, which `shardnet inspect` shows",
         [SN_FORMAT_OTHER_HDF5] = "an HDF5 file that is not shardnet's",
         [SN_FORMAT_FOREIGN] = "no HDF5 file"};
-    sn_status status = sn_h5_find(path, err);
+    sn_status status = sn_h5_check_file(path, err);
     if (status != SN_OK) {
         return status;
     }

@@ -11,12 +11,12 @@
 
 #include "base/file.h"
 
-void sn_h5_begin(void)
+void sn_h5_silence(void)
 {
     (void)H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
-bool sn_h5_because(sn_h5_why *why, const char *format, ...)
+bool sn_h5_fail(sn_h5_reason *why, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -31,16 +31,16 @@ static herr_t note_innermost(unsigned depth, const H5E_error2_t *entry, void *da
     if (depth != 0 || entry->desc == NULL) {
         return 0;
     }
-    sn_h5_why *why = data;
+    sn_h5_reason *why = data;
     /* system errors come wrapped in a paragraph; errno's own words are enough */
     static const char marker[] = "error message = '";
     const char *quoted = strstr(entry->desc, marker);
     if (quoted != NULL) {
         quoted += sizeof marker - 1;
-        sn_h5_because(why, "%.*s", (int)strcspn(quoted, "'"), quoted);
+        sn_h5_fail(why, "%.*s", (int)strcspn(quoted, "'"), quoted);
         why->status = SN_EIO;
     } else {
-        sn_h5_because(why, "%s", entry->desc);
+        sn_h5_fail(why, "%s", entry->desc);
         why->status = entry->maj_num == H5E_RESOURCE || entry->min_num == H5E_NOSPACE
                           ? SN_ENOMEM
                           : SN_EDATA;
@@ -48,16 +48,16 @@ static herr_t note_innermost(unsigned depth, const H5E_error2_t *entry, void *da
     return 0;
 }
 
-bool sn_h5_explain(sn_h5_why *why)
+bool sn_h5_fail_library(sn_h5_reason *why)
 {
-    sn_h5_because(why, "HDF5 gives no reason");
+    sn_h5_fail(why, "HDF5 gives no reason");
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, note_innermost, why);
     return false;
 }
 
-bool sn_h5_explain_as(sn_h5_why *why, const char *text)
+bool sn_h5_fail_library_as(sn_h5_reason *why, const char *text)
 {
-    sn_h5_explain(why);
+    sn_h5_fail_library(why);
     snprintf(why->text, sizeof why->text, "%s", text);
     return false;
 }
@@ -89,7 +89,7 @@ static hid_t file_access(bool writable)
     return access;
 }
 
-bool sn_h5_image(const char *path, size_t bytes, hid_t *file, sn_h5_why *why)
+bool sn_h5_image_open(const char *path, size_t bytes, hid_t *file, sn_h5_reason *why)
 {
     /* the library looks for a file of this name before it makes one: none can exist */
     static const char none[] = "/dev/null/memory";
@@ -99,7 +99,7 @@ bool sn_h5_image(const char *path, size_t bytes, hid_t *file, sn_h5_why *why)
     *file = H5I_INVALID_HID;
     void *room = malloc(bytes + LIBRARY_BYTES);
     if (room == NULL) {
-        sn_h5_because(why, "out of memory");
+        sn_h5_fail(why, "out of memory");
         why->status = SN_ENOMEM;
         return false;
     }
@@ -110,7 +110,7 @@ bool sn_h5_image(const char *path, size_t bytes, hid_t *file, sn_h5_why *why)
                                             : H5Fcreate(none, H5F_ACC_TRUNC,
                                                         H5P_DEFAULT, access)) >= 0;
     if (!done) {
-        sn_h5_explain(why);
+        sn_h5_fail_library(why);
     }
     sn_h5_close(&access);
     return done;
@@ -123,8 +123,8 @@ sn_status sn_h5_image_save(hid_t file, const char *path, sn_error *err)
     if (H5Fflush(file, H5F_SCOPE_GLOBAL) < 0 ||
         (bytes = H5Fget_file_image(file, NULL, 0)) <= 0 ||
         H5Fget_vfd_handle(file, H5P_DEFAULT, &handle) < 0) {
-        sn_h5_why why;
-        sn_h5_explain(&why);
+        sn_h5_reason why;
+        sn_h5_fail_library(&why);
         return sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s", path,
                        why.text);
     }
@@ -132,7 +132,7 @@ sn_status sn_h5_image_save(hid_t file, const char *path, sn_error *err)
     return sn_file_write(path, *(unsigned char **)handle, (size_t)bytes, err);
 }
 
-sn_status sn_h5_find(const char *path, sn_error *err)
+sn_status sn_h5_check_file(const char *path, sn_error *err)
 {
     struct stat info;
     if (stat(path, &info) != 0) {
@@ -147,11 +147,11 @@ sn_status sn_h5_find(const char *path, sn_error *err)
     return SN_OK;
 }
 
-bool sn_h5_open(const char *path, hid_t *file, sn_h5_why *why)
+bool sn_h5_open(const char *path, hid_t *file, sn_h5_reason *why)
 {
     hid_t access = file_access(false);
     *file = access >= 0 ? H5Fopen(path, H5F_ACC_RDONLY, access) : H5I_INVALID_HID;
-    const bool done = *file >= 0 || sn_h5_explain(why);
+    const bool done = *file >= 0 || sn_h5_fail_library(why);
     sn_h5_close(&access);
     return done;
 }

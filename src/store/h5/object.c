@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Links that leave the file, or that may, are not followed. */
-static bool links_are_hard(hid_t file, const char *path, sn_h5_why *why)
+static bool links_are_hard(hid_t file, const char *path, sn_h5_reason *why)
 {
     char name[64];
     for (const char *end = path; *end != '\0' && strcmp(path, "/") != 0;) {
@@ -14,20 +14,20 @@ static bool links_are_hard(hid_t file, const char *path, sn_h5_why *why)
         snprintf(name, sizeof name, "%.*s", (int)(end - path), path);
         const htri_t exists = H5Lexists(file, name, H5P_DEFAULT);
         if (exists == 0) {
-            return sn_h5_because(why, "missing");
+            return sn_h5_fail(why, "missing");
         }
         if (exists < 0 || H5Lget_info(file, name, &info, H5P_DEFAULT) < 0) {
-            return sn_h5_explain(why);
+            return sn_h5_fail_library(why);
         }
         if (info.type != H5L_TYPE_HARD) {
-            return sn_h5_because(why, "a soft or external link, which is not followed");
+            return sn_h5_fail(why, "a soft or external link, which is not followed");
         }
     }
     return true;
 }
 
 bool sn_h5_open_object(hid_t file, const char *path, H5I_type_t type, hid_t *object,
-                       sn_h5_why *why)
+                       sn_h5_reason *why)
 {
     *object = H5I_INVALID_HID;
     if (!links_are_hard(file, path, why)) {
@@ -37,16 +37,16 @@ bool sn_h5_open_object(hid_t file, const char *path, H5I_type_t type, hid_t *obj
         type == H5I_GROUP ? "not a readable group" : "not a readable dataset";
     *object = H5Oopen(file, path, H5P_DEFAULT);
     if (*object < 0) {
-        return sn_h5_explain_as(why, text);
+        return sn_h5_fail_library_as(why, text);
     }
     if (H5Iget_type(*object) != type) {
         sn_h5_close(object);
-        return sn_h5_because(why, "%s", text);
+        return sn_h5_fail(why, "%s", text);
     }
     return true;
 }
 
-bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group, sn_h5_why *why)
+bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group, sn_h5_reason *why)
 {
     enum { HEADER_ATTRIBUTES = 64 };
     *group = H5I_INVALID_HID;
@@ -56,14 +56,14 @@ bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group, sn_h5_why 
         H5Pset_attr_phase_change(creation, HEADER_ATTRIBUTES, 0) >= 0 &&
         (*group = H5Gcreate2(parent, name, H5P_DEFAULT, creation, H5P_DEFAULT)) >= 0;
     if (!done) {
-        sn_h5_explain(why);
+        sn_h5_fail_library(why);
     }
     sn_h5_close(&creation);
     return done;
 }
 
 static bool write_scalar(hid_t object, const char *name, hid_t file_type,
-                         hid_t memory_type, const void *value, sn_h5_why *why)
+                         hid_t memory_type, const void *value, sn_h5_reason *why)
 {
     hid_t space = H5Screate(H5S_SCALAR);
     hid_t attribute = H5I_INVALID_HID;
@@ -72,7 +72,7 @@ static bool write_scalar(hid_t object, const char *name, hid_t file_type,
                                         H5P_DEFAULT)) >= 0 &&
                 H5Awrite(attribute, memory_type, value) >= 0;
     if (!done) {
-        sn_h5_explain(why);
+        sn_h5_fail_library(why);
     }
     sn_h5_close(&attribute);
     sn_h5_close(&space);
@@ -97,7 +97,7 @@ static number number_of(sn_h5_number kind)
 }
 
 bool sn_h5_write_number(hid_t object, const char *name, sn_h5_number kind,
-                        const void *value, sn_h5_why *why)
+                        const void *value, sn_h5_reason *why)
 {
     const number type = number_of(kind);
     return write_scalar(object, name, type.file, type.memory, value, why);
@@ -113,15 +113,16 @@ hid_t sn_h5_text_type(size_t bytes)
     return type;
 }
 
-bool sn_h5_write_text(hid_t object, const char *name, const char *value, sn_h5_why *why)
+bool sn_h5_write_text(hid_t object, const char *name, const char *value,
+                      sn_h5_reason *why)
 {
     size_t bytes = strlen(value) + 1;
     if (bytes > SN_H5_TEXT_BYTES) {
-        return sn_h5_because(why, "text longer than %d bytes", SN_H5_TEXT_BYTES - 1);
+        return sn_h5_fail(why, "text longer than %d bytes", SN_H5_TEXT_BYTES - 1);
     }
     hid_t type = sn_h5_text_type(bytes);
     if (type < 0) {
-        return sn_h5_explain(why);
+        return sn_h5_fail_library(why);
     }
     bool done = write_scalar(object, name, type, type, value, why);
     sn_h5_close(&type);
@@ -130,34 +131,34 @@ bool sn_h5_write_text(hid_t object, const char *name, const char *value, sn_h5_w
 
 /* Opens a one-element attribute. */
 static bool open_scalar(hid_t object, const char *name, hid_t *attribute, hid_t *type,
-                        sn_h5_why *why)
+                        sn_h5_reason *why)
 {
     *attribute = *type = H5I_INVALID_HID;
     htri_t exists = H5Aexists(object, name);
     if (exists == 0) {
-        return sn_h5_because(why, "missing");
+        return sn_h5_fail(why, "missing");
     }
     if (exists < 0 || (*attribute = H5Aopen(object, name, H5P_DEFAULT)) < 0 ||
         (*type = H5Aget_type(*attribute)) < 0) {
-        return sn_h5_explain(why);
+        return sn_h5_fail_library(why);
     }
     hid_t space = H5Aget_space(*attribute);
     hssize_t count = space >= 0 ? H5Sget_simple_extent_npoints(space) : -1;
     sn_h5_close(&space);
-    return count == 1 || sn_h5_because(why, "not a single value");
+    return count == 1 || sn_h5_fail(why, "not a single value");
 }
 
 bool sn_h5_read_number(hid_t object, const char *name, sn_h5_number kind, void *value,
-                       sn_h5_why *why)
+                       sn_h5_reason *why)
 {
     const number expected = number_of(kind);
     hid_t attribute, type;
     bool done = open_scalar(object, name, &attribute, &type, why);
     if (done && H5Tequal(type, expected.file) <= 0) {
-        done = sn_h5_because(why, "not %s", expected.name);
+        done = sn_h5_fail(why, "not %s", expected.name);
     }
     if (done && H5Aread(attribute, expected.memory, value) < 0) {
-        done = sn_h5_explain(why);
+        done = sn_h5_fail_library(why);
     }
     sn_h5_close(&type);
     sn_h5_close(&attribute);
@@ -165,22 +166,22 @@ bool sn_h5_read_number(hid_t object, const char *name, sn_h5_number kind, void *
 }
 
 bool sn_h5_read_text(hid_t object, const char *name, char *text, size_t bytes,
-                     sn_h5_why *why)
+                     sn_h5_reason *why)
 {
     hid_t attribute, type, memory_type = H5I_INVALID_HID;
     bool done = open_scalar(object, name, &attribute, &type, why);
     if (done && (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type) != 0)) {
-        done = sn_h5_because(why, "not fixed-length text");
+        done = sn_h5_fail(why, "not fixed-length text");
     }
     const size_t stored =
         done ? H5Tget_size(type) + (H5Tget_strpad(type) != H5T_STR_NULLTERM) : 0;
     if (done && stored > bytes) {
-        done = sn_h5_because(why, "text longer than %zu bytes", bytes - 1);
+        done = sn_h5_fail(why, "text longer than %zu bytes", bytes - 1);
     }
     if (done && ((memory_type = sn_h5_text_type(bytes)) < 0 ||
                  H5Tset_cset(memory_type, H5Tget_cset(type)) < 0 ||
                  H5Aread(attribute, memory_type, text) < 0)) {
-        done = sn_h5_explain(why);
+        done = sn_h5_fail_library(why);
     }
     sn_h5_close(&memory_type);
     sn_h5_close(&type);
@@ -189,23 +190,23 @@ bool sn_h5_read_text(hid_t object, const char *name, char *text, size_t bytes,
 }
 
 bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
-                       sn_h5_why *why)
+                       sn_h5_reason *why)
 {
     hid_t file_type = H5Dget_type(dataset);
     if (file_type < 0) {
-        return sn_h5_explain_as(why, "not of the expected type");
+        return sn_h5_fail_library_as(why, "not of the expected type");
     }
     bool same = H5Tequal(file_type, type) > 0;
     sn_h5_close(&file_type);
     if (!same) {
-        return sn_h5_because(why, "not of the expected type");
+        return sn_h5_fail(why, "not of the expected type");
     }
     hid_t space = H5Dget_space(dataset);
     bool done = space >= 0 && H5Sget_simple_extent_type(space) == H5S_SIMPLE &&
                 H5Sget_simple_extent_ndims(space) == rank &&
                 H5Sget_simple_extent_dims(space, extents, NULL) == rank;
     sn_h5_close(&space);
-    return done || sn_h5_because(why, "not of rank %d", rank);
+    return done || sn_h5_fail(why, "not of rank %d", rank);
 }
 
 /* A dataset, rows first to extents[0] - 1 of which are checked; extents[1] is 1 where
@@ -222,7 +223,7 @@ typedef struct storage {
  * whole, inside the file, and have passed its filter: the library trusts the index,
  * which carries no checksum. */
 static bool check_chunks(const storage *s, const hsize_t chunk[2], hsize_t stored_bytes,
-                         sn_h5_why *why)
+                         sn_h5_reason *why)
 {
     hsize_t at[2];
     for (at[0] = s->first - s->first % chunk[0]; at[0] < s->extents[0];
@@ -233,32 +234,31 @@ static bool check_chunks(const storage *s, const hsize_t chunk[2], hsize_t store
             hsize_t bytes = 0;
             if (H5Dget_chunk_info_by_coord(s->dataset, at, &skipped, &address, &bytes) <
                 0) {
-                return sn_h5_explain(why);
+                return sn_h5_fail_library(why);
             }
             if (!s->all && address == HADDR_UNDEF) {
                 continue;
             }
             if (skipped != 0 || bytes != stored_bytes || address > s->file_bytes ||
                 bytes > s->file_bytes - address) {
-                return sn_h5_because(why,
-                                     "a piece of it is missing or has a wrong size");
+                return sn_h5_fail(why, "a piece of it is missing or has a wrong size");
             }
         }
     }
     return true;
 }
 
-static bool check_chunked(const storage *s, sn_h5_why *why)
+static bool check_chunked(const storage *s, sn_h5_reason *why)
 {
     enum { CHECKSUM_BYTES = 4 };
     hsize_t chunk[2] = {1, 1};
     if (H5Pget_chunk(s->creation, 2, chunk) != s->rank) {
-        return sn_h5_because(why, "chunks of another rank");
+        return sn_h5_fail(why, "chunks of another rank");
     }
     uint64_t bytes = s->element_bytes;
     for (int i = 0; i < s->rank; i++) {
         if (chunk[i] == 0 || chunk[i] > s->file_bytes / bytes) {
-            return sn_h5_because(why, "chunks larger than the file");
+            return sn_h5_fail(why, "chunks larger than the file");
         }
         bytes *= chunk[i];
     }
@@ -268,22 +268,22 @@ static bool check_chunked(const storage *s, sn_h5_why *why)
     if (filters != 0 &&
         (filters != 1 || H5Pget_filter2(s->creation, 0, &flags, &parameters, NULL, 0,
                                         NULL, &config) != H5Z_FILTER_FLETCHER32)) {
-        return sn_h5_because(why, "stored through a filter other than fletcher32");
+        return sn_h5_fail(why, "stored through a filter other than fletcher32");
     }
     return check_chunks(s, chunk, bytes + (filters == 1 ? CHECKSUM_BYTES : 0), why);
 }
 
-static bool check_layout(const storage *s, sn_h5_why *why)
+static bool check_layout(const storage *s, sn_h5_reason *why)
 {
     uint64_t needed = s->element_bytes;
     for (int i = 0; i < s->rank; i++) {
         if (s->extents[i] != 0 && needed > s->file_bytes / s->extents[i]) {
-            return sn_h5_because(why, "larger than the file");
+            return sn_h5_fail(why, "larger than the file");
         }
         needed *= s->extents[i];
     }
     if (s->all && H5Dget_storage_size(s->dataset) < needed) {
-        return sn_h5_because(why, "the file does not hold all of it");
+        return sn_h5_fail(why, "the file does not hold all of it");
     }
     const H5D_layout_t layout = H5Pget_layout(s->creation);
     if (layout == H5D_CHUNKED) {
@@ -291,11 +291,11 @@ static bool check_layout(const storage *s, sn_h5_why *why)
     }
     return layout == H5D_COMPACT ||
            (layout == H5D_CONTIGUOUS && H5Pget_external_count(s->creation) == 0) ||
-           sn_h5_because(why, "kept in another file, which is not followed");
+           sn_h5_fail(why, "kept in another file, which is not followed");
 }
 
 bool sn_h5_check_storage(hid_t dataset, hsize_t first, hsize_t end, bool all,
-                         sn_h5_why *why)
+                         sn_h5_reason *why)
 {
     hid_t file = H5Iget_file_id(dataset), space = H5Dget_space(dataset);
     hid_t type = H5Dget_type(dataset);
@@ -310,7 +310,7 @@ bool sn_h5_check_storage(hid_t dataset, hsize_t first, hsize_t end, bool all,
         (s.element_bytes = H5Tget_size(type)) > 0 &&
         H5Fget_filesize(file, &s.file_bytes) >= 0;
     s.extents[0] = end;
-    const bool done = known ? check_layout(&s, why) : sn_h5_explain(why);
+    const bool done = known ? check_layout(&s, why) : sn_h5_fail_library(why);
     sn_h5_close(&s.creation);
     sn_h5_close(&type);
     sn_h5_close(&space);

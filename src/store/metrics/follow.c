@@ -35,16 +35,16 @@ typedef union any_row {
 struct sn_metrics_follower {
     char path[SN_PATH_BYTES];
     sn_metrics_kind kind;
-    bool known;           /* has the file been seen? */
-    struct stat state;    /* then */
-    double changed_at;    /* clock of the look that found this state */
-    sn_metrics_news news; /* of that state */
-    uint64_t count;       /* rows handed over */
-    any_row last;         /* the last of them */
+    bool known;               /* has the file been seen? */
+    struct stat state;        /* then */
+    double changed_at;        /* clock of the look that found this state */
+    sn_metrics_update update; /* of that state */
+    uint64_t count;           /* rows handed over */
+    any_row last;             /* the last of them */
 };
 
-sn_status sn_metrics_follow(const char *path, sn_metrics_kind kind,
-                            sn_metrics_follower **follower, sn_error *err)
+sn_status sn_metrics_follower_create(const char *path, sn_metrics_kind kind,
+                                     sn_metrics_follower **follower, sn_error *err)
 {
     *follower = NULL;
     if (strlen(path) >= SN_PATH_BYTES) {
@@ -60,7 +60,7 @@ sn_status sn_metrics_follow(const char *path, sn_metrics_kind kind,
     return SN_OK;
 }
 
-void sn_metrics_unfollow(sn_metrics_follower **follower)
+void sn_metrics_follower_destroy(sn_metrics_follower **follower)
 {
     free(*follower);
     *follower = NULL;
@@ -87,7 +87,7 @@ static size_t arrived(const sn_table *table, const void *rows, size_t count)
 }
 
 typedef struct summary {
-    sn_metrics_news *news;
+    sn_metrics_update *update;
     double best;
 } summary;
 
@@ -98,10 +98,10 @@ static bool sum_up(void *user, const void *rows, size_t count)
     const sn_epoch_row *epochs = rows;
     const size_t whole = arrived(&sn_metrics_tables[SN_TABLE_EPOCHS], rows, count);
     for (size_t i = 0; i < whole; i++) {
-        so_far->news->epoch = epochs[i].epoch;
+        so_far->update->epoch = epochs[i].epoch;
         if (epochs[i].validation_error < so_far->best) {
             so_far->best = epochs[i].validation_error;
-            so_far->news->best_epoch = epochs[i].epoch;
+            so_far->update->best_epoch = epochs[i].epoch;
         }
     }
     return whole == count;
@@ -110,7 +110,7 @@ static bool sum_up(void *user, const void *rows, size_t count)
 /* Reads the row at the place of the last one handed over, or the file's last row where
  * it ends before. */
 static bool read_mark(hid_t file, const sn_table *table, uint64_t count, any_row *row,
-                      uint64_t *rows, sn_h5_why *why)
+                      uint64_t *rows, sn_h5_reason *why)
 {
     hid_t dataset;
     if (!sn_table_open(file, table, &dataset, rows, why)) {
@@ -118,7 +118,7 @@ static bool read_mark(hid_t file, const sn_table *table, uint64_t count, any_row
     }
     const uint64_t end = *rows < count ? *rows : count;
     hid_t type = sn_table_type(table, false);
-    bool done = type >= 0 || sn_h5_explain(why);
+    bool done = type >= 0 || sn_h5_fail_library(why);
     if (done && end > 0) {
         done = sn_h5_check_storage(dataset, end - 1, end, false, why) &&
                sn_table_read(dataset, type, end - 1, 1, row, why);
@@ -129,8 +129,8 @@ static bool read_mark(hid_t file, const sn_table *table, uint64_t count, any_row
 }
 
 /* Looks for a cut and goes back to the rows that stand. */
-static bool find_cut(sn_metrics_follower *follower, hid_t file, sn_metrics_news *news,
-                     sn_h5_why *why)
+static bool find_cut(sn_metrics_follower *follower, hid_t file,
+                     sn_metrics_update *update, sn_h5_reason *why)
 {
     const sn_table *table = &sn_metrics_tables[follower->kind];
     any_row row = {0};
@@ -148,8 +148,8 @@ static bool find_cut(sn_metrics_follower *follower, hid_t file, sn_metrics_news 
     const int64_t step = sn_table_step(table, &row, 0);
     const bool earlier =
         shorter && step >= 1 && step < sn_table_step(table, &follower->last, 0);
-    news->cut = true;
-    news->cut_step = earlier ? step : 0;
+    update->cut = true;
+    update->cut_step = earlier ? step : 0;
     follower->count = earlier ? rows : 0;
     follower->last = row;
     return true;
@@ -157,7 +157,7 @@ static bool find_cut(sn_metrics_follower *follower, hid_t file, sn_metrics_news 
 
 typedef struct delivery {
     sn_metrics_follower *follower;
-    sn_metrics_take *take;
+    sn_metrics_receive *receive;
     void *user;
     bool wanted;
 } delivery;
@@ -171,40 +171,40 @@ static bool hand_over(void *user, const void *rows, size_t count)
         const char *last = (const char *)rows + (whole - 1) * table->row_bytes;
         memcpy(&to->follower->last, last, table->row_bytes);
         to->follower->count += whole;
-        to->wanted = to->take(to->user, rows, whole);
+        to->wanted = to->receive(to->user, rows, whole);
     }
     return to->wanted && whole == count;
 }
 
-static bool read_news(sn_metrics_follower *follower, sn_metrics_take *take, void *user,
-                      sn_metrics_news *news, sn_h5_why *why)
+static bool read_news(sn_metrics_follower *follower, sn_metrics_receive *receive,
+                      void *user, sn_metrics_update *update, sn_h5_reason *why)
 {
     hid_t file;
     if (!sn_h5_open(follower->path, &file, why)) {
         return false;
     }
-    summary epochs = {news, INFINITY};
-    delivery rows = {follower, take, user, true};
-    bool done = sn_table_pass(file, &sn_metrics_tables[SN_TABLE_EPOCHS], 0, false,
-                              sum_up, &epochs, why) &&
-                find_cut(follower, file, news, why);
-    if (done && !news->cut) {
-        done = sn_table_pass(file, &sn_metrics_tables[follower->kind], follower->count,
-                             false, hand_over, &rows, why);
-        news->complete = rows.wanted;
+    summary epochs = {update, INFINITY};
+    delivery rows = {follower, receive, user, true};
+    bool done = sn_table_stream(file, &sn_metrics_tables[SN_TABLE_EPOCHS], 0, false,
+                                sum_up, &epochs, why) &&
+                find_cut(follower, file, update, why);
+    if (done && !update->cut) {
+        done = sn_table_stream(file, &sn_metrics_tables[follower->kind],
+                               follower->count, false, hand_over, &rows, why);
+        update->complete = rows.wanted;
     }
     sn_h5_close(&file);
     return done;
 }
 
-sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
-                          void *user, sn_metrics_news *news, sn_error *err)
+sn_status sn_metrics_poll(sn_metrics_follower *follower, sn_metrics_receive *receive,
+                          void *user, sn_metrics_update *update, sn_error *err)
 {
-    sn_h5_begin();
-    *news = (sn_metrics_news){0};
+    sn_h5_silence();
+    *update = (sn_metrics_update){0};
     const double clock = sn_clock_seconds();
     struct stat now;
-    sn_status status = sn_h5_find(follower->path, err);
+    sn_status status = sn_h5_check_file(follower->path, err);
     if (status == SN_OK && stat(follower->path, &now) != 0) {
         status = sn_fail(err, SN_ENOINPUT, "cannot open (%s): %s", follower->path,
                          strerror(errno));
@@ -215,16 +215,16 @@ sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
     if (!follower->known || !same_state(&now, &follower->state)) {
         follower->known = true;
         follower->state = now;
-        follower->news.complete = false;
+        follower->update.complete = false;
         follower->changed_at = clock;
     }
-    sn_h5_why why;
-    if (follower->news.complete) {
-        *news = follower->news;
-    } else if (read_news(follower, take, user, news, &why)) {
-        follower->news = *news;
+    sn_h5_reason why;
+    if (follower->update.complete) {
+        *update = follower->update;
+    } else if (read_news(follower, receive, user, update, &why)) {
+        follower->update = *update;
     } else {
-        *news = (sn_metrics_news){0};
+        *update = (sn_metrics_update){0};
         status = sn_format_expect_metrics(follower->path, err);
         if (status == SN_OK && clock - follower->changed_at > patience_seconds) {
             status = sn_fail(err, SN_EDATA, "metrics damaged (%s): /%s: %s",

@@ -37,11 +37,11 @@ static sn_status publish(hid_t file, const char *path, const struct stat *former
 static sn_status create_empty(const char *path, sn_error *err)
 {
     enum { EMPTY_BYTES = 64 * 1024 };
-    sn_h5_why why;
+    sn_h5_reason why;
     hid_t file;
     const int64_t version = 1;
     bool built =
-        sn_h5_image(NULL, EMPTY_BYTES, &file, &why) &&
+        sn_h5_image_open(NULL, EMPTY_BYTES, &file, &why) &&
         sn_h5_write_text(file, "format", SN_FORMAT_NAME_METRICS, &why) &&
         sn_h5_write_number(file, "format_version", SN_H5_INT64, &version, &why);
     for (int i = 0; built && i < SN_TABLES; i++) {
@@ -66,7 +66,7 @@ static bool memory_is_short(off_t file_bytes)
 }
 
 /* Why the file could not be changed: only what HDF5 rejects is damage. */
-static sn_status blame(const char *path, off_t bytes, const sn_h5_why *why,
+static sn_status blame(const char *path, off_t bytes, const sn_h5_reason *why,
                        sn_error *err)
 {
     if (why->status == SN_EIO) {
@@ -96,7 +96,8 @@ static sn_status check_file(const char *path, struct stat *info, sn_error *err)
 }
 
 /* Changes one table. */
-typedef bool edit(hid_t file, sn_metrics_kind kind, const void *user, sn_h5_why *why);
+typedef bool edit(hid_t file, sn_metrics_kind kind, const void *user,
+                  sn_h5_reason *why);
 
 /* Makes the edit of every table, which adds about more_bytes to the file, and publishes
  * it.  SN_EDATA where HDF5 rejects the file. */
@@ -105,19 +106,19 @@ static sn_status change(const char *path, size_t more_bytes, edit *edits,
 {
     enum { AND_BYTES = 1 << 20 }; /* the last chunks, and the index of the others */
     struct stat former;
-    sn_h5_why why;
+    sn_h5_reason why;
     hid_t file;
     sn_status status = check_file(path, &former, err);
     if (status != SN_OK) {
         return status;
     }
-    bool done =
-        sn_h5_image(path, (size_t)former.st_size + more_bytes + AND_BYTES, &file, &why);
+    bool done = sn_h5_image_open(path, (size_t)former.st_size + more_bytes + AND_BYTES,
+                                 &file, &why);
     for (int i = 0; done && i < SN_TABLES; i++) {
         done = edits(file, (sn_metrics_kind)i, user, &why);
     }
     if (done && H5Fflush(file, H5F_SCOPE_GLOBAL) < 0) {
-        done = sn_h5_explain(&why);
+        done = sn_h5_fail_library(&why);
     }
     status = done ? publish(file, path, &former, err)
                   : blame(path, former.st_size, &why, err);
@@ -126,7 +127,7 @@ static sn_status change(const char *path, size_t more_bytes, edit *edits,
 }
 
 static bool append_table(hid_t file, sn_metrics_kind kind, const void *user,
-                         sn_h5_why *why)
+                         sn_h5_reason *why)
 {
     const sn_rows *added = user;
     const size_t count = added->table[kind].count;
@@ -145,7 +146,7 @@ static bool append_table(hid_t file, sn_metrics_kind kind, const void *user,
     const uint64_t last = present > 0 ? present - 1 : 0;
     bool done = sn_h5_check_storage(dataset, last, present, true, why);
     if (done && (type < 0 || H5Dset_extent(dataset, &extent) < 0)) {
-        done = sn_h5_explain(why);
+        done = sn_h5_fail_library(why);
     }
     done = done &&
            sn_table_write(dataset, type, present, count, added->table[kind].rows, why);
@@ -156,7 +157,7 @@ static bool append_table(hid_t file, sn_metrics_kind kind, const void *user,
 
 sn_status sn_metrics_append(const char *path, const sn_rows *rows, sn_error *err)
 {
-    sn_h5_begin();
+    sn_h5_silence();
     if (sn_fault_check("metrics.append", 0, sn_rows_last_step(rows), err) != SN_OK) {
         return SN_EIO;
     }
@@ -175,13 +176,13 @@ sn_status sn_metrics_append(const char *path, const sn_rows *rows, sn_error *err
  * so only what goes and one block more is read; a step of 0 is what former versions
  * left where they were killed before rows arrived. */
 static bool rows_to_keep(hid_t dataset, uint64_t rows, int64_t limit, uint64_t *kept,
-                         sn_h5_why *why)
+                         sn_h5_reason *why)
 {
     enum { BLOCK_ROWS = 1024 };
     int64_t steps[BLOCK_ROWS];
     hid_t type = H5Tcreate(H5T_COMPOUND, sizeof steps[0]);
     bool done = (type >= 0 && H5Tinsert(type, "step", 0, H5T_NATIVE_INT64) >= 0) ||
-                sn_h5_explain(why);
+                sn_h5_fail_library(why);
     *kept = 0;
     while (done && rows > 0 && *kept == 0) {
         size_t count = rows < BLOCK_ROWS ? (size_t)rows : BLOCK_ROWS;
@@ -198,7 +199,7 @@ static bool rows_to_keep(hid_t dataset, uint64_t rows, int64_t limit, uint64_t *
 }
 
 static bool cut_table(hid_t file, sn_metrics_kind kind, const void *user,
-                      sn_h5_why *why)
+                      sn_h5_reason *why)
 {
     const sn_table *table = &sn_metrics_tables[kind];
     const int64_t *step = user;
@@ -211,7 +212,7 @@ static bool cut_table(hid_t file, sn_metrics_kind kind, const void *user,
                 rows_to_keep(dataset, rows, *step, &kept, why);
     if (done && kept < rows) {
         const hsize_t extent = kept;
-        done = H5Dset_extent(dataset, &extent) >= 0 || sn_h5_explain(why);
+        done = H5Dset_extent(dataset, &extent) >= 0 || sn_h5_fail_library(why);
     }
     done = done && sn_h5_check_storage(dataset, 0, kept, true, why);
     sn_h5_close(&dataset);
@@ -235,7 +236,7 @@ static sn_status replace_damaged(const char *path, sn_error *warning, sn_error *
 sn_status sn_metrics_cut(const char *path, int64_t step, sn_error *warning,
                          sn_error *err)
 {
-    sn_h5_begin();
+    sn_h5_silence();
     if (!sn_file_exists(path)) {
         return create_empty(path, err);
     }

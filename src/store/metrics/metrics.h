@@ -92,12 +92,13 @@ sn_status sn_metrics_verify(const char *path, size_t counts[SN_TABLES],
 const char *sn_metrics_name(sn_metrics_kind kind);
 
 /** Takes count rows of one table; false when no more are wanted. */
-typedef bool sn_metrics_take(void *user, const void *rows, size_t count);
+typedef bool sn_metrics_receive(void *user, const void *rows, size_t count);
 
 /** Hands over all rows of a table in their order, piece by piece; first, once the table
  *  has been checked, no rows.  SN_ENOINPUT, SN_EDATA. */
-sn_status sn_metrics_each(const char *path, sn_metrics_kind kind, sn_metrics_take *take,
-                          void *user, sn_error *err) SN_MUST_CHECK;
+sn_status sn_metrics_each(const char *path, sn_metrics_kind kind,
+                          sn_metrics_receive *receive, void *user,
+                          sn_error *err) SN_MUST_CHECK;
 
 /** Print the names of a table's columns, or rows of it, as comma-separated values:
  *  numbers with enough digits to read back exactly, NAN as an empty field. */
@@ -109,30 +110,30 @@ void sn_metrics_print_rows(FILE *out, sn_metrics_kind kind, const void *rows,
 typedef struct sn_metrics_follower sn_metrics_follower;
 
 /** The state of the file at a look. */
-typedef struct sn_metrics_news {
+typedef struct sn_metrics_update {
     bool cut; /* rows that were handed over are gone; this look handed over none */
     int64_t cut_step;   /* the rows after this step are handed over again, 0 for all */
     bool complete;      /* every row of the file has been handed over */
     int64_t epoch;      /* of the last epoch in the file, 0 for none */
     int64_t best_epoch; /* the first with the least validation error, 0 for none */
-} sn_metrics_news;
+} sn_metrics_update;
 
 /** *follower is the caller's, to be destroyed.  The file need not exist.  SN_ERANGE,
  *  SN_ENOMEM. */
-sn_status sn_metrics_follow(const char *path, sn_metrics_kind kind,
-                            sn_metrics_follower **follower,
-                            sn_error *err) SN_MUST_CHECK;
-void sn_metrics_unfollow(sn_metrics_follower **follower);
+sn_status sn_metrics_follower_create(const char *path, sn_metrics_kind kind,
+                                     sn_metrics_follower **follower,
+                                     sn_error *err) SN_MUST_CHECK;
+void sn_metrics_follower_destroy(sn_metrics_follower **follower);
 
 /** Looks at the file and hands over the rows that are new since the last look; call it
  *  again and again, with pauses.  Takes no lock, so that nobody is kept from writing.
  *  Notices every cut of rows that were handed over; follow.c states which of the rows
  *  that a resumed run makes again it can miss.  A file that cannot be read, but for
- *  less than three seconds in one state, is no failure: news are not complete then, and
+ *  less than three seconds in one state, is no failure: update are not complete then, and
  *  epoch and best_epoch may be 0.  SN_ENOINPUT where there is no file, which may come;
  *  SN_EDATA, at once for what cannot become a file of metrics; SN_ENOMEM. */
-sn_status sn_metrics_look(sn_metrics_follower *follower, sn_metrics_take *take,
-                          void *user, sn_metrics_news *news,
+sn_status sn_metrics_poll(sn_metrics_follower *follower, sn_metrics_receive *receive,
+                          void *user, sn_metrics_update *update,
                           sn_error *err) SN_MUST_CHECK;
 
 #endif

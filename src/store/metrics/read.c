@@ -8,19 +8,19 @@ const char *sn_metrics_name(sn_metrics_kind kind)
     return sn_metrics_tables[kind].name;
 }
 
-sn_status sn_metrics_each(const char *path, sn_metrics_kind kind, sn_metrics_take *take,
-                          void *user, sn_error *err)
+sn_status sn_metrics_each(const char *path, sn_metrics_kind kind,
+                          sn_metrics_receive *receive, void *user, sn_error *err)
 {
-    sn_h5_begin();
+    sn_h5_silence();
     const sn_table *table = &sn_metrics_tables[kind];
-    sn_status status = sn_h5_find(path, err);
+    sn_status status = sn_h5_check_file(path, err);
     if (status != SN_OK) {
         return status;
     }
-    sn_h5_why why;
+    sn_h5_reason why;
     hid_t file;
     const bool done = sn_h5_open(path, &file, &why) &&
-                      sn_table_pass(file, table, 0, true, take, user, &why);
+                      sn_table_stream(file, table, 0, true, receive, user, &why);
     sn_h5_close(&file);
     return done ? SN_OK
                 : sn_fail(err, SN_EDATA, "metrics damaged (%s): /%s: %s", path,

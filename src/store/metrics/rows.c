@@ -45,7 +45,7 @@ bool sn_rows_move(sn_rows *rows, sn_rows *from)
     for (int i = 0; i < SN_TABLES; i++) {
         sn_rows_add(rows, (sn_metrics_kind)i, from->table[i].rows, more[i]);
     }
-    sn_rows_drop(from);
+    sn_rows_reset(from);
     return true;
 }
 
@@ -80,7 +80,7 @@ bool sn_rows_empty(const sn_rows *rows)
     return sn_rows_last_step(rows) < 0;
 }
 
-void sn_rows_drop(sn_rows *rows)
+void sn_rows_reset(sn_rows *rows)
 {
     for (int i = 0; i < SN_TABLES; i++) {
         rows->table[i].count = 0;

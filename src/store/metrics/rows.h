@@ -31,7 +31,7 @@ int64_t sn_rows_last_step(const sn_rows *rows);
 bool sn_rows_empty(const sn_rows *rows);
 
 /** Forgets the rows, keeps the room. */
-void sn_rows_drop(sn_rows *rows);
+void sn_rows_reset(sn_rows *rows);
 
 void sn_rows_clear(sn_rows *rows);
 

@@ -116,7 +116,7 @@ hid_t sn_table_type(const sn_table *table, bool in_file)
 
 /* One attribute for people, "epoch: 1, ..., seconds: s", and one a column for programs.
  */
-static bool write_units(hid_t dataset, const sn_table *table, sn_h5_why *why)
+static bool write_units(hid_t dataset, const sn_table *table, sn_h5_reason *why)
 {
     char all[512] = "";
     for (size_t i = 0; i < table->column_count; i++) {
@@ -134,7 +134,7 @@ static bool write_units(hid_t dataset, const sn_table *table, sn_h5_why *why)
            sn_h5_write_text(dataset, "meaning", table->meaning, why);
 }
 
-bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why)
+bool sn_table_create(hid_t file, const sn_table *table, sn_h5_reason *why)
 {
     enum { HEADER_ATTRIBUTES = 64 };
     const hsize_t none = 0, unlimited = H5S_UNLIMITED, chunk = table->chunk_rows;
@@ -148,7 +148,7 @@ bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why)
                 (dataset = H5Dcreate2(file, table->name, type, space, H5P_DEFAULT,
                                       creation, H5P_DEFAULT)) >= 0;
     if (!done) {
-        sn_h5_explain(why);
+        sn_h5_fail_library(why);
     }
     done = done && write_units(dataset, table, why);
     sn_h5_close(&dataset);
@@ -159,12 +159,12 @@ bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why)
 }
 
 bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *rows,
-                   sn_h5_why *why)
+                   sn_h5_reason *why)
 {
     hsize_t extent = 0;
     hid_t type = sn_table_type(table, true);
     *dataset = H5I_INVALID_HID;
-    bool done = type >= 0 || sn_h5_explain(why);
+    bool done = type >= 0 || sn_h5_fail_library(why);
     done = done && sn_h5_open_object(file, table->name, H5I_DATASET, dataset, why) &&
            sn_h5_check_shape(*dataset, type, 1, &extent, why);
     sn_h5_close(&type);
@@ -177,7 +177,7 @@ bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *
 
 /* Reads rows into memory, or writes those of from where into is NULL. */
 static bool transfer(hid_t dataset, hid_t type, uint64_t first, size_t count,
-                     void *into, const void *from, sn_h5_why *why)
+                     void *into, const void *from, sn_h5_reason *why)
 {
     const hsize_t start = first, length = count;
     hid_t memory = H5Screate_simple(1, &length, NULL);
@@ -188,7 +188,7 @@ static bool transfer(hid_t dataset, hid_t type, uint64_t first, size_t count,
         (into != NULL ? H5Dread(dataset, type, memory, file, H5P_DEFAULT, into)
                       : H5Dwrite(dataset, type, memory, file, H5P_DEFAULT, from)) >= 0;
     if (!done) {
-        sn_h5_explain(why);
+        sn_h5_fail_library(why);
     }
     sn_h5_close(&memory);
     sn_h5_close(&file);
@@ -196,19 +196,19 @@ static bool transfer(hid_t dataset, hid_t type, uint64_t first, size_t count,
 }
 
 bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void *rows,
-                   sn_h5_why *why)
+                   sn_h5_reason *why)
 {
     return transfer(dataset, type, first, count, rows, NULL, why);
 }
 
 bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
-                    const void *rows, sn_h5_why *why)
+                    const void *rows, sn_h5_reason *why)
 {
     return transfer(dataset, type, first, count, NULL, rows, why);
 }
 
-bool sn_table_pass(hid_t file, const sn_table *table, uint64_t first, bool all,
-                   sn_metrics_take *take, void *user, sn_h5_why *why)
+bool sn_table_stream(hid_t file, const sn_table *table, uint64_t first, bool all,
+                     sn_metrics_receive *receive, void *user, sn_h5_reason *why)
 {
     enum { BLOCK_ROWS = 1024 };
     hid_t dataset;
@@ -220,13 +220,13 @@ bool sn_table_pass(hid_t file, const sn_table *table, uint64_t first, bool all,
     hid_t type = done ? sn_table_type(table, false) : H5I_INVALID_HID;
     char *block = done ? sn_alloc(BLOCK_ROWS, table->row_bytes) : NULL;
     if (done && (type < 0 || block == NULL)) {
-        done = sn_h5_because(why, "out of memory");
+        done = sn_h5_fail(why, "out of memory");
     }
-    bool wanted = done && take(user, block, 0);
+    bool wanted = done && receive(user, block, 0);
     while (done && wanted && first < rows) {
         size_t count = rows - first < BLOCK_ROWS ? (size_t)(rows - first) : BLOCK_ROWS;
         done = sn_table_read(dataset, type, first, count, block, why);
-        wanted = done && take(user, block, count);
+        wanted = done && receive(user, block, count);
         first += count;
     }
     free(block);

@@ -40,21 +40,23 @@ hid_t sn_table_type(const sn_table *table, bool in_file);
 int64_t sn_table_step(const sn_table *table, const void *rows, size_t row);
 
 /** Makes the empty dataset with its units. */
-bool sn_table_create(hid_t file, const sn_table *table, sn_h5_why *why) SN_MUST_CHECK;
+bool sn_table_create(hid_t file, const sn_table *table,
+                     sn_h5_reason *why) SN_MUST_CHECK;
 
 /** Opens the dataset, which must have the table's columns; *rows is what it claims. */
 bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *rows,
-                   sn_h5_why *why) SN_MUST_CHECK;
+                   sn_h5_reason *why) SN_MUST_CHECK;
 
 /** Rows first .. first + count - 1, as type describes them, to or from memory. */
 bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void *rows,
-                   sn_h5_why *why) SN_MUST_CHECK;
+                   sn_h5_reason *why) SN_MUST_CHECK;
 bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
-                    const void *rows, sn_h5_why *why) SN_MUST_CHECK;
+                    const void *rows, sn_h5_reason *why) SN_MUST_CHECK;
 
 /** Opens and checks the table, as sn_h5_check_storage does, and hands its rows from
- *  first on to take, block by block, until it returns false; at first, no rows. */
-bool sn_table_pass(hid_t file, const sn_table *table, uint64_t first, bool all,
-                   sn_metrics_take *take, void *user, sn_h5_why *why) SN_MUST_CHECK;
+ *  first on to receive, block by block, until it returns false; at first, no rows. */
+bool sn_table_stream(hid_t file, const sn_table *table, uint64_t first, bool all,
+                     sn_metrics_receive *receive, void *user,
+                     sn_h5_reason *why) SN_MUST_CHECK;
 
 #endif

@@ -70,12 +70,12 @@ static line line_of(size_t index, const sn_plan_base *base, const plan_column *c
     const sn_plan *plan = &column->plan;
     const line lines[] = {
         {"ranks", 0, plan->ranks},
-        {"largest slice, images", 0, (double)plan->largest},
-        {"smallest slice, images", 0, (double)plan->smallest},
+        {"largest slice, images", 0, (double)plan->largest_shard},
+        {"smallest slice, images", 0, (double)plan->smallest_shard},
         {"\nmemory of a rank, MiB", TITLE, 0},
         {"  parameters", 4, (double)plan->parameters / mib},
         {"  velocities", 4, (double)plan->velocities / mib},
-        {"  gradients, message", 4, (double)plan->message / mib},
+        {"  gradients, message", 4, (double)plan->reduction / mib},
         {"  activations", 4, (double)plan->activations / mib},
         {"  batch", 4, (double)plan->batch / mib},
         {"  together", 4, (double)plan->rank_bytes / mib},
@@ -88,7 +88,7 @@ static line line_of(size_t index, const sn_plan_base *base, const plan_column *c
         {"\npredicted time of a step, ms", TITLE, 0},
         {"  compute", 3, 1e3 * plan->compute_seconds},
         {"  gather", 3, 1e3 * plan->gather_seconds},
-        {"  sum", 3, 1e3 * plan->sum_seconds},
+        {"  sum", 3, 1e3 * plan->reduce_seconds},
         {"  sum behind compute", 3, 1e3 * plan->hidden_seconds},
         {"  update", 3, 1e3 * plan->update_seconds},
         {"  together", 3, 1e3 * plan->step_seconds},
@@ -111,7 +111,7 @@ static void print_base(const sn_plan_base *base)
     printf("updates      %" PRId64 " an epoch of up to %" PRId64 " images\n",
            base->updates, base->batch);
     printf("a step       %.4g GFLOP in products, a message of %.0f bytes\n",
-           1e-9 * base->flops, base->message_bytes);
+           1e-9 * base->flops, base->gradient_buffer_bytes);
     printf("checkpoint   about %.4g MB on the disk; %" PRId64 " are kept%s\n",
            1e-6 * (double)base->checkpoint_bytes, base->config.checkpoint_keep,
            base->config.checkpoint_keep_best && base->config.data_validation > 0
@@ -136,10 +136,10 @@ static void print_notes(const sn_plan_base *base, const plan_column *columns,
     const sn_config *config = &base->config;
     for (size_t c = 0; c < count; c++) {
         const sn_plan *plan = &columns[c].plan;
-        if (plan->empty > 0) {
+        if (plan->empty_shards > 0) {
             printf("note         %d ranks: %d of them have no image in a batch of "
                    "%" PRId64 "; use fewer ranks or a larger batch\n",
-                   plan->ranks, plan->empty, base->batch);
+                   plan->ranks, plan->empty_shards, base->batch);
         } else if (plan->last_batch < plan->ranks) {
             printf("note         %d ranks: the last batch of an epoch has %" PRId64
                    " images, some ranks have none of them\n",

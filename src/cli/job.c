@@ -43,7 +43,7 @@ sn_status sn_job_run(sn_job_body *body, const void *arguments, sn_error *err)
         sn_job_report(status, err);
         sn_comm_abort(comm, sn_status_exit_code(status));
     }
-    if (status != SN_OK && sn_comm_speaks(comm)) {
+    if (status != SN_OK && sn_comm_prints(comm)) {
         fflush(stdout);
         sn_job_report(status, err);
     }

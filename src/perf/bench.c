@@ -27,16 +27,16 @@ typedef struct sample {
 
 typedef struct bench {
     sn_engine engine;
-    sn_profile profile;      /* of the newest measurement */
-    int64_t full_steps;      /* steps of an epoch with a full batch; at least 1 */
-    sn_range batch;          /* a full batch */
-    float *scratch;          /* (3, third): one written, two read */
-    size_t third;            /* elements */
-    size_t message_bytes;    /* of gradient || tail */
-    double forward_products; /* seconds in the newest measurement */
-    sample *mine;            /* (repeats) */
-    sample *all;             /* (size, repeats) on rank 0 */
-    double *column;          /* (size * repeats) on rank 0 */
+    sn_profile profile;           /* of the newest measurement */
+    int64_t full_steps;           /* steps of an epoch with a full batch; at least 1 */
+    sn_range batch;               /* a full batch */
+    float *scratch;               /* (3, third): one written, two read */
+    size_t third;                 /* elements */
+    size_t gradient_buffer_bytes; /* of gradient || tail */
+    double forward_products;      /* seconds in the newest measurement */
+    sample *mine;                 /* (repeats) */
+    sample *all;                  /* (size, repeats) on rank 0 */
+    double *column;               /* (size * repeats) on rank 0 */
 } bench;
 
 /* Runs a training step.  A short batch at the end of an epoch is left out, and after
@@ -61,10 +61,10 @@ static sn_status run_step(bench *b, sn_error *err)
                                   : status;
 }
 
-static size_t rows_of(const bench *b, int piece)
+static size_t rows_of(const bench *b, int microbatch)
 {
     const sn_range positions = sn_rank_range(
-        b->batch, piece, sn_reduction_own_pieces(b->engine.reduction).total);
+        b->batch, microbatch, sn_reduction_own_microbatches(b->engine.reduction).total);
     return (size_t)(positions.end - positions.begin);
 }
 
@@ -73,11 +73,12 @@ static sn_status run_products(bench *b, sn_error *err)
     (void)err;
     sn_reduction *reduction = b->engine.reduction;
     sn_replica *r = &b->engine.replica;
-    const sn_pieces pieces = sn_reduction_own_pieces(reduction);
-    for (int piece = pieces.begin; piece < pieces.end; piece++) {
+    const sn_microbatches microbatches = sn_reduction_own_microbatches(reduction);
+    for (int microbatch = microbatches.begin; microbatch < microbatches.end;
+         microbatch++) {
         double forward_seconds;
         (void)sn_net_time_products(&r->network, r->parameters, &r->workspace,
-                                   r->batch.x, rows_of(b, piece),
+                                   r->batch.x, rows_of(b, microbatch),
                                    sn_reduction_buffer(reduction), &forward_seconds);
         b->forward_products += forward_seconds;
     }
@@ -88,12 +89,13 @@ static sn_status run_products(bench *b, sn_error *err)
 static sn_status reduce_once(bench *b, bool zero, sn_error *err)
 {
     sn_reduction *reduction = b->engine.reduction;
-    const sn_pieces pieces = sn_reduction_own_pieces(reduction);
+    const sn_microbatches microbatches = sn_reduction_own_microbatches(reduction);
     const float *sum;
     sn_reduction_begin(reduction);
-    for (int piece = pieces.begin; piece < pieces.end; piece++) {
+    for (int microbatch = microbatches.begin; microbatch < microbatches.end;
+         microbatch++) {
         if (zero) {
-            memset(sn_reduction_buffer(reduction), 0, b->message_bytes);
+            memset(sn_reduction_buffer(reduction), 0, b->gradient_buffer_bytes);
         }
         sn_reduction_push(reduction);
     }
@@ -261,9 +263,9 @@ static void report(bench *b, const sn_bench_options *options, int64_t steps, FIL
     sn_bench_result result = {
         .engine = e,
         .batch = (int64_t)images,
-        .rows = (int64_t)rows_of(b, sn_reduction_own_pieces(e->reduction).begin),
+        .rows = (int64_t)rows_of(b, sn_reduction_own_microbatches(e->reduction).begin),
         .product_flops = sn_net_product_flops(&e->replica.network, images),
-        .message_bytes = (double)b->message_bytes,
+        .gradient_buffer_bytes = (double)b->gradient_buffer_bytes,
         .triad_bytes = 3.0 * (double)b->third * sizeof(float),
         .repeats = options->repeats,
         .steps = steps};
@@ -322,7 +324,7 @@ static sn_status allocate(bench *b, size_t repeats, sn_error *err)
 {
     const sn_context *context = &b->engine.context;
     const size_t samples = context->rank == 0 ? repeats * (size_t)context->size : 0;
-    b->message_bytes =
+    b->gradient_buffer_bytes =
         (b->engine.replica.network.arena + SN_TAIL_ELEMENTS) * sizeof(float);
     /* a third holds both operands of the large product too */
     b->third = sn_measure_triad_count(sn_comm_node_size(context->comm));

@@ -39,11 +39,11 @@ typedef struct sn_bench_spread {
 /** What bench found, while its engine lives. */
 typedef struct sn_bench_result {
     const sn_engine *engine;
-    int64_t batch;        /* images of a step over all ranks */
-    int64_t rows;         /* of the products of rank 0 */
-    double product_flops; /* of a step over all ranks */
-    double message_bytes; /* of the gradient buffer */
-    double triad_bytes;   /* of the three arrays of one rank together */
+    int64_t batch;                /* images of a step over all ranks */
+    int64_t rows;                 /* of the products of rank 0 */
+    double product_flops;         /* of a step over all ranks */
+    double gradient_buffer_bytes; /* of the gradient buffer */
+    double triad_bytes;           /* of the three arrays of one rank together */
     int repeats;
     int64_t steps; /* of a repeat */
     sn_bench_spread figure[SN_BENCH_FIGURES];

@@ -192,7 +192,8 @@ static void print_limits(FILE *out, const sn_bench_result *r)
     print_limit(out, "products", &f[SN_BENCH_PRODUCTS], 1e6,
                 "us, those of the step alone");
     if (f[SN_BENCH_ALLREDUCE].max > 0) {
-        snprintf(unit, sizeof unit, "us, %.3f MB alone", 1e-6 * r->message_bytes);
+        snprintf(unit, sizeof unit, "us, %.3f MB alone",
+                 1e-6 * r->gradient_buffer_bytes);
         print_limit(out, "allreduce", &f[SN_BENCH_ALLREDUCE], 1e6, unit);
     }
     print_limit(out, "large product", &f[SN_BENCH_LARGE_PRODUCT], 1,
@@ -249,7 +250,7 @@ static void print_json_job(FILE *out, const sn_bench_result *r)
             ", \"product_flop_per_step\": %.0f, \"message_bytes\": %.0f, "
             "\"triad_bytes\": %.0f",
             network->parameters, r->batch, r->rows, r->repeats, r->steps,
-            r->product_flops, r->message_bytes, r->triad_bytes);
+            r->product_flops, r->gradient_buffer_bytes, r->triad_bytes);
 }
 
 static void print_json_figures(FILE *out, const sn_bench_result *r)

@@ -56,7 +56,7 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *er
     const sn_range first = sn_step_range(base->train_count, batch, 0);
     base->updates = (int64_t)sn_steps_per_epoch(base->train_count, batch);
     base->batch = (int64_t)first.end;
-    base->message_bytes =
+    base->gradient_buffer_bytes =
         (double)(base->network.arena + SN_TAIL_ELEMENTS) * sizeof(float);
     base->flops = sn_net_product_flops(&base->network, (size_t)base->batch);
     return SN_OK;
@@ -76,12 +76,12 @@ static sn_reduction_spec spec_of(const sn_plan_base *base)
 static int64_t images_of(const sn_plan_base *base, int rank, int ranks)
 {
     const sn_reduction_spec spec = spec_of(base);
-    const sn_pieces pieces = sn_reduction_pieces(&spec, rank, ranks);
+    const sn_microbatches microbatches = sn_reduction_microbatches(&spec, rank, ranks);
     int64_t images = 0;
-    for (int p = pieces.begin; p < pieces.end; p++) {
-        const sn_range piece =
-            sn_rank_range((sn_range){0, (uint64_t)base->batch}, p, pieces.total);
-        images += (int64_t)(piece.end - piece.begin);
+    for (int p = microbatches.begin; p < microbatches.end; p++) {
+        const sn_range microbatch =
+            sn_rank_range((sn_range){0, (uint64_t)base->batch}, p, microbatches.total);
+        images += (int64_t)(microbatch.end - microbatch.begin);
     }
     return images;
 }
@@ -92,13 +92,14 @@ static void cut_batch(const sn_plan_base *base, sn_plan *plan)
     const sn_range last =
         sn_step_range(base->train_count, batch, (uint64_t)base->updates - 1);
     plan->last_batch = (int64_t)(last.end - last.begin);
-    plan->largest = 0;
-    plan->smallest = base->batch;
+    plan->largest_shard = 0;
+    plan->smallest_shard = base->batch;
     for (int rank = 0; rank < plan->ranks; rank++) {
-        const int64_t slice = images_of(base, rank, plan->ranks);
-        plan->largest = slice > plan->largest ? slice : plan->largest;
-        plan->smallest = slice < plan->smallest ? slice : plan->smallest;
-        plan->empty += slice == 0;
+        const int64_t shard = images_of(base, rank, plan->ranks);
+        plan->largest_shard = shard > plan->largest_shard ? shard : plan->largest_shard;
+        plan->smallest_shard =
+            shard < plan->smallest_shard ? shard : plan->smallest_shard;
+        plan->empty_shards += shard == 0;
     }
 }
 
@@ -119,16 +120,16 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
     plan->file = base->checkpoint_bytes;
     plan->node_bytes = base->data_bytes + plan->copy + plan->file;
     for (int rank = 0; rank < plan->node_ranks; rank++) {
-        const size_t message =
+        const size_t reduction =
             sn_reduction_bytes(&spec, rank, plan->ranks, plan->node_ranks);
-        plan->message = rank == 0 ? message : plan->message;
-        plan->node_bytes += others + message + process;
+        plan->reduction = rank == 0 ? reduction : plan->reduction;
+        plan->node_bytes += others + reduction + process;
     }
-    plan->rank_bytes = others + plan->message;
+    plan->rank_bytes = others + plan->reduction;
 }
 
-static double sum_seconds(const sn_plan_base *base, const sn_plan_rates *rates,
-                          const sn_plan *plan)
+static double reduce_seconds(const sn_plan_base *base, const sn_plan_rates *rates,
+                             const sn_plan *plan)
 {
     static const double node_latency_seconds = 1e-6, node_share_of_memory = 1 / 3.0;
     const bool alone = plan->nodes == 1;
@@ -146,21 +147,21 @@ static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
 {
     static const double gather_bytes = 5, update_bytes = 20; /* a pixel, a parameter */
     static const double backward = 2 / 3.0;                  /* of the operations */
-    const double images = (double)plan->largest;
+    const double images = (double)plan->largest_shard;
     plan->compute_seconds =
-        sn_net_product_flops(&base->network, (size_t)plan->largest) /
+        sn_net_product_flops(&base->network, (size_t)plan->largest_shard) /
         rates->flops_per_second;
     plan->gather_seconds =
         gather_bytes * images * (double)base->network.input / rates->memory_per_second;
     plan->update_seconds =
         update_bytes * (double)base->network.arena / rates->update_per_second;
-    plan->sum_seconds = sum_seconds(base, rates, plan);
+    plan->reduce_seconds = reduce_seconds(base, rates, plan);
     plan->hidden_seconds =
         spec_of(base).kind->ready != NULL
-            ? fmin(plan->sum_seconds, backward * plan->compute_seconds)
+            ? fmin(plan->reduce_seconds, backward * plan->compute_seconds)
             : 0;
     plan->step_seconds = plan->compute_seconds + plan->gather_seconds +
-                         plan->update_seconds + plan->sum_seconds -
+                         plan->update_seconds + plan->reduce_seconds -
                          plan->hidden_seconds;
 }
 

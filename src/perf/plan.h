@@ -37,10 +37,10 @@ typedef struct sn_plan_base {
     size_t data_bytes; /* a node */
     size_t train_count;
     sn_network network;
-    int64_t updates;             /* of an epoch */
-    int64_t batch;               /* images of a full step */
-    double message_bytes, flops; /* of a step, of all ranks together */
-    size_t checkpoint_bytes;     /* about, on the disk */
+    int64_t updates;                     /* of an epoch */
+    int64_t batch;                       /* images of a full step */
+    double gradient_buffer_bytes, flops; /* of a step, of all ranks together */
+    size_t checkpoint_bytes;             /* about, on the disk */
 } sn_plan_base;
 
 /** Rates of one rank and of the network between nodes; a rank has threads threads. */
@@ -54,19 +54,20 @@ typedef struct sn_plan_rates {
 
 /** For one number of ranks; bytes of one rank unless it says otherwise. */
 typedef struct sn_plan {
-    int ranks, nodes, node_ranks;  /* node_ranks: on the fullest node */
-    int64_t largest, smallest;     /* slices of a full batch, images */
-    int empty;                     /* ranks without an image in a full batch */
-    bool refused;                  /* train refuses this number of ranks */
-    int64_t last_batch;            /* images of an epoch's last batch */
-    size_t parameters, velocities; /* parameters with their bf16 copy, if any */
-    size_t message;                /* gradients and what their sum needs, rank 0 */
-    size_t activations;            /* and the workspace around them */
-    size_t batch;                  /* a slice's images as floats, labels, numbers */
-    size_t rank_bytes;             /* all of these */
-    size_t copy, file;             /* rank 0 besides: for a checkpoint, while written */
-    size_t node_bytes;             /* the node of rank 0: ranks, data, processes */
-    double compute_seconds, gather_seconds, sum_seconds, update_seconds, step_seconds;
+    int ranks, nodes, node_ranks;          /* node_ranks: on the fullest node */
+    int64_t largest_shard, smallest_shard; /* slices of a full batch, images */
+    int empty_shards;                      /* ranks without an image in a full batch */
+    bool refused;                          /* train refuses this number of ranks */
+    int64_t last_batch;                    /* images of an epoch's last batch */
+    size_t parameters, velocities;         /* parameters with their bf16 copy, if any */
+    size_t reduction;   /* gradients and what their sum needs, rank 0 */
+    size_t activations; /* and the workspace around them */
+    size_t batch;       /* a slice's images as floats, labels, numbers */
+    size_t rank_bytes;  /* all of these */
+    size_t copy, file;  /* rank 0 besides: for a checkpoint, while written */
+    size_t node_bytes;  /* the node of rank 0: ranks, data, processes */
+    double compute_seconds, gather_seconds, reduce_seconds, update_seconds,
+        step_seconds;
     double hidden_seconds; /* of the sum, behind the backward pass */
 } sn_plan;
 

@@ -25,10 +25,10 @@ static sn_reduction_spec spec_of(const sn_engine *e)
 static size_t rows_of(const sn_engine *e)
 {
     const sn_reduction_spec spec = spec_of(e);
-    const sn_pieces pieces =
-        sn_reduction_pieces(&spec, e->context.rank, e->context.size);
-    const sn_range first =
-        sn_rank_range(sn_cursor_batch(&e->cursor), pieces.begin, pieces.total);
+    const sn_microbatches microbatches =
+        sn_reduction_microbatches(&spec, e->context.rank, e->context.size);
+    const sn_range first = sn_rank_range(sn_cursor_batch(&e->cursor),
+                                         microbatches.begin, microbatches.total);
     return (size_t)(first.end - first.begin);
 }
 

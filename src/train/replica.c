@@ -16,8 +16,8 @@ static size_t capacity(const sn_config *config, uint64_t train_count, int size)
     const uint64_t wanted = (uint64_t)config->train_batch;
     const uint64_t batch = wanted < train_count ? wanted : train_count;
     const sn_reduction_spec spec = sn_config_reduction(config, 0, 0);
-    const int pieces = sn_reduction_pieces(&spec, 0, size).total;
-    const size_t rows = (size_t)sn_rank_range_max(batch, pieces);
+    const int microbatches = sn_reduction_microbatches(&spec, 0, size).total;
+    const size_t rows = (size_t)sn_rank_range_max(batch, microbatches);
     return rows > SN_EVALUATION_ROWS ? rows : SN_EVALUATION_ROWS;
 }
 

@@ -133,7 +133,7 @@ static void check_products(step *s)
 }
 
 /* buffer := gradient || tail of the samples at these positions. */
-static void compute_piece(step *s, sn_range positions, float *buffer)
+static void compute_microbatch(step *s, sn_range positions, float *buffer)
 {
     sn_replica *r = s->replica;
     const sn_position *p = &s->cursor->position;
@@ -164,12 +164,13 @@ static void compute_piece(step *s, sn_range positions, float *buffer)
 static sn_status combine_gradients(step *s, const float **sum, sn_error *err)
 {
     const sn_range batch = sn_cursor_batch(s->cursor);
-    const sn_pieces pieces = sn_reduction_own_pieces(s->reduction);
+    const sn_microbatches microbatches = sn_reduction_own_microbatches(s->reduction);
     double pushing = 0;
     sn_reduction_begin(s->reduction);
-    for (int piece = pieces.begin; piece < pieces.end; piece++) {
-        compute_piece(s, sn_rank_range(batch, piece, pieces.total),
-                      sn_reduction_buffer(s->reduction));
+    for (int microbatch = microbatches.begin; microbatch < microbatches.end;
+         microbatch++) {
+        compute_microbatch(s, sn_rank_range(batch, microbatch, microbatches.total),
+                           sn_reduction_buffer(s->reduction));
         const double begun = sn_clock_seconds();
         sn_reduction_push(s->reduction);
         pushing += sn_clock_seconds() - begun;

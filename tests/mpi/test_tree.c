@@ -14,10 +14,10 @@
 static sn_comm *comm;
 
 /* Values of many magnitudes, so that another order gives other bits. */
-static float value(uint32_t leaf, uint32_t i, uint32_t round)
+static float value(uint32_t microbatch, uint32_t i, uint32_t round)
 {
     uint32_t words[4];
-    sn_rng_block(3, SN_RNG_SYNTH, round, 0, leaf, i, words);
+    sn_rng_block(3, SN_RNG_SYNTH, round, 0, microbatch, i, words);
     const float sign = (words[1] & 1) != 0 ? 1.0F : -1.0F;
     return sign * sn_rng_unit(words[0]) * ldexpf(1, (int)(words[2] % 20));
 }
@@ -32,41 +32,41 @@ static float tree_sum(uint32_t begin, uint32_t count, uint32_t i, uint32_t round
     return left + right;
 }
 
-static sn_reduction_spec spec_of(int leaves, size_t length)
+static sn_reduction_spec spec_of(int microbatches, size_t length)
 {
     return (sn_reduction_spec){.kind = sn_reduction_of(SN_REDUCE_REPRODUCIBLE),
                                .gradient = length,
-                               .microbatches = leaves};
+                               .microbatches = microbatches};
 }
 
-static sn_status create(int leaves, size_t length, sn_reduction **reduction)
+static sn_status create(int microbatches, size_t length, sn_reduction **reduction)
 {
     sn_error err;
-    const sn_reduction_spec spec = spec_of(leaves, length);
+    const sn_reduction_spec spec = spec_of(microbatches, length);
     return sn_reduction_create(comm, &spec, reduction, &err);
 }
 
-static void check_sum(int leaves, uint32_t length)
+static void check_sum(int microbatches, uint32_t length)
 {
     sn_reduction *reduction;
     sn_error err;
-    const sn_reduction_spec spec = spec_of(leaves, length);
-    const sn_pieces mine =
-        sn_reduction_pieces(&spec, sn_comm_rank(comm), sn_comm_size(comm));
-    assert_int_equal(create(leaves, length, &reduction), SN_OK);
+    const sn_reduction_spec spec = spec_of(microbatches, length);
+    const sn_microbatches mine =
+        sn_reduction_microbatches(&spec, sn_comm_rank(comm), sn_comm_size(comm));
+    assert_int_equal(create(microbatches, length, &reduction), SN_OK);
     for (uint32_t round = 0; round < 2; round++) {
         const float *sum;
         sn_reduction_begin(reduction);
-        for (int leaf = mine.begin; leaf < mine.end; leaf++) {
-            float *part = sn_reduction_buffer(reduction);
+        for (int microbatch = mine.begin; microbatch < mine.end; microbatch++) {
+            float *buffer = sn_reduction_buffer(reduction);
             for (uint32_t i = 0; i < length; i++) {
-                part[i] = value((uint32_t)leaf, i, round);
+                buffer[i] = value((uint32_t)microbatch, i, round);
             }
             sn_reduction_push(reduction);
         }
         assert_int_equal(sn_reduction_finish(reduction, &sum, &err), SN_OK);
         for (uint32_t i = 0; i < length; i++) {
-            const float expected = tree_sum(0, (uint32_t)leaves, i, round);
+            const float expected = tree_sum(0, (uint32_t)microbatches, i, round);
             assert_memory_equal(&sum[i], &expected, sizeof expected);
         }
     }
@@ -78,10 +78,10 @@ static void sums_are_the_trees_own(void **state)
 {
     (void)state;
     static const uint32_t lengths[] = {1, 2, 3, 5, 17, 1000};
-    for (int leaves = 1; leaves <= 64; leaves *= 2) {
+    for (int microbatches = 1; microbatches <= 64; microbatches *= 2) {
         for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
-            if (leaves >= sn_comm_size(comm)) {
-                check_sum(leaves, lengths[i]);
+            if (microbatches >= sn_comm_size(comm)) {
+                check_sum(microbatches, lengths[i]);
             }
         }
     }

@@ -22,11 +22,11 @@ static int all_wait_in_step_7(void **state)
     for (int r = 0; r < RANKS; r++) {
         reports[r] = (sn_rank_report){.activity = {"reduce", true},
                                       .step = 7,
-                                      .heard = now - 1,
+                                      .last_heartbeat = now - 1,
                                       .progress = now - 300.4};
         snprintf(hosts[r], sizeof hosts[r], "h%d", r / 2 + 1);
         for (int path = 0; path < SN_HEARTBEAT_PATHS; path++) {
-            reports[r].path[path] = path < 2 ? now - 1 : -(double)INFINITY;
+            reports[r].last_by_path[path] = path < 2 ? now - 1 : -(double)INFINITY;
         }
     }
     return 0;
@@ -52,14 +52,14 @@ static void expect(int rank, const char *begin, const char *heard)
 static void a_silent_rank_is_the_cause(void **state)
 {
     (void)state;
-    reports[4].heard = reports[5].heard = now - 301;
+    reports[4].last_heartbeat = reports[5].last_heartbeat = now - 301;
     reports[1].activity = (sn_activity){"update", false}; /* which does not matter */
     expect(
         0, "no progress for 300 s (rank 4 on h3, phase reduce, last step 7): silent",
         "last heard of: ranks 0-3, 6-7 now, rank 4 on h3 301 s ago, rank 5 on h3 301 "
         "s ago;");
     for (int r = 1; r < RANKS; r++) {
-        reports[r].heard = now - 301;
+        reports[r].last_heartbeat = now - 301;
     }
     expect(0, "no progress for 300 s (rank 1 on h1,",
            "rank 6 on h4 301 s ago and 1 more;");
@@ -68,13 +68,13 @@ static void a_silent_rank_is_the_cause(void **state)
 static void a_broken_link_is_found_beside_one_that_works(void **state)
 {
     (void)state;
-    reports[4].path[1] = reports[5].path[1] = now - 302;
+    reports[4].last_by_path[1] = reports[5].last_by_path[1] = now - 302;
     expect(0,
            "no progress for 300 s (rank 4 on h3, phase reduce, last step 7): not heard "
            "of through ib0 of h1 (0.0.0.0) for 302 s, a link is down",
            "last heard of: ranks 0-7 now;");
     for (int r = 0; r < RANKS; r++) {
-        reports[r].path[1] = now - 302;
+        reports[r].last_by_path[1] = now - 302;
     }
     expect(2,
            "no progress for 300 s (rank 2 on h2, phase reduce, last step 7): no other "
@@ -102,8 +102,8 @@ static void no_rank_is_the_cause(void **state)
            "wait for each other",
            "ranks 0-7 now;");
     for (int r = 0; r < RANKS; r++) {
-        reports[r].heard = r == 5 ? now : -(double)INFINITY;
-        reports[r].path[0] = reports[r].path[1] = -(double)INFINITY;
+        reports[r].last_heartbeat = r == 5 ? now : -(double)INFINITY;
+        reports[r].last_by_path[0] = reports[r].last_by_path[1] = -(double)INFINITY;
     }
     expect(5, "no progress for 300 s (rank 5 on h3,",
            "last heard of: ranks 5 now, never ranks 0-4, 6-7;");

@@ -55,13 +55,13 @@ static void test_mnist_without_files(void **state)
     assert_int_equal(base.data_bytes, 70000 * 785);
     assert_int_equal(base.network.parameters, PARAMETERS);
     assert_near(base.flops, 2.0 * 100 * (2 * 784 * 30 + 3 * 30 * 10));
-    assert_near(base.message_bytes,
+    assert_near(base.gradient_buffer_bytes,
                 (double)(base.network.arena + SN_TAIL_ELEMENTS) * sizeof(float));
     assert_in_range(base.checkpoint_bytes, 8 * PARAMETERS, 8 * PARAMETERS + 40000);
     sn_plan_clear(&base);
 }
 
-static void test_slices(void **state)
+static void test_shards(void **state)
 {
     (void)state;
     static const char *const chosen[] = {"train.batch=10", "data.train_limit=1002"};
@@ -71,9 +71,9 @@ static void test_slices(void **state)
     } cases[] = {{1, 10, 10, 0}, {3, 4, 3, 0}, {10, 1, 1, 0}, {16, 1, 0, 6}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const sn_plan plan = sn_plan_make(&base, &rates, cases[i].ranks, 1);
-        assert_int_equal(plan.largest, cases[i].largest);
-        assert_int_equal(plan.smallest, cases[i].smallest);
-        assert_int_equal(plan.empty, cases[i].empty);
+        assert_int_equal(plan.largest_shard, cases[i].largest);
+        assert_int_equal(plan.smallest_shard, cases[i].smallest);
+        assert_int_equal(plan.empty_shards, cases[i].empty);
         assert_int_equal(plan.last_batch, 2);
         assert_int_equal(plan.nodes, cases[i].ranks);
     }
@@ -81,19 +81,19 @@ static void test_slices(void **state)
 }
 
 /* Slices of the reproducible sum are whole leaves. */
-static void test_slices_of_leaves(void **state)
+static void test_shards_of_microbatches(void **state)
 {
     (void)state;
     static const char *const chosen[] = {"train.batch=10", "comm.reduce=reproducible",
                                          "comm.leaves=8"};
     sn_plan_base base = open_plan(chosen, 3);
     const sn_plan plan = sn_plan_make(&base, &rates, 3, 3);
-    assert_int_equal(plan.largest, 5); /* leaves of 2, 2, 1 */
-    assert_int_equal(plan.smallest, 2);
+    assert_int_equal(plan.largest_shard, 5); /* leaves of 2, 2, 1 */
+    assert_int_equal(plan.smallest_shard, 2);
     const size_t length = base.network.arena + SN_TAIL_ELEMENTS;
     /* leaves 0, 1; 2 to 4; 5 to 7: subtrees of 2; 2, 1; 1, 2.  Those of all ranks, a
      * third of each; two buffers and the sum. */
-    assert_int_equal(plan.message,
+    assert_int_equal(plan.reduction,
                      (5 * ((length + 2) / 3) + 3 * length) * sizeof(float));
     sn_plan_clear(&base);
 }
@@ -105,28 +105,29 @@ static void test_memory(void **state)
                                          "model.dropout_hidden=0.5"};
     sn_plan_base base = open_plan(chosen, 2);
     const size_t arena = base.network.arena * sizeof(float), rows = 1024;
-    const size_t message = arena + SN_TAIL_ELEMENTS * sizeof(float);
+    const size_t buffer = arena + SN_TAIL_ELEMENTS * sizeof(float);
     const sn_plan plan = sn_plan_make(&base, &rates, 2, 2);
     assert_int_equal(plan.parameters, arena);
     assert_int_equal(plan.velocities, arena);
-    assert_int_equal(plan.message, message);
+    assert_int_equal(plan.reduction, buffer);
     /* outputs, the gradient of the widest, a mask */
     assert_int_equal(plan.activations, rows * ((30 + 10 + 30) * sizeof(float) + 30));
     assert_int_equal(plan.batch, rows * (784 * sizeof(float) + 1 + 4));
-    assert_int_equal(plan.rank_bytes, plan.parameters + plan.velocities + plan.message +
-                                          plan.activations + plan.batch);
+    assert_int_equal(plan.rank_bytes, plan.parameters + plan.velocities +
+                                          plan.reduction + plan.activations +
+                                          plan.batch);
     assert_int_equal(plan.copy, 2 * arena);
     assert_int_equal(plan.node_bytes,
                      2 * (plan.rank_bytes + ((size_t)SN_PLAN_PROCESS_MIB << 20)) +
                          base.data_bytes + plan.copy + plan.file);
 
     base.config.comm_reduce = SN_REDUCE_OVERLAP;
-    assert_int_equal(sn_plan_make(&base, &rates, 2, 2).message, 2 * message);
-    assert_int_equal(sn_plan_make(&base, &rates, 1, 1).message, message);
+    assert_int_equal(sn_plan_make(&base, &rates, 2, 2).reduction, 2 * buffer);
+    assert_int_equal(sn_plan_make(&base, &rates, 1, 1).reduction, buffer);
     base.config.comm_reduce = SN_REDUCE_NODE;
-    const size_t padded = (message + 63) / 64 * 64;
-    assert_int_equal(sn_plan_make(&base, &rates, 4, 2).message, padded);
-    assert_int_equal(sn_plan_make(&base, &rates, 2, 1).message, message);
+    const size_t padded = (buffer + 63) / 64 * 64;
+    assert_int_equal(sn_plan_make(&base, &rates, 4, 2).reduction, padded);
+    assert_int_equal(sn_plan_make(&base, &rates, 2, 1).reduction, buffer);
     base.config.compute_precision = SN_PRECISION_BF16;
     assert_int_equal(sn_plan_make(&base, &rates, 1, 1).parameters, arena + arena / 2);
     sn_plan_clear(&base);
@@ -147,15 +148,16 @@ static void test_times(void **state)
     plan = sn_plan_make(&base, &rates, 4, 2);
     assert_int_equal(plan.nodes, 2);
     assert_near(plan.compute_seconds, base.flops / 4 / 1e9);
-    assert_near(plan.sum_seconds, 4e-3 + 1.5 * base.message_bytes / 1e6);
+    assert_near(plan.reduce_seconds, 4e-3 + 1.5 * base.gradient_buffer_bytes / 1e6);
     plan = sn_plan_make(&base, &rates, 4, 4);
-    assert_near(plan.sum_seconds, 4e-6 + 1.5 * base.message_bytes / (1e9 / 3));
+    assert_near(plan.reduce_seconds,
+                4e-6 + 1.5 * base.gradient_buffer_bytes / (1e9 / 3));
 
     base.config.comm_reduce = SN_REDUCE_OVERLAP;
     plan = sn_plan_make(&base, &rates, 4, 2);
     assert_near(plan.hidden_seconds, plan.compute_seconds * 2 / 3);
     assert_near(plan.step_seconds, plan.compute_seconds + plan.gather_seconds +
-                                       plan.update_seconds + plan.sum_seconds -
+                                       plan.update_seconds + plan.reduce_seconds -
                                        plan.hidden_seconds);
     sn_plan_clear(&base);
 }
@@ -181,8 +183,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mnist_without_files),
-        cmocka_unit_test(test_slices),
-        cmocka_unit_test(test_slices_of_leaves),
+        cmocka_unit_test(test_shards),
+        cmocka_unit_test(test_shards_of_microbatches),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_times),
         cmocka_unit_test(test_measured_rates),

@@ -27,7 +27,7 @@ static void rules(void **state)
 {
     (void)state;
     static const struct {
-        int kind, leaves;
+        int kind, microbatches;
         sn_wire wire;
         size_t gradient;
         int size;
@@ -54,7 +54,7 @@ static void rules(void **state)
         const sn_reduction_spec spec = {.kind = sn_reduction_of(cases[i].kind),
                                         .gradient = cases[i].gradient,
                                         .tail = 16,
-                                        .microbatches = cases[i].leaves,
+                                        .microbatches = cases[i].microbatches,
                                         .wire = cases[i].wire};
         const char *key = NULL;
         sn_error err = {""};
@@ -67,7 +67,7 @@ static void rules(void **state)
     }
 }
 
-static void every_piece_has_one_rank(void **state)
+static void every_microbatch_has_one_rank(void **state)
 {
     (void)state;
     sn_reduction_spec spec = {.gradient = 10, .microbatches = 8};
@@ -77,7 +77,8 @@ static void every_piece_has_one_rank(void **state)
         for (int size = 1; size <= 5; size++) {
             int next = 0;
             for (int rank = 0; rank < size; rank++) {
-                const sn_pieces own = sn_reduction_pieces(&spec, rank, size);
+                const sn_microbatches own =
+                    sn_reduction_microbatches(&spec, rank, size);
                 assert_int_equal(own.begin, next);
                 assert_true(own.end > own.begin);
                 assert_int_equal(own.total, fixed_order ? 8 : size);
@@ -134,7 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_the_configurations_choices),
         cmocka_unit_test(rules),
-        cmocka_unit_test(every_piece_has_one_rank),
+        cmocka_unit_test(every_microbatch_has_one_rank),
         cmocka_unit_test(memory),
         cmocka_unit_test(the_model_of_the_time),
     };

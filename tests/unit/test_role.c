@@ -34,7 +34,7 @@ static const struct {
      0,
      {{0, 70, 0}, {1, 70, 0}, {1, 70, 0}, {40, 50, 0}},
      10},
-    {"primary: a rank never heard of does not",
+    {"primary: a rank never last_heartbeat of does not",
      0,
      {{0, 70, 0}, {1, 70, 0}, {1, 70, 0}, {NEVER, 5, 0}},
      -10},
@@ -46,11 +46,11 @@ static const struct {
      0,
      {{0, 70, 0}, {1, 70, 100}, {1, 20, 0}, {1, 70, 0}},
      90},
-    {"primary: nobody else is heard of",
+    {"primary: nobody else is last_heartbeat of",
      0,
      {{0, 61, 0}, {NEVER, 0, 0}, {NEVER, 0, 0}, {NEVER, 0, 0}},
      -1},
-    {"secondary: the primary is heard",
+    {"secondary: the primary is last_heartbeat",
      2,
      {{3, 99, 0}, {1, 99, 0}, {0, 99, 0}, {1, 99, 0}},
      NEVER},
@@ -58,23 +58,23 @@ static const struct {
      2,
      {{3.1, 99, 0}, {1, 99, 0}, {0, 99, 0}, {1, 40, 0}},
      20},
-    {"secondary: the primary was never heard of",
+    {"secondary: the primary was never last_heartbeat of",
      2,
      {{NEVER, 0, 0}, {1, 62, 0}, {0, 61, 0}, {1, 99, 0}},
      -1},
-    {"follower: the primary is heard",
+    {"follower: the primary is last_heartbeat",
      1,
      {{1, 99, 0}, {0, 99, 0}, {9, 99, 0}, {NEVER, 0, 0}},
      NEVER},
-    {"follower: the secondary is heard",
+    {"follower: the secondary is last_heartbeat",
      3,
      {{9, 99, 0}, {NEVER, 0, 0}, {1, 99, 0}, {0, 99, 0}},
      NEVER},
-    {"follower: neither is heard now",
+    {"follower: neither is last_heartbeat now",
      1,
      {{9, 5, 0}, {0, 40, 0}, {9, 5, 0}, {NEVER, 0, 0}},
      20.55},
-    {"follower: neither was ever heard",
+    {"follower: neither was ever last_heartbeat",
      3,
      {{NEVER, 0, 0}, {NEVER, 0, 0}, {NEVER, 0, 0}, {0, 70, 30}},
      20.65},
@@ -95,7 +95,7 @@ static void each_role_has_its_deadline(void **state)
                              .silent_seconds = 3};
         view.role = sn_role_of(view.rank, view.observers);
         for (int r = 0; r < RANKS; r++) {
-            reports[r].heard = now - cases[i].of[r].silent;
+            reports[r].last_heartbeat = now - cases[i].of[r].silent;
             reports[r].progress = now - cases[i].of[r].idle;
             reports[r].grace = cases[i].of[r].grace;
         }

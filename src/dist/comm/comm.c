@@ -9,8 +9,8 @@
 #include "base/mem.h"
 #include "dist/launch/launch.h"
 
-/* The largest piece of a broadcast: below an MPI count. */
-static const size_t piece_bytes = (size_t)1 << 30;
+/* The largest chunk of a broadcast: below an MPI count. */
+static const size_t chunk_bytes = (size_t)1 << 30;
 
 /* The state of this process; only the thread that calls MPI uses it. */
 static bool mpi_has_failed;
@@ -197,7 +197,7 @@ const char *sn_comm_host(const sn_comm *comm)
     return comm->host;
 }
 
-bool sn_comm_speaks(const sn_comm *comm)
+bool sn_comm_prints(const sn_comm *comm)
 {
     return comm->rank == 0 && (comm->size > 1 || comm->task <= 0);
 }
@@ -242,11 +242,11 @@ static sn_status broadcast(MPI_Comm comm, void *data, size_t bytes, int root,
     char *position = data;
     sn_status status = SN_OK;
     while (bytes > 0 && status == SN_OK) {
-        size_t piece = bytes < piece_bytes ? bytes : piece_bytes;
-        status = sn_mpi_check(MPI_Bcast(position, (int)piece, MPI_BYTE, root, comm),
+        size_t chunk = bytes < chunk_bytes ? bytes : chunk_bytes;
+        status = sn_mpi_check(MPI_Bcast(position, (int)chunk, MPI_BYTE, root, comm),
                               "broadcast", err);
-        position += piece;
-        bytes -= piece;
+        position += chunk;
+        bytes -= chunk;
     }
     return status;
 }
@@ -272,7 +272,7 @@ sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count, sn_error 
 sn_status sn_comm_gather(sn_comm *comm, const void *mine, size_t bytes, void *all,
                          sn_error *err)
 {
-    if (bytes > piece_bytes) {
+    if (bytes > chunk_bytes) {
         return sn_fail(err, SN_ERANGE, "gather of %zu bytes exceeds an MPI count",
                        bytes);
     }

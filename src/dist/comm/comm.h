@@ -24,7 +24,7 @@ const char *sn_comm_host(const sn_comm *comm);
 
 /** True on the one process that speaks for the job: rank 0, or task 0 when a broken
  *  launch made every task its own rank 0. */
-bool sn_comm_speaks(const sn_comm *comm);
+bool sn_comm_prints(const sn_comm *comm);
 
 /** Every rank gives its own status; all get the worst one and, in err, the message of
  * the lowest rank that has it.  Collective; one small allreduce, and a broadcast only

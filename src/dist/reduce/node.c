@@ -42,13 +42,13 @@ typedef union flag {
     char line[LINE];
 } flag;
 
-typedef struct node {
+typedef struct hierarchical {
     sn_reduction base;
     sn_shared shared;  /* its head is the flags, its parts are the buffers */
     MPI_Comm across;   /* ranks of this number on all nodes */
     size_t begin, end; /* the elements that this rank adds */
     uint64_t round;    /* how often this rank has raised its flag */
-} node;
+} hierarchical;
 
 static size_t padded(size_t count)
 {
@@ -56,25 +56,25 @@ static size_t padded(size_t count)
 }
 
 /* Shares differ by at most LANES elements. */
-static size_t share_begin(size_t count, int size, int rank)
+static size_t range_begin(size_t count, int size, int rank)
 {
     const size_t blocks = padded(count) / LANES;
     const size_t begin = blocks * (size_t)rank / (size_t)size * LANES;
     return begin < count ? begin : count;
 }
 
-static flag *flag_of(const node *n, int node_rank)
+static flag *flag_of(const hierarchical *h, int node_rank)
 {
-    return (flag *)(void *)n->shared.base + node_rank;
+    return (flag *)(void *)h->shared.base + node_rank;
 }
 
-static float *buffer_of(const node *n, int node_rank)
+static float *buffer_of(const hierarchical *h, int node_rank)
 {
-    return (float *)(void *)sn_shared_part(&n->shared, node_rank);
+    return (float *)(void *)sn_shared_part(&h->shared, node_rank);
 }
 
-static size_t node_bytes(const sn_reduction_spec *spec, int rank, int size,
-                         int node_size)
+static size_t hierarchical_bytes(const sn_reduction_spec *spec, int rank, int size,
+                                 int node_size)
 {
     (void)rank, (void)size;
     const size_t length = sn_reduction_length(spec);
@@ -82,9 +82,9 @@ static size_t node_bytes(const sn_reduction_spec *spec, int rank, int size,
 }
 
 /* Shared memory on all nodes, or on none. */
-static sn_status share(node *n, bool *shared, sn_error *err)
+static sn_status map_shared(hierarchical *h, bool *shared, sn_error *err)
 {
-    sn_comm *comm = n->base.comm;
+    sn_comm *comm = h->base.comm;
     const bool even =
         comm->node_size > 1 && comm->size == comm->node_size * comm->node_count;
     sn_status status = sn_mpi_all(comm->world, even, shared, err);
@@ -92,61 +92,61 @@ static sn_status share(node *n, bool *shared, sn_error *err)
         return status;
     }
     status = sn_shared_map(comm, (size_t)comm->node_size * sizeof(flag),
-                           padded(sn_reduction_length(&n->base.spec)) * sizeof(float),
-                           &n->shared, err);
+                           padded(sn_reduction_length(&h->base.spec)) * sizeof(float),
+                           &h->shared, err);
     return status == SN_OK
-               ? sn_mpi_all(comm->world, n->shared.base != NULL, shared, err)
+               ? sn_mpi_all(comm->world, h->shared.base != NULL, shared, err)
                : status;
 }
 
-static sn_status node_open(sn_reduction *r, sn_error *err)
+static sn_status hierarchical_open(sn_reduction *r, sn_error *err)
 {
-    node *n = (node *)r;
+    hierarchical *h = (hierarchical *)r;
     const sn_comm *comm = r->comm;
     const size_t length = sn_reduction_length(&r->spec);
     bool shared = false;
-    n->across = MPI_COMM_NULL;
-    n->begin = share_begin(length, comm->node_size, comm->node_rank);
-    n->end = share_begin(length, comm->node_size, comm->node_rank + 1);
-    sn_status status = share(n, &shared, err);
+    h->across = MPI_COMM_NULL;
+    h->begin = range_begin(length, comm->node_size, comm->node_rank);
+    h->end = range_begin(length, comm->node_size, comm->node_rank + 1);
+    sn_status status = map_shared(h, &shared, err);
     if (status != SN_OK || !shared) {
         return status;
     }
-    r->buffer = buffer_of(n, comm->node_rank);
-    r->sum = buffer_of(n, 0);
+    r->buffer = buffer_of(h, comm->node_rank);
+    r->sum = buffer_of(h, 0);
     if (comm->node_count > 1) {
         status = sn_mpi_check(
-            MPI_Comm_split(comm->world, comm->node_rank, comm->rank, &n->across),
+            MPI_Comm_split(comm->world, comm->node_rank, comm->rank, &h->across),
             "MPI_Comm_split", err);
     }
-    if (n->across != MPI_COMM_NULL) {
-        MPI_Comm_set_errhandler(n->across, MPI_ERRORS_RETURN);
+    if (h->across != MPI_COMM_NULL) {
+        MPI_Comm_set_errhandler(h->across, MPI_ERRORS_RETURN);
     }
     return status;
 }
 
-static void node_close(sn_reduction *r)
+static void hierarchical_close(sn_reduction *r)
 {
-    node *n = (node *)r;
-    if (n->across != MPI_COMM_NULL && !sn_mpi_has_failed()) {
-        MPI_Comm_free(&n->across);
+    hierarchical *h = (hierarchical *)r;
+    if (h->across != MPI_COMM_NULL && !sn_mpi_has_failed()) {
+        MPI_Comm_free(&h->across);
     }
-    sn_shared_unmap(&n->shared);
+    sn_shared_unmap(&h->shared);
 }
 
-static void raise_flag(node *n)
+static void raise_flag(hierarchical *h)
 {
-    atomic_store_explicit(&flag_of(n, n->base.comm->node_rank)->done, ++n->round,
+    atomic_store_explicit(&flag_of(h, h->base.comm->node_rank)->done, ++h->round,
                           memory_order_release);
 }
 
 /* Until all ranks of the node have raised their flags as often as this one; busily,
  * yielding the core now and then. */
-static void wait_for_flags(const node *n)
+static void wait_for_flags(const hierarchical *h)
 {
-    for (int r = 0; r < n->base.comm->node_size; r++) {
-        for (int looks = 0; atomic_load_explicit(&flag_of(n, r)->done,
-                                                 memory_order_acquire) < n->round;
+    for (int r = 0; r < h->base.comm->node_size; r++) {
+        for (int looks = 0; atomic_load_explicit(&flag_of(h, r)->done,
+                                                 memory_order_acquire) < h->round;
              looks++) {
             if (looks >= SPINS) {
                 sched_yield();
@@ -155,52 +155,52 @@ static void wait_for_flags(const node *n)
     }
 }
 
-static void meet(node *n)
+static void meet(hierarchical *h)
 {
-    raise_flag(n);
-    wait_for_flags(n);
+    raise_flag(h);
+    wait_for_flags(h);
 }
 
-static void node_begin(sn_reduction *r)
+static void hierarchical_begin(sn_reduction *r)
 {
-    node *n = (node *)r;
-    raise_flag(n);
+    hierarchical *h = (hierarchical *)r;
+    raise_flag(h);
     if (r->comm->node_rank == 0) { /* its buffer still holds the sum */
-        wait_for_flags(n);
+        wait_for_flags(h);
     }
 }
 
-static void add_share(node *n)
+static void add_range(hierarchical *h)
 {
-    for (size_t i = n->begin; i < n->end; i += BLOCK) {
-        const size_t count = n->end - i < BLOCK ? n->end - i : BLOCK;
-        for (int r = 1; r < n->base.comm->node_size; r++) {
-            sn_reduction_add(count, buffer_of(n, r) + i, n->base.sum + i);
+    for (size_t i = h->begin; i < h->end; i += BLOCK) {
+        const size_t count = h->end - i < BLOCK ? h->end - i : BLOCK;
+        for (int r = 1; r < h->base.comm->node_size; r++) {
+            sn_reduction_add(count, buffer_of(h, r) + i, h->base.sum + i);
         }
     }
 }
 
-static sn_status node_finish(sn_reduction *r, sn_error *err)
+static sn_status hierarchical_finish(sn_reduction *r, sn_error *err)
 {
-    node *n = (node *)r;
+    hierarchical *h = (hierarchical *)r;
     sn_status status = SN_OK;
-    meet(n);
-    add_share(n);
-    if (n->across != MPI_COMM_NULL) {
-        status = sn_mpi_check(MPI_Allreduce(MPI_IN_PLACE, r->sum + n->begin,
-                                            (int)(n->end - n->begin), MPI_FLOAT,
-                                            MPI_SUM, n->across),
+    meet(h);
+    add_range(h);
+    if (h->across != MPI_COMM_NULL) {
+        status = sn_mpi_check(MPI_Allreduce(MPI_IN_PLACE, r->sum + h->begin,
+                                            (int)(h->end - h->begin), MPI_FLOAT,
+                                            MPI_SUM, h->across),
                               "sum over nodes", err);
     }
-    meet(n);
+    meet(h);
     return status;
 }
 
 const sn_reduction_kind sn_reduction_node = {.name = "node",
                                              .measured = true,
-                                             .bytes = node_bytes,
-                                             .object_bytes = sizeof(node),
-                                             .open = node_open,
-                                             .close = node_close,
-                                             .begin = node_begin,
-                                             .finish = node_finish};
+                                             .bytes = hierarchical_bytes,
+                                             .object_bytes = sizeof(hierarchical),
+                                             .open = hierarchical_open,
+                                             .close = hierarchical_close,
+                                             .begin = hierarchical_begin,
+                                             .finish = hierarchical_finish};

@@ -21,7 +21,7 @@ const sn_reduction_kind *sn_reduction_of(int kind)
 sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char **key,
                              sn_error *err)
 {
-    const int pieces = spec->microbatches;
+    const int microbatches = spec->microbatches;
     *key = "wire";
     if (spec->wire != SN_WIRE_FP32 && !spec->kind->takes_bf16) {
         return sn_fail(
@@ -30,14 +30,14 @@ sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char
             spec->kind->name);
     }
     *key = "leaves";
-    if (pieces < 1 || (pieces & (pieces - 1)) != 0) {
-        return sn_fail(err, SN_ECONFIG, "%d is not a power of two", pieces);
+    if (microbatches < 1 || (microbatches & (microbatches - 1)) != 0) {
+        return sn_fail(err, SN_ECONFIG, "%d is not a power of two", microbatches);
     }
-    if (spec->kind->fixed_order && pieces < size) {
+    if (spec->kind->fixed_order && microbatches < size) {
         return sn_fail(err, SN_ECONFIG,
                        "%d leaves cannot be shared by %d ranks; use fewer ranks, or "
                        "begin the run with more leaves",
-                       pieces, size);
+                       microbatches, size);
     }
     const size_t most = INT_MAX - spec->tail;
     return spec->gradient <= most
@@ -48,13 +48,14 @@ sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char
                          spec->gradient, most);
 }
 
-sn_pieces sn_reduction_pieces(const sn_reduction_spec *spec, int rank, int size)
+sn_microbatches sn_reduction_microbatches(const sn_reduction_spec *spec, int rank,
+                                          int size)
 {
     const sn_range all = {0, (uint64_t)spec->microbatches};
     const sn_range mine = sn_rank_range(all, rank, size);
     return spec->kind->fixed_order
-               ? (sn_pieces){(int)mine.begin, (int)mine.end, spec->microbatches}
-               : (sn_pieces){rank, rank + 1, size};
+               ? (sn_microbatches){(int)mine.begin, (int)mine.end, spec->microbatches}
+               : (sn_microbatches){rank, rank + 1, size};
 }
 
 /* One rank has nothing to add but its microbatches. */
@@ -161,9 +162,9 @@ void sn_reduction_begin(sn_reduction *r)
     }
 }
 
-sn_pieces sn_reduction_own_pieces(const sn_reduction *r)
+sn_microbatches sn_reduction_own_microbatches(const sn_reduction *r)
 {
-    return sn_reduction_pieces(&r->spec, r->comm->rank, r->comm->size);
+    return sn_reduction_microbatches(&r->spec, r->comm->rank, r->comm->size);
 }
 
 float *sn_reduction_buffer(const sn_reduction *r)

@@ -87,13 +87,14 @@ sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char
                              sn_error *err) SN_MUST_CHECK;
 
 /** Pieces [begin, end) of the total pieces of a batch. */
-typedef struct sn_pieces {
+typedef struct sn_microbatches {
     int begin, end, total;
-} sn_pieces;
+} sn_microbatches;
 
 /** Returns the pieces of a batch that a rank computes: its shard or its microbatches.
  *  Pure. */
-sn_pieces sn_reduction_pieces(const sn_reduction_spec *spec, int rank, int size);
+sn_microbatches sn_reduction_microbatches(const sn_reduction_spec *spec, int rank,
+                                          int size);
 
 /** Returns the size in bytes of the buffers that _create allocates on a rank.  Pure. */
 size_t sn_reduction_bytes(const sn_reduction_spec *spec, int rank, int size,
@@ -126,7 +127,7 @@ void sn_reduction_describe(const sn_reduction *reduction, char *text, size_t byt
 void sn_reduction_begin(sn_reduction *reduction);
 
 /** Returns the pieces of a batch that this rank computes.  Pure. */
-sn_pieces sn_reduction_own_pieces(const sn_reduction *reduction);
+sn_microbatches sn_reduction_own_microbatches(const sn_reduction *reduction);
 
 /** Returns the buffer for gradient || tail of the next piece.  Not collective. */
 float *sn_reduction_buffer(const sn_reduction *reduction);

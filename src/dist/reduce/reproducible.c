@@ -42,7 +42,7 @@ typedef struct stack {
 
 typedef struct tree {
     sn_reduction base;
-    sn_pieces mine;
+    sn_microbatches mine;
     int next; /* the microbatch to be written */
     stack local;
     float *buffers; /* (buffer_count, stride): the places of local */
@@ -79,12 +79,12 @@ static void stack_push(stack *s, subtree top, size_t length)
  * stack on the way. */
 static int cover(const sn_reduction_spec *spec, int rank, int size, stack *s)
 {
-    const sn_pieces own = sn_reduction_pieces(spec, rank, size);
+    const sn_microbatches own = sn_reduction_microbatches(spec, rank, size);
     int deepest = 0;
     s->count = 0;
-    for (int piece = own.begin; piece < own.end; piece++) {
+    for (int microbatch = own.begin; microbatch < own.end; microbatch++) {
         deepest = s->count + 1 > deepest ? s->count + 1 : deepest;
-        stack_push(s, (subtree){.start = piece}, 0);
+        stack_push(s, (subtree){.start = microbatch}, 0);
     }
     return deepest;
 }
@@ -178,7 +178,7 @@ static void start_over(tree *t)
 static sn_status tree_open(sn_reduction *r, sn_error *err)
 {
     tree *t = (tree *)r;
-    t->mine = sn_reduction_pieces(&r->spec, r->comm->rank, r->comm->size);
+    t->mine = sn_reduction_microbatches(&r->spec, r->comm->rank, r->comm->size);
     if (!allocate(t)) {
         return sn_fail(err, SN_ENOMEM,
                        "reproducible sum (%d buffers of %zu floats): out of memory; "
@@ -204,8 +204,8 @@ static void tree_close(sn_reduction *r)
 static void tree_push(sn_reduction *r)
 {
     tree *t = (tree *)r;
-    const subtree piece = {.start = t->next++, .sum = r->buffer};
-    stack_push(&t->local, piece, sn_reduction_length(&r->spec));
+    const subtree microbatch = {.start = t->next++, .sum = r->buffer};
+    stack_push(&t->local, microbatch, sn_reduction_length(&r->spec));
     r->buffer = buffer_at(t, t->local.count);
 }
 

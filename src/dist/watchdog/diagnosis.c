@@ -31,13 +31,13 @@ static void append(line *out, const char *format, ...)
 /* Seconds since a rank was last heard of. */
 static double silence(const sn_rank_view *v, int rank)
 {
-    return v->now - v->reports[rank].heard;
+    return v->now - v->reports[rank].last_heartbeat;
 }
 
 /* Seconds since a rank was last heard of by one address of this rank. */
 static double path_silence(const sn_rank_view *v, int rank, int path)
 {
-    return v->now - v->reports[rank].path[path];
+    return v->now - v->reports[rank].last_by_path[path];
 }
 
 static bool is_unknown(const sn_rank_view *v, int rank)
@@ -47,7 +47,7 @@ static bool is_unknown(const sn_rank_view *v, int rank)
 
 static bool is_silent(const sn_rank_view *v, int rank)
 {
-    return !sn_role_hears(v, rank) && !is_unknown(v, rank);
+    return !sn_role_is_alive(v, rank) && !is_unknown(v, rank);
 }
 
 /* Appends the ranks that test accepts, as "0-3, 5". */
@@ -85,13 +85,13 @@ static int count(const sn_rank_view *v, bool (*test)(const sn_rank_view *, int))
 }
 
 /* Appends when each rank was last heard of. */
-static void append_heard(line *out, const sn_rank_view *v)
+static void append_last_heartbeats(line *out, const sn_rank_view *v)
 {
     append(out, "; last heard of:");
     const char *between = "";
-    if (count(v, sn_role_hears) > 0) {
+    if (count(v, sn_role_is_alive) > 0) {
         append(out, " ranks ");
-        append_ranks(out, v, sn_role_hears);
+        append_ranks(out, v, sn_role_is_alive);
         append(out, " now");
         between = ",";
     }
@@ -118,7 +118,8 @@ static void append_heard(line *out, const sn_rank_view *v)
 static bool has_lost(const sn_rank_view *v, int rank, int path)
 {
     const double seconds = path_silence(v, rank, path);
-    return sn_role_hears(v, rank) && isfinite(seconds) && seconds > v->silent_seconds;
+    return sn_role_is_alive(v, rank) && isfinite(seconds) &&
+           seconds > v->silent_seconds;
 }
 
 static bool is_remote(const sn_rank_view *v, int rank)
@@ -224,6 +225,6 @@ void sn_diagnosis_write(const sn_rank_view *v, char message[SN_MESSAGE_BYTES])
         append(&out, "the ranks wait for each other: does the network that MPI uses "
                      "work?");
     }
-    append_heard(&out, v);
+    append_last_heartbeats(&out, v);
     append(&out, "; continue with --resume");
 }

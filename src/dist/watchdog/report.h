@@ -11,11 +11,11 @@
 typedef struct sn_rank_report {
     sn_activity activity;
     int64_t step;
-    double heard;                    /* time of its newest heartbeat */
-    double progress;                 /* time of its newest mark */
-    double grace;                    /* seconds that it may take beyond the time-out */
-    double path[SN_HEARTBEAT_PATHS]; /* newest heartbeat by each address of this rank */
-    struct sockaddr_in from;         /* where its newest heartbeat came from */
+    double last_heartbeat; /* time of its newest heartbeat */
+    double progress;       /* time of its newest mark */
+    double grace;          /* seconds that it may take beyond the time-out */
+    double last_by_path[SN_HEARTBEAT_PATHS]; /* the same per local address */
+    struct sockaddr_in from;                 /* where its newest heartbeat came from */
 } sn_rank_report;
 
 typedef enum sn_role {
@@ -45,7 +45,7 @@ typedef struct sn_rank_view {
 sn_role sn_role_of(int rank, const int observers[SN_OBSERVERS]);
 
 /** True when this rank has heard of that one lately. */
-bool sn_role_hears(const sn_rank_view *view, int rank);
+bool sn_role_is_alive(const sn_rank_view *view, int rank);
 
 /** The newest progress that counts for this rank: its own, and for an observer that of
  *  every rank that it has ever heard of.  grace: with the seconds of grace of each. */

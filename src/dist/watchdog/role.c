@@ -17,16 +17,16 @@ double sn_role_progress(const sn_rank_view *view, bool grace)
     for (int r = 0; r < view->size; r++) {
         const sn_rank_report *report = &view->reports[r];
         if (r == view->rank ||
-            (view->role != SN_ROLE_FOLLOWER && !isinf(report->heard))) {
+            (view->role != SN_ROLE_FOLLOWER && !isinf(report->last_heartbeat))) {
             newest = fmax(newest, report->progress + (grace ? report->grace : 0));
         }
     }
     return newest;
 }
 
-bool sn_role_hears(const sn_rank_view *view, int rank)
+bool sn_role_is_alive(const sn_rank_view *view, int rank)
 {
-    return view->now - view->reports[rank].heard <= view->silent_seconds;
+    return view->now - view->reports[rank].last_heartbeat <= view->silent_seconds;
 }
 
 static double primary(const sn_rank_view *view)
@@ -36,13 +36,14 @@ static double primary(const sn_rank_view *view)
 
 static double secondary(const sn_rank_view *view)
 {
-    return sn_role_hears(view, view->observers[0]) ? (double)INFINITY : primary(view);
+    return sn_role_is_alive(view, view->observers[0]) ? (double)INFINITY
+                                                      : primary(view);
 }
 
 static double follower(const sn_rank_view *view)
 {
-    if (sn_role_hears(view, view->observers[0]) ||
-        sn_role_hears(view, view->observers[1])) {
+    if (sn_role_is_alive(view, view->observers[0]) ||
+        sn_role_is_alive(view, view->observers[1])) {
         return INFINITY;
     }
     /* many ranks may find out at once; the first that leaves ends the others */

@@ -98,7 +98,7 @@ static void update_own_report(struct sn_watchdog *w, double now)
         w->marks_before = marks;
         own->progress = now;
     }
-    own->heard = now;
+    own->last_heartbeat = now;
     own->activity = *atomic_load_explicit(&w->activity, memory_order_relaxed);
     own->step = atomic_load_explicit(&w->step, memory_order_relaxed);
     own->grace = (double)atomic_load_explicit(&w->grace, memory_order_relaxed);
@@ -132,22 +132,22 @@ static void send_to_observers(struct sn_watchdog *w, double now)
     }
 }
 
-static void take(struct sn_watchdog *w, const sn_heartbeat *heartbeat,
-                 const struct sockaddr_in *from, double now)
+static void accept_heartbeat(struct sn_watchdog *w, const sn_heartbeat *heartbeat,
+                             const struct sockaddr_in *from, double now)
 {
     if (heartbeat->rank < 0 || heartbeat->rank >= w->view.size || heartbeat->path < 0 ||
         heartbeat->path >= SN_HEARTBEAT_PATHS) {
         return;
     }
     sn_rank_report *report = &w->view.reports[heartbeat->rank];
-    report->heard = now;
+    report->last_heartbeat = now;
     report->progress = now - (double)heartbeat->idle_seconds;
     report->grace = (double)heartbeat->grace_seconds;
     report->step = heartbeat->step;
     report->activity.waits = heartbeat->waits != 0;
     memcpy(report->activity.text, heartbeat->activity, SN_ACTIVITY_BYTES - 1);
     if (heartbeat->kind == SN_HEARTBEAT_BEAT && observes(w)) {
-        report->path[heartbeat->path] = now;
+        report->last_by_path[heartbeat->path] = now;
         report->from = *from;
         const sn_heartbeat reply = own_heartbeat(w, SN_HEARTBEAT_REPLY, now);
         sn_heartbeat_send(w->socket, &reply, from);
@@ -162,7 +162,7 @@ static void raise_alarm(const struct sn_watchdog *w, double now)
     sn_diagnosis_write(&w->view, message);
     const sn_heartbeat end = own_heartbeat(w, SN_HEARTBEAT_END, now);
     for (int r = 0; r < w->view.size && observes(w); r++) {
-        if (r != w->view.rank && !isinf(w->view.reports[r].heard)) {
+        if (r != w->view.rank && !isinf(w->view.reports[r].last_heartbeat)) {
             sn_heartbeat_send(w->socket, &end, &w->view.reports[r].from);
         }
     }
@@ -186,7 +186,7 @@ static void *watch(void *user)
         struct sockaddr_in from;
         while (w->socket >= 0 &&
                sn_heartbeat_receive(w->socket, w->key, &heartbeat, &from)) {
-            take(w, &heartbeat, &from, now);
+            accept_heartbeat(w, &heartbeat, &from, now);
         }
         if (now >= w->ending) {
             w->alarm(NULL, w->user);
@@ -279,9 +279,9 @@ static sn_status start_thread(struct sn_watchdog *w, sn_error *err)
         sn_rank_report *report = &w->view.reports[r];
         report->activity = start;
         report->progress = w->clock;
-        report->heard = -INFINITY;
+        report->last_heartbeat = -INFINITY;
         for (int path = 0; path < SN_HEARTBEAT_PATHS; path++) {
-            report->path[path] = -INFINITY;
+            report->last_by_path[path] = -INFINITY;
         }
     }
     sigset_t all, former; /* signals are the training thread's */

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The runs of a sweep as a table: epochs trained, last errors and speed of each.
+# Prints the runs of a sweep as a table: number of epochs, last errors and speed.
 #
 #     jobs/sweep-summary.sh FOLDER
 #
-# FOLDER is that of jobs/sweep.sbatch; every folder in it that holds metrics is a run, named
-# by task and setting.  The best test error stands first.  The program is SHARDNET, else
-# build/release/shardnet, else on the PATH.
+# FOLDER is the folder of jobs/sweep.sbatch.  Every folder in it that contains metrics is a
+# run, named by task and setting.  The lowest validation error comes first; the test set is
+# never used for model selection.  The program is the one in SHARDNET, build/release/shardnet,
+# or the one on the PATH.
 set -euo pipefail
 
 # shellcheck source=common.sh
@@ -20,8 +21,8 @@ folder=$1
 [ -d "$folder" ] || fail 66 "no folder $folder"
 program=$(find_program)
 
-# Of a table of epochs: how many, the last test and validation errors in percent, the mean
-# speed.  A field that was not measured is -.
+# last_row: reads a table of epochs as CSV; prints the number of epochs, the last loss, the
+# last validation and test errors in percent, and the mean speed; - if not measured
 last_row() {
     awk -F, '
         NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
@@ -35,7 +36,7 @@ last_row() {
         function percent(value) { return value == "" ? "-" : sprintf("%.2f", value) }
         END {
             if (epoch == "") exit 1
-            printf "%s %d %.5f %s %s %.0f\n", percent(test), epoch, loss, percent(valid), \
+            printf "%s %d %.5f %s %s %.0f\n", (valid == "" ? 101 : percent(valid)), epoch, loss, percent(valid), \
                 percent(test), (seconds > 0 ? total / seconds : 0)
         }'
 }
@@ -43,8 +44,8 @@ last_row() {
 printf '%6s %10s %9s %9s %11s  %s\n' epochs loss 'valid %' 'test %' images/s run
 for run in "$folder"/*/; do
     [ -e "$run/metrics.h5" ] || continue
-    row=$("$program" metrics "$run" --csv 2>/dev/null | last_row) || row="- 0 - - - -"
+    row=$("$program" metrics "$run" --csv 2>/dev/null | last_row) || row="101 0 - - - -"
     echo "$row $(basename -- "$run")"
-done | sort -g | while read -r _ epochs loss valid test speed name; do
+done | sort -s -g -k 1,1 | while read -r _ epochs loss valid test speed name; do
     printf '%6s %10s %9s %9s %11s  %s\n' "$epochs" "$loss" "$valid" "$test" "$speed" "$name"
 done

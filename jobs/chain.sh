@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A training in N Slurm jobs, one after the other, for sites that forbid requeueing.
+# Trains in N Slurm jobs, one after the other, at sites that forbid requeueing.
 #
 #     jobs/chain.sh N CONFIG RUN [SBATCH OPTION...] [-- TRAIN ARGUMENT...]
 #     jobs/chain.sh 5 configs/dropout-8192x2.ini runs/big -N 4 -t 2:00:00 -A ACCOUNT
 #
-# Each job is jobs/train.sbatch and starts when the one before it has ended, in whatever way
-# (time limit, preemption, node failure); it continues from the newest checkpoint in RUN.
-# Jobs that find the training complete end at once.  Prints the number of each job.  Its
-# variables are those of jobs/train.sbatch; to give up the rest: scancel the numbers.
+# Each job runs jobs/train.sbatch.  It starts when the previous job has ended for any reason
+# (time limit, preemption, node failure) and continues from the newest checkpoint in RUN.
+# Jobs that find the training complete end at once.  The script prints the number of each
+# job; scancel NUMBER removes one.  The variables are those of jobs/train.sbatch.
 set -euo pipefail
 
 # shellcheck source=common.sh
@@ -36,11 +36,11 @@ fi
 export SHARDNET_REQUEUE=no SHARDNET_HOME=${SHARDNET_HOME:-$source_root}
 previous=
 for ((i = 1; i <= count; i++)); do
-    # what stands later wins: the options of the caller over the script's, not over the chain's
-    # ${options[@]+...}: bash before 4.4 takes an empty array for one that is not set
+    # the last option wins: the caller's options override the script's, not the chain's
+    # ${options[@]+...}: bash before 4.4 treats an empty array as unset
     previous=$(sbatch --parsable "--job-name=${run##*/}-$i" ${options[@]+"${options[@]}"} \
         --no-requeue ${previous:+"--dependency=afterany:$previous"} \
         "$source_root/jobs/train.sbatch" "$config" "$run" "$@")
-    previous=${previous%%;*} # "number;cluster" where there are several clusters
+    previous=${previous%%;*} # "number;cluster" if there are several clusters
     echo "$previous"
 done

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# What the scripts in jobs/ and tests/ share.  Sourced, not run.
+# Functions that the scripts of jobs/ and tests/ share; they source this file.
 # shellcheck shell=bash
 
 source_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -26,13 +26,14 @@ show() {
     printf '  %s\n' "${line% }"
 }
 
-# Processors of this process's affinity mask; nproc alone would obey OpenMP's variables.
+# processors: prints the number of processors in the affinity mask; nproc alone would obey
+# OpenMP's variables
 processors() {
     env -u OMP_NUM_THREADS -u OMP_THREAD_LIMIT nproc
 }
 
-# cores_of MASK: cores that the processors MASK, such as 0-3,8, belong to; reads the output of
-# lscpu -p=CPU,CORE,SOCKET.
+# cores_of MASK: prints the number of cores that the processors MASK, such as 0-3,8, belong
+# to; reads the output of lscpu -p=CPU,CORE,SOCKET
 cores_of() {
     awk -F, -v mask="$1" '
         BEGIN {
@@ -46,8 +47,8 @@ cores_of() {
         END { print cores + 0 }'
 }
 
-# quota_of FILE: processors whose time a cgroup may use, rounded down to 1 or more, by its
-# cpu.max (version 2) or cpu.cfs_quota_us (version 1); 0 where it has no limit.
+# quota_of FILE: prints the number of processors that a cgroup may use, rounded down to 1 or
+# more, from its cpu.max (version 2) or cpu.cfs_quota_us (version 1); 0 if it has no limit
 quota_of() {
     local quota=max period=0
     if [ -r "$1" ]; then
@@ -63,7 +64,8 @@ quota_of() {
     fi
 }
 
-# Cores among them: fewer where a core runs two hardware threads, or a container has a quota.
+# cores: prints the number of cores; fewer than processors if a core runs two hardware
+# threads or a container has a quota
 cores() {
     local cores count mask
     cores=$(processors)
@@ -78,41 +80,41 @@ cores() {
     echo "$cores"
 }
 
-# A relative path as seen from where the user stands, not from the source tree.
+# absolute PATH: prints PATH relative to the working folder as an absolute path
 absolute() {
     realpath -m -- "$1"
 }
 
-# Open MPI's mpirun refuses to run as root unless told twice.
+# allow_mpirun_as_root: Open MPI's mpirun refuses to run as root without both variables
 allow_mpirun_as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     fi
 }
 
-# More ranks than cores: what --oversubscribe says, for Open MPI 4 and 5.
+# allow_oversubscription: permits more ranks than cores; one variable each for Open MPI 4, 5
 allow_oversubscription() {
     export OMPI_MCA_rmaps_base_oversubscribe=1
     export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
 }
 
-# tune_open_mpi: parameters that help Open MPI here; what the environment sets already stays
+# tune_open_mpi: exports parameters that help Open MPI; values of the environment stay
 tune_open_mpi() {
     local device
-    # for the buckets of comm.reduce = overlap: a ring on any number of ranks, and over TCP no
-    # handshake for messages of up to half a bucket
+    # comm.reduce = overlap: a ring for every number of ranks; over TCP, buckets of up to
+    # 520 KiB are sent without a handshake
     export OMPI_MCA_coll_libnbc_iallreduce_algorithm="${OMPI_MCA_coll_libnbc_iallreduce_algorithm-ring}"
     export OMPI_MCA_btl_tcp_eager_limit="${OMPI_MCA_btl_tcp_eager_limit-532480}"
     for device in /sys/class/infiniband/* /sys/class/cxi /dev/kgni0 /dev/ipath* /dev/hfi1_0; do
         [ ! -e "$device" ] || return 0
     done
-    # on Ethernet alone these modules take 0.2 s of every start
+    # nodes without RDMA: these modules cost 0.2 s per start
     if [ -z "${OMPI_MCA_mtl+set}${OMPI_MCA_pml+set}" ]; then
         export OMPI_MCA_mtl=^psm,psm2,ofi
     fi
 }
 
-# The mpirun of the MPI library that the program in this build folder was linked with.
+# mpirun_of FOLDER: prints the mpirun of the MPI that the program in a build folder uses
 mpirun_of() {
     local found
     found=$(sed -n 's/^MPIEXEC_EXECUTABLE:[A-Z]*=//p' "$1/CMakeCache.txt" 2>/dev/null)
@@ -123,7 +125,7 @@ mpirun_of() {
     fi
 }
 
-# A preset's folder must belong to who builds in it.
+# check_build_folder PRESET: stops if this user cannot write to the build folder
 check_build_folder() {
     local folder=$source_root/build/$1
     while [ ! -e "$folder" ]; do
@@ -134,7 +136,7 @@ check_build_folder() {
     fi
 }
 
-# build PRESET: configures and builds with all processors; speaks only when it fails.
+# build PRESET: configures and builds with all processors; prints only errors
 build() {
     local preset=$1 log
     check_build_folder "$preset"
@@ -150,7 +152,7 @@ build() {
     rm -f -- "$log"
 }
 
-# The program of SHARDNET, of the release build, or on the PATH.
+# find_program: prints the program in SHARDNET, of the release build, or on the PATH
 find_program() {
     local program=${SHARDNET:-$source_root/build/release/shardnet}
     if [ -x "$program" ]; then

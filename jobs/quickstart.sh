@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# From a fresh source tree to a trained network with one command.
+# Installs, builds and trains with one command.
 #
 #     jobs/quickstart.sh [RANKS]
 #
-# Installs what is missing, builds the release program, finds MNIST (in SHARDNET_DATA, else
-# downloaded once to ~/.cache/shardnet/mnist, else synthetic digits take its place), trains
-# configs/quickstart.ini on RANKS ranks (default: all cores) and shows the result, which
-# stays in runs/quickstart-DATE-TIME.
+# Installs missing packages, builds the release program, trains configs/quickstart.ini on
+# RANKS ranks (default: one per core) and prints the result.  MNIST comes from the folder in
+# SHARDNET_DATA, or is downloaded once to ~/.cache/shardnet/mnist; if both fail, synthetic
+# digits replace it.  The run's folder is runs/quickstart-DATE-TIME.
 set -euo pipefail
 
 # shellcheck source=common.sh
@@ -25,18 +25,18 @@ build_folder=$source_root/build/release
 program=$build_folder/shardnet
 fetch_seconds=60
 
-# reason COMMAND...: runs it; prints why it failed, without what marks a line of error
+# reason COMMAND...: runs a command; prints why it failed, without the prefix of errors
 reason() {
     local text code=0
     text=$("$@" 2>&1 >/dev/null) || code=$?
     if [ "$code" -eq 124 ]; then
-        text="no end within $fetch_seconds s; \`$program data fetch DIR\` has more patience"
+        text="the download did not end within $fetch_seconds s; \`$program data fetch DIR\` waits longer"
     fi
     printf '%s\n' "${text#shardnet: error: }"
     return "$code"
 }
 
-# The folder to train on in $data, empty where there is none.
+# find_mnist: sets $data to the folder of MNIST, or to nothing if there is none
 find_mnist() {
     local cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/shardnet/mnist why
     if [ -n "${SHARDNET_DATA-}" ]; then
@@ -53,7 +53,7 @@ find_mnist() {
     fi
 }
 
-# A folder that no earlier run has.
+# new_run: makes a new folder for the run and prints its path
 new_run() {
     local stem number=1 run
     stem=$source_root/runs/quickstart-$(date +%Y%m%d-%H%M%S)
@@ -105,10 +105,10 @@ if [ "$(id -u)" -eq 0 ]; then
     as_root=(--allow-run-as-root)
 fi
 echo
-echo "Go on with:"
+echo "Next commands to try:"
 show "$program" eval "$run"
 show "$program" inspect "$run"
-# bash before 4.4 takes an empty array for one that is not set
+# bash before 4.4 treats an empty array as unset
 show "$mpirun" ${as_root[@]+"${as_root[@]}"} -n "$ranks" "$program" train "$run/config.ini" \
     --set train.epochs=20 --out "$run" --resume
 exit "$code"

@@ -6,16 +6,17 @@
 #                  [--rounds N] [--seconds S] [--cores N]
 #
 # Runs `shardnet bench` with all cores as N ranks x 1 thread, N/2 x 2, ..., 1 x N, with each
-# reduction and each library of matrix products, and prints a table of step times, the best
-# keys and the command that trains with them.  Every round measures every way once, so that a
-# slow minute of the machine affects all of them.  Where CONFIG asks for reproducible sums,
-# other reductions are left out.  Several programs, or build folders that hold one, are
-# compared with each other; the default is SHARDNET, else build/release/shardnet, else the
-# PATH.  Run it on an idle workstation or inside an allocation, on its first node.
+# reduction and each library of matrix products.  It prints a table of step times, the best
+# keys, and the command that trains with them.  Every round measures every combination once,
+# so that a slow minute of the machine affects all of them.  If CONFIG sets
+# comm.reduce = reproducible, the script measures no other reduction.  It compares several
+# programs, or build folders that contain one; the default is the program in SHARDNET,
+# build/release/shardnet, or the one on the PATH.  Run it on an idle workstation or on the
+# first node of an allocation.
 #
 #   --set SECTION.KEY=VALUE   as for train
 #   --rounds N                rounds (3)
-#   --seconds S               of steps in each measurement (0.5)
+#   --seconds S               seconds of steps in each measurement (0.5)
 #   --cores N                 cores to use (all)
 set -euo pipefail
 export LC_ALL=C
@@ -47,11 +48,11 @@ parse() {
         esac
     done
     [ ${#words[@]} -gt 0 ] || fail 64 "no CONFIG given; $usage"
-    [[ $rounds =~ ^[1-9][0-9]{0,3}$ ]] || fail 64 "--rounds: '$rounds' is no whole number from 1"
-    [[ $cores =~ ^[1-9][0-9]{0,4}$ ]] || fail 64 "--cores: '$cores' is no whole number from 1"
+    [[ $rounds =~ ^[1-9][0-9]{0,3}$ ]] || fail 64 "--rounds: '$rounds' is not a whole number from 1"
+    [[ $cores =~ ^[1-9][0-9]{0,4}$ ]] || fail 64 "--cores: '$cores' is not a whole number from 1"
 }
 
-# program_of WORD: a program, or that of a build folder
+# program_of WORD: prints the path of a program or of the program in a build folder
 program_of() {
     local program=$1
     if [ -d "$program" ]; then
@@ -63,12 +64,12 @@ program_of() {
     absolute "$program"
 }
 
-# field NAME: a text of the JSON object in $scratch/out
+# field NAME: prints a text field of the JSON object in $scratch/out
 field() {
     sed -n "s/.*\"$1\": \"\([^\"]*\)\".*/\1/p" "$scratch/out"
 }
 
-# bench COMMAND...: its exit code in $code, its output in $scratch/out and err
+# bench COMMAND...: sets $code to the exit code; writes $scratch/out and $scratch/err
 bench() {
     code=0
     "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || code=$?
@@ -81,7 +82,7 @@ reason() {
     printf '%s\n' "${line:-exit code $code: $(tail -n 1 "$scratch/err")}"
 }
 
-# probe PROGRAM: sets reductions and backends, or ends where CONFIG cannot be trained
+# probe PROGRAM: sets reductions and backends; stops if CONFIG cannot be trained
 probe() {
     local brief=("$1" bench "$config" --json --seconds 0.001 --repeats 1 ${settings[@]+"${settings[@]}"})
     bench "${brief[@]}"
@@ -98,8 +99,8 @@ probe() {
     fi
 }
 
-# list_ways INDEX: adds a line INDEX RANKS THREADS BACKEND REDUCTION to ways for each way of
-# a program
+# list_ways INDEX: adds a line INDEX RANKS THREADS BACKEND REDUCTION to ways for each
+# combination that a program can run
 list_ways() {
     local ranks threads backend reduce
     for ((ranks = cores; ranks >= 1; ranks /= 2)); do
@@ -107,7 +108,7 @@ list_ways() {
             for reduce in "${reductions[@]}"; do
                 threads=$((cores / ranks))
                 if [ "${#reductions[@]}" -eq 1 ]; then
-                    threads=1 # reproducible sums have one thread per rank
+                    threads=1 # a reproducible reduction uses one thread per rank
                 elif [ "$reduce" = reproducible ] && ((threads > 1)); then
                     continue
                 elif [ "$reduce" != allreduce ] && ((ranks == 1)); then
@@ -119,20 +120,20 @@ list_ways() {
     done
 }
 
-# launch_of INDEX RANKS THREADS: sets launch to the words that start the ranks
+# launch_of INDEX RANKS THREADS: sets launch to the command that starts the ranks
 launch_of() {
     launch=("$(mpirun_of "$(dirname -- "${programs[$1]}")")" -n "$2")
     if (($3 > 1)); then
-        launch+=(--bind-to none) # or all threads of a rank share one core
+        launch+=(--bind-to none) # otherwise all threads of a rank share one core
     fi
 }
 
-# keys_of THREADS BACKEND REDUCTION: sets keys to the options of a way
+# keys_of THREADS BACKEND REDUCTION: sets keys to the options of a combination
 keys_of() {
     keys=(--set "compute.threads=$1" --set "compute.backend=$2" --set "comm.reduce=$3")
 }
 
-# measure WAY: adds a line WAY SECONDS BATCH to $scratch/times, WAY being an index of ways
+# measure WAY: measures ways[WAY] and adds a line WAY SECONDS BATCH to $scratch/times
 measure() {
     local program ranks threads backend reduce launch keys
     read -r program ranks threads backend reduce <<<"${ways[$1]}"
@@ -148,8 +149,8 @@ measure() {
         "$scratch/out" >>"$scratch/times"
 }
 
-# summarise: prints MEDIAN MIN MAX BATCH WAY of the ways that every round measured, the fastest
-# first
+# summarise: prints MEDIAN MIN MAX BATCH WAY, the fastest first, for the combinations that
+# every round measured
 summarise() {
     sort -k 1,1n -k 2,2g "$scratch/times" | awk -v rounds="$rounds" '
         { count[$1]++; seconds[$1, count[$1]] = $2; batch[$1] = $3 }
@@ -157,7 +158,7 @@ summarise() {
             for (way in count) {
                 if (count[way] != rounds) continue
                 low = int((rounds + 1) / 2); high = int((rounds + 2) / 2)
-                # print writes computed numbers with six digits, which may round past the maximum
+                # print would round computed numbers to six digits, possibly beyond the maximum
                 printf "%.17g %s %s %s %s\n", (seconds[way, low] + seconds[way, high]) / 2, \
                     seconds[way, 1], seconds[way, rounds], batch[way], way
             }
@@ -182,7 +183,7 @@ print_table() {
     done
 }
 
-# print_best WAY: keys and commands of a way
+# print_best WAY: prints the keys and the command of a combination
 print_best() {
     local program ranks threads backend reduce launch keys as_root=()
     read -r program ranks threads backend reduce <<<"${ways[$1]}"
@@ -214,7 +215,7 @@ if [ ${#programs[@]} -eq 0 ]; then
     programs=("$program")
 fi
 
-# mpirun starts its ranks on this node alone, on all cores, whatever the allocation plans
+# mpirun starts its ranks on all cores of this node, whatever the allocation says
 in_slurm=${SLURM_JOB_ID-}
 for variable in "${!SLURM_@}" "${!PBS_@}" "${!LSB_@}"; do
     unset "$variable"
@@ -230,7 +231,7 @@ for program in "${!programs[@]}"; do
     list_ways "$program"
 done
 for ((round = 1; round <= rounds; round++)); do
-    say "round $round of $rounds: ${#ways[@]} ways"
+    say "round $round of $rounds: ${#ways[@]} combinations"
     for way in "${!ways[@]}"; do
         if [ -z "${left_out[way]-}" ]; then
             measure "$way"
@@ -239,10 +240,10 @@ for ((round = 1; round <= rounds; round++)); do
 done
 summarise >"$scratch/summary"
 print_table
-[ -s "$scratch/summary" ] || fail 70 "no way could be measured"
+[ -s "$scratch/summary" ] || fail 70 "no combination could be measured"
 read -r _ _ slowest _ best <"$scratch/summary"
 alike=$(awk -v slowest="$slowest" 'NR > 1 && $2 <= slowest' "$scratch/summary" | wc -l)
 if ((alike > 0)); then
-    echo "$alike other ways had a round faster than the slowest of the first way: more rounds may change the order"
+    echo "$alike other combinations had a round faster than the slowest round of the first one: more rounds may change the order"
 fi
 print_best "$best"

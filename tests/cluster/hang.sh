@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A rank that stops under Slurm, by either launcher: the job ends by its own watchdog, goes
-# back into the queue, is resumed, and ends with the bytes of an undisturbed run.
+# requeued, is resumed, and ends with the bytes of an undisturbed run.
 set -euo pipefail
 # shellcheck source=../lib/slurm.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
@@ -24,7 +24,7 @@ for launcher in srun mpirun; do
     SHARDNET_LAUNCHER=$launcher train "by-$launcher"
     wait_for_epochs "by-$launcher"
     kill -STOP "$(ranks_of "by-$launcher" | tail -n 1)"
-    wait_for_log "by-$launcher" '== ended with 75 after a new checkpoint; back into the queue'
+    wait_for_log "by-$launcher" '== ended with 75 after a new checkpoint; requeueing'
     expect_exit 0 grep -Eq '^shardnet: error: no progress for .* \(rank [0-3] on node[12], .*: silent' \
         "by-$launcher.log"
     cut_short "by-$launcher"

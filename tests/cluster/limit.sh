@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Time limits: signalled by Slurm itself before the limit, by either launcher; checkpoint,
-# back into the queue, resumed, and the bytes of an undisturbed run at the end.
+# requeued, resumed, and the bytes of an undisturbed run at the end.
 set -euo pipefail
 # shellcheck source=../lib/slurm.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
@@ -11,7 +11,7 @@ write_job "$endless"
 SHARDNET_LAUNCHER=mpirun train by-mpirun
 wait_for_epochs by-mpirun
 signal_job
-wait_for_log by-mpirun 'back into the queue'
+wait_for_log by-mpirun '; requeueing'
 cut_short by-mpirun
 wait_for_start by-mpirun 1
 wait_for_state by-mpirun COMPLETED
@@ -23,7 +23,7 @@ checked "mpirun: signalled, checkpoint, requeued, resumed, the same bytes"
 write_job "$endless"
 options=(-t 1 --signal=B:USR1@60)
 train by-srun
-wait_for_log by-srun 'back into the queue'
+wait_for_log by-srun '; requeueing'
 cut_short by-srun
 wait_for_start by-srun 1
 wait_for_state by-srun COMPLETED

@@ -41,7 +41,7 @@ wait_for_state task-1 COMPLETED 1
 for task in 3 2; do
     wait_for_epochs "task-$task"
     signal_job "$task"
-    wait_for_log "task-$task" 'back into the queue'
+    wait_for_log "task-$task" '; requeueing'
     cut_short "task-$task"
     wait_for_state "task-$task" COMPLETED "$task"
     expect_exit 0 grep -q '^resume' "task-$task.log"

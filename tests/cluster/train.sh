@@ -35,7 +35,7 @@ wait_for_epochs cancelled
 scancel "$id"
 wait_for_state cancelled CANCELLED
 expect_exit 0 grep -q 'ended with 75 as Slurm ends the job' cancelled.log
-expect_exit 1 grep -q 'back into the queue' cancelled.log
+expect_exit 1 grep -q '; requeueing' cancelled.log
 checked "scancel: a checkpoint, and the job stays cancelled"
 
 write_config job.ini data.source=nonsense
@@ -67,7 +67,7 @@ chmod 755 stand-in
 SHARDNET=$scratch/stand-in train unwritten
 wait_for_state unwritten FAILED
 expect_exit 0 grep -q 'ended with 75 and no new checkpoint since its start' unwritten.log
-expect_exit 1 grep -q 'back into the queue' unwritten.log
+expect_exit 1 grep -q '; requeueing' unwritten.log
 checked "stopped in its first write: no checkpoint, not requeued"
 
 # a start that dies in the launch: at every start, and at the first two of them
@@ -89,7 +89,7 @@ wait_for_state crashed FAILED
 expect_exit 0 grep -q 'ExitCode=139:0' <(scontrol show job "$id")
 for name in crashed cured; do
     [ "$(grep -c '^== job .*, start [012],' $name.log)" -eq 3 ] || fail_job $name "not three starts"
-    [ "$(grep -c '^== ended with 139 before .*; back into the queue$' $name.log)" -eq 2 ] ||
+    [ "$(grep -c '^== ended with 139 before .*; requeueing$' $name.log)" -eq 2 ] ||
         fail_job $name "not requeued twice"
 done
 checked "killed in the launch: two more starts, by either launcher, and no more"

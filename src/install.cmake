@@ -17,7 +17,7 @@ install(EXPORT shardnetTargets NAMESPACE shardnet:: DESTINATION ${package_dir})
 install(EXPORT shardnetStaticTargets NAMESPACE shardnet:: DESTINATION ${package_dir})
 configure_package_config_file(shardnetConfig.cmake.in shardnetConfig.cmake
                               INSTALL_DESTINATION ${package_dir})
-write_basic_package_version_file(shardnetConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+write_basic_package_version_file(shardnetConfigVersion.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/shardnetConfig.cmake
               ${CMAKE_CURRENT_BINARY_DIR}/shardnetConfigVersion.cmake
         DESTINATION ${package_dir})

@@ -69,20 +69,29 @@ require_namespaces() {
     unshare -n -u -m true 2>/dev/null || skip "namespaces cannot be created here"
 }
 
-# read_by_python RUN IMAGES LABELS: h5py and NumPy read the run's files and predict as the
-# newest checkpoint does; "N of M" that are right in $predicted, empty where no Python can.
-read_by_python() {
-    local python
-    predicted=
+# find_python: sets $python to one with h5py and NumPy, or to nothing where there is none
+find_python() {
     for python in python3 /usr/bin/python3; do
         if "$python" -c 'import h5py, numpy' >/dev/null 2>&1; then
-            expect_exit 0 "$python" "$source_root/tests/cli/read_hdf5.py" "$1" --idx-images "$2" --idx-labels "$3"
-            predicted=$(sed -n 's/^correct //p' "$scratch/out")
-            [ -n "$predicted" ] || wrong "read_hdf5.py prints no line 'correct N of M'"
             return
         fi
     done
+    python=
     echo "skipped: reading the files by Python: no python3 with h5py and numpy"
+}
+
+# read_by_python RUN IMAGES LABELS: h5py and NumPy read the run's files and predict as the
+# newest checkpoint does; sets $predicted to the "N of M" that are right, or to nothing where
+# no Python can
+read_by_python() {
+    local python
+    predicted=
+    find_python
+    if [ -n "$python" ]; then
+        expect_exit 0 "$python" "$source_root/tests/cli/read_hdf5.py" "$1" --idx-images "$2" --idx-labels "$3"
+        predicted=$(sed -n 's/^correct //p' "$scratch/out")
+        [ -n "$predicted" ] || wrong "read_hdf5.py prints no line 'correct N of M'"
+    fi
 }
 
 # run COMMAND...: its exit code in $code, its output in $scratch/out and $scratch/err

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Communicators: which ranks take part.
+/** Communicators: the ranks that work together.
  *
- *  sn_comm_adopt is declared where mpi.h has been included before this header. */
+ *  This header declares sn_comm_adopt only if mpi.h was included before it. */
 #ifndef SHARDNET_COMM_H
 #define SHARDNET_COMM_H
 
@@ -15,9 +15,9 @@ typedef struct sn_comm sn_comm;
 
 /** Initializes MPI with MPI_THREAD_FUNNELED and creates the communicator of all ranks.
  *  Collective.
- *  Errors: SN_ECONFIG if the launcher started more tasks than MPI sees (the message
- *  says how to start the job); SN_EMPI; SN_ENOMEM.  If MPI was initialized, *comm
- *  exists even after an error: the caller may query the rank and must call
+ *  Errors: SN_ECONFIG if the launcher started more tasks than MPI has ranks (the
+ *  message explains how to start the job); SN_EMPI; SN_ENOMEM.  If MPI was initialized,
+ *  *comm exists even after an error: the caller may query the rank and must call
  *  sn_comm_finish.  Otherwise *comm is NULL (SN_EMPI, SN_ENOMEM on any rank, or
  *  SN_ECONFIG if srun provides no PMI). */
 SN_API sn_status sn_comm_start(int *argc, char ***argv, sn_comm **comm,

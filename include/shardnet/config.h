@@ -22,15 +22,16 @@ SN_API sn_status sn_config_create(sn_config **config, sn_error *err) SN_MUST_CHE
 /** Frees *config, which may be NULL, and sets it to NULL. */
 SN_API void sn_config_destroy(sn_config **config);
 
-/** Reads INI text over what config holds.  path names it in messages.  Not collective.
- *  SN_ECONFIG with path and line number for an unknown or repeated key, a value of the
- *  wrong type or out of range, or a line that is no INI; config then holds what could
- * be read. */
+/** Sets the keys of config that the INI text contains.  Error messages name path as the
+ *  origin of the text.
+ *  Errors: SN_ECONFIG, with path and line number, if a key is unknown or repeated, a
+ *  value has the wrong type or is out of range, or a line is not INI; the keys of all
+ *  other lines are set. */
 SN_API sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
                                  sn_error *err) SN_MUST_CHECK;
 
-/** Reads the INI file at path over what config holds.  Errors: SN_ENOINPUT, and those
- *  of sn_config_parse. */
+/** Sets the keys of config that the INI file at path contains.  Errors: SN_ENOINPUT,
+ *  and those of sn_config_parse. */
 SN_API sn_status sn_config_read(sn_config *config, const char *path,
                                 sn_error *err) SN_MUST_CHECK;
 

@@ -15,7 +15,7 @@ extern "C" {
 
 typedef struct sn_model sn_model;
 
-/** Samples of a data set. */
+/** The set of samples that an evaluation uses. */
 typedef enum sn_split_name {
     SN_SPLIT_TEST,
     SN_SPLIT_TRAIN,
@@ -24,8 +24,8 @@ typedef enum sn_split_name {
 
 typedef struct sn_evaluation {
     double loss;     /* mean cross-entropy; NAN for an empty split */
-    int64_t correct; /* exact */
-    int64_t count;
+    int64_t correct; /* number of correct predictions */
+    int64_t count;   /* number of samples */
 } sn_evaluation;
 
 /** The two most probable classes of an image.  If two classes are equally probable, the

@@ -16,7 +16,7 @@
     X(SN_ECREATE, 73, "output cannot be created")                                      \
     X(SN_EIO, 74, "input/output error")                                                \
     X(SN_EDIVERGED, 76, "training diverged")                                           \
-    X(SN_ERANGE, 70, "a size exceeds what a library call can take")                    \
+    X(SN_ERANGE, 70, "a size exceeds the limit of a library call")                     \
     X(SN_ENOMEM, 70, "out of memory")                                                  \
     X(SN_EINTERNAL, 70, "internal error")                                              \
     X(SN_EMPI, 70, "MPI failure")
@@ -54,10 +54,11 @@ typedef struct sn_error {
 SN_API sn_status sn_fail(sn_error *err, sn_status status, const char *format, ...)
     SN_PRINTF(3, 4);
 
-/** Process exit code of a status (sysexits.h values; 0 for SN_OK). */
+/** Returns the process exit code of a status: 0 for SN_OK, else a value of sysexits.h.
+ */
 SN_API int sn_status_exit_code(sn_status status);
 
-/** Short text of a status; never NULL. */
+/** Returns the short text of a status; never NULL. */
 SN_API const char *sn_status_text(sn_status status);
 
 #ifdef __cplusplus

@@ -16,9 +16,10 @@ extern "C" {
 #endif
 
 typedef enum sn_resume {
-    SN_RESUME_NEVER, /* a run that holds a checkpoint is refused */
-    SN_RESUME_AUTO,  /* the newest good checkpoint of the run, or a new start */
-    SN_RESUME_PATH   /* the named checkpoint */
+    SN_RESUME_NEVER, /* start at step 0; an error if the run has a checkpoint */
+    SN_RESUME_AUTO,  /* resume from the newest valid checkpoint of the run; start at
+                        step 0 if it has none */
+    SN_RESUME_PATH   /* resume from the checkpoint resume_path */
 } sn_resume;
 
 /** The library calls the handler once, on a thread of its own, when the job hangs.
@@ -51,7 +52,7 @@ typedef struct sn_train_result {
     int64_t test_correct, test_count;
     double seconds;       /* duration of this call of sn_train, start-up included */
     double train_seconds; /* the part of it spent in training steps */
-    double samples_per_second;
+    double samples_per_second; /* training samples per train_seconds */
     char checkpoint
         [SN_PATH_BYTES]; /* rank 0: newest checkpoint written or restored; others: "" */
 } sn_train_result;

@@ -14,8 +14,8 @@
 extern "C" {
 #endif
 
-/** Version and revision of the library that runs, for example "1.0.0 (5120e18)".  The
- *  macros above are those of the headers that a program was compiled with.  Not
+/** Returns version and revision of the running library, for example "1.0.0 (5120e18)".
+ *  The macros above are those of the headers that a program was compiled with.  Not
  *  collective. */
 SN_API const char *sn_version(void);
 

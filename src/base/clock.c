@@ -19,19 +19,21 @@ void sn_clock_utc_text(char text[SN_UTC_TEXT_BYTES])
     strftime(text, SN_UTC_TEXT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
-void sn_repeat_minimum(sn_repeat_run *run, void *user, int contestants, int fewest,
-                       int most, double enough, double *least)
+void sn_repeat_minimum(sn_repeat_run *run, void *user, int candidates, int min_rounds,
+                       int max_rounds, double enough_seconds, double *minimum)
 {
     double spent = 0;
-    for (int c = 0; c < contestants; c++) {
+    for (int c = 0; c < candidates; c++) {
         (void)run(user, c);
-        least[c] = INFINITY;
+        minimum[c] = INFINITY;
     }
-    for (int round = 0; round < fewest || (round < most && spent < enough); round++) {
-        for (int c = 0; c < contestants; c++) {
+    for (int round = 0;
+         round < min_rounds || (round < max_rounds && spent < enough_seconds);
+         round++) {
+        for (int c = 0; c < candidates; c++) {
             const double seconds = run(user, c);
             spent += seconds;
-            least[c] = fmin(least[c], seconds);
+            minimum[c] = fmin(minimum[c], seconds);
         }
     }
 }

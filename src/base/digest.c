@@ -69,14 +69,14 @@ sn_status sn_digest_buffer(const void *data, size_t bytes,
     return sn_digest_finish(&digest, text, err);
 }
 
-/* sn_hash has 32 independent lanes, so that the loop runs in vector registers; a lane
- * takes every 32nd word w by the round of xxHash32 (Collet 2012),
+/* sn_hash has 32 independent lanes, so that the loop runs in vector registers.  A lane
+ * absorbs every 32nd word w with the round of xxHash32 (Collet 2012),
  *
  *     lane = rotate(lane + w P2, 13) P1,
  *
- * a bijection of lane for each w and of w for each lane.  The lanes are then folded
- * into one word by the finalizer of SplitMix64 (Steele, Lea, Flood 2014), a bijection
- * too: one word that differs cannot be hidden by what follows it. */
+ * which is a bijection of lane for each w, and of w for each lane.  The finalizer of
+ * SplitMix64 (Steele, Lea, Flood 2014), a bijection too, then folds the lanes into one
+ * word.  Later words therefore cannot hide a single word that differs. */
 enum { LANES = 32, BLOCK_BYTES = LANES * sizeof(uint32_t) };
 
 SN_HOT

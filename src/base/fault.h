@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Fault injection for tests.  Compiled in only with the CMake option SHARDNET_FAULTS
- *  (presets dev and asan); elsewhere every point is off. */
+/** Fault injection for tests.  Only a build with the CMake option SHARDNET_FAULTS
+ *  (presets dev and asan) injects faults; in others sn_fault_check returns SN_OK. */
 #ifndef SHARDNET_BASE_FAULT_H
 #define SHARDNET_BASE_FAULT_H
 
@@ -8,9 +8,10 @@
 
 #include "shardnet/status.h"
 
-/** SN_OK, or SN_EINTERNAL when SHARDNET_FAULT names this point: "POINT", "POINT@RANK"
- * or "POINT@RANK:STEP" (comma-separated list).  rank and step are -1 where they do not
- *  apply; a point without RANK or STEP matches any. */
+/** Returns SN_EINTERNAL if the environment variable SHARDNET_FAULT names this point,
+ *  else SN_OK.  The variable is a comma-separated list of POINT, POINT@RANK or
+ *  POINT@RANK:STEP; an item without RANK or STEP matches any rank or step.  The caller
+ *  passes -1 for a rank or step that does not apply. */
 sn_status sn_fault_check(const char *point, int rank, int64_t step,
                          sn_error *err) SN_MUST_CHECK;
 

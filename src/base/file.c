@@ -55,14 +55,13 @@ static sn_status sync_path(const char *path, int flags, sn_error *err)
     int failed = fsync(descriptor) != 0;
     int reason = errno;
     close(descriptor);
-    /* some file systems cannot flush a folder; that is no loss of data we caused */
+    /* some file systems cannot fsync a folder; the program cannot change that */
     if (failed && !(reason == EINVAL && (flags & O_DIRECTORY) != 0)) {
         return sn_fail(err, SN_EIO, "cannot flush (%s): %s", path, strerror(reason));
     }
     return SN_OK;
 }
 
-/* The folder that holds path. */
 static sn_status sync_parent(const char *path, sn_error *err)
 {
     char folder[SN_PATH_BYTES];
@@ -70,7 +69,8 @@ static sn_status sync_parent(const char *path, sn_error *err)
     return sync_path(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, err);
 }
 
-/* An existing folder is fine; a new one is made to last, as far as that can be had. */
+/* An existing folder is not an error.  A failure to fsync the parent is ignored: the
+ * folder exists, and a later failure to write into it is reported. */
 static sn_status make_folder(const char *path, sn_error *err)
 {
     if (mkdir(path, 0777) == 0) {
@@ -79,9 +79,10 @@ static sn_status make_folder(const char *path, sn_error *err)
     }
     return errno == EEXIST && sn_is_folder(path)
                ? SN_OK
-               : sn_fail(err, SN_ECREATE,
-                         "cannot make folder (%s): %s; choose a path you may write to",
-                         path, strerror(errno));
+               : sn_fail(
+                     err, SN_ECREATE,
+                     "cannot create folder (%s): %s; choose a path you may write to",
+                     path, strerror(errno));
 }
 
 sn_status sn_folder_create(const char *folder, sn_error *err)
@@ -89,7 +90,9 @@ sn_status sn_folder_create(const char *folder, sn_error *err)
     char path[SN_PATH_BYTES];
     int length = snprintf(path, sizeof path, "%s", folder);
     if (length <= 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_ECREATE, "cannot make folder (%s): bad path", folder);
+        return sn_fail(err, SN_ECREATE,
+                       "cannot create folder (%s): the path is empty or too long",
+                       folder);
     }
     for (char *c = path + 1;; c++) {
         char separator = *c;
@@ -130,13 +133,13 @@ sn_status sn_file_publish_or_remove(sn_status status, const char *temporary,
     return status;
 }
 
-/* Writes all bytes, in as many calls as it takes; false, with errno, on failure. */
+/* Returns false, with errno set, on failure. */
 static bool write_all(int descriptor, const char *data, size_t bytes)
 {
-    enum { PIECE_BYTES = 64 << 20 };
+    enum { CHUNK_BYTES = 64 << 20 };
     while (bytes > 0) {
-        const size_t piece = bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
-        const ssize_t written = write(descriptor, data, piece);
+        const size_t chunk = bytes < CHUNK_BYTES ? bytes : CHUNK_BYTES;
+        const ssize_t written = write(descriptor, data, chunk);
         if (written < 0 && errno != EINTR) {
             return false;
         }
@@ -150,7 +153,7 @@ static bool write_all(int descriptor, const char *data, size_t bytes)
 
 sn_status sn_file_write(const char *path, const void *data, size_t bytes, sn_error *err)
 {
-    /* a new file, so that nothing is written through a link that lies there */
+    /* O_EXCL creates a new file: a link at path must not redirect the data */
     (void)unlink(path);
     const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor < 0) {
@@ -181,18 +184,18 @@ sn_status sn_file_write_text(const char *path, const char *text, sn_error *err)
                            : status;
 }
 
-sn_status sn_file_move_away(const char *path, const char *why,
-                            char aside[SN_PATH_BYTES], sn_error *err)
+sn_status sn_file_move_away(const char *path, const char *suffix,
+                            char new_path[SN_PATH_BYTES], sn_error *err)
 {
-    int length = snprintf(aside, SN_PATH_BYTES, "%s.%s", path, why);
-    for (int n = 2; length > 0 && length < SN_PATH_BYTES && sn_file_exists(aside);
+    int length = snprintf(new_path, SN_PATH_BYTES, "%s.%s", path, suffix);
+    for (int n = 2; length > 0 && length < SN_PATH_BYTES && sn_file_exists(new_path);
          n++) {
-        length = snprintf(aside, SN_PATH_BYTES, "%s.%s.%d", path, why, n);
+        length = snprintf(new_path, SN_PATH_BYTES, "%s.%s.%d", path, suffix, n);
     }
     if (length <= 0 || length >= SN_PATH_BYTES) {
         return sn_fail(err, SN_ERANGE, "path too long (%s)", path);
     }
-    return sn_file_publish(path, aside, err);
+    return sn_file_publish(path, new_path, err);
 }
 
 bool sn_file_exists(const char *path)

@@ -21,11 +21,11 @@ void *sn_alloc(size_t count, size_t element_bytes)
         bytes > SIZE_MAX - 2 * SN_ALIGNMENT) {
         return NULL;
     }
-    /* aligned_alloc wants a multiple of the alignment */
-    size_t rounded = (bytes / SN_ALIGNMENT + 1) * SN_ALIGNMENT;
-    void *memory = aligned_alloc(SN_ALIGNMENT, rounded);
+    /* aligned_alloc requires a multiple of the alignment */
+    size_t padded = (bytes / SN_ALIGNMENT + 1) * SN_ALIGNMENT;
+    void *memory = aligned_alloc(SN_ALIGNMENT, padded);
     if (memory != NULL) {
-        memset(memory, 0, rounded);
+        memset(memory, 0, padded);
     }
     return memory;
 }

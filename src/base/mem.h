@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Memory: 64-byte aligned, zeroed, overflow-checked allocation. */
+/** Allocation of aligned and zeroed memory with a check of the size. */
 #ifndef SHARDNET_BASE_MEM_H
 #define SHARDNET_BASE_MEM_H
 
@@ -10,12 +10,12 @@
 
 enum { SN_ALIGNMENT = 64 };
 
-/** *product = a * b; false when it does not fit a size_t. */
+/** *product := a * b.  Returns false if the product exceeds size_t. */
 bool sn_size_multiply(size_t a, size_t b, size_t *product) SN_MUST_CHECK;
 
-/** count elements of element_bytes each, zeroed, aligned to SN_ALIGNMENT, released with
- *  free().  NULL when the size overflows or memory is short; count 0 gives a valid
- *  pointer. */
+/** Returns count zeroed elements of element_bytes each, aligned to SN_ALIGNMENT; the
+ *  caller releases them with free().  Returns NULL if the size exceeds size_t or there
+ *  is no memory, and a valid pointer if count is 0. */
 void *sn_alloc(size_t count, size_t element_bytes) SN_MUST_CHECK;
 
 #endif

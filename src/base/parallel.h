@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Threads inside a rank, by OpenMP where the build has it.  What runs in parallel is
- *  cut so that the result has the same bits on any number of threads. */
+/** Parallel loops inside a rank: OpenMP, if the build found it, else plain loops.  The
+ *  iterations of a loop must be independent, so that the result has the same bits for
+ *  any number of threads. */
 #ifndef SHARDNET_BASE_PARALLEL_H
 #define SHARDNET_BASE_PARALLEL_H
 
-/** Elements that are worth waking other threads for. */
+/** A loop over fewer elements is faster on one thread. */
 #define SN_PARALLEL_ELEMENTS 65536
 
-/* SN_PARALLEL_IF stands before a for loop and shares its iterations out where
- * condition holds; SN_PARALLEL_OR does so where the iterations gather flags with flag
- * |= ... sn_thread: the number of the calling thread within its loop, 0 up to
- * sn_threads() - 1. sn_threads: the threads that a loop of the calling thread is
- * shared out to. */
+/* SN_PARALLEL_IF before a for loop divides its iterations among threads if condition is
+ * true.  SN_PARALLEL_OR is the same for a loop whose iterations do `flag |= ...`.
+ * sn_threads() is the number of threads of such a loop, sn_set_threads() sets it, and
+ * sn_thread() is the index of the calling thread inside the loop, from 0. */
 #ifdef _OPENMP
 #include <omp.h>
 #define SN_PARALLEL_PRAGMA(text) _Pragma(#text)

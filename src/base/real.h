@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The floating-point type of the numerics: float; double in the build of nn that the
- *  gradient check uses (SHARDNET_REAL_DOUBLE). */
+/** The floating-point type of nn: float, or double in the separate build of nn for the
+ *  gradient check (SHARDNET_REAL_DOUBLE). */
 #ifndef SHARDNET_BASE_REAL_H
 #define SHARDNET_BASE_REAL_H
 
@@ -10,8 +10,9 @@ typedef double sn_real;
 typedef float sn_real;
 #endif
 
-/* Hot loops are compiled for several instruction sets; the loader picks one.  Sanitizer
- * builds leave it out, since the resolver runs before their start-up. */
+/* The compiler translates a hot loop for several instruction sets, and the dynamic
+ * loader selects one of them.  Sanitizer builds cannot use this: the selection runs
+ * before the sanitizer starts. */
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) &&                  \
     !defined(__clang__) && !defined(SHARDNET_SANITIZED)
 #define SN_HOT __attribute__((target_clones("avx512f", "avx2", "default")))

@@ -13,16 +13,16 @@
 static const int watched[] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGXCPU};
 enum { WATCHED = sizeof watched / sizeof watched[0] };
 
-/* A signal handler reaches nothing but what is global. */
+/* A signal handler can access only static variables. */
 static volatile sig_atomic_t requested;
-static _Atomic double first_request; /* its clock, 0 for none */
+static _Atomic double first_request; /* time of the first signal, or 0 */
 static const char *_Atomic last_message;
-static volatile sig_atomic_t code; /* to end with at a second request */
-static struct sigaction former[WATCHED];
+static volatile sig_atomic_t second_exit_code; /* exit code at a second request */
+static struct sigaction previous[WATCHED];
 static int watchers;
 
-/* Calls only what a handler may: clock_gettime, write, _exit. */
-static void remember(int signal_number)
+/* Calls only functions that are async-signal-safe: clock_gettime, write, _exit. */
+static void on_signal(int signal_number)
 {
     static const double same_request_seconds = 1;
     const double now = sn_clock_seconds();
@@ -37,7 +37,7 @@ static void remember(int signal_number)
         const ssize_t written = write(STDERR_FILENO, text, strlen(text));
         (void)written;
     }
-    _exit(code);
+    _exit(second_exit_code);
 }
 
 void sn_stop_watch(const char *message)
@@ -45,23 +45,23 @@ void sn_stop_watch(const char *message)
     if (watchers++ > 0) {
         return;
     }
-    struct sigaction action = {.sa_handler = remember, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     requested = 0;
     first_request = 0;
     last_message = message;
-    code = sn_status_exit_code(SN_ESTOPPED);
+    second_exit_code = sn_status_exit_code(SN_ESTOPPED);
     for (size_t i = 0; i < WATCHED; i++) {
-        sigaction(watched[i], &action, &former[i]);
-        if (watched[i] == SIGHUP && former[i].sa_handler == SIG_IGN) { /* nohup */
-            sigaction(SIGHUP, &former[i], NULL);
+        sigaction(watched[i], &action, &previous[i]);
+        if (watched[i] == SIGHUP && previous[i].sa_handler == SIG_IGN) { /* nohup */
+            sigaction(SIGHUP, &previous[i], NULL);
         }
     }
 }
 
 void sn_stop_finish(int exit_code)
 {
-    code = exit_code;
+    second_exit_code = exit_code;
     last_message = NULL;
 }
 
@@ -71,7 +71,7 @@ void sn_stop_unwatch(void)
         return;
     }
     for (size_t i = 0; i < WATCHED; i++) {
-        sigaction(watched[i], &former[i], NULL);
+        sigaction(watched[i], &previous[i], NULL);
     }
     requested = 0;
 }

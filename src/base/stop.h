@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Requests to stop by signal (internal to the program). */
+/** Signals that request a stop.  None of these functions is collective. */
 #ifndef SHARDNET_BASE_STOP_H
 #define SHARDNET_BASE_STOP_H
 
-/** From now on SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU and, unless it was ignored,
- *  SIGHUP set a flag instead of ending the process.  Another one more than a second
- *  later ends it at once, with exit code 75, after the line message (static storage;
- *  NULL for none); an earlier one counts as the same request, which launchers deliver
- *  twice.  Watching twice is watching once, until unwatched as often: a request from
- *  before training is not lost. */
+/** Installs handlers: from now on SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU and,
+ *  unless it is ignored, SIGHUP request a stop instead of ending the process.  A second
+ *  signal more than one second later prints message (static storage; NULL prints
+ *  nothing) to stderr and ends the process at once with exit code 75.  A signal within
+ *  one second belongs to the first request, because launchers deliver a signal twice.
+ *  Calls nest: only the first call installs the handlers and uses its message, so that
+ *  a request made before training is not lost. */
 void sn_stop_watch(const char *message);
 
-/** The work is over, as it was asked to be or by itself, and ends with exit_code: a
- *  second request, such as a launcher's SIGTERM to the ranks that are still leaving,
- *  ends the process with this code and without a word. */
+/** Sets the exit code of a process whose work is done: from now on a second signal, for
+ *  example a launcher's SIGTERM to ranks that are still shutting down, ends the process
+ *  with exit_code and without a message. */
 void sn_stop_finish(int exit_code);
 
-/** The last one puts the former handlers back and forgets the flag. */
+/** Ends one sn_stop_watch; the last call restores the previous handlers and clears the
+ *  request. */
 void sn_stop_unwatch(void);
 
-/** The signal that asked to stop, 0 for none. */
+/** Returns the number of the last signal that requested a stop, or 0. */
 int sn_stop_requested(void);
 
 #endif

@@ -22,7 +22,7 @@ static void relu_row(size_t cols, const sn_real *restrict bias, sn_real *restric
 {
     for (size_t j = 0; j < cols; j++) {
         sn_real z = row[j] + bias[j];
-        row[j] = z < 0 ? 0 : z; /* a NaN stays a NaN, so that it is found */
+        row[j] = z < 0 ? 0 : z; /* a NaN stays a NaN, so that training reports it */
     }
 }
 
@@ -50,9 +50,9 @@ static void tanh_backward(size_t count, sn_real out, sn_real in,
                           const sn_real *restrict da, sn_real *restrict a)
 {
     /* d/dz out tanh(in z) = out in - (in / out) a^2 */
-    const sn_real constant = out * in, factor = in / out;
+    const sn_real constant = out * in, square = in / out;
     for (size_t i = 0; i < count; i++) {
-        a[i] = da[i] * (constant - factor * a[i] * a[i]);
+        a[i] = da[i] * (constant - square * a[i] * a[i]);
     }
 }
 
@@ -92,7 +92,7 @@ void sn_activation_backward(sn_activation activation, size_t count, const sn_rea
     }
 }
 
-/* Columns of dZ (rows, stride). */
+/* db (cols) := the sums of the first cols columns of dZ (rows, stride). */
 SN_HOT
 static void sum_columns(size_t rows, size_t stride, size_t cols,
                         const sn_real *restrict dz, sn_real *restrict db)
@@ -110,10 +110,10 @@ static void sum_columns(size_t rows, size_t stride, size_t cols,
 
 void sn_bias_gradient(size_t rows, size_t cols, const sn_real *dz, sn_real *db)
 {
-    enum { PART = 256 };
+    enum { CHUNK = 256 };
     SN_PARALLEL_IF(rows * cols >= SN_PARALLEL_ELEMENTS)
-    for (size_t first = 0; first < cols; first += PART) {
-        sum_columns(rows, cols, cols - first < PART ? cols - first : PART, dz + first,
+    for (size_t first = 0; first < cols; first += CHUNK) {
+        sum_columns(rows, cols, cols - first < CHUNK ? cols - first : CHUNK, dz + first,
                     db + first);
     }
 }

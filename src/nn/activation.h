@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Activation functions. */
+/** Activation functions f, and the bias that is added before them.  None of these
+ *  functions is collective or allocates. */
 #ifndef SHARDNET_NN_ACTIVATION_H
 #define SHARDNET_NN_ACTIVATION_H
 
@@ -14,27 +15,29 @@ typedef enum sn_activation {
     SN_LECUN_TANH /* 1.7159 tanh(2 z / 3): LeCun et al., Efficient BackProp, 1998 */
 } sn_activation;
 
-/** f(z) = out * tanh(in * z) for the tanh kinds; 1, 1 for the others. */
+/** Returns the scales of f(z) = out * tanh(in * z); *out = *in = 1 if activation is not
+ *  a tanh. */
 void sn_activation_scales(sn_activation activation, double *out, double *in);
 
-/** row (cols) += bias (cols). */
+/** row (cols) += bias (cols); no aliasing. */
 void sn_bias_add(size_t cols, const sn_real *bias, sn_real *row);
 
-/** row (cols) := f(row + bias), bias (cols). */
+/** row (cols) := f(row + bias); bias (cols); no aliasing. */
 void sn_bias_activate(sn_activation activation, size_t cols, const sn_real *bias,
                       sn_real *row);
 
-/** The same for out * tanh(in * z) and the sigmoid, through the vector library. */
+/** row (cols) := out * tanh(in * (row + bias)), or the sigmoid of row + bias, computed
+ *  with vector mathematics; bias (cols); no aliasing. */
 void sn_tanh_row(size_t cols, sn_real out, sn_real in, const sn_real *bias,
                  sn_real *row);
 void sn_sigmoid_row(size_t cols, const sn_real *bias, sn_real *row);
 
-/** A (count) := dA * f'(z), in place, where A holds f(z) on entry: the derivative of
- *  every kind follows from its value.  dA (count). */
+/** A (count) := dZ = dA * f'(Z).  On entry A holds f(Z); every f'(z) is a function of
+ *  f(z), for example 1 - f(z)^2 for tanh.  dA (count); no aliasing. */
 void sn_activation_backward(sn_activation activation, size_t count, const sn_real *da,
                             sn_real *a);
 
-/** db (cols) = column sums of dZ (rows, cols). */
+/** db (cols) := dZt 1, the sums of the columns of dZ (rows, cols); row-major. */
 void sn_bias_gradient(size_t rows, size_t cols, const sn_real *dz, sn_real *db);
 
 #endif

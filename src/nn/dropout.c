@@ -6,12 +6,12 @@
 #include "base/rng.h"
 
 enum {
-    MASKS_PER_BLOCK = 8, /* one Philox block is four words, two masks a word */
-    BLOCKS = 32,         /* drawn at a time */
+    MASKS_PER_BLOCK = 8, /* one Philox block is four words, with two masks per word */
+    BLOCKS = 32,         /* Philox blocks per call */
     UNITS = BLOCKS * MASKS_PER_BLOCK
 };
 
-/* p in units of 2^-16, and the factor for what is kept. */
+/* Returns p in units of 2^-16; *scale := 1 / (1 - p). */
 static uint32_t threshold_of(double p, sn_real *scale)
 {
     uint32_t threshold = (uint32_t)(p * 65536 + 0.5);
@@ -22,8 +22,8 @@ static uint32_t threshold_of(double p, sn_real *scale)
     return threshold;
 }
 
-/* Words lie as sn_rng_blocks gives them: unit 2i of the UNITS that are drawn together
- * takes the low half of words[i], unit 2i + 1 the high half. */
+/* words is in the order of sn_rng_blocks.  The low half of words[i] decides about unit
+ * 2i, the high half about unit 2i + 1. */
 SN_HOT
 static void apply_words(uint32_t threshold, sn_real scale,
                         const uint32_t *restrict words, uint8_t *restrict keep,
@@ -52,16 +52,16 @@ void sn_dropout_apply(double p, uint64_t seed, uint32_t epoch, uint32_t layer,
     sn_real scale;
     const uint32_t threshold = threshold_of(p, &scale);
     for (size_t first = 0; first < count; first += UNITS) {
-        const size_t part = count - first < UNITS ? count - first : UNITS;
+        const size_t chunk = count - first < UNITS ? count - first : UNITS;
         uint32_t words[4 * BLOCKS];
         uint8_t keep[UNITS];
         sn_real factor[UNITS];
         sn_rng_blocks(seed, SN_RNG_DROPOUT, layer, epoch, sample,
                       (uint32_t)(first / MASKS_PER_BLOCK), BLOCKS, words);
         apply_words(threshold, scale, words, keep, factor);
-        multiply(part, factor, a + first);
+        multiply(chunk, factor, a + first);
         if (mask != NULL) {
-            memcpy(mask + first, keep, part);
+            memcpy(mask + first, keep, chunk);
         }
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Inverted dropout (Srivastava et al. 2014): a unit is dropped with probability p and
- *  the others are scaled by 1 / (1 - p), so evaluation needs no change. */
+/** Inverted dropout (Srivastava et al. 2014): training sets a unit to 0 with
+ *  probability p and scales the other units by 1 / (1 - p), so that evaluation uses the
+ *  network unchanged.  None of these functions is collective or allocates. */
 #ifndef SHARDNET_NN_DROPOUT_H
 #define SHARDNET_NN_DROPOUT_H
 
@@ -9,21 +10,22 @@
 
 #include "base/real.h"
 
-/** Probabilities of dropping, in [0, 1), and the key of the masks. */
+/** Dropout of a training step. */
 typedef struct sn_dropout {
-    double input, hidden;
-    uint64_t seed;
+    double input, hidden; /* p of the input and of each hidden layer, in [0, 1) */
+    uint64_t seed;        /* seed and epoch are keys of the masks */
     uint32_t epoch;
 } sn_dropout;
 
-/** Multiplies A (count), one row, by mask / (1 - p), in place.  The mask depends on
- *  (seed, epoch, layer, sample) alone; p is rounded to a multiple of 2^-16.
- *  mask (count) receives 1 = kept, 0 = dropped, where it is not NULL. */
+/** A (count) *= mask / (1 - p); A is one row.  The mask is a function of (seed, epoch,
+ *  layer, sample); p is rounded to a multiple of 2^-16.  mask (count), if not NULL,
+ *  receives 1 for a unit that is kept and 0 for a dropped unit. */
 void sn_dropout_apply(double p, uint64_t seed, uint32_t epoch, uint32_t layer,
                       uint32_t sample, size_t count, sn_real *a, uint8_t *mask);
 
-/** The way back: dA (count) *= mask / (1 - p), and A (count) *= 1 - p, which restores
- *  f(Z) where the unit was kept; where it was dropped dA is 0, whatever A is. */
+/** Backward pass: dA (count) *= mask / (1 - p), and A (count) *= 1 - p.  This restores
+ *  A = f(Z) for each unit that was kept.  A dropped unit has dA = 0, so its A does not
+ *  matter. */
 void sn_dropout_backward(double p, size_t count, const uint8_t *mask, sn_real *da,
                          sn_real *a);
 

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* Index of the largest value, the lowest where equal. */
+/* Returns the index of the first largest value. */
 static size_t largest(size_t classes, const sn_real *z)
 {
     size_t best = 0;
@@ -15,7 +15,7 @@ static size_t largest(size_t classes, const sn_real *z)
     return best;
 }
 
-/* exp(z - max) into e (may be z itself); the sum of it. */
+/* e (classes) := exp(z - max); e may be z or NULL.  Returns the sum. */
 static double exponentials(size_t classes, const sn_real *z, sn_real max, sn_real *e)
 {
     double sum = 0;
@@ -33,7 +33,7 @@ static double exponentials(size_t classes, const sn_real *z, sn_real max, sn_rea
     return sum;
 }
 
-/* row := softmax(row); the sum of exp(row - max). */
+/* row := softmax(row).  Returns the sum of exp(row - max). */
 static double normalize(size_t classes, sn_real max, sn_real *row)
 {
     double sum = exponentials(classes, row, max, row);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Softmax and cross-entropy. */
+/** Softmax and cross-entropy.  The maximum of each row is subtracted before exp, so
+ *  that no finite input overflows.  No function here is collective or allocates. */
 #ifndef SHARDNET_NN_LOSS_H
 #define SHARDNET_NN_LOSS_H
 
@@ -9,22 +10,20 @@
 #include "base/real.h"
 
 typedef struct sn_loss {
-    double sum;      /* cross-entropy summed over rows, natural logarithm */
-    int64_t correct; /* rows whose largest output is the label; the lowest index wins */
+    double sum;      /* sum over the rows of -log p(label), natural logarithm */
+    int64_t correct; /* number of rows in which the first largest output is the label */
 } sn_loss;
 
-/** Z := softmax(Z), Z (rows, classes): probabilities, the row's maximum subtracted
- * before exp. */
+/** Z (rows, classes) := softmax(Z), the probabilities of the classes. */
 void sn_softmax(size_t rows, size_t classes, sn_real *z);
 
-/** Cross-entropy of softmax(Z) against labels, and in place Z := softmax(Z) - onehot,
- *  which is d(sum of losses)/dZ.  Z (rows, classes); labels (rows) < classes.  The
- * row's maximum is subtracted before exp, so no finite input overflows. */
+/** Returns the cross-entropy of softmax(Z) and labels (rows), each less than classes.
+ *  Z (rows, classes) := softmax(Z) - onehot(labels), the derivative of the sum. */
 sn_loss sn_softmax_gradient(size_t rows, size_t classes, const uint8_t *labels,
                             sn_real *z);
 
-/** The same loss without touching Z.  predictions (rows) receives the largest output's
- *  index where it is not NULL. */
+/** Returns the same loss and does not change Z.  predictions (rows), if not NULL,
+ *  receives the index of the first largest output of each row. */
 sn_loss sn_softmax_loss(size_t rows, size_t classes, const uint8_t *labels,
                         const sn_real *z, uint8_t *predictions);
 

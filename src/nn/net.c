@@ -8,38 +8,38 @@
 #include "base/parallel.h"
 #include "nn/products/bf16.h"
 
-/* A factor of a product: float32 and, where products are of bf16, the rounded copy. */
+/* An operand of a product: float32 values, and their bf16 copy if products use bf16. */
 typedef struct operand {
     const sn_real *real;
     const uint16_t *bf16;
 } operand;
 
-/* A, in the backward pass dZ, of layer l (capacity, out). */
+/* Returns A of layer l (capacity, out), or dZ in the backward pass. */
 static operand output_operand(const sn_workspace *workspace, size_t l)
 {
     return (operand){workspace->layer[l].output, workspace->layer[l].bf16};
 }
 
-/* The input of layer l (capacity, in). */
-static operand operand_below(const sn_workspace *workspace, size_t l, operand input)
+/* Returns the input of layer l (capacity, in). */
+static operand input_operand(const sn_workspace *workspace, size_t l, operand input)
 {
     return l == 0 ? input : output_operand(workspace, l - 1);
 }
 
-static operand operand_from(operand factor, size_t elements)
+static operand operand_from(operand whole, size_t first)
 {
-    return (operand){factor.real + elements,
-                     factor.bf16 == NULL ? NULL : factor.bf16 + elements};
+    return (operand){whole.real + first,
+                     whole.bf16 == NULL ? NULL : whole.bf16 + first};
 }
 
-/* The weights (out, in) that begin at an offset into the arena. */
+/* Returns the weights (out, in) that begin at an offset into the arena. */
 static operand weight_operand(const sn_workspace *workspace, size_t offset,
                               const sn_real *parameters)
 {
     return operand_from((operand){parameters, workspace->weights_bf16}, offset);
 }
 
-/* C = op(A) op(B): of bf16 where A has a rounded copy, and then B has one too. */
+/* C = op(A) op(B), with bf16 operands if A has a bf16 copy; B then has one too. */
 static void multiply(const sn_workspace *workspace, const sn_gemm_shape *shape,
                      operand a, operand b, sn_real *c)
 {
@@ -50,8 +50,8 @@ static void multiply(const sn_workspace *workspace, const sn_gemm_shape *shape,
     }
 }
 
-/* A of layer l from its Z, in place: bias, activation and, in training, dropout's mask
- * and the rounded copy, on each row while it is in the cache.  dropout NULL for none,
+/* Computes A of layer l from its product, in place: bias, activation and, in training,
+ * dropout and the bf16 copy, row by row while the row is in the cache.  dropout is NULL
  * in evaluation. */
 static void finish_layer(const sn_network *network, size_t l, const sn_real *parameters,
                          sn_workspace *workspace, const uint32_t *samples, size_t rows,
@@ -82,9 +82,10 @@ static void finish_layer(const sn_network *network, size_t l, const sn_real *par
     }
 }
 
-/* Z of layer l from the layer below it, without the bias. */
-static void outputs(const sn_network *network, size_t l, const sn_real *parameters,
-                    const sn_workspace *workspace, operand below, size_t rows)
+/* Computes A(l-1) Wt of layer l. */
+static void forward_product(const sn_network *network, size_t l,
+                            const sn_real *parameters, const sn_workspace *workspace,
+                            operand input, size_t rows)
 {
     const sn_layer *layer = &network->layer[l];
     const sn_gemm_shape shape = {.transpose_b = true,
@@ -93,18 +94,19 @@ static void outputs(const sn_network *network, size_t l, const sn_real *paramete
                                  .k = layer->in,
                                  .lda = layer->in,
                                  .ldb = layer->in};
-    multiply(workspace, &shape, below,
+    multiply(workspace, &shape, input,
              weight_operand(workspace, layer->weight, parameters),
              workspace->layer[l].output);
 }
 
-/* All layers; dropout and samples NULL in evaluation, whose x has no rounded copy. */
+/* Computes all layers and returns Z of the last.  dropout and samples are NULL in
+ * evaluation; x has no bf16 copy then. */
 static sn_real *forward(const sn_network *network, const sn_real *parameters,
                         sn_workspace *workspace, operand x, const uint32_t *samples,
                         size_t rows, const sn_dropout *dropout)
 {
     for (size_t l = 0; l < network->layers; l++) {
-        outputs(network, l, parameters, workspace, x, rows);
+        forward_product(network, l, parameters, workspace, x, rows);
         finish_layer(network, l, parameters, workspace, samples, rows, dropout);
         x = output_operand(workspace, l);
         x.bf16 = dropout == NULL ? NULL : x.bf16;
@@ -119,10 +121,10 @@ sn_real *sn_net_forward(const sn_network *network, const sn_real *parameters,
                    NULL);
 }
 
-/* Prepares X for the first layer: dropout and the rounded copy. */
-static operand take_inputs(const sn_network *network, const sn_workspace *workspace,
-                           sn_real *x, const uint32_t *samples, size_t rows,
-                           const sn_dropout *dropout)
+/* Prepares X for the first layer: dropout and the bf16 copy. */
+static operand prepare_input(const sn_network *network, const sn_workspace *workspace,
+                             sn_real *x, const uint32_t *samples, size_t rows,
+                             const sn_dropout *dropout)
 {
     const size_t input = network->input;
     uint16_t *bf16 = workspace->input_bf16;
@@ -141,9 +143,9 @@ static operand take_inputs(const sn_network *network, const sn_workspace *worksp
     return (operand){x, bf16};
 }
 
-/* x * 0 is 0 for every finite x and NaN for the others. */
+/* x * 0 is 0 for every finite x and NaN for all others. */
 SN_HOT
-static int finite_part(size_t count, const sn_real *x)
+static int chunk_is_finite(size_t count, const sn_real *x)
 {
     sn_real partial[16] = {0};
     size_t i = 0;
@@ -164,24 +166,26 @@ static int finite_part(size_t count, const sn_real *x)
 
 static int all_finite(size_t count, const sn_real *x)
 {
-    enum { PART = 1 << 14 };
+    enum { CHUNK = 1 << 14 };
     int bad = 0;
     SN_PARALLEL_OR(count >= SN_PARALLEL_ELEMENTS, bad)
-    for (size_t first = 0; first < count; first += PART) {
-        bad |= !finite_part(count - first < PART ? count - first : PART, x + first);
+    for (size_t first = 0; first < count; first += CHUNK) {
+        bad |=
+            !chunk_is_finite(count - first < CHUNK ? count - first : CHUNK, x + first);
     }
     return !bad;
 }
 
-/* Rows of a product that are computed between two calls of the observer; all of them
- * where there is none.  A few milliseconds of one core: every piece packs the other
- * factor again, which made pieces an eighth of this size cost half a product more. */
-static size_t piece_rows(const sn_workspace *workspace, size_t rows,
+/* Returns the number of rows of a product that are computed between two calls of the
+ * observer: all rows if there is no observer, else a few milliseconds of one core.  The
+ * library packs the other operand again for each block; with blocks an eighth of this
+ * size, a product took half as long again. */
+static size_t block_rows(const sn_workspace *workspace, size_t rows,
                          size_t flop_per_row)
 {
-    static const size_t piece_flop = 256000000;
-    const size_t piece = piece_flop / (flop_per_row + 1) + 1;
-    return workspace->observer != NULL && piece < rows ? piece : rows;
+    static const size_t block_flop = 256000000;
+    const size_t block = block_flop / (flop_per_row + 1) + 1;
+    return workspace->observer != NULL && block < rows ? block : rows;
 }
 
 static void observe(const sn_workspace *workspace, size_t first)
@@ -191,16 +195,17 @@ static void observe(const sn_workspace *workspace, size_t first)
     }
 }
 
-/* dW of layer l.  The last units come first: what is final grows downwards. */
+/* Computes dW = dZt A(l-1) of layer l from its last row to its first, because the
+ * gradient is final from the end of the arena on. */
 static void weight_gradient(const sn_network *network, size_t l,
-                            const sn_workspace *workspace, operand below, size_t rows,
+                            const sn_workspace *workspace, operand input, size_t rows,
                             sn_real *gradient)
 {
     const operand dz = output_operand(workspace, l);
     const sn_layer *layer = &network->layer[l];
-    const size_t piece = piece_rows(workspace, layer->out, 2 * rows * layer->in);
+    const size_t block = block_rows(workspace, layer->out, 2 * rows * layer->in);
     for (size_t end = layer->out, begin; end > 0; end = begin) {
-        begin = end > piece ? end - piece : 0;
+        begin = end > block ? end - block : 0;
         const size_t first = layer->weight + begin * layer->in;
         const sn_gemm_shape shape = {.transpose_a = true,
                                      .m = end - begin,
@@ -208,12 +213,13 @@ static void weight_gradient(const sn_network *network, size_t l,
                                      .k = rows,
                                      .lda = layer->out,
                                      .ldb = layer->in};
-        multiply(workspace, &shape, operand_from(dz, begin), below, gradient + first);
+        multiply(workspace, &shape, operand_from(dz, begin), input, gradient + first);
         observe(workspace, first);
     }
 }
 
-/* dA(l-1) = dZ(l) W(l) into the workspace.  Nothing more of the gradient is final. */
+/* Computes dA(l-1) = dZ W into workspace->gradient.  It calls the observer after each
+ * block too, with the first element that was already final. */
 static void input_gradient(const sn_network *network, size_t l,
                            const sn_real *parameters, const sn_workspace *workspace,
                            size_t rows)
@@ -221,9 +227,9 @@ static void input_gradient(const sn_network *network, size_t l,
     const sn_layer *layer = &network->layer[l];
     const operand dz = output_operand(workspace, l);
     const operand weight = weight_operand(workspace, layer->weight, parameters);
-    const size_t piece = piece_rows(workspace, rows, 2 * layer->in * layer->out);
+    const size_t block = block_rows(workspace, rows, 2 * layer->in * layer->out);
     for (size_t begin = 0, end; begin < rows; begin = end) {
-        end = rows - begin > piece ? begin + piece : rows;
+        end = rows - begin > block ? begin + block : rows;
         const sn_gemm_shape shape = {.m = end - begin,
                                      .n = layer->in,
                                      .k = layer->out,
@@ -235,25 +241,25 @@ static void input_gradient(const sn_network *network, size_t l,
     }
 }
 
-/* dZ(l-1) into the buffers of A(l-1), given dA(l-1) and dropout's mask. */
+/* Computes dZ(l-1) from dA(l-1) and the dropout mask; it overwrites A(l-1). */
 static void backward_activation(const sn_network *network, size_t l,
                                 sn_workspace *workspace, size_t rows,
                                 const sn_dropout *dropout)
 {
-    enum { PART = 1 << 12 };
+    enum { CHUNK = 1 << 12 };
     const size_t count = rows * network->layer[l].in;
     const sn_layer_buffers *buffers = &workspace->layer[l - 1];
     SN_PARALLEL_IF(count >= SN_PARALLEL_ELEMENTS)
-    for (size_t first = 0; first < count; first += PART) {
-        const size_t part = count - first < PART ? count - first : PART;
+    for (size_t first = 0; first < count; first += CHUNK) {
+        const size_t chunk = count - first < CHUNK ? count - first : CHUNK;
         sn_real *da = workspace->gradient + first;
         sn_real *a = buffers->output + first;
         if (dropout->hidden > 0) {
-            sn_dropout_backward(dropout->hidden, part, buffers->mask + first, da, a);
+            sn_dropout_backward(dropout->hidden, chunk, buffers->mask + first, da, a);
         }
-        sn_activation_backward(network->activation, part, da, a);
+        sn_activation_backward(network->activation, chunk, da, a);
         if (buffers->bf16 != NULL) {
-            sn_bf16_from_float(part, a, buffers->bf16 + first);
+            sn_bf16_from_float(chunk, a, buffers->bf16 + first);
         }
     }
 }
@@ -269,7 +275,7 @@ sn_pass sn_net_gradient(const sn_network *network, const sn_real *parameters,
         return pass;
     }
     const double begun = sn_clock_seconds();
-    const operand input = take_inputs(network, workspace, x, samples, rows, dropout);
+    const operand input = prepare_input(network, workspace, x, samples, rows, dropout);
     sn_real *z = forward(network, parameters, workspace, input, samples, rows, dropout);
     pass.loss = sn_softmax_gradient(rows, network->classes, labels, z);
     if (workspace->gemm != NULL) {
@@ -284,7 +290,7 @@ sn_pass sn_net_gradient(const sn_network *network, const sn_real *parameters,
         const sn_layer *layer = &network->layer[l];
         sn_bias_gradient(rows, layer->out, workspace->layer[l].output,
                          gradient + layer->bias);
-        weight_gradient(network, l, workspace, operand_below(workspace, l, input), rows,
+        weight_gradient(network, l, workspace, input_operand(workspace, l, input), rows,
                         gradient);
         if (!all_finite(layer->out * layer->in, gradient + layer->weight)) {
             pass.non_finite = (int)l + 1;
@@ -307,12 +313,12 @@ double sn_net_time_products(const sn_network *network, const sn_real *parameters
     const size_t layers = rows > 0 ? network->layers : 0;
     const double begun = sn_clock_seconds();
     for (size_t l = 0; l < layers; l++) {
-        outputs(network, l, parameters, workspace, operand_below(workspace, l, input),
-                rows);
+        forward_product(network, l, parameters, workspace,
+                        input_operand(workspace, l, input), rows);
     }
     *forward_seconds = sn_clock_seconds() - begun;
     for (size_t l = layers; l-- > 0;) {
-        weight_gradient(network, l, &unobserved, operand_below(workspace, l, input),
+        weight_gradient(network, l, &unobserved, input_operand(workspace, l, input),
                         rows, gradient);
         if (l > 0) {
             input_gradient(network, l, parameters, &unobserved, rows);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Multilayer perceptrons over flat arenas.
+/** Multilayer perceptrons.  None of these functions is collective.
  *
  *  Layer l maps A(l-1) (B, in) to A(l) (B, out):
- *      Z = A(l-1) Wt + 1 bt,  A(l) = f(Z);  the last layer's Z goes to the softmax.
- *  Backward (Rumelhart, Hinton, Williams 1986), from dZ of the last layer:
+ *      Z = A(l-1) Wt + 1 bt,  A(l) = f(Z);  the softmax uses Z of the last layer.
+ *  Backward pass (Rumelhart, Hinton, Williams 1986), from dZ of the last layer:
  *      dW = dZt A(l-1),  db = dZt 1,  dA(l-1) = dZ W,  dZ(l-1) = dA(l-1) * f'(Z(l-1)).
- *  Parameters, gradients and velocities are one arena each; every tensor starts at a
- *  multiple of 64 bytes, the padding is zero and stays zero. */
+ *
+ *  Parameters, gradients and velocities are stored in one contiguous array each, the
+ *  arena: weight (out, in) and bias (out) of the first layer, then of the next.  Each
+ *  tensor starts at a multiple of 64 bytes; the padding is always zero. */
 #ifndef SHARDNET_NN_NET_H
 #define SHARDNET_NN_NET_H
 
@@ -27,20 +29,24 @@ typedef struct sn_layer {
 } sn_layer;
 
 typedef struct sn_network {
-    size_t layers; /* weight layers: hidden layers + 1 */
-    sn_layer *layer;
-    size_t input, classes;
-    size_t parameters; /* without padding */
-    size_t arena;      /* elements of an arena, with padding */
-    size_t widest;     /* largest layer output */
+    size_t layers;     /* number of hidden layers + 1 */
+    sn_layer *layer;   /* (layers), owned */
+    size_t input;      /* number of values of a sample */
+    size_t classes;    /* number of outputs */
+    size_t parameters; /* number of weights and biases */
+    size_t arena;      /* length of an arena, padding included */
+    size_t widest;     /* largest out of all layers */
     sn_activation activation;
 } sn_network;
 
-/** A model input - hidden[0] - ... - classes.  hidden_count may be 0.  The model owns
- *  its layer table.  SN_ECONFIG for a zero width, SN_ERANGE, SN_ENOMEM. */
+/** Sets network to the layers input - hidden[0] - ... - classes; hidden (hidden_count)
+ *  may be empty.  The caller calls sn_network_clear.
+ *  Errors: SN_ECONFIG if a width is 0; SN_ERANGE if a size is too large; SN_ENOMEM. */
 sn_status sn_network_init(sn_network *network, size_t input, const size_t *hidden,
                           size_t hidden_count, size_t classes, sn_activation activation,
                           sn_error *err) SN_MUST_CHECK;
+
+/** Frees the memory of network and sets it to zero. */
 void sn_network_clear(sn_network *network);
 
 typedef enum sn_init {
@@ -49,93 +55,96 @@ typedef enum sn_init {
     SN_INIT_HE /* U(-r, r), r = scale sqrt(6 / in): variance 2 / in, He et al. 2015 */
 } sn_init;
 
-/** Fills parameters (arena): weights as kind says, biases zero.  A weight depends on
- *  seed, layer and its index alone. */
+/** Sets parameters (arena): weights are drawn from the distribution kind, biases are 0.
+ *  A weight is a function of seed, layer and its index in the layer. */
 void sn_init_parameters(const sn_network *network, sn_init kind, double scale,
                         uint64_t seed, sn_real *parameters);
 
-/** Told during a backward pass, between pieces of its products, that the gradient from
- *  element first to the end of the arena is final. */
+/** A backward pass calls its observer after each block of a product: the gradient from
+ *  element first to the end of the arena is then final. */
 typedef void sn_observer(void *user, size_t first);
 
 /** Buffers of one layer. */
 typedef struct sn_layer_buffers {
-    sn_real *output; /* (capacity, out): A, then dZ */
-    uint16_t *bf16;  /* output rounded, or NULL where products are of float32 */
-    uint8_t *mask;   /* (capacity, out) of a hidden layer, or NULL without dropout */
+    sn_real *output; /* (capacity, out): A; in the backward pass dZ */
+    uint16_t *bf16;  /* (capacity, out): output as bf16; NULL with precision fp32 */
+    uint8_t *mask;   /* (capacity, out): dropout mask; NULL without dropout */
 } sn_layer_buffers;
 
-/** Memory for a forward and backward pass over up to capacity rows. */
+/** Memory for a forward and backward pass over at most capacity rows. */
 typedef struct sn_workspace {
     size_t capacity;
-    void *memory; /* of all buffers */
-    sn_layer_buffers *layer;
-    sn_real *gradient;    /* (capacity, widest) */
-    uint16_t *input_bf16; /* (capacity, input), or NULL as above */
-    sn_gemm_bf16 *gemm;   /* NULL where products are of float32 */
+    void *memory;            /* contains all buffers */
+    sn_layer_buffers *layer; /* (layers) */
+    sn_real *gradient;       /* (capacity, widest): dA */
+    uint16_t *input_bf16; /* (capacity, input): X as bf16; NULL with precision fp32 */
+    sn_gemm_bf16 *gemm;   /* products of bf16 operands; NULL with precision fp32 */
 
-    /* set by the owner */
-    const uint16_t
-        *weights_bf16;  /* (arena), where gemm is set: see sn_network_weights_to_bf16 */
-    sn_backend backend; /* of the products */
-    sn_observer *observer; /* or NULL: then each product is computed in one piece */
+    /* The owner sets these after sn_workspace_init. */
+    const uint16_t *weights_bf16; /* (arena): bf16 weights; required if gemm is set */
+    sn_backend backend;           /* library that computes the products */
+    sn_observer *observer;        /* NULL: no observer; each product is one block */
     void *observer_user;
 } sn_workspace;
 
-/** Makes the buffers.  hidden_dropout requests masks.  With a precision other than fp32
- *  the factors of sn_net_gradient's products are rounded to bf16; sums, results and
- *  everything between products stay float32.  The owner then sets weights_bf16 before
- *  the first gradient.  SN_ENOMEM, SN_ERANGE, SN_ECONFIG where precision cannot be,
- *  SN_EINTERNAL. */
+/** Allocates the buffers; the caller calls sn_workspace_clear.  hidden_dropout requests
+ *  masks.  With a precision other than fp32, sn_net_gradient rounds the operands of its
+ *  products to bf16; sums, results and all other values stay float32.
+ *  Errors: SN_ENOMEM, SN_ERANGE, SN_EINTERNAL; SN_ECONFIG if this CPU or build does not
+ *  support the precision. */
 sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *network,
                             size_t capacity, bool hidden_dropout,
                             sn_precision precision, sn_error *err) SN_MUST_CHECK;
+
+/** Frees the memory of workspace and sets it to zero. */
 void sn_workspace_clear(sn_workspace *workspace);
 
-/** Memory that _init takes.  Pure. */
+/** Returns the bytes that sn_workspace_init allocates, without alignment and without
+ *  the memory of oneDNN. */
 size_t sn_workspace_bytes(const sn_network *network, size_t capacity,
                           bool hidden_dropout, sn_precision precision);
 
-/** bf16 (arena) := the weights of parameters (arena) rounded to nearest, ties to even.
- *  Elements that are no weights are left as they are. */
+/** bf16 (arena) := the weights of parameters (arena), rounded to nearest, ties to even.
+ *  Does not change the elements of biases and padding. */
 void sn_network_weights_to_bf16(const sn_network *network, const sn_real *parameters,
                                 uint16_t *bf16);
 
-/** What a backward pass found. */
+/** Result of sn_net_gradient. */
 typedef struct sn_pass {
     sn_loss loss;
-    int non_finite; /* 0, or 1 + the first layer whose gradient is not finite; layers +
-                       1 when the loss alone is not */
-    double forward_seconds; /* forward and loss, 0 without rows; backward is the rest */
+    int non_finite; /* 1 + the first layer whose dW is not finite; layers + 1 if only
+                       the loss is not finite; 0 if all are finite */
+    double forward_seconds; /* time of forward pass and loss; 0 if rows = 0 */
 } sn_pass;
 
-/** Forward without dropout, in float32 whatever the precision of the workspace.
- *  parameters (arena), X (rows, input), rows <= capacity.
- *  Returns the logits (rows, classes), which belong to the workspace. */
+/** Computes the forward pass without dropout, with float32 operands for every
+ *  precision.  parameters (arena), X (rows, input), rows <= capacity.  Returns the
+ *  logits Z (rows, classes); the workspace owns them until its next pass.  Allocates
+ *  nothing. */
 sn_real *sn_net_forward(const sn_network *network, const sn_real *parameters,
                         sn_workspace *workspace, const sn_real *x, size_t rows);
 
-/** Forward, loss and backward over rows (may be 0) samples.  gradient (arena) is
- *  overwritten with the SUM over the rows of dLoss/dParameter.  X (rows, input) is
- *  overwritten where input dropout is on.  samples (rows) key the dropout masks.
- *  Allocates nothing but what products in bf16 do (see gemm_bf16.h, also for their
- *  failures). */
+/** Computes forward pass, loss and backward pass.  gradient (arena) := the SUM over the
+ *  rows of dLoss/dParameter; zero if rows = 0.  parameters (arena), X (rows, input),
+ *  labels (rows), rows <= capacity.  Input dropout overwrites X.  samples (rows) are
+ *  keys of the dropout masks.  No aliasing.  Only products of bf16 operands can
+ *  allocate memory or fail: see gemm_bf16.h. */
 sn_pass sn_net_gradient(const sn_network *network, const sn_real *parameters,
                         sn_workspace *workspace, sn_real *x, const uint8_t *labels,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,
                         sn_real *gradient);
 
-/** Computes the matrix products of sn_net_gradient alone, forward and backward, on the
- *  same buffers in the same order, for measurements: seconds of all and, in
- *  *forward_seconds, of the forward pass.  It leaves nothing of use in workspace and
- *  gradient (arena).  X (rows, input), rows <= capacity; no rows, no products. */
+/** Computes only the matrix products of sn_net_gradient, with the same buffers and in
+ *  the same order, to measure their time.  Returns the seconds of all products;
+ *  *forward_seconds := those of the forward pass.  X (rows, input), rows <= capacity.
+ *  Clobbers the workspace and gradient (arena). */
 double sn_net_time_products(const sn_network *network, const sn_real *parameters,
                             const sn_workspace *workspace, const sn_real *x,
                             size_t rows, sn_real *gradient, double *forward_seconds);
 
-/** Floating-point operations of these products, a multiplication and an addition
- * counted as two: 2 rows in out for each of two products a layer in the backward pass
- * (one in the first layer) and one in the forward pass. */
+/** Returns the number of floating-point operations of these products; a multiplication
+ *  and an addition are two.  A product has 2 rows in out operations, and a layer has
+ *  three products: Z, dW and, except in the first layer, dA. */
 double sn_net_product_flops(const sn_network *network, size_t rows);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The shape of a network, its initial weights and the memory of its passes. */
+/* Layers of a network, initial weights, and the memory of a workspace. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 #include "nn/net.h"
 #include "nn/products/bf16.h"
 
-/* Elements rounded up so that the next tensor is aligned. */
+/* Rounds count up, so that the next tensor is aligned. */
 static size_t padded(size_t count)
 {
     const size_t unit = SN_ALIGNMENT / sizeof(sn_real);
@@ -119,14 +119,14 @@ void sn_init_parameters(const sn_network *network, sn_init kind, double scale,
 void sn_network_weights_to_bf16(const sn_network *network, const sn_real *parameters,
                                 uint16_t *bf16)
 {
-    enum { PART = 1 << 14 };
+    enum { CHUNK = 1 << 14 };
     for (size_t l = 0; l < network->layers; l++) {
         const sn_layer *layer = &network->layer[l];
         const size_t count = layer->in * layer->out;
         const sn_real *weight = parameters + layer->weight;
         SN_PARALLEL_IF(count >= SN_PARALLEL_ELEMENTS)
-        for (size_t first = 0; first < count; first += PART) {
-            sn_bf16_from_float(count - first < PART ? count - first : PART,
+        for (size_t first = 0; first < count; first += CHUNK) {
+            sn_bf16_from_float(count - first < CHUNK ? count - first : CHUNK,
                                weight + first, bf16 + layer->weight + first);
         }
     }
@@ -143,20 +143,20 @@ double sn_net_product_flops(const sn_network *network, size_t rows)
     return flops;
 }
 
-/* Bytes of all buffers for each row of a batch. */
+/* Returns the bytes of all buffers per row. */
 static size_t row_bytes(const sn_network *network, bool hidden_dropout, bool bf16)
 {
-    const size_t half = bf16 ? sizeof(uint16_t) : 0;
-    size_t bytes = network->widest * sizeof(sn_real) + network->input * half;
+    const size_t copy = bf16 ? sizeof(uint16_t) : 0;
+    size_t bytes = network->widest * sizeof(sn_real) + network->input * copy;
     for (size_t l = 0; l < network->layers; l++) {
         const size_t mask = hidden_dropout && l + 1 < network->layers;
-        bytes += network->layer[l].out * (sizeof(sn_real) + half + mask);
+        bytes += network->layer[l].out * (sizeof(sn_real) + copy + mask);
     }
     return bytes;
 }
 
-/* Takes bytes at *next, which moves behind them to the next aligned place. */
-static void *take(char **next, size_t bytes)
+/* Returns *next and advances it by bytes to the next aligned address. */
+static void *next_buffer(char **next, size_t bytes)
 {
     void *place = *next;
     *next += (bytes + SN_ALIGNMENT - 1) / SN_ALIGNMENT * SN_ALIGNMENT;
@@ -167,27 +167,28 @@ static void place_buffers(sn_workspace *w, const sn_network *network,
                           bool hidden_dropout, bool bf16)
 {
     char *next = w->memory;
-    w->gradient = take(&next, w->capacity * network->widest * sizeof *w->gradient);
+    w->gradient =
+        next_buffer(&next, w->capacity * network->widest * sizeof *w->gradient);
     if (bf16) {
         w->input_bf16 =
-            take(&next, w->capacity * network->input * sizeof *w->input_bf16);
+            next_buffer(&next, w->capacity * network->input * sizeof *w->input_bf16);
     }
     for (size_t l = 0; l < network->layers; l++) {
         sn_layer_buffers *layer = &w->layer[l];
         const size_t count = w->capacity * network->layer[l].out;
-        layer->output = take(&next, count * sizeof *layer->output);
+        layer->output = next_buffer(&next, count * sizeof *layer->output);
         if (bf16) {
-            layer->bf16 = take(&next, count * sizeof *layer->bf16);
+            layer->bf16 = next_buffer(&next, count * sizeof *layer->bf16);
         }
         if (hidden_dropout && l + 1 < network->layers) {
-            layer->mask = take(&next, count);
+            layer->mask = next_buffer(&next, count);
         }
     }
 }
 
-/* The largest factors of all products: A is X, A or dZ; B is one of these or W. */
-static void find_largest(const sn_network *network, size_t capacity, size_t *a,
-                         size_t *b)
+/* *a, *b := the elements of the largest operands of all products op(A) op(B). */
+static void find_largest_operands(const sn_network *network, size_t capacity, size_t *a,
+                                  size_t *b)
 {
     *a = capacity *
          (network->input > network->widest ? network->input : network->widest);
@@ -202,7 +203,7 @@ size_t sn_workspace_bytes(const sn_network *network, size_t capacity,
                           bool hidden_dropout, sn_precision precision)
 {
     size_t a, b;
-    find_largest(network, capacity, &a, &b);
+    find_largest_operands(network, capacity, &a, &b);
     return capacity *
                row_bytes(network, hidden_dropout, precision != SN_PRECISION_FP32) +
            sn_gemm_bf16_bytes(precision, a, b);
@@ -235,7 +236,7 @@ sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *network,
         place_buffers(workspace, network, hidden_dropout, bf16);
     }
     if (status == SN_OK && bf16) {
-        find_largest(network, capacity, &a, &b);
+        find_largest_operands(network, capacity, &a, &b);
         status = sn_gemm_bf16_create(precision, a, b, &workspace->gemm, err);
     }
     if (status != SN_OK) {

@@ -16,15 +16,16 @@ typedef uint32_t real_bits;
 #define EXPONENT_BITS UINT32_C(0x7F800000)
 #endif
 
-/* Partial sums in a fixed order, so that vector width does not change the result. */
+/* Number of partial sums.  It is fixed, so that the result does not depend on the width
+ * of the vector registers. */
 enum { LANES = 16 };
 
 typedef struct rule {
     sn_real rate, momentum, scale, l1, l2;
 } rule;
 
-/* 0 for a subnormal v.  Integer arithmetic on the bits, not a choice between numbers,
- * so that the loops become vector code on every processor. */
+/* Returns 0 for a subnormal v, else v.  Integer arithmetic on the bits, unlike a
+ * conditional, becomes vector code on every processor. */
 static inline sn_real flushed(sn_real v)
 {
     real_bits bits;
@@ -106,8 +107,8 @@ static sn_real sum_of_squares(size_t count, const sn_real *x)
     return partial[0];
 }
 
-/* weight (in) of one unit.  One that has exploded stays as it is, so that the run ends
- * as diverged. */
+/* Limits the norm of weight (in), one row of W.  A row whose norm is not finite stays
+ * as it is, so that training reports that it diverged. */
 static void limit_norm(sn_real max_norm, size_t in, sn_real *weight)
 {
     const sn_real square = sum_of_squares(in, weight);
@@ -119,14 +120,14 @@ static void limit_norm(sn_real max_norm, size_t in, sn_real *weight)
     }
 }
 
-/* Weights of one layer, some units at a time while they are in the cache.  half (out,
- * in) or NULL. */
+/* Updates the weights of one layer, a few rows of W at a time while they are in the
+ * cache.  bf16 (out, in) or NULL. */
 static void update_weights(const sn_optimizer *optimizer, const sn_layer *layer, rule r,
-                           const sn_real *g, sn_real *v, sn_real *w, uint16_t *half)
+                           const sn_real *g, sn_real *v, sn_real *w, uint16_t *bf16)
 {
-    enum { PART = 1 << 13 };
+    enum { CHUNK = 1 << 13 };
     const size_t in = layer->in, out = layer->out;
-    const size_t units = in < PART ? PART / in : 1;
+    const size_t units = in < CHUNK ? CHUNK / in : 1;
     SN_PARALLEL_IF(in * out >= SN_PARALLEL_ELEMENTS)
     for (size_t unit = 0; unit < out; unit += units) {
         const size_t end = out - unit < units ? out : unit + units;
@@ -135,8 +136,8 @@ static void update_weights(const sn_optimizer *optimizer, const sn_layer *layer,
         for (size_t u = unit; u < end && optimizer->max_norm > 0; u++) {
             limit_norm((sn_real)optimizer->max_norm, in, w + u * in);
         }
-        if (half != NULL) {
-            sn_bf16_from_float((end - unit) * in, w + unit * in, half + unit * in);
+        if (bf16 != NULL) {
+            sn_bf16_from_float((end - unit) * in, w + unit * in, bf16 + unit * in);
         }
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The update: penalties, momentum, max-norm.  Plain multiplications and additions
- *  without contraction, so that every rank gets the same bits on every processor. */
+/** The update of the parameters: penalties, momentum, max-norm.  It uses only
+ *  multiplications and additions without contraction, so that all ranks compute the
+ *  same bits on all processors.  None of these functions is collective or allocates. */
 #ifndef SHARDNET_NN_OPTIMIZER_H
 #define SHARDNET_NN_OPTIMIZER_H
 
@@ -15,21 +16,22 @@ typedef enum sn_momentum {
 typedef struct sn_optimizer {
     sn_momentum kind;
     double momentum;
-    double l1, l2;   /* weights only, never biases */
-    double max_norm; /* bound on each unit's incoming weights; 0 = none */
+    double l1, l2;   /* penalties on weights; biases have none */
+    double max_norm; /* largest Euclidean norm of a row of W; 0: no limit */
 } sn_optimizer;
 
-/** One update of parameters and velocity from the summed gradient (arenas):
- *  g = gradient_scale * gradient + l2 w + l1 sign(w), then the momentum kind's rule.
- *  Velocities below the smallest normal number become zero, so that idle weights never
- *  slow the processor down.  Then each row of a weight matrix whose Euclidean norm
- * exceeds max_norm is scaled back to it, and the weights' places in bf16 (arena; NULL
- * for none) receive them rounded as by sn_network_weights_to_bf16. */
+/** Updates parameters and velocity with the sum of the gradients of all samples:
+ *      g = gradient_scale * gradient + l2 w + l1 sign(w), then the rule of sn_momentum.
+ *  gradient, velocity, parameters (arena); no aliasing.  Afterwards each row of W (out,
+ *  in) whose norm exceeds max_norm is scaled to that norm.  bf16 (arena), if not NULL,
+ *  receives the weights as sn_network_weights_to_bf16 rounds them.  A subnormal
+ *  velocity becomes 0, because arithmetic with subnormal numbers is slow. */
 void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *network,
                          double rate, double gradient_scale, const sn_real *gradient,
                          sn_real *velocity, sn_real *parameters, uint16_t *bf16);
 
-/** l1 sum |w| + (l2 / 2) sum w^2 over the weights: the penalty's part of the cost. */
+/** Returns the penalty, l1 sum |w| + (l2 / 2) sum w^2 over all weights.  parameters
+ *  (arena). */
 double sn_optimizer_penalty(const sn_optimizer *optimizer, const sn_network *network,
                             const sn_real *parameters);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "nn/schedule.h"
 
-/* (1 + cos(pi t)) / 2 for t in [0, 1] = cos^2(pi t / 2), by the Taylor series of cosine
- * in plain arithmetic: the mathematics library may differ between processors, and every
- * rank needs the same bits.  Error under 1e-14. */
+/* Returns (1 + cos(pi t)) / 2 = cos^2(pi t / 2) for t in [0, 1] by the Taylor series of
+ * the cosine; the error is below 1e-14.  All ranks need the same bits, but the
+ * mathematics library may round differently on another processor. */
 static double half_cosine(double t)
 {
     const double x = 1.57079632679489661923 * t, xx = x * x;
@@ -42,7 +42,7 @@ double sn_schedule_step_rate(const sn_schedule *schedule, double epoch_rate,
         rate *= half_cosine(t < 1 ? t : 1);
     }
     if (done < schedule->warmup_epochs) {
-        /* the first update already moves */
+        /* one step is added, so that the rate of the first update is not 0 */
         rate *= (done + 1 / (double)steps_per_epoch) /
                 (schedule->warmup_epochs + 1 / (double)steps_per_epoch);
     }

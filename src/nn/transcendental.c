@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Compiled with -ffast-math but true divisions, so that the compiler calls libmvec's
- * vector functions (error up to 4 units in the last place) and exp may overflow to
- * infinity; nothing here may test for NaN. */
+/* This file is compiled with -ffast-math but true divisions: the compiler then calls
+ * the vector functions of libmvec (error up to 4 units in the last place), and exp may
+ * overflow to infinity.  The code here must not test for NaN. */
 #include <math.h>
 
 #include "nn/activation.h"

@@ -48,9 +48,9 @@ run "$program" train small.ini --out probe --set compute.backend=onednn --set tr
 onednn=$((code == 0))
 pretender=$(dirname -- "$program")/tests/libpretend_bf16.so
 ways=() missing=(env)
-named='processor with AVX512-BF16 or AMX'
+named='AVX512-BF16 or AMX, not supported by this CPU'
 if [ $onednn -eq 0 ]; then
-    named='oneDNN, which this build has not'
+    named='oneDNN, not part of this build'
 elif grep -Eqw 'avx512_bf16|amx_bf16' /proc/cpuinfo; then
     ways=(env)
     missing=(env ONEDNN_MAX_CPU_ISA=AVX2)

@@ -249,10 +249,10 @@ static void bf16_is_refused_where_it_cannot_be(void **state)
         getenv("ONEDNN_MAX_CPU_ISA") != NULL || getenv("DNNL_MAX_CPU_ISA") != NULL;
     if (!sn_gemm_supports(SN_BACKEND_ONEDNN)) {
         assert_int_equal(found, SN_ECONFIG);
-        assert_non_null(strstr(err.message, "oneDNN, which this build has not"));
+        assert_non_null(strstr(err.message, "oneDNN, not part of this build"));
     } else if (!processor_has(all, 3)) {
         assert_int_equal(found, SN_ECONFIG);
-        assert_non_null(strstr(err.message, "AVX512-BF16 or AMX"));
+        assert_non_null(strstr(err.message, "AVX512-BF16 or AMX, not supported by"));
     } else if (processor_has(sure, 2) && !limited) {
         assert_int_equal(found, SN_OK);
         assert_string_not_equal(sn_precision_method(SN_PRECISION_BF16), "");

@@ -3,18 +3,18 @@
 
 #include <string.h>
 
-static inline float widened(uint16_t half)
+static inline float to_float(uint16_t bf16)
 {
-    const uint32_t bits = (uint32_t)half << 16;
+    const uint32_t bits = (uint32_t)bf16 << 16;
     float x;
     memcpy(&x, &bits, sizeof x);
     return x;
 }
 
-/* Adding 0x7FFF and the lowest bit that stays carries into the upper half what is to be
- * rounded up; a NaN keeps its upper half and gets a bit of its payload set, so that it
- * does not become an infinity. */
-static inline uint16_t rounded(float x)
+/* The sum with 0x7FFF and the lowest bit of the upper half carries into the upper half
+ * if x must be rounded up.  A NaN keeps its upper half, with one bit of its payload
+ * set: it must not become an infinity. */
+static inline uint16_t from_float(float x)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -29,7 +29,7 @@ void sn_bf16_from_float(size_t count, const sn_real *restrict x,
                         uint16_t *restrict bf16)
 {
     for (size_t i = 0; i < count; i++) {
-        bf16[i] = rounded((float)x[i]);
+        bf16[i] = from_float((float)x[i]);
     }
 }
 
@@ -37,7 +37,7 @@ SN_HOT
 void sn_bf16_to_float(size_t count, const uint16_t *restrict bf16, sn_real *restrict x)
 {
     for (size_t i = 0; i < count; i++) {
-        x[i] = (sn_real)widened(bf16[i]);
+        x[i] = (sn_real)to_float(bf16[i]);
     }
 }
 
@@ -45,6 +45,6 @@ SN_HOT
 void sn_bf16_add(size_t count, const uint16_t *restrict a, uint16_t *restrict b)
 {
     for (size_t i = 0; i < count; i++) {
-        b[i] = rounded(widened(a[i]) + widened(b[i]));
+        b[i] = from_float(to_float(a[i]) + to_float(b[i]));
     }
 }

@@ -26,10 +26,10 @@ bool sn_gemm_supports(sn_backend backend)
     return backend != SN_BACKEND_ONEDNN || HAS_ONEDNN;
 }
 
-sn_status sn_gemm_check(size_t dimension, const char *what, sn_error *err)
+sn_status sn_gemm_check(size_t dimension, const char *name, sn_error *err)
 {
     if (dimension > INT_MAX) {
-        return sn_fail(err, SN_ERANGE, "%s %zu exceeds the BLAS integer (%d)", what,
+        return sn_fail(err, SN_ERANGE, "%s %zu exceeds the BLAS integer (%d)", name,
                        dimension, INT_MAX);
     }
     return SN_OK;
@@ -40,7 +40,7 @@ void sn_gemm(sn_backend backend, const sn_gemm_shape *s, const sn_real *a,
 {
 #if HAS_ONEDNN
     if (backend == SN_BACKEND_ONEDNN) {
-        /* fails only for arguments that sn_gemm_check has excluded */
+        /* it fails only for arguments that sn_gemm_check rejects */
         (void)dnnl_sgemm(s->transpose_a ? 'T' : 'N', s->transpose_b ? 'T' : 'N',
                          (dnnl_dim_t)s->m, (dnnl_dim_t)s->n, (dnnl_dim_t)s->k, 1, a,
                          (dnnl_dim_t)s->lda, b, (dnnl_dim_t)s->ldb, 0, c,
@@ -62,7 +62,7 @@ void sn_gemm_set_threads(int threads)
 
 void sn_gemm_limit_loops(sn_backend backend)
 {
-    enum { OWN_THREADS = 1 }; /* of openblas_get_parallel */
+    enum { OWN_THREADS = 1 }; /* a value of openblas_get_parallel() */
     const char *policy = getenv("OMP_WAIT_POLICY");
     const bool sleep = policy != NULL && strcasecmp(policy, "passive") == 0;
     if (backend != SN_BACKEND_ONEDNN && openblas_get_parallel() == OWN_THREADS &&

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Matrix products, row-major.  The only interface to the BLAS and to oneDNN. */
+/** Matrix products, row-major.  Only this folder uses the BLAS and oneDNN.  None of
+ *  these functions is collective. */
 #ifndef SHARDNET_NN_PRODUCTS_GEMM_H
 #define SHARDNET_NN_PRODUCTS_GEMM_H
 
@@ -9,46 +10,48 @@
 #include "base/real.h"
 #include "shardnet/status.h"
 
-/** The library that computes products.  The same library, shapes and number of threads
- *  give the same bits on the same kind of processor; another library rounds otherwise.
- */
+/** The library that computes products.  The bits of a result depend on the library, the
+ *  shape, the number of threads and the kind of processor. */
 typedef enum sn_backend {
-    SN_BACKEND_AUTO, /* not chosen yet; computes as OpenBLAS */
+    SN_BACKEND_AUTO, /* not chosen yet; OpenBLAS computes the products */
     SN_BACKEND_OPENBLAS,
-    SN_BACKEND_ONEDNN, /* faster in small products; where the build found it */
+    SN_BACKEND_ONEDNN, /* faster for small products; optional in the build */
     SN_BACKENDS
 } sn_backend;
 
-/** Can this build and processor compute with it? */
+/** Returns whether this build contains the library. */
 bool sn_gemm_supports(sn_backend backend);
 
-/** SN_ERANGE when a dimension exceeds the BLAS integer.  Called once for every
- *  dimension of a model and batch, so that the products below cannot fail. */
-sn_status sn_gemm_check(size_t dimension, const char *what,
+/** Returns SN_ERANGE if a dimension exceeds the BLAS integer; the message contains
+ *  name.  The caller checks each dimension of network and batch once, so that sn_gemm
+ *  cannot fail. */
+sn_status sn_gemm_check(size_t dimension, const char *name,
                         sn_error *err) SN_MUST_CHECK;
 
-/** A product C (m, n) = op(A) op(B), row-major.  A lies in memory as (k, m) where
- *  transpose_a, else as (m, k), its rows lda apart; B as (n, k) where transpose_b, else
- *  as (k, n), its rows ldb apart; C's rows are n apart. */
+/** The product C (m, n) = op(A) op(B), row-major.  A is (m, k), or (k, m) if
+ *  transpose_a; lda elements separate the starts of its rows.  B is (k, n), or (n, k)
+ *  if transpose_b; ldb elements separate the starts of its rows.  The rows of C are
+ *  contiguous. */
 typedef struct sn_gemm_shape {
     bool transpose_a, transpose_b;
     size_t m, n, k, lda, ldb;
 } sn_gemm_shape;
 
-/** Computes C.  No aliasing. */
+/** Computes C with float32 operands (float64 in the double build).  No aliasing;
+ *  allocates nothing itself. */
 void sn_gemm(sn_backend backend, const sn_gemm_shape *shape, const sn_real *a,
              const sn_real *b, sn_real *c);
 
-/** Threads that each product may use, at least 1.  Process-wide in OpenBLAS, of the
- *  calling thread in oneDNN. */
+/** Sets the number of threads of a product, at least 1: for the process in OpenBLAS,
+ *  for the calling thread in oneDNN and in parallel loops. */
 void sn_gemm_set_threads(int threads);
 
-/** Keeps loops to one thread where OpenBLAS has threads of its own: OpenMP's threads
- *  spin while they wait and take the cores away from the products.  No effect where
- *  OpenBLAS uses OpenMP itself, with oneDNN, and under OMP_WAIT_POLICY=passive. */
+/** Limits parallel loops to one thread if OpenBLAS has its own threads: OpenMP threads
+ *  spin while they wait, and so take cores from the products.  The function has no
+ *  effect if OpenBLAS uses OpenMP, with oneDNN, or if OMP_WAIT_POLICY is passive. */
 void sn_gemm_limit_loops(sn_backend backend);
 
-/** Name, version and kernel of the library, for the first lines of a run. */
+/** Returns name, version and kernel of the library, for the first lines of a run. */
 const char *sn_gemm_library(sn_backend backend);
 
 #endif

@@ -9,10 +9,11 @@
 #include "nn/products/gemm_matmul.h"
 
 struct sn_gemm_bf16 {
-    sn_matmul *matmul;        /* NULL where products are emulated */
-    sn_real *wide_a, *wide_b; /* (largest_a), (largest_b), else NULL */
-    sn_status status;         /* the first failure */
-    sn_error error;
+    sn_matmul *matmul; /* NULL if products are emulated */
+    sn_real *real_a;   /* (largest_a) if products are emulated, else NULL */
+    sn_real *real_b;   /* (largest_b), likewise */
+    sn_status status;  /* the first error of a product, */
+    sn_error error;    /* and its message */
 };
 
 sn_status sn_precision_check(sn_precision precision, sn_error *err)
@@ -49,15 +50,15 @@ sn_status sn_gemm_bf16_create(sn_precision precision, size_t largest_a,
     if (status == SN_OK && precision == SN_PRECISION_BF16) {
         status = sn_matmul_create(SN_MATMUL_BF16, &(*gemm)->matmul, err);
     } else if (status == SN_OK) {
-        (*gemm)->wide_a = sn_alloc(largest_a, sizeof(sn_real));
-        (*gemm)->wide_b = sn_alloc(largest_b, sizeof(sn_real));
-        if ((*gemm)->wide_a == NULL || (*gemm)->wide_b == NULL) {
+        (*gemm)->real_a = sn_alloc(largest_a, sizeof(sn_real));
+        (*gemm)->real_b = sn_alloc(largest_b, sizeof(sn_real));
+        if ((*gemm)->real_a == NULL || (*gemm)->real_b == NULL) {
             status = SN_ENOMEM;
         }
     }
     if (status == SN_ENOMEM) {
         (void)sn_fail(err, status,
-                      "products of bf16 (%zu and %zu elements): out of "
+                      "bf16 products (operands of %zu and %zu elements): out of "
                       "memory; use a smaller batch, or precision = fp32",
                       largest_a, largest_b);
     }
@@ -71,20 +72,20 @@ void sn_gemm_bf16_destroy(sn_gemm_bf16 **gemm)
 {
     if (*gemm != NULL) {
         sn_matmul_destroy(&(*gemm)->matmul);
-        free((*gemm)->wide_a);
-        free((*gemm)->wide_b);
+        free((*gemm)->real_a);
+        free((*gemm)->real_b);
         free(*gemm);
         *gemm = NULL;
     }
 }
 
-/* wide (rows, cols) := narrow (rows, cols), whose rows are stride apart. */
-static void widen(size_t rows, size_t cols, size_t stride, const uint16_t *narrow,
-                  sn_real *wide)
+/* real (rows, cols) := bf16 (rows, stride), its first cols columns. */
+static void convert(size_t rows, size_t cols, size_t stride, const uint16_t *bf16,
+                    sn_real *real)
 {
     SN_PARALLEL_IF(rows * cols >= SN_PARALLEL_ELEMENTS)
     for (size_t i = 0; i < rows; i++) {
-        sn_bf16_to_float(cols, narrow + i * stride, wide + i * cols);
+        sn_bf16_to_float(cols, bf16 + i * stride, real + i * cols);
     }
 }
 
@@ -95,9 +96,9 @@ static void emulate(const sn_gemm_bf16 *gemm, sn_backend backend,
     sn_gemm_shape dense = *s;
     dense.lda = s->transpose_a ? s->m : s->k;
     dense.ldb = s->transpose_b ? s->k : s->n;
-    widen(s->transpose_a ? s->k : s->m, dense.lda, s->lda, a, gemm->wide_a);
-    widen(s->transpose_b ? s->n : s->k, dense.ldb, s->ldb, b, gemm->wide_b);
-    sn_gemm(backend, &dense, gemm->wide_a, gemm->wide_b, c);
+    convert(s->transpose_a ? s->k : s->m, dense.lda, s->lda, a, gemm->real_a);
+    convert(s->transpose_b ? s->n : s->k, dense.ldb, s->ldb, b, gemm->real_b);
+    sn_gemm(backend, &dense, gemm->real_a, gemm->real_b, c);
 }
 
 void sn_gemm_bf16_run(sn_gemm_bf16 *gemm, sn_backend backend,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Matrix products of bf16 factors, row-major.  Each product of two elements is exact
- * in float32; the sums are float32, in the order of the library below. */
+/** Matrix products of bf16 operands, row-major.  The product of two elements is exact
+ *  in float32; sums are float32, in the order of the library.  None of these functions
+ *  is collective. */
 #ifndef SHARDNET_NN_PRODUCTS_GEMM_BF16_H
 #define SHARDNET_NN_PRODUCTS_GEMM_BF16_H
 
@@ -9,46 +10,47 @@
 
 #include "nn/products/gemm.h"
 
-/** Type of the factors of a training step's matrix products. */
+/** Type of the operands of the matrix products of a training step. */
 typedef enum sn_precision {
     SN_PRECISION_FP32,
-    SN_PRECISION_BF16,         /* oneDNN's products, by bf16 instructions */
-    SN_PRECISION_BF16_EMULATED /* factors widened, then products of float32: slower,
-                                  on any processor */
+    SN_PRECISION_BF16,         /* oneDNN uses the bf16 instructions of the CPU */
+    SN_PRECISION_BF16_EMULATED /* bf16 operands are converted to float32; any CPU */
 } sn_precision;
 
-/** SN_OK where this build and processor can compute with it, else SN_ECONFIG with what
- *  is missing ("oneDNN, which ..." or "a processor with ...") as its message.  Not
- *  collective: nodes may differ. */
+/** Returns SN_OK if build and CPU support the precision; nodes may differ.
+ *  Errors: SN_ECONFIG with a message that completes "precision needs"; SN_ENOMEM,
+ *  SN_EINTERNAL. */
 sn_status sn_precision_check(sn_precision precision, sn_error *err) SN_MUST_CHECK;
 
-/** Which instructions or which library compute the products, for the first lines of a
- *  run; "" for fp32. */
+/** Returns the CPU instructions that compute the products, or "emulated", for the first
+ *  lines of a run; "" for fp32. */
 const char *sn_precision_method(sn_precision precision);
 
-/** What products need from one call to the next: widened factors, or what oneDNN
- *  prepares for each shape. */
+/** Memory of the products: operands converted to float32, or oneDNN's primitives. */
 typedef struct sn_gemm_bf16 sn_gemm_bf16;
 
-/** For products with up to largest_a and largest_b elements in their factors. precision
- *  is not fp32.  SN_ECONFIG as above, SN_ENOMEM, SN_EINTERNAL. */
+/** Allocates memory for products whose operands A and B have at most largest_a and
+ *  largest_b elements.  precision is not fp32.  The caller owns *gemm; it is NULL after
+ *  an error.  Errors: as sn_precision_check. */
 sn_status sn_gemm_bf16_create(sn_precision precision, size_t largest_a,
                               size_t largest_b, sn_gemm_bf16 **gemm,
                               sn_error *err) SN_MUST_CHECK;
+
+/** Frees *gemm, which may be NULL, and sets it to NULL. */
 void sn_gemm_bf16_destroy(sn_gemm_bf16 **gemm);
 
-/** Memory that _create takes; what oneDNN takes is not known.  Pure. */
+/** Returns the bytes that sn_gemm_bf16_create allocates, without those of oneDNN. */
 size_t sn_gemm_bf16_bytes(sn_precision precision, size_t largest_a, size_t largest_b);
 
-/** sn_gemm with bf16 factors and a float32 result.  backend computes those that are
- *  emulated.  Emulation neither fails nor allocates.  oneDNN allocates when it meets a
- *  shape for the first time and may fail: then C is of no use, and sn_gemm_bf16_status
- *  returns the reason. */
+/** Computes C (float32) as sn_gemm does, with bf16 operands.  backend computes emulated
+ *  products, which neither fail nor allocate.  oneDNN allocates memory for each new
+ *  shape and may fail: C is then undefined; sn_gemm_bf16_status returns the error. */
 void sn_gemm_bf16_run(sn_gemm_bf16 *gemm, sn_backend backend,
                       const sn_gemm_shape *shape, const uint16_t *a, const uint16_t *b,
                       sn_real *c);
 
-/** The first failure of a product; SN_OK for none and for gemm NULL. */
+/** Returns the first error of a product, with its message; SN_OK if there was none or
+ *  gemm is NULL. */
 sn_status sn_gemm_bf16_status(const sn_gemm_bf16 *gemm, sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "base/mem.h"
 
-/* Arguments of a product: the memory oneDNN wants for each, and its name in a call. */
+/* Arguments of a product: the query for their memory, and their number in a call. */
 enum { A, B, C, SCRATCH, ARGUMENTS };
 static const dnnl_query_t queries[ARGUMENTS] = {
     dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_dst_md,
@@ -17,7 +17,7 @@ static const dnnl_query_t queries[ARGUMENTS] = {
 static const int names[ARGUMENTS] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST,
                                      DNNL_ARG_SCRATCHPAD};
 
-/* What oneDNN prepared for a shape; the memories get their addresses at each call. */
+/* The primitive of a shape; each call sets the addresses of its memory objects. */
 typedef struct prepared {
     sn_gemm_shape shape;
     dnnl_primitive_t primitive;
@@ -29,18 +29,18 @@ struct sn_matmul {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     dnnl_primitive_attr_t attributes;
-    prepared *all; /* (count of room) */
+    prepared *all; /* (room); count of them are used */
     size_t count, room;
-    void *scratch; /* of every product, the largest need so far */
+    void *scratch; /* shared by all products */
     size_t scratch_bytes;
 };
 
 const char *sn_matmul_bf16_instructions(void)
 {
     static const struct {
-        dnnl_cpu_isa_t isa; /* a set of bits */
+        dnnl_cpu_isa_t isa; /* all of these bits must be set */
         const char *name;
-    } fit[] = {
+    } known[] = {
         {dnnl_cpu_isa_avx512_core_amx, "AMX"},
         {dnnl_cpu_isa_avx512_core_bf16, "AVX512-BF16"},
 #if DNNL_VERSION_MAJOR > 3 || (DNNL_VERSION_MAJOR == 3 && DNNL_VERSION_MINOR >= 1)
@@ -48,9 +48,9 @@ const char *sn_matmul_bf16_instructions(void)
 #endif
     };
     const unsigned has = (unsigned)dnnl_get_effective_cpu_isa();
-    for (size_t i = 0; i < sizeof fit / sizeof fit[0]; i++) {
-        if ((has & (unsigned)fit[i].isa) == (unsigned)fit[i].isa) {
-            return fit[i].name;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if ((has & (unsigned)known[i].isa) == (unsigned)known[i].isa) {
+            return known[i].name;
         }
     }
     return NULL;
@@ -59,8 +59,8 @@ const char *sn_matmul_bf16_instructions(void)
 static sn_status failed(dnnl_status_t found, const sn_gemm_shape *s, sn_error *err)
 {
     return sn_fail(err, found == dnnl_out_of_memory ? SN_ENOMEM : SN_EINTERNAL,
-                   "matrix product (%zu x %zu x %zu, %s): status %d of oneDNN", s->m,
-                   s->n, s->k, sn_gemm_library(SN_BACKEND_ONEDNN), (int)found);
+                   "matrix product (%zu x %zu x %zu, %s): oneDNN returned status %d",
+                   s->m, s->n, s->k, sn_gemm_library(SN_BACKEND_ONEDNN), (int)found);
 }
 
 /* Dimensions and strides of A (m, k), B (k, n) and C (m, n). */
@@ -78,7 +78,8 @@ static layout layout_of(const sn_gemm_shape *s)
                                 {n, 1}}};
 }
 
-/* All that differs between oneDNN 2 and 3: describes the product. */
+/* The next functions are all that differs between oneDNN 2 and 3.  describe makes the
+ * description of a product. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t memory_description;
 
@@ -86,20 +87,20 @@ static dnnl_status_t describe(const sn_matmul *matmul, const layout *l,
                               dnnl_primitive_desc_t *description)
 {
     const dnnl_data_type_t type[3] = {matmul->type, matmul->type, dnnl_f32};
-    dnnl_memory_desc_t factor[3] = {NULL, NULL, NULL};
+    dnnl_memory_desc_t operand[3] = {NULL, NULL, NULL};
     dnnl_status_t status = dnnl_success;
     for (int i = 0; i < 3 && status == dnnl_success; i++) {
-        status = dnnl_memory_desc_create_with_strides(&factor[i], 2, l->dims[i],
+        status = dnnl_memory_desc_create_with_strides(&operand[i], 2, l->dims[i],
                                                       type[i], l->strides[i]);
     }
     if (status == dnnl_success) {
         status = dnnl_matmul_primitive_desc_create(description, matmul->engine,
-                                                   factor[0], factor[1], NULL,
-                                                   factor[2], matmul->attributes);
+                                                   operand[0], operand[1], NULL,
+                                                   operand[2], matmul->attributes);
     }
     for (int i = 0; i < 3; i++) {
-        if (factor[i] != NULL) {
-            dnnl_memory_desc_destroy(factor[i]);
+        if (operand[i] != NULL) {
+            dnnl_memory_desc_destroy(operand[i]);
         }
     }
     return status;
@@ -107,9 +108,9 @@ static dnnl_status_t describe(const sn_matmul *matmul, const layout *l,
 #else
 typedef const dnnl_memory_desc_t *memory_description;
 
-/* oneDNN 2 can die of SIGILL in a product by AMX over an odd k (2.6.3: 80 x 10 x 63 on
- * one thread; 2.7.3: its issue 1661). */
-static bool is_deadly(const_dnnl_primitive_desc_t description, const layout *l)
+/* oneDNN 2 can raise SIGILL in an AMX product with odd k (2.6.3: 80 x 10 x 63 on one
+ * thread; 2.7.3: its issue 1661). */
+static bool can_crash(const_dnnl_primitive_desc_t description, const layout *l)
 {
     const char *name = "";
     return l->dims[0][1] % 2 != 0 &&
@@ -118,7 +119,7 @@ static bool is_deadly(const_dnnl_primitive_desc_t description, const layout *l)
            strstr(name, "amx") != NULL;
 }
 
-/* The first, which is the best, of the implementations that are safe. */
+/* Chooses the first safe implementation; oneDNN lists the fastest first. */
 static dnnl_status_t choose(const sn_matmul *matmul, const layout *l,
                             const dnnl_matmul_desc_t *operation,
                             dnnl_primitive_desc_t *description)
@@ -130,7 +131,7 @@ static dnnl_status_t choose(const sn_matmul *matmul, const layout *l,
         return status;
     }
     *description = dnnl_primitive_desc_iterator_fetch(at);
-    while (*description != NULL && is_deadly(*description, l)) {
+    while (*description != NULL && can_crash(*description, l)) {
         dnnl_primitive_desc_destroy(*description);
         status = dnnl_primitive_desc_iterator_next(at);
         *description =
@@ -144,16 +145,16 @@ static dnnl_status_t describe(const sn_matmul *matmul, const layout *l,
                               dnnl_primitive_desc_t *description)
 {
     const dnnl_data_type_t type[3] = {matmul->type, matmul->type, dnnl_f32};
-    dnnl_memory_desc_t factor[3];
+    dnnl_memory_desc_t operand[3];
     dnnl_matmul_desc_t operation;
     dnnl_status_t status = dnnl_success;
     for (int i = 0; i < 3 && status == dnnl_success; i++) {
-        status = dnnl_memory_desc_init_by_strides(&factor[i], 2, l->dims[i], type[i],
+        status = dnnl_memory_desc_init_by_strides(&operand[i], 2, l->dims[i], type[i],
                                                   l->strides[i]);
     }
     if (status == dnnl_success) {
-        status =
-            dnnl_matmul_desc_init(&operation, &factor[0], &factor[1], NULL, &factor[2]);
+        status = dnnl_matmul_desc_init(&operation, &operand[0], &operand[1], NULL,
+                                       &operand[2]);
     }
     return status == dnnl_success ? choose(matmul, l, &operation, description) : status;
 }
@@ -183,7 +184,7 @@ static dnnl_status_t prepare(const sn_matmul *matmul, prepared *p,
     for (int i = 0; i < ARGUMENTS && status == dnnl_success; i++) {
         const memory_description d =
             dnnl_primitive_desc_query_md(description, queries[i], 0);
-        *scratch_bytes = dnnl_memory_desc_get_size(d); /* of the last */
+        *scratch_bytes = dnnl_memory_desc_get_size(d); /* SCRATCH is the last */
         status = dnnl_memory_create(&p->memory[i], d, matmul->engine, DNNL_MEMORY_NONE);
     }
     if (status == dnnl_success) {
@@ -224,7 +225,8 @@ static bool same_shape(const sn_gemm_shape *a, const sn_gemm_shape *b)
            a->ldb == b->ldb;
 }
 
-/* What is prepared for the shape, now if need be.  A model has a few shapes a layer. */
+/* Returns the primitive of the shape; makes it if the shape is new.  The search is
+ * short: a network has a few shapes per layer. */
 static sn_status find(sn_matmul *matmul, const sn_gemm_shape *shape,
                       const prepared **found, sn_error *err)
 {
@@ -261,7 +263,7 @@ sn_status sn_matmul_run(sn_matmul *matmul, const sn_gemm_shape *shape, const voi
     dnnl_status_t done = dnnl_success;
     for (int i = 0; i < ARGUMENTS && done == dnnl_success; i++) {
         arguments[i] = (dnnl_exec_arg_t){names[i], p->memory[i]};
-        /* oneDNN only reads A and B */
+        /* oneDNN does not write to A and B */
         done = dnnl_memory_set_data_handle(p->memory[i], (void *)address[i]);
     }
     if (done == dnnl_success) {
@@ -290,11 +292,11 @@ static sn_status open_engine(sn_matmul *matmul, sn_error *err)
     }
     return done == dnnl_success
                ? SN_OK
-               : sn_fail(err, SN_EINTERNAL, "%s: status %d of its engine",
+               : sn_fail(err, SN_EINTERNAL, "cannot start oneDNN (%s): status %d",
                          sn_gemm_library(SN_BACKEND_ONEDNN), (int)done);
 }
 
-/* Has oneDNN a product of this type for this processor? */
+/* Checks that oneDNN has a product of this type for this CPU. */
 static sn_status try_product(const sn_matmul *matmul, sn_error *err)
 {
     const layout l =
@@ -302,8 +304,8 @@ static sn_status try_product(const sn_matmul *matmul, sn_error *err)
     dnnl_primitive_desc_t description = NULL;
     if (describe(matmul, &l, &description) != dnnl_success) {
         return sn_fail(err, SN_ECONFIG,
-                       "another oneDNN: %s, which this build has, knows no such "
-                       "product for this processor",
+                       "another version of oneDNN: %s, used by this build, has no "
+                       "such product for this CPU",
                        sn_gemm_library(SN_BACKEND_ONEDNN));
     }
     dnnl_primitive_desc_destroy(description);
@@ -315,7 +317,7 @@ sn_status sn_matmul_create(sn_matmul_type type, sn_matmul **matmul, sn_error *er
     *matmul = NULL;
     if (type == SN_MATMUL_BF16 && sn_matmul_bf16_instructions() == NULL) {
         return sn_fail(err, SN_ECONFIG,
-                       "a processor with AVX512-BF16 or AMX, which this one has not");
+                       "AVX512-BF16 or AMX, not supported by this CPU");
     }
     sn_matmul *made = calloc(1, sizeof *made);
     if (made == NULL) {
@@ -369,7 +371,7 @@ sn_status sn_matmul_create(sn_matmul_type type, sn_matmul **matmul, sn_error *er
     (void)type;
     *matmul = NULL;
     return sn_fail(err, SN_ECONFIG,
-                   "oneDNN, which this build has not (Debian: libdnnl-dev; Spack: "
+                   "oneDNN, not part of this build (Debian: libdnnl-dev; Spack: "
                    "onednn; EasyBuild: oneDNN)");
 }
 

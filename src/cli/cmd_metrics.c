@@ -15,9 +15,6 @@
 #include "store/metrics/metrics.h"
 #include "store/paths.h"
 
-static const char *const tables[] = {"epochs", "steps", "ranks",
-                                     NULL}; /* index: sn_metrics_kind */
-
 typedef struct arguments {
     const char *target;
     int table; /* sn_metrics_kind */
@@ -99,8 +96,8 @@ static void print_header(const arguments *given)
     }
 }
 
-/* An sn_metrics_receive.  The header comes before the first rows of sn_metrics_each, when
- * there are none.  False when stdout has failed. */
+/* An sn_metrics_receive.  Prints the header at the first call of sn_metrics_each, which
+ * has no rows.  False if writing to stdout failed. */
 static bool print_piece(void *user, const void *rows, size_t count)
 {
     const arguments *given = user;
@@ -286,7 +283,7 @@ const sn_command sn_command_metrics = {
              "csv", csv,
              "comma-separated values with every column, numbers exact, empty where nothing "
              "was measured; else aligned, times of steps in ms")},
-         {SN_CHOICE("table", tables, table, "the table to print (epochs)")},
+         {SN_CHOICE("table", sn_metrics_names, table, "the table to print (epochs)")},
          {SN_FLAG(
              "follow", follow,
              "then print new rows as the job saves them, with each checkpoint; wait for RUN "

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The names in the folder of a run.  Each is spelled here and nowhere else in src;
- *  that of an unfinished file is in base/file.h.
+/** File names in a run folder.  Each name is written here and nowhere else in src; the
+ *  suffix of an unfinished file is in base/file.h.
  *
  *      RUN/config.ini
- *
  *      RUN/metrics.h5
- *
  *      RUN/report.html
- *
  *      RUN/.lock
- *
  *      RUN/checkpoints/step-00012345.h5
- *
  *      RUN/checkpoints/best.h5 */
 #ifndef SHARDNET_STORE_PATHS_H
 #define SHARDNET_STORE_PATHS_H
@@ -21,14 +16,13 @@
 #define SN_REPORT_FILE        "report.html"
 #define SN_LOCK_FILE          ".lock"
 #define SN_CHECKPOINTS_FOLDER "checkpoints"
-#define SN_STEP_PREFIX        "step-" /* the step follows, with at least eight digits */
+#define SN_STEP_PREFIX        "step-" /* followed by the step, at least eight digits */
 #define SN_BEST_FILE          "best.h5"
 #define SN_H5_SUFFIX          ".h5"
 
-/* A file that is set aside keeps its name and gets one of these as a suffix, and then
- * .2, .3 ... where that name is taken (sn_file_move_away). */
-#define SN_ABANDONED "abandoned" /* a checkpoint that the run does not continue from */
-#define SN_OLD       "old"       /* what a fresh run found in its folder */
+/* Suffixes that sn_file_move_away appends to the name of a file it moves. */
+#define SN_ABANDONED "abandoned" /* a checkpoint outside the run's lineage */
+#define SN_OLD       "old"       /* a file that a new run found in its folder */
 #define SN_DAMAGED   "damaged"   /* metrics that HDF5 cannot read */
 
 #endif

@@ -161,7 +161,7 @@ checked "SIGTERM while waiting for the folder: exit 0"
 expect_one_line_error 66 0 'job\.ini/run\): no folder' "$program" metrics job.ini/run --follow
 expect_one_line_error 66 0 'cannot open \(none\)' "$program" metrics none
 for option in --csv --follow; do
-    expect_one_line_error 65 0 'not a file of metrics \(run/config\.ini\): it is no HDF5 file' \
+    expect_one_line_error 65 0 'not a metrics file \(run/config\.ini\): it is not an HDF5 file' \
         "$program" metrics run/config.ini $option
     expect_one_line_error 65 0 'it is a checkpoint' \
         "$program" metrics run/checkpoints/best.h5 $option

@@ -92,7 +92,7 @@ checked "a checkpoint that failed is told of when the run ends before the next"
 for point in checkpoint.create checkpoint.write checkpoint.damage checkpoint.other checkpoint.publish; do
     case $point in
     checkpoint.damage) message='cannot read back.*step-00000010\.h5\.tmp.*layer.*Fletcher32' ;;
-    checkpoint.other) message='cannot read back.*train_seconds is not what was written' ;;
+    checkpoint.other) message='cannot read back.*train_seconds differs from the written data' ;;
     *) message="injected fault \($point\)" ;;
     esac
     rm -rf once always

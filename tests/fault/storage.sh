@@ -162,7 +162,7 @@ if [ "$sanitized" = no ]; then # their own memory is not to be limited
     advances "its first checkpoint"
     least=$(address_space)
     prlimit --pid "$job" --as=$((least + 40000000)):unlimited
-    warned 'cannot build in memory \(heavy/checkpoints/step-.*out of memory; it takes 9[0-9] MB more'
+    warned 'cannot build in memory \(heavy/checkpoints/step-.*out of memory; rank 0 needs 9[0-9] MB more'
     prlimit --pid "$job" --as=unlimited:unlimited
     recovers
     prlimit --pid "$job" --as=$((least + 40000000)):unlimited
@@ -234,7 +234,7 @@ checked "the folder becomes a file: exit 74 at the last checkpoint"
 
 begin 0 damaged
 end=$((SECONDS + limit))
-until grep -q 'warning: metrics .*damaged; moved to metrics\.h5\.damaged, a new file' err; do
+until grep -q 'warning: metrics .*damaged; moved to metrics\.h5\.damaged; a new file' err; do
     echo 'no HDF5 file' >damaged/other # again and again: the run may be about to replace it
     mv damaged/other damaged/metrics.h5
     ((SECONDS < end)) || wrong "no warning of damaged metrics within $limit s"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** A small network, its checkpoint in a folder of its own, and ways to compare. */
+/** A small network, its checkpoint in a temporary folder, and functions that compare
+ *  them. */
 #ifndef SHARDNET_TESTS_CHECKPOINT_FIXTURE_H
 #define SHARDNET_TESTS_CHECKPOINT_FIXTURE_H
 
@@ -106,7 +107,7 @@ static int set_up(void **state)
     for (int i = 0; i < FLOATS; i++) {
         f->written.arena[i] = 2 * sn_rng_uniform(&rng) - 1;
     }
-    /* values that a careless conversion loses */
+    /* Conversions through other types can lose these values. */
     f->written.arena[0] = -0.0f;
     f->written.arena[1] = 1e-42f;
     f->written.arena[2] = 3.4028235e38f;
@@ -150,7 +151,7 @@ static inline sn_status read_back(const char *path, network *net,
 
 static inline bool same_position(const sn_position *a, const sn_position *b)
 {
-    /* every member has 8 bytes: no padding */
+    /* Every member has 8 bytes, so there is no padding. */
     return memcmp(a, b, sizeof *a) == 0;
 }
 
@@ -200,8 +201,8 @@ static inline void spill(const char *path, const unsigned char *data, size_t byt
 typedef bool damage_test(const fixture *f, const char *path, unsigned char *data,
                          size_t bytes);
 
-/* In a child process: a crash is a failure of this test alone, and what HDF5 itself
- * leaks over each damaged object header is not taken for ours. */
+/* Runs the test in a child process: a crash fails only this test, and memory that HDF5
+ * leaks for each damaged object header is not reported as a leak of this program. */
 static inline void run_damage_test(const fixture *f, damage_test *test)
 {
     write_good(f, f->path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Metrics in a folder of their own, rows that can be told from each other, and ways to
- *  append them. */
+/** A metrics file in a temporary folder, rows with distinct values, and functions that
+ *  append, cut and check them. */
 #ifndef SHARDNET_TESTS_METRICS_FIXTURE_H
 #define SHARDNET_TESTS_METRICS_FIXTURE_H
 
@@ -104,7 +104,7 @@ static inline sn_status append_rows(const char *path, const sn_epoch_row *epochs
     return sn_metrics_append(path, &rows, err);
 }
 
-/* One call an epoch, as a run makes them. */
+/* Appends the rows of one epoch in one call, as a run does. */
 static inline sn_status append_epoch(const char *path, int64_t epoch, sn_error *err)
 {
     const sn_epoch_row finished = epoch_row(epoch);
@@ -129,7 +129,7 @@ static inline void append_epochs(const fixture *f, int64_t first, int64_t last)
     }
 }
 
-/* Steps 1 .. count in one call. */
+/* Appends steps 1 .. count in one call. */
 static inline void append_steps(const fixture *f, int64_t count)
 {
     sn_error err = {""};
@@ -149,7 +149,7 @@ typedef struct csv {
     sn_metrics_kind kind;
 } csv;
 
-static inline bool print_piece(void *user, const void *rows, size_t count)
+static inline bool print_block(void *user, const void *rows, size_t count)
 {
     const csv *to = user;
     if (count == 0) {
@@ -166,7 +166,7 @@ static inline char *csv_of(const fixture *f, sn_metrics_kind kind)
     FILE *file = tmpfile();
     assert_non_null(file);
     csv to = {file, kind};
-    if (sn_metrics_each(f->path, kind, print_piece, &to, &err) != SN_OK) {
+    if (sn_metrics_each(f->path, kind, print_block, &to, &err) != SN_OK) {
         fail_msg("%s", err.message);
     }
     char *text = calloc(TEXT_BYTES, 1);
@@ -188,7 +188,7 @@ static inline size_t csv_rows(const fixture *f, sn_metrics_kind kind)
     return lines - 1;
 }
 
-/* Cuts the file back to step; nothing is damaged. */
+/* Removes the rows after step and expects no warning. */
 static inline void cut_to(const fixture *f, int64_t step)
 {
     sn_error warning = {""}, err = {""};
@@ -196,14 +196,15 @@ static inline void cut_to(const fixture *f, int64_t step)
     assert_string_equal(warning.message, "");
 }
 
-/* Cuts the file back to step; it is damaged and moved to aside. */
-static inline void cut_damaged(const fixture *f, int64_t step, const char *aside)
+/* Removes the rows after step and expects a warning that the damaged file was moved to
+ * moved. */
+static inline void cut_damaged(const fixture *f, int64_t step, const char *moved)
 {
     sn_error warning = {""}, err = {""};
-    char moved[64];
-    snprintf(moved, sizeof moved, "moved to %s,", aside);
+    char text[64];
+    snprintf(text, sizeof text, "moved to %s;", moved);
     assert_int_equal(sn_metrics_cut(f->path, step, &warning, &err), SN_OK);
-    assert_non_null(strstr(warning.message, moved));
+    assert_non_null(strstr(warning.message, text));
     assert_non_null(strstr(warning.message, f->path));
 }
 

@@ -300,7 +300,7 @@ static void test_another_file(void **state)
     taken so_far = {0};
     assert_int_equal(sn_metrics_poll(follower, take_steps, &so_far, &update, &err),
                      SN_EDATA);
-    assert_non_null(strstr(err.message, "no HDF5 file"));
+    assert_non_null(strstr(err.message, "not an HDF5 file"));
     sn_metrics_follower_destroy(&follower);
 }
 

@@ -36,7 +36,7 @@ static void test_every_value(void **state)
             const size_t last = sn_tensor_count(layer, kind) - 1;
             char name[2 * SN_TENSOR_NAME_BYTES];
             sn_tensor_name(name, i, kind);
-            strcat(name, ": is not what was written");
+            strcat(name, ": differs from the written data");
             for (size_t at = 0; at <= last; at += last) {
                 float *value = &sn_layer_tensor(layer, kind)[at];
                 const float good = *value;

@@ -10,8 +10,8 @@
 
 enum { VALUE_BYTES = 80 };
 
-/* The field's value as text, reals with that many digits; its own memory where it is
- * text. */
+/* Returns the value of a field as text: the text itself, or a number in buffer with the
+ * given number of digits. */
 static const char *text_of(const sn_field *field, const sn_checkpoint_info *info,
                            int digits, char buffer[VALUE_BYTES])
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The differences between two checkpoints. */
+/** Differences between two checkpoints.  Not collective; allocates nothing. */
 #ifndef SHARDNET_STORE_CHECKPOINT_COMPARE_H
 #define SHARDNET_STORE_CHECKPOINT_COMPARE_H
 
@@ -9,33 +9,33 @@
 
 #include "store/checkpoint/checkpoint.h"
 
-/** Called for each attribute that differs, with both values as text (reals with enough
- *  digits to tell them apart). */
+/** Callback for an attribute that differs.  a and b are the values as text; numbers
+ *  have enough digits to show the difference. */
 typedef void sn_compare_difference(void *user, const char *name, const char *a,
                                    const char *b);
 
-/** Compares the attributes of a group of the file ("/", "/model", "/progress",
- * "/data"); the configuration's text is left out.  Returns the number of differences;
- * differs may be NULL. */
+/** Compares the attributes of one group of the file: "/", "/model", "/progress" or
+ *  "/data".  Skips the text of the configuration.  Calls differs, which may be NULL,
+ *  for each difference and returns their number. */
 size_t sn_compare_attributes(const sn_checkpoint_info *a, const sn_checkpoint_info *b,
                              const char *group, sn_compare_difference *differs,
                              void *user);
 
 /** One tensor of two checkpoints. */
 typedef struct sn_compare_tensor {
-    char name[SN_TENSOR_NAME_BYTES]; /* its path in the file */
+    char name[SN_TENSOR_NAME_BYTES]; /* path in the file */
     bool velocity;
     int rank;                         /* 2 (out, in) or 1 (out) */
-    int64_t out_a, in_a, out_b, in_b; /* 0 where a side has no such layer */
-    bool same_shape;                  /* the rest is meaningful only then */
-    int64_t count, differing;         /* values; bit patterns decide */
+    int64_t out_a, in_a, out_b, in_b; /* 0 if that checkpoint lacks the layer */
+    bool same_shape;                  /* if false, the fields below are 0 */
+    int64_t count, differing;         /* values; those whose bits differ */
     double max_absolute;              /* max |a - b| */
     double max_relative;              /* max |a - b| / max(|a|, |b|): at most 2 */
 } sn_compare_tensor;
 
-/** Compares tensor kind (0 weight, 1 bias, 2 velocity of weight, 3 velocity of bias) of
- *  a layer, 0 <= layer < the larger number of layers.  Not collective; allocates
- *  nothing. */
+/** Compares one tensor of a layer, 0 <= layer < the larger number of layers.  kind is
+ *  an index of sn_tensor_kinds: 0 weight, 1 bias, 2 velocity of weight, 3 velocity of
+ *  bias. */
 void sn_compare_layer(const sn_checkpoint_state *a, const sn_checkpoint_state *b,
                       int64_t layer, int kind, sn_compare_tensor *result);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The folder of a run's checkpoints: names, order, rotation. */
+/* The folder RUN/checkpoints: file names, listing, rotation. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -39,7 +39,7 @@ sn_status sn_checkpoint_best_path(char path[SN_PATH_BYTES], const char *run,
     return sn_path_join(path, run, SN_CHECKPOINTS_FOLDER "/" SN_BEST_FILE, err);
 }
 
-/* Step of a file name that sn_checkpoint_path makes; -1 for any other name. */
+/* Returns the step in a file name that sn_checkpoint_path made, -1 for other names. */
 static int64_t step_of(const char *name)
 {
     static const char prefix[] = SN_STEP_PREFIX;
@@ -62,7 +62,7 @@ static int is_step(const struct dirent *entry)
     return step_of(entry->d_name) >= 0;
 }
 
-/* True for a file that a killed write has left. */
+/* True for the temporary file of a write that was killed. */
 static int is_stale(const struct dirent *entry)
 {
     char complete[64];
@@ -81,8 +81,8 @@ static int newest_first(const struct dirent **a, const struct dirent **b)
     return (left < right) - (left > right);
 }
 
-/* Lists the wanted entries of RUN's folder of checkpoints, for release(); none where
- * there is no folder. */
+/* Lists the wanted entries of RUN/checkpoints, none if the folder is missing.  The
+ * caller frees them with release(). */
 static sn_status scan(const char *run, int (*wanted)(const struct dirent *),
                       char folder[SN_PATH_BYTES], struct dirent ***entries, int *count,
                       sn_error *err)
@@ -112,7 +112,8 @@ static void release(struct dirent **entries, int count)
     free(entries);
 }
 
-/* What cannot be asked counts as one, so that whoever opens it reports why. */
+/* True if path is a regular file, or if stat fails although it exists: opening the file
+ * then reports the reason. */
 static bool is_file(const char *path)
 {
     struct stat info;
@@ -203,7 +204,7 @@ sn_status sn_checkpoint_resolve(const char *file_or_run, char path[SN_PATH_BYTES
             status = sn_fail(err, SN_ENOINPUT,
                              "no checkpoint (%s): its folder " SN_CHECKPOINTS_FOLDER
                              " is empty or "
-                             "missing; give a checkpoint file or the folder of a run",
+                             "missing; give a checkpoint file or a run folder",
                              file_or_run);
         }
     }

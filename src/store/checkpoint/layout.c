@@ -75,8 +75,9 @@ size_t sn_tensor_count(const sn_layer_tensors *layer, int kind)
     return sn_tensor_kinds[kind].rank == 2 ? out * (size_t)layer->in : out;
 }
 
-/* Chunked for the sake of the checksum: whole rows where they fit, 1 MiB at most, in
- * pieces of nearly one size: every chunk takes its full size in the file. */
+/* Datasets are chunked because only chunks have checksums.  A chunk has at most 1 MiB
+ * and holds whole rows if they fit.  The chunks have nearly equal sizes, because the
+ * last one occupies its full size in the file. */
 void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2],
                       hsize_t chunk[2])
 {
@@ -84,13 +85,13 @@ void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2
     extents[0] = (hsize_t)layer->out;
     extents[1] = (hsize_t)layer->in;
     for (int i = sn_tensor_kinds[kind].rank - 1; i >= 0; i--) {
-        const hsize_t pieces = (extents[i] + room - 1) / room;
-        chunk[i] = (extents[i] + pieces - 1) / pieces;
+        const hsize_t chunks = (extents[i] + room - 1) / room;
+        chunk[i] = (extents[i] + chunks - 1) / chunks;
         room = room / chunk[i] > 0 ? room / chunk[i] : 1;
     }
 }
 
-/* Without a branch, so that the loop becomes vector instructions. */
+/* The loop has no branch, so that the compiler can vectorize it. */
 SN_HOT
 bool sn_tensor_finite(const float *values, size_t count)
 {
@@ -122,8 +123,8 @@ bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
                                    : memcmp(left, right, field->bytes) != 0;
 }
 
-/* No control characters, so that a file cannot play tricks on a terminal; only the
- * configuration has lines. */
+/* Rejects control characters, which could send commands to a terminal.  Only the
+ * configuration may have several lines. */
 static bool check_text(const sn_field *field, const char *text, sn_h5_reason *why)
 {
     if (memchr(text, '\0', field->bytes) == NULL) {
@@ -176,7 +177,7 @@ bool sn_checkpoint_check_info(const sn_checkpoint_info *info, const sn_field **f
     return true;
 }
 
-/* Adds numbers of so many bytes each, the lowest byte first. */
+/* Adds numbers (count) of the given size to the digest in little-endian order. */
 static void add_numbers(sn_digest *digest, const void *numbers, size_t count,
                         size_t bytes)
 {

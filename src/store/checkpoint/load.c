@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reading the tensors of an open checkpoint: into memory, for the digest alone, or to
- * compare them with what was written. */
+/* Reads the tensors of an open checkpoint: into memory, only to verify the digest, or
+ * to compare them with the tensors that were written. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,11 +42,11 @@ static bool read_values(const sn_checkpoint *checkpoint, int64_t layer, int kind
     return done;
 }
 
-/* A check of one tensor that has been read. */
+/* Checks one tensor after it was read. */
 typedef bool check(void *user, int64_t layer, int kind, const float *values,
                    size_t count, sn_h5_reason *why);
 
-/* The memory for the largest tensor that has no place in tensors. */
+/* Allocates memory for the largest tensor whose pointer in tensors is NULL. */
 static float *make_scratch(const sn_layer_tensors *tensors, int64_t layers)
 {
     size_t most = 0;
@@ -61,8 +61,8 @@ static float *make_scratch(const sn_layer_tensors *tensors, int64_t layers)
     return sn_alloc(most, sizeof(float));
 }
 
-/* Reads every tensor to its place in tensors, or to memory of its own where that is
- * NULL, and checks it. */
+/* Reads and checks every tensor; uses scratch memory if its pointer in tensors is
+ * NULL. */
 static sn_status read_tensors(const sn_checkpoint *checkpoint,
                               const sn_layer_tensors *tensors, check *passes,
                               void *user, sn_error *err)
@@ -122,8 +122,8 @@ sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *
     return status;
 }
 
-/* Gives the checkpoint's layers tensors in state->arena.  The file holds all of them,
- * so their sizes cannot overflow. */
+/* Allocates state->arena and makes the layers views of it.  The sizes cannot overflow,
+ * because the file holds all tensors. */
 static sn_status make_tensors(const sn_checkpoint *checkpoint,
                               sn_checkpoint_state *state, sn_error *err)
 {
@@ -195,7 +195,7 @@ static bool is_same(void *user, int64_t layer, int kind, const float *values,
     const sn_layer_tensors *const *written = user;
     return memcmp(values, sn_layer_tensor(&(*written)[layer], kind),
                   count * sizeof *values) == 0 ||
-           sn_h5_fail(why, "is not what was written");
+           sn_h5_fail(why, "differs from the written data");
 }
 
 static sn_status compare_info(const sn_checkpoint *checkpoint,
@@ -213,7 +213,7 @@ static sn_status compare_info(const sn_checkpoint *checkpoint,
     }
     return same ? SN_OK
                 : sn_fail(err, SN_EDATA,
-                          "checkpoint (%s): %s/%s is not what was written",
+                          "checkpoint (%s): %s/%s differs from the written data",
                           checkpoint->path, group, name);
 }
 

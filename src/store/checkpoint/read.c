@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Opening: nothing in the file is believed before it is checked, and nothing is
- * allocated that the file's own size does not justify. */
+/* Opens a checkpoint.  Every size in the file is checked against the size of the file
+ * before memory is allocated for it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +92,8 @@ static sn_status read_info(sn_checkpoint *checkpoint, sn_error *err)
     return SN_OK;
 }
 
-/* GROUP must hold layer0 .. layerN-1 and nothing else. */
+/* Checks that a group has as many objects as there are layers; check_tensor opens
+ * layer0 .. layerN-1, so the group holds nothing else. */
 static sn_status check_layer_group(const sn_checkpoint *checkpoint, const char *name,
                                    sn_error *err)
 {
@@ -143,7 +144,7 @@ static sn_status check_tensor(const sn_checkpoint *checkpoint, int64_t index, in
     }
     if (done && (out < 1 || out != layer->out ||
                  (sn_tensor_kinds[kind].rank == 2 && (int64_t)extents[1] != in))) {
-        done = sn_h5_fail(&why, "its size does not fit its neighbours");
+        done = sn_h5_fail(&why, "its shape does not match the adjacent layers");
     }
     return done ? SN_OK : sn_tensor_damaged(checkpoint, index, kind, &why, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Writing: check, digest, build the file in memory, write it beside its place, read it
- * back, publish. */
+/* Writes a checkpoint: check, digest, build the file in memory, write path.tmp, read it
+ * back, rename it. */
 #include "store/checkpoint/checkpoint.h"
 
 #include <inttypes.h>
@@ -93,7 +93,7 @@ static bool write_field(hid_t group, const sn_field *field,
                                     value, why);
 }
 
-/* Opens the group of that name, or makes it. */
+/* Opens a group, or creates it if it does not exist. */
 static bool enter_group(hid_t file, const char *name, hid_t *group, sn_h5_reason *why)
 {
     if (strcmp(name, "/") == 0 || H5Lexists(file, name, H5P_DEFAULT) > 0) {
@@ -182,10 +182,10 @@ static bool write_tensors(hid_t file, const sn_checkpoint_info *info,
     return done;
 }
 
-/* Bytes of a tensor in the file, without its attributes. */
+/* Returns the bytes of a tensor in the file, without its attributes. */
 static size_t tensor_bytes(const sn_layer_tensors *layer, int kind)
 {
-    enum { CHECKSUM_BYTES = 4, INDEX_BYTES = 128 }; /* a chunk; the index at most */
+    enum { CHECKSUM_BYTES = 4, INDEX_BYTES = 128 }; /* per chunk; index: upper bound */
     const int rank = sn_tensor_kinds[kind].rank;
     hsize_t extents[2], chunk[2];
     sn_tensor_chunks(layer, kind, extents, chunk);
@@ -199,8 +199,8 @@ static size_t tensor_bytes(const sn_layer_tensors *layer, int kind)
 
 size_t sn_checkpoint_bytes(const sn_layer_tensors *tensors, int64_t layers)
 {
-    enum { BYTES_A_LAYER = 10 * 1024, BYTES_AT_LEAST = 6 * 1024 }; /* as found */
-    size_t bytes = BYTES_AT_LEAST + (size_t)layers * BYTES_A_LAYER;
+    enum { LAYER_BYTES = 10 * 1024, FILE_BYTES = 6 * 1024 }; /* measured */
+    size_t bytes = FILE_BYTES + (size_t)layers * LAYER_BYTES;
     for (int64_t i = 0; i < layers; i++) {
         for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
             bytes += tensor_bytes(&tensors[i], kind);
@@ -212,12 +212,12 @@ size_t sn_checkpoint_bytes(const sn_layer_tensors *tensors, int64_t layers)
 static sn_status save(const char *temporary, const sn_checkpoint_info *info,
                       const sn_layer_tensors *tensors, sn_error *err)
 {
-    enum { MORE = 128 * 1024, MORE_A_LAYER = 6 * 1024 };
+    enum { EXTRA_BYTES = 128 * 1024, EXTRA_LAYER_BYTES = 6 * 1024 };
     sn_h5_reason why;
     hid_t file;
-    /* At least the size of the file, so that the memory for it need not grow. */
-    const size_t bytes = sn_checkpoint_bytes(tensors, info->layers) + MORE +
-                         (size_t)info->layers * MORE_A_LAYER;
+    /* This is at least the size of the file, so that its memory need not grow. */
+    const size_t bytes = sn_checkpoint_bytes(tensors, info->layers) + EXTRA_BYTES +
+                         (size_t)info->layers * EXTRA_LAYER_BYTES;
     bool built = sn_h5_image_open(NULL, bytes, &file, &why) &&
                  write_info(file, info, &why) &&
                  write_tensors(file, info, tensors, &why);
@@ -225,16 +225,16 @@ static sn_status save(const char *temporary, const sn_checkpoint_info *info,
         built
             ? sn_h5_image_save(file, temporary, err)
             : sn_fail(err, SN_ENOMEM,
-                      "cannot build in memory (%s): %s; it takes %.0f MB more on rank "
-                      "0: raise the limit (ulimit -v, Slurm: --mem), or put fewer "
-                      "ranks on its node",
+                      "cannot build in memory (%s): %s; rank 0 needs %.0f MB more: "
+                      "raise the limit (ulimit -v, Slurm: --mem) or start fewer ranks "
+                      "on its node",
                       temporary, why.text, (double)bytes / 1e6);
     sn_h5_close(&file);
     return status;
 }
 
-/* For tests: a byte changes after it was written, in a tensor of all but small files.
- */
+/* Tests only: changes one byte of the written file, inside a tensor if the file is
+ * large enough. */
 static void damage(const char *path, const sn_checkpoint_info *info)
 {
     FILE *file =
@@ -251,9 +251,9 @@ static void damage(const char *path, const sn_checkpoint_info *info)
     (void)fclose(file);
 }
 
-/* For tests: another whole and good checkpoint takes the place of the one written. */
-static sn_status confuse(const char *temporary, const sn_checkpoint_info *info,
-                         const sn_layer_tensors *tensors, sn_error *err)
+/* Tests only: replaces the written file by a valid checkpoint with other content. */
+static sn_status replace_by_other(const char *temporary, const sn_checkpoint_info *info,
+                                  const sn_layer_tensors *tensors, sn_error *err)
 {
     if (fault("checkpoint.other", info, NULL) == SN_OK) {
         return SN_OK;
@@ -270,7 +270,7 @@ static sn_status read_back(const char *path, const sn_checkpoint_info *info,
     sn_error why = {""};
     return sn_checkpoint_read_back(path, info, tensors, &why) == SN_OK
                ? SN_OK
-               : sn_fail(err, SN_EIO, "cannot read back what was written: %s",
+               : sn_fail(err, SN_EIO, "cannot read back the checkpoint: %s",
                          why.message);
 }
 
@@ -303,7 +303,7 @@ sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
     }
     if (status == SN_OK) {
         damage(temporary, info);
-        status = confuse(temporary, &filled, tensors, err);
+        status = replace_by_other(temporary, &filled, tensors, err);
     }
     if (status == SN_OK) {
         status = read_back(temporary, &filled, tensors, err);

@@ -48,9 +48,9 @@ sn_format sn_format_of(const char *path)
 sn_status sn_format_expect_metrics(const char *path, sn_error *err)
 {
     static const char *const found[] = {
-        [SN_FORMAT_CHECKPOINT] = "a checkpoint, which `shardnet inspect` shows",
-        [SN_FORMAT_OTHER_HDF5] = "an HDF5 file that is not shardnet's",
-        [SN_FORMAT_FOREIGN] = "no HDF5 file"};
+        [SN_FORMAT_CHECKPOINT] = "a checkpoint; use `shardnet inspect`",
+        [SN_FORMAT_OTHER_HDF5] = "an HDF5 file of another program",
+        [SN_FORMAT_FOREIGN] = "not an HDF5 file"};
     sn_status status = sn_h5_check_file(path, err);
     if (status != SN_OK) {
         return status;
@@ -59,7 +59,7 @@ sn_status sn_format_expect_metrics(const char *path, sn_error *err)
     return format == SN_FORMAT_METRICS || format == SN_FORMAT_UNREADABLE
                ? SN_OK
                : sn_fail(err, SN_EDATA,
-                         "not a file of metrics (%s): it is %s; give the folder of a "
-                         "run or its " SN_METRICS_FILE,
+                         "not a metrics file (%s): it is %s; give a run folder or "
+                         "its " SN_METRICS_FILE,
                          path, found[format]);
 }

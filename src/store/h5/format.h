@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The kind of a file, for a message to somebody who gave the wrong one. */
+/** Detects the kind of a file, for error messages about a wrong file.  Not collective.
+ */
 #ifndef SHARDNET_STORE_FORMAT_H
 #define SHARDNET_STORE_FORMAT_H
 
 #include "shardnet/status.h"
 
-/** The attribute format of the root group. */
+/** Values of the attribute "format" of the root group. */
 #define SN_FORMAT_NAME_CHECKPOINT "shardnet checkpoint"
 #define SN_FORMAT_NAME_METRICS    "shardnet metrics"
 
@@ -13,17 +14,16 @@ typedef enum sn_format {
     SN_FORMAT_CHECKPOINT,
     SN_FORMAT_METRICS,
     SN_FORMAT_OTHER_HDF5,
-    SN_FORMAT_UNREADABLE, /* begins as HDF5 does, or is empty: damaged, or half written
-                           */
-    SN_FORMAT_FOREIGN     /* no HDF5 file, or none that can be opened */
+    SN_FORMAT_UNREADABLE, /* empty, or a damaged or incomplete HDF5 file */
+    SN_FORMAT_FOREIGN     /* not an HDF5 file, or not readable */
 } sn_format;
 
-/** By the attribute format of the file, which is not checked any further; takes no
+/** Returns the kind of the file at path, from its attribute "format" alone.  Takes no
  *  lock. */
 sn_format sn_format_of(const char *path);
 
-/** SN_EDATA, with what it is instead, for a file that is no metrics.h5, not even a
- *  damaged one; SN_ENOINPUT. */
+/** Returns SN_OK if path is a metrics file, even a damaged one.  Errors: SN_ENOINPUT;
+ *  SN_EDATA, and err names the actual kind. */
 sn_status sn_format_expect_metrics(const char *path, sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -32,7 +32,7 @@ static herr_t note_innermost(unsigned depth, const H5E_error2_t *entry, void *da
         return 0;
     }
     sn_h5_reason *why = data;
-    /* system errors come wrapped in a paragraph; errno's own words are enough */
+    /* HDF5 embeds the text of errno in a long paragraph; keep only that text. */
     static const char marker[] = "error message = '";
     const char *quoted = strstr(entry->desc, marker);
     if (quoted != NULL) {
@@ -50,7 +50,7 @@ static herr_t note_innermost(unsigned depth, const H5E_error2_t *entry, void *da
 
 bool sn_h5_fail_library(sn_h5_reason *why)
 {
-    sn_h5_fail(why, "HDF5 gives no reason");
+    sn_h5_fail(why, "HDF5 reports no reason");
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, note_innermost, why);
     return false;
 }
@@ -70,10 +70,10 @@ void sn_h5_close(hid_t *id)
     }
 }
 
-/* The properties with which files are opened.  Nobody changes a file that has its
- * final name, so locks, which would only keep others from it, are off.  What is
- * written has the formats of HDF5 1.8: readable everywhere, and all metadata but the
- * chunk index carries checksums. */
+/* Returns the file access properties.  Locking is off: a file under its final name
+ * never changes, so a lock only blocks other programs.  Files are written in the format
+ * of HDF5 1.8: every newer version reads it, and all metadata except the chunk index
+ * has checksums. */
 static hid_t file_access(bool writable)
 {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
@@ -91,10 +91,10 @@ static hid_t file_access(bool writable)
 
 bool sn_h5_image_open(const char *path, size_t bytes, hid_t *file, sn_h5_reason *why)
 {
-    /* the library looks for a file of this name before it makes one: none can exist */
+    /* HDF5 looks for a file of this name first; none can exist here. */
     static const char none[] = "/dev/null/memory";
-    /* The library cannot close a file that has met a shortage: there must be room for
-     * the image and for the library's own copies of a chunk, of 1 MiB at most. */
+    /* HDF5 cannot close a file after an allocation failed.  Check first that memory
+     * suffices for the file and for the library's copies of a chunk (at most 1 MiB). */
     enum { LIBRARY_BYTES = 4 << 20 };
     *file = H5I_INVALID_HID;
     void *room = malloc(bytes + LIBRARY_BYTES);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Links that leave the file, or that may, are not followed. */
+/* Fails if any link on the path is missing or is not a hard link. */
 static bool links_are_hard(hid_t file, const char *path, sn_h5_reason *why)
 {
     char name[64];
@@ -20,7 +20,8 @@ static bool links_are_hard(hid_t file, const char *path, sn_h5_reason *why)
             return sn_h5_fail_library(why);
         }
         if (info.type != H5L_TYPE_HARD) {
-            return sn_h5_fail(why, "a soft or external link, which is not followed");
+            return sn_h5_fail(why,
+                              "a soft or external link; only hard links are supported");
         }
     }
     return true;
@@ -92,7 +93,7 @@ static number number_of(sn_h5_number kind)
         [SN_H5_UINT64] = {H5T_STD_U64LE, H5T_NATIVE_UINT64,
                           "a 64-bit little-endian unsigned integer"},
         [SN_H5_DOUBLE] = {H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE,
-                          "a 64-bit little-endian real"}};
+                          "a 64-bit little-endian floating-point number"}};
     return numbers[kind];
 }
 
@@ -129,7 +130,7 @@ bool sn_h5_write_text(hid_t object, const char *name, const char *value,
     return done;
 }
 
-/* Opens a one-element attribute. */
+/* Opens an attribute that holds exactly one value. */
 static bool open_scalar(hid_t object, const char *name, hid_t *attribute, hid_t *type,
                         sn_h5_reason *why)
 {
@@ -209,8 +210,8 @@ bool sn_h5_check_shape(hid_t dataset, hid_t type, int rank, hsize_t extents[],
     return done || sn_h5_fail(why, "not of rank %d", rank);
 }
 
-/* A dataset, rows first to extents[0] - 1 of which are checked; extents[1] is 1 where
- * the rank is 1. */
+/* A dataset whose rows first .. extents[0] - 1 are checked.  extents[1] is 1 if rank is
+ * 1. */
 typedef struct storage {
     hid_t dataset, creation;
     int rank;
@@ -219,9 +220,9 @@ typedef struct storage {
     bool all;
 } storage;
 
-/* Every chunk from row first on must be there (or may, where not all are needed),
- * whole, inside the file, and have passed its filter: the library trusts the index,
- * which carries no checksum. */
+/* Checks that each chunk from row first on is complete, filtered and inside the file;
+ * it may be missing unless s->all.  HDF5 trusts the chunk index, which has no checksum.
+ */
 static bool check_chunks(const storage *s, const hsize_t chunk[2], hsize_t stored_bytes,
                          sn_h5_reason *why)
 {
@@ -241,7 +242,7 @@ static bool check_chunks(const storage *s, const hsize_t chunk[2], hsize_t store
             }
             if (skipped != 0 || bytes != stored_bytes || address > s->file_bytes ||
                 bytes > s->file_bytes - address) {
-                return sn_h5_fail(why, "a piece of it is missing or has a wrong size");
+                return sn_h5_fail(why, "a chunk is missing or has a wrong size");
             }
         }
     }
@@ -253,12 +254,12 @@ static bool check_chunked(const storage *s, sn_h5_reason *why)
     enum { CHECKSUM_BYTES = 4 };
     hsize_t chunk[2] = {1, 1};
     if (H5Pget_chunk(s->creation, 2, chunk) != s->rank) {
-        return sn_h5_fail(why, "chunks of another rank");
+        return sn_h5_fail(why, "the chunks have another rank");
     }
     uint64_t bytes = s->element_bytes;
     for (int i = 0; i < s->rank; i++) {
         if (chunk[i] == 0 || chunk[i] > s->file_bytes / bytes) {
-            return sn_h5_fail(why, "chunks larger than the file");
+            return sn_h5_fail(why, "a chunk is larger than the file");
         }
         bytes *= chunk[i];
     }
@@ -268,7 +269,7 @@ static bool check_chunked(const storage *s, sn_h5_reason *why)
     if (filters != 0 &&
         (filters != 1 || H5Pget_filter2(s->creation, 0, &flags, &parameters, NULL, 0,
                                         NULL, &config) != H5Z_FILTER_FLETCHER32)) {
-        return sn_h5_fail(why, "stored through a filter other than fletcher32");
+        return sn_h5_fail(why, "uses a filter other than fletcher32");
     }
     return check_chunks(s, chunk, bytes + (filters == 1 ? CHECKSUM_BYTES : 0), why);
 }
@@ -283,7 +284,7 @@ static bool check_layout(const storage *s, sn_h5_reason *why)
         needed *= s->extents[i];
     }
     if (s->all && H5Dget_storage_size(s->dataset) < needed) {
-        return sn_h5_fail(why, "the file does not hold all of it");
+        return sn_h5_fail(why, "the file does not contain all of its data");
     }
     const H5D_layout_t layout = H5Pget_layout(s->creation);
     if (layout == H5D_CHUNKED) {
@@ -291,7 +292,7 @@ static bool check_layout(const storage *s, sn_h5_reason *why)
     }
     return layout == H5D_COMPACT ||
            (layout == H5D_CONTIGUOUS && H5Pget_external_count(s->creation) == 0) ||
-           sn_h5_fail(why, "kept in another file, which is not followed");
+           sn_h5_fail(why, "stored in an external file, which is not supported");
 }
 
 bool sn_h5_check_storage(hid_t dataset, hsize_t first, hsize_t end, bool all,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Rows of metrics as comma-separated values. */
+/* Prints rows of metrics as comma-separated values. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "store/metrics/table.h"
 
-/* The shortest text that reads back as the same number. */
+/* Prints the shortest text that reads back as the same number; nothing for NAN. */
 static void print_real(FILE *out, double value)
 {
     enum { DIGITS_SURE = 15, DIGITS_EXACT = 17 };
@@ -24,7 +24,7 @@ static void print_real(FILE *out, double value)
     fputs(text, out);
 }
 
-/* The name comes from a file: quoted where CSV needs it, and no control characters. */
+/* Quotes the name if CSV requires it, and replaces control characters. */
 static void print_host(FILE *out, const char *host)
 {
     size_t length = strnlen(host, SN_HOST_COLUMN_BYTES);

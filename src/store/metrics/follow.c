@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A table of metrics.h5, read while a job writes it.
+/* Follows a table of metrics.h5 while a job writes it.
  *
- * The file changes by being replaced, so an open one is whole and stays as it is.  Rows
- * are ordered by step, and a resumed run cuts the last ones off and makes them again.
- * The follower remembers how many rows it has handed over, and the last of them.  A cut
- * is noticed by that row, whose place is empty or holds another: a row that was made
- * again differs at least in its seconds.
+ * The job replaces the file and never changes it in place, so an open file is
+ * complete.  Rows are ordered by step.  A resumed run removes the last rows and
+ * computes them again.  The follower stores the number of rows delivered and the last
+ * of them.  If the file has no row or a different row at that index, rows were
+ * removed: a recomputed row differs at least in its seconds.
  *
- * Where the file ends before the step of that row, the rows of the file stand and the
- * next ones are handed over.  This misses rows that were made again, between two looks,
- * up to an earlier step than that of the last row: they count as standing.  Where the
- * file does not end earlier, nothing shows where it was cut, and every row is handed
- * over again. */
+ * If the file now ends at an earlier step than the last row delivered, its rows count
+ * as delivered and the follower continues after them.  This misses rows that a resumed
+ * run recomputed between two polls.  If the file does not end earlier, the place of
+ * the cut is unknown, and every row is delivered again. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -23,7 +22,7 @@
 #include "store/h5/format.h"
 #include "store/metrics/table.h"
 
-/* A file may be unreadable in one state for this long. */
+/* An unchanged file may be unreadable for this long. */
 static const double patience_seconds = 3;
 
 typedef union any_row {
@@ -35,12 +34,12 @@ typedef union any_row {
 struct sn_metrics_follower {
     char path[SN_PATH_BYTES];
     sn_metrics_kind kind;
-    bool known;               /* has the file been seen? */
-    struct stat state;        /* then */
-    double changed_at;        /* clock of the look that found this state */
-    sn_metrics_update update; /* of that state */
-    uint64_t count;           /* rows handed over */
-    any_row last;             /* the last of them */
+    bool known;               /* the file existed at an earlier poll */
+    struct stat state;        /* its state at the last poll */
+    double changed_at;        /* clock of the first poll with this state */
+    sn_metrics_update update; /* result of the last poll that could read the file */
+    uint64_t count;           /* rows delivered */
+    any_row last;             /* the last row delivered */
 };
 
 sn_status sn_metrics_follower_create(const char *path, sn_metrics_kind kind,
@@ -75,9 +74,9 @@ static bool same_state(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* The number of rows before the first one of step 0: former versions, when killed, left
- * those where rows had not arrived. */
-static size_t arrived(const sn_table *table, const void *rows, size_t count)
+/* Returns the number of rows before the first one with step 0.  Older versions left
+ * such rows when they were killed. */
+static size_t count_valid(const sn_table *table, const void *rows, size_t count)
 {
     size_t first = 0;
     while (first < count && sn_table_step(table, rows, first) >= 1) {
@@ -91,25 +90,25 @@ typedef struct summary {
     double best;
 } summary;
 
-/* Finds the last epoch and the best one. */
-static bool sum_up(void *user, const void *rows, size_t count)
+/* Finds the last and the best epoch. */
+static bool summarize(void *user, const void *rows, size_t count)
 {
     summary *so_far = user;
     const sn_epoch_row *epochs = rows;
-    const size_t whole = arrived(&sn_metrics_tables[SN_TABLE_EPOCHS], rows, count);
-    for (size_t i = 0; i < whole; i++) {
+    const size_t valid = count_valid(&sn_metrics_tables[SN_TABLE_EPOCHS], rows, count);
+    for (size_t i = 0; i < valid; i++) {
         so_far->update->epoch = epochs[i].epoch;
         if (epochs[i].validation_error < so_far->best) {
             so_far->best = epochs[i].validation_error;
             so_far->update->best_epoch = epochs[i].epoch;
         }
     }
-    return whole == count;
+    return valid == count;
 }
 
-/* Reads the row at the place of the last one handed over, or the file's last row where
- * it ends before. */
-static bool read_mark(hid_t file, const sn_table *table, uint64_t count, any_row *row,
+/* Reads the row at the index of the last row delivered, or the last row of a shorter
+ * file. */
+static bool read_last(hid_t file, const sn_table *table, uint64_t count, any_row *row,
                       uint64_t *rows, sn_h5_reason *why)
 {
     hid_t dataset;
@@ -128,7 +127,7 @@ static bool read_mark(hid_t file, const sn_table *table, uint64_t count, any_row
     return done;
 }
 
-/* Looks for a cut and goes back to the rows that stand. */
+/* Detects removed rows and resets the follower to the rows that remain. */
 static bool find_cut(sn_metrics_follower *follower, hid_t file,
                      sn_metrics_update *update, sn_h5_reason *why)
 {
@@ -138,7 +137,7 @@ static bool find_cut(sn_metrics_follower *follower, hid_t file,
     if (follower->count == 0) {
         return true;
     }
-    if (!read_mark(file, table, follower->count, &row, &rows, why)) {
+    if (!read_last(file, table, follower->count, &row, &rows, why)) {
         return false;
     }
     const bool shorter = rows < follower->count;
@@ -162,22 +161,22 @@ typedef struct delivery {
     bool wanted;
 } delivery;
 
-static bool hand_over(void *user, const void *rows, size_t count)
+static bool deliver(void *user, const void *rows, size_t count)
 {
     delivery *to = user;
     const sn_table *table = &sn_metrics_tables[to->follower->kind];
-    const size_t whole = arrived(table, rows, count);
-    if (whole > 0) {
-        const char *last = (const char *)rows + (whole - 1) * table->row_bytes;
+    const size_t valid = count_valid(table, rows, count);
+    if (valid > 0) {
+        const char *last = (const char *)rows + (valid - 1) * table->row_bytes;
         memcpy(&to->follower->last, last, table->row_bytes);
-        to->follower->count += whole;
-        to->wanted = to->receive(to->user, rows, whole);
+        to->follower->count += valid;
+        to->wanted = to->receive(to->user, rows, valid);
     }
-    return to->wanted && whole == count;
+    return to->wanted && valid == count;
 }
 
-static bool read_news(sn_metrics_follower *follower, sn_metrics_receive *receive,
-                      void *user, sn_metrics_update *update, sn_h5_reason *why)
+static bool read_new_rows(sn_metrics_follower *follower, sn_metrics_receive *receive,
+                          void *user, sn_metrics_update *update, sn_h5_reason *why)
 {
     hid_t file;
     if (!sn_h5_open(follower->path, &file, why)) {
@@ -186,11 +185,11 @@ static bool read_news(sn_metrics_follower *follower, sn_metrics_receive *receive
     summary epochs = {update, INFINITY};
     delivery rows = {follower, receive, user, true};
     bool done = sn_table_stream(file, &sn_metrics_tables[SN_TABLE_EPOCHS], 0, false,
-                                sum_up, &epochs, why) &&
+                                summarize, &epochs, why) &&
                 find_cut(follower, file, update, why);
     if (done && !update->cut) {
         done = sn_table_stream(file, &sn_metrics_tables[follower->kind],
-                               follower->count, false, hand_over, &rows, why);
+                               follower->count, false, deliver, &rows, why);
         update->complete = rows.wanted;
     }
     sn_h5_close(&file);
@@ -221,14 +220,15 @@ sn_status sn_metrics_poll(sn_metrics_follower *follower, sn_metrics_receive *rec
     sn_h5_reason why;
     if (follower->update.complete) {
         *update = follower->update;
-    } else if (read_news(follower, receive, user, update, &why)) {
+    } else if (read_new_rows(follower, receive, user, update, &why)) {
         follower->update = *update;
     } else {
         *update = (sn_metrics_update){0};
         status = sn_format_expect_metrics(follower->path, err);
         if (status == SN_OK && clock - follower->changed_at > patience_seconds) {
-            status = sn_fail(err, SN_EDATA, "metrics damaged (%s): /%s: %s",
-                             follower->path, sn_metrics_name(follower->kind), why.text);
+            status =
+                sn_fail(err, SN_EDATA, "metrics damaged (%s): /%s: %s", follower->path,
+                        sn_metrics_names[follower->kind], why.text);
         }
     }
     return status;

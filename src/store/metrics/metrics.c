@@ -16,9 +16,9 @@
 #include "store/metrics/table.h"
 #include "store/paths.h"
 
-/* Puts the file in memory in the place of the file at path, so that a kill or a full
- * disk at any moment leaves the old or the new one, whole, and no reader is
- * disturbed.  Keeps the permissions of the former file. */
+/* Replaces the file at path by the file in memory: a kill or a full disk leaves the old
+ * or the new file complete, and open readers keep the old one.  Keeps the permissions
+ * of the former file. */
 static sn_status publish(hid_t file, const char *path, const struct stat *former,
                          sn_error *err)
 {
@@ -55,19 +55,20 @@ static sn_status create_empty(const char *path, sn_error *err)
     return status;
 }
 
-/* Memory is short, or the file's own claims on it are absurd: where as much as it holds
- * is to be had, they are. */
+/* True if memory for the whole file cannot be allocated.  If it can, an allocation
+ * failed because a damaged file states an absurd size. */
 static bool memory_is_short(off_t file_bytes)
 {
-    enum { AND_BYTES = 16 << 20 };
-    void *memory = malloc((size_t)file_bytes + AND_BYTES);
+    enum { EXTRA_BYTES = 16 << 20 };
+    void *memory = malloc((size_t)file_bytes + EXTRA_BYTES);
     free(memory);
     return memory == NULL;
 }
 
-/* Why the file could not be changed: only what HDF5 rejects is damage. */
-static sn_status blame(const char *path, off_t bytes, const sn_h5_reason *why,
-                       sn_error *err)
+/* Reports why the file could not be changed.  It is damaged only if HDF5 rejects its
+ * contents. */
+static sn_status report_failure(const char *path, off_t bytes, const sn_h5_reason *why,
+                                sn_error *err)
 {
     if (why->status == SN_EIO) {
         return sn_fail(err, SN_EIO, "cannot change (%s): %s", path, why->text);
@@ -77,7 +78,7 @@ static sn_status blame(const char *path, off_t bytes, const sn_h5_reason *why,
                : sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why->text);
 }
 
-/* HDF5 gives no reason where it cannot open a file, so that is tried before. */
+/* Checks that the file can be opened, because HDF5 does not report why it cannot. */
 static sn_status check_file(const char *path, struct stat *info, sn_error *err)
 {
     const int descriptor = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -95,16 +96,16 @@ static sn_status check_file(const char *path, struct stat *info, sn_error *err)
                : sn_fail(err, SN_EIO, "cannot open to append (%s): not a file", path);
 }
 
-/* Changes one table. */
+/* Callback that changes one table. */
 typedef bool edit(hid_t file, sn_metrics_kind kind, const void *user,
                   sn_h5_reason *why);
 
-/* Makes the edit of every table, which adds about more_bytes to the file, and publishes
- * it.  SN_EDATA where HDF5 rejects the file. */
+/* Calls edits for every table of the file in memory and replaces the file.  The edits
+ * add about more_bytes.  Returns SN_EDATA if HDF5 rejects the file. */
 static sn_status change(const char *path, size_t more_bytes, edit *edits,
                         const void *user, sn_error *err)
 {
-    enum { AND_BYTES = 1 << 20 }; /* the last chunks, and the index of the others */
+    enum { EXTRA_BYTES = 1 << 20 }; /* the last chunks and the index */
     struct stat former;
     sn_h5_reason why;
     hid_t file;
@@ -112,8 +113,8 @@ static sn_status change(const char *path, size_t more_bytes, edit *edits,
     if (status != SN_OK) {
         return status;
     }
-    bool done = sn_h5_image_open(path, (size_t)former.st_size + more_bytes + AND_BYTES,
-                                 &file, &why);
+    bool done = sn_h5_image_open(
+        path, (size_t)former.st_size + more_bytes + EXTRA_BYTES, &file, &why);
     for (int i = 0; done && i < SN_TABLES; i++) {
         done = edits(file, (sn_metrics_kind)i, user, &why);
     }
@@ -121,7 +122,7 @@ static sn_status change(const char *path, size_t more_bytes, edit *edits,
         done = sn_h5_fail_library(&why);
     }
     status = done ? publish(file, path, &former, err)
-                  : blame(path, former.st_size, &why, err);
+                  : report_failure(path, former.st_size, &why, err);
     sn_h5_close(&file);
     return status == SN_ECREATE ? SN_EIO : status;
 }
@@ -142,7 +143,7 @@ static bool append_table(hid_t file, sn_metrics_kind kind, const void *user,
     }
     hid_t type = sn_table_type(table, false);
     const hsize_t extent = present + count;
-    /* only the last chunk is read, and only where the rows to come share it */
+    /* Check the last chunk alone: new rows may extend it; no other chunk is read. */
     const uint64_t last = present > 0 ? present - 1 : 0;
     bool done = sn_h5_check_storage(dataset, last, present, true, why);
     if (done && (type < 0 || H5Dset_extent(dataset, &extent) < 0)) {
@@ -172,9 +173,9 @@ sn_status sn_metrics_append(const char *path, const sn_rows *rows, sn_error *err
     return status == SN_EDATA ? SN_EIO : status;
 }
 
-/* Counts the rows up to the last one of 1 <= step <= limit.  Rows are ordered by step,
- * so only what goes and one block more is read; a step of 0 is what former versions
- * left where they were killed before rows arrived. */
+/* Sets *kept to the number of rows up to the last one with 1 <= step <= limit.  Reads
+ * blocks from the end, because rows are ordered by step.  Rows with step 0 remain from
+ * older versions that were killed before they wrote the rows. */
 static bool rows_to_keep(hid_t dataset, uint64_t rows, int64_t limit, uint64_t *kept,
                          sn_h5_reason *why)
 {
@@ -228,7 +229,7 @@ static sn_status replace_damaged(const char *path, sn_error *warning, sn_error *
     }
     const char *slash = strrchr(aside, '/');
     (void)sn_fail(warning, SN_OK,
-                  "metrics (%s): damaged; moved to %s, a new file begins", path,
+                  "metrics (%s): damaged; moved to %s; a new file is created", path,
                   slash != NULL ? slash + 1 : aside);
     return create_empty(path, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Metrics: RUN/metrics.h5 with the 1-D compound datasets /epochs, /steps and /ranks,
- *  appended and never rewritten; units in attributes. */
+/** Metrics: the file RUN/metrics.h5 with the tables /epochs, /steps and /ranks, which
+ *  are 1-D datasets of compound type.  Attributes name the units.  The file changes
+ *  only by being replaced with a changed copy.  Nothing here is collective. */
 #ifndef SHARDNET_STORE_METRICS_METRICS_H
 #define SHARDNET_STORE_METRICS_METRICS_H
 
@@ -11,37 +12,40 @@
 
 #include "shardnet/status.h"
 
-/** The tables, and how many. */
+/** The tables, each with its row type, and their number. */
 typedef enum sn_metrics_kind {
-    SN_TABLE_EPOCHS, /* of sn_epoch_row */
-    SN_TABLE_STEPS,  /* of sn_step_row */
-    SN_TABLE_RANKS,  /* of sn_rank_row */
+    SN_TABLE_EPOCHS, /* sn_epoch_row */
+    SN_TABLE_STEPS,  /* sn_step_row */
+    SN_TABLE_RANKS,  /* sn_rank_row */
     SN_TABLES
 } sn_metrics_kind;
 
-/** One finished epoch.  An error is a fraction; NAN where it was not measured. */
+/** Names of the tables, indexed by sn_metrics_kind and followed by NULL. */
+extern const char *const sn_metrics_names[SN_TABLES + 1];
+
+/** One finished epoch.  Errors are fractions.  A value that was not measured is NAN. */
 typedef struct sn_epoch_row {
     int64_t epoch; /* finished epochs, from 1 */
     int64_t step;  /* finished updates */
     double learning_rate;
-    double train_loss; /* mean cross-entropy over the epoch, plus penalty */
+    double train_loss; /* mean cross-entropy of the epoch, plus penalty */
     double penalty;    /* L1 and L2 terms at the end of the epoch */
     double train_error;
     double validation_loss;
     double validation_error;
     double test_loss;
     double test_error;
-    double seconds; /* of training, without evaluation */
+    double seconds; /* training time, without evaluation */
     double samples_per_second;
 } sn_epoch_row;
 
 /** One update. */
 typedef struct sn_step_row {
     int64_t step;  /* finished updates, from 1 */
-    int64_t epoch; /* finished epochs before it */
+    int64_t epoch; /* finished epochs before this update */
     double learning_rate;
-    double loss; /* mean cross-entropy over the global batch */
-    double error;
+    double loss;  /* mean cross-entropy of the global batch */
+    double error; /* fraction of the global batch */
     double seconds;
 } sn_step_row;
 
@@ -52,86 +56,85 @@ typedef struct sn_rank_row {
     int64_t rank;
     double gather_seconds;
     double compute_seconds;
-    double wait_seconds; /* for the slowest rank: its gather and compute over the epoch
-                            less this rank's, which is the least that was waited */
-    double reduce_seconds; /* wait included: the two cannot be told apart exactly */
+    double wait_seconds; /* lower bound of the time spent waiting for the slowest rank:
+                              its gather + compute minus those of this rank */
+    double reduce_seconds; /* includes wait_seconds */
     double update_seconds;
     char host[64];
 } sn_rank_row;
 
-/** Rows of all tables: see rows.h. */
+/** Rows of all tables, see rows.h. */
 typedef struct sn_rows sn_rows;
 
-/** Appends the rows to path, or creates it: the datasets exist after the first call.
- *  The file is changed in memory, which takes its whole size for a moment, saved as
- *  path.tmp, flushed to the device and put in the place of the old file, so that a kill
- *  leaves one or the other, whole, and readers are not disturbed.  Rank 0 only.
- *  SN_ECREATE, SN_EIO, SN_ENOMEM. */
+/** Appends rows to the metrics file at path; creates it, with all tables, if it is
+ *  missing.  Loads the whole file into memory, changes it there, writes it to path.tmp,
+ *  fsyncs and renames it.  A kill therefore leaves the old or the new file complete,
+ *  and open readers keep the old one.  Rank 0 only.  Errors: SN_ECREATE, SN_EIO,
+ *  SN_ENOMEM. */
 sn_status sn_metrics_append(const char *path, const sn_rows *rows,
                             sn_error *err) SN_MUST_CHECK;
 
-/** Cuts every dataset back to rows whose step is at most step, as sn_metrics_append
- *  changes the file; a missing one is created empty.  One whose contents HDF5 rejects
- *  is set aside as path.damaged, path.damaged.2 and so on, and an empty one takes its
- *  place; *warning changes only then, and names both.  Rank 0 only.  SN_ECREATE, SN_EIO
- *  or SN_ENOMEM where it cannot be read, which is no damage, or not be written. */
+/** Removes the rows after step from every table; replaces the file as sn_metrics_append
+ *  does.  Creates an empty file if there is none.  If HDF5 rejects the contents, moves
+ *  the file to path.damaged (see sn_file_move_away), creates an empty one and sets
+ *  *warning, which is otherwise unchanged.  Rank 0 only.  Errors: SN_ECREATE; SN_EIO
+ *  and SN_ENOMEM, also if the file cannot be read: that is not damage. */
 sn_status sn_metrics_cut(const char *path, int64_t step, sn_error *warning,
                          sn_error *err) SN_MUST_CHECK;
 
-/** Reads /epochs into *rows (owned by the caller, free()).  SN_ENOINPUT, SN_EDATA,
- *  SN_ENOMEM. */
+/** Reads /epochs into *rows (*count), which the caller frees.  Errors: SN_ENOINPUT,
+ *  SN_EDATA, SN_ENOMEM. */
 sn_status sn_metrics_read_epochs(const char *path, sn_epoch_row **rows, size_t *count,
                                  sn_error *err) SN_MUST_CHECK;
 
-/** Reads and counts every row of every table.  SN_ENOINPUT, SN_EDATA with the table
- *  named, SN_ENOMEM. */
+/** Reads every table and counts its rows.  Errors: SN_ENOINPUT; SN_EDATA, and err names
+ *  the table. */
 sn_status sn_metrics_verify(const char *path, size_t counts[SN_TABLES],
                             sn_error *err) SN_MUST_CHECK;
 
-/** "epochs", "steps", "ranks". */
-const char *sn_metrics_name(sn_metrics_kind kind);
-
-/** Takes count rows of one table; false when no more are wanted. */
+/** Callback that receives rows (count) of one table.  Returns false to stop. */
 typedef bool sn_metrics_receive(void *user, const void *rows, size_t count);
 
-/** Hands over all rows of a table in their order, piece by piece; first, once the table
- *  has been checked, no rows.  SN_ENOINPUT, SN_EDATA. */
+/** Passes all rows of a table to receive in their order, block by block.  The first
+ *  call has count 0 and follows the check of the table.  Errors: SN_ENOINPUT,
+ *  SN_EDATA. */
 sn_status sn_metrics_each(const char *path, sn_metrics_kind kind,
                           sn_metrics_receive *receive, void *user,
                           sn_error *err) SN_MUST_CHECK;
 
-/** Print the names of a table's columns, or rows of it, as comma-separated values:
- *  numbers with enough digits to read back exactly, NAN as an empty field. */
+/** Print the column names of a table, or rows (count), as comma-separated values.
+ *  Numbers have enough digits to be read back exactly; NAN is an empty field. */
 void sn_metrics_print_names(FILE *out, sn_metrics_kind kind);
 void sn_metrics_print_rows(FILE *out, sn_metrics_kind kind, const void *rows,
                            size_t count);
 
-/** Reads one table of a file that a running job extends, cuts back or replaces. */
+/** Follows one table of a metrics file while a running job changes it. */
 typedef struct sn_metrics_follower sn_metrics_follower;
 
-/** The state of the file at a look. */
+/** The result of a poll. */
 typedef struct sn_metrics_update {
-    bool cut; /* rows that were handed over are gone; this look handed over none */
-    int64_t cut_step;   /* the rows after this step are handed over again, 0 for all */
-    bool complete;      /* every row of the file has been handed over */
-    int64_t epoch;      /* of the last epoch in the file, 0 for none */
-    int64_t best_epoch; /* the first with the least validation error, 0 for none */
+    bool cut;           /* rows already delivered were removed; no row was delivered */
+    int64_t cut_step;   /* rows after this step will be delivered again */
+    bool complete;      /* every row of the file has been delivered */
+    int64_t epoch;      /* last epoch in the file, 0 for none */
+    int64_t best_epoch; /* first epoch with the least validation error, 0 for none */
 } sn_metrics_update;
 
-/** *follower is the caller's, to be destroyed.  The file need not exist.  SN_ERANGE,
- *  SN_ENOMEM. */
+/** Creates a follower, which the caller destroys.  The file need not exist yet.
+ *  Errors: SN_ERANGE, SN_ENOMEM. */
 sn_status sn_metrics_follower_create(const char *path, sn_metrics_kind kind,
                                      sn_metrics_follower **follower,
                                      sn_error *err) SN_MUST_CHECK;
 void sn_metrics_follower_destroy(sn_metrics_follower **follower);
 
-/** Looks at the file and hands over the rows that are new since the last look; call it
- *  again and again, with pauses.  Takes no lock, so that nobody is kept from writing.
- *  Notices every cut of rows that were handed over; follow.c states which of the rows
- *  that a resumed run makes again it can miss.  A file that cannot be read, but for
- *  less than three seconds in one state, is no failure: update are not complete then, and
- *  epoch and best_epoch may be 0.  SN_ENOINPUT where there is no file, which may come;
- *  SN_EDATA, at once for what cannot become a file of metrics; SN_ENOMEM. */
+/** Reads the file and passes the rows that are new since the last poll to receive.
+ *  Takes no lock, so that the job can write meanwhile.  Reports every removal of rows
+ *  already delivered; follow.c states which rewritten rows it can miss.
+ *
+ *  A file that has been unreadable for less than three seconds is not an error:
+ *  update->complete is then false, and epoch and best_epoch may be 0.  Errors:
+ *  SN_ENOINPUT if there is no file yet; SN_EDATA, immediately if the file is of another
+ *  kind; SN_ENOMEM. */
 sn_status sn_metrics_poll(sn_metrics_follower *follower, sn_metrics_receive *receive,
                           void *user, sn_metrics_update *update,
                           sn_error *err) SN_MUST_CHECK;

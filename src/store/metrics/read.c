@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reading: whole tables, row by row. */
+/* Reads whole tables. */
 #include "store/metrics/rows.h"
 #include "store/metrics/table.h"
-
-const char *sn_metrics_name(sn_metrics_kind kind)
-{
-    return sn_metrics_tables[kind].name;
-}
 
 sn_status sn_metrics_each(const char *path, sn_metrics_kind kind,
                           sn_metrics_receive *receive, void *user, sn_error *err)
@@ -24,7 +19,7 @@ sn_status sn_metrics_each(const char *path, sn_metrics_kind kind,
     sn_h5_close(&file);
     return done ? SN_OK
                 : sn_fail(err, SN_EDATA, "metrics damaged (%s): /%s: %s", path,
-                          table->name, why.text);
+                          sn_metrics_names[kind], why.text);
 }
 
 static bool count_rows(void *user, const void *rows, size_t count)
@@ -47,7 +42,7 @@ sn_status sn_metrics_verify(const char *path, size_t counts[SN_TABLES], sn_error
 
 typedef struct collection {
     sn_rows rows;
-    bool full; /* no memory for more */
+    bool full; /* memory is short */
 } collection;
 
 static bool collect(void *user, const void *rows, size_t count)

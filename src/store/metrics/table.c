@@ -49,17 +49,21 @@ static const sn_column rank_columns[] = {
     COLUMN(HOST, sn_rank_row, host, "name"),
 };
 
+const char *const sn_metrics_names[SN_TABLES + 1] = {"epochs", "steps", "ranks", NULL};
+
 const sn_table sn_metrics_tables[SN_TABLES] = {
-    {"epochs", "one row for each finished epoch; errors are fractions",
-     sizeof(sn_epoch_row), offsetof(sn_epoch_row, step), 64, epoch_columns,
-     COUNT(epoch_columns)},
-    {"steps", "one row for each recorded update; errors are fractions",
-     sizeof(sn_step_row), offsetof(sn_step_row, step), 1024, step_columns,
-     COUNT(step_columns)},
-    {"ranks", "one row for each rank and epoch: where its time went",
-     sizeof(sn_rank_row), offsetof(sn_rank_row, step), 256, rank_columns,
-     COUNT(rank_columns)},
+    {"one row per finished epoch; errors are fractions", sizeof(sn_epoch_row),
+     offsetof(sn_epoch_row, step), 64, epoch_columns, COUNT(epoch_columns)},
+    {"one row per recorded update; errors are fractions", sizeof(sn_step_row),
+     offsetof(sn_step_row, step), 1024, step_columns, COUNT(step_columns)},
+    {"one row per rank and epoch; seconds per phase of training", sizeof(sn_rank_row),
+     offsetof(sn_rank_row, step), 256, rank_columns, COUNT(rank_columns)},
 };
+
+static const char *name_of(const sn_table *table)
+{
+    return sn_metrics_names[table - sn_metrics_tables];
+}
 
 int64_t sn_table_step(const sn_table *table, const void *rows, size_t row)
 {
@@ -114,8 +118,8 @@ hid_t sn_table_type(const sn_table *table, bool in_file)
     return type;
 }
 
-/* One attribute for people, "epoch: 1, ..., seconds: s", and one a column for programs.
- */
+/* Writes one attribute for users, "epoch: 1, ..., seconds: s", and one per column for
+ * programs. */
 static bool write_units(hid_t dataset, const sn_table *table, sn_h5_reason *why)
 {
     char all[512] = "";
@@ -145,7 +149,7 @@ bool sn_table_create(hid_t file, const sn_table *table, sn_h5_reason *why)
     bool done = type >= 0 && space >= 0 && creation >= 0 &&
                 H5Pset_chunk(creation, 1, &chunk) >= 0 &&
                 H5Pset_attr_phase_change(creation, HEADER_ATTRIBUTES, 0) >= 0 &&
-                (dataset = H5Dcreate2(file, table->name, type, space, H5P_DEFAULT,
+                (dataset = H5Dcreate2(file, name_of(table), type, space, H5P_DEFAULT,
                                       creation, H5P_DEFAULT)) >= 0;
     if (!done) {
         sn_h5_fail_library(why);
@@ -165,7 +169,7 @@ bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *
     hid_t type = sn_table_type(table, true);
     *dataset = H5I_INVALID_HID;
     bool done = type >= 0 || sn_h5_fail_library(why);
-    done = done && sn_h5_open_object(file, table->name, H5I_DATASET, dataset, why) &&
+    done = done && sn_h5_open_object(file, name_of(table), H5I_DATASET, dataset, why) &&
            sn_h5_check_shape(*dataset, type, 1, &extent, why);
     sn_h5_close(&type);
     if (!done) {
@@ -175,7 +179,7 @@ bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *
     return done;
 }
 
-/* Reads rows into memory, or writes those of from where into is NULL. */
+/* Reads rows to into, or writes them from from if into is NULL. */
 static bool transfer(hid_t dataset, hid_t type, uint64_t first, size_t count,
                      void *into, const void *from, sn_h5_reason *why)
 {

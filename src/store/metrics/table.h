@@ -15,15 +15,15 @@ typedef enum sn_column_kind {
 typedef struct sn_column {
     const char *name;
     sn_column_kind kind;
-    size_t offset; /* in the row struct */
+    size_t offset; /* offset in the row struct */
     const char *unit;
 } sn_column;
 
-/** A 1-D dataset of compound rows. */
+/** A table: a 1-D dataset of compound type. */
 typedef struct sn_table {
-    const char *name, *meaning;
-    size_t row_bytes;
-    size_t step_offset;
+    const char *meaning;
+    size_t row_bytes;   /* size of the row struct */
+    size_t step_offset; /* offset of the step in it */
     size_t chunk_rows;
     const sn_column *columns;
     size_t column_count;
@@ -31,30 +31,34 @@ typedef struct sn_table {
 
 enum { SN_HOST_COLUMN_BYTES = 64 };
 
+/** The tables, indexed by sn_metrics_kind. */
 extern const sn_table sn_metrics_tables[SN_TABLES];
 
-/** Type of a row in the file (packed, little-endian) or in memory. */
+/** Returns the type of a row in the file (packed, little-endian) or in memory, which
+ *  the caller closes; a negative value on failure. */
 hid_t sn_table_type(const sn_table *table, bool in_file);
 
-/** The step of a row in memory. */
+/** Returns the step of one of the rows in memory. */
 int64_t sn_table_step(const sn_table *table, const void *rows, size_t row);
 
-/** Makes the empty dataset with its units. */
+/** Creates the empty dataset and its attributes. */
 bool sn_table_create(hid_t file, const sn_table *table,
                      sn_h5_reason *why) SN_MUST_CHECK;
 
-/** Opens the dataset, which must have the table's columns; *rows is what it claims. */
+/** Opens the dataset and checks that it has the columns of the table.  The caller
+ *  closes *dataset.  *rows is the number of rows; their storage is not checked. */
 bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *rows,
                    sn_h5_reason *why) SN_MUST_CHECK;
 
-/** Rows first .. first + count - 1, as type describes them, to or from memory. */
+/** Read or write rows first .. first + count - 1.  type describes rows (count). */
 bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void *rows,
                    sn_h5_reason *why) SN_MUST_CHECK;
 bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
                     const void *rows, sn_h5_reason *why) SN_MUST_CHECK;
 
-/** Opens and checks the table, as sn_h5_check_storage does, and hands its rows from
- *  first on to receive, block by block, until it returns false; at first, no rows. */
+/** Opens a table, checks it with sn_h5_check_storage and passes its rows from first on
+ *  to receive, block by block, until receive returns false.  The first call has no
+ *  rows. */
 bool sn_table_stream(hid_t file, const sn_table *table, uint64_t first, bool all,
                      sn_metrics_receive *receive, void *user,
                      sn_h5_reason *why) SN_MUST_CHECK;

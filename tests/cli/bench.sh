@@ -101,6 +101,9 @@ checked "a batch larger than the data set; distortions"
 
 # refused N CODE PATTERN WHAT ARGUMENT...: on N ranks, 0 for no mpirun
 refused() {
+    beside refused_on "$@"
+}
+refused_on() {
     expect_one_line_error "$2" "$1" "$3" "$program" bench "${@:5}"
     checked "$4 (mpirun -n $1): exit $2"
 }
@@ -118,6 +121,7 @@ for ranks in 0 2; do
     refused $ranks 76 "bench: training diverged" "divergence" small.ini "${short[@]}" \
         --set optimizer.learning_rate=1e6 --set optimizer.l2=1
 done
+together
 
 rm -f check.py bench-?.json
 [ "$(files)" = "$before" ] || wrong "bench leaves files: $(files)"

@@ -21,29 +21,23 @@ put() {
     printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-# fails CODE PATTERN WHAT ARGUMENT...: without mpirun
-fails() {
-    expect_one_line_error "$1" 0 "$2" "$program" "${@:4}"
-    checked "$3: exit $1"
+# fails_with RANKS CODE PATTERN WHAT ARGUMENT...: RANKS = 0 for no mpirun
+fails_with() {
+    expect_one_line_error "$2" "$1" "$3" "$program" "${@:5}"
+    checked "$4 (mpirun -n $1): exit $2"
 }
 
-# fails_on "RANKS..." CODE PATTERN WHAT ARGUMENT...: without mpirun and on so many ranks, all
-# at a time, since mpirun waits a second after a failure
+# fails CODE PATTERN WHAT ARGUMENT...: without mpirun; the check ends before `together` does
+fails() {
+    beside fails_with 0 "$@"
+}
+
+# fails_on "RANKS..." CODE PATTERN WHAT ARGUMENT...: without mpirun and on each number of ranks
 fails_on() {
-    local folder=$scratch ranks task tasks=() failed=0
+    local ranks
     for ranks in 0 $1; do
-        (
-            scratch=$folder/output-$ranks
-            mkdir -p -- "$scratch"
-            expect_one_line_error "$2" "$ranks" "$3" "$program" "${@:5}"
-        ) &
-        tasks+=($!)
+        beside fails_with "$ranks" "${@:2}"
     done
-    for task in "${tasks[@]}"; do
-        wait "$task" || failed=1
-    done
-    [ "$failed" -eq 0 ] || exit 1
-    checked "$4: exit $2 without mpirun${1:+ and on $1 ranks}"
 }
 
 # train_on NAME: $arguments to train on this folder
@@ -137,6 +131,7 @@ refused() {
     before=$(contents own)
     fails 73 "$1 \(own/$2\)" "data fetch over $2" data fetch own --from "file://$scratch/nowhere"
     fails 73 "$1 \(own/$2\)" "data synth over $2" data synth own --train 200 --test 100
+    together
     [ "$(contents own)" = "$before" ] || wrong "a refusal changed what is there"
 }
 
@@ -155,12 +150,19 @@ refused "will not overwrite" t10k-labels-idx1-ubyte
 
 # --- configuration
 
-# bad_line LINE PATTERN [RANKS]: as the third line of a configuration, and through --set
+# in_file RANKS LINE PATTERN: LINE is the third line of a configuration
+in_file() {
+    printf '[%s]\n# next\n%s\n' "${2%%.*}" "${2#*.}" >"$scratch/bad.ini"
+    fails_with "$1" 78 "bad\.ini:3\).*$3" "${2#*.}" train "$scratch/bad.ini" --out never
+}
+
+# bad_line LINE PATTERN [RANKS]: in a configuration, and through --set
 bad_line() {
-    printf '[%s]\n# next\n%s\n' "${1%%.*}" "${1#*.}" >bad.ini
-    fails_on "${3-}" 78 "bad\.ini:3\).*$2" "${1#*.}" train bad.ini --out never
-    expect_one_line_error 78 0 "$2" "$program" train small.ini --set "${1/ = /=}" --out never
-    checked "--set ${1/ = /=}: exit 78"
+    local ranks
+    for ranks in 0 ${3-}; do
+        beside in_file "$ranks" "$1" "$2"
+    done
+    fails 78 "set ${1%% =*}.*$2" "--set ${1/ = /=}" train small.ini --set "${1/ = /=}" --out never
 }
 
 bad_line "train.epoch = 3" "unknown key" "2 3"
@@ -200,6 +202,7 @@ for command in "train small.ini --out never" "bench small.ini" "plan small.ini";
 done
 fails 78 'set compute\.threads\).*auto' "more threads than cores" \
     train small.ini --set compute.threads=4096 --out never
+together
 [ ! -e never ] || wrong "a run refused for its configuration left a folder"
 
 # --- command line
@@ -232,15 +235,11 @@ fails 64 'unknown command \(metrisc\): did you mean metrics\?' "near miss of a c
 fails 64 'did you mean --quiet\?' "near miss of an option" train small.ini --out never --quite
 fails 64 'did you mean --resume\?' "near miss of an option with a value" \
     train small.ini --out never --resum=auto
-for where in "bad\.ini:3\)" "set trian\.epochs"; do
-    printf '[trian]\n# next\nepochs = 3\n' >bad.ini
-    arguments=(train bad.ini --out never)
-    [ "$where" = "bad\.ini:3\)" ] || arguments=(train small.ini --set trian.epochs=3 --out never)
-    fails 78 "$where.*unknown key; did you mean train\.epochs\?" "near miss of a key" "${arguments[@]}"
-done
-printf '[trian]\n' >bad.ini
-fails 78 'bad\.ini:1\): \[trian\]: unknown section; did you mean \[train\]\?' \
-    "near miss of a section" train bad.ini --out never
+bad_line "trian.epochs = 3" "unknown key; did you mean train\.epochs\?"
+printf '[trian]\n' >trian.ini
+fails 78 'trian\.ini:1\): \[trian\]: unknown section; did you mean \[train\]\?' \
+    "near miss of a section" train trian.ini --out never
+together
 
 # both forms of values, the end of options, help and version
 expect_exit 0 "$program" plan small.ini --ranks=2 --gflops=1 --memory-gbyte 1 \
@@ -277,9 +276,17 @@ printf x >file
 fails_on 2 73 "$scratch/file" "output folder below a file" train small.ini --out "$scratch/file/run"
 
 expect_exit 0 "$program" train small.ini --out run
-before=$(contents run)
-fails_on 2 73 "--resume" "run that holds a checkpoint" train small.ini --out run
-[ "$(contents run)" = "$before" ] || wrong "a refused run changed what is there"
+# refused_in_run RANKS CODE PATTERN WHAT ARGUMENT...: a copy of the run stays as it is
+refused_in_run() {
+    local before
+    cp -R run "$scratch"
+    before=$(contents "$scratch/run")
+    fails_with "${@:1:4}" train "${@:5}" --out "$scratch/run"
+    [ "$(contents "$scratch/run")" = "$before" ] || wrong "a refused run changed the folder: $4"
+}
+for ranks in 0 2; do
+    beside refused_in_run $ranks 73 "--resume" "run that holds a checkpoint" small.ini
+done
 
 # --- checkpoints
 
@@ -324,84 +331,104 @@ truncate -s -5000 cut.h5
 fails 65 "cut\.h5" "eval of a truncated checkpoint" eval cut.h5
 fails_on 2 78 'split validation' "eval of a validation set that is not there" \
     eval run --split validation
-fails_on 2 66 'resume \(run\): a folder.*--out run --resume' "resume from a folder" \
-    train small.ini --out fresh --resume=run
-fails_on 2 65 "cut\.h5" "resume from a truncated checkpoint" \
-    train small.ini --out fresh --resume=cut.h5
+for ranks in 0 2; do
+    beside fails_with $ranks 66 'resume \(run\): a folder.*--out run --resume' \
+        "resume from a folder" train small.ini --out from-folder-$ranks --resume=run
+    beside fails_with $ranks 65 "cut\.h5" "resume from a truncated checkpoint" \
+        train small.ini --out from-cut-$ranks --resume=cut.h5
+done
+together
 
-# resume_over RANKS: the damaged newest is passed over
-resume_over() {
-    rm -rf resumed
-    cp -R broken resumed
-    expect_mpi_exit 0 "$1" "$program" train small.ini --out resumed --resume
-    [ "$(grep -c '^shardnet: ' err)" -eq 2 ] || wrong "other lines than two warnings"
+# newest_damaged RANKS: the damaged checkpoint is passed over
+newest_damaged() {
+    cp -R broken "$scratch/resumed"
+    expect_mpi_exit 0 "$1" "$program" train small.ini --out "$scratch/resumed" --resume
+    [ "$(grep -c '^shardnet: ' "$scratch/err")" -eq 2 ] || wrong "other lines than two warnings"
     expect_text err '^shardnet: warning: .*resumed/checkpoints/step-00000020\.h5.*; passed over'
     expect_text err '^shardnet: warning: .* set aside: step-00000020\.h5\.abandoned$'
     expect_text out 'resume .*step-00000010\.h5'
-    [ "$("$program" metrics resumed --csv | wc -l)" -eq 3 ] || wrong "not two epochs in metrics"
+    [ "$("$program" metrics "$scratch/resumed" --csv | wc -l)" -eq 3 ] ||
+        wrong "not two epochs in metrics"
     checked "a damaged newest checkpoint is passed over with a warning (mpirun -n $1)"
 }
-resume_over 0
-resume_over 2
 
-for ranks in 0 2; do
-    rm -rf resumed
-    cp -R broken resumed
-    break_tensor resumed/checkpoints/step-00000010.h5
-    expect_mpi_exit 65 $ranks "$program" train small.ini --out resumed --resume
-    [ "$(grep -c '^shardnet: error: .*every checkpoint is damaged' err)" -eq 1 ] ||
+# all_damaged RANKS
+all_damaged() {
+    local step
+    cp -R both-broken "$scratch/resumed"
+    expect_mpi_exit 65 "$1" "$program" train small.ini --out "$scratch/resumed" --resume
+    [ "$(grep -c '^shardnet: error: .*every checkpoint is damaged' "$scratch/err")" -eq 1 ] ||
         wrong "not one line of error"
     for step in 10 20; do
         expect_text err "^shardnet: warning: .*resumed/checkpoints/step-000000$step\.h5"
     done
-    [ "$(grep -c '^shardnet: ' err)" -eq 3 ] || wrong "other lines than two warnings and an error"
-    checked "nothing but damaged checkpoints: exit 65 (mpirun -n $ranks)"
+    [ "$(grep -c '^shardnet: ' "$scratch/err")" -eq 3 ] ||
+        wrong "other lines than two warnings and an error"
+    checked "all checkpoints are damaged: exit 65 (mpirun -n $1)"
+}
+cp -R broken both-broken
+break_tensor both-broken/checkpoints/step-00000010.h5
+for ranks in 0 2; do
+    beside newest_damaged $ranks
+    beside all_damaged $ranks
 done
 
 # --- another run than the checkpoint's
 
-fails_on "2 3" 78 "seed 1,.*configuration 9" "resume with another seed" \
-    train small.ini --set train.seed=9 --out run --resume
-fails 78 "784-8-10,.*784-9-10" "resume with another model" \
-    train small.ini --set model.hidden=9 --out run --resume
-fails 78 "784-8-10,.*784-8-8-10" "resume with another depth" \
-    train small.ini --set "model.hidden=8, 8" --out run --resume
-fails 78 "tanh.*relu" "resume with another activation" \
-    train small.ini --set model.activation=relu --out run --resume
-fails 78 "batch 50,.*configuration 25" "resume with another batch" \
-    train small.ini --set train.batch=25 --out run --resume
-for momentum in nesterov previous_gradient; do
-    fails 78 "momentum_kind heavy_ball, this configuration $momentum;" "resume with $momentum" \
-        train small.ini --set optimizer.momentum_kind=$momentum --out run --resume
+# other_run CODE PATTERN WHAT ARGUMENT...: a resume that is refused
+other_run() {
+    beside refused_in_run 0 "${@:1:3}" "${@:4}" --resume
+}
+for ranks in 2 3; do
+    beside refused_in_run $ranks 78 "seed 1,.*configuration 9" "resume with another seed" \
+        small.ini --set train.seed=9 --resume
 done
-fails 78 "500 samples.*400 samples" "resume with fewer data" \
-    train small.ini --set data.train_limit=400 --out run --resume
-fails 78 "500 samples.*300 samples" "resume with other data" \
-    train idx.ini --set "data.dir=$scratch/good" --out run --resume
-[ "$(contents run)" = "$before" ] || wrong "a refused resume changed the run"
-checked "a refused resume leaves the run as it was"
+other_run 78 "seed 1,.*configuration 9" "resume with another seed" small.ini --set train.seed=9
+other_run 78 "784-8-10,.*784-9-10" "resume with another model" small.ini --set model.hidden=9
+other_run 78 "784-8-10,.*784-8-8-10" "resume with another depth" \
+    small.ini --set "model.hidden=8, 8"
+other_run 78 "tanh.*relu" "resume with another activation" small.ini --set model.activation=relu
+other_run 78 "batch 50,.*configuration 25" "resume with another batch" \
+    small.ini --set train.batch=25
+for momentum in nesterov previous_gradient; do
+    other_run 78 "momentum_kind heavy_ball, this configuration $momentum;" \
+        "resume with $momentum" small.ini --set optimizer.momentum_kind=$momentum
+done
+other_run 78 "500 samples.*400 samples" "resume with fewer data" \
+    small.ini --set data.train_limit=400
+other_run 78 "500 samples.*300 samples" "resume with other data" \
+    idx.ini --set "data.dir=$scratch/good"
 
-# what may change is told
-rm -rf resumed
-cp -R run resumed
-expect_exit 0 "$program" train small.ini --out resumed --resume --set train.epochs=3 \
-    --set train.report_every=2 --set model.max_norm=3 --set optimizer.l2=0.001
-expect_text out '^changed  model\.max_norm = 3 \(was 0\), optimizer\.l2 = 0\.001[0-9]* \(was 0\)$'
-expect_exit 0 "$program" train resumed/config.ini --out resumed --resume --set train.epochs=4
-expect_no_text out '^changed '
-checked "settings that a resumed run changes are told"
+# keys that may change
+settings_change() {
+    cp -R run "$scratch/resumed"
+    expect_exit 0 "$program" train small.ini --out "$scratch/resumed" --resume \
+        --set train.epochs=3 --set train.report_every=2 --set model.max_norm=3 \
+        --set optimizer.l2=0.001
+    expect_text out '^changed  model\.max_norm = 3 \(was 0\), optimizer\.l2 = 0\.001[0-9]* \(was 0\)$'
+    expect_exit 0 "$program" train "$scratch/resumed/config.ini" --out "$scratch/resumed" \
+        --resume --set train.epochs=4
+    expect_no_text out '^changed '
+    checked "settings that a resumed run changes are printed"
+}
+beside settings_change
 
 # --- divergence
 
-for ranks in 0 2; do
-    rm -rf hot
-    cp -R run hot
-    before=$(contents hot/checkpoints)
-    expect_one_line_error 76 $ranks "diverged" "$program" train small.ini --out hot --resume \
-        --set train.epochs=9 --set optimizer.learning_rate=1e6 --set optimizer.l2=1
-    [ "$(contents hot/checkpoints)" = "$before" ] || wrong "divergence changed the checkpoints"
-    checked "divergence: exit 76, the last good checkpoint is kept (mpirun -n $ranks)"
-done
+# diverges RANKS
+diverges() {
+    local before
+    cp -R run "$scratch/hot"
+    before=$(contents "$scratch/hot/checkpoints")
+    expect_one_line_error 76 "$1" "diverged" "$program" train small.ini --out "$scratch/hot" \
+        --resume --set train.epochs=9 --set optimizer.learning_rate=1e6 --set optimizer.l2=1
+    [ "$(contents "$scratch/hot/checkpoints")" = "$before" ] ||
+        wrong "divergence changed the checkpoints"
+    checked "divergence: exit 76, the last good checkpoint is kept (mpirun -n $1)"
+}
+beside diverges 0
+beside diverges 2
+together
 
 # --- srun without PMIx: every task sees one rank
 
@@ -415,4 +442,4 @@ checked "srun without PMIx: exit 78, one line from task 0"
 expect_exit 0 env SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=1 "$program" data synth never
 [ ! -e never ] || wrong "a task that is not the first wrote a data set"
 expect_text err '^shardnet: data is left to the first task'
-checked "data on the second task of a job: says that it does nothing"
+checked "data on the second task of a job: warns that it does nothing"

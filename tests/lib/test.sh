@@ -9,6 +9,7 @@
 # A longer run of the program is a hang.
 limit=${SHARDNET_TEST_SECONDS:-60}
 job=
+tasks=()
 
 # setup_test "$@": the arguments of the script
 setup_test() {
@@ -31,9 +32,10 @@ setup_test() {
 }
 
 clean_up() {
-    if [ -n "$job" ]; then
-        kill_tree "$job"
-    fi
+    local task
+    for task in $job "${tasks[@]}"; do
+        kill_tree "$task"
+    done
     rm -rf -- "$scratch"
 }
 
@@ -160,6 +162,33 @@ expect_one_line_error() {
     if ! grep '^shardnet: error: ' "$scratch/err" | grep -Eq -- "$pattern"; then
         wrong "the line of error has nothing like '$pattern': ${words[*]}"
     fi
+}
+
+# beside CHECK...: starts a check in the background, at most six at a time, with its own
+# $scratch.  mpirun waits a second after a failure, so failures are checked side by side.
+beside() {
+    if ((${#tasks[@]} == 6)); then
+        finish_first_task
+    fi
+    (
+        scratch=$(mktemp -d "$scratch/task.XXXXXX")
+        "$@"
+        rm -rf -- "$scratch"
+    ) &
+    tasks+=($!)
+}
+
+finish_first_task() {
+    local task=${tasks[0]}
+    tasks=("${tasks[@]:1}")
+    wait "$task" || exit 1
+}
+
+# together: waits for these checks; the test fails if one of them has failed
+together() {
+    while ((${#tasks[@]} > 0)); do
+        finish_first_task
+    done
 }
 
 # write_config FILE SECTION.KEY=VALUE...: keys of one section stand together

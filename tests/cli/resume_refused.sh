@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A checkpoint continues only the run that it belongs to: other data of the same number of
+# samples and other settings that give the saved state another meaning are refused.
+set -euo pipefail
+# shellcheck source=../lib/test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
+setup_test "$@"
+cd -- "$scratch"
+
+for seed in 1 2; do
+    "$program" data synth "data$seed" --train 300 --test 50 --seed "$seed" >out
+done
+write_config job.ini data.source=idx data.dir=data1 data.validation=40 model.hidden=12 train.epochs=3 \
+    train.batch=20 comm.reduce=reproducible comm.leaves=4
+expect_exit 75 "$program" train job.ini --out run --set train.max_steps=5
+cp -r run kept
+
+# refused PATTERN SETTING...: the run cannot be continued with these settings
+refused() {
+    local pattern=$1 setting options=()
+    for setting in "${@:2}"; do
+        options+=(--set "$setting")
+    done
+    expect_one_line_error 78 0 "resume \(run/checkpoints/step-00000005\.h5\): .*$pattern" \
+        "$program" train job.ini --out run --resume "${options[@]}"
+    diff -r run kept >out 2>&1 || wrong "a refused run was changed"
+}
+refused 'other training data of 260 samples' data.dir=data2
+refused 'other training data of 260 samples' data.validation=30
+refused 'seed 1, this configuration 2' train.seed=2
+refused 'the global batch 20, this configuration 26' train.batch=26
+refused 'momentum_kind heavy_ball, this configuration nesterov' optimizer.momentum_kind=nesterov
+refused '4 leaves, .* with 8' comm.leaves=8
+refused '4 leaves, .* allreduce' comm.reduce=allreduce
+refused 'layers 784-12-10, this configuration 784-13-10' model.hidden=13
+refused 'activation tanh, this configuration sigmoid' model.activation=sigmoid
+checked "other data, seed, batch, momentum, reduction or network: refused, nothing changed"
+
+mv data1 moved
+expect_exit 0 "$program" train job.ini --out run --resume --set data.dir=moved --set train.epochs=4 \
+    --set optimizer.learning_rate=0.05
+expect_text out '^changed  optimizer\.learning_rate = 0\.05 \(was 0\.1\)$'
+checked "moved data, another number of epochs or another rate: continued"

@@ -15,9 +15,9 @@ write_config small.ini data.source=synthetic data.train_limit=600 data.validatio
 # holds RUN NAME...: the files of its folder of checkpoints
 holds() {
     local found wanted
-    found=$(ls "$1/checkpoints" | sort)
+    found=$(find "$1/checkpoints" -mindepth 1 -printf '%P\n' | sort)
     wanted=$(printf '%s\n' "${@:2}" | sort)
-    [ "$found" = "$wanted" ] || wrong "$1 holds" $found "instead of" $wanted
+    [ "$found" = "$wanted" ] || wrong "$1 holds $found instead of $wanted"
 }
 
 # warned PATTERN: by one line, the only one
@@ -97,9 +97,9 @@ ends_well() {
 mkdir -p early/checkpoints
 cp best/checkpoints/best.h5 best/metrics.h5 early/checkpoints
 mv early/checkpoints/metrics.h5 early
-before=$(cat early/checkpoints/best.h5 | sha256sum)
+before=$(sha256sum <early/checkpoints/best.h5)
 expect_one_line_error 73 0 'already holds a checkpoint' "$program" train small.ini --out early
-[ "$(cat early/checkpoints/best.h5 | sha256sum)" = "$before" ] || wrong "a refused run changed best.h5"
+[ "$(sha256sum <early/checkpoints/best.h5)" = "$before" ] || wrong "a refused run changed best.h5"
 expect_exit 0 "$program" train small.ini --out early --resume
 expect_text out "^resume .*early/checkpoints/best\.h5: epoch $best, step $((10 * best))\$"
 [ ! -s err ] || wrong "a warning"
@@ -127,20 +127,20 @@ checked "best.h5 counts as a checkpoint, by its own step"
 lower=$((best - 2))
 from=checkpoints/step-$(printf %08d $((10 * lower))).h5
 cp -R best again
-expect_exit 0 "$program" train small.ini --out again --resume=again/$from
+expect_exit 0 "$program" train small.ini --out again --resume="again/$from"
 warned "run .* set aside: .*best\.h5\.abandoned"
 ends_well again
 checked "the best epoch lies ahead: it is found again"
 
 # rates at which nothing gets better
 cp -R best worse
-expect_exit 0 "$program" train small.ini --out worse --resume=worse/$from \
+expect_exit 0 "$program" train small.ini --out worse --resume="worse/$from" \
     --set optimizer.learning_rate=0 --set optimizer.momentum=0
 expect_text out "^best +epoch $lower, "
 expect_no_text err 'last weights are used'
 cmp worse/checkpoints/best.h5.abandoned best/checkpoints/best.h5 ||
     wrong "the best weights are lost"
-same_parameters worse/checkpoints/best.h5 best/$from
+same_parameters worse/checkpoints/best.h5 "best/$from"
 expect_exit 0 "$program" train small.ini --out worse --resume=worse/checkpoints/best.h5.abandoned
 expect_text out "^best +epoch $best, validation error $error"
 same_parameters best/checkpoints/best.h5 worse/checkpoints/best.h5
@@ -151,7 +151,7 @@ checked "the best epoch lies ahead and does not come again: its weights are kept
 
 half=checkpoints/step-$(printf %08d $((10 * best))).h5
 # the best epoch is over: nothing gets better
-expect_exit 0 "$program" train small.ini --out still --resume=best/$half \
+expect_exit 0 "$program" train small.ini --out still --resume="best/$half" \
     --set optimizer.learning_rate=0 --set optimizer.momentum=0 --set train.epochs=$((best + 2))
 expect_text out "^best +epoch $best, validation error $error"
 [ ! -s err ] || wrong "a warning"

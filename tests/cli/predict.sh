@@ -22,7 +22,7 @@ labels() {
 # expect_lines NAME COUNT: this many lines of the right form in NAME
 expect_lines() {
     local good
-    good=$(grep -Ec "^[^$tab]+$tab[0-9]+$tab[0-9]$tab[01]\.[0-9]{6}$tab[0-9]$tab[01]\.[0-9]{6}\$" \
+    good=$(grep -Ec "^[^$tab]+${tab}[0-9]+${tab}[0-9]${tab}[01]\.[0-9]{6}${tab}[0-9]${tab}[01]\.[0-9]{6}\$" \
         "$1") || true
     if [ "$good" -ne "$2" ] || [ "$(wc -l <"$1")" -ne "$2" ]; then
         wrong "$1 has not $2 lines of results alone"

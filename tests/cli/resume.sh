@@ -29,8 +29,8 @@ write_config rich.ini data.source=synthetic data.train_limit=2300 data.validatio
 for variant in plain:0:45:32 plain:2:45:32 rich:0:57:40 rich:2:57:40; do
     IFS=: read -r config ranks stop steps <<<"$variant"
     whole=$config-$ranks part=$config-$ranks-part
-    expect_mpi_exit 0 "$ranks" "$program" train $config.ini --out "$whole"
-    expect_mpi_exit 75 "$ranks" "$program" train $config.ini --out "$part" \
+    expect_mpi_exit 0 "$ranks" "$program" train "$config.ini" --out "$whole"
+    expect_mpi_exit 75 "$ranks" "$program" train "$config.ini" --out "$part" \
         --set train.max_steps="$stop"
     [ "$(grep -c '^shardnet: ' err)" -eq 1 ] || wrong "not one line about the stop"
     expect_text err '^shardnet: stopped early on request'

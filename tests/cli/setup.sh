@@ -122,7 +122,7 @@ expect_parameters() {
             echo "$OMPI_MCA_btl_tcp_eager_limit $OMPI_MCA_coll_libnbc_iallreduce_algorithm \
 ${OMPI_MCA_mtl-unset}"' parameters "$jobs/common.sh"
 }
-mtl=unset
+mtl="unset"
 if [ -z "$(compgen -G '/sys/class/infiniband/*')" ]; then
     mtl=^psm,psm2,ofi
 fi

@@ -32,13 +32,13 @@ for backend in "${backends[@]}"; do
         ranks=${ranks_reduce%-*} reduce=${ranks_reduce#*-}
         ways=(--set "compute.backend=$backend" --set "comm.reduce=$reduce")
         name=$backend-$ranks-$reduce
-        expect_mpi_exit 0 $ranks "$program" train small.ini --out "$name" "${ways[@]}"
+        expect_mpi_exit 0 "$ranks" "$program" train small.ini --out "$name" "${ways[@]}"
         expect_text out "^reduce +$reduce\$"
         same_loss plain "$name"
         checked "$backend, $reduce, $ranks ranks: losses within $(cat worst) of the plain run's"
-        expect_mpi_exit 75 $ranks "$program" train small.ini --out "$name-again" "${ways[@]}" \
+        expect_mpi_exit 75 "$ranks" "$program" train small.ini --out "$name-again" "${ways[@]}" \
             --set train.max_steps=27
-        expect_mpi_exit 0 $ranks "$program" train small.ini --out "$name-again" "${ways[@]}" --resume
+        expect_mpi_exit 0 "$ranks" "$program" train small.ini --out "$name-again" "${ways[@]}" --resume
         same_run "$name" "$name-again"
         checked "$backend, $reduce, $ranks ranks: stopped and resumed, the same bytes"
     done
@@ -46,7 +46,7 @@ done
 # rows fewer than ranks, and one rank with nothing to overlap
 for reduce in overlap node; do
     for ranks in 1 3; do
-        expect_mpi_exit 0 $ranks "$program" train small.ini --out "$reduce-$ranks" \
+        expect_mpi_exit 0 "$ranks" "$program" train small.ini --out "$reduce-$ranks" \
             --set train.batch=2 --set data.train_limit=51 --set "comm.reduce=$reduce"
     done
     same_loss $reduce-1 $reduce-3

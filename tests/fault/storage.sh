@@ -143,7 +143,7 @@ done
 
 # address_space: of $job, in bytes, while it makes no such file: the least of some looks
 address_space() {
-    local least= kib
+    local least='' kib
     for _ in {1..60}; do
         kib=$(sed -n 's/^VmSize:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$job/status")
         if [ -z "$least" ] || [ "$kib" -lt "$least" ]; then least=$kib; fi

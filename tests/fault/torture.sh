@@ -56,11 +56,11 @@ check_end() {
         wrong "steps are missing in $1 or stand there twice"
 }
 
+ways=(job rank mpirun)
 run=1 kills=0 ends=0 struck=
 while ((kills < rounds)); do
     ranks=$((RANDOM % 4 + 1))
-    how=(job rank mpirun)
-    how=${how[RANDOM % 3]}
+    how=${ways[RANDOM % 3]}
     start $ranks "$program" train run.ini --out "run-$run" --resume
     end=$((SECONDS + limit))
     until grep -q '^model' out 2>/dev/null || ! kill -0 "$job" 2>/dev/null; do

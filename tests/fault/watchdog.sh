@@ -62,18 +62,23 @@ expect_mpi_exit 0 2 env SHARDNET_FAULT=evaluate.slow@1 "$program" train job.ini 
 expect_no_text err "$hung"
 checked "an evaluation slower than the time-out: goes on"
 
+# count_threads PID
+count_threads() {
+    local threads=("/proc/$1/task/"*)
+    echo "${#threads[@]}"
+}
+
 start 2 "$program" train job.ini --out off --set comm.timeout_seconds=0 --set train.max_steps=2000
 wait_for '^epoch 1/'
 for rank in $(children_of "$job"); do
     [ "$(cat "/proc/$rank/comm")" = "$(basename "$program")" ] || wrong "another process name"
-    threads=$(ls "/proc/$rank/task" | wc -l)
-    echo "$threads" >>off.threads
+    count_threads "$rank" >>off.threads
 done
 finish
 start 2 "$program" train job.ini --out on --set train.max_steps=2000
 wait_for '^epoch 1/'
 for rank in $(children_of "$job"); do
-    ls "/proc/$rank/task" | wc -l >>on.threads
+    count_threads "$rank" >>on.threads
 done
 finish
 [ "$(paste on.threads off.threads | awk '$1 == $2 + 1' | wc -l)" -eq 2 ] ||

@@ -144,8 +144,7 @@ static const struct {
                  {PNG_COLOR_TYPE_RGB_ALPHA, 8, 0}, {PNG_COLOR_TYPE_GRAY_ALPHA, 16, 1}};
 
 static const char *const pgm_seeds[] = {
-    "P2\n# a ring\n5 5\n9\n0 0 0 0 0\n0 9 9 9 0\n0 9 2 9 0 # hole\n0 9 9 9 0\n0 0 0 0 "
-    "0\n",
+    "P2\n# a ring\n5 5\n9\n0 0 0 0 0\n0 9 9 9 0\n0 9 2 9 0 # in\n0 9 9 9 0\n0 0 0 0 0\n",
     "P5 6 4 255\n~~~~~~~##~~~(  ~~~~~~~~~",
     "P5\n#x\n3 3 1000\n\3\1\3\1\3\1\3\1\1\1\3\1\3\1\3\1\3\2"};
 

@@ -91,6 +91,7 @@ END
 up() {
     local hosts=$1 delay=${2:-0} rate=${3:-0} number ports=()
     [ ! -e "$lab" ] || stop "$lab exists"
+    # shellcheck disable=SC2154
     trap 'code=$?; ((!code)) || down; exit $code' EXIT
     mkdir -p "$lab/tmp"
     echo 127.0.0.1 localhost >"$lab/hosts"

@@ -20,7 +20,7 @@ setup_network() {
     export NET_LAB_SWITCH
     trap '"$net" down || true; clean_up' EXIT
     "$net" up 4 1 1gbit
-    cd -- "$scratch"
+    cd -- "$scratch" || exit
     write_config job.ini data.source=synthetic data.train_limit=600 model.hidden=16 \
         train.epochs=900000 train.batch=100 train.eval_every=1000000 comm.reduce=reproducible \
         comm.leaves=4 "comm.timeout_seconds=$timeout_seconds" checkpoint.every_steps=5

@@ -139,6 +139,7 @@ up() {
     local nodes=${1:-2} cpus=${2:-2} i holder
     ((${#lab} <= 60)) || stop "SLURM_LAB_DIR is too long for the names of sockets"
     [ -z "$(ls -A "$lab" 2>/dev/null)" ] || stop "$lab is not empty"
+    # shellcheck disable=SC2154
     trap 'code=$?; ((!code)) || { tail -n 5 "$lab"/log/* >&2; down; }; exit $code' EXIT
     mkdir -p "$lab"/{bin,log,run,state,tmp}
     chmod 755 "$lab"

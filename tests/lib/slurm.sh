@@ -22,7 +22,7 @@ setup_cluster() {
     eval "$("$lab" env)"
     unset SHARDNET_LAUNCHER SHARDNET_REQUEUE SWEEP
     export SHARDNET=$program SHARDNET_HOME=$source_root
-    cd -- "$scratch"
+    cd -- "$scratch" || exit
 }
 
 # write_job EPOCHS: job.ini, which every start of a job reads anew
@@ -34,6 +34,7 @@ write_job() {
 }
 
 # An end that no job reaches before the test interrupts it, however fast the machine.
+# shellcheck disable=SC2034
 endless=900000
 
 # cut_short RUN: the next start of its job trains a few epochs beyond what the log tells

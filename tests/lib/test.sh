@@ -27,6 +27,7 @@ setup_test() {
     export OMPI_MCA_mpi_yield_when_idle=1
     # what another launcher, or a person at work, may have left
     unset SLURM_STEP_NUM_TASKS SLURM_PROCID PMI_SIZE PMI_RANK SLURM_JOB_END_TIME SHARDNET_FAULT
+    # shellcheck disable=SC2034
     mnist=${SHARDNET_DATA-}
     unset SHARDNET_DATA
 }

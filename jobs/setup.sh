@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Installs what building (or testing) shardnet needs and is missing.
+# Installs the packages that are missing.
 #
-#     jobs/setup.sh [build|test]
+#     jobs/setup.sh [build|test|all]
 #
-# Debian and Ubuntu, as root or with a sudo that asks no password: apt-get installs it.
-# Elsewhere nothing is installed; what is missing is listed with the names that Debian,
-# Spack and EasyBuild have for it, and the exit code is 69.
+#     build  packages to build shardnet (the default)
+#     test   these and the packages of the tests
+#     all    these and the large packages of tests/run.sh --all and tests/coverage.sh
+#
+# Uses apt-get on Debian and Ubuntu, as root or with a sudo that asks no password.  Elsewhere
+# it installs nothing, lists the missing packages with their names in Debian, Spack and
+# EasyBuild, and exits with 69.
 set -euo pipefail
 
-usage="usage: jobs/setup.sh [build|test]"
+usage="usage: jobs/setup.sh [build|test|all]"
 
-# Debian package | Spack | EasyBuild | how to see it where dpkg does not know of it
+# Debian package | Spack | EasyBuild | check where dpkg does not list it
 build_needs='
 gcc              | gcc       | GCC       | tool:cc
 libc6-dev        | -         | -         | header:stdlib.h
@@ -29,7 +33,7 @@ zlib1g-dev       | zlib      | zlib      | header:zlib.h
 libpng-dev       | libpng    | libpng    | header:png.h
 libssl-dev       | openssl   | OpenSSL   | header:openssl/evp.h
 libdnnl-dev      | onednn    | oneDNN    | none'
-if [ "$(uname -m)" = x86_64 ]; then # Debian has it for this one alone
+if [ "$(uname -m)" = x86_64 ]; then # the only architecture for which Debian has it
     build_needs+='
 libisal-dev      | isa-l     | ISA-L     | none'
 fi
@@ -43,17 +47,19 @@ hdf5-tools       | hdf5      | HDF5      | tool:h5diff
 python3-numpy    | py-numpy  | SciPy-bundle | python:numpy
 python3-h5py     | py-h5py   | h5py      | python:h5py'
 
-# Only where they can be installed: without them plots are not tested, and the tests on a
-# real Slurm, which need root too, are skipped.
+# Packages that are installed only where apt-get can: the tests that need them are skipped
+# elsewhere.  The tests on a real Slurm need root too.
 plot_packages=(gnuplot-nox)
+style_packages=(clang-format shellcheck man-db)
 cluster_packages=(slurmctld slurmd slurm-client munge iproute2)
+large_packages=(clang-tidy gcovr)
 
 # shellcheck source=common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 case ${1-build} in
 build) needs=$build_needs ;;
-test) needs=$build_needs$test_needs ;;
+test | all) needs=$build_needs$test_needs ;;
 -h | --help) print_usage && exit 0 ;;
 *) fail 64 "$usage" ;;
 esac
@@ -197,8 +203,11 @@ if [ -n "$missing" ]; then
         fi
     fi
 fi
-if [ "${1-build}" = test ] && may_install; then
-    wanted=()
+if [ "${1-build}" != build ] && may_install; then
+    wanted=("${style_packages[@]}")
+    if [ "$1" = all ]; then
+        wanted+=("${large_packages[@]}")
+    fi
     if ! command -v gnuplot >/dev/null; then
         wanted+=("${plot_packages[@]}")
     fi

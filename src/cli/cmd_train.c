@@ -60,7 +60,7 @@ static sn_status body(sn_comm *comm, const void *user, sn_error *err)
 }
 
 static const char message[] = "shardnet: stopped at once on a second request: no "
-                                 "checkpoint of this step; continue with --resume\n";
+                              "checkpoint of this step; continue with --resume\n";
 
 static sn_status run(const void *given, sn_error *err)
 {

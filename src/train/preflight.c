@@ -66,7 +66,8 @@ static sn_status check_config(sn_comm *comm, const sn_config *config, sn_error *
 
 sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *err)
 {
-    const bool other = sn_fault_check("preflight.version", sn_comm_rank(comm), -1, NULL);
+    const bool other =
+        sn_fault_check("preflight.version", sn_comm_rank(comm), -1, NULL);
     sn_status status =
         same_text(comm, "program", other ? "another version" : sn_version(),
                   "start the same program on every node", err);

@@ -182,8 +182,8 @@ run_mpirun() {
     setting oob_tcp_keepalive_time 2
     setting oob_tcp_keepalive_intvl 1
     setting oob_tcp_keepalive_probes 3
-    local name forwarded= # the same kernels as outside
-    for name in OPENBLAS_CORETYPE OPENBLAS_L2_SIZE; do
+    local name forwarded= # the same threads and kernels as outside
+    for name in OMP_WAIT_POLICY OPENBLAS_CORETYPE OPENBLAS_L2_SIZE; do
         [ -z "${!name-}" ] || forwarded+=${forwarded:+;}$name
     done
     [ -z "$forwarded" ] || setting mca_base_env_list "$forwarded"

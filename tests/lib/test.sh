@@ -23,8 +23,8 @@ setup_test() {
     allow_mpirun_as_root
     allow_oversubscription
     export OMPI_MCA_btl_vader_single_copy_mechanism=none
-    # tests share the cores: a rank that waits must not spin
-    export OMPI_MCA_mpi_yield_when_idle=1
+    # tests share the cores: neither ranks nor threads may spin while they wait
+    export OMPI_MCA_mpi_yield_when_idle=1 OMP_WAIT_POLICY=passive
     # what another launcher, or a person at work, may have left
     unset SLURM_STEP_NUM_TASKS SLURM_PROCID PMI_SIZE PMI_RANK SLURM_JOB_END_TIME SHARDNET_FAULT
     # shellcheck disable=SC2034

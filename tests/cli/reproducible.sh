@@ -13,7 +13,7 @@ write_config all.ini data.source=synthetic data.train_limit=600 data.validation=
     model.dropout_input=0.2 model.dropout_hidden=0.3 model.max_norm=2 optimizer.l2=1e-4 \
     train.epochs=2 train.batch=77 comm.reduce=reproducible comm.leaves=8 checkpoint.keep=9
 expect_exit 0 "$program" train all.ini --out alone
-expect_text out '^reduce +reproducible: 8 leaves'
+expect_text out '^reduce +reproducible: 8 microbatches'
 
 # to all digits; the test set takes 32 blocks
 figures() {

@@ -25,7 +25,7 @@ for launcher in srun mpirun; do
     wait_for_epochs "by-$launcher"
     kill -STOP "$(ranks_of "by-$launcher" | tail -n 1)"
     wait_for_log "by-$launcher" '== ended with 75 after a new checkpoint; requeueing'
-    expect_exit 0 grep -Eq '^shardnet: error: no progress for .* \(rank [0-3] on node[12], .*: silent' \
+    expect_exit 0 grep -Eq '^shardnet: error: no progress for .* \(rank [0-3] on node[12], .*: no heartbeat from rank' \
         "by-$launcher.log"
     cut_short "by-$launcher"
     wait_for_start "by-$launcher" 1

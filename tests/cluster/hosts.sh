@@ -8,7 +8,7 @@ setup_network "$@"
 
 train stopped
 kill -STOP "$(pid_on h3)"
-broken_off 75 '^shardnet: error: no progress for [0-9]+ s \(rank 2 on h3, .*: silent for .*--resume$'
+broken_off 75 '^shardnet: error: no progress for [0-9]+ s \(rank 2 on h3, .*: no heartbeat from rank 2 for .*--resume$'
 [ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line about the hang"
 all_leave h1 h2 h3 h4
 resumed stopped
@@ -16,7 +16,7 @@ checked "SIGSTOP of the rank on h3: exit 75, rank 2 on h3 named, resumed"
 
 train first
 kill -STOP "$(pid_on h1)"
-broken_off 75 '^shardnet: error: no progress for [0-9]+ s \(rank 0 on h1, .*: silent for '
+broken_off 75 '^shardnet: error: no progress for [0-9]+ s \(rank 0 on h1, .*: no heartbeat from rank 0 for '
 all_leave h1 h2 h3 h4
 resumed first
 checked "SIGSTOP of rank 0: exit 75, named by another rank, resumed"

@@ -38,7 +38,7 @@ checked "the data link of h3 cut: exit 75, rank 2 on h3 named, resumed"
 
 train own
 "$net" link h1 down data
-broken_off 75 '^shardnet: error: no progress for [0-9]+ s \(rank 0 on h1, .*no other host .* a link is down'
+broken_off 75 '^shardnet: error: no progress for [0-9]+ s \(rank 0 on h1, .*no heartbeat from any other host .* a link is down'
 "$net" link h1 up
 resumed own
 checked "the data link of rank 0's host cut: exit 75, rank 0 on h1 named, resumed"

@@ -29,7 +29,7 @@ checked "enough: both are shared, and no file is left"
 limited=(bash -c 'ulimit -f 8000 && exec "$@"' -)
 expect_exit 0 "${limited[@]}" "$mpirun" -n 3 "$program" train job.ini \
     --set comm.reduce=node --out limited
-expect_text out '^reduce +node, which these ranks cannot: one MPI_Allreduce$'
+expect_text out '^reduce +node: not possible on these ranks, allreduce instead$'
 expect_text out 'one copy a node'
 checked "ulimit -f below the messages of a node: one MPI_Allreduce"
 
@@ -53,6 +53,6 @@ for way in allreduce auto node; do
     expect_text out 'one copy a node'
     checked "a /dev/shm without room for the messages, $way: trains"
 done
-expect_text out '^reduce +node, which these ranks cannot: one MPI_Allreduce$'
+expect_text out '^reduce +node: not possible on these ranks, allreduce instead$'
 same_parameters "$(newest_checkpoint small-node)" "$(newest_checkpoint large-allreduce)"
 checked "the same parameters from private copies"

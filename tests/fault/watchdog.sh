@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The watchdog on one host: what hangs is ended with 75 and named, what is slow is not.
+# The watchdog on one host: it names a rank that hangs and ends the job with 75; it does
+# not end a job that is only slow.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
@@ -14,7 +15,7 @@ hung='^shardnet: error: no progress for [0-9]+ s'
 for rank in 0 2; do
     run "$mpirun" -n 3 env SHARDNET_FAULT="step.hang@$rank:14" "$program" train job.ini --out hung-$rank
     [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
-    expect_text err "$hung \(rank $rank on .*, phase gather, last step 14\): alive.*; last heard of: ranks 0-2 now; continue with --resume$"
+    expect_text err "$hung \(rank $rank on .*, phase gather, last step 14\): alive.*; last heartbeat: ranks 0-2 now; continue with --resume$"
     [ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line about the hang"
     expect_mpi_exit 75 3 "$program" train job.ini --out hung-$rank --resume --set train.max_steps=5
     expect_text out '^resume .*step 10$'
@@ -22,24 +23,24 @@ for rank in 0 2; do
 done
 
 expect_exit 75 env SHARDNET_FAULT=step.hang@0:14 "$program" train job.ini --out alone
-expect_text err "$hung \(rank 0 on .*, phase gather, last step 14\): alive, but does not get on;"
+expect_text err "$hung \(rank 0 on .*, phase gather, last step 14\): alive but making no progress;"
 checked "one rank without mpirun: exit 75"
 
-# nobody hears of anybody: every rank by itself
-run "$mpirun" -n 3 env SHARDNET_FAULT=watchdog.socket,step.hang@1:14 "$program" train job.ini --out deaf
+# no rank receives heartbeats, so every rank decides by itself
+run "$mpirun" -n 3 env SHARDNET_FAULT=watchdog.socket,step.hang@1:14 "$program" train job.ini --out no-sockets
 [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
-expect_text err "$hung \(rank 0 on .*, phase reduce, last step 14\): .*; last heard of: ranks 0 now, never ranks 1-2; "
-run "$mpirun" -n 3 env SHARDNET_FAULT=watchdog.socket@0,watchdog.socket@1,step.hang@0:14 "$program" train job.ini --out deafer
+expect_text err "$hung \(rank 0 on .*, phase reduce, last step 14\): .*; last heartbeat: ranks 0 now, none from ranks 1-2; "
+run "$mpirun" -n 3 env SHARDNET_FAULT=watchdog.socket@0,watchdog.socket@1,step.hang@0:14 "$program" train job.ini --out one-socket
 [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
-checked "no datagrams: exit 75 all the same"
+checked "a hang without datagrams: exit 75"
 
 for rank in 0 2; do
-    expect_one_line_error 70 3 'watchdog: no thread' \
+    expect_one_line_error 70 3 'watchdog: cannot create a thread' \
         env SHARDNET_FAULT="watchdog.thread@$rank" "$program" train job.ini --out none
 done
-checked "no thread on rank 0 or 2 of 3: one line, exit 70"
+checked "rank 0 or 2 of 3 cannot create the thread: one line, exit 70"
 
-# signal_ranks SIGNAL: all ranks of the job
+# signal_ranks SIGNAL: sends the signal to all ranks of the job
 signal_ranks() {
     local pid
     for pid in $(children_of "$job"); do
@@ -55,12 +56,12 @@ signal_ranks CONT
 finish
 [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
 expect_text err '^shardnet: stopped early on request'
-checked "a whole job stopped for twice the time and continued: goes on"
+checked "a whole job stopped for twice the time and continued: training continues"
 
 expect_mpi_exit 0 2 env SHARDNET_FAULT=evaluate.slow@1 "$program" train job.ini --out slow \
     --set train.epochs=1
 expect_no_text err "$hung"
-checked "an evaluation slower than the time-out: goes on"
+checked "an evaluation slower than the time-out: training continues"
 
 # count_threads PID
 count_threads() {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* When each role raises the alarm: four ranks, observers 0 and 2, a time-out of 60 s.
- */
+/* Each role raises the alarm at its deadline: four ranks, observers 0 and 2, a time-out
+ * of 60 s. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -11,13 +11,14 @@
 
 enum { RANKS = 4 };
 
-/* Seconds before now; grace in seconds. */
+/* The report of a rank; NEVER: no heartbeat. */
 typedef struct known {
-    double silent, idle, grace;
+    double silent, idle; /* seconds since its newest heartbeat and mark */
+    double grace;        /* seconds */
 } known;
 
 static const struct {
-    const char *what;
+    const char *name;
     int rank;
     known of[RANKS];
     double deadline; /* seconds after now */
@@ -30,11 +31,11 @@ static const struct {
      0,
      {{0, 70, 0}, {1, 70, 0}, {1, 70, 0}, {1, 5, 0}},
      55},
-    {"primary: a rank that is silent now counts too",
+    {"primary: the progress of a silent rank counts",
      0,
      {{0, 70, 0}, {1, 70, 0}, {1, 70, 0}, {40, 50, 0}},
      10},
-    {"primary: a rank never last_heartbeat of does not",
+    {"primary: a rank that never sent a heartbeat does not count",
      0,
      {{0, 70, 0}, {1, 70, 0}, {1, 70, 0}, {NEVER, 5, 0}},
      -10},
@@ -46,11 +47,11 @@ static const struct {
      0,
      {{0, 70, 0}, {1, 70, 100}, {1, 20, 0}, {1, 70, 0}},
      90},
-    {"primary: nobody else is last_heartbeat of",
+    {"primary: no other rank sent a heartbeat",
      0,
      {{0, 61, 0}, {NEVER, 0, 0}, {NEVER, 0, 0}, {NEVER, 0, 0}},
      -1},
-    {"secondary: the primary is last_heartbeat",
+    {"secondary: the primary is alive",
      2,
      {{3, 99, 0}, {1, 99, 0}, {0, 99, 0}, {1, 99, 0}},
      NEVER},
@@ -58,23 +59,23 @@ static const struct {
      2,
      {{3.1, 99, 0}, {1, 99, 0}, {0, 99, 0}, {1, 40, 0}},
      20},
-    {"secondary: the primary was never last_heartbeat of",
+    {"secondary: the primary never sent a heartbeat",
      2,
      {{NEVER, 0, 0}, {1, 62, 0}, {0, 61, 0}, {1, 99, 0}},
      -1},
-    {"follower: the primary is last_heartbeat",
+    {"follower: the primary is alive",
      1,
      {{1, 99, 0}, {0, 99, 0}, {9, 99, 0}, {NEVER, 0, 0}},
      NEVER},
-    {"follower: the secondary is last_heartbeat",
+    {"follower: the secondary is alive",
      3,
      {{9, 99, 0}, {NEVER, 0, 0}, {1, 99, 0}, {0, 99, 0}},
      NEVER},
-    {"follower: neither is last_heartbeat now",
+    {"follower: both observers are silent",
      1,
      {{9, 5, 0}, {0, 40, 0}, {9, 5, 0}, {NEVER, 0, 0}},
      20.55},
-    {"follower: neither was ever last_heartbeat",
+    {"follower: no observer ever sent a heartbeat",
      3,
      {{NEVER, 0, 0}, {NEVER, 0, 0}, {NEVER, 0, 0}, {0, 70, 30}},
      20.65},
@@ -102,7 +103,7 @@ static void each_role_has_its_deadline(void **state)
         const double deadline = sn_role_deadline(&view) - now;
         if (isinf(cases[i].deadline) ? deadline != NEVER
                                      : !(fabs(deadline - cases[i].deadline) < 1e-9)) {
-            fail_msg("%s: %g instead of %g", cases[i].what, deadline,
+            fail_msg("%s: %g instead of %g", cases[i].name, deadline,
                      cases[i].deadline);
         }
     }

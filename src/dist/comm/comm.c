@@ -9,10 +9,10 @@
 #include "base/mem.h"
 #include "dist/launch/launch.h"
 
-/* The largest chunk of a broadcast: below an MPI count. */
+/* A broadcast is sent in chunks of at most this size, which fits an MPI count. */
 static const size_t chunk_bytes = (size_t)1 << 30;
 
-/* The state of this process; only the thread that calls MPI uses it. */
+/* Only the thread that calls MPI uses this. */
 static bool mpi_has_failed;
 
 bool sn_mpi_has_failed(void)
@@ -39,7 +39,7 @@ sn_status sn_mpi_all(MPI_Comm comm, bool mine, bool *all, sn_error *err)
                         "agreement", err);
 }
 
-/* Takes a duplicate of from and finds the place of this rank in it and on its node. */
+/* Duplicates from, and finds this rank's place in it and on its node. */
 static sn_status describe(sn_comm *comm, MPI_Comm from, sn_error *err)
 {
     gethostname(comm->host, sizeof comm->host - 1);
@@ -66,8 +66,9 @@ static sn_status describe(sn_comm *comm, MPI_Comm from, sn_error *err)
         "MPI_Allreduce", err);
 }
 
-/* Makes the communicator of the ranks of from.  SN_ENOMEM, with *out NULL, on all ranks
- * when one lacks the memory; SN_EMPI leaves what was made to sn_comm_finish. */
+/* Creates the communicator for the ranks of from.  If one rank lacks the memory, all
+ * return SN_ENOMEM and *out is NULL.  After SN_EMPI the caller releases *out, if not
+ * NULL, with sn_comm_finish. */
 static sn_status make(MPI_Comm from, sn_comm **out, sn_error *err)
 {
     int rank = -1;
@@ -97,9 +98,9 @@ sn_status sn_comm_adopt(MPI_Comm communicator, sn_comm **out, sn_error *err)
     if (started && !finished) {
         MPI_Query_thread(&level);
     }
-    if (level < MPI_THREAD_FUNNELED) { /* other threads write checkpoints and watch */
+    if (level < MPI_THREAD_FUNNELED) { /* the writer and the watchdog are threads */
         return sn_fail(err, SN_ECONFIG,
-                       "communicator: MPI is not running with threads; start it with "
+                       "communicator: MPI runs without thread support; start it with "
                        "MPI_Init_thread and MPI_THREAD_FUNNELED");
     }
     const sn_status status = make(communicator, out, err);
@@ -122,7 +123,7 @@ sn_status sn_comm_start(int *argc, char ***argv, sn_comm **out, sn_error *err)
     int provided;
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
         return sn_fail(err, SN_EMPI,
-                       "MPI_Init_thread failed; see MPI's own lines above");
+                       "MPI_Init_thread failed; see the lines that MPI printed above");
     }
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     status = make(MPI_COMM_WORLD, out, err);
@@ -207,7 +208,7 @@ sn_status sn_comm_agree(sn_comm *comm, sn_status status, sn_error *err)
     if (status == SN_EMPI) {
         return status;
     }
-    /* MPI_MAXLOC: the largest status, and the lowest rank that has it */
+    /* MPI_MAXLOC finds the largest status and the lowest rank that has it. */
     struct {
         int status, rank;
     } mine = {(int)status, comm->rank}, worst;

@@ -15,9 +15,10 @@ enum { CPUS = (int)(8 * sizeof(sn_node_mask)) };
 void sn_cores_read_mask(sn_node_mask *mask)
 {
     memset(mask, 0, sizeof *mask);
-    /* a cpu_set_t is too small for some machines; the system writes words of a mask */
+    /* A cpu_set_t holds 1024 processors, which is too few for some machines; the
+     * system call accepts a larger array of words. */
     if (sched_getaffinity(0, sizeof *mask, (cpu_set_t *)(void *)mask) != 0) {
-        mask->word[0] = 1; /* one thread is safe */
+        mask->word[0] = 1;
     }
 }
 
@@ -51,7 +52,7 @@ int sn_node_share(const sn_node_mask *masks, int ranks, int rank)
     return threads > 1 ? threads : 1;
 }
 
-/* The first number of a file; false where there is none. */
+/* Reads the first number of a file; returns false if there is none. */
 static bool first_number(const char *path, long *number)
 {
     FILE *file = fopen(path, "r");
@@ -81,7 +82,8 @@ void sn_cores_merge(const char *sys, sn_node_mask *mask)
     *mask = merged;
 }
 
-/* The limit of one group: "max 100000" or "150000 100000" in cpu.max. */
+/* Returns the limit of one group, in processors.  cpu.max holds QUOTA PERIOD, such as
+ * "max 100000" or "150000 100000". */
 static double limit_of(const char *group)
 {
     char path[PATH_MAX + 32];
@@ -101,7 +103,7 @@ static double limit_of(const char *group)
     return quota > 0 && period > 0 ? (double)quota / (double)period : (double)INFINITY;
 }
 
-/* The least limit of a group and of those around it, up to the root. */
+/* Returns the least limit of a group and of its parents, up to the root. */
 static double least_limit(const char *root, const char *group)
 {
     char path[PATH_MAX];
@@ -125,7 +127,7 @@ double sn_cores_quota(const char *proc, const char *sys)
     double least = INFINITY;
     snprintf(path, sizeof path, "%s/self/cgroup", proc);
     FILE *file = fopen(path, "r");
-    /* NUMBER:CONTROLLERS:GROUP, without controllers for version 2 */
+    /* Each line is NUMBER:CONTROLLERS:GROUP; version 2 names no controllers. */
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         char *controllers = strchr(line, ':');
         char *group = controllers == NULL ? NULL : strchr(controllers + 1, ':');
@@ -150,8 +152,8 @@ double sn_cores_quota(const char *proc, const char *sys)
     return least;
 }
 
-/* Finds the item of a file of process pid that begins with prefix, where end closes
- * each item.  The caller frees it; NULL where there is none. */
+/* Returns the first item of a file of process pid that begins with prefix, NULL if
+ * there is none; end is the last byte of each item.  The caller frees the item. */
 static char *find_item(const char *proc, long pid, const char *name, int end,
                        const char *prefix)
 {

@@ -21,8 +21,9 @@ static int number(const char *name, int absent)
     return *end == '\0' && value >= 0 && value < 1 << 30 ? (int)value : absent;
 }
 
-/* Item of "4(x2),3": 4 for nodes 0 and 1, 3 for node 2; 0 where there is none. */
-static int of_node(const char *list, int node)
+/* Returns the number of tasks of a node in a list of Slurm, 0 if the list lacks it:
+ * "4(x2),3" means 4 tasks on nodes 0 and 1 and 3 on node 2. */
+static int tasks_of_node(const char *list, int node)
 {
     for (char *end; list != NULL; list = *end == ',' ? end + 1 : NULL) {
         const long tasks = strtol(list, &end, 10);
@@ -60,17 +61,17 @@ void sn_launch_read(sn_launch *launch)
             launch->task = number(launchers[i].task, -1);
             launch->node_tasks = number(launchers[i].node_tasks, 0);
             if (launchers[i].list != NULL) {
-                launch->node_tasks =
-                    of_node(getenv(launchers[i].list), number(launchers[i].node, 0));
+                launch->node_tasks = tasks_of_node(getenv(launchers[i].list),
+                                                   number(launchers[i].node, 0));
             }
             return;
         }
     }
 }
 
-/* Are there more tasks on this node than cores for them?  These are the cores of this
- * process, or those of its launcher when it has given each task its own, but no more
- * than the quota of its control group. */
+/* Returns true if this node has more tasks than cores.  The cores are those in the mask
+ * of this process, or in the mask of its launcher if the launcher has bound each task
+ * to cores of its own; the quota of the control group limits them. */
 static bool is_crowded(const sn_launch *launch)
 {
     if (launch->variable == NULL || launch->node_tasks < 2) {
@@ -79,7 +80,7 @@ static bool is_crowded(const sn_launch *launch)
     sn_node_mask mask;
     sn_cores_read_mask(&mask);
     int cores = sn_cores_count(&mask);
-    if (cores < launch->node_tasks) { /* the launcher may have given each its own */
+    if (cores < launch->node_tasks) { /* the launcher may have bound the tasks */
         const int all = sn_cores_of_launcher("/proc", getpid(), launch->variable);
         cores = all > 0 ? all : (int)sysconf(_SC_NPROCESSORS_ONLN);
     }
@@ -105,8 +106,8 @@ static sn_status refuse(const sn_launch *launch, int size, sn_error *err)
 sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
 {
 #ifdef OPEN_MPI
-    /* srun with a PMI leaves one of these, with PALS too; without any, Open MPI ends
-     * the process in MPI_Init with a page of text, or starts as a single rank */
+    /* srun with a PMI sets one of these variables, and so does PALS.  Without any, Open
+     * MPI either ends the process in MPI_Init or starts it as a single rank. */
     static const char *const signs[] = {"PMIX_NAMESPACE", "PMIX_RANK",
                                         "PMI_FD",         "PMI_RANK",
                                         "PALS_RANKID",    "PMI_CONTROL_PORT"};
@@ -116,7 +117,7 @@ sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
         has_pmi = has_pmi || getenv(signs[i]) != NULL;
     }
 #else
-    const bool has_pmi = true; /* MPICH and its like find Slurm by themselves */
+    const bool has_pmi = true; /* MPICH and its relatives use Slurm's own PMI */
 #endif
     return has_pmi || launch->tasks == 1 ? SN_OK : refuse(launch, 1, err);
 }

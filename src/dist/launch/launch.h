@@ -1,34 +1,35 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** What the launcher (mpirun, srun, hydra) says in the environment, before MPI starts.
- */
+/** The launcher (mpirun, srun, hydra) as the environment describes it before MPI
+ *  starts.  No function is collective. */
 #ifndef SHARDNET_DIST_LAUNCH_LAUNCH_H
 #define SHARDNET_DIST_LAUNCH_LAUNCH_H
 
 #include "shardnet/status.h"
 
 typedef struct sn_launch {
-    const char *variable; /* that gives the number of tasks; NULL for none */
-    int tasks;            /* promised; 1 for none */
-    int task;             /* this process's number, -1 where unknown */
-    int node_tasks;       /* on this node, 0 where unknown */
+    const char *variable; /* names the variable with the number of tasks, or NULL */
+    int tasks;            /* number of tasks that were started; 1 without a launcher */
+    int task;             /* number of this process, -1 if unknown */
+    int node_tasks;       /* number of tasks on this node, 0 if unknown */
 } sn_launch;
 
-/** Reads OMPI_COMM_WORLD_*, PMI_* and SLURM_* (a step's only: a batch shell promises
- *  nothing).  The first launcher that is present counts: mpirun under Slurm is mpirun.
- */
+/** Reads OMPI_COMM_WORLD_*, PMI_* and SLURM_*, in this order; the first launcher that
+ *  is present counts, because mpirun may run inside a Slurm job.  The Slurm variables
+ *  are those of a step: the batch script itself has none of them. */
 void sn_launch_read(sn_launch *launch);
 
-/** Where this node has more tasks than cores for them, lets Open MPI's waiting ranks
- *  yield their core, unless the environment sets mpi_yield_when_idle: an allreduce then
- *  takes microseconds instead of milliseconds.  Before MPI starts; not collective. */
+/** Sets OMPI_MCA_mpi_yield_when_idle, unless the environment sets it, if this node has
+ *  more tasks than cores.  Waiting ranks of Open MPI then yield their core, and an
+ *  allreduce takes microseconds instead of milliseconds.  Call it before MPI starts. */
 void sn_launch_prepare(const sn_launch *launch);
 
-/** SN_ECONFIG, with the fix, when srun started several tasks of Open MPI without any
- *  PMI.  With other libraries always SN_OK: sn_launch_check finds it.  Before MPI
- *  starts. */
+/** Checks, before MPI starts, that srun provides a PMI to tasks of Open MPI.  With
+ *  other MPI libraries the check always passes, and sn_launch_check detects the
+ *  failure.  Errors: SN_ECONFIG, with the remedy in the message. */
 sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err) SN_MUST_CHECK;
 
-/** SN_ECONFIG, with the fix, when more tasks were promised than MPI sees. */
+/** Checks, after MPI has started, that it sees every task: size is the number of ranks.
+ *  Errors: SN_ECONFIG, with the remedy in the message. */
 sn_status sn_launch_check(const sn_launch *launch, int size,
                           sn_error *err) SN_MUST_CHECK;
 

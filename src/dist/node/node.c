@@ -42,22 +42,21 @@ sn_status sn_node_memory_publish(sn_comm *comm, sn_node_memory *memory, sn_error
     if (memory->shared.base == NULL) {
         return sn_comm_node_broadcast(comm, memory->data, memory->bytes, err);
     }
-    /* The fences order the writes around the barrier, however MPI makes it. */
+    /* The fences order the writes, however MPI implements the barrier. */
     atomic_thread_fence(memory_order_seq_cst);
     const sn_status status = sn_mpi_check(MPI_Barrier(comm->node), "MPI_Barrier", err);
     atomic_thread_fence(memory_order_seq_cst);
     return status;
 }
 
-/* This rank's part of what the control group allows all of the node, at most threads.
- */
+/* Limits threads to this rank's part of the node's quota; the result is at least 1. */
 static int within_quota(int threads, int ranks)
 {
     const double part = sn_cores_quota("/proc", "/sys") / ranks;
     return part >= threads ? threads : part < 1 ? 1 : (int)part;
 }
 
-/* Finds all but threads, from the masks of the node. */
+/* Sets all fields but threads from the masks of the node. */
 static void count_cores(const sn_comm *comm, const sn_node_mask *masks,
                         sn_node_cores *cores)
 {
@@ -73,7 +72,7 @@ static void count_cores(const sn_comm *comm, const sn_node_mask *masks,
                         .most = sn_node_share(masks, comm->node_size, comm->node_rank)};
 }
 
-/* Gathers the masks of the ranks of the node, in their order. */
+/* Gathers the masks of the ranks of the node, in the order of their ranks. */
 static sn_status gather(sn_comm *comm, const sn_node_mask *mine, sn_node_mask *masks,
                         sn_error *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** What ranks of a node share: memory and cores. */
+/** Resources that the ranks of a node share: memory and cores. */
 #ifndef SHARDNET_DIST_NODE_NODE_H
 #define SHARDNET_DIST_NODE_NODE_H
 
@@ -9,40 +9,42 @@
 #include "dist/comm/comm.h"
 #include "dist/node/shared.h"
 
-/** Memory that all ranks of a node see. */
+/** Memory that all ranks of a node read, and the node's leader writes. */
 typedef struct sn_node_memory {
-    sn_shared shared; /* base is NULL for a private copy */
+    sn_shared shared; /* base is NULL if every rank has a private copy */
     uint8_t *data;    /* (bytes) */
     size_t bytes;
 } sn_node_memory;
 
-/** bytes of memory, one copy per node in /dev/shm, or a private copy on every rank
- *  where /dev/shm has too little or ulimit -f forbids it.  Collective.  On failure
- *  nothing is held.  SN_ENOMEM, SN_EMPI. */
+/** Allocates bytes, one copy per node in /dev/shm.  If /dev/shm has too little space or
+ *  ulimit -f forbids it, every rank allocates a private copy.  On failure memory holds
+ *  nothing.  Collective.  Errors: SN_ENOMEM, SN_EMPI. */
 sn_status sn_node_memory_init(sn_comm *comm, size_t bytes, sn_node_memory *memory,
                               sn_error *err) SN_MUST_CHECK;
 
-/** Accepts zeroes.  Not collective. */
+/** Releases the memory; accepts a struct of zeros.  Not collective. */
 void sn_node_memory_clear(sn_node_memory *memory);
 
-/** Makes what the node's leader wrote visible to its ranks: a barrier for one copy, a
- *  broadcast for private copies.  Collective.  SN_EMPI. */
+/** Makes the data that the node's leader wrote visible to the other ranks of the node:
+ *  a barrier for a shared copy, a broadcast for private copies.  Collective.  Errors:
+ *  SN_EMPI. */
 sn_status sn_node_memory_publish(sn_comm *comm, sn_node_memory *memory,
                                  sn_error *err) SN_MUST_CHECK;
 
-/** Cores and threads of the ranks of this node.  A core with several hardware threads
- * is one to threads, but as many as it has of them to the others. */
+/** The cores of this rank and of its node.  mask_cores, node_cores and most count the
+ *  hardware threads of a core; threads counts each core once. */
 typedef struct sn_node_cores {
-    int mask_cores; /* cores this rank may run on */
-    int node_cores; /* cores that the ranks of the node may run on together */
-    int threads;    /* for this rank, so that the sum over the node stays within its
-                       cores, and within the quota of its control group, where these are
-                       at least as many as ranks */
-    int most;       /* threads that this rank may have when asked for, by the mask */
+    int mask_cores; /* processors in the affinity mask of this rank */
+    int node_cores; /* processors in the masks of all ranks of the node together */
+    int threads;    /* number of threads for this rank, at least 1.  If cores and quota
+                       allow one thread per rank, the sum over the node exceeds neither
+                       the cores nor the quota of the control group. */
+    int most;       /* largest number of threads that the mask allows this rank */
 } sn_node_cores;
 
-/** Reads the affinity masks of the node's ranks and shares the cores out: a core that k
- *  ranks may use counts 1/k for each.  Collective.  SN_ENOMEM, SN_EMPI. */
+/** Reads the affinity masks of the ranks of the node and divides the cores among them:
+ *  a core that k ranks may use counts 1/k for each.  Collective.  Errors: SN_ENOMEM,
+ *  SN_EMPI. */
 sn_status sn_node_cores_find(sn_comm *comm, sn_node_cores *cores,
                              sn_error *err) SN_MUST_CHECK;
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* 1. The node's leader makes a file, without pages yet, and tells its name.
- * 2. All open it, agree, and the leader takes the name away: from here on the file goes
- *    with the last process that has it.
+/* 1. The node's leader creates a file without pages and broadcasts its name.
+ * 2. All ranks open the file and agree that they did.  The leader then unlinks it, so
+ *    that the system deletes the file when the last process closes it.
  * 3. Every rank allocates the pages of its own part, which then lie near its core, and
- *    maps the whole.  All agree once more.
- */
+ *    maps the whole file.  The ranks agree again. */
 #include "dist/node/shared.h"
 
 #include <errno.h>
@@ -29,8 +28,8 @@ static size_t whole_pages(size_t bytes)
     return (bytes + page - 1) / page * page;
 }
 
-/* Sets the sizes of the parts and of the file; false for none and for more than a file
- * has. */
+/* Sets the sizes of the parts and of the file; returns false if the file would be empty
+ * or too large. */
 static bool measure(sn_shared *shared, size_t head, size_t part, size_t ranks)
 {
     const size_t most = PTRDIFF_MAX / 4;
@@ -43,8 +42,8 @@ static bool measure(sn_shared *shared, size_t head, size_t part, size_t ranks)
     return shared->bytes > 0;
 }
 
-/* Beyond the limit (ulimit -f) the system would end a process that has not ignored
- * SIGXFSZ. */
+/* Returns true if the limit of ulimit -f is below bytes.  An allocation beyond it would
+ * end a process that does not ignore SIGXFSZ. */
 static bool exceeds_limit(size_t bytes)
 {
     struct rlimit limit;
@@ -52,8 +51,8 @@ static bool exceeds_limit(size_t bytes)
            limit.rlim_cur < bytes;
 }
 
-/* Open MPI's own messages lie in /dev/shm too, 4 MB a rank of which it writes at first
- * to a few pages only: those that it wants later must be there. */
+/* Returns true if /dev/shm has room for bytes beside the buffers of Open MPI: 4 MB per
+ * rank, whose pages are allocated only when Open MPI first writes to them. */
 static bool leaves_room(int file, size_t bytes, int ranks)
 {
     const uint64_t mpi_bytes = (uint64_t)ranks << 22;
@@ -62,7 +61,7 @@ static bool leaves_room(int file, size_t bytes, int ranks)
            (uint64_t)system.f_bavail * system.f_frsize >= bytes + mpi_bytes;
 }
 
-/* The file and its name; -1 where it cannot be made. */
+/* Creates the file and sets its name; returns the descriptor, or -1 on failure. */
 static int make_file(size_t bytes, int ranks, char name[NAME_BYTES])
 {
     snprintf(name, NAME_BYTES, "/shardnet-%016" PRIx64, sn_unique_key());
@@ -76,8 +75,8 @@ static int make_file(size_t bytes, int ranks, char name[NAME_BYTES])
     return file;
 }
 
-/* This rank's pages and its view of all. */
-static bool take_part(int file, int rank, sn_shared *shared)
+/* Allocates the pages of this rank and maps the whole file. */
+static bool map_part(int file, int rank, sn_shared *shared)
 {
     const size_t end = shared->head_bytes + ((size_t)rank + 1) * shared->part_bytes;
     const size_t begin = rank == 0 ? 0 : end - shared->part_bytes;
@@ -93,7 +92,8 @@ static bool take_part(int file, int rank, sn_shared *shared)
     return shared->base != NULL;
 }
 
-/* The file on all ranks, without a name any more; *all is false where one has none. */
+/* Opens the file on all ranks of the node and unlinks it; *all is false if one of them
+ * has no file. */
 static sn_status open_file(sn_comm *comm, size_t bytes, int *file, bool *all,
                            sn_error *err)
 {
@@ -129,7 +129,7 @@ sn_status sn_shared_map(sn_comm *comm, size_t head, size_t part, sn_shared *shar
     sn_status status = open_file(comm, bytes, &file, &all, err);
     if (all) {
         status =
-            sn_mpi_all(comm->node, take_part(file, comm->node_rank, shared), &all, err);
+            sn_mpi_all(comm->node, map_part(file, comm->node_rank, shared), &all, err);
     }
     if (file >= 0) {
         close(file);

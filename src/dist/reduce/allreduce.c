@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* One blocking MPI_Allreduce of gradient || tail, in place.
+/* The plain reduction: one blocking MPI_Allreduce of gradient || tail, in place.
  *
- * The algorithm is MPI's, and with it the order of additions.  Cost for n bytes on p
- * ranks: 2 ceil(log2 p) alpha + 2 (p - 1) / p n beta (Rabenseifner 2004).
- */
+ * MPI chooses the algorithm and the order of additions.  Cost for n bytes on p ranks:
+ * 2 ceil(log2 p) alpha + 2 (p - 1) / p n beta (Rabenseifner 2004). */
 #include <stdlib.h>
 
 #include "base/fault.h"
@@ -38,16 +37,16 @@ static sn_status allreduce_finish(sn_reduction *r, sn_error *err)
     if (r->comm->size == 1) {
         return SN_OK;
     }
-    /* for tests: MPI refuses on this rank while the others wait */
+    /* A test makes MPI fail on this rank while the others wait in the call. */
     const bool refused = sn_fault_check("reduce.type", r->comm->rank, -1, err) != SN_OK;
     return sn_mpi_check(
         MPI_Allreduce(MPI_IN_PLACE, r->sum, (int)sn_reduction_length(&r->spec),
                       refused ? MPI_DATATYPE_NULL : MPI_FLOAT, MPI_SUM, r->comm->world),
-        "sum of gradients", err);
+        "gradient reduction", err);
 }
 
 const sn_reduction_kind sn_reduction_allreduce = {.name = "allreduce",
-                                                  .takes_bf16 = true,
+                                                  .allows_bf16 = true,
                                                   .measured = true,
                                                   .bytes = allreduce_bytes,
                                                   .object_bytes = sizeof(sn_reduction),

@@ -1,26 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The hierarchical reduction: shared memory inside a node, MPI between nodes.
  *
- * Steps, for n elements on q ranks per node and m nodes, R = q m: 1. every rank writes
- * its gradient || tail into the shared segment and raises its
+ * Steps for n elements on m nodes with q ranks each, R = q m:
+ * 1. Every rank writes its gradient || tail into the shared segment and raises its
+ *    flag.
+ * 2. Every rank waits for the flags of its node.  Then it adds its range of n/q
+ *    elements of all buffers to the buffer of rank 0, in the order of the ranks.
+ * 3. If m > 1, the ranks with the same number on the m nodes sum their range by
+ *    MPI_Allreduce: q messages of n/q elements use all cores and links at once.
+ * 4. All ranks raise their flags again.  The sum then lies in rank 0's buffer, where
+ *    all ranks of the node read it; rank 0 writes its next gradient after all have
+ *    read it.
  *
- *     flag;
- *  2. each waits for the flags of its node and adds its n/q elements of all buffers to
- *
- *     those of rank 0, in the order of the ranks;
- *  3. ranks of the same number on the m nodes sum these n/q elements by MPI_Allreduce,
- *
- *     so that q messages of n/q use every core and link at once (only for m > 1);
- *  4. flags again, and the sum lies in rank 0's buffer, where all ranks of the node see
- *
- *     it; rank 0 writes its next gradient when all have read it.
- * Cost: n memory reads and n/q writes per rank, then 2 lg(m) alpha + 2 (m-1)/m n/q beta
- * + the additions, against 2 lg(R) alpha + 2 (R-1)/R n beta of a flat allreduce.  The
- * scheme is the multi-leader reduction of Bayatpour et al., "Scalable reduction
+ * Cost: n memory reads and n/q writes per rank, then 2 log2(m) alpha + 2 (m-1)/m n/q
+ * beta and the additions; a flat allreduce costs 2 log2(R) alpha + 2 (R-1)/R n beta.
+ * Source: the multi-leader reduction of Bayatpour et al., "Scalable reduction
  * collectives with data partitioning-based multi-leader design", SC 2017.
  *
- * It cannot be had with one rank per node, with different numbers of ranks on the
- * nodes, and with too little of /dev/shm. */
+ * The reduction is not possible with one rank per node, with different numbers of ranks
+ * per node, or with too little space in /dev/shm. */
 #include <sched.h>
 #include <stdatomic.h>
 
@@ -28,15 +26,15 @@
 #include "dist/reduce/internal.h"
 
 enum {
-    LANES = 16,   /* shares begin at multiples: 64 bytes */
-    SPINS = 2000, /* looks at a flag before the core is given to others */
+    LANES = 16,   /* each range begins at a multiple of 64 bytes */
+    SPINS = 2000, /* reads of a flag before the rank yields its core */
     LINE = 64,    /* bytes of a cache line */
-    BLOCK = 4096  /* elements that stay in the cache while buffers are added */
+    BLOCK = 4096  /* elements that stay in the cache during the additions */
 };
 
-/* A rank's progress, alone in its cache line.  Other processes see it: an atomic that
- * took a lock would take one of its own in each. */
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "flags need atomics without locks");
+/* A rank's flag, alone in its cache line.  Several processes use it, so the atomic must
+ * be free of locks: a lock would be private to each process. */
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "the flags require lock-free atomics");
 typedef union flag {
     atomic_uint_least64_t done;
     char line[LINE];
@@ -44,10 +42,10 @@ typedef union flag {
 
 typedef struct hierarchical {
     sn_reduction base;
-    sn_shared shared;  /* its head is the flags, its parts are the buffers */
-    MPI_Comm across;   /* ranks of this number on all nodes */
+    sn_shared shared;  /* the head holds the flags, the parts hold the buffers */
+    MPI_Comm across;   /* the ranks of all nodes with the same number on their node */
     size_t begin, end; /* the elements that this rank adds */
-    uint64_t round;    /* how often this rank has raised its flag */
+    uint64_t round;    /* number of times that this rank has raised its flag */
 } hierarchical;
 
 static size_t padded(size_t count)
@@ -55,7 +53,8 @@ static size_t padded(size_t count)
     return (count + LANES - 1) / LANES * LANES;
 }
 
-/* Shares differ by at most LANES elements. */
+/* Returns the first element of a rank's range; ranges differ by at most LANES elements.
+ */
 static size_t range_begin(size_t count, int size, int rank)
 {
     const size_t blocks = padded(count) / LANES;
@@ -81,7 +80,7 @@ static size_t hierarchical_bytes(const sn_reduction_spec *spec, int rank, int si
     return (node_size > 1 ? padded(length) : length) * sizeof(float);
 }
 
-/* Shared memory on all nodes, or on none. */
+/* Maps the shared segment; *shared is true if all nodes have one. */
 static sn_status map_shared(hierarchical *h, bool *shared, sn_error *err)
 {
     sn_comm *comm = h->base.comm;
@@ -140,21 +139,22 @@ static void raise_flag(hierarchical *h)
                           memory_order_release);
 }
 
-/* Until all ranks of the node have raised their flags as often as this one; busily,
- * yielding the core now and then. */
+/* Waits until all ranks of the node have raised their flags as often as this one.  The
+ * rank reads the flags in a loop and yields its core from time to time. */
 static void wait_for_flags(const hierarchical *h)
 {
     for (int r = 0; r < h->base.comm->node_size; r++) {
-        for (int looks = 0; atomic_load_explicit(&flag_of(h, r)->done,
+        for (int reads = 0; atomic_load_explicit(&flag_of(h, r)->done,
                                                  memory_order_acquire) < h->round;
-             looks++) {
-            if (looks >= SPINS) {
+             reads++) {
+            if (reads >= SPINS) {
                 sched_yield();
             }
         }
     }
 }
 
+/* A barrier of the node. */
 static void meet(hierarchical *h)
 {
     raise_flag(h);
@@ -190,7 +190,7 @@ static sn_status hierarchical_finish(sn_reduction *r, sn_error *err)
         status = sn_mpi_check(MPI_Allreduce(MPI_IN_PLACE, r->sum + h->begin,
                                             (int)(h->end - h->begin), MPI_FLOAT,
                                             MPI_SUM, h->across),
-                              "sum over nodes", err);
+                              "reduction between nodes", err);
     }
     meet(h);
     return status;

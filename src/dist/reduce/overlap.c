@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The reduction during the backward pass.
+/* The overlapped reduction: it runs during the backward pass.
  *
- * The gradient is cut into buckets from its end, each summed by MPI_Iallreduce as soon
- * as it is final.  Open MPI makes no progress on a nonblocking collective by itself,
- * so the backward pass calls ready between pieces of its products, and that calls
- * MPI_Test.
+ * 1. The gradient is cut into buckets, beginning at its end.  MPI_Iallreduce sums each
+ *    bucket as soon as the backward pass has completed it.
+ * 2. Open MPI advances a nonblocking collective only inside MPI calls, so the backward
+ *    pass calls ready during its products, and ready calls MPI_Testall.
+ * 3. finish sums the tail and waits for all buckets.
  *
- * Cost of a bucket of n bytes in a ring: 2 (p - 1) alpha + 2 (p - 1) / p n beta, of
- * which as much as the backward pass lasts is hidden.  The job scripts ask Open MPI
- * for the ring (OMPI_MCA_coll_libnbc_iallreduce_algorithm); by itself Open MPI 4.1
- * takes a binomial tree on fewer than 4 ranks and with MPI_IN_PLACE, which sends the
- * whole gradient log2(p) times up and down, and so the result has its own memory. */
+ * Cost of a bucket of n bytes on a ring of p ranks: 2 (p - 1) alpha + 2 (p - 1) / p n
+ * beta (Patarasuk and Yuan 2009); the backward pass hides as much of it as it lasts.
+ * The job scripts select the ring (OMPI_MCA_coll_libnbc_iallreduce_algorithm).  By
+ * default Open MPI 4.1 uses a binomial tree on fewer than 4 ranks and with
+ * MPI_IN_PLACE; the tree sends the whole gradient log2(p) times up and down.  The
+ * result therefore has memory of its own. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -18,15 +20,15 @@
 #include "dist/reduce/internal.h"
 #include "nn/products/bf16.h"
 
-/* Two buffers, and for bf16 4 bytes per element besides. */
+/* Memory: two buffers, and 4 bytes per element for bf16. */
 typedef struct bucketed {
     sn_reduction base;
-    size_t buckets;            /* of the gradient */
-    size_t started;            /* buckets in flight or done */
+    size_t buckets;            /* number of buckets in the gradient */
+    size_t started;            /* number of buckets in flight or done */
     MPI_Request *requests;     /* (buckets) */
     uint16_t *sent, *received; /* (gradient) for bf16, else NULL */
-    MPI_Op add;                /* of bf16 */
-    int code;                  /* of the first MPI call that failed */
+    MPI_Op add;                /* adds bf16 numbers */
+    int code;                  /* return code of the first MPI call that failed */
 } bucketed;
 
 static void add_bf16(void *a, void *b, int *count, MPI_Datatype *type)
@@ -89,12 +91,13 @@ static void bucketed_close(sn_reduction *r)
     free(r->sum);
 }
 
-static void note(bucketed *b, int code)
+/* Keeps the first failure for finish. */
+static void keep_failure(bucketed *b, int code)
 {
     b->code = b->code == MPI_SUCCESS ? code : b->code;
 }
 
-/* Sums count elements from first; a failure is kept for the end. */
+/* Starts the sum of count elements from first. */
 static void start(bucketed *b, size_t first, size_t count)
 {
     const float *buffer = b->base.buffer + first;
@@ -111,7 +114,7 @@ static void start(bucketed *b, size_t first, size_t count)
     }
     if (code != MPI_SUCCESS) {
         *request = MPI_REQUEST_NULL;
-        note(b, code);
+        keep_failure(b, code);
     }
 }
 
@@ -128,13 +131,15 @@ static void start_buckets(bucketed *b, size_t first)
     }
 }
 
-/* Every rank starts the same buckets in the same order, whatever first it has. */
+/* Every rank starts the same buckets in the same order, even if its calls of ready pass
+ * other values of first. */
 static void ready(sn_reduction *r, size_t first)
 {
     bucketed *b = (bucketed *)r;
     int all_done;
     start_buckets(b, first);
-    note(b, MPI_Testall((int)b->started, b->requests, &all_done, MPI_STATUSES_IGNORE));
+    keep_failure(
+        b, MPI_Testall((int)b->started, b->requests, &all_done, MPI_STATUSES_IGNORE));
 }
 
 static sn_status bucketed_finish(sn_reduction *r, sn_error *err)
@@ -142,21 +147,22 @@ static sn_status bucketed_finish(sn_reduction *r, sn_error *err)
     bucketed *b = (bucketed *)r;
     const size_t gradient = r->spec.gradient;
     start_buckets(b, 0);
-    /* blocking, since a ring would take 2 (p - 1) messages for these few bytes */
-    note(b, MPI_Allreduce(r->buffer + gradient, r->sum + gradient, (int)r->spec.tail,
-                          MPI_FLOAT, MPI_SUM, r->comm->world));
-    note(b, MPI_Waitall((int)b->started, b->requests, MPI_STATUSES_IGNORE));
+    /* The call blocks: a ring would send 2 (p - 1) messages for these few bytes. */
+    keep_failure(b,
+                 MPI_Allreduce(r->buffer + gradient, r->sum + gradient,
+                               (int)r->spec.tail, MPI_FLOAT, MPI_SUM, r->comm->world));
+    keep_failure(b, MPI_Waitall((int)b->started, b->requests, MPI_STATUSES_IGNORE));
     if (b->received != NULL) {
         sn_bf16_to_float(gradient, b->received, r->sum);
     }
     const int code = b->code;
     b->started = 0;
     b->code = MPI_SUCCESS;
-    return sn_mpi_check(code, "sum of gradients", err);
+    return sn_mpi_check(code, "gradient reduction", err);
 }
 
 const sn_reduction_kind sn_reduction_overlap = {.name = "overlap",
-                                                .takes_bf16 = true,
+                                                .allows_bf16 = true,
                                                 .measured = true,
                                                 .bytes = bucketed_bytes,
                                                 .object_bytes = sizeof(bucketed),

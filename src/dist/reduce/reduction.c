@@ -23,11 +23,10 @@ sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char
 {
     const int microbatches = spec->microbatches;
     *key = "wire";
-    if (spec->wire != SN_WIRE_FP32 && !spec->kind->takes_bf16) {
-        return sn_fail(
-            err, SN_ECONFIG,
-            "bf16 goes with reduce = allreduce, overlap or auto, not with %s",
-            spec->kind->name);
+    if (spec->wire != SN_WIRE_FP32 && !spec->kind->allows_bf16) {
+        return sn_fail(err, SN_ECONFIG,
+                       "bf16 requires reduce = allreduce, overlap or auto, not %s",
+                       spec->kind->name);
     }
     *key = "leaves";
     if (microbatches < 1 || (microbatches & (microbatches - 1)) != 0) {
@@ -35,8 +34,8 @@ sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char
     }
     if (spec->kind->fixed_order && microbatches < size) {
         return sn_fail(err, SN_ECONFIG,
-                       "%d leaves cannot be shared by %d ranks; use fewer ranks, or "
-                       "begin the run with more leaves",
+                       "%d microbatches are too few for %d ranks; use fewer ranks, or "
+                       "start a new run with more leaves",
                        microbatches, size);
     }
     const size_t most = INT_MAX - spec->tail;
@@ -58,7 +57,7 @@ sn_microbatches sn_reduction_microbatches(const sn_reduction_spec *spec, int ran
                : (sn_microbatches){rank, rank + 1, size};
 }
 
-/* One rank has nothing to add but its microbatches. */
+/* Returns the kind that size ranks use: one rank has no other gradients to add. */
 static const sn_reduction_kind *kind_for(const sn_reduction_spec *spec, int size)
 {
     const sn_reduction_kind *kind =
@@ -92,7 +91,7 @@ void sn_reduction_add(size_t count, const float *restrict a, float *restrict sum
     }
 }
 
-/* *out is NULL with SN_OK where the ranks cannot have this kind. */
+/* Creates a reduction of one kind; *out is NULL if the ranks cannot use it. */
 static sn_status open_kind(sn_comm *comm, const sn_reduction_kind *kind,
                            const sn_reduction_spec *spec, sn_reduction **out,
                            sn_error *err)
@@ -144,13 +143,12 @@ void sn_reduction_describe(const sn_reduction *r, char *text, size_t bytes)
 {
     const char *name = r->spec.kind->name;
     if (r->kind->fixed_order) {
-        snprintf(text, bytes,
-                 "%s: %d leaves, the same bits on any number of ranks up to that", name,
-                 r->spec.microbatches);
+        snprintf(text, bytes, "%s: %d microbatches, identical bits on 1 to %d ranks",
+                 name, r->spec.microbatches, r->spec.microbatches);
     } else {
         snprintf(text, bytes, "%s%s", name,
                  sn_reduction_is_replaced(r)
-                     ? ", which these ranks cannot: one MPI_Allreduce"
+                     ? ": not possible on these ranks, allreduce instead"
                      : "");
     }
 }

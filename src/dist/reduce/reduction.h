@@ -3,11 +3,12 @@
  *  file of this folder, which states its algorithm, cost and source; no code outside
  *  the folder asks which kind is in use.
  *
- *  A piece is what a rank computes at once: its shard, or one microbatch in a reduction
- *  with a fixed order of additions.
+ *  A microbatch is the part of a batch that a rank computes at once: its whole shard,
+ *  or, in a reduction with a fixed order of additions, one of comm.leaves parts of the
+ *  batch.
  *
- *  A training step calls _begin; then, per piece, it writes gradient || tail into
- *  _buffer and calls _push; then _finish returns the sum over all pieces of all
+ *  A training step calls _begin; then, per microbatch, it writes gradient || tail into
+ *  _buffer and calls _push; then _finish returns the sum over all microbatches of all
  *  ranks. */
 #ifndef SHARDNET_DIST_REDUCE_REDUCTION_H
 #define SHARDNET_DIST_REDUCE_REDUCTION_H
@@ -26,7 +27,7 @@
 
 #define SN_REDUCTION_ENUM(symbol, name) SN_REDUCE_##symbol,
 typedef enum sn_reduce_kind {
-    SN_REDUCTION_TABLE(SN_REDUCTION_ENUM) SN_REDUCE_AUTO /* not chosen yet */
+    SN_REDUCTION_TABLE(SN_REDUCTION_ENUM) SN_REDUCE_AUTO /* no kind is chosen yet */
 } sn_reduce_kind;
 #undef SN_REDUCTION_ENUM
 
@@ -45,11 +46,11 @@ typedef struct sn_reduction_spec {
     const sn_reduction_kind *kind;
     size_t gradient, tail; /* elements; the tail follows the gradient */
     int microbatches;      /* per batch, where the order of additions is fixed */
-    size_t bucket;         /* elements of a message of overlap, at least 1 */
-    sn_wire wire;
+    size_t bucket;         /* elements that overlap sends at once, at least 1 */
+    sn_wire wire;          /* format of the gradient between ranks */
 } sn_reduction_spec;
 
-/** The links between the ranks: input of the cost model. */
+/** The network between the ranks: input of the cost model. */
 typedef struct sn_reduction_links {
     int ranks;
     double latency_seconds, bytes_per_second;
@@ -63,7 +64,7 @@ struct sn_reduction_kind {
     const char *name;
     bool fixed_order; /* the sum has the same bits on any number of ranks: the batch is
                          cut into microbatches, not into one shard per rank */
-    bool takes_bf16;  /* wire may be SN_WIRE_BF16 */
+    bool allows_bf16; /* wire may be SN_WIRE_BF16 */
     bool measured;    /* reduce = auto measures this kind */
 
     size_t (*bytes)(const sn_reduction_spec *spec, int rank, int size, int node_size);
@@ -77,22 +78,22 @@ struct sn_reduction_kind {
     sn_status (*finish)(sn_reduction *reduction, sn_error *err);
 };
 
-/** The kind of an sn_reduce_kind; allreduce for SN_REDUCE_AUTO.  Pure. */
+/** Returns the kind with this number, an sn_reduce_kind; allreduce for SN_REDUCE_AUTO.
+ *  Pure. */
 const sn_reduction_kind *sn_reduction_of(int kind);
 
-/** Checks whether size ranks (0: not known yet) can use spec.  Pure.
+/** Checks that size ranks (0: not known yet) can use spec.  Pure.
  *  Errors: SN_ECONFIG, and *key is the key of section comm at fault; SN_ERANGE if
  *  gradient and tail exceed an MPI count. */
 sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char **key,
                              sn_error *err) SN_MUST_CHECK;
 
-/** Pieces [begin, end) of the total pieces of a batch. */
+/** The microbatches [begin, end) of the total microbatches of a batch. */
 typedef struct sn_microbatches {
     int begin, end, total;
 } sn_microbatches;
 
-/** Returns the pieces of a batch that a rank computes: its shard or its microbatches.
- *  Pure. */
+/** Returns the microbatches of a batch that a rank computes.  Pure. */
 sn_microbatches sn_reduction_microbatches(const sn_reduction_spec *spec, int rank,
                                           int size);
 
@@ -126,13 +127,13 @@ void sn_reduction_describe(const sn_reduction *reduction, char *text, size_t byt
  *  this rank no longer reads the previous sum.  Collective over the node; may wait. */
 void sn_reduction_begin(sn_reduction *reduction);
 
-/** Returns the pieces of a batch that this rank computes.  Pure. */
+/** Returns the microbatches of a batch that this rank computes.  Pure. */
 sn_microbatches sn_reduction_own_microbatches(const sn_reduction *reduction);
 
-/** Returns the buffer for gradient || tail of the next piece.  Not collective. */
+/** Returns the buffer for gradient || tail of the next microbatch.  Not collective. */
 float *sn_reduction_buffer(const sn_reduction *reduction);
 
-/** Adds the piece in the buffer to the sum; the piece is complete.  Not collective. */
+/** Adds the microbatch whose gradient || tail is in the buffer.  Not collective. */
 void sn_reduction_push(sn_reduction *reduction);
 
 /** Returns true if the backward pass should call sn_reduction_ready. */

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The reduction along a fixed tree: the same bits on any number of ranks.
+/* The reproducible reduction: a fixed tree gives the same bits on any number of ranks.
  *
- * The batch is cut into L microbatches, a power of two.  Each one's gradient || tail
- * is computed with the same shapes on whichever rank, and they are added along one
- * fixed binary tree, node (h, j) = node (h-1, 2j) + node (h-1, 2j+1), so that every
- * element sees the same additions on any number of ranks.
+ * The batch is cut into L microbatches, L a power of two.  Every rank computes a
+ * microbatch with the same shapes, and the gradient buffers are added along one fixed
+ * binary tree, node (h, j) = node (h-1, 2j) + node (h-1, 2j+1).  Every element thus
+ * undergoes the same additions on any number of ranks.
  *
- * 1. Rank r owns the microbatches [L r / p, L (r + 1) / p) and adds them, as they
- *    come, to the maximal subtrees that lie within its range: at most 2 log2 L of
- *    them, one where p is a power of two.
+ * 1. Rank r owns the microbatches [L r / p, L (r + 1) / p).  It adds each one as soon
+ *    as it is computed, to the maximal subtrees that lie within its range: at most
+ *    2 log2 L subtrees, one if p is a power of two.
  * 2. gradient || tail is cut into p segments.  Every rank sends segment s of its
  *    subtrees to rank s, which adds them along the rest of the tree.
- * 3. An allgather puts the segments together.
+ * 3. An allgather combines the segments.
  *
- * Cost for p a power of two and n floats: (p - 1) alpha + n (p - 1) / p (4 beta +
- * gamma) for step 2 and (p - 1) alpha + 4 n (p - 1) / p beta for step 3, the bandwidth
- * of a reduce-scatter with allgather (Rabenseifner 2004; Thakur, Rabenseifner, Gropp
- * 2005), and log2(L / p) n gamma or less for step 1.  The fixed order is that of
- * reproducible pairwise summation: the tree depends on the microbatches alone. */
+ * Cost for n floats on p ranks, p a power of two: at most log2(L / p) n gamma for step
+ * 1, (p - 1) alpha + n (p - 1) / p (4 beta + gamma) for step 2, and (p - 1) alpha +
+ * 4 n (p - 1) / p beta for step 3.  This is the bandwidth of a reduce-scatter with
+ * allgather (Rabenseifner 2004; Thakur, Rabenseifner, Gropp 2005).  The order is that
+ * of pairwise summation: the tree depends on the number of microbatches alone. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,15 +26,16 @@
 #include "data/sampler.h"
 #include "dist/reduce/internal.h"
 
-enum { MAX_SUBTREES = 64 }; /* of one rank: 2 log2 of the most microbatches */
+/* A rank has at most 2 log2 L subtrees, and L is an int. */
+enum { MAX_SUBTREES = 64 };
 
-/* The sum of microbatches [start, start + 2^height). */
+/* The sum over the microbatches [start, start + 2^height). */
 typedef struct subtree {
     int start, height;
     float *sum;
 } subtree;
 
-/* Subtrees from left to right; siblings meet at the top and merge. */
+/* Subtrees from left to right; siblings at the top merge. */
 typedef struct stack {
     int count;
     subtree at[MAX_SUBTREES];
@@ -43,16 +44,17 @@ typedef struct stack {
 typedef struct tree {
     sn_reduction base;
     sn_microbatches mine;
-    int next; /* the microbatch to be written */
+    int next; /* the microbatch whose gradient the buffer receives next */
     stack local;
-    float *buffers; /* (buffer_count, stride): the places of local */
+    float *buffers; /* (buffer_count, stride): the sums of local */
     int buffer_count;
     size_t stride;
-    subtree *all;          /* of every rank in rank order, my segment of them */
-    int *first;            /* (size + 1): all[first[r]] is rank r's first */
+    subtree *all;          /* subtrees of all ranks, in the order of the ranks; each sum
+                              points to the segment of this rank */
+    int *first;            /* (size + 1): rank r's subtrees begin at all[first[r]] */
     float *received;       /* (subtrees of all ranks, segment) */
-    MPI_Request *requests; /* receives, then sends */
-    int *counts, *offsets; /* (size): segments */
+    MPI_Request *requests; /* of the exchange in step 2 */
+    int *counts, *offsets; /* (size): elements of each rank's segment */
 } tree;
 
 static bool are_siblings(const subtree *left, const subtree *right)
@@ -61,7 +63,7 @@ static bool are_siblings(const subtree *left, const subtree *right)
            right->start == left->start + (1 << left->height);
 }
 
-/* Puts a subtree on top and adds siblings while there are any; length 0 only counts. */
+/* Pushes a subtree and merges siblings; with length 0 it adds no sums. */
 static void stack_push(stack *s, subtree top, size_t length)
 {
     s->at[s->count++] = top;
@@ -75,8 +77,8 @@ static void stack_push(stack *s, subtree top, size_t length)
     }
 }
 
-/* The maximal subtrees of a rank's microbatches; returns the places of the deepest
- * stack on the way. */
+/* Finds the maximal subtrees of a rank's microbatches; returns the largest height of
+ * the stack, which is the number of buffers that the rank needs. */
 static int cover(const sn_reduction_spec *spec, int rank, int size, stack *s)
 {
     const sn_microbatches own = sn_reduction_microbatches(spec, rank, size);
@@ -89,7 +91,7 @@ static int cover(const sn_reduction_spec *spec, int rank, int size, stack *s)
     return deepest;
 }
 
-/* Subtrees of all ranks together. */
+/* Returns the number of subtrees of all ranks. */
 static size_t count_subtrees(const sn_reduction_spec *spec, int size)
 {
     stack s;
@@ -111,7 +113,7 @@ static size_t tree_bytes(const sn_reduction_spec *spec, int rank, int size,
 {
     (void)node_size;
     stack s;
-    const size_t buffers = (size_t)cover(spec, rank, size, &s) + 1; /* and the sum */
+    const size_t buffers = (size_t)cover(spec, rank, size, &s) + 1; /* 1 for the sum */
     return (count_subtrees(spec, size) * longest_segment(spec, size) +
             buffers * sn_reduction_length(spec)) *
            sizeof(float);
@@ -122,7 +124,7 @@ static bool allocate(tree *t)
     const sn_reduction_spec *spec = &t->base.spec;
     const size_t size = (size_t)t->base.comm->size, length = sn_reduction_length(spec);
     const size_t count = count_subtrees(spec, (int)size);
-    enum { LANES = 16 }; /* buffers begin at multiples: 64 bytes */
+    enum { LANES = 16 }; /* each buffer begins at a multiple of 64 bytes */
     stack own;
     t->buffer_count = cover(spec, t->base.comm->rank, (int)size, &own);
     t->stride = (length + LANES - 1) / LANES * LANES;
@@ -131,18 +133,18 @@ static bool allocate(tree *t)
     t->received = sn_alloc(count * longest_segment(spec, (int)size), sizeof(float));
     t->all = calloc(count, sizeof *t->all);
     t->requests = calloc(count + (size_t)own.count * size, sizeof(MPI_Request));
-    t->first = calloc(3 * size + 1, sizeof(int)); /* and counts and offsets behind it */
+    t->first = calloc(3 * size + 1, sizeof(int)); /* first, counts, offsets */
     return t->buffers != NULL && t->base.sum != NULL && t->received != NULL &&
            t->all != NULL && t->requests != NULL && t->first != NULL;
 }
 
-/* Returns a place of local. */
+/* Returns the buffer of local.at[place]. */
 static float *buffer_at(const tree *t, int place)
 {
     return t->buffers + (size_t)place * t->stride;
 }
 
-/* What each rank's subtrees are and where their sums lie never changes. */
+/* Fills in the tables of segments and subtrees, which no step changes. */
 static void place_subtrees(tree *t)
 {
     const sn_comm *comm = t->base.comm;
@@ -180,10 +182,11 @@ static sn_status tree_open(sn_reduction *r, sn_error *err)
     tree *t = (tree *)r;
     t->mine = sn_reduction_microbatches(&r->spec, r->comm->rank, r->comm->size);
     if (!allocate(t)) {
-        return sn_fail(err, SN_ENOMEM,
-                       "reproducible sum (%d buffers of %zu floats): out of memory; "
-                       "use fewer leaves or a smaller model",
-                       t->buffer_count + 1, sn_reduction_length(&r->spec));
+        return sn_fail(
+            err, SN_ENOMEM,
+            "reproducible reduction (%d buffers of %zu floats): out of memory; "
+            "use fewer leaves or a smaller model",
+            t->buffer_count + 1, sn_reduction_length(&r->spec));
     }
     place_subtrees(t);
     start_over(t);
@@ -209,8 +212,8 @@ static void tree_push(sn_reduction *r)
     r->buffer = buffer_at(t, t->local.count);
 }
 
-/* Starts to receive my segment of rank's subtrees, and to send rank its segment of
- * mine. */
+/* Starts to receive this rank's segment of the other rank's subtrees, and to send the
+ * other rank's segment of the subtrees of this rank. */
 static sn_status post(tree *t, int rank, int *requests, sn_error *err)
 {
     const sn_comm *comm = t->base.comm;
@@ -231,7 +234,7 @@ static sn_status post(tree *t, int rank, int *requests, sn_error *err)
     return status;
 }
 
-/* Adds my segment of all subtrees along the rest of the tree. */
+/* Adds this rank's segment of all subtrees along the rest of the tree. */
 static void combine(const tree *t)
 {
     const int rank = t->base.comm->rank, size = t->base.comm->size;

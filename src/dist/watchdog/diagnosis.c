@@ -8,7 +8,7 @@
 
 #include "dist/watchdog/report.h"
 
-/* The ranks that are named one by one; the others are counted. */
+/* The diagnosis names at most this many ranks and counts the others. */
 enum { MOST_NAMED = 6 };
 
 typedef struct line {
@@ -28,18 +28,19 @@ static void append(line *out, const char *format, ...)
     out->length += more < 0 ? 0 : (size_t)more < room ? (size_t)more : room;
 }
 
-/* Seconds since a rank was last heard of. */
+/* Returns the seconds since the newest heartbeat of a rank. */
 static double silence(const sn_rank_view *v, int rank)
 {
     return v->now - v->reports[rank].last_heartbeat;
 }
 
-/* Seconds since a rank was last heard of by one address of this rank. */
+/* Returns the same for the heartbeats that arrived at one address of this rank. */
 static double path_silence(const sn_rank_view *v, int rank, int path)
 {
     return v->now - v->reports[rank].last_by_path[path];
 }
 
+/* Returns true if the rank has never sent a heartbeat. */
 static bool is_unknown(const sn_rank_view *v, int rank)
 {
     return isinf(silence(v, rank)) != 0;
@@ -84,10 +85,10 @@ static int count(const sn_rank_view *v, bool (*test)(const sn_rank_view *, int))
     return found;
 }
 
-/* Appends when each rank was last heard of. */
+/* Appends the age of the newest heartbeat of each rank. */
 static void append_last_heartbeats(line *out, const sn_rank_view *v)
 {
-    append(out, "; last heard of:");
+    append(out, "; last heartbeat:");
     const char *between = "";
     if (count(v, sn_role_is_alive) > 0) {
         append(out, " ranks ");
@@ -109,12 +110,12 @@ static void append_last_heartbeats(line *out, const sn_rank_view *v)
         between = ",";
     }
     if (count(v, is_unknown) > 0) {
-        append(out, "%s never ranks ", between);
+        append(out, "%s none from ranks ", between);
         append_ranks(out, v, is_unknown);
     }
 }
 
-/* True for a rank that is heard of, but no longer by this path. */
+/* Returns true if the rank is alive, but its heartbeats no longer use this path. */
 static bool has_lost(const sn_rank_view *v, int rank, int path)
 {
     const double seconds = path_silence(v, rank, path);
@@ -127,8 +128,8 @@ static bool is_remote(const sn_rank_view *v, int rank)
     return strcmp(v->hosts[rank], v->hosts[v->rank]) != 0;
 }
 
-/* Finds the rank behind a link that broke, -1 for none.  When all ranks of more than
- * one other host are cut off, the link is that of this rank. */
+/* Returns the rank behind a broken link, -1 if no link is broken.  If the path has lost
+ * all ranks of several other hosts, the broken link is that of this rank. */
 static int find_lost(const sn_rank_view *v, int *path)
 {
     for (*path = 0; *path < SN_HEARTBEAT_PATHS; ++*path) {
@@ -152,8 +153,8 @@ static int find_lost(const sn_rank_view *v, int *path)
     return -1;
 }
 
-/* Finds the rank that the others wait for, -1 for none: of the ranks at work the one
- * furthest behind; where none works, one that is a step behind. */
+/* Returns the rank that the others wait for, -1 if there is none: of the ranks that do
+ * not wait the one with the fewest steps; if all wait, one that is a step behind. */
 static int find_late(const sn_rank_view *v)
 {
     int late = -1, working = -1;
@@ -194,11 +195,15 @@ static void append_link(line *out, const sn_rank_view *v, int culprit, int path)
     inet_ntop(AF_INET, &number, address, sizeof address);
     const char *host = v->hosts[v->rank];
     if (culprit == v->rank) {
-        append(out, "no other host is heard of through its %s (%s), a link is down",
+        append(out,
+               "no heartbeat from any other host through its %s (%s), a link is down",
                v->paths[path].name, address);
     } else {
-        append(out, "not heard of through %s of %s (%s) for %.0f s, a link is down",
-               v->paths[path].name, host, address, path_silence(v, culprit, path));
+        append(out,
+               "no heartbeat from rank %d through %s of %s (%s) for %.0f s, a link is "
+               "down",
+               culprit, v->paths[path].name, host, address,
+               path_silence(v, culprit, path));
     }
 }
 
@@ -211,19 +216,20 @@ void sn_diagnosis_write(const sn_rank_view *v, char message[SN_MESSAGE_BYTES])
     }
     if (culprit < v->size) {
         append_where(&out, v, culprit);
-        append(&out, "silent for %.0f s: stopped, or its host or network is down",
-               silence(v, culprit));
+        append(&out,
+               "no heartbeat from rank %d for %.0f s, it has stopped or its host or "
+               "network is down",
+               culprit, silence(v, culprit));
     } else if ((culprit = find_lost(v, &path)) >= 0) {
         append_where(&out, v, culprit);
         append_link(&out, v, culprit, path);
     } else if ((culprit = find_late(v)) >= 0) {
         append_where(&out, v, culprit);
-        append(&out, "alive, but does not get on%s",
-               v->size > 1 ? ", and the others wait for it" : "");
+        append(&out, "alive but making no progress%s",
+               v->size > 1 ? ", the other ranks wait for it" : "");
     } else {
         append_where(&out, v, v->rank);
-        append(&out, "the ranks wait for each other: does the network that MPI uses "
-                     "work?");
+        append(&out, "all ranks wait for each other, check the network that MPI uses");
     }
     append_last_heartbeats(&out, v);
     append(&out, "; continue with --resume");

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 
-/* Lists the addresses of interfaces that are up; the loopback comes last. */
+/* Lists the addresses of the interfaces that are up, the loopback interface last. */
 static void find_paths(sn_heartbeat_place *place)
 {
     struct ifaddrs *all;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* When a rank may call the job hung: one rule for each role. */
+/* The deadline of each role: the time at which a rank decides that the job hangs. */
 #include <math.h>
 
 #include "dist/watchdog/report.h"
@@ -46,7 +46,8 @@ static double follower(const sn_rank_view *view)
         sn_role_is_alive(view, view->observers[1])) {
         return INFINITY;
     }
-    /* many ranks may find out at once; the first that leaves ends the others */
+    /* Followers raise the alarm one after another, since the first to end takes down
+     * the job: this prints one line instead of many. */
     const int later = view->rank < 50 ? view->rank : 50;
     return sn_role_progress(view, true) + view->timeout + 0.5 + 0.05 * later;
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* 1. The training thread stores its activity and step and counts its marks.
- * 2. Every interval the watchdog thread sees whether the count has moved, and sends
- *    activity, step and the seconds since then to the observers, which answer.
- * 3. An observer keeps the newest report of every rank.  Past its deadline (role.h) it
- *    sends END to all ranks, which leave a second later, and raises the alarm.
- * 4. A rank that hears no observer goes by its own progress.
+ * 2. In every interval the watchdog thread compares the count with the previous one and
+ *    sends activity, step and the seconds since the newest mark to the observers, which
+ *    answer.
+ * 3. An observer keeps the newest report of every rank.  After its deadline (report.h)
+ *    it sends END to all ranks, which end one second later, and raises the alarm.
+ * 4. A rank that receives no answer from an observer relies on its own progress.
  *
- * Time in which the whole process was stopped (scontrol suspend, a debugger) does not
- * count.  Cost: size messages an interval at two ranks; the interval grows with size.
- */
+ * The time during which the whole process was stopped (scontrol suspend, a debugger)
+ * does not count.  Cost: each observer receives and sends size datagrams per path and
+ * interval; the interval grows with size. */
 #include "dist/watchdog/watchdog.h"
 
 #include <math.h>
@@ -32,7 +33,7 @@ const sn_activity sn_watchdog_agreement = {"agreement", true};
 static const sn_activity start = {"start", true};
 
 struct sn_watchdog {
-    _Atomic uint64_t marks; /* written by the training thread, with what follows */
+    _Atomic uint64_t marks; /* the training thread writes the first four fields */
     _Atomic(const sn_activity *) activity;
     _Atomic int64_t step;
     _Atomic float grace;
@@ -43,13 +44,13 @@ struct sn_watchdog {
     sn_watchdog_alarm *alarm;
     void *user;
     uint64_t key;
-    int socket;  /* -1 for none */
-    int wake[2]; /* a pipe */
+    int socket;  /* -1 if there is none */
+    int wake[2]; /* a pipe that ends the thread */
 
     double interval;       /* seconds between heartbeats */
-    double clock, slept;   /* newest reading of the clock, and seconds not to count */
-    double ending;         /* when to leave after END, INFINITY for not */
-    uint64_t marks_before; /* at the newest heartbeat */
+    double clock, stopped; /* newest reading of the clock; seconds not to count */
+    double ending;         /* time of the end after END, INFINITY without END */
+    uint64_t marks_before; /* marks at the newest heartbeat */
 };
 
 void sn_watchdog_mark_bytes(sn_comm *comm, const sn_activity *activity, int64_t step,
@@ -80,14 +81,14 @@ static bool observes(const struct sn_watchdog *w)
     return w->view.role != SN_ROLE_FOLLOWER;
 }
 
-/* Returns the seconds during which this process was not stopped. */
+/* Returns the clock without the time during which this process was stopped. */
 static double awake_seconds(struct sn_watchdog *w)
 {
     const double now = sn_clock_seconds(), gap = now - w->clock;
     const double longest = 2 * w->interval + 2;
-    w->slept += gap > longest ? gap - w->interval : 0;
+    w->stopped += gap > longest ? gap - w->interval : 0;
     w->clock = now;
-    return now - w->slept;
+    return now - w->stopped;
 }
 
 static void update_own_report(struct sn_watchdog *w, double now)
@@ -284,7 +285,7 @@ static sn_status start_thread(struct sn_watchdog *w, sn_error *err)
             report->last_by_path[path] = -INFINITY;
         }
     }
-    sigset_t all, former; /* signals are the training thread's */
+    sigset_t all, former; /* the training thread handles the signals */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &former);
     const int failed =
@@ -292,7 +293,7 @@ static sn_status start_thread(struct sn_watchdog *w, sn_error *err)
         pthread_create(&w->thread, NULL, watch, w) != 0;
     pthread_sigmask(SIG_SETMASK, &former, NULL);
     return failed ? sn_fail(err, SN_EINTERNAL,
-                            "watchdog: no thread can be made; raise the limit on "
+                            "watchdog: cannot create a thread; raise the limit on "
                             "processes (ulimit -u)")
                   : SN_OK;
 }

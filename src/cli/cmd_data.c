@@ -70,7 +70,7 @@ static sn_status write_set(const char *dir, idx_file files[FILES], sn_error *err
         char digest[SN_DIGEST_TEXT_BYTES];
         status = digest_file(&files[i], digest, err);
         if (status == SN_OK) {
-            status = sn_fetch_place(dir, i, digest, files[i].path, &files[i].kept, err);
+            status = sn_fetch_find(dir, i, digest, files[i].path, &files[i].kept, err);
         }
     }
     for (int i = 0; status == SN_OK && i < FILES; i++) {
@@ -140,7 +140,7 @@ static sn_status run_fetch(const void *user, sn_error *err)
     sn_status status = sn_folder_create(chosen->dir, err);
     for (int file = 0; status == SN_OK && file < FILES; file++) {
         status =
-            sn_fetch_place(chosen->dir, file, sn_fetch_digests[file], path, &kept, err);
+            sn_fetch_find(chosen->dir, file, sn_fetch_digests[file], path, &kept, err);
     }
     for (int file = 0; status == SN_OK && file < FILES; file++) {
         status =

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A pixel q of the distorted image is looked up at
+/* Pixel q of the distorted image is the value of the image at
  *
  *     p = M q + o + field(q)
  *
- * about the centre of the image, M and o being the inverse of scale, then shear, then
- * rotation, then shift.  The fields cost most of the time:
+ * relative to the centre of the image.  M and o are the inverse of scale, then shear,
+ * then rotation, then shift.  Most of the time is spent on the fields:
  *
- *   words      one Philox word a pixel, its low half for dx and its high half for dy
- *   across     each row of noise smoothed along the row
- *   down       the result smoothed along the columns, one row when it is needed
+ *   words      one Philox word per pixel; the low half is for dx, the high half for dy
+ *   across     smooth each row of noise along the row
+ *   down       smooth the result along the columns, one row at a time
  *   resample   bilinear, from a copy of the image with a black border
  *
- * Noise outside the image is zero, so the fields fade towards the corners.  Additions
- * happen in one fixed order and nothing calls a mathematics library: the result has the
- * same bits on every machine. */
+ * Noise outside the image is zero, so the fields become weaker towards the corners.
+ * All additions have a fixed order and no function of a mathematics library is called:
+ * the result has the same bits on every machine. */
 #include "data/augment.h"
 
 #include <stdbool.h>
@@ -26,36 +26,36 @@
 #include "data/batch.h"
 
 enum {
-    LANES = 32, /* floats whose sums are kept in registers together */
-    BORDER = 3, /* black rows and columns: one before the image, two behind it */
+    LANES = 32, /* number of sums that stay in registers */
+    BORDER = 3, /* black rows and columns: one before the image, two after it */
     PIXELS_MAX = 1 << 30
 };
 
 struct sn_augment {
     sn_augment_spec spec;
     size_t rows, cols;
-    size_t stride;    /* of image */
-    float *image;     /* (rows + BORDER, stride): input with its border */
-    float *weight_at; /* of an input row: fx (cols), then fy (cols) */
-    int32_t *index;   /* (cols): where to look in image */
-    /* the rest for elastic only */
-    size_t width;    /* cols rounded up to LANES */
-    size_t radius;   /* of the kernel, in pixels */
+    size_t stride;    /* columns of image */
+    float *image;     /* (rows + BORDER, stride): the input with its border */
+    float *fractions; /* fractions of one row of p: x (cols), then y (cols) */
+    int32_t *index;   /* (cols): index into image of the pixel above and left of p */
+    /* The following fields are used only by SN_AUGMENT_ELASTIC. */
+    size_t width;    /* cols rounded up to a multiple of LANES */
+    size_t radius;   /* radius of the kernel in pixels */
     float *kernel;   /* weights of -reach .. reach, reach = radius + LANES - 1 */
-    float *middle;   /* weight of 0 in kernel */
-    size_t blocks;   /* of Philox, four pixels each */
+    float *middle;   /* points to the weight of 0 in kernel */
+    size_t blocks;   /* number of Philox blocks, four pixels each */
     uint32_t *words; /* (4, blocks) */
-    float *noise;    /* one row: dx (cols), dy (cols) */
+    float *noise;    /* one row: dx (cols), then dy (cols) */
     float *across;   /* (rows, 2, width): dx and dy smoothed along the rows */
-    float *field;    /* one row: dx (width), dy (width) */
+    float *field;    /* one row: dx (width), then dy (width) */
 };
 
-/* out[i] = sum_t weight[t] * in[t * step + i], t ascending, for LANES neighbours i;
- * taps >= 1.  The sums have a fixed number, and a function of their own, so that
+/* out[i] := sum of weight[t] * in[t * step + i] over t = 0 .. taps - 1, in this order,
+ * for i = 0 ..  LANES - 1; taps >= 1.  The number of sums is constant, so that
  * compilers keep them in registers. */
 SN_HOT
-static void weigh(size_t taps, const float *restrict weight, ptrdiff_t step,
-                  const float *restrict in, float *restrict out)
+static void weighted_sums(size_t taps, const float *restrict weight, ptrdiff_t step,
+                          const float *restrict in, float *restrict out)
 {
     float sum[LANES];
     for (int i = 0; i < LANES; i++) {
@@ -73,7 +73,8 @@ static void weigh(size_t taps, const float *restrict weight, ptrdiff_t step,
     }
 }
 
-/* Where a window of radius about first .. last lies within 0 .. count - 1. */
+/* Limits the window first - radius .. last + radius to 0 .. count - 1.  *begin := its
+ * first index.  Returns its length. */
 static size_t window(size_t first, size_t last, size_t radius, size_t count,
                      size_t *begin)
 {
@@ -82,7 +83,8 @@ static size_t window(size_t first, size_t last, size_t radius, size_t count,
     return end - *begin;
 }
 
-/* Noise of one row from its words: uniform on (-scale, scale), 2^16 values. */
+/* dx, dy (cols) := noise of one row from its words: 2^16 values, uniform on (-scale,
+ * scale). */
 SN_HOT
 static void fill_noise(size_t cols, float scale, const uint32_t *restrict words,
                        float *restrict dx, float *restrict dy)
@@ -94,8 +96,8 @@ static void fill_noise(size_t cols, float scale, const uint32_t *restrict words,
     }
 }
 
-/* One row of noise smoothed along the row.  The noise weighs shifted kernels here, and
- * not the kernel shifted noise, because an image is often narrower than the kernel. */
+/* across (width) := one row of noise, smoothed along the row.  The sum runs over the
+ * noise with shifted kernels, because an image is often narrower than the kernel. */
 static void smooth_across(const sn_augment *augment, const float *noise, float *across)
 {
     const size_t radius = augment->radius;
@@ -104,11 +106,11 @@ static void smooth_across(const sn_augment *augment, const float *noise, float *
         const size_t taps =
             window(first, first + LANES - 1, radius, augment->cols, &begin);
         const float *kernel = augment->middle + ((ptrdiff_t)first - (ptrdiff_t)begin);
-        weigh(taps, noise + begin, -1, kernel, across + first);
+        weighted_sums(taps, noise + begin, -1, kernel, across + first);
     }
 }
 
-/* Row r of both fields: dx (width), dy (width). */
+/* field := row r of both fields: dx (width), then dy (width). */
 static void smooth_down(const sn_augment *augment, size_t r, float *field)
 {
     const size_t width = 2 * augment->width;
@@ -117,11 +119,11 @@ static void smooth_down(const sn_augment *augment, size_t r, float *field)
     const float *weight = augment->middle + ((ptrdiff_t)begin - (ptrdiff_t)r);
     const float *across = augment->across + begin * width;
     for (size_t first = 0; first < width; first += LANES) {
-        weigh(taps, weight, (ptrdiff_t)width, across + first, field + first);
+        weighted_sums(taps, weight, (ptrdiff_t)width, across + first, field + first);
     }
 }
 
-/* The noise of all rows, smoothed along them. */
+/* Draws the noise of all rows and smooths it along the rows. */
 static void begin_fields(sn_augment *augment, uint64_t seed, uint32_t epoch,
                          uint32_t sample)
 {
@@ -162,19 +164,19 @@ void sn_augment_sine_cosine(double angle, double *sine, double *cosine)
     *cosine = c;
 }
 
-/* Where to look: x = xc * col + xr * row + x0, y alike, in coordinates of the bordered
- * image, whose first pixel is (1, 1). */
+/* The affine map: x = xc * col + xr * row + x0, likewise y.  x and y are coordinates in
+ * the image with border; (1, 1) is the first pixel of the image. */
 typedef struct lookup {
     double xc, xr, x0, yc, yr, y0;
 } lookup;
 
-/* uniform on -half .. half */
+/* Returns a number uniform on (-half, half). */
 static double draw_within(sn_rng *rng, double half)
 {
     return half * (2 * (double)sn_rng_uniform(rng) - 1);
 }
 
-/* q = R H S p + t about the centre, so p = S^-1 H^-1 R^-1 (q - t). */
+/* q = R H S p + t relative to the centre, so p = S^-1 H^-1 R^-1 (q - t). */
 static lookup draw_lookup(const sn_augment *augment, uint64_t seed, uint32_t epoch,
                           uint32_t sample)
 {
@@ -200,14 +202,15 @@ static lookup draw_lookup(const sn_augment *augment, uint64_t seed, uint32_t epo
     return at;
 }
 
-/* A coordinate within limit; beyond it all is black. */
+/* Limits a coordinate to the border, which is black. */
 static inline float clamp(float value, float limit)
 {
     value = value > 0 ? value : 0;
     return value < limit ? value : limit;
 }
 
-/* One row of the result.  field is NULL or the row's dx (width), dy (width). */
+/* x (cols) := one row of the result.  field is NULL, or dx (width), dy (width) of the
+ * row. */
 SN_HOT
 static void resample_row(const sn_augment *augment, const lookup *at, size_t row,
                          const float *restrict field, float *restrict x)
@@ -218,7 +221,7 @@ static void resample_row(const sn_augment *augment, const lookup *at, size_t row
     const float x0 = (float)(at->xr * (double)row + at->x0);
     const float y0 = (float)(at->yr * (double)row + at->y0);
     const float xc = (float)at->xc, yc = (float)at->yc;
-    float *restrict fx = augment->weight_at, *restrict fy = augment->weight_at + cols;
+    float *restrict fx = augment->fractions, *restrict fy = augment->fractions + cols;
     int32_t *restrict index = augment->index;
     for (size_t j = 0; j < cols; j++) {
         const float col = (float)(int32_t)j;
@@ -268,13 +271,13 @@ void sn_augment_apply(sn_augment *augment, uint64_t seed, uint32_t epoch,
     }
 }
 
-/* exp(-x) for x >= 0: Taylor series of exp(-x / 64), squared six times. */
-static double decay(double x)
+/* Returns exp(-x) for x >= 0: the Taylor series of exp(-x / 64), squared six times. */
+static double exp_minus(double x)
 {
-    const double part = x / 64;
+    const double small = x / 64;
     double value = 1;
     for (int k = 30; k > 0; k--) {
-        value = 1 - part / k * value;
+        value = 1 - small / k * value;
     }
     for (int i = 0; i < 6; i++) {
         value *= value;
@@ -282,12 +285,13 @@ static double decay(double x)
     return value;
 }
 
-/* Gaussian of sum 1, cut at full (three standard deviations) and once more at radius,
- * the farthest that the image can reach. */
+/* Computes a Gaussian kernel that ends after full pixels (three standard deviations)
+ * and has the sum 1.  middle receives only the weights up to radius <= full, because an
+ * image has no pixels that are farther apart. */
 static void fill_kernel(double sigma, size_t full, size_t radius, float *middle)
 {
     /* g(k) = exp(-k^2 / (2 sigma^2)) = g(k - 1) ratio^(2k - 1) */
-    const double ratio = decay(1 / (2 * sigma * sigma));
+    const double ratio = exp_minus(1 / (2 * sigma * sigma));
     double g = 1, power = ratio, sum = 1;
     for (size_t k = 1; k <= full; k++) {
         g *= power;
@@ -306,7 +310,7 @@ static void fill_kernel(double sigma, size_t full, size_t radius, float *middle)
 
 static bool is_within(double value, double low, double high)
 {
-    return value >= low && value <= high; /* NaN is not */
+    return value >= low && value <= high; /* false for NaN */
 }
 
 static sn_status check(const sn_augment_spec *spec, size_t rows, size_t cols,
@@ -339,8 +343,8 @@ static sn_status check(const sn_augment_spec *spec, size_t rows, size_t cols,
     if (rows == 0 || cols == 0 || rows > PIXELS_MAX || cols > PIXELS_MAX ||
         (uint64_t)(rows + BORDER) * (cols + BORDER) > PIXELS_MAX) {
         return sn_fail(err, SN_ERANGE,
-                       "image size out of range (%zu x %zu): distortions take from 1 "
-                       "to 2^30 pixels",
+                       "image size out of range (%zu x %zu): distortions support 1 to "
+                       "2^30 pixels",
                        rows, cols);
     }
     return SN_OK;
@@ -349,9 +353,9 @@ static sn_status check(const sn_augment_spec *spec, size_t rows, size_t cols,
 static sn_status allocate_elastic(sn_augment *augment, sn_error *err)
 {
     const size_t rows = augment->rows, cols = augment->cols;
-    const size_t most = rows > cols ? rows : cols;
+    const size_t longest = rows > cols ? rows : cols;
     const size_t full = (size_t)(3 * augment->spec.sigma) + 1;
-    augment->radius = full < most ? full : most - 1;
+    augment->radius = full < longest ? full : longest - 1;
     augment->width = (cols + LANES - 1) / LANES * LANES;
     augment->blocks = (rows * cols + 3) / 4;
     const size_t reach = augment->radius + LANES - 1;
@@ -375,9 +379,9 @@ static sn_status allocate(sn_augment *augment, sn_error *err)
     const size_t rows = augment->rows, cols = augment->cols;
     augment->stride = cols + BORDER;
     augment->image = sn_alloc((rows + BORDER) * augment->stride, sizeof(float));
-    augment->weight_at = sn_alloc(2 * cols, sizeof(float));
+    augment->fractions = sn_alloc(2 * cols, sizeof(float));
     augment->index = sn_alloc(cols, sizeof(int32_t));
-    if (augment->image == NULL || augment->weight_at == NULL ||
+    if (augment->image == NULL || augment->fractions == NULL ||
         augment->index == NULL) {
         return sn_fail(err, SN_ENOMEM, "not enough memory (distortions of %zu x %zu)",
                        rows, cols);
@@ -411,18 +415,18 @@ sn_status sn_augment_create(const sn_augment_spec *spec, size_t rows, size_t col
 
 void sn_augment_destroy(sn_augment **augment)
 {
-    sn_augment *gone = *augment;
-    if (gone == NULL) {
+    sn_augment *a = *augment;
+    if (a == NULL) {
         return;
     }
-    free(gone->image);
-    free(gone->weight_at);
-    free(gone->index);
-    free(gone->kernel);
-    free(gone->words);
-    free(gone->noise);
-    free(gone->across);
-    free(gone->field);
-    free(gone);
+    free(a->image);
+    free(a->fractions);
+    free(a->index);
+    free(a->kernel);
+    free(a->words);
+    free(a->noise);
+    free(a->across);
+    free(a->field);
+    free(a);
     *augment = NULL;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Batches: bytes of chosen samples to rows of float. */
+/** Conversion of samples from bytes to network inputs.  None of these functions is
+ *  collective or allocates. */
 #ifndef SHARDNET_DATA_BATCH_H
 #define SHARDNET_DATA_BATCH_H
 
@@ -8,15 +9,15 @@
 
 #include "data/dataset.h"
 
-/** Network input = byte * SN_INPUT_SCALE. */
+/** A network input is a byte times SN_INPUT_SCALE, in [0, 1]. */
 #define SN_INPUT_SCALE (1.0 / 255.0)
 
-/** X (count, features) and labels (count) of the samples (count) of a split.
- *  Allocates nothing. */
+/** x (count, features), labels (count) := inputs and labels of samples (count), which
+ *  are indices into split. */
 void sn_batch_gather(const sn_split *split, size_t features, const uint32_t *samples,
                      size_t count, float *x, uint8_t *labels);
 
-/** x (count) of bytes (count). */
+/** x (count) := bytes (count) * SN_INPUT_SCALE. */
 void sn_bytes_to_float(size_t count, const uint8_t *bytes, float *x);
 
 #endif

@@ -20,7 +20,7 @@ const char *const sn_dataset_file_names[FILES] = {
 
 #define HOW_TO_GET_DATA                                                                \
     "get MNIST with `shardnet data fetch DIR`, name its folder in data.dir or "        \
-    "SHARDNET_DATA, or set source = synthetic"
+    "SHARDNET_DATA, or set data.source = synthetic"
 
 static int dimensions_of(int file)
 {
@@ -50,7 +50,7 @@ static sn_status find_file(const char *dir, int file, char path[SN_PATH_BYTES],
                ? status
                : sn_fail(
                      err, SN_ENOINPUT,
-                     "no data file (%s/%s): neither it nor %s.gz exists; " HOW_TO_GET_DATA,
+                     "no data file (%s/%s): it and %s.gz are missing; " HOW_TO_GET_DATA,
                      dir, name, name);
 }
 
@@ -68,7 +68,6 @@ static sn_status find_folder(const char *dir, sn_error *err)
     return SN_OK;
 }
 
-/* Images and labels of each set must have one length, all images one size. */
 static sn_status check_headers(const sn_dataset_spec *spec,
                                const sn_idx_header header[FILES], sn_error *err)
 {
@@ -77,23 +76,23 @@ static sn_status check_headers(const sn_dataset_spec *spec,
         if (header[images].size[0] != header[images + 1].size[0]) {
             return sn_fail(
                 err, SN_EDATA,
-                "data files do not belong together (%s): %s holds %zu images, %s "
-                "%zu labels; get both from one place",
+                "data files do not match (%s): %s has %zu images, %s has %zu labels; "
+                "get all files from one source",
                 spec->dir, sn_dataset_file_names[images], header[images].size[0],
                 sn_dataset_file_names[images + 1], header[images + 1].size[0]);
         }
     }
     if (train[1] != test[1] || train[2] != test[2]) {
         return sn_fail(err, SN_EDATA,
-                       "data files do not belong together (%s): training images are "
-                       "%zu x %zu, test images %zu x %zu; get both from one place",
+                       "data files do not match (%s): training images are %zu x %zu, "
+                       "test images are %zu x %zu; get all files from one source",
                        spec->dir, train[1], train[2], test[1], test[2]);
     }
     if (spec->source == SN_SOURCE_MNIST &&
         (train[1] != MNIST_ROWS || train[2] != MNIST_COLS)) {
         return sn_fail(err, SN_EDATA,
                        "not MNIST (%s): images are %zu x %zu, not 28 x 28; set "
-                       "source = idx for other data",
+                       "data.source = idx for other data",
                        spec->dir, train[1], train[2]);
     }
     return SN_OK;
@@ -154,7 +153,7 @@ bool sn_dataset_bytes(const sn_dataset_shape *shape, size_t *bytes)
                             bytes);
 }
 
-/* largest label + 1, and at least two, since one class is nothing to learn */
+/* Returns the largest label + 1, but at least 2: one class leaves nothing to learn. */
 static size_t count_classes(const uint8_t *labels, size_t count)
 {
     uint8_t largest = 1;
@@ -179,7 +178,7 @@ static sn_status check_labels(const char *path, const uint8_t *labels, size_t co
     return SN_OK;
 }
 
-/* Reads one of the four files, if it still is what the probe saw. */
+/* Reads one of the four files; its header must still have the sizes of shape. */
 static sn_status fill_file(const char *path, int file, const sn_dataset_shape *shape,
                            uint8_t *storage, sn_error *err)
 {
@@ -195,8 +194,8 @@ static sn_status fill_file(const char *path, int file, const sn_dataset_shape *s
     return sn_idx_read_payload(path, &header, storage, err);
 }
 
-/* Training samples that the specification lets in, with those for validation. */
-static size_t used_of(const sn_dataset_spec *spec, const sn_dataset_shape *shape)
+/* Returns the number of training samples that are used, validation samples included. */
+static size_t used_count(const sn_dataset_spec *spec, const sn_dataset_shape *shape)
 {
     const size_t limit = spec->train_limit;
     return limit > 0 && limit < shape->train_count ? limit : shape->train_count;
@@ -228,7 +227,7 @@ sn_status sn_dataset_classes(const sn_dataset_spec *spec, const sn_dataset_shape
 size_t sn_dataset_train_count(const sn_dataset_spec *spec,
                               const sn_dataset_shape *shape)
 {
-    const size_t used = used_of(spec, shape);
+    const size_t used = used_count(spec, shape);
     return spec->validation < used ? used - spec->validation : 0;
 }
 
@@ -241,7 +240,7 @@ sn_status sn_dataset_fill(const sn_dataset_spec *spec, const sn_dataset_shape *s
     if (spec->source == SN_SOURCE_SYNTHETIC) {
         uint8_t *test = storage + bytes[TRAIN_IMAGES] + bytes[TRAIN_LABELS];
         memset(storage, 0, bytes[TRAIN_IMAGES] + bytes[TRAIN_LABELS]);
-        sn_synth_draw(SN_SYNTH_SEED, 0, used_of(spec, shape), storage,
+        sn_synth_draw(SN_SYNTH_SEED, 0, used_count(spec, shape), storage,
                       storage + bytes[TRAIN_IMAGES]);
         sn_synth_draw(SN_SYNTH_SEED, shape->train_count, shape->test_count, test,
                       test + bytes[TEST_IMAGES]);
@@ -272,7 +271,7 @@ sn_status sn_dataset_view(const sn_dataset_spec *spec, const sn_dataset_shape *s
                           const uint8_t *storage, const char *digest,
                           sn_dataset *dataset, sn_error *err)
 {
-    const size_t used = used_of(spec, shape);
+    const size_t used = used_count(spec, shape);
     if (spec->validation >= used) {
         return sn_fail(
             err, SN_ECONFIG,

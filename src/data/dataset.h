@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** A data set of images and labels, held as bytes in memory that the caller owns, so
- *  that the ranks of a node can share one copy. */
+/** Data sets of images and labels.  The caller owns the memory of the bytes, so that
+ *  the ranks of a node can share one copy.  None of these functions is collective. */
 #ifndef SHARDNET_DATA_DATASET_H
 #define SHARDNET_DATA_DATASET_H
 
@@ -13,20 +13,20 @@
 #include "shardnet/status.h"
 
 typedef enum sn_data_source {
-    SN_SOURCE_MNIST,    /* four IDX files, 28 x 28, ten classes */
-    SN_SOURCE_IDX,      /* four IDX files, any size, any number of classes to 256 */
-    SN_SOURCE_SYNTHETIC /* procedural digits made in memory; not MNIST */
+    SN_SOURCE_MNIST,    /* four IDX files, 28 x 28 pixels, ten classes */
+    SN_SOURCE_IDX,      /* four IDX files, any image size, at most 256 classes */
+    SN_SOURCE_SYNTHETIC /* digits drawn by sn_synth_draw */
 } sn_data_source;
 
-/** What to load. */
+/** Specification of a data set, from the configuration. */
 typedef struct sn_dataset_spec {
     sn_data_source source;
     char dir[SN_PATH_BYTES]; /* folder of the four files; unused for synthetic */
     size_t train_limit;      /* use only the first train_limit samples; 0 = all */
-    size_t validation;       /* held out of the end of what is used */
+    size_t validation;       /* number of samples held out at the end of these */
 } sn_dataset_spec;
 
-/** Sizes, known before anything large is read. */
+/** Sizes of a data set, from the headers of its files. */
 typedef struct sn_dataset_shape {
     size_t train_count; /* in the files, before train_limit and validation */
     size_t test_count;
@@ -34,8 +34,8 @@ typedef struct sn_dataset_shape {
 } sn_dataset_shape;
 
 /** A view of count samples: images (count, features) and labels (count), row-major
- *  bytes.  Sample i of the training split is number i of the training files, whatever
- *  is held out; validation begins where it ends. */
+ *  bytes.  Sample i of the training split is sample i of the training files; the
+ *  validation split starts at the end of the training split. */
 typedef struct sn_split {
     const uint8_t *images;
     const uint8_t *labels;
@@ -46,59 +46,63 @@ typedef struct sn_dataset {
     size_t rows, cols, features; /* features = rows * cols */
     size_t classes;
     sn_split train, validation, test;
-    char train_digest[SN_DIGEST_TEXT_BYTES]; /* SHA-256: all training images, labels */
+    char train_digest[SN_DIGEST_TEXT_BYTES]; /* SHA-256 of all training images,
+                                                then all training labels */
 } sn_dataset;
 
-/** The four file names, without ".gz", in the order train images, train labels, test
- *  images, test labels. */
+/** The four file names, without ".gz", in the order training images, training labels,
+ *  test images, test labels. */
 extern const char *const sn_dataset_file_names[4];
 
-/** path = dir/NAME of one of the four files (0 .. 3) or, where only that exists,
- *  NAME.gz.  *found is false, and path dir/NAME, where neither exists.  SN_ERANGE. */
+/** Finds file 0 .. 3 of sn_dataset_file_names in dir.  path := dir/NAME, or dir/NAME.gz
+ *  if only that exists; *found := whether one of them exists.
+ *  Errors: SN_ERANGE if the path is too long. */
 sn_status sn_dataset_find_file(const char *dir, int file, char path[SN_PATH_BYTES],
                                bool *found, sn_error *err) SN_MUST_CHECK;
 
-/** Reads headers only (plain file preferred, then NAME.gz), checks that images and
- *  labels agree in number, and that both sets have one image size.  Not collective.
- *  SN_ENOINPUT names the missing file and says how to get the data; SN_EDATA. */
+/** Reads the headers of the four files into *shape.  Checks that each set has as many
+ *  labels as images, and that all images have the same size.
+ *  Errors: SN_ENOINPUT if a file is missing or unreadable; SN_EDATA; SN_ERANGE. */
 sn_status sn_dataset_probe(const sn_dataset_spec *spec, sn_dataset_shape *shape,
                            sn_error *err) SN_MUST_CHECK;
 
-/** Rows and columns of a model's images. */
+/** Size of the images that a model was trained on. */
 typedef struct sn_image_size {
-    size_t rows, cols; /* 0 where unknown */
-    bool recorded;     /* from the data; false for a square that was assumed */
+    size_t rows, cols; /* 0 if unknown */
+    bool recorded;     /* true: from the data; false: a square is assumed */
 } sn_image_size;
 
-/** The size of the images that a model of features (at least 1) inputs was trained on:
- *  28 x 28 for mnist and synthetic, for idx the size in the files of spec->dir.  Where
- *  they are missing or do not fit, a square, if features is one.  Not collective. */
+/** Returns the size of the images that a model with features >= 1 inputs was trained
+ *  on: 28 x 28 for mnist and synthetic, for idx the size in the files of spec->dir.  If
+ *  these are missing or rows * cols is not features, the function assumes a square. */
 sn_image_size sn_dataset_image_size(const sn_dataset_spec *spec, size_t features);
 
-/** Classes, as sn_dataset_view counts them: for idx the training labels are read.  Not
- *  collective.  SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+/** *classes := the number of classes, as in sn_dataset_view; reads the training labels
+ *  if the source is idx.  Errors: SN_ENOINPUT, SN_EDATA, SN_ENOMEM, SN_ERANGE. */
 sn_status sn_dataset_classes(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
                              size_t *classes, sn_error *err) SN_MUST_CHECK;
 
-/** Samples to train on after train_limit and validation; 0 where none are left. */
+/** Returns the number of training samples after train_limit and validation; 0 if none
+ *  are left. */
 size_t sn_dataset_train_count(const sn_dataset_spec *spec,
                               const sn_dataset_shape *shape);
 
-/** Bytes that sn_dataset_fill needs: (train + test) * (rows * cols + 1).
- *  False when that exceeds size_t. */
+/** *bytes := the size of the storage of sn_dataset_fill, (train_count + test_count) *
+ *  (rows * cols + 1).  Returns false if it exceeds size_t. */
 bool sn_dataset_bytes(const sn_dataset_shape *shape, size_t *bytes) SN_MUST_CHECK;
 
-/** Reads (or draws) images and labels into storage, laid out as train images, train
- *  labels, test images, test labels.  Not collective: one rank of a node calls it.
- *  SN_ENOINPUT, SN_EDATA (a file changed since the probe, label out of range). */
+/** Reads (source synthetic: draws) the data set into storage, in the order of
+ *  sn_dataset_file_names.  One rank per node calls it.
+ *  Errors: SN_ENOINPUT, SN_ERANGE; SN_EDATA if a file is malformed, has changed since
+ *  sn_dataset_probe or has a label out of range. */
 sn_status sn_dataset_fill(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
                           uint8_t *storage, sn_error *err) SN_MUST_CHECK;
 
-/** Makes the views over filled storage, which must outlive dataset; counts classes
- *  (10 for mnist and synthetic; largest training label + 1, at least 2, for idx),
- *  applies train_limit (all samples when it exceeds them) and validation.  When digest
- * is not NULL it is copied into train_digest, else the digest is computed (hashes the
- * training bytes). SN_ECONFIG when validation leaves nothing to train on. */
+/** Sets dataset to views of storage, which sn_dataset_fill has filled and which must
+ *  outlive dataset.  classes is 10 for mnist and synthetic, and for idx the largest
+ *  training label + 1, but at least 2.  train_digest := digest; if digest is NULL, the
+ *  function computes it from all training bytes.
+ *  Errors: SN_ECONFIG if no training samples are left; SN_ENOMEM, SN_EINTERNAL. */
 sn_status sn_dataset_view(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
                           const uint8_t *storage, const char *digest,
                           sn_dataset *dataset, sn_error *err) SN_MUST_CHECK;

@@ -16,7 +16,7 @@
 enum {
     REASON_BYTES = 512,
     COPY_BYTES = 65536,
-    /* above the largest of the four files, so that a mirror cannot fill the disk */
+    /* more than the largest of the four files: a mirror must not fill the disk */
     CONTENT_BYTES_MAX = 64 << 20,
     /* exit codes of curl and of a failed exec */
     CURL_WRITE_ERROR = 23,
@@ -35,8 +35,8 @@ const char *const sn_fetch_digests[4] = {
 
 static sn_status download(const char *url, const char *output, sn_error *err)
 {
-    /* The shell reads both from the environment, so that neither needs quotes.
-     * --globoff: brackets in a URL are meant as they are */
+    /* The shell reads URL and path from the environment, so that neither needs quotes.
+     * --globoff turns off the special meaning of brackets in a URL. */
     static const char command[] =
         "exec curl -fsSL --globoff --retry 2 --connect-timeout 10 -o "
         "\"$SHARDNET_FETCH_OUTPUT\" -- \"$SHARDNET_FETCH_URL\" </dev/null 2>&1";
@@ -51,7 +51,7 @@ static sn_status download(const char *url, const char *output, sn_error *err)
                        strerror(errno));
     }
     while (fgets(reason, sizeof reason, errors) != NULL) {
-        /* the last line says why curl gave up */
+        /* the last line is the reason of the failure */
     }
     reason[strcspn(reason, "\r\n")] = '\0';
     const int result = pclose(errors);
@@ -73,9 +73,9 @@ static sn_status download(const char *url, const char *output, sn_error *err)
                         : "check the network or name another mirror with --from");
 }
 
-/* Computes the SHA-256 of what a file holds, uncompressed if it is gzip, and copies it
- * to the stream to, which is plain, unless that is NULL.  A download that was cut
- * short has another digest. */
+/* text := the SHA-256 of the contents of path, uncompressed if it is a gzip file.
+ * Copies the contents to the stream to, if not NULL; plain is the path of that stream,
+ * for messages.  A truncated gzip file is no error here: its digest is wrong. */
 static sn_status read_contents(const char *path, const char *url, FILE *to,
                                const char *plain, char text[SN_DIGEST_TEXT_BYTES],
                                sn_error *err)
@@ -103,10 +103,11 @@ static sn_status read_contents(const char *path, const char *url, FILE *to,
         }
     }
     if (got < 0) {
-        status = sn_fail(err, SN_EDATA,
-                         "damaged download (%s): it does not uncompress; try another "
-                         "mirror",
-                         url);
+        status =
+            sn_fail(err, SN_EDATA,
+                    "damaged download (%s): it cannot be uncompressed; try another "
+                    "mirror",
+                    url);
     }
     gzclose_r(from);
     if (status == SN_OK) {
@@ -133,14 +134,14 @@ static sn_status unpack(const char *packed, const char *url, const char *plain,
     if (status == SN_OK && strcmp(digest, wanted) != 0) {
         status =
             sn_fail(err, SN_EDATA,
-                    "wrong checksum (%s): SHA-256 of the contents is %s, MNIST's is "
-                    "%s; try another mirror",
+                    "wrong checksum (%s): SHA-256 of the contents is %s, that of MNIST "
+                    "is %s; try another mirror",
                     url, digest, wanted);
     }
     return status;
 }
 
-/* One file from one mirror into packed, then plain. */
+/* Downloads a file from a mirror to packed and uncompresses it to plain. */
 static sn_status try_mirror(const char *mirror, int file, const char *packed,
                             const char *plain, sn_error *err)
 {
@@ -167,7 +168,7 @@ static sn_status try_mirrors(const char *const *mirrors, size_t mirror_count, in
         if (status == SN_OK) {
             return SN_OK;
         }
-        /* wrong contents say more than a mirror that does not answer */
+        /* wrong contents are the better explanation than a mirror without an answer */
         if (worst != SN_EDATA || status != SN_ENOINPUT) {
             worst = sn_fail(err, status, "%s", reason.message);
         }
@@ -178,7 +179,8 @@ static sn_status try_mirrors(const char *const *mirrors, size_t mirror_count, in
     return worst;
 }
 
-/* Asked first, since curl calls an unwritable folder and a full disk the same. */
+/* curl reports the same error for a folder without write permission and a full disk;
+ * this function recognizes the first before the download. */
 static sn_status create_empty(const char *path, sn_error *err)
 {
     FILE *file = fopen(path, "wb");
@@ -191,23 +193,23 @@ static sn_status create_empty(const char *path, sn_error *err)
     return SN_OK;
 }
 
-sn_status sn_fetch_place(const char *dir, int file, const char *wanted,
-                         char path[SN_PATH_BYTES], bool *kept, sn_error *err)
+sn_status sn_fetch_find(const char *dir, int file, const char *digest,
+                        char path[SN_PATH_BYTES], bool *kept, sn_error *err)
 {
-    char digest[SN_DIGEST_TEXT_BYTES];
+    char own[SN_DIGEST_TEXT_BYTES];
     bool found;
     *kept = false;
     const sn_status status = sn_dataset_find_file(dir, file, path, &found, err);
     if (status != SN_OK || !found) {
         return status;
     }
-    *kept = read_contents(path, path, NULL, NULL, digest, NULL) == SN_OK &&
-            strcmp(digest, wanted) == 0;
+    *kept = read_contents(path, path, NULL, NULL, own, NULL) == SN_OK &&
+            strcmp(own, digest) == 0;
     const char *ending = path + strlen(path) - strlen(sn_dataset_file_names[file]);
     const bool plain = strcmp(ending, sn_dataset_file_names[file]) == 0;
     return *kept ? SN_OK
                  : sn_fail(err, SN_ECREATE,
-                           "will not %s (%s): it holds other data; choose another "
+                           "will not %s (%s): it has other contents; choose another "
                            "folder, or remove it",
                            plain ? "overwrite" : "hide", path);
 }
@@ -218,11 +220,11 @@ sn_status sn_fetch_file(const char *dir, int file, const char *const *mirrors,
 {
     char packed[SN_PATH_BYTES], plain[SN_PATH_BYTES];
     sn_status status =
-        sn_fetch_place(dir, file, sn_fetch_digests[file], path, kept, err);
+        sn_fetch_find(dir, file, sn_fetch_digests[file], path, kept, err);
     if (status != SN_OK || *kept) {
         return status;
     }
-    /* no other process uses these endings */
+    /* the process number makes the temporary names unique */
     const char *name = sn_dataset_file_names[file];
     const long process = (long)getpid();
     status = sn_path_format(packed, err, "%s/%s.%ld.gz" SN_TEMPORARY_SUFFIX, dir, name,

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A Feistel network over a grid of rows x cols >= count, with cycle walking.
+/* A Feistel network over a grid with rows x cols >= count cells, with cycle walking.
  *
  *   split    position = row * cols + col
- *   round    one of the two += F(the other, key), modulo its own range; they take
- *            turns, so every round can be undone whatever F is
- *   walk     apply the network again while the value is >= count
+ *   round    col += F(row, key) modulo cols, then row += F(col, key) modulo rows; each
+ *            of them is invertible for any function F
+ *   walk     repeat the network while the value is >= count
  *
- * A square grid exceeds count by less than one row, where a power of two may be twice
- * count: hardly a position walks, and the branch is well predicted.
+ * The grid has fewer than cols cells more than count, so that few positions need to be
+ * repeated; a power of two could be twice as large as count.
  *
- * J. Black, P. Rogaway: Ciphers with arbitrary finite domains, CT-RSA 2002 (the
+ * Source: J. Black, P. Rogaway: Ciphers with arbitrary finite domains, CT-RSA 2002 (the
  * generalised Feistel construction). */
 #include "data/sampler.h"
 
@@ -19,14 +19,14 @@
 
 enum {
     ROUNDS = 6,
-    /* on a grid of a few cells six rounds favour some orders by several per cent,
-     * whatever the round function */
+    /* on a grid of few cells, six rounds produce some orders several per cent more
+     * often than others, with any round function */
     SMALL_COUNT = 256,
     SMALL_ROUNDS = 12
 };
 
 _Static_assert(SMALL_ROUNDS <= sizeof((sn_sampler *)0)->keys / sizeof(uint32_t),
-               "a key for every round");
+               "every round needs a key");
 
 void sn_sampler_init(sn_sampler *sampler, uint64_t seed, uint32_t epoch, uint64_t count)
 {
@@ -47,17 +47,17 @@ void sn_sampler_init(sn_sampler *sampler, uint64_t seed, uint32_t epoch, uint64_
     }
 }
 
-/* Spreads value over the high bits, which `turn` uses.  Two multiplications are enough
- * where six rounds follow one another; this is on the way of every step. */
+/* Spreads value to the high bits, which add_modulo uses.  Two multiplications are
+ * enough for six rounds; every training step calls this. */
 static inline uint32_t mix(uint32_t value, uint32_t key)
 {
     value = (value ^ key) * UINT32_C(0x85EBCA6B);
     return (value ^ value >> 15) * UINT32_C(0xC2B2AE35);
 }
 
-/* (value + a number below range drawn by mix) modulo range */
-static inline uint32_t turn(uint32_t value, uint32_t other, uint32_t key,
-                            uint32_t range)
+/* Returns (value + F(other, key)) modulo range, with F below range. */
+static inline uint32_t add_modulo(uint32_t value, uint32_t other, uint32_t key,
+                                  uint32_t range)
 {
     uint32_t sum = value + (uint32_t)((uint64_t)mix(other, key) * range >> 32);
     return sum >= range ? sum - range : sum;
@@ -72,8 +72,8 @@ uint32_t sn_sampler_at(const sn_sampler *sampler, uint64_t position)
         uint32_t row = value / cols;
         uint32_t col = value % cols;
         for (uint32_t i = 0; i < sampler->rounds; i += 2) {
-            col = turn(col, row, keys[i], cols);
-            row = turn(row, col, keys[i + 1], rows);
+            col = add_modulo(col, row, keys[i], cols);
+            row = add_modulo(row, col, keys[i + 1], rows);
         }
         value = row * cols + col;
     } while (value >= sampler->count);
@@ -97,10 +97,11 @@ sn_range sn_step_range(uint64_t count, uint64_t batch, uint64_t step_in_epoch)
 sn_range sn_rank_range(sn_range whole, int rank, int size)
 {
     uint64_t length = whole.end - whole.begin;
-    uint64_t r = (uint64_t)rank, parts = (uint64_t)size;
-    uint64_t share = length / parts, longer = length % parts;
-    uint64_t begin = whole.begin + r * share + (r < longer ? r : longer);
-    return (sn_range){begin, begin + share + (r < longer)};
+    uint64_t r = (uint64_t)rank, shards = (uint64_t)size;
+    uint64_t shorter = length / shards, longer_shards = length % shards;
+    uint64_t begin =
+        whole.begin + r * shorter + (r < longer_shards ? r : longer_shards);
+    return (sn_range){begin, begin + shorter + (r < longer_shards)};
 }
 
 uint64_t sn_rank_range_max(uint64_t length, int size)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Digits as pen strokes.
+/* A digit is drawn in six steps:
  *
- *   glyph      knots of one way to write a digit, on a grid 100 high
- *   bend       knots jittered, the plane warped by a random quadratic map
- *   flatten    Catmull-Rom splines cut into straight segments
- *   place      slant, tilt, width; scaled into a 20 x 20 box and centred by mass, as
- *              MNIST's authors did
- *   ink        per pixel the distance to the nearest segment, turned into grey
+ *   glyph      choose a way to write the digit: knots on a grid of height 100
+ *   bend       move the knots at random, distort the plane by a random quadratic map
+ *   flatten    connect the knots by Catmull-Rom splines, cut into straight segments
+ *   shear      apply slant, tilt and width
+ *   place      scale into a 20 x 20 box and centre by mass, as the authors of MNIST did
+ *   ink        compute grey from the distance of a pixel to the nearest segment
  *
- * Everything is integer arithmetic, so that the bytes do not depend on the compiler,
- * its flags or the width of its vectors.  Lengths are in 1/256 pixel after `place`, in
- * 1/64 of a grid unit before. */
+ * All arithmetic uses integers, so that the bytes do not depend on the compiler, its
+ * flags or the width of its vectors.  Lengths are in 1/64 of a grid unit before
+ * `place`, and in 1/256 pixel after it. */
 #include "data/synth.h"
 
 #include <stdbool.h>
@@ -21,13 +21,13 @@
 
 enum {
     PIXELS = SN_SYNTH_ROWS * SN_SYNTH_COLS,
-    GRID = 64,   /* per grid unit */
-    PIXEL = 256, /* per pixel */
-    UNIT = 4096, /* one, for factors and directions */
+    GRID = 64,   /* lengths per grid unit */
+    PIXEL = 256, /* lengths per pixel */
+    UNIT = 4096, /* the value 1 of factors and directions */
     KNOTS_MAX = 15,
-    PIECES = 6, /* segments that a span of a spline is cut into */
-    POINTS_MAX = KNOTS_MAX * PIECES,
-    FAR = 1 << 30
+    SEGMENTS = 6, /* segments between two knots */
+    POINTS_MAX = KNOTS_MAX * SEGMENTS,
+    FAR = 1 << 30 /* larger than every squared distance */
 };
 
 typedef enum knot_kind { SMOOTH, CORNER, START } knot_kind;
@@ -47,7 +47,8 @@ typedef struct glyph {
 #define C(x, y) {x, y, CORNER}
 #define M(x, y) {x, y, SMOOTH}
 
-/* per glyph: its digit, how often it is chosen, its knots in the order of writing */
+/* Each glyph: its digit, its weight in a random choice, the number of its knots, and
+ * the knots in the order of writing. */
 static const glyph glyphs[] = {
     {0, 5, 9, {S(44, 2), M(18, 16), M(5, 50), M(15, 84), M(38, 99), M(62, 84),
                M(71, 50), M(60, 14), M(38, 1)}},
@@ -121,14 +122,14 @@ typedef struct path {
     int count;
 } path;
 
-/* uniform on 0 .. bound - 1 */
+/* Returns a number uniform on 0 .. bound - 1. */
 static int below(sn_rng *rng, int bound)
 {
     return (int)((uint64_t)sn_rng_next(rng) * (uint64_t)bound >> 32);
 }
 
-/* Nearly Gaussian with that standard deviation, within 3.5 of them: the sum of four
- * uniform bytes has mean 510 and deviation 148. */
+/* Returns a nearly Gaussian number with this standard deviation, at most 3.5 deviations
+ * from 0: the sum of four uniform bytes has mean 510 and deviation 148. */
 static int normal(sn_rng *rng, int deviation)
 {
     uint32_t word = sn_rng_next(rng);
@@ -170,7 +171,7 @@ static const glyph *choose_glyph(sn_rng *rng, int digit)
     return &glyphs[chosen];
 }
 
-/* The glyph's knots as this hand writes them. */
+/* knots := the knots of the glyph, moved and distorted at random. */
 static void bend(sn_rng *rng, const glyph *shape, point knots[KNOTS_MAX])
 {
     enum { MIDDLE_X = 35 * GRID, MIDDLE_Y = 50 * GRID };
@@ -182,7 +183,7 @@ static void bend(sn_rng *rng, const glyph *shape, point knots[KNOTS_MAX])
     for (int i = 0; i < shape->count; i++) {
         int x = shape->knots[i].x * GRID - MIDDLE_X;
         int y = shape->knots[i].y * GRID - MIDDLE_Y;
-        /* second-order terms, one at the edge of the grid */
+        /* second-order terms; they are 1 at the edge of the grid */
         int xx = x * x / MIDDLE_X, yy = y * y / MIDDLE_Y, xy = x * y / MIDDLE_X;
         int dx = (warp[0] * xx + warp[1] * yy + warp[2] * xy) / MIDDLE_Y;
         int dy = (warp[3] * xx + warp[4] * yy + warp[5] * xy) / MIDDLE_Y;
@@ -192,8 +193,8 @@ static void bend(sn_rng *rng, const glyph *shape, point knots[KNOTS_MAX])
     }
 }
 
-/* Slope at knot i seen from the span that begins (side = 0) or ends (side = 1) there,
- * doubled. */
+/* Returns twice the slope at knot i of the span that begins there (side = 0) or ends
+ * there (side = 1). */
 static point slope(const point *knots, int count, int i, int side)
 {
     const bool ends = i + 1 == count || knots[i + 1].kind == START;
@@ -204,10 +205,11 @@ static point slope(const point *knots, int count, int i, int side)
     return (point){factor * (to->x - from->x), factor * (to->y - from->y), SMOOTH};
 }
 
-/* Cubic Hermite basis at k / PIECES, the slopes doubled: exact in integers. */
+/* Evaluates the cubic Hermite spline at k / SEGMENTS in integers; the slopes are
+ * doubled. */
 static int hermite(int from, int to, int slope_from, int slope_to, int k)
 {
-    const int n = PIECES;
+    const int n = SEGMENTS;
     int k2 = k * k, k3 = k2 * k, cube = n * n * n;
     int doubled = 2 * from * (2 * k3 - 3 * k2 * n + cube) +
                   2 * to * (3 * k2 * n - 2 * k3) +
@@ -225,7 +227,7 @@ static void flatten(const point *knots, int count, path *out)
         }
         const point *from = &knots[i - 1], *to = &knots[i];
         const point a = slope(knots, count, i - 1, 0), b = slope(knots, count, i, 1);
-        for (int k = 1; k <= PIECES; k++) {
+        for (int k = 1; k <= SEGMENTS; k++) {
             out->points[out->count++] =
                 (point){hermite(from->x, to->x, a.x, b.x, k),
                         hermite(from->y, to->y, a.y, b.y, k), SMOOTH};
@@ -233,8 +235,8 @@ static void flatten(const point *knots, int count, path *out)
     }
 }
 
-/* Slant and tilt as shears, width as a factor: the small-angle form of a rotation, with
- * no need of a sine. */
+/* Applies slant and tilt as shears, which for small angles replace a rotation and need
+ * no sine, and width as a factor. */
 static void shear(sn_rng *rng, path *out)
 {
     int slant = 500 + normal(rng, 1050);
@@ -248,8 +250,8 @@ static void shear(sn_rng *rng, path *out)
     }
 }
 
-/* Scales the drawn size, pen included, to 20 pixels, and moves the centre of mass of
- * the strokes to the middle of the field. */
+/* Scales the digit, pen width included, to about 20 pixels, and moves the centre of
+ * mass of the strokes to about the middle of the image. */
 static void place(sn_rng *rng, path *out, int radius)
 {
     int left = FAR, right = -FAR, top = FAR, bottom = -FAR;
@@ -283,8 +285,8 @@ static void place(sn_rng *rng, path *out, int radius)
     }
 }
 
-/* squared[pixel] = min(squared[pixel], squared distance to the segment from a to b,
- * weighted by pressure / UNIT), for the pixels within reach */
+/* squared[pixel] := min(squared[pixel], squared distance to the segment from a to b
+ * times pressure / UNIT) for the pixels within reach. */
 static void draw_segment(point a, point b, int reach, int pressure, int squared[PIXELS])
 {
     int ex = b.x - a.x, ey = b.y - a.y;
@@ -309,8 +311,8 @@ static void draw_segment(point a, point b, int reach, int pressure, int squared[
     }
 }
 
-/* Grey from distance: full inside the pen, falling off over `blur` at its edge, with a
- * little grain. */
+/* Computes grey from the squared distances: full inside the pen, fading over `blur` at
+ * its edge, with a little grain. */
 static void ink(sn_rng *rng, const int squared[PIXELS], int radius, int blur,
                 uint8_t image[PIXELS])
 {
@@ -353,7 +355,7 @@ static uint8_t draw_one(uint64_t seed, uint64_t sample, uint8_t image[PIXELS])
     for (int i = 0; i < PIXELS; i++) {
         squared[i] = FAR;
     }
-    /* the pen is pressed harder at one end than at the other */
+    /* the pressure of the pen changes from the first to the last point */
     int pressure = UNIT - normal(&rng, 500), change = normal(&rng, 900);
     int reach = radius + blur;
     for (int i = 1; i < strokes.count; i++) {

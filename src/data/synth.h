@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** A procedural set of handwritten-looking digits: strokes with random shape, slant,
- *  thickness and noise.  It is not MNIST; it stands in where neither MNIST nor a
- *  network is at hand, and for tests. */
+/** Synthetic images of handwritten digits, for tests and for machines without MNIST:
+ *  pen strokes with random shape, slant, thickness and noise.  They are not MNIST. */
 #ifndef SHARDNET_DATA_SYNTH_H
 #define SHARDNET_DATA_SYNTH_H
 
@@ -16,13 +15,14 @@ enum {
     SN_SYNTH_TEST_COUNT = 4000
 };
 
-/** The seed of `source = synthetic` and the default of `data synth`. */
+/** Seed of `source = synthetic`, and default of `shardnet data synth`. */
 #define SN_SYNTH_SEED UINT64_C(2017)
 
-/** Draws samples first .. first + count - 1 of the set that belongs to seed: images
- *  (count, 28, 28) bytes, ink bright on black, and labels (count).  Deterministic: a
- *  sample depends on seed and its number alone, on every machine.  The test set of a
- *  data set of T training samples is first = T. */
+/** Draws the samples first .. first + count - 1 of the sequence of seed: images (count,
+ *  28, 28) bytes, bright ink on black, and labels (count).  A sample is a function of
+ *  seed and its number, and has the same bytes on every machine.  The test samples of a
+ *  data set with T training samples start at first = T.  Not collective; allocates
+ *  nothing. */
 void sn_synth_draw(uint64_t seed, size_t first, size_t count, uint8_t *images,
                    uint8_t *labels);
 

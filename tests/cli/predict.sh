@@ -146,8 +146,8 @@ printf 'hello' >hello.png
 printf 'P2 5 5 255%s' "$(printf ' 240%.0s' {1..25})" >blank.pgm
 printf 'P6 1 1 255\nabc' >colour.ppm
 "$program" data preview set.ini -o sheet.png >out
-for case in malformed:cut.png malformed:cut.pgm malformed:cut.idx 'unknown kind:hello.png' \
-    'no picture:empty.png' 'no ink:blank.pgm' 'not a PGM:colour.ppm' \
+for case in malformed:cut.png malformed:cut.pgm malformed:cut.idx 'unknown picture format:hello.png' \
+    'not a picture:empty.png' 'no ink:blank.pgm' 'not a PGM:colour.ppm' \
     'wrong IDX:set/t10k-labels-idx1-ubyte'; do
     fails 65 "${case%%:*}.*\(${case#*:}\)" run "${case#*:}"
 done

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Four files become a data set, or a sentence that says why not. */
+/* Data sets: their views, digest and classes, and the errors of unsuitable files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,8 +56,8 @@ static const char *path_of(int file, const char *ending)
     return path;
 }
 
-/* element i of every file is i + offset, modulo a prime so that samples differ */
-static void put_images(int file, size_t count, size_t rows, size_t cols)
+/* Element i is i + file modulo a prime, so that samples and files differ. */
+static void write_images(int file, size_t count, size_t rows, size_t cols)
 {
     const size_t size[3] = {count, rows, cols};
     uint8_t *elements = malloc(count * rows * cols);
@@ -69,8 +69,8 @@ static void put_images(int file, size_t count, size_t rows, size_t cols)
     free(elements);
 }
 
-/* labels 0, 1, .. classes - 1, 0, 1, .. */
-static void put_labels(int file, size_t count, size_t classes)
+/* The labels are 0, 1 .. classes - 1, 0, 1 .. */
+static void write_labels(int file, size_t count, size_t classes)
 {
     uint8_t *elements = malloc(count);
     assert_non_null(elements);
@@ -81,12 +81,13 @@ static void put_labels(int file, size_t count, size_t classes)
     free(elements);
 }
 
-static void put_set(size_t train, size_t test, size_t rows, size_t cols, size_t classes)
+static void write_set(size_t train, size_t test, size_t rows, size_t cols,
+                      size_t classes)
 {
-    put_images(TRAIN_IMAGES, train, rows, cols);
-    put_labels(TRAIN_LABELS, train, classes);
-    put_images(TEST_IMAGES, test, rows, cols);
-    put_labels(TEST_LABELS, test, classes);
+    write_images(TRAIN_IMAGES, train, rows, cols);
+    write_labels(TRAIN_LABELS, train, classes);
+    write_images(TEST_IMAGES, test, rows, cols);
+    write_labels(TEST_LABELS, test, classes);
 }
 
 static sn_dataset_spec spec_of(sn_data_source source)
@@ -96,7 +97,7 @@ static sn_dataset_spec spec_of(sn_data_source source)
     return spec;
 }
 
-/* Everything a rank does; storage is the caller's to free. */
+/* Loads a data set as a rank does; the caller frees *storage. */
 static sn_status load(const sn_dataset_spec *spec, sn_dataset *data, uint8_t **storage,
                       sn_error *err)
 {
@@ -115,8 +116,8 @@ static sn_status load(const sn_dataset_spec *spec, sn_dataset *data, uint8_t **s
                            : status;
 }
 
-static void expect_refusal(const sn_dataset_spec *spec, sn_status wanted,
-                           const char *where, const char *why)
+static void expect_error(const sn_dataset_spec *spec, sn_status wanted,
+                         const char *where, const char *why)
 {
     sn_dataset data;
     uint8_t *storage;
@@ -130,7 +131,7 @@ static void expect_refusal(const sn_dataset_spec *spec, sn_status wanted,
     assert_null(strchr(err.message, '\n'));
 }
 
-static void loads_other_sizes_and_classes(void **state)
+static void idx_supports_other_sizes_and_class_counts(void **state)
 {
     (void)state;
     const struct {
@@ -141,7 +142,7 @@ static void loads_other_sizes_and_classes(void **state)
         uint8_t *storage;
         sn_error err = {""};
         sn_dataset_spec spec = spec_of(SN_SOURCE_IDX);
-        put_set(300, 40, cases[c].rows, cases[c].cols, cases[c].classes);
+        write_set(300, 40, cases[c].rows, cases[c].cols, cases[c].classes);
         assert_int_equal(load(&spec, &data, &storage, &err), SN_OK);
         assert_int_equal(data.rows, cases[c].rows);
         assert_int_equal(data.cols, cases[c].cols);
@@ -164,21 +165,20 @@ static void loads_other_sizes_and_classes(void **state)
     }
 }
 
-static void one_label_still_makes_two_classes(void **state)
+static void a_single_label_counts_as_two_classes(void **state)
 {
     (void)state;
     sn_dataset data;
     uint8_t *storage;
     sn_error err = {""};
     sn_dataset_spec spec = spec_of(SN_SOURCE_IDX);
-    put_set(3, 2, 2, 2, 1);
+    write_set(3, 2, 2, 2, 1);
     assert_int_equal(load(&spec, &data, &storage, &err), SN_OK);
     assert_int_equal(data.classes, 2);
     free(storage);
 }
 
-/* *.gz alone is read; beside a plain file it is not looked at */
-static void prefers_plain_over_gzip(void **state)
+static void a_plain_file_takes_precedence_over_gzip(void **state)
 {
     (void)state;
     sn_dataset data;
@@ -186,7 +186,7 @@ static void prefers_plain_over_gzip(void **state)
     sn_error err = {""};
     sn_dataset_spec spec = spec_of(SN_SOURCE_IDX);
     const uint8_t labels[] = {0, 0, 8, 1, 0, 0, 0, 3, 2, 1, 0};
-    put_set(3, 2, 2, 2, 3);
+    write_set(3, 2, 2, 2, 3);
     gzFile file = gzopen(path_of(TRAIN_LABELS, ".gz"), "wb");
     assert_non_null(file);
     assert_int_equal(gzwrite(file, labels, sizeof labels), sizeof labels);
@@ -201,14 +201,14 @@ static void prefers_plain_over_gzip(void **state)
     free(storage);
 }
 
-static void limit_and_validation_cut_the_training_set(void **state)
+static void train_limit_and_validation_shorten_the_training_set(void **state)
 {
     (void)state;
     const struct {
         size_t limit, validation, train;
     } cases[] = {{0, 0, 50},  {0, 10, 40},  {20, 0, 20},
                  {20, 5, 15}, {500, 49, 1}, {50, 1, 49}};
-    put_set(50, 7, 3, 2, 10);
+    write_set(50, 7, 3, 2, 10);
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         sn_dataset data;
         uint8_t *storage;
@@ -231,19 +231,19 @@ static void limit_and_validation_cut_the_training_set(void **state)
     }
 }
 
-static void validation_must_leave_something(void **state)
+static void validation_of_all_samples_is_rejected(void **state)
 {
     (void)state;
     sn_dataset_spec spec = spec_of(SN_SOURCE_IDX);
-    put_set(50, 7, 3, 2, 10);
+    write_set(50, 7, 3, 2, 10);
     spec.validation = 50;
-    expect_refusal(&spec, SN_ECONFIG, "data.validation", "50 of 50");
+    expect_error(&spec, SN_ECONFIG, "data.validation", "50 of 50");
     spec.train_limit = 10;
     spec.validation = 10;
-    expect_refusal(&spec, SN_ECONFIG, "data.validation", "10 of 10");
+    expect_error(&spec, SN_ECONFIG, "data.validation", "10 of 10");
 }
 
-static void digest_is_of_the_training_bytes(void **state)
+static void train_digest_is_the_sha256_of_the_training_bytes(void **state)
 {
     (void)state;
     sn_dataset data;
@@ -252,12 +252,12 @@ static void digest_is_of_the_training_bytes(void **state)
     sn_error err = {""};
     char digest[SN_DIGEST_TEXT_BYTES];
     sn_dataset_spec spec = spec_of(SN_SOURCE_IDX);
-    put_set(50, 7, 3, 2, 10);
+    write_set(50, 7, 3, 2, 10);
     assert_int_equal(load(&spec, &data, &storage, &err), SN_OK);
     assert_int_equal(sn_digest_buffer(storage, (size_t)50 * 7, digest, &err), SN_OK);
     assert_string_equal(data.train_digest, digest);
 
-    /* a digest that the caller knows is taken over, not computed */
+    /* a digest of the caller is copied, not computed */
     assert_int_equal(sn_dataset_probe(&spec, &shape, &err), SN_OK);
     assert_int_equal(sn_dataset_view(&spec, &shape, storage, "known", &data, &err),
                      SN_OK);
@@ -265,7 +265,7 @@ static void digest_is_of_the_training_bytes(void **state)
     free(storage);
 }
 
-static void missing_data_says_how_to_get_it(void **state)
+static void the_error_for_missing_data_explains_how_to_get_it(void **state)
 {
     (void)state;
     sn_dataset_spec spec = spec_of(SN_SOURCE_MNIST);
@@ -273,79 +273,78 @@ static void missing_data_says_how_to_get_it(void **state)
                                  "source = synthetic"};
     for (size_t i = 0; i < 3; i++) {
         spec.dir[0] = '\0';
-        expect_refusal(&spec, SN_ENOINPUT, "data.dir", hints[i]);
+        expect_error(&spec, SN_ENOINPUT, "data.dir", hints[i]);
         snprintf(spec.dir, sizeof spec.dir, "%s/absent", folder);
-        expect_refusal(&spec, SN_ENOINPUT, spec.dir, hints[i]);
+        expect_error(&spec, SN_ENOINPUT, spec.dir, hints[i]);
         spec = spec_of(SN_SOURCE_MNIST);
         for (int file = 0; file < 4; file++) {
-            put_set(3, 2, 28, 28, 3);
+            write_set(3, 2, 28, 28, 3);
             assert_int_equal(unlink(path_of(file, "")), 0);
-            expect_refusal(&spec, SN_ENOINPUT, path_of(file, ""), hints[i]);
+            expect_error(&spec, SN_ENOINPUT, path_of(file, ""), hints[i]);
         }
     }
-    put_set(3, 2, 28, 28, 3);
+    write_set(3, 2, 28, 28, 3);
     snprintf(spec.dir, sizeof spec.dir, "%s", path_of(TRAIN_IMAGES, ""));
-    expect_refusal(&spec, SN_ENOINPUT, spec.dir, "not a folder");
+    expect_error(&spec, SN_ENOINPUT, spec.dir, "not a folder");
 }
 
-static void files_must_belong_together(void **state)
+static void files_with_different_counts_or_sizes_are_rejected(void **state)
 {
     (void)state;
     sn_dataset_spec spec = spec_of(SN_SOURCE_IDX);
-    put_set(9, 5, 4, 4, 3);
-    put_labels(TRAIN_LABELS, 8, 3);
-    expect_refusal(&spec, SN_EDATA, folder,
-                   "9 images, train-labels-idx1-ubyte 8 labels");
-    put_set(9, 5, 4, 4, 3);
-    put_labels(TEST_LABELS, 6, 3);
-    expect_refusal(&spec, SN_EDATA, folder,
-                   "5 images, t10k-labels-idx1-ubyte 6 labels");
-    put_set(9, 5, 4, 4, 3);
-    put_images(TEST_IMAGES, 5, 4, 5);
-    expect_refusal(&spec, SN_EDATA, folder, "4 x 4, test images 4 x 5");
-    put_set(9, 5, 4, 4, 3);
-    put_images(TEST_IMAGES, 5, 2, 8);
-    expect_refusal(&spec, SN_EDATA, folder, "2 x 8");
-    /* swapped files */
-    put_set(9, 5, 4, 4, 3);
-    put_labels(TRAIN_IMAGES, 9, 3);
-    expect_refusal(&spec, SN_EDATA, path_of(TRAIN_IMAGES, ""), "swapped");
+    write_set(9, 5, 4, 4, 3);
+    write_labels(TRAIN_LABELS, 8, 3);
+    expect_error(&spec, SN_EDATA, folder,
+                 "9 images, train-labels-idx1-ubyte has 8 labels");
+    write_set(9, 5, 4, 4, 3);
+    write_labels(TEST_LABELS, 6, 3);
+    expect_error(&spec, SN_EDATA, folder,
+                 "5 images, t10k-labels-idx1-ubyte has 6 labels");
+    write_set(9, 5, 4, 4, 3);
+    write_images(TEST_IMAGES, 5, 4, 5);
+    expect_error(&spec, SN_EDATA, folder, "4 x 4, test images are 4 x 5");
+    write_set(9, 5, 4, 4, 3);
+    write_images(TEST_IMAGES, 5, 2, 8);
+    expect_error(&spec, SN_EDATA, folder, "2 x 8");
+    /* a file of labels in the place of images */
+    write_set(9, 5, 4, 4, 3);
+    write_labels(TRAIN_IMAGES, 9, 3);
+    expect_error(&spec, SN_EDATA, path_of(TRAIN_IMAGES, ""), "swapped");
 }
 
-static void mnist_is_28_by_28_with_ten_classes(void **state)
+static void mnist_requires_28_by_28_pixels_and_ten_classes(void **state)
 {
     (void)state;
     sn_dataset data;
     uint8_t *storage;
     sn_error err = {""};
     sn_dataset_spec spec = spec_of(SN_SOURCE_MNIST);
-    put_set(20, 5, 28, 28, 4);
+    write_set(20, 5, 28, 28, 4);
     assert_int_equal(load(&spec, &data, &storage, &err), SN_OK);
     assert_int_equal(data.classes, 10);
     free(storage);
-    put_set(20, 5, 28, 29, 10);
-    expect_refusal(&spec, SN_EDATA, folder, "28 x 29, not 28 x 28");
-    put_set(20, 5, 28, 28, 11);
-    expect_refusal(&spec, SN_EDATA, path_of(TRAIN_LABELS, ""),
-                   "sample 10 has label 10");
-    put_labels(TRAIN_LABELS, 20, 10);
+    write_set(20, 5, 28, 29, 10);
+    expect_error(&spec, SN_EDATA, folder, "28 x 29, not 28 x 28");
+    write_set(20, 5, 28, 28, 11);
+    expect_error(&spec, SN_EDATA, path_of(TRAIN_LABELS, ""), "sample 10 has label 10");
+    write_labels(TRAIN_LABELS, 20, 10);
     const uint8_t labels[5] = {0, 1, 2, 200, 1};
     const size_t count = 5;
     assert_int_equal(sn_idx_write(path_of(TEST_LABELS, ""), 1, &count, labels, NULL),
                      SN_OK);
-    expect_refusal(&spec, SN_EDATA, path_of(TEST_LABELS, ""), "sample 3 has label 200");
+    expect_error(&spec, SN_EDATA, path_of(TEST_LABELS, ""), "sample 3 has label 200");
 }
 
-static void test_labels_must_be_known_classes(void **state)
+static void a_test_label_outside_the_training_classes_is_rejected(void **state)
 {
     (void)state;
     sn_dataset_spec spec = spec_of(SN_SOURCE_IDX);
-    put_set(9, 5, 4, 4, 3);
-    put_labels(TEST_LABELS, 5, 4);
-    expect_refusal(&spec, SN_EDATA, path_of(TEST_LABELS, ""), "sample 3 has label 3");
+    write_set(9, 5, 4, 4, 3);
+    write_labels(TEST_LABELS, 5, 4);
+    expect_error(&spec, SN_EDATA, path_of(TEST_LABELS, ""), "sample 3 has label 3");
 }
 
-static void notices_a_file_that_changed(void **state)
+static void a_file_that_changed_after_the_probe_is_rejected(void **state)
 {
     (void)state;
     sn_dataset_shape shape;
@@ -353,12 +352,12 @@ static void notices_a_file_that_changed(void **state)
     uint8_t storage[1000];
     sn_dataset_spec spec = spec_of(SN_SOURCE_IDX);
     for (int file = 0; file < 4; file++) {
-        put_set(9, 5, 4, 4, 3);
+        write_set(9, 5, 4, 4, 3);
         assert_int_equal(sn_dataset_probe(&spec, &shape, &err), SN_OK);
         if (file == TRAIN_IMAGES || file == TEST_IMAGES) {
-            put_images(file, 30, 4, 4);
+            write_images(file, 30, 4, 4);
         } else {
-            put_labels(file, 30, 3);
+            write_labels(file, 30, 3);
         }
         assert_int_equal(sn_dataset_fill(&spec, &shape, storage, &err), SN_EDATA);
         assert_non_null(strstr(err.message, path_of(file, "")));
@@ -368,7 +367,7 @@ static void notices_a_file_that_changed(void **state)
     assert_int_equal(sn_dataset_probe(&spec, &shape, &err), SN_ENOINPUT);
 }
 
-static void bytes_are_checked_for_overflow(void **state)
+static void a_size_that_exceeds_size_t_is_reported(void **state)
 {
     (void)state;
     size_t bytes;
@@ -394,22 +393,22 @@ static void expect_size(const sn_dataset_spec *spec, size_t features, size_t row
     assert_int_equal(size.recorded, recorded);
 }
 
-static void image_size_is_from_the_files_or_a_square(void **state)
+static void image_size_comes_from_the_files_or_is_a_square(void **state)
 {
     (void)state;
     const sn_dataset_spec idx = spec_of(SN_SOURCE_IDX),
                           mnist = spec_of(SN_SOURCE_MNIST);
-    expect_size(&mnist, 784, 28, 28, true); /* no file needed */
+    expect_size(&mnist, 784, 28, 28, true); /* without files */
     expect_size(&idx, 36, 6, 6, false);
     expect_size(&idx, 35, 0, 0, false);
     expect_size(&idx, (size_t)1 << 62, (size_t)1 << 31, (size_t)1 << 31, false);
     expect_size(&idx, SIZE_MAX, 0, 0, false);
-    put_set(3, 2, 4, 9, 3);
+    write_set(3, 2, 4, 9, 3);
     expect_size(&idx, 36, 4, 9, true);
-    expect_size(&idx, 49, 7, 7, false); /* the files are of other images */
+    expect_size(&idx, 49, 7, 7, false); /* the files have 36 pixels */
 }
 
-static void synthetic_needs_no_folder(void **state)
+static void the_synthetic_source_needs_no_folder(void **state)
 {
     (void)state;
     enum { PIXELS = SN_SYNTH_ROWS * SN_SYNTH_COLS };
@@ -432,7 +431,7 @@ static void synthetic_needs_no_folder(void **state)
     free(storage);
 }
 
-static void loads_the_real_mnist(void **state)
+static void mnist_has_the_known_labels_and_mean_grey(void **state)
 {
     (void)state;
     const char *dir = getenv("SHARDNET_DATA");
@@ -461,7 +460,7 @@ static void loads_the_real_mnist(void **state)
     for (size_t i = 0; i < data.features * 60000; i++) {
         sum += data.train.images[i];
     }
-    /* the mean grey of MNIST's training set, 33.318 */
+    /* 784 times the mean grey of MNIST's training set, 33.318 */
     assert_in_range(sum / 60000, 26121, 26122);
     free(storage);
 }
@@ -469,23 +468,31 @@ static void loads_the_real_mnist(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(loads_other_sizes_and_classes, empty_folder),
-        cmocka_unit_test_teardown(one_label_still_makes_two_classes, empty_folder),
-        cmocka_unit_test_teardown(prefers_plain_over_gzip, empty_folder),
-        cmocka_unit_test_teardown(limit_and_validation_cut_the_training_set,
+        cmocka_unit_test_teardown(idx_supports_other_sizes_and_class_counts,
                                   empty_folder),
-        cmocka_unit_test_teardown(validation_must_leave_something, empty_folder),
-        cmocka_unit_test_teardown(digest_is_of_the_training_bytes, empty_folder),
-        cmocka_unit_test_teardown(missing_data_says_how_to_get_it, empty_folder),
-        cmocka_unit_test_teardown(files_must_belong_together, empty_folder),
-        cmocka_unit_test_teardown(mnist_is_28_by_28_with_ten_classes, empty_folder),
-        cmocka_unit_test_teardown(test_labels_must_be_known_classes, empty_folder),
-        cmocka_unit_test_teardown(notices_a_file_that_changed, empty_folder),
-        cmocka_unit_test(bytes_are_checked_for_overflow),
-        cmocka_unit_test_teardown(image_size_is_from_the_files_or_a_square,
+        cmocka_unit_test_teardown(a_single_label_counts_as_two_classes, empty_folder),
+        cmocka_unit_test_teardown(a_plain_file_takes_precedence_over_gzip,
                                   empty_folder),
-        cmocka_unit_test(synthetic_needs_no_folder),
-        cmocka_unit_test(loads_the_real_mnist),
+        cmocka_unit_test_teardown(train_limit_and_validation_shorten_the_training_set,
+                                  empty_folder),
+        cmocka_unit_test_teardown(validation_of_all_samples_is_rejected, empty_folder),
+        cmocka_unit_test_teardown(train_digest_is_the_sha256_of_the_training_bytes,
+                                  empty_folder),
+        cmocka_unit_test_teardown(the_error_for_missing_data_explains_how_to_get_it,
+                                  empty_folder),
+        cmocka_unit_test_teardown(files_with_different_counts_or_sizes_are_rejected,
+                                  empty_folder),
+        cmocka_unit_test_teardown(mnist_requires_28_by_28_pixels_and_ten_classes,
+                                  empty_folder),
+        cmocka_unit_test_teardown(a_test_label_outside_the_training_classes_is_rejected,
+                                  empty_folder),
+        cmocka_unit_test_teardown(a_file_that_changed_after_the_probe_is_rejected,
+                                  empty_folder),
+        cmocka_unit_test(a_size_that_exceeds_size_t_is_reported),
+        cmocka_unit_test_teardown(image_size_comes_from_the_files_or_is_a_square,
+                                  empty_folder),
+        cmocka_unit_test(the_synthetic_source_needs_no_folder),
+        cmocka_unit_test(mnist_has_the_known_labels_and_mean_grey),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

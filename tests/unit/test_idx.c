@@ -308,7 +308,7 @@ static void refuses_a_damaged_gzip(void **state)
     /* the last eight bytes are the checksum and the length */
     packed[packed_bytes - 8] ^= 0x40;
     write_bytes(packed, packed_bytes);
-    expect_refusal(1, SN_EDATA, "checksum does not match");
+    expect_refusal(1, SN_EDATA, "checksum is wrong");
 }
 
 static void refuses_a_header_that_claims_too_much(void **state)

@@ -7,9 +7,9 @@
 
 #include "base/file.h"
 
-/* A library turns bytes at *input (*left) into bytes at output (room); *input and *left
- * move behind what was read, *got bytes were written. */
-typedef enum state { GOING_ON, MEMBER_ENDS, DAMAGED, WRONG_CHECKSUM, NO_MEMORY } state;
+/* stream_run uncompresses bytes of input (*left) to output (room).  It advances *input
+ * and *left by the bytes that it read; *got := the number of bytes that it wrote. */
+typedef enum state { CONTINUES, MEMBER_ENDS, DAMAGED, WRONG_CHECKSUM, NO_MEMORY } state;
 
 #ifdef SHARDNET_ISAL
 
@@ -20,7 +20,7 @@ static void *stream_create(void)
     struct inflate_state *stream = malloc(sizeof *stream);
     if (stream != NULL) {
         isal_inflate_init(stream);
-        stream->crc_flag = ISAL_GZIP; /* with a header and a checksum */
+        stream->crc_flag = ISAL_GZIP; /* gzip header and checksum */
     }
     return stream;
 }
@@ -39,7 +39,7 @@ static void stream_restart(void *stream)
 static state stream_run(struct inflate_state *stream, const unsigned char **input,
                         size_t *left, unsigned char *output, size_t room, size_t *got)
 {
-    stream->next_in = (unsigned char *)*input; /* only read */
+    stream->next_in = (unsigned char *)*input; /* ISA-L does not write to it */
     stream->avail_in = (uint32_t)*left;
     stream->next_out = output;
     stream->avail_out = (uint32_t)room;
@@ -50,18 +50,18 @@ static state stream_run(struct inflate_state *stream, const unsigned char **inpu
     return code == ISAL_INCORRECT_CHECKSUM            ? WRONG_CHECKSUM
            : code != ISAL_DECOMP_OK                   ? DAMAGED
            : stream->block_state == ISAL_BLOCK_FINISH ? MEMBER_ENDS
-                                                      : GOING_ON;
+                                                      : CONTINUES;
 }
 
 #else
 
-#define ZLIB_CONST /* input is only read */
+#define ZLIB_CONST /* declares the input as const */
 #include <zlib.h>
 
 static void *stream_create(void)
 {
     z_stream *stream = calloc(1, sizeof *stream);
-    /* 16 added to the window bits: a gzip header and checksum, not zlib's own */
+    /* 16 + window bits: gzip header and checksum instead of those of zlib */
     if (stream != NULL && inflateInit2(stream, 15 + 16) != Z_OK) {
         free(stream);
         stream = NULL;
@@ -79,7 +79,7 @@ static void stream_destroy(void *stream)
 
 static void stream_restart(void *stream)
 {
-    /* fails for a stream that was not begun alone */
+    /* it fails only for a stream without inflateInit2 */
     (void)inflateReset(stream);
 }
 
@@ -95,7 +95,7 @@ static state stream_run(z_stream *stream, const unsigned char **input, size_t *l
     *left = stream->avail_in;
     *got = room - stream->avail_out;
     if (code == Z_OK || code == Z_BUF_ERROR || code == Z_STREAM_END) {
-        return code == Z_STREAM_END ? MEMBER_ENDS : GOING_ON;
+        return code == Z_STREAM_END ? MEMBER_ENDS : CONTINUES;
     }
     const char *reason = stream->msg != NULL ? stream->msg : "";
     return code == Z_MEM_ERROR ? NO_MEMORY
@@ -158,17 +158,18 @@ static sn_status read_error(const sn_gunzip *gunzip, sn_error *err)
                    gunzip->path, strerror(errno));
 }
 
-/* Keeps compressed bytes at hand; none are left at the end of the file. */
+/* Reads compressed bytes if none are left.  At the end of the file, none are left. */
 static sn_status refill(sn_gunzip *gunzip, sn_error *err)
 {
     if (gunzip->left == 0) {
         gunzip->left = fread(gunzip->input, 1, sizeof gunzip->input, gunzip->file);
-        gunzip->at = gunzip->input;
+        gunzip->next = gunzip->input;
     }
     return gunzip->left == 0 && ferror(gunzip->file) ? read_error(gunzip, err) : SN_OK;
 }
 
-/* At the end of a gzip member: nothing, or another member, may follow. */
+/* Called at the end of a gzip member: another member or the end of the file must
+ * follow. */
 static sn_status next_member(sn_gunzip *gunzip, sn_error *err)
 {
     const sn_status status = refill(gunzip, err);
@@ -177,18 +178,18 @@ static sn_status next_member(sn_gunzip *gunzip, sn_error *err)
         return status;
     }
     stream_restart(gunzip->stream);
-    return gunzip->at[0] == 0x1f
+    return gunzip->next[0] == 0x1f
                ? SN_OK
                : malformed(gunzip, "bytes follow the compressed data", err);
 }
 
-static sn_status read_gzip(sn_gunzip *gunzip, uint8_t *buffer, size_t wanted,
+static sn_status read_gzip(sn_gunzip *gunzip, uint8_t *buffer, size_t bytes,
                            size_t *got, sn_error *err)
 {
     enum { ROOM_MAX = 1 << 30 };
     *got = 0;
     sn_status status = SN_OK;
-    while (status == SN_OK && *got < wanted && !gunzip->ended) {
+    while (status == SN_OK && *got < bytes && !gunzip->ended) {
         status = refill(gunzip, err);
         if (status == SN_OK && gunzip->left == 0) {
             status = malformed(gunzip, "it is cut off", err);
@@ -196,13 +197,13 @@ static sn_status read_gzip(sn_gunzip *gunzip, uint8_t *buffer, size_t wanted,
         if (status != SN_OK) {
             return status;
         }
-        size_t room = wanted - *got, more;
+        size_t room = bytes - *got, more;
         const state after =
-            stream_run(gunzip->stream, &gunzip->at, &gunzip->left, buffer + *got,
+            stream_run(gunzip->stream, &gunzip->next, &gunzip->left, buffer + *got,
                        room < ROOM_MAX ? room : ROOM_MAX, &more);
         *got += more;
         switch (after) {
-        case GOING_ON:
+        case CONTINUES:
             break;
         case MEMBER_ENDS:
             status = next_member(gunzip, err);
@@ -210,8 +211,8 @@ static sn_status read_gzip(sn_gunzip *gunzip, uint8_t *buffer, size_t wanted,
         case DAMAGED:
             return malformed(gunzip, "its compressed data is damaged", err);
         case WRONG_CHECKSUM:
-            return malformed(
-                gunzip, "the gzip checksum does not match, the file is damaged", err);
+            return malformed(gunzip,
+                             "its checksum is wrong, so its contents are damaged", err);
         case NO_MEMORY:
             return no_memory(gunzip, err);
         }
@@ -219,12 +220,12 @@ static sn_status read_gzip(sn_gunzip *gunzip, uint8_t *buffer, size_t wanted,
     return status;
 }
 
-sn_status sn_gunzip_read(sn_gunzip *gunzip, uint8_t *buffer, size_t wanted, size_t *got,
+sn_status sn_gunzip_read(sn_gunzip *gunzip, uint8_t *buffer, size_t bytes, size_t *got,
                          sn_error *err)
 {
     if (gunzip->stream != NULL) {
-        return read_gzip(gunzip, buffer, wanted, got, err);
+        return read_gzip(gunzip, buffer, bytes, got, err);
     }
-    *got = fread(buffer, 1, wanted, gunzip->file);
-    return *got < wanted && ferror(gunzip->file) ? read_error(gunzip, err) : SN_OK;
+    *got = fread(buffer, 1, bytes, gunzip->file);
+    return *got < bytes && ferror(gunzip->file) ? read_error(gunzip, err) : SN_OK;
 }

@@ -12,12 +12,12 @@
 
 enum {
     TYPE_UNSIGNED_BYTE = 0x08,
-    /* deflate's best case: a match of 258 bytes coded in two bits */
+    /* the limit of deflate: two bits encode a match of 258 bytes */
     DEFLATE_RATIO_MAX = 1032
 };
 
-static sn_status check_magic(const char *path, const uint8_t magic[4],
-                             int wanted_dimensions, sn_error *err)
+static sn_status check_magic(const char *path, const uint8_t magic[4], int dimensions,
+                             sn_error *err)
 {
     if (magic[0] != 0 || magic[1] != 0) {
         return sn_fail(
@@ -33,11 +33,11 @@ static sn_status check_magic(const char *path, const uint8_t magic[4],
             "write it with unsigned bytes",
             path, magic[2]);
     }
-    if (magic[3] != wanted_dimensions) {
+    if (magic[3] != dimensions) {
         return sn_fail(err, SN_EDATA,
                        "wrong IDX file (%s): it has %d dimensions instead of %d; check "
                        "that images (3) and labels (1) are not swapped",
-                       path, magic[3], wanted_dimensions);
+                       path, magic[3], dimensions);
     }
     return SN_OK;
 }
@@ -71,7 +71,7 @@ static sn_status parse_sizes(const char *path, const uint8_t *bytes,
     return SN_OK;
 }
 
-/* Can the file hold what its header claims? */
+/* Checks that the file can contain the payload that its header claims. */
 static sn_status check_claim(const sn_gunzip *from, size_t header_bytes,
                              uint64_t payload, sn_error *err)
 {
@@ -95,22 +95,22 @@ static sn_status check_claim(const sn_gunzip *from, size_t header_bytes,
                          follow < claimed ? "it is cut off" : "it has trailing bytes");
 }
 
-static sn_status read_header(sn_gunzip *from, int wanted_dimensions,
-                             sn_idx_header *header, sn_error *err)
+static sn_status read_header(sn_gunzip *from, int dimensions, sn_idx_header *header,
+                             sn_error *err)
 {
     uint8_t bytes[SN_IDX_HEADER_BYTES_MAX];
-    const size_t wanted = 4 + 4 * (size_t)wanted_dimensions;
+    const size_t wanted = 4 + 4 * (size_t)dimensions;
     size_t got;
     sn_status status = sn_gunzip_read(from, bytes, wanted, &got, err);
-    /* a short file of the wrong kind is better called that than cut off */
+    /* a short file of another type is reported as such, not as cut off */
     if (status == SN_OK && got >= 4) {
-        status = check_magic(from->path, bytes, wanted_dimensions, err);
+        status = check_magic(from->path, bytes, dimensions, err);
     }
     if (status == SN_OK && got < wanted) {
         status = malformed(from->path,
                            got == 0 ? "it is empty" : "its header is cut off", err);
     }
-    *header = (sn_idx_header){.dimensions = wanted_dimensions};
+    *header = (sn_idx_header){.dimensions = dimensions};
     if (status == SN_OK) {
         status = parse_sizes(from->path, bytes + 4, header, err);
     }
@@ -118,13 +118,13 @@ static sn_status read_header(sn_gunzip *from, int wanted_dimensions,
                            : status;
 }
 
-sn_status sn_idx_read_header(const char *path, int wanted_dimensions,
-                             sn_idx_header *header, sn_error *err)
+sn_status sn_idx_read_header(const char *path, int dimensions, sn_idx_header *header,
+                             sn_error *err)
 {
     sn_gunzip from;
     sn_status status = sn_gunzip_open(&from, path, "an IDX file", err);
     if (status == SN_OK) {
-        status = read_header(&from, wanted_dimensions, header, err);
+        status = read_header(&from, dimensions, header, err);
         sn_gunzip_close(&from);
     }
     return status;
@@ -140,15 +140,15 @@ static sn_status read_payload(sn_gunzip *from, const sn_idx_header *header,
     }
     if (memcmp(header->size, now.size, sizeof now.size) != 0) {
         return sn_fail(err, SN_EDATA,
-                       "changed while it was read (%s): the header is another one; run "
-                       "again when nothing writes to the file",
+                       "file changed during reading (%s): its header is different; run "
+                       "again when no program writes to it",
                        from->path);
     }
     size_t got, more = 0;
     uint8_t extra;
     status = sn_gunzip_read(from, buffer, header->payload_bytes, &got, err);
     if (status == SN_OK && got == header->payload_bytes) {
-        /* for gzip this also runs into the checksum */
+        /* this read also makes a gzip reader verify the checksum */
         status = sn_gunzip_read(from, &extra, 1, &more, err);
     }
     if (status == SN_OK && (got < header->payload_bytes || more > 0)) {
@@ -202,10 +202,11 @@ sn_status sn_idx_write(const char *path, int dimensions, const size_t *size,
     size_t payload;
     const size_t before = sn_idx_format_header(dimensions, size, header, &payload);
     if (before == 0) {
-        return sn_fail(err, SN_ERANGE,
-                       "cannot write (%s): IDX holds one to three dimensions of 1 to "
-                       "4294967295",
-                       path);
+        return sn_fail(
+            err, SN_ERANGE,
+            "cannot write (%s): IDX supports one to three dimensions of 1 to "
+            "4294967295",
+            path);
     }
     char temporary[SN_PATH_BYTES];
     sn_status status = sn_path_temporary(temporary, path, err);

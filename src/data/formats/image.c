@@ -40,7 +40,7 @@ static sn_status find_kind(const sn_image_file *file, sn_image_kind *kind,
     }
     rewind(file->stream);
     if (got < 2) {
-        return sn_fail(err, SN_EDATA, "no picture (%s): %s; get the file again",
+        return sn_fail(err, SN_EDATA, "not a picture (%s): %s; get the file again",
                        file->path, got == 0 ? "it is empty" : "it is cut off");
     }
     if (memcmp(start, png, sizeof png) == 0) {
@@ -52,7 +52,7 @@ static sn_status find_kind(const sn_image_file *file, sn_image_kind *kind,
         *kind = SN_IMAGE_IDX;
     } else {
         return sn_fail(err, SN_EDATA,
-                       "unknown kind of picture (%s): it starts with bytes %02x %02x; "
+                       "unknown picture format (%s): it starts with bytes %02x %02x; "
                        "convert it to PNG, PGM or IDX",
                        file->path, start[0], start[1]);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Pictures of a user: PNG, PGM (P2 and P5), and IDX files of images, plain or gzip.
- *  The kind is told from the first bytes, not from the name. */
+/** A reader of pictures for prediction: PNG, PGM (P2 and P5), and IDX files of images,
+ *  plain or gzip.  The first bytes of a file, not its name, determine the format. */
 #ifndef SHARDNET_DATA_FORMATS_IMAGE_H
 #define SHARDNET_DATA_FORMATS_IMAGE_H
 
@@ -10,32 +10,33 @@
 #include "shardnet/status.h"
 
 enum {
-    SN_IMAGE_SIDE_MAX = 65535,    /* of a PNG or PGM, rows and columns */
-    SN_IMAGE_PIXELS_MAX = 1 << 26 /* of a PNG or PGM */
+    SN_IMAGE_SIDE_MAX = 65535,    /* largest number of rows or columns, PNG and PGM */
+    SN_IMAGE_PIXELS_MAX = 1 << 26 /* largest number of pixels, PNG and PGM */
 };
 
 typedef enum sn_image_kind { SN_IMAGE_PNG, SN_IMAGE_PGM, SN_IMAGE_IDX } sn_image_kind;
 
-/** The images of one file.  Start with zeroes. */
+/** The images of one file. */
 typedef struct sn_images {
     sn_image_kind kind;
     size_t count; /* 1 for PNG and PGM */
     size_t rows, cols;
-    uint8_t *pixels; /* (count, rows, cols) grey, 0 black, 255 white; owned */
+    uint8_t *pixels; /* (count, rows, cols): 0 is black, 255 is white; owned */
 } sn_images;
 
-/** Reads all images of path as 8-bit grey.  PNG of every colour type, depth and
- *  interlacing: grey is 0.299 R + 0.587 G + 0.114 B of the values in the file (gamma
- * and colour profiles are not applied), transparent parts show white.  PGM values are
- *  scaled by 255 / maxval.  IDX bytes are taken as they are.
- *  Sizes are checked against the limits above, and against what a file of that length
- *  can hold, before anything is allocated; bytes behind a PGM's pixels are an error.
- *  Not collective.  SN_ENOINPUT not found, unreadable or no regular file; SN_EDATA
- *  malformed or of another kind; SN_ENOMEM.  *images holds nothing on failure. */
+/** Reads all images of the file at path as 8-bit grey; the caller calls sn_image_clear.
+ *  PNG: every colour type, depth and interlacing is supported; grey is 0.299 R + 0.587
+ *  G + 0.114 B of the values in the file, without gamma or colour profile, on a white
+ *  background.  PGM: values are scaled by 255 / maxval.  IDX: bytes are not changed.
+ *  Before it allocates memory, the function checks the size against the limits above
+ *  and against the length of the file.  Bytes after the pixels of a PGM are an error.
+ *  Not collective.
+ *  Errors: SN_ENOINPUT if the file is missing, unreadable or not a regular file;
+ *  SN_EDATA if it is malformed or has another format; SN_ENOMEM; *images is zero. */
 sn_status sn_image_read(const char *path, sn_images *images,
                         sn_error *err) SN_MUST_CHECK;
 
-/** Frees what images holds and leaves it zero. */
+/** Frees the memory of images and sets it to zero. */
 void sn_image_clear(sn_images *images);
 
 #endif

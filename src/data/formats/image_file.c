@@ -13,15 +13,15 @@ sn_status sn_image_read_error(const sn_image_file *file, sn_error *err)
                    strerror(errno));
 }
 
-sn_status sn_image_make(const sn_image_file *file, uint64_t rows, uint64_t cols,
-                        sn_images *images, sn_error *err)
+sn_status sn_image_allocate(const sn_image_file *file, uint64_t rows, uint64_t cols,
+                            sn_images *images, sn_error *err)
 {
     if (rows < 1 || cols < 1 || rows > SN_IMAGE_SIDE_MAX || cols > SN_IMAGE_SIDE_MAX ||
         rows * cols > SN_IMAGE_PIXELS_MAX) {
         return sn_fail(err, SN_EDATA,
-                       "picture of a wrong size (%s): %" PRIu64 " x %" PRIu64
-                       " pixels, but each side may have 1 to %d and all together %d; "
-                       "make it smaller",
+                       "picture size out of range (%s): %" PRIu64 " x %" PRIu64
+                       " pixels; a side must have 1 to %d pixels, a picture at most "
+                       "%d; make it smaller",
                        file->path, cols, rows, SN_IMAGE_SIDE_MAX, SN_IMAGE_PIXELS_MAX);
     }
     images->count = 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* PGM, as netpbm writes it: "P2" (decimal numbers) or "P5" (one byte a value, two with
- * the higher first where maxval exceeds 255), width, height and maxval between white
- * space, then the values by rows; white space may follow.  '#' begins a comment that
- * ends with its line, in a header anywhere, in P2 also between values. */
+/* The PGM format of netpbm: "P2" or "P5", width, height and maxval, separated by white
+ * space, then the values row by row.  P2 has decimal numbers.  P5 has one byte per
+ * value, or two bytes, the higher first, if maxval exceeds 255.  White space may
+ * follow.  '#' begins a comment that ends with its line; comments may be in the header
+ * and, in P2, between values. */
 #include "data/formats/image_file.h"
 
 #include <stdbool.h>
@@ -17,7 +18,7 @@ static sn_status malformed(const sn_image_file *file, const char *why, sn_error 
                          file->path, why);
 }
 
-/* The next character that is in no comment; a comment counts as its end of line. */
+/* Returns the next character; a comment counts as one end of line. */
 static int next(FILE *stream)
 {
     int c = getc(stream);
@@ -34,9 +35,9 @@ static bool is_space(int c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* A decimal number, white space before it skipped, and the one character behind it,
- * which must be white space or the end of the file; -1 for anything else.  Numbers
- * above NUMBER_MAX are given as that. */
+/* Skips white space and reads a decimal number and the character after it, which must
+ * be white space or the end of the file.  Returns the number, at most NUMBER_MAX, or -1
+ * if the input is not such a number. */
 static int64_t read_number(FILE *stream)
 {
     int c = next(stream);
@@ -60,7 +61,8 @@ static uint8_t scale(int64_t value, int64_t maxval)
     return (uint8_t)((255 * value + maxval / 2) / maxval);
 }
 
-/* Value and white space in P2 take two bytes, but for the last. */
+/* Returns whether a file of this length can contain the values.  A value of P2 needs
+ * two bytes, white space included, except for the last. */
 static bool can_hold(const sn_image_file *file, bool plain, int64_t maxval,
                      uint64_t values)
 {
@@ -77,7 +79,7 @@ static sn_status read_plain(const sn_image_file *file, int64_t maxval,
             return malformed(file,
                              value >= 0           ? "a value exceeds its maximum"
                              : feof(file->stream) ? "it is cut off"
-                                                  : "a value is no number",
+                                                  : "a value is not a number",
                              err);
         }
         images->pixels[i] = scale(value, maxval);
@@ -107,7 +109,7 @@ static sn_status read_raw(const sn_image_file *file, int64_t maxval, sn_images *
 
 sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images, sn_error *err)
 {
-    (void)getc(file->stream); /* P, as the caller has seen */
+    (void)getc(file->stream); /* the caller has checked that it is P */
     const int type = getc(file->stream);
     if (type != '2' && type != '5') {
         return sn_fail(err, SN_EDATA,
@@ -122,7 +124,7 @@ sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images, sn_err
         good = header[i] >= 0;
     }
     if (!good) {
-        return malformed(file, "its header is no width, height and maximum", err);
+        return malformed(file, "its header lacks width, height or maximum", err);
     }
     const int64_t maxval = header[2];
     if (maxval < 1 || maxval > MAXVAL_MAX) {
@@ -131,9 +133,10 @@ sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images, sn_err
     const bool plain = type == '2';
     const uint64_t cols = (uint64_t)header[0], rows = (uint64_t)header[1];
     if (!can_hold(file, plain, maxval, rows * cols)) {
-        return malformed(file, "its header claims more pixels than it holds", err);
+        return malformed(
+            file, "its header claims more pixels than the file can contain", err);
     }
-    sn_status status = sn_image_make(file, rows, cols, images, err);
+    sn_status status = sn_image_allocate(file, rows, cols, images, err);
     if (status == SN_OK) {
         status = plain ? read_plain(file, maxval, images, err)
                        : read_raw(file, maxval, images, err);
@@ -142,10 +145,10 @@ sn_status sn_image_read_pgm(const sn_image_file *file, sn_images *images, sn_err
         return status;
     }
     int c;
-    do { /* editors and shells add a line end */
+    do { /* editors and shells add an end of line */
         c = plain ? next(file->stream) : getc(file->stream);
     } while (is_space(c));
     return c == EOF && !ferror(file->stream)
                ? SN_OK
-               : malformed(file, "something follows the pixels", err);
+               : malformed(file, "bytes follow the pixels", err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* PNG through libpng, row by row: a picture takes one byte a pixel and one row of the
- * file's, also when it is interlaced. */
+/* A PNG reader on top of libpng.  It reads row by row: even an interlaced picture needs
+ * only one byte per pixel and memory for one row of the file. */
 #include "data/formats/image_file.h"
 
 #include <setjmp.h>
@@ -14,20 +14,20 @@ enum {
     CHUNKS_MAX = 16,
     CHUNK_BYTES_MAX = 1 << 20,
     CHANNELS_MAX = 4,
-    /* deflate's best case: a match of 258 bytes coded in two bits */
+    /* the limit of deflate: two bits encode a match of 258 bytes */
     DEFLATE_RATIO_MAX = 1032
 };
 
-/* What libpng's callbacks know. */
+/* The state that libpng passes to the callbacks. */
 typedef struct reader {
     const sn_image_file *file;
     sn_images *images;
-    uint8_t *row; /* (cols, channels) of the file's values as 8 bits */
+    uint8_t *row; /* (cols, channels): one row of the file, 8 bits per value */
     sn_status status;
     sn_error *err;
 } reader;
 
-/* Gives up with a status whose reason is told; does not return. */
+/* Ends the reading with a status whose message is set. */
 static _Noreturn void leave(png_structp png, sn_status status)
 {
     reader *r = png_get_error_ptr(png);
@@ -59,17 +59,17 @@ static void on_read(png_structp png, png_bytep bytes, size_t count)
     }
 }
 
-/* Nothing but the pixels, palette and transparency is looked at. */
+/* Makes libpng ignore unknown chunks and limits its memory. */
 static void set_limits(png_structp png)
 {
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-    /* sn_image_make has a stricter limit, and a better message */
+    /* sn_image_allocate has stricter limits and a better message */
     png_set_user_limits(png, SN_IMAGE_PIXELS_MAX, SN_IMAGE_PIXELS_MAX);
     png_set_chunk_cache_max(png, CHUNKS_MAX);
     png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX);
 }
 
-/* May leave through longjmp, as all below. */
+/* This function and its callers may end through longjmp. */
 static void read_header(png_structp png, png_infop info, reader *r)
 {
     set_limits(png);
@@ -78,11 +78,11 @@ static void read_header(png_structp png, png_infop info, reader *r)
     const uint64_t cols = png_get_image_width(png, info);
     const uint64_t bits =
         (uint64_t)png_get_bit_depth(png, info) * png_get_channels(png, info);
-    /* both sides fit 27 bits, so this does not overflow */
+    /* both sides have at most 27 bits, so that the product does not overflow */
     if (rows * cols * bits / 8 / DEFLATE_RATIO_MAX > r->file->bytes) {
-        png_error(png, "its header claims more pixels than it can hold");
+        png_error(png, "its header claims more pixels than the file can contain");
     }
-    const sn_status status = sn_image_make(r->file, rows, cols, r->images, r->err);
+    const sn_status status = sn_image_allocate(r->file, rows, cols, r->images, r->err);
     if (status != SN_OK) {
         leave(png, status);
     }
@@ -90,12 +90,13 @@ static void read_header(png_structp png, png_infop info, reader *r)
     if (r->row == NULL) {
         leave(png, sn_fail(r->err, SN_ENOMEM, "not enough memory (%s)", r->file->path));
     }
-    png_set_expand(png); /* 8 bits at least, colours, alpha */
+    png_set_expand(png); /* at least 8 bits, no palette, alpha channel */
     png_set_scale_16(png);
     png_read_update_info(png, info);
 }
 
-/* Luma over white, of grey, grey and alpha, RGB, or RGBA. */
+/* Returns the luma on a white background; value (channels) is grey, grey and alpha, RGB
+ * or RGBA. */
 static uint8_t grey_of(const uint8_t *value, size_t channels)
 {
     const unsigned luma =
@@ -106,8 +107,8 @@ static uint8_t grey_of(const uint8_t *value, size_t channels)
     return (uint8_t)((luma * alpha + 255 * (255 - alpha) + 127) / 255);
 }
 
-/* Reads the pixels from (row, col) on in steps of (down, right); a pass without columns
- * has no rows in the file. */
+/* Reads one pass of a picture: the pixels from (row, col) in steps of (down, right).  A
+ * pass without columns has no rows in the file. */
 static void read_pass(png_structp png, const reader *r, size_t row, size_t down,
                       size_t col, size_t right, size_t channels)
 {
@@ -138,7 +139,7 @@ static void read_picture(png_structp png, png_infop info, reader *r)
     png_read_end(png, NULL);
 }
 
-/* The reader is the caller's, so that what changes in it outlives the jump back. */
+/* The caller owns the reader, so that its changes survive longjmp. */
 static sn_status decode(reader *r)
 {
     png_structp png =
@@ -149,7 +150,7 @@ static sn_status decode(reader *r)
         return sn_fail(r->err, SN_ENOMEM, "not enough memory (%s)", r->file->path);
     }
     png_set_read_fn(png, r, on_read);
-    /* no local variable changes between here and the jump back */
+    /* no local variable may change between setjmp and longjmp */
     if (setjmp(png_jmpbuf(png)) == 0) {
         read_picture(png, info, r);
     }

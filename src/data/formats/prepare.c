@@ -10,20 +10,20 @@
 
 enum {
     LEVELS = 256,
-    INK_MIN = 32,   /* less than this is no ink at all */
-    FAINT = 16,     /* less than 1/FAINT of the strongest is background */
-    DEVIATIONS = 8, /* noise reaches this number of median deviations */
-    SPECKS = 100,   /* up to 1/SPECKS of the ink, apart from the rest, is dirt */
-    BOX = 20,
-    BOX_OF = 28 /* MNIST's box and image */
+    INK_MIN = 32, /* smallest difference between strongest ink and background */
+    FAINT = 16, /* a pixel with less than 1/FAINT of the strongest ink is background */
+    DEVIATIONS = 8, /* noise is at most this number of median deviations */
+    SPECKS = 100,   /* a speck has at most 1/SPECKS of the ink */
+    BOX = 20,       /* side of the box of MNIST */
+    BOX_OF = 28     /* side of the image of MNIST */
 };
 
-/* Where the ink is: rows top to top + rows - 1, columns likewise. */
+/* The bounding box of the ink: rows top .. top + rows - 1, columns likewise. */
 typedef struct box {
     size_t top, left, rows, cols;
 } box;
 
-/* Adds the pixels of the outermost ring, each once. */
+/* Adds the levels of the outermost pixels to the histogram; returns their number. */
 static size_t count_border(const uint8_t *pixels, size_t rows, size_t cols,
                            size_t count[LEVELS])
 {
@@ -38,7 +38,7 @@ static size_t count_border(const uint8_t *pixels, size_t rows, size_t cols,
     return total;
 }
 
-/* The level that half of total values do not exceed. */
+/* Returns the median of a histogram of total values. */
 static int median(const size_t count[LEVELS], size_t total)
 {
     size_t below = 0;
@@ -49,8 +49,8 @@ static int median(const size_t count[LEVELS], size_t total)
     return level;
 }
 
-/* ink[level] := how much ink a pixel of that level shows, 0 for background. False where
- * there is none. */
+/* ink[level] := the amount of ink of a pixel of that level, 0 for background.  Returns
+ * false if the picture has no ink. */
 static bool find_ink(const uint8_t *pixels, size_t rows, size_t cols, int ink[LEVELS])
 {
     size_t border[LEVELS] = {0}, deviations[LEVELS] = {0};
@@ -76,13 +76,14 @@ static bool find_ink(const uint8_t *pixels, size_t rows, size_t cols, int ink[LE
     return strongest >= INK_MIN;
 }
 
-/* How many lines of the sums of ink, from one end on, lie outside of all ink but
- * specks: of up to most, and set apart by an empty line. */
-static size_t margin(const uint64_t *mass, size_t length, ptrdiff_t step, uint64_t most)
+/* mass is the ink per line (row or column).  Returns the number of lines at one end
+ * that are empty or contain a speck: ink of at most limit, then an empty line. */
+static size_t margin(const uint64_t *mass, size_t length, ptrdiff_t step,
+                     uint64_t limit)
 {
     size_t cut = 0;
     uint64_t sum = 0;
-    for (size_t i = 0; i < length && sum <= most; i++) {
+    for (size_t i = 0; i < length && sum <= limit; i++) {
         const uint64_t amount = mass[(ptrdiff_t)i * step];
         cut = amount == 0 ? i + 1 : cut;
         sum += amount;
@@ -90,6 +91,7 @@ static size_t margin(const uint64_t *mass, size_t length, ptrdiff_t step, uint64
     return cut;
 }
 
+/* *first, *count := the lines between the margins of both ends. */
 static void trim(const uint64_t *mass, size_t length, uint64_t total, size_t *first,
                  size_t *count)
 {
@@ -97,7 +99,8 @@ static void trim(const uint64_t *mass, size_t length, uint64_t total, size_t *fi
     *count = length - *first - margin(mass + length - 1, length, -1, total / SPECKS);
 }
 
-/* mass (rows + cols) is scratch, zero before. */
+/* Returns the bounding box of the ink; mass (rows + cols) is scratch memory, set to
+ * zero. */
 static box find_box(const uint8_t *pixels, size_t rows, size_t cols,
                     const int ink[LEVELS], uint64_t *mass)
 {
@@ -116,14 +119,14 @@ static box find_box(const uint8_t *pixels, size_t rows, size_t cols,
     return found;
 }
 
-/* The box's share of an image's side, rounded. */
+/* Returns 20/28 of a side of the image, rounded, at least 1. */
 static size_t box_side(size_t side)
 {
     const size_t share = (BOX * side + BOX_OF / 2) / BOX_OF;
     return share > 0 ? share : 1;
 }
 
-/* The size that fits the image's box, each side at least 1. */
+/* *rows, *cols := the size of the scaled box, at least 1 x 1. */
 static void fit(const box *from, size_t out_rows, size_t out_cols, size_t *rows,
                 size_t *cols)
 {
@@ -134,28 +137,29 @@ static void fit(const box *from, size_t out_rows, size_t out_cols, size_t *rows,
     *cols = (size_t)fmax(1, round(factor * (double)from->cols));
 }
 
-/* The weighted values of a line that make one value of the scaled line. */
+/* The values of a line whose weighted mean is one value of the scaled line. */
 typedef struct window {
     size_t first, count;
-    double first_weight, last_weight; /* those in between weigh 1 */
-    double sum;
+    double first_weight, last_weight; /* all values between have weight 1 */
+    double sum;                       /* sum of the weights */
 } window;
 
-/* Value i of a line of from values scaled to to: the mean over the interval that it
- * covers, or for a longer line linear between the two nearest. */
-static window find_window(size_t from, size_t to, size_t i)
+/* Returns the window of value i of a line that is scaled from length to new_length
+ * values: the interval that value i covers, or the two nearest values if the line
+ * grows. */
+static window find_window(size_t length, size_t new_length, size_t i)
 {
-    const double step = (double)from / (double)to;
-    if (to > from) {
+    const double step = (double)length / (double)new_length;
+    if (new_length > length) {
         const double at =
-            fmin(fmax(((double)i + 0.5) * step - 0.5, 0), (double)(from - 1));
+            fmin(fmax(((double)i + 0.5) * step - 0.5, 0), (double)(length - 1));
         const size_t first = (size_t)at;
         const double share = at - (double)first;
         return share > 0 ? (window){first, 2, 1 - share, share, 1}
                          : (window){first, 1, 1, 1, 1};
     }
     const double begin = (double)i * step;
-    const double end = fmin((double)(i + 1) * step, (double)from);
+    const double end = fmin((double)(i + 1) * step, (double)length);
     const size_t first = (size_t)begin;
     const size_t last = (size_t)ceil(end) - 1;
     return first == last
@@ -169,7 +173,7 @@ static double weight(const window *w, size_t k)
     return k == 0 ? w->first_weight : k == w->count - 1 ? w->last_weight : 1;
 }
 
-/* wide (from->rows, cols): the box's rows scaled to cols. */
+/* wide (from->rows, cols) := the rows of the box, scaled to cols. */
 static void scale_rows(const uint8_t *pixels, size_t stride, const box *from,
                        const int ink[LEVELS], size_t cols, float *wide)
 {
@@ -187,7 +191,7 @@ static void scale_rows(const uint8_t *pixels, size_t stride, const box *from,
     }
 }
 
-/* scaled (rows, cols): the columns of wide (from_rows, cols) scaled to rows. */
+/* scaled (rows, cols) := the columns of wide (from_rows, cols), scaled to rows. */
 static void scale_cols(const float *wide, size_t from_rows, size_t rows, size_t cols,
                        float *scaled)
 {
@@ -203,15 +207,15 @@ static void scale_cols(const float *wide, size_t from_rows, size_t rows, size_t 
     }
 }
 
-/* Where a line of length values begins, so that centre comes nearest to the middle of
- * side but all stays inside. */
+/* Returns the start of length values on a side of the image: their centre is as near as
+ * possible to the middle, and all of them are inside. */
 static size_t place(double centre, size_t length, size_t side)
 {
     const double begin = round((double)(side / 2) - centre);
     return (size_t)fmin(fmax(begin, 0), (double)(side - length));
 }
 
-/* scaled (rows, cols) into image (out_rows, out_cols). */
+/* Copies scaled (rows, cols) to image (out_rows, out_cols), centred by mass. */
 static void draw(const float *scaled, size_t rows, size_t cols, uint8_t *image,
                  size_t out_rows, size_t out_cols)
 {
@@ -236,14 +240,14 @@ static void draw(const float *scaled, size_t rows, size_t cols, uint8_t *image,
     }
 }
 
-/* Scales what is in the box, and draws it. */
+/* Scales the contents of the box and draws them into image. */
 static sn_status draw_box(const char *path, const uint8_t *pixels, size_t cols,
                           const box *from, const int ink[LEVELS], uint8_t *image,
                           size_t out_rows, size_t out_cols, sn_error *err)
 {
     size_t high, wide;
     fit(from, out_rows, out_cols, &high, &wide);
-    /* one arena: rows scaled, then both */
+    /* one allocation: the scaled rows (wide), then the scaled rows and columns */
     float *between = sn_alloc((from->rows + high) * wide, sizeof *between);
     if (between == NULL) {
         return sn_fail(err, SN_ENOMEM, "not enough memory (%s)", path);
@@ -262,8 +266,8 @@ sn_status sn_prepare(const char *path, const uint8_t *pixels, size_t rows, size_
     int ink[LEVELS];
     if (!find_ink(pixels, rows, cols, ink)) {
         return sn_fail(err, SN_EDATA,
-                       "no ink (%s): nothing differs enough from its border; give a "
-                       "digit with a margin around it",
+                       "no ink (%s): no pixel differs enough from its border; use a "
+                       "picture of a digit with a margin around it",
                        path);
     }
     uint64_t *mass = sn_alloc(rows + cols, sizeof *mass);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Distortions: nothing where nothing is asked for, the same whoever draws them, and of
- * the kind and size that the header states. */
+/* Distortions: they depend only on their keys, and have the kind and the size that
+ * augment.h documents. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 enum { SIDE = 28, PIXELS = SIDE * SIDE, SEED = 11, LARGEST = 6400 /* pixels */ };
 
-/* rotation, shear, scale, shift, sigma, alpha */
+/* The values are kind, rotation, shear, scale, shift, sigma, alpha. */
 static const sn_augment_spec strong = {SN_AUGMENT_ELASTIC, 15, 0.2, 0.2, 2, 4, 34};
 static const sn_augment_spec wild = {SN_AUGMENT_ELASTIC, 180, 10, 0.99, 30, 0.1, 1e6};
 
@@ -26,7 +26,7 @@ static sn_augment *create(const sn_augment_spec *spec, size_t rows, size_t cols)
     return augment;
 }
 
-/* any bytes */
+/* Fills image with random bytes. */
 static void fill_bytes(uint8_t *image, size_t count)
 {
     sn_rng rng;
@@ -36,7 +36,7 @@ static void fill_bytes(uint8_t *image, size_t count)
     }
 }
 
-/* white from (top, left) to before (bottom, right) */
+/* Draws a white box: rows top .. bottom - 1, columns left .. right - 1. */
 static void fill_box(uint8_t image[PIXELS], size_t top, size_t bottom, size_t left,
                      size_t right)
 {
@@ -46,7 +46,7 @@ static void fill_box(uint8_t image[PIXELS], size_t top, size_t bottom, size_t le
     }
 }
 
-/* a disc with a soft edge about the centre */
+/* Draws a white disc with a soft edge in the centre. */
 static void fill_disc(uint8_t image[PIXELS], double radius)
 {
     for (size_t i = 0; i < PIXELS; i++) {
@@ -63,7 +63,7 @@ static void to_float(const uint8_t image[PIXELS], float x[PIXELS])
     }
 }
 
-/* about the centre of the image; all but mass divided by it */
+/* Moments relative to the centre of the image; all except mass are divided by mass. */
 typedef struct moments {
     double mass, x, y, xx, yy, xy;
 } moments;
@@ -86,7 +86,7 @@ static moments moments_of(const float *x, size_t rows, size_t cols)
                      m.xx / m.mass, m.yy / m.mass, m.xy / m.mass};
 }
 
-static void sine_and_cosine_are_right(void **state)
+static void sine_and_cosine_match_the_mathematics_library(void **state)
 {
     (void)state;
     double sine, cosine;
@@ -100,7 +100,7 @@ static void sine_and_cosine_are_right(void **state)
     }
 }
 
-static void nothing_asked_nothing_changed(void **state)
+static void ranges_of_zero_leave_the_image_unchanged(void **state)
 {
     (void)state;
     static uint8_t image[LARGEST];
@@ -127,8 +127,8 @@ static void nothing_asked_nothing_changed(void **state)
     }
 }
 
-/* Not to the order of the calls, nor to the object that draws them. */
-static void images_belong_to_their_keys(void **state)
+/* The order of the calls and the object do not matter. */
+static void a_distortion_is_a_function_of_seed_epoch_and_sample(void **state)
 {
     (void)state;
     const struct {
@@ -163,9 +163,9 @@ static void images_belong_to_their_keys(void **state)
     }
 }
 
-/* Another digest means other training images for the same seed: runs that people hold
- * would no longer continue bit for bit.  It is the same for every instruction set. */
-static void bits_are_the_golden_ones(void **state)
+/* With another digest, existing runs could not be resumed with the same bits.  The
+ * digest is the same for every instruction set. */
+static void distorted_images_have_the_recorded_digest(void **state)
 {
     (void)state;
     enum { COUNT = 100 };
@@ -185,7 +185,7 @@ static void bits_are_the_golden_ones(void **state)
             }
         }
         to_float(images + i * PIXELS, plain);
-        /* a digit keeps about its ink and stays about where it was */
+        /* a digit nearly keeps its ink and its place */
         const moments before = moments_of(plain, SIDE, SIDE);
         const moments after = moments_of(x, SIDE, SIDE);
         assert_true(after.mass > 0.4 * before.mass && after.mass < 2 * before.mass);
@@ -199,11 +199,11 @@ static void bits_are_the_golden_ones(void **state)
         digest, "90c639d201ece56ff7a865934e2b2acb6aa60ee622b80e71583fbb0ad1991b05");
 }
 
-static void values_stay_in_range(void **state)
+static void values_stay_between_0_and_1(void **state)
 {
     (void)state;
     static uint8_t image[LARGEST], black[LARGEST];
-    static float x[LARGEST], still_black[LARGEST];
+    static float x[LARGEST], distorted_black[LARGEST];
     const size_t sizes[][2] = {{28, 28}, {1, 1}, {1, 50}, {50, 1}, {67, 5}, {3, 300}};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         const size_t rows = sizes[s][0], cols = sizes[s][1], count = rows * cols;
@@ -213,10 +213,10 @@ static void values_stay_in_range(void **state)
             for (uint32_t sample = 0; sample < 200; sample++) {
                 fill_bytes(image, count);
                 sn_augment_apply(augment, SEED, 0, sample, image, x);
-                sn_augment_apply(augment, SEED, 0, sample, black, still_black);
+                sn_augment_apply(augment, SEED, 0, sample, black, distorted_black);
                 for (size_t i = 0; i < count; i++) {
                     assert_true(x[i] >= 0 && x[i] <= 1);
-                    assert_true(still_black[i] == 0);
+                    assert_true(distorted_black[i] == 0);
                 }
             }
             sn_augment_destroy(&augment);
@@ -224,16 +224,16 @@ static void values_stay_in_range(void **state)
     }
 }
 
-/* Bilinear weights of a translation sum to one: what stays inside keeps its mass, and
- * what comes in from outside is black. */
-static void shift_moves_the_image(void **state)
+/* The bilinear weights of a translation have the sum 1, so that ink inside the image
+ * keeps its mass; pixels from outside are black. */
+static void shift_moves_the_centre_and_keeps_the_mass(void **state)
 {
     (void)state;
     const sn_augment_spec spec = {.kind = SN_AUGMENT_AFFINE, .shift = 5};
     uint8_t image[PIXELS];
     float x[PIXELS];
     fill_box(image, 9, 19, 11, 17);
-    double least = 0, most = 0, sum = 0;
+    double smallest = 0, largest = 0, sum = 0;
     enum { COUNT = 400 };
     sn_augment *augment = create(&spec, SIDE, SIDE);
     for (uint32_t sample = 0; sample < COUNT; sample++) {
@@ -241,12 +241,12 @@ static void shift_moves_the_image(void **state)
         const moments m = moments_of(x, SIDE, SIDE);
         assert_true(relative_difference(m.mass, 60, 1) < 1e-5);
         assert_true(fabs(m.x) < 5 + 1e-4 && fabs(m.y) < 5 + 1e-4);
-        least = fmin(least, m.x);
-        most = fmax(most, m.y);
+        smallest = fmin(smallest, m.x);
+        largest = fmax(largest, m.y);
         sum += m.x;
     }
     sn_augment_destroy(&augment);
-    assert_true(least < -4.7 && most > 4.7);
+    assert_true(smallest < -4.7 && largest > 4.7);
     assert_true(fabs(sum / COUNT) < 4 * 5 / sqrt(3.0 * COUNT));
     const sn_augment_spec away = {.kind = SN_AUGMENT_AFFINE, .shift = 1e6};
     memset(image, 255, sizeof image);
@@ -258,8 +258,7 @@ static void shift_moves_the_image(void **state)
     sn_augment_destroy(&augment);
 }
 
-/* x += shear * y: rows keep their mass and move in proportion to their height. */
-static void shear_moves_rows(void **state)
+static void shear_moves_rows_in_proportion_to_their_height(void **state)
 {
     (void)state;
     const sn_augment_spec spec = {.kind = SN_AUGMENT_AFFINE, .shear = 0.4};
@@ -267,13 +266,13 @@ static void shear_moves_rows(void **state)
     float x[PIXELS];
     fill_box(image, 4, 24, 12, 16);
     sn_augment *augment = create(&spec, SIDE, SIDE);
-    double least = 0, most = 0;
+    double smallest = 0, largest = 0;
     for (uint32_t sample = 0; sample < 100; sample++) {
         sn_augment_apply(augment, SEED, 0, sample, image, x);
         const double shear = moments_of(x + 4 * SIDE, 1, SIDE).x / (4 - 13.5);
         assert_true(fabs(shear) < 0.4 + 1e-4);
-        least = fmin(least, shear);
-        most = fmax(most, shear);
+        smallest = fmin(smallest, shear);
+        largest = fmax(largest, shear);
         for (size_t r = 4; r < 24; r++) {
             const moments m = moments_of(x + r * SIDE, 1, SIDE);
             assert_true(relative_difference(m.mass, 4, 1) < 1e-5);
@@ -281,10 +280,10 @@ static void shear_moves_rows(void **state)
         }
     }
     sn_augment_destroy(&augment);
-    assert_true(least < -0.35 && most > 0.35);
+    assert_true(smallest < -0.35 && largest > 0.35);
 }
 
-static void rotation_turns_the_image(void **state)
+static void rotation_turns_a_bar_and_keeps_a_disc(void **state)
 {
     (void)state;
     const sn_augment_spec spec = {.kind = SN_AUGMENT_AFFINE, .rotation = 30};
@@ -293,7 +292,7 @@ static void rotation_turns_the_image(void **state)
     fill_disc(disc, 8);
     fill_box(bar, 12, 16, 5, 23);
     sn_augment *augment = create(&spec, SIDE, SIDE);
-    double least = 0, most = 0;
+    double smallest = 0, largest = 0;
     for (uint32_t sample = 0; sample < 100; sample++) {
         sn_augment_apply(augment, SEED, 0, sample, disc, x);
         for (size_t i = 0; i < PIXELS; i++) {
@@ -305,15 +304,14 @@ static void rotation_turns_the_image(void **state)
         assert_true(fabs(m.x) < 0.01 && fabs(m.y) < 0.01);
         const double degrees = atan2(2 * m.xy, m.xx - m.yy) * 90 / acos(-1.0);
         assert_true(fabs(degrees) < 30.5);
-        least = fmin(least, degrees);
-        most = fmax(most, degrees);
+        smallest = fmin(smallest, degrees);
+        largest = fmax(largest, degrees);
     }
     sn_augment_destroy(&augment);
-    assert_true(least < -27 && most > 27);
+    assert_true(smallest < -27 && largest > 27);
 }
 
-/* Each axis by a factor of its own. */
-static void scale_stretches_the_axes(void **state)
+static void scale_stretches_each_axis_by_its_own_factor(void **state)
 {
     (void)state;
     const sn_augment_spec spec = {.kind = SN_AUGMENT_AFFINE, .scale = 0.3};
@@ -322,7 +320,7 @@ static void scale_stretches_the_axes(void **state)
     fill_disc(image, 7);
     to_float(image, x);
     const moments before = moments_of(x, SIDE, SIDE);
-    double least = 1, most = 1, apart = 0;
+    double smallest = 1, largest = 1, apart = 0;
     sn_augment *augment = create(&spec, SIDE, SIDE);
     for (uint32_t sample = 0; sample < 200; sample++) {
         sn_augment_apply(augment, SEED, 0, sample, image, x);
@@ -330,16 +328,16 @@ static void scale_stretches_the_axes(void **state)
         const double wide = sqrt(m.xx / before.xx), high = sqrt(m.yy / before.yy);
         assert_true(wide > 0.68 && wide < 1.32 && high > 0.68 && high < 1.32);
         assert_true(relative_difference(m.mass / before.mass, wide * high, 1) < 0.02);
-        least = fmin(least, wide);
-        most = fmax(most, high);
+        smallest = fmin(smallest, wide);
+        largest = fmax(largest, high);
         apart = fmax(apart, fabs(wide - high));
     }
     sn_augment_destroy(&augment);
-    assert_true(least < 0.75 && most > 1.25 && apart > 0.4);
+    assert_true(smallest < 0.75 && largest > 1.25 && apart > 0.4);
 }
 
-/* The same field once more: noise from the generator itself, the Gaussian in two
- * dimensions, in double, zero outside the image. */
+/* Returns one element of a field, computed again in double: noise from sn_rng_block, a
+ * Gaussian in two dimensions, zero outside the image. */
 static double plain_field(const sn_augment_spec *spec, size_t rows, size_t cols,
                           uint32_t sample, int axis, size_t row, size_t col)
 {
@@ -364,7 +362,7 @@ static double plain_field(const sn_augment_spec *spec, size_t rows, size_t cols,
     return spec->alpha * sum / (total * total);
 }
 
-static void fields_are_smoothed_noise(void **state)
+static void fields_match_a_plain_gaussian_filter(void **state)
 {
     (void)state;
     static float field[2][LARGEST];
@@ -392,10 +390,10 @@ static void fields_are_smoothed_noise(void **state)
     }
 }
 
-/* As the header says: alpha / (sigma sqrt(12 pi)) in the middle, half of it in a
- * corner; the two axes independent; neighbours related as a Gaussian of sigma makes
- * them. */
-static void fields_have_the_stated_size(void **state)
+/* The root mean square is alpha / (sigma sqrt(12 pi)) in the middle and half of it in a
+ * corner; the axes are independent; the correlation of neighbours is that of the
+ * Gaussian. */
+static void fields_have_the_documented_root_mean_square(void **state)
 {
     (void)state;
     enum { COUNT = 2000, MIDDLE = 14 * SIDE + 14 };
@@ -421,8 +419,8 @@ static void fields_have_the_stated_size(void **state)
     assert_true(fabs(product / COUNT) < 5 * measured * measured / sqrt(COUNT));
 }
 
-static void expect_refused(sn_status expected, const sn_augment_spec *spec, size_t rows,
-                           size_t cols, const char *word)
+static void expect_error(sn_status expected, const sn_augment_spec *spec, size_t rows,
+                         size_t cols, const char *word)
 {
     sn_error err = {""};
     sn_augment *augment = (sn_augment *)(uintptr_t)1;
@@ -431,7 +429,7 @@ static void expect_refused(sn_status expected, const sn_augment_spec *spec, size
     assert_non_null(strstr(err.message, word));
 }
 
-static void what_is_out_of_range_is_refused(void **state)
+static void values_out_of_range_are_rejected(void **state)
 {
     (void)state;
     const struct {
@@ -450,31 +448,31 @@ static void what_is_out_of_range_is_refused(void **state)
         for (size_t k = 0; k < 3; k++) {
             sn_augment_spec spec = strong;
             memcpy((char *)&spec + keys[i].offset, &keys[i].bad[k], sizeof(double));
-            expect_refused(SN_ECONFIG, &spec, SIDE, SIDE, keys[i].word);
+            expect_error(SN_ECONFIG, &spec, SIDE, SIDE, keys[i].word);
         }
     }
     const sn_augment_spec unknown = {.kind = (sn_augment_kind)3};
-    expect_refused(SN_ECONFIG, &unknown, SIDE, SIDE, "kind");
-    expect_refused(SN_ERANGE, &strong, 0, 5, "0 x 5");
-    expect_refused(SN_ERANGE, &strong, 40000, 40000, "40000 x 40000");
-    expect_refused(SN_ERANGE, &strong, SIZE_MAX, SIZE_MAX, " x ");
+    expect_error(SN_ECONFIG, &unknown, SIDE, SIDE, "kind");
+    expect_error(SN_ERANGE, &strong, 0, 5, "0 x 5");
+    expect_error(SN_ERANGE, &strong, 40000, 40000, "40000 x 40000");
+    expect_error(SN_ERANGE, &strong, SIZE_MAX, SIZE_MAX, " x ");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sine_and_cosine_are_right),
-        cmocka_unit_test(nothing_asked_nothing_changed),
-        cmocka_unit_test(images_belong_to_their_keys),
-        cmocka_unit_test(bits_are_the_golden_ones),
-        cmocka_unit_test(values_stay_in_range),
-        cmocka_unit_test(shift_moves_the_image),
-        cmocka_unit_test(shear_moves_rows),
-        cmocka_unit_test(rotation_turns_the_image),
-        cmocka_unit_test(scale_stretches_the_axes),
-        cmocka_unit_test(fields_are_smoothed_noise),
-        cmocka_unit_test(fields_have_the_stated_size),
-        cmocka_unit_test(what_is_out_of_range_is_refused),
+        cmocka_unit_test(sine_and_cosine_match_the_mathematics_library),
+        cmocka_unit_test(ranges_of_zero_leave_the_image_unchanged),
+        cmocka_unit_test(a_distortion_is_a_function_of_seed_epoch_and_sample),
+        cmocka_unit_test(distorted_images_have_the_recorded_digest),
+        cmocka_unit_test(values_stay_between_0_and_1),
+        cmocka_unit_test(shift_moves_the_centre_and_keeps_the_mass),
+        cmocka_unit_test(shear_moves_rows_in_proportion_to_their_height),
+        cmocka_unit_test(rotation_turns_a_bar_and_keeps_a_disc),
+        cmocka_unit_test(scale_stretches_each_axis_by_its_own_factor),
+        cmocka_unit_test(fields_match_a_plain_gaussian_filter),
+        cmocka_unit_test(fields_have_the_documented_root_mean_square),
+        cmocka_unit_test(values_out_of_range_are_rejected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

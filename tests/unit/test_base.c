@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* status, mem, rng, digest, hash, file, repeat. */
+/* The functions of src/base. */
 #include "support.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "base/rng.h"
 #include "shardnet/status.h"
 
-static void exit_codes_are_sysexits(void **state)
+static void exit_codes_are_those_of_sysexits(void **state)
 {
     (void)state;
     assert_int_equal(sn_status_exit_code(SN_OK), 0);
@@ -37,10 +37,10 @@ static void a_message_is_one_line(void **state)
     sn_error err;
     assert_int_equal(sn_fail(&err, SN_EDATA, "a\nb %d", 3), SN_EDATA);
     assert_string_equal(err.message, "a b 3");
-    assert_int_equal(sn_fail(NULL, SN_EIO, "nobody listens"), SN_EIO);
+    assert_int_equal(sn_fail(NULL, SN_EIO, "no caller"), SN_EIO);
 }
 
-static void allocation_is_aligned_zeroed_and_checked(void **state)
+static void memory_is_aligned_zeroed_and_checked_for_overflow(void **state)
 {
     (void)state;
     unsigned char *memory = sn_alloc(1000, 3);
@@ -57,8 +57,8 @@ static void allocation_is_aligned_zeroed_and_checked(void **state)
     free(empty);
 }
 
-/* Known answers of Random123's kat_vectors (philox4x32 10). */
-static void philox_gives_the_published_vectors(void **state)
+/* The expected values are those of kat_vectors in Random123 (philox4x32 10). */
+static void philox_matches_the_published_vectors(void **state)
 {
     (void)state;
     static const struct {
@@ -80,7 +80,7 @@ static void philox_gives_the_published_vectors(void **state)
     }
 }
 
-static void uniform_draws_lie_inside_the_open_interval(void **state)
+static void uniform_draws_are_inside_the_open_interval(void **state)
 {
     (void)state;
     assert_true(sn_rng_unit(0) > 0);
@@ -99,7 +99,7 @@ static void uniform_draws_lie_inside_the_open_interval(void **state)
     assert_true(fabs(square / DRAWS - 1.0 / 3) < 5 * 0.2981 / sqrt(DRAWS));
 }
 
-static void purposes_and_items_have_streams_of_their_own(void **state)
+static void seeds_purposes_and_items_have_different_streams(void **state)
 {
     (void)state;
     uint32_t base[4], other[4];
@@ -112,7 +112,7 @@ static void purposes_and_items_have_streams_of_their_own(void **state)
     assert_memory_not_equal(base, other, sizeof base);
 }
 
-static void many_blocks_are_the_single_blocks(void **state)
+static void many_blocks_match_single_blocks(void **state)
 {
     (void)state;
     static const size_t counts[] = {0, 1, 7, 196, 255, 256, 257, 1500};
@@ -133,7 +133,7 @@ static void many_blocks_are_the_single_blocks(void **state)
     }
 }
 
-static void digest_is_sha256(void **state)
+static void a_digest_is_the_sha256(void **state)
 {
     (void)state;
     char text[SN_DIGEST_TEXT_BYTES];
@@ -157,7 +157,7 @@ static void assert_all_differ(uint64_t *hashes, size_t count)
     }
 }
 
-static void hash_sees_every_bit_length_and_place(void **state)
+static void a_hash_depends_on_every_bit_length_and_position(void **state)
 {
     (void)state;
     enum { BYTES = 1000, MORE = BYTES + 1 + 10 };
@@ -181,7 +181,8 @@ static void hash_sees_every_bit_length_and_place(void **state)
     assert_int_equal(count, sizeof hashes / sizeof hashes[0]);
     assert_all_differ(hashes, count);
 
-    /* the signs of two words of one lane; zeroes of two lengths; not where it lies */
+    /* the address does not matter; two sign bits of one lane, and the number of zeroes,
+     * do */
     memcpy(copy + 1, data, BYTES);
     assert_true(sn_hash(0, copy + 1, BYTES) == sn_hash(0, data, BYTES));
     memcpy(copy, data, BYTES);
@@ -195,20 +196,20 @@ static void hash_sees_every_bit_length_and_place(void **state)
 int __real_fsync(int descriptor);
 int __wrap_fsync(int descriptor);
 
-static ino_t flushed[16];
-static size_t flushed_count;
+static ino_t synced[16];
+static size_t synced_count;
 
 int __wrap_fsync(int descriptor)
 {
     struct stat info;
     assert_int_equal(fstat(descriptor, &info), 0);
-    if (flushed_count < sizeof flushed / sizeof flushed[0]) {
-        flushed[flushed_count++] = info.st_ino;
+    if (synced_count < sizeof synced / sizeof synced[0]) {
+        synced[synced_count++] = info.st_ino;
     }
     return __real_fsync(descriptor);
 }
 
-static void a_new_folder_lasts(void **state)
+static void the_parents_of_new_folders_are_fsynced(void **state)
 {
     (void)state;
     char top[] = "/tmp/shardnet-base-XXXXXX", middle[64], path[64];
@@ -217,20 +218,20 @@ static void a_new_folder_lasts(void **state)
     assert_non_null(mkdtemp(top));
     snprintf(middle, sizeof middle, "%s/a", top);
     snprintf(path, sizeof path, "%s/a/b", top);
-    flushed_count = 0;
+    synced_count = 0;
     assert_int_equal(sn_folder_create(path, &err), SN_OK);
     assert_int_equal(stat(top, &info[0]), 0);
     assert_int_equal(stat(middle, &info[1]), 0);
-    assert_int_equal(flushed_count, 2);
-    assert_true(flushed[0] == info[0].st_ino && flushed[1] == info[1].st_ino);
+    assert_int_equal(synced_count, 2);
+    assert_true(synced[0] == info[0].st_ino && synced[1] == info[1].st_ino);
     assert_int_equal(sn_folder_create(path, &err), SN_OK);
-    assert_int_equal(flushed_count, 2);
+    assert_int_equal(synced_count, 2);
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(rmdir(middle), 0);
     assert_int_equal(rmdir(top), 0);
 }
 
-static void files_are_written_whole_or_not_at_all(void **state)
+static void a_file_is_published_whole_or_not_at_all(void **state)
 {
     (void)state;
     char folder[] = "/tmp/shardnet-base-XXXXXX", path[SN_PATH_BYTES];
@@ -258,25 +259,25 @@ static void files_are_written_whole_or_not_at_all(void **state)
     assert_int_equal(system(command), 0);
 }
 
-/* Contestant c of round r, counted from the warm-up, takes 10 (c + 1) + |r - 2|
- * seconds, the warm-up none. */
-static double take_turns(void *user, int which)
+/* Candidate c returns 10 (c + 1) + |r - 2| seconds in round r >= 1, and 0 in round 0,
+ * the warm-up. */
+static double scripted_run(void *user, int index)
 {
     int *runs = user;
     const int round = *runs / 2;
-    assert_int_equal(which, *runs % 2);
+    assert_int_equal(index, *runs % 2);
     ++*runs;
-    return round == 0 ? 0 : 10 * (which + 1) + abs(round - 2);
+    return round == 0 ? 0 : 10 * (index + 1) + abs(round - 2);
 }
 
-static void the_least_of_several_runs(void **state)
+static void repeated_runs_return_the_minimum(void **state)
 {
     (void)state;
     const struct {
-        int fewest, most;
-        double enough;
-        int rounds; /* with the warm-up */
-        double least[2];
+        int min_rounds, max_rounds;
+        double enough_seconds;
+        int rounds; /* including the warm-up */
+        double minimum[2];
     } cases[] = {{1, 1, 0, 2, {11, 21}},
                  {3, 3, 0, 4, {10, 20}},
                  {1, 10, 40, 3, {10, 20}},
@@ -284,28 +285,29 @@ static void the_least_of_several_runs(void **state)
                  {2, 4, 1e9, 5, {10, 20}}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int runs = 0;
-        double least[2];
-        sn_repeat_minimum(take_turns, &runs, 2, cases[i].fewest, cases[i].most,
-                          cases[i].enough, least);
+        double minimum[2];
+        sn_repeat_minimum(scripted_run, &runs, 2, cases[i].min_rounds,
+                          cases[i].max_rounds, cases[i].enough_seconds, minimum);
         assert_int_equal(runs, 2 * cases[i].rounds);
-        assert_true(least[0] == cases[i].least[0] && least[1] == cases[i].least[1]);
+        assert_true(minimum[0] == cases[i].minimum[0] &&
+                    minimum[1] == cases[i].minimum[1]);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exit_codes_are_sysexits),
+        cmocka_unit_test(exit_codes_are_those_of_sysexits),
         cmocka_unit_test(a_message_is_one_line),
-        cmocka_unit_test(allocation_is_aligned_zeroed_and_checked),
-        cmocka_unit_test(philox_gives_the_published_vectors),
-        cmocka_unit_test(uniform_draws_lie_inside_the_open_interval),
-        cmocka_unit_test(purposes_and_items_have_streams_of_their_own),
-        cmocka_unit_test(many_blocks_are_the_single_blocks),
-        cmocka_unit_test(digest_is_sha256),
-        cmocka_unit_test(hash_sees_every_bit_length_and_place),
-        cmocka_unit_test(a_new_folder_lasts),
-        cmocka_unit_test(files_are_written_whole_or_not_at_all),
-        cmocka_unit_test(the_least_of_several_runs)};
+        cmocka_unit_test(memory_is_aligned_zeroed_and_checked_for_overflow),
+        cmocka_unit_test(philox_matches_the_published_vectors),
+        cmocka_unit_test(uniform_draws_are_inside_the_open_interval),
+        cmocka_unit_test(seeds_purposes_and_items_have_different_streams),
+        cmocka_unit_test(many_blocks_match_single_blocks),
+        cmocka_unit_test(a_digest_is_the_sha256),
+        cmocka_unit_test(a_hash_depends_on_every_bit_length_and_position),
+        cmocka_unit_test(the_parents_of_new_folders_are_fsynced),
+        cmocka_unit_test(a_file_is_published_whole_or_not_at_all),
+        cmocka_unit_test(repeated_runs_return_the_minimum)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The order of samples and its division into steps and ranks. */
+/* The order of samples, and its division into steps and shards. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ static void expect_permutation(uint64_t seed, uint32_t epoch, uint32_t count)
     free(seen);
 }
 
-static void order_is_a_permutation(void **state)
+static void the_order_is_a_permutation(void **state)
 {
     (void)state;
     for (uint32_t count = 1; count <= 70; count++) {
@@ -40,8 +40,8 @@ static void order_is_a_permutation(void **state)
     }
 }
 
-/* Too many to visit: neighbours at least stay in range and apart. */
-static void largest_count_works(void **state)
+/* A full check would take too long: this one visits both ends of the order. */
+static void the_largest_count_has_different_samples(void **state)
 {
     (void)state;
     const uint64_t count = UINT32_MAX;
@@ -55,8 +55,8 @@ static void largest_count_works(void **state)
     }
 }
 
-static uint32_t same_places(uint64_t seed_a, uint32_t epoch_a, uint64_t seed_b,
-                            uint32_t epoch_b, uint32_t count)
+static uint32_t count_equal_positions(uint64_t seed_a, uint32_t epoch_a,
+                                      uint64_t seed_b, uint32_t epoch_b, uint32_t count)
 {
     sn_sampler a, b;
     uint32_t same = 0;
@@ -68,19 +68,20 @@ static uint32_t same_places(uint64_t seed_a, uint32_t epoch_a, uint64_t seed_b,
     return same;
 }
 
-static void order_belongs_to_seed_and_epoch(void **state)
+static void the_order_is_a_function_of_seed_and_epoch(void **state)
 {
     (void)state;
     const uint32_t count = 10000;
-    assert_int_equal(same_places(7, 3, 7, 3, count), count);
-    /* two random orders agree in one place on average */
-    assert_true(same_places(7, 3, 7, 4, count) < 12);
-    assert_true(same_places(7, 3, 8, 3, count) < 12);
-    assert_true(same_places(7, 0, 7 + (UINT64_C(1) << 32), 0, count) < 12);
+    assert_int_equal(count_equal_positions(7, 3, 7, 3, count), count);
+    /* two random orders agree at one position on average */
+    assert_true(count_equal_positions(7, 3, 7, 4, count) < 12);
+    assert_true(count_equal_positions(7, 3, 8, 3, count) < 12);
+    assert_true(count_equal_positions(7, 0, 7 + (UINT64_C(1) << 32), 0, count) < 12);
 }
 
-/* Chi-square of how often each sample comes to each position over many epochs:
- * (count - 1)^2 degrees of freedom, here bounded at six standard deviations. */
+/* Counts how often each sample is at each position in many epochs.  The chi-square of
+ * the counts, with (count - 1)^2 degrees of freedom, must not exceed six standard
+ * deviations. */
 static void expect_uniform(uint32_t count)
 {
     enum { EPOCHS = 6000, COUNT_MAX = 64 };
@@ -113,7 +114,7 @@ static void expect_uniform(uint32_t count)
     }
 }
 
-static void order_is_uniform(void **state)
+static void every_sample_is_equally_likely_at_every_position(void **state)
 {
     (void)state;
     const uint32_t counts[] = {2, 3, 4, 5, 6, 7, 10, 13, 16, 17, 31, 33, 64};
@@ -122,9 +123,8 @@ static void order_is_uniform(void **state)
     }
 }
 
-/* Successive positions must not take successive samples: the serial correlation of a
- * random order of n is about 1 / sqrt(n). */
-static void neighbours_are_unrelated(void **state)
+/* The serial correlation of a random order of n samples is about 1 / sqrt(n). */
+static void successive_positions_are_uncorrelated(void **state)
 {
     (void)state;
     const uint32_t counts[] = {100, 4097, 20000, 60000};
@@ -147,7 +147,7 @@ static void neighbours_are_unrelated(void **state)
     }
 }
 
-static void steps_cover_the_epoch(void **state)
+static void steps_cover_the_epoch_without_gaps(void **state)
 {
     (void)state;
     assert_int_equal(sn_steps_per_epoch(60000, 64), 938);
@@ -170,26 +170,26 @@ static void steps_cover_the_epoch(void **state)
     }
 }
 
-static void ranks_cover_the_batch(void **state)
+static void shards_cover_the_batch_and_differ_by_at_most_one(void **state)
 {
     (void)state;
     for (uint64_t length = 0; length < 70; length++) {
         for (int size = 1; size < 80; size++) {
             const sn_range whole = {1000, 1000 + length};
-            const uint64_t most = sn_rank_range_max(length, size);
+            const uint64_t bound = sn_rank_range_max(length, size);
             uint64_t next = whole.begin, largest = 0, smallest = UINT64_MAX;
             for (int rank = 0; rank < size; rank++) {
-                sn_range part = sn_rank_range(whole, rank, size);
-                assert_int_equal(part.begin, next);
-                assert_true(part.end >= part.begin);
-                uint64_t own = part.end - part.begin;
+                sn_range shard = sn_rank_range(whole, rank, size);
+                assert_int_equal(shard.begin, next);
+                assert_true(shard.end >= shard.begin);
+                uint64_t own = shard.end - shard.begin;
                 largest = own > largest ? own : largest;
                 smallest = own < smallest ? own : smallest;
-                next = part.end;
+                next = shard.end;
             }
             assert_int_equal(next, whole.end);
             assert_true(largest - smallest <= 1);
-            assert_int_equal(largest, most);
+            assert_int_equal(largest, bound);
         }
     }
 }
@@ -197,13 +197,13 @@ static void ranks_cover_the_batch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(order_is_a_permutation),
-        cmocka_unit_test(largest_count_works),
-        cmocka_unit_test(order_belongs_to_seed_and_epoch),
-        cmocka_unit_test(order_is_uniform),
-        cmocka_unit_test(neighbours_are_unrelated),
-        cmocka_unit_test(steps_cover_the_epoch),
-        cmocka_unit_test(ranks_cover_the_batch),
+        cmocka_unit_test(the_order_is_a_permutation),
+        cmocka_unit_test(the_largest_count_has_different_samples),
+        cmocka_unit_test(the_order_is_a_function_of_seed_and_epoch),
+        cmocka_unit_test(every_sample_is_equally_likely_at_every_position),
+        cmocka_unit_test(successive_positions_are_uncorrelated),
+        cmocka_unit_test(steps_cover_the_epoch_without_gaps),
+        cmocka_unit_test(shards_cover_the_batch_and_differ_by_at_most_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

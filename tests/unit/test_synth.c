@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Synthetic digits: the same everywhere, complete, and drawn where they should be. */
+/* Synthetic digits: the bytes are fixed, all classes occur, and labels match images. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,6 @@
 
 enum { PIXELS = SN_SYNTH_ROWS * SN_SYNTH_COLS, COUNT = 600 };
 
-/* images (COUNT, 28, 28), then labels (COUNT) */
 typedef struct sheet {
     uint8_t images[COUNT * PIXELS];
     uint8_t labels[COUNT];
@@ -29,9 +28,8 @@ static sheet *draw(uint64_t seed)
     return drawn;
 }
 
-/* Another digest means another data set: results that people hold would no longer be
- * comparable. */
-static void bytes_are_the_golden_ones(void **state)
+/* With another digest, the data set and the results of existing runs would change. */
+static void images_have_the_recorded_digest(void **state)
 {
     (void)state;
     enum { FIRST = 100 };
@@ -43,25 +41,25 @@ static void bytes_are_the_golden_ones(void **state)
         digest, "b066ab5b3e485d1d10180e51c21d5013a7a3a7bf2aff12316f5e0592585bd834");
 }
 
-static void samples_do_not_depend_on_the_call(void **state)
+static void samples_do_not_depend_on_the_division_into_calls(void **state)
 {
     (void)state;
-    sheet *whole = draw(5), *pieces = malloc(sizeof *pieces);
-    assert_non_null(pieces);
-    memset(pieces, 77, sizeof *pieces);
+    sheet *whole = draw(5), *parts = malloc(sizeof *parts);
+    assert_non_null(parts);
+    memset(parts, 77, sizeof *parts);
     size_t first = 0;
     for (size_t length = 0; first < COUNT; length++) {
         size_t count = length < COUNT - first ? length : COUNT - first;
-        sn_synth_draw(5, first, count, pieces->images + first * PIXELS,
-                      pieces->labels + first);
+        sn_synth_draw(5, first, count, parts->images + first * PIXELS,
+                      parts->labels + first);
         first += count;
     }
-    assert_memory_equal(whole, pieces, sizeof *whole);
+    assert_memory_equal(whole, parts, sizeof *whole);
     free(whole);
-    free(pieces);
+    free(parts);
 }
 
-static void seeds_and_samples_differ(void **state)
+static void images_of_different_seeds_and_numbers_differ(void **state)
 {
     (void)state;
     sheet *a = draw(1), *b = draw(2);
@@ -79,7 +77,7 @@ static void seeds_and_samples_differ(void **state)
     free(b);
 }
 
-static void every_class_is_present(void **state)
+static void all_classes_are_about_equally_frequent(void **state)
 {
     (void)state;
     sheet *drawn = draw(SN_SYNTH_SEED);
@@ -88,16 +86,14 @@ static void every_class_is_present(void **state)
         assert_in_range(drawn->labels[i], 0, SN_SYNTH_CLASSES - 1);
         count[drawn->labels[i]]++;
     }
-    /* 60 expected, deviation 7.3 */
+    /* the expected count is 60, with a standard deviation of 7.3 */
     for (size_t label = 0; label < SN_SYNTH_CLASSES; label++) {
         assert_in_range(count[label], 25, 95);
     }
     free(drawn);
 }
 
-/* Bright ink on black, a reasonable amount of it, its centre of mass near the middle.
- */
-static void digits_look_like_mnist(void **state)
+static void digits_are_bright_on_black_and_centred(void **state)
 {
     (void)state;
     sheet *drawn = draw(3);
@@ -122,9 +118,9 @@ static void digits_look_like_mnist(void **state)
     free(drawn);
 }
 
-/* Two digits of one class are nearer to their class's mean than to the others' more
- * often than not: the labels belong to the images. */
-static void labels_belong_to_images(void **state)
+/* More than half of the images are nearer to the mean of their own class than to any
+ * other mean; the means are those of images of another seed. */
+static void labels_match_the_class_means_of_other_images(void **state)
 {
     (void)state;
     static double mean[SN_SYNTH_CLASSES][PIXELS];
@@ -163,12 +159,12 @@ static void labels_belong_to_images(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bytes_are_the_golden_ones),
-        cmocka_unit_test(samples_do_not_depend_on_the_call),
-        cmocka_unit_test(seeds_and_samples_differ),
-        cmocka_unit_test(every_class_is_present),
-        cmocka_unit_test(digits_look_like_mnist),
-        cmocka_unit_test(labels_belong_to_images),
+        cmocka_unit_test(images_have_the_recorded_digest),
+        cmocka_unit_test(samples_do_not_depend_on_the_division_into_calls),
+        cmocka_unit_test(images_of_different_seeds_and_numbers_differ),
+        cmocka_unit_test(all_classes_are_about_equally_frequent),
+        cmocka_unit_test(digits_are_bright_on_black_and_centred),
+        cmocka_unit_test(labels_match_the_class_means_of_other_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

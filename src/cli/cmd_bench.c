@@ -11,7 +11,7 @@ typedef struct arguments {
     double seconds;
     uint64_t repeats;
     bool json;
-    bool no_others; /* not used */
+    bool no_others; /* ignored */
 } arguments;
 
 static sn_status body(sn_comm *comm, const void *user, sn_error *err)
@@ -38,17 +38,21 @@ static sn_status run(const void *given, sn_error *err)
 
 const sn_command sn_command_bench = {
     .name = "bench",
-    .summary = "time the parts of a training step against measured limits",
+    .summary = "measure the time of each part of a training step",
     .text =
-        "Runs the training steps of CONFIG, alone or under mpirun, and writes no file: "
-        "the time of each part of a step, against limits measured in the same run.",
+        "Runs the training steps of CONFIG, alone or under mpirun, and prints the time "
+        "of each part of a step beside limits of the machine, measured in the same "
+        "run. Writes no file.",
     .operands = {{SN_OPERAND_CONFIG}},
     .options =
         {{SN_OPTION_SET},
          {SN_FLAG("json", json, "print one JSON object instead of tables")},
-         {SN_REAL("seconds", "S", 0.001, 3600, seconds,
-                  "time of the steps of a repeat (0.5); the limits add about as much")},
-         {SN_WHOLE("repeats", "N", 1, 10000, repeats, "repeats after the warm-up (5)")},
+         {SN_REAL(
+             "seconds", "S", 0.001, 3600, seconds,
+             "seconds of training steps per repeat (0.5); measuring the limits takes "
+             "about as long")},
+         {SN_WHOLE("repeats", "N", 1, 10000, repeats,
+                   "number of repeats after the warm-up (5)")},
          {SN_FLAG("no-others", no_others,
                   "accepted for compatibility; has no effect")}},
     .tasks = SN_TASKS_TOGETHER,

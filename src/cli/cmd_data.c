@@ -24,7 +24,7 @@ typedef struct arguments {
 
 #define OPERAND_DIR                                                                    \
     SN_OPERAND("DIR", dir,                                                             \
-               "folder of the four IDX files; to train on it, set data.dir or the "    \
+               "folder of the four IDX files; to train on them, set data.dir or the "  \
                "environment variable SHARDNET_DATA")
 
 /* One of the four IDX files of a data set in memory. */
@@ -33,10 +33,10 @@ typedef struct idx_file {
     size_t size[3];
     const uint8_t *elements;
     char path[SN_PATH_BYTES];
-    bool kept; /* a file of the same contents is there already */
+    bool kept; /* a file with the same contents exists already */
 } idx_file;
 
-/* storage is laid out as by sn_dataset_fill. */
+/* Describes the four files of storage, which has the layout of sn_dataset_fill. */
 static void describe(const sn_dataset_shape *shape, const uint8_t *storage,
                      idx_file files[FILES])
 {
@@ -50,7 +50,7 @@ static void describe(const sn_dataset_shape *shape, const uint8_t *storage,
     }
 }
 
-/* SHA-256 of the file, header included. */
+/* Computes the SHA-256 of the file, including its header. */
 static sn_status digest_file(const idx_file *file, char text[SN_DIGEST_TEXT_BYTES],
                              sn_error *err)
 {
@@ -101,8 +101,10 @@ static sn_status run_synth(const void *user, sn_error *err)
     }
     uint8_t *storage = sn_alloc(train + test, pixels + 1);
     if (storage == NULL) {
-        return sn_fail(err, SN_ENOMEM, "not enough memory (%zu samples): ask for fewer",
-                       train + test);
+        return sn_fail(
+            err, SN_ENOMEM,
+            "not enough memory (%zu samples): use a smaller --train or --test",
+            train + test);
     }
     uint8_t *rest = storage + train * (pixels + 1);
     sn_synth_draw(chosen->seed, 0, train, storage, storage + train * pixels);
@@ -115,20 +117,20 @@ static sn_status run_synth(const void *user, sn_error *err)
 
 static const sn_command fetch;
 
-/* All four files are examined before the first is fetched: no mixture of two data
- * sets. */
+/* Checks all four existing files before the first download: the folder never holds a
+ * mixture of two data sets. */
 static sn_status run_fetch(const void *user, sn_error *err)
 {
     const arguments *chosen = user;
     const char *own[FROM_MAX];
     for (size_t i = 0; i < chosen->from.count; i++) {
         own[i] = chosen->from.of[i].text;
-        /* the scheme also keeps curl from taking it for an option */
+        /* an address with a scheme is never an option of curl */
         if (own[i][0] == '-' || strstr(own[i], "://") == NULL) {
             return sn_options_refuse(
                 &fetch, err,
-                "wrong value (--from %s): it must be an address such "
-                "as https://host/folder/",
+                "wrong value (--from %s): it must be a URL such as "
+                "https://host/folder/",
                 own[i]);
         }
     }
@@ -192,7 +194,7 @@ static sn_status run_check(const void *user, sn_error *err)
     idx_file files[FILES];
     int length = snprintf(spec.dir, sizeof spec.dir, "%s", chosen->dir);
     if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_EUSAGE, "folder's path too long (%s)", chosen->dir);
+        return sn_fail(err, SN_EUSAGE, "path too long (%s)", chosen->dir);
     }
     sn_status status = sn_job_data(&spec, NULL, &shape, &storage, &data, err);
     if (status == SN_OK) {
@@ -210,17 +212,19 @@ static sn_status run_check(const void *user, sn_error *err)
 
 static const sn_command synth = {
     .name = "data synth",
-    .summary = "write a set of drawn digits; it is not MNIST",
+    .summary = "write a data set of synthetic digits, not MNIST",
     .text =
-        "Writes a procedural set of handwritten-looking digits (28 x 28, ten classes) as "
-        "four IDX files; it is not MNIST. A file of the same contents, plain or .gz, is "
-        "kept; where a file has others, nothing is changed and the exit code is 73.",
+        "Draws synthetic digits, 28 x 28 in ten classes, and writes them as four IDX "
+        "files; they are not MNIST. An existing file with the same contents, plain or "
+        ".gz, is kept. If an existing file differs, nothing is changed and the exit "
+        "code is 73.",
     .operands = {{OPERAND_DIR}},
     .options = {{SN_WHOLE("train", "N", 1, SAMPLES_MAX, train,
-                          "training samples (20000)")},
-                {SN_WHOLE("test", "N", 1, SAMPLES_MAX, test, "test samples (4000)")},
+                          "number of training samples (20000)")},
+                {SN_WHOLE("test", "N", 1, SAMPLES_MAX, test,
+                          "number of test samples (4000)")},
                 {SN_WHOLE("seed", "S", 0, (double)UINT64_MAX, seed,
-                          "another set for every seed (2017)")}},
+                          "seed of the random numbers (2017)")}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.train = SN_SYNTH_TRAIN_COUNT,
@@ -230,17 +234,16 @@ static const sn_command synth = {
 
 static const sn_command fetch = {
     .name = "data fetch",
-    .summary = "download MNIST and check it",
+    .summary = "download MNIST and check its digests",
     .text =
-        "Downloads MNIST with the program curl and checks it. A file of the same "
-        "contents, plain or .gz, is kept; where a file has others, nothing is changed "
-        "and the exit code is 73.",
+        "Downloads MNIST with the program curl and checks the SHA-256 of each file. An "
+        "existing file with the same contents, plain or .gz, is kept. If an existing "
+        "file differs, nothing is changed and the exit code is 73.",
     .operands = {{OPERAND_DIR}},
     .options =
-        {{SN_TEXT(
-              "from", "URL", from,
-              "a folder that holds the four .gz files, in place of the two public mirrors; "
-              "may be repeated, tried in turn"),
+        {{SN_TEXT("from", "URL", from,
+                  "URL of a folder with the four .gz files, instead of the two public "
+                  "mirrors; may be repeated: the URLs are tried in order"),
           .limit = FROM_MAX}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
@@ -248,8 +251,10 @@ static const sn_command fetch = {
 
 static const sn_command check = {
     .name = "data check",
-    .summary = "what the four IDX files of a folder hold",
-    .text = "Reads the four IDX files of DIR, plain or .gz, and prints what they hold.",
+    .summary = "check and describe the four IDX files of a folder",
+    .text =
+        "Reads the four IDX files of DIR, plain or .gz, and prints the image size, the "
+        "number of samples per label, a digest, and whether the files are MNIST.",
     .operands = {{OPERAND_DIR}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),

@@ -14,11 +14,11 @@ typedef struct arguments {
     const char *a, *b;
 } arguments;
 
-/* Prints the differences of one section below its name, or `identical` beside it. */
+/* One section of the output: its name and differences, or its name and `identical`. */
 typedef struct section {
     const char *name;
-    bool time; /* true: train_seconds alone; false: all attributes but it */
-    size_t printed;
+    bool time;      /* true: only train_seconds; false: all attributes except it */
+    size_t printed; /* number of differences */
 } section;
 
 static void print_key(void *user, const char *group, const char *key, const char *a,
@@ -40,7 +40,7 @@ static void print_attribute(void *user, const char *name, const char *a, const c
     }
 }
 
-/* Ends a section; true where it differs. */
+/* Ends a section.  Returns true if it has a difference. */
 static bool end_section(const section *shown)
 {
     if (shown->printed == 0) {
@@ -68,7 +68,7 @@ static void print_shape(int rank, int64_t out, int64_t in)
     }
 }
 
-/* True where the tensors differ. */
+/* Returns true if the tensors differ. */
 static bool print_tensor(const sn_compare_tensor *tensor)
 {
     printf("  %-28s ", tensor->name);
@@ -165,18 +165,18 @@ static sn_status run(const void *user, sn_error *err)
 
 const sn_command sn_command_diff = {
     .name = "diff",
-    .summary = "what differs between two checkpoints or runs, and by how much",
+    .summary = "print the differences between two checkpoints or runs",
     .text =
-        "Compares two checkpoints, or the newest checkpoints of two runs: configuration "
-        "key by key, progress, data, model, and each tensor of weights and of "
-        "velocities. For each tensor it prints how many values differ in any bit, the "
-        "largest absolute difference and the largest difference relative to the larger "
-        "of the two values.\n\n"
-        "The last line is `identical` or `different`; the exit code is 0 in both cases. "
-        "The file's date and version of the program, and the seconds spent in training, "
-        "are shown under `file` and `time` and do not count.",
-    .operands = {{SN_OPERAND("A", a, "a checkpoint or a run")},
-                 {SN_OPERAND("B", b, "another one")}},
+        "Compares two checkpoints, or the newest checkpoints of two runs: "
+        "configuration, progress, data, model, and each tensor of weights and "
+        "velocities. For each tensor it prints the number of values that differ in any "
+        "bit, the largest absolute difference, and the largest relative difference |a "
+        "- b| / max(|a|, |b|).\n\n"
+        "The last line is `identical` or `different`; the exit code is 0 in both "
+        "cases. The sections `file` (date and program version) and `time` (seconds of "
+        "training) do not affect the last line.",
+    .operands = {{SN_OPERAND("A", a, "a checkpoint or the folder of a run")},
+                 {SN_OPERAND("B", b, "the checkpoint or run to compare with")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

@@ -57,14 +57,17 @@ static sn_status run(const void *given, sn_error *err)
 
 const sn_command sn_command_eval = {
     .name = "eval",
-    .summary = "loss and accuracy of a checkpoint; alone or under mpirun",
-    .text = "Loss and accuracy of a checkpoint, or of the newest of a run.",
+    .summary = "print loss and accuracy of a checkpoint; alone or under mpirun",
+    .text =
+        "Prints loss and accuracy of a checkpoint, or of the newest checkpoint of a "
+        "run.",
     .operands = {{SN_OPERAND("CHECKPOINT|RUN", checkpoint,
-                             "a checkpoint, or a run whose newest one is taken")}},
-    .options = {{SN_TEXT(
-                    "data", "DIR", data_dir,
-                    "data folder, in place of that of the checkpoint's configuration")},
-                {SN_CHOICE("split", splits, split, "samples to evaluate (test)")}},
+                             "a checkpoint, or a run: its newest checkpoint")}},
+    .options =
+        {{SN_TEXT(
+             "data", "DIR", data_dir,
+             "data folder, instead of data.dir in the checkpoint's configuration")},
+         {SN_CHOICE("split", splits, split, "samples to evaluate (test)")}},
     .tasks = SN_TASKS_TOGETHER,
     .bytes = sizeof(arguments),
     .run = run};

@@ -121,7 +121,7 @@ static sn_status print_page(const char *path, void *user, sn_error *err)
     return status;
 }
 
-/* One line; user counts them. */
+/* Prints the line of a checkpoint; user points to the number of lines so far. */
 static sn_status print_checkpoint_line(const char *path, void *user, sn_error *err)
 {
     size_t *lines = user;
@@ -140,7 +140,7 @@ static sn_status print_checkpoint_line(const char *path, void *user, sn_error *e
         printf("  %-20s epoch %5" PRId64 "  step %9" PRId64 "  %s%s\n", name,
                info.position.epoch, info.position.step, info.created_utc, remark);
         sn_checkpoint_close(&checkpoint);
-    } else if (sn_file_exists(path)) { /* else removed meanwhile */
+    } else if (sn_file_exists(path)) { /* else the job has removed it */
         printf("  %-20s %s%s\n", name, why.message, remark);
     }
     return SN_OK;
@@ -155,7 +155,7 @@ static void print_percent(double fraction)
     }
 }
 
-/* A file of metrics that cannot be read gets a line in the place of its epochs. */
+/* Prints the last epochs; if the metrics cannot be read, prints the reason instead. */
 static void print_last_epochs(const char *path)
 {
     sn_epoch_row *rows;
@@ -207,17 +207,16 @@ static sn_status run(const void *user, sn_error *err)
 
 const sn_command sn_command_inspect = {
     .name = "inspect",
-    .summary = "what a checkpoint or a run holds",
+    .summary = "print the contents of a checkpoint or a run",
     .text =
-        "Prints what a checkpoint holds, after checking every byte of it against its "
-        "digest: network, progress, data, and the range of each layer's weights and "
-        "velocities. For a run's folder it lists the checkpoints and the last epochs, "
-        "then shows the newest checkpoint.",
+        "Verifies the digest of a checkpoint and prints its contents: network, "
+        "progress, data, and the range of each layer's weights and velocities. For the "
+        "folder of a run it lists the checkpoints and the last epochs, then prints the "
+        "newest checkpoint.",
     .operands = {{SN_OPERAND("FILE|RUN", target,
                              "a checkpoint or the folder of a run")}},
-    .options = {{SN_FLAG(
-        "config", with_config,
-        "also print the configuration that the checkpoint was made with")}},
+    .options = {{SN_FLAG("config", with_config,
+                         "also print the configuration in the checkpoint")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

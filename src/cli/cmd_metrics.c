@@ -96,9 +96,9 @@ static void print_header(const arguments *given)
     }
 }
 
-/* An sn_metrics_receive.  Prints the header at the first call of sn_metrics_each, which
- * has no rows.  False if writing to stdout failed. */
-static bool print_piece(void *user, const void *rows, size_t count)
+/* Prints the header if count is 0, as in the first call by sn_metrics_each, or the
+ * rows.  Returns false if stdout has failed. */
+static bool print_rows(void *user, const void *rows, size_t count)
 {
     const arguments *given = user;
     if (count == 0) {
@@ -117,8 +117,8 @@ typedef struct place {
     char folder[SN_PATH_BYTES], file[SN_PATH_BYTES], config[SN_PATH_BYTES];
 } place;
 
-/* True where target, which does not exist yet, names a file, not the folder of a run.
- */
+/* Returns true if target, which does not exist yet, is the name of a file, not of a
+ * folder. */
 static bool names_file(const char *target)
 {
     static const char ending[] = SN_H5_SUFFIX;
@@ -144,8 +144,8 @@ static sn_status find_place(const char *target, place *at, sn_error *err)
                            : status;
 }
 
-/* True where the configuration ends the run at the epoch of update.  It is read each
- * time: a resumed run may have another one. */
+/* Returns true if the configuration ends the run at the epoch of update.  Reads the file
+ * each time: a resumed run may have another configuration. */
 static bool has_ended(const place *at, const sn_metrics_update *update)
 {
     sn_config *config;
@@ -157,13 +157,13 @@ static bool has_ended(const place *at, const sn_metrics_update *update)
     return ended;
 }
 
-/* True where the job may still create the file of metrics. */
+/* Returns true if the job may still create the metrics file. */
 static bool may_come(const place *at)
 {
     return sn_is_folder(at->folder) && (access(at->file, R_OK) == 0 || errno == ENOENT);
 }
 
-/* Waits half a second; false when nobody reads the output any more. */
+/* Waits half a second.  Returns false if the reader of stdout has closed it. */
 static bool pause_for_more(void)
 {
     enum { PAUSE_MILLISECONDS = 500 };
@@ -178,15 +178,16 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
     sn_status status = SN_OK;
     while (status == SN_OK && !gone && !ended && sn_stop_requested() == 0) {
         sn_metrics_update update;
-        status = sn_metrics_poll(follower, print_piece, given, &update, err);
+        status = sn_metrics_poll(follower, print_rows, given, &update, err);
         if (status == SN_ENOINPUT && may_come(at)) {
-            status = SN_OK; /* not yet */
+            status = SN_OK; /* the file does not exist yet */
         }
         if (update.cut) {
-            fprintf(stderr,
-                    "shardnet: metrics (%s): cut by a resumed run; the rows after step "
-                    "%" PRId64 " follow again\n",
-                    at->file, update.cut_step);
+            fprintf(
+                stderr,
+                "shardnet: metrics (%s): shortened by a resumed run; printing the rows "
+                "after step %" PRId64 " again\n",
+                at->file, update.cut_step);
             continue;
         }
         if (fflush(stdout) != 0 || ferror(stdout)) {
@@ -196,7 +197,7 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
         ended = status == SN_OK && update.complete && has_ended(at, &update);
         gone = status == SN_OK && !ended && !pause_for_more();
     }
-    /* a reader that ended is no failure: what is still buffered goes nowhere */
+    /* a closed stdout is no failure: discard the buffered output */
     return gone && freopen("/dev/null", "w", stdout) == NULL
                ? sn_fail(err, SN_EIO, "cannot write to standard output")
                : status;
@@ -209,8 +210,8 @@ static sn_status await_folder(const place *at, bool *gone, sn_error *err)
     bool printed = false;
     while (!sn_is_folder(at->folder) && !*gone && sn_stop_requested() == 0) {
         if (access(at->folder, F_OK) == 0 || errno != ENOENT) {
-            return sn_fail(err, SN_ENOINPUT, "cannot open (%s): no folder of a run",
-                           at->folder);
+            return sn_fail(err, SN_ENOINPUT,
+                           "cannot open (%s): not the folder of a run", at->folder);
         }
         if (!printed) {
             fprintf(stderr, "shardnet: metrics (%s): no such folder yet; waiting\n",
@@ -262,32 +263,30 @@ static sn_status run(const void *user, sn_error *err)
         status = sn_format_expect_metrics(at.file, err);
     }
     return status == SN_OK ? sn_metrics_each(at.file, (sn_metrics_kind)given.table,
-                                             print_piece, &given, err)
+                                             print_rows, &given, err)
                            : status;
 }
 
 const sn_command sn_command_metrics = {
     .name = "metrics",
-    .summary = "print a table of a run's metrics; --follow a running job",
+    .summary = "print a table of a run's metrics, also while the job runs",
     .text =
         "Prints a table of a run's metrics.\n\n"
-        "--follow ends with 0 when the last epoch of config.ini is there, or "
-        "early_stop_patience is exhausted; on Ctrl-C or SIGTERM; or when nobody reads its "
-        "output any more. No file records that a run was stopped or killed: --follow then "
-        "waits for its continuation. Rows that a resumed run makes again are printed "
-        "again, after a line on stderr.",
-    .operands = {{SN_OPERAND("RUN", target,
-                             "the folder of a run, or its file metrics.h5")}},
+        "--follow ends with exit code 0 when the last epoch is printed (train.epochs, "
+        "or train.early_stop_patience is exhausted), on Ctrl-C or SIGTERM, or when the "
+        "reader of its output ends. After a stopped or killed job, --follow waits for "
+        "the resumed job. If a resumed job repeats steps, --follow prints a line to "
+        "stderr and the new rows.",
+    .operands = {{SN_OPERAND("RUN", target, "the folder of a run, or its metrics.h5")}},
     .options =
-        {{SN_FLAG(
-             "csv", csv,
-             "comma-separated values with every column, numbers exact, empty where nothing "
-             "was measured; else aligned, times of steps in ms")},
+        {{SN_FLAG("csv", csv,
+                  "print comma-separated values: all columns, exact numbers, empty for "
+                  "values that were not measured")},
          {SN_CHOICE("table", sn_metrics_names, table, "the table to print (epochs)")},
          {SN_FLAG(
              "follow", follow,
-             "then print new rows as the job saves them, with each checkpoint; wait for RUN "
-             "and its file where they do not exist yet")}},
+             "continue to print new rows, which the job saves with each checkpoint; "
+             "wait for RUN if it does not exist yet")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

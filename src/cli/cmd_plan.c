@@ -11,20 +11,20 @@ enum { COLUMNS_MAX = 12, RANKS_MAX = 1000000 };
 typedef struct arguments {
     const char *config;
     sn_list set, ranks;
-    uint64_t node_ranks, threads; /* 0 = not given */
+    uint64_t node_ranks, threads; /* 0: not given */
     double gflops, memory_gbyte, latency_us, bandwidth_gbit;
 } arguments;
 
 static const sn_list usual_ranks = {
     4, {{.whole = 1}, {.whole = 2}, {.whole = 4}, {.whole = 8}}};
 
-/* One number of ranks. */
+/* The column of one number of ranks. */
 typedef struct plan_column {
     sn_plan_rates rates;
     sn_plan plan;
 } plan_column;
 
-/* Fills in columns[index]; the columns before it have been measured. */
+/* Computes columns[index]; the columns before it are complete. */
 static sn_status make_column(const sn_plan_base *base, const arguments *given,
                              int ranks, size_t index, plan_column *columns,
                              sn_error *err)
@@ -56,44 +56,45 @@ static const double mib = 1 << 20;
 
 enum { TITLE = -1 };
 
-/* A line of the table and its value in one column. */
+/* A line of the table, with its value in one column. */
 typedef struct line {
     const char *name; /* NULL after the last line */
-    int digits;       /* significant ones; 0 for a whole number, TITLE for no value */
+    int digits;       /* significant digits; 0: an integer; TITLE: no value */
     double value;
 } line;
 
-/* node is the title of the lines on memory of a node. */
+/* Returns line index of the table; node is the title of the lines on a node's memory.
+ */
 static line line_of(size_t index, const sn_plan_base *base, const plan_column *column,
                     const char *node)
 {
     const sn_plan *plan = &column->plan;
     const line lines[] = {
         {"ranks", 0, plan->ranks},
-        {"largest slice, images", 0, (double)plan->largest_shard},
-        {"smallest slice, images", 0, (double)plan->smallest_shard},
-        {"\nmemory of a rank, MiB", TITLE, 0},
+        {"largest shard, images", 0, (double)plan->largest_shard},
+        {"smallest shard, images", 0, (double)plan->smallest_shard},
+        {"\nmemory per rank, MiB", TITLE, 0},
         {"  parameters", 4, (double)plan->parameters / mib},
         {"  velocities", 4, (double)plan->velocities / mib},
-        {"  gradients, message", 4, (double)plan->reduction / mib},
+        {"  gradient buffers", 4, (double)plan->reduction / mib},
         {"  activations", 4, (double)plan->activations / mib},
         {"  batch", 4, (double)plan->batch / mib},
-        {"  together", 4, (double)plan->rank_bytes / mib},
-        {"rank 0 besides, for checkpoints, MiB", TITLE, 0},
+        {"  total", 4, (double)plan->rank_bytes / mib},
+        {"also on rank 0, for checkpoints, MiB", TITLE, 0},
         {"  copy of the state", 4, (double)plan->copy / mib},
-        {"  file, while it is written", 4, (double)plan->file / mib},
+        {"  file while it is written", 4, (double)plan->file / mib},
         {node, TITLE, 0},
         {"  data set, one copy", 4, (double)base->data_bytes / mib},
-        {"  all of it", 4, (double)plan->node_bytes / mib},
-        {"\npredicted time of a step, ms", TITLE, 0},
+        {"  total", 4, (double)plan->node_bytes / mib},
+        {"\npredicted time per step, ms", TITLE, 0},
         {"  compute", 3, 1e3 * plan->compute_seconds},
         {"  gather", 3, 1e3 * plan->gather_seconds},
-        {"  sum", 3, 1e3 * plan->reduce_seconds},
-        {"  sum behind compute", 3, 1e3 * plan->hidden_seconds},
+        {"  reduction", 3, 1e3 * plan->reduce_seconds},
+        {"  reduction, hidden part", 3, 1e3 * plan->hidden_seconds},
         {"  update", 3, 1e3 * plan->update_seconds},
-        {"  together", 3, 1e3 * plan->step_seconds},
-        {"compute, GFLOP/s a rank", 3, column->rates.flops_per_second * 1e-9},
-        {"seconds an epoch", 3, (double)base->updates * plan->step_seconds},
+        {"  total", 3, 1e3 * plan->step_seconds},
+        {"compute, GFLOP/s per rank", 3, column->rates.flops_per_second * 1e-9},
+        {"seconds per epoch", 3, (double)base->updates * plan->step_seconds},
         {"images/s", 3, (double)base->batch / plan->step_seconds},
         {NULL, TITLE, 0}};
     return lines[index];
@@ -103,16 +104,16 @@ static void print_base(const sn_plan_base *base)
 {
     fputs("model        ", stdout);
     sn_config_print_network(&base->network, stdout);
-    printf(
-        "data         %zu of %zu training images to train on, %zu test, %zu x %zu%s\n",
-        base->train_count, base->data.train_count, base->data.test_count,
-        base->data.rows, base->data.cols,
-        base->data_assumed ? "; assumed, no files found" : "");
-    printf("updates      %" PRId64 " an epoch of up to %" PRId64 " images\n",
+    printf("data         training on %zu of %zu images, %zu test images, %zu x %zu%s\n",
+           base->train_count, base->data.train_count, base->data.test_count,
+           base->data.rows, base->data.cols,
+           base->data_assumed ? "; assumed: no files found" : "");
+    printf("updates      %" PRId64 " per epoch, of up to %" PRId64 " images\n",
            base->updates, base->batch);
-    printf("a step       %.4g GFLOP in products, a message of %.0f bytes\n",
-           1e-9 * base->flops, base->gradient_buffer_bytes);
-    printf("checkpoint   about %.4g MB on the disk; %" PRId64 " are kept%s\n",
+    printf(
+        "step         %.4g GFLOP in matrix products, gradient buffer of %.0f bytes\n",
+        1e-9 * base->flops, base->gradient_buffer_bytes);
+    printf("checkpoint   about %.4g MB on disk; %" PRId64 " are kept%s\n",
            1e-6 * (double)base->checkpoint_bytes, base->config.checkpoint_keep,
            base->config.checkpoint_keep_best && base->config.data_validation > 0
                ? ", and best.h5"
@@ -121,13 +122,14 @@ static void print_base(const sn_plan_base *base)
 
 static void print_rates(const arguments *given, const sn_plan_rates *rates)
 {
-    printf("rates        %d thread%s a rank; compute %s, memory %.3g GB/s %s; network "
-           "between nodes %.3g us, %.3g Gbit/s\n\n",
-           rates->threads, rates->threads == 1 ? "" : "s",
-           given->gflops == 0 ? "measured here" : "as given",
-           1e-9 * rates->memory_per_second,
-           given->memory_gbyte == 0 ? "measured here" : "as given",
-           1e6 * rates->latency_seconds, 8e-9 * rates->bytes_per_second);
+    printf(
+        "rates        %d thread%s per rank; compute %s, memory %.3g GB/s %s; network "
+        "between nodes %.3g us, %.3g Gbit/s\n\n",
+        rates->threads, rates->threads == 1 ? "" : "s",
+        given->gflops == 0 ? "measured here" : "as given",
+        1e-9 * rates->memory_per_second,
+        given->memory_gbyte == 0 ? "measured here" : "as given",
+        1e6 * rates->latency_seconds, 8e-9 * rates->bytes_per_second);
 }
 
 static void print_notes(const sn_plan_base *base, const plan_column *columns,
@@ -142,17 +144,17 @@ static void print_notes(const sn_plan_base *base, const plan_column *columns,
                    plan->ranks, plan->empty_shards, base->batch);
         } else if (plan->last_batch < plan->ranks) {
             printf("note         %d ranks: the last batch of an epoch has %" PRId64
-                   " images, some ranks have none of them\n",
+                   " images, too few for all ranks\n",
                    plan->ranks, plan->last_batch);
         }
         if (plan->refused) {
-            printf("note         %d ranks: more than comm.leaves = %" PRId64
-                   ", which train refuses\n",
+            printf("note         %d ranks: train refuses more ranks than comm.leaves "
+                   "= %" PRId64 "\n",
                    plan->ranks, config->comm_leaves);
         }
     }
     if (config->augment_kind != SN_AUGMENT_NONE) {
-        printf("note         distortions are not in these times; see gather in "
+        printf("note         these times do not include distortions; see gather in "
                "`shardnet bench`\n");
     }
     const sn_precision precision = (sn_precision)config->compute_precision;
@@ -173,7 +175,7 @@ static void print_plan(const arguments *given, const sn_plan_base *base,
 {
     char node[80];
     line at;
-    snprintf(node, sizeof node, "its node, with about %d MiB for each process, MiB",
+    snprintf(node, sizeof node, "its node, including about %d MiB per process, MiB",
              SN_PLAN_PROCESS_MIB);
     print_base(base);
     print_rates(given, &columns[0].rates);
@@ -219,34 +221,39 @@ const sn_command sn_command_plan = {
     .name = "plan",
     .summary = "predict memory and time of training on N ranks",
     .text =
-        "Memory, message and operations of training on N ranks, and the time of a step "
-        "by a model. Runs no training and needs no data: where the files are not found "
-        "it assumes 60000 + 10000 images of 28 x 28 in ten classes.\n\n"
-        "Time of a step = operations of the largest shard / rate + (5 bytes per pixel "
-        "of the shard + 20 bytes per parameter) / memory + 2 ceil(log2 p) latency + 2 (p "
-        "- 1) / p message / bandwidth, on one node with 1 us and a third of the memory's "
-        "rate. With comm.reduce = overlap the reduction hides behind the backward pass. "
-        "The model leaves out distortions, ranks that share a memory or wait, "
-        "checkpoints and evaluation. `shardnet bench` measures.",
+        "Predicts memory and step time of training on N ranks. Runs no training and "
+        "needs no data: if the files are missing, it assumes 60000 + 10000 images of "
+        "28 x 28 in ten classes.\n\n"
+        "The model of the step time on p ranks, where shard is the largest shard, n "
+        "the bytes of the gradient buffer, and memory a rate in bytes/s:\n"
+        "    compute    operations of the shard / rate\n"
+        "    gather     5 bytes per pixel of the shard / memory\n"
+        "    reduction  2 ceil(log2 p) latency + 2 (p - 1) / p n / bandwidth\n"
+        "    update     20 bytes per parameter / memory\n"
+        "On one node, latency is 1 us and bandwidth a third of memory. With "
+        "comm.reduce = overlap the backward pass hides a part of the reduction. The "
+        "model ignores distortions, ranks that compete for memory or wait for slow "
+        "ranks, checkpoints and evaluation. `shardnet bench` measures real steps.",
     .operands = {{SN_OPERAND_CONFIG}},
     .options =
-        {{SN_WHOLE("ranks", "N", 1, RANKS_MAX, ranks,
-                   "a column of the table; up to 12 times; 1, 2, 4 and 8 unless given"),
+        {{SN_WHOLE(
+              "ranks", "N", 1, RANKS_MAX, ranks,
+              "number of ranks, one column of the table; may be given up to 12 times "
+              "(1, 2, 4 and 8)"),
           .limit = COLUMNS_MAX},
          {SN_OPTION_SET},
          {SN_WHOLE("ranks-per-node", "N", 1, RANKS_MAX, node_ranks,
-                   "all on one node unless given")},
-         {SN_WHOLE(
-             "threads", "N", 1, 1024, threads,
-             "threads per rank; compute.threads unless given, or 1 where that is auto")},
+                   "number of ranks per node (all on one node)")},
+         {SN_WHOLE("threads", "N", 1, 1024, threads,
+                   "threads per rank (compute.threads, or 1 if that is auto)")},
          {SN_REAL(
              "gflops", "R", 1e-3, 1e9, gflops,
-             "rate per rank of the products with all that the network does between them; "
-             "measured here unless given, on shards of the size that they will have")},
+             "compute rate per rank, GFLOP/s (measured here: forward and backward pass "
+             "on shards of the right size)")},
          {SN_REAL(
              "memory-gbyte", "R", 1e-3, 1e6, memory_gbyte,
-             "memory traffic per rank, GB/s; measured here unless given, by a = b + s c on "
-             "large arrays and, for updates, on arrays of the model's size")},
+             "memory rate per rank, GB/s (measured here: a = b + s c on large arrays "
+             "and, for the update, on arrays of the model's size)")},
          {SN_REAL("latency-us", "T", 0, 1e6, latency_us,
                   "latency between nodes, microseconds (2)")},
          {SN_REAL("bandwidth-gbit", "R", 1e-3, 1e6, bandwidth_gbit,

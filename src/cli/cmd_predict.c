@@ -22,26 +22,26 @@ typedef struct arguments {
 typedef struct session {
     sn_model *model;
     sn_image_size size;
-    bool warned; /* that the size is a guess */
+    bool warned; /* the warning about an assumed size is printed */
     bool as_is;
 } session;
 
-/* A PNG or PGM needs rows and columns; an IDX file brings them along. */
+/* Checks that the model's image size is known, which a PNG or PGM needs. */
 static sn_status need_size(session *now, sn_error *err)
 {
     if (now->size.rows == 0) {
-        return sn_fail(err, SN_EDATA,
-                       "image size unknown (%s): the model takes %zu values, which is "
-                       "no square, and the images that it was trained on are no longer "
-                       "in %s; put them back or give an IDX file",
-                       now->model->path, sn_model_input(now->model),
-                       now->model->spec.dir);
+        return sn_fail(
+            err, SN_EDATA,
+            "image size unknown (%s): the model has %zu inputs, which is no "
+            "square, and its training images are missing in %s; restore them "
+            "or give an IDX file",
+            now->model->path, sn_model_input(now->model), now->model->spec.dir);
     }
     if (!now->size.recorded && !now->warned) {
         now->warned = true;
         fprintf(stderr,
-                "shardnet: warning: image size (%s): taken to be %zu x %zu, since the "
-                "images that it was trained on are no longer in %s\n",
+                "shardnet: warning: image size (%s): assuming %zu x %zu, because the "
+                "model's training images are missing in %s\n",
                 now->model->path, now->size.rows, now->size.cols, now->model->spec.dir);
     }
     return SN_OK;
@@ -64,15 +64,13 @@ static sn_status check_size(const session *now, const char *path,
     } else {
         snprintf(wanted, sizeof wanted, "%zu pixels", sn_model_input(now->model));
     }
-    return sn_fail(err, SN_EDATA,
-                   "images of another size (%s): they are %zu x %zu, but the model "
-                   "takes %s; %s",
-                   path, images->rows, images->cols, wanted,
-                   images->kind == SN_IMAGE_IDX ? "give them as PNG or PGM"
-                                                : "leave out --as-is");
+    return sn_fail(
+        err, SN_EDATA, "wrong image size (%s): %zu x %zu, but the model needs %s; %s",
+        path, images->rows, images->cols, wanted,
+        images->kind == SN_IMAGE_IDX ? "give PNG or PGM files" : "leave out --as-is");
 }
 
-/* Puts the picture in images into the model's form. */
+/* Converts the picture in images to the size and form of the model's images. */
 static sn_status prepare(const session *now, const char *path, sn_images *images,
                          sn_error *err)
 {
@@ -139,7 +137,7 @@ static sn_status predict_file(session *now, const char *path, sn_error *err)
     return status;
 }
 
-/* Every image gets its line, of result or of error; the first failure is returned. */
+/* Prints a line of result or error for every image; returns the first failure. */
 static sn_status run(const void *user, sn_error *err)
 {
     const arguments *given = user;
@@ -149,7 +147,7 @@ static sn_status run(const void *user, sn_error *err)
         return first;
     }
     now.size = sn_dataset_image_size(&now.model->spec, sn_model_input(now.model));
-    /* scripts run many at a time, and single images gain nothing from more */
+    /* scripts run many processes at once; single images gain nothing from threads */
     sn_gemm_set_threads(1);
     for (size_t i = 0; i < given->images.count; i++) {
         const sn_status status = predict_file(&now, given->images.word[i], err);
@@ -166,34 +164,35 @@ static sn_status run(const void *user, sn_error *err)
 
 const sn_command sn_command_predict = {
     .name = "predict",
-    .summary = "the class of each image by a checkpoint",
+    .summary = "print the predicted class of each image",
     .text =
-        "Which class each image shows, by a checkpoint or the newest of a run. Prints one "
-        "line per image, six columns separated by tabs:\n"
-        "    FILE  INDEX  CLASS  PROBABILITY  SECOND CLASS  ITS PROBABILITY\n"
-        "INDEX counts the images of an IDX file from 0, and is 0 for others. Control "
-        "characters of a file name are shown as ?.\n\n"
-        "A PNG or PGM is made like the digits of MNIST: the ink, dark on bright or bright "
-        "on dark, is cut out, scaled into a box of 20/28 of the model's sides, and "
-        "centred by its mass. It should hold one digit with a margin around it. Images "
-        "of IDX files are taken as they are and must have the model's size. Rows and "
-        "columns of a model of other data than MNIST's are those of its training images, "
-        "where they still are in their folder, else of a square.\n\n"
-        "An image that cannot be read gets a line on stderr, the others their results; "
-        "the exit code is that of the first failure: 65 malformed, without ink or of a "
-        "wrong size, 66 not found.",
+        "Predicts the class of each image with a checkpoint, or with the newest "
+        "checkpoint of a run. Prints one line per image, with six columns separated by "
+        "tabs:\n"
+        "    FILE  INDEX  CLASS  PROBABILITY  SECOND_CLASS  SECOND_PROBABILITY\n"
+        "INDEX is the number of the image in an IDX file, from 0, and 0 for other "
+        "files. A control character in a file name is printed as ?.\n\n"
+        "A PNG or PGM, which should show one digit with a margin around it, is "
+        "prepared like MNIST: the ink, dark on bright or bright on dark, is cut out, "
+        "scaled to 20/28 of the model's image size, and centred by its centre of mass. "
+        "Images of IDX files are not changed and must have the model's image size. For "
+        "a model of other data than MNIST, this size is read from its training images; "
+        "if they are missing, the image is assumed to be square.\n\n"
+        "For an image that cannot be used, an error is printed to stderr, and the "
+        "other images are still predicted. The exit code is that of the first error: "
+        "65 malformed, no ink or wrong size, 66 not found.",
     .operands =
         {{SN_OPERAND("CHECKPOINT|RUN", checkpoint,
-                     "a checkpoint, or a run whose newest one is taken")},
+                     "a checkpoint, or a run: its newest checkpoint")},
          {SN_OPERAND(
               "IMAGE", images,
-              "a PNG, a PGM (P2 or P5), or an IDX file of images, plain or gzip; its content "
-              "decides, not its name"),
+              "a PNG, a PGM (P2 or P5), or an IDX file of images, plain or gzip; the "
+              "content determines the format, not the name"),
           .many = true}},
     .options = {{SN_FLAG(
         "as-is", as_is,
-        "take a PNG or PGM as it is, like the images of an IDX file: of the model's "
-        "size, ink bright on black")}},
+        "do not prepare a PNG or PGM: it must have the model's image size, with bright "
+        "ink on black")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

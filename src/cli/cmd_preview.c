@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A sheet of training digits beside what the configured distortions make of them. */
+/* Draws training images beside their distorted copies. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -17,14 +17,15 @@
 #include "data/augment.h"
 #include "data/dataset.h"
 
-/* Lengths in pixels, of which an image has SCALE x SCALE for each of its own. */
+/* Lengths in pixels of the picture, which shows a pixel of an image as SCALE x SCALE.
+ */
 enum {
-    SIDE = 10, /* images along each side of a block */
+    SIDE = 10, /* number of images along each side of a block */
     SCALE = 3,
-    LINE = SCALE,      /* between images */
-    GAP = 8 * SCALE,   /* between originals and distortions */
-    GREY = 96,         /* where no image is */
-    SIDE_MAX = 1000000 /* libpng accepts no more */
+    LINE = SCALE,      /* distance between images */
+    GAP = 8 * SCALE,   /* distance between the blocks */
+    GREY = 96,         /* background */
+    SIDE_MAX = 1000000 /* limit of libpng */
 };
 
 typedef struct arguments {
@@ -33,7 +34,7 @@ typedef struct arguments {
     uint64_t epoch; /* from 1 */
 } arguments;
 
-/* Both blocks, (height, width) pixels. */
+/* The picture, (height, width) pixels: a block of originals, a block of copies. */
 typedef struct sheet {
     size_t rows, cols; /* pixels of one image */
     size_t block;      /* width of a block */
@@ -41,7 +42,7 @@ typedef struct sheet {
     uint8_t *pixels;
 } sheet;
 
-/* SN_ENOMEM; the caller frees pixels. */
+/* Allocates the picture; the caller frees pixels.  Errors: SN_ENOMEM. */
 static sn_status sheet_init(sheet *drawn, const sn_dataset *data, sn_error *err)
 {
     *drawn = (sheet){.rows = SCALE * data->rows, .cols = SCALE * data->cols};
@@ -60,7 +61,7 @@ static sn_status sheet_init(sheet *drawn, const sn_dataset *data, sn_error *err)
     return SN_OK;
 }
 
-/* Draws image i beside its distortion; x (features of an image) is scratch. */
+/* Draws image i and its distorted copy; x (features of an image) is scratch. */
 static void draw_pair(const sheet *drawn, size_t i, sn_augment *augment, uint64_t seed,
                       uint32_t epoch, const uint8_t *image, float *x)
 {
@@ -103,7 +104,7 @@ static sn_status draw(const sn_config *config, uint32_t epoch, const sn_dataset 
     return status;
 }
 
-/* Writes an 8-bit grey PNG by way of path.tmp and sn_file_publish. */
+/* Writes an 8-bit grey PNG to path.tmp and renames it. */
 static sn_status write_png(const char *path, const sheet *drawn, sn_error *err)
 {
     char temporary[SN_PATH_BYTES];
@@ -113,22 +114,21 @@ static sn_status write_png(const char *path, const sheet *drawn, sn_error *err)
                        .format = PNG_FORMAT_GRAY};
     if (drawn->width > SIDE_MAX || drawn->height > SIDE_MAX) {
         return sn_fail(err, SN_ERANGE,
-                       "picture size out of range (%s): each side may have at most %d "
-                       "pixels",
-                       path, SIDE_MAX);
+                       "picture too large (%s): at most %d pixels per side", path,
+                       SIDE_MAX);
     }
     if (sn_path_temporary(temporary, path, NULL) != SN_OK) {
         return sn_fail(err, SN_ECREATE, "cannot create (%s): the path is too long",
                        path);
     }
-    /* rename would report it too, but only as a failed write */
+    /* rename would report this only as a failed write */
     if (sn_is_folder(path)) {
         return sn_fail(err, SN_ECREATE, "cannot create (%s): it is a folder", path);
     }
     FILE *file = fopen(temporary, "wb");
     if (file == NULL) {
         return sn_fail(err, SN_ECREATE,
-                       "cannot create (%s): %s; choose a path you may write to",
+                       "cannot create (%s): %s; choose a path with write permission",
                        temporary, strerror(errno));
     }
     errno = 0;
@@ -155,7 +155,8 @@ static sn_status preview(const arguments *given, const sn_config *config, sn_err
     sheet drawn = {.pixels = NULL};
     sn_status status = sn_job_data(&spec, no_digest, &shape, &storage, &data, err);
     if (status == SN_ECONFIG) {
-        status = sn_config_check_data(config, &shape, err); /* it names the key */
+        status =
+            sn_config_check_data(config, &shape, err); /* this message names the key */
     }
     if (status == SN_OK) {
         status = sheet_init(&drawn, &data, err);
@@ -191,15 +192,15 @@ static sn_status run(const void *user, sn_error *err)
 
 const sn_command sn_command_preview = {
     .name = "data preview",
-    .summary = "draw training images beside their distortions",
-    .text = "Writes a picture of 10 x 10 training images beside what the configured "
-            "distortions make of them.",
+    .summary = "draw training images beside distorted copies",
+    .text = "Writes a picture with the first 100 training images on the left and their "
+            "distorted copies, by the keys of [augment], on the right.",
     .operands = {{SN_OPERAND_CONFIG}},
-    .options = {{SN_TEXT("output", "FILE.png", out, "the picture"), .letter = 'o',
-                 .required = true},
+    .options = {{SN_TEXT("output", "FILE.png", out, "path of the picture"),
+                 .letter = 'o', .required = true},
                 {SN_OPTION_SET},
                 {SN_WHOLE("epoch", "N", 1, 1000000, epoch,
-                          "the epoch whose distortions are drawn (1)")}},
+                          "epoch of the distortions, from 1 (1)")}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.epoch = 1},

@@ -24,8 +24,9 @@ static sn_status write_page(const char *path, const sn_report *report,
     if (fclose(out) != 0 || failed) {
         status = sn_fail(err, SN_ENOMEM, "report: out of memory");
     } else if (sn_is_folder(path)) {
-        status =
-            sn_fail(err, SN_ECREATE, "cannot create (%s): a folder; name a file", path);
+        status = sn_fail(err, SN_ECREATE,
+                         "cannot create (%s): it is a folder; give the path of a file",
+                         path);
     } else {
         status = sn_file_write_text(path, text, err);
     }
@@ -63,16 +64,15 @@ static sn_status run(const void *user, sn_error *err)
 
 const sn_command sn_command_report = {
     .name = "report",
-    .summary = "write one HTML page about a run",
+    .summary = "write a report of a run as one HTML page",
     .text =
-        "Writes one HTML page about a run, for a browser, a printer or a mail: result, "
-        "what was trained, curves over epochs, where the time went on each rank, "
-        "checkpoints with their validity, configuration. It needs no other file and no "
-        "network. gnuplot draws the plots; where it is not installed, the page has tables "
-        "only. The run may still be training.",
+        "Writes an HTML page: result, model and data, training curves, time per rank, "
+        "checkpoints and whether they are valid, configuration. The page needs no "
+        "other file and no network. The program gnuplot draws the plots; without it "
+        "the page has tables only. The job may still be running.",
     .operands = {{SN_OPERAND("RUN", run, "the folder of a run")}},
     .options = {{SN_TEXT("output", "FILE", output,
-                         "the page, in place of RUN/report.html"),
+                         "path of the page (RUN/report.html)"),
                  .letter = 'o'}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),

@@ -17,15 +17,16 @@ typedef struct arguments {
     bool quiet;
 } arguments;
 
-/* Rank 0 reads the checkpoint: the other ranks do not check it. */
+/* Rejects a folder.  Only rank 0 reads the checkpoint and calls this function. */
 static sn_status check_resume(const sn_train_options *chosen, sn_error *err)
 {
     const char *path = chosen->resume_path;
     return chosen->resume == SN_RESUME_PATH && sn_is_folder(path)
-               ? sn_fail(err, SN_ENOINPUT,
-                         "resume (%s): a folder, not a checkpoint file; to continue a "
-                         "run in its own folder give --out %s --resume",
-                         path, path)
+               ? sn_fail(
+                     err, SN_ENOINPUT,
+                     "resume (%s): a folder, not a checkpoint file; to continue the "
+                     "run in this folder, give --out %s --resume",
+                     path, path)
                : SN_OK;
 }
 
@@ -64,9 +65,9 @@ static const char message[] = "shardnet: stopped at once on a second request: no
 
 static sn_status run(const void *given, sn_error *err)
 {
-    /* from here on: a large job takes long to start, and may be asked to stop then */
+    /* a stop request may arrive while a large job starts, which takes long */
     sn_stop_watch(sn_comm_launch_task() <= 0 ? message : NULL);
-    signal(SIGPIPE, SIG_IGN); /* a reader of the log that ends must not end training */
+    signal(SIGPIPE, SIG_IGN); /* training continues if the reader of its log ends */
     const sn_status status = sn_job_run(body, given, err);
     sn_stop_unwatch();
     return status;
@@ -74,26 +75,27 @@ static sn_status run(const void *given, sn_error *err)
 
 const sn_command sn_command_train = {
     .name = "train",
-    .summary = "train a network or continue a run; alone or under mpirun",
+    .summary = "train a network or resume a run; alone or under mpirun",
     .text =
-        "Trains as CONFIG says, alone or under mpirun, and leaves everything in RUN.\n\n"
-        "Exit codes: 0 done, 75 stopped early with a checkpoint (run again with "
-        "--resume), 76 diverged, 78 configuration, 65/66 input, 73/74 output.",
+        "Trains the network of CONFIG, alone or under mpirun, and writes all results "
+        "to the folder RUN.\n\n"
+        "Exit codes: 0 done; 75 stopped early, run again with --resume; 76 diverged; "
+        "78 configuration error; 65, 66 input error; 73, 74 output error.",
     .operands = {{SN_OPERAND_CONFIG}},
     .options =
         {{SN_TEXT("out", "RUN", run,
-                  "folder of the run: config.ini, metrics.h5, checkpoints/"),
+                  "folder of the run, for config.ini, metrics.h5 and checkpoints/"),
           .required = true},
          {SN_OPTION_SET},
          {SN_TEXT(
               "resume", "auto|never|PATH", resume,
-              "auto: continue from the newest good checkpoint in RUN, or start; PATH: "
-              "continue from this checkpoint; never: refuse a RUN that holds a checkpoint "
-              "(the default)"),
+              "auto, or no value: resume from the newest valid checkpoint in RUN, if "
+              "any, else start; PATH: resume from this checkpoint; never (the "
+              "default): refuse a RUN that holds checkpoints"),
           .standard = "auto"},
-         {SN_FLAG("quiet", quiet, "print the result only")},
+         {SN_FLAG("quiet", quiet, "print only the result")},
          {SN_PRINT("help-config", sn_config_help,
-                   "print every key with its default and range")}},
+                   "print every configuration key with its default and range")}},
     .tasks = SN_TASKS_TOGETHER,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.resume = "never"},

@@ -16,17 +16,17 @@ typedef struct arguments {
     const char *target;
 } arguments;
 
-/* The first fault of all files. */
-typedef struct verdict {
-    sn_status status;
-    sn_error fault;
-    size_t files;
-    bool alone; /* the file is all there is: the error says the rest */
-} verdict;
+/* The checked files and their first error. */
+typedef struct tally {
+    sn_status status; /* the first error, SN_OK if there is none */
+    sn_error error;
+    size_t files; /* number of checked files */
+    bool alone;   /* the target is one file: main prints its error */
+} tally;
 
-/* Counts a file, and prints the line of a bad one. */
-static void judge(verdict *found, const char *path, sn_status status,
-                  const sn_error *why)
+/* Counts a file and, if it is bad, prints its line. */
+static void count_file(tally *found, const char *path, sn_status status,
+                       const sn_error *why)
 {
     found->files++;
     if (status != SN_OK) {
@@ -34,7 +34,7 @@ static void judge(verdict *found, const char *path, sn_status status,
     }
     if (found->status == SN_OK) {
         found->status = status;
-        found->fault = *why;
+        found->error = *why;
     }
 }
 
@@ -48,14 +48,13 @@ static sn_status check_checkpoint(const char *path, void *user, sn_error *err)
         printf("good  %s: epoch %" PRId64 ", step %" PRId64 ", SHA-256 %s\n", path,
                info.position.epoch, info.position.step, info.digest);
     }
-    if (status == SN_OK ||
-        sn_file_exists(path)) { /* else removed meanwhile: no fault */
-        judge(user, path, status, &why);
+    if (status == SN_OK || sn_file_exists(path)) { /* else the job has removed it */
+        count_file(user, path, status, &why);
     }
     return SN_OK;
 }
 
-static void check_metrics(verdict *found, const char *path)
+static void check_metrics(tally *found, const char *path)
 {
     size_t rows[SN_TABLES];
     sn_error why = {""};
@@ -64,13 +63,13 @@ static void check_metrics(verdict *found, const char *path)
         printf("good  %s: %zu epochs, %zu steps, %zu rows of ranks\n", path,
                rows[SN_TABLE_EPOCHS], rows[SN_TABLE_STEPS], rows[SN_TABLE_RANKS]);
     }
-    judge(found, path, status, &why);
+    count_file(found, path, status, &why);
 }
 
 static sn_status run(const void *user, sn_error *err)
 {
     const char *target = ((const arguments *)user)->target;
-    verdict found = {.status = SN_OK, .alone = !sn_is_folder(target)};
+    tally found = {.status = SN_OK, .alone = !sn_is_folder(target)};
     char metrics[SN_PATH_BYTES];
     sn_status status = SN_OK;
     if (!found.alone) {
@@ -98,21 +97,22 @@ static sn_status run(const void *user, sn_error *err)
                              "folder of a run",
                              target);
     }
-    *err = found.fault;
+    *err = found.error;
     return found.status;
 }
 
 const sn_command sn_command_verify = {
     .name = "verify",
-    .summary = "check every byte of a checkpoint, a metrics.h5 or a whole run",
+    .summary = "check the integrity of a checkpoint, a metrics.h5 or a whole run",
     .text =
-        "Checks a checkpoint, a metrics.h5, or all of them in a run's folder: structure, "
-        "checksums, the digest over the whole state, and that every number is finite. "
-        "Prints one line per file, `good` or `bad`; exit code 65 when a file is damaged, "
-        "with the first fault named, 66 when there is nothing to check.\n\n"
-        "The digest covers every attribute and tensor that is read back. Outside it are "
-        "the notes for people: the attributes meaning, dimensions and unit of the "
-        "datasets and units of /progress; a change there does no harm.",
+        "Checks a checkpoint, a metrics.h5, or all of them in the folder of a run: "
+        "structure, checksums, the SHA-256 digest of the training state, and that all "
+        "numbers are finite. Prints one line per file, `good` or `bad`. The exit code "
+        "is 65 if a file is damaged (the error names the first one) and 66 if there is "
+        "nothing to check.\n\n"
+        "The digest covers every attribute and tensor that a resumed run reads. It "
+        "does not cover the comments for people: the attributes meaning, dimensions "
+        "and unit of the datasets, and units of /progress.",
     .operands = {{SN_OPERAND("FILE|RUN", target,
                              "a checkpoint, a metrics.h5 or the folder of a run")}},
     .tasks = SN_TASKS_EACH,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The commands (internal to cli).  They print results to stdout and leave the reason
- *  of a failure in err. */
+/** The commands (internal to cli).  A command prints its results to stdout and writes
+ *  the reason of a failure into err. */
 #ifndef SHARDNET_CLI_COMMANDS_H
 #define SHARDNET_CLI_COMMANDS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Help for people, made from the table of a command. */
+/* Prints the help of a command from its table. */
 #include <string.h>
 
 #include "cli/options.h"
@@ -11,7 +11,7 @@ static void begin_line(FILE *out, int indent)
     fprintf(out, "\n%*s", indent, "");
 }
 
-/* Prints text from column at on; its further lines begin at column indent. */
+/* Prints text from column at; its other lines begin at column indent. */
 static void print_wrapped(FILE *out, const char *text, int indent, int at)
 {
     while (*text != '\0') {
@@ -36,7 +36,8 @@ static void print_wrapped(FILE *out, const char *text, int indent, int at)
     fputc('\n', out);
 }
 
-/* "--set SECTION.KEY=VALUE" or, as help lists it, "-o FILE, --output FILE". */
+/* Writes "--set SECTION.KEY=VALUE" into text.  If the option has a letter, this is
+ * "-o FILE" or, if both, "-o, --output FILE". */
 static void spell_option(const sn_option *option, bool both, char *text, size_t bytes)
 {
     char value[128] = "";
@@ -58,42 +59,42 @@ static void spell_option(const sn_option *option, bool both, char *text, size_t 
     }
 }
 
-/* One more word of the usage, on a new line where this one is full. */
-static void print_piece(FILE *out, const char *piece, int indent, int *at)
+/* Prints one more item of the usage, on a new line if this one is full. */
+static void print_item(FILE *out, const char *item, int indent, int *at)
 {
-    const int length = (int)strlen(piece) + 1;
+    const int length = (int)strlen(item) + 1;
     if (*at + length > WIDTH && *at > indent) {
         begin_line(out, indent);
         *at = indent;
     }
-    fprintf(out, " %s", piece);
+    fprintf(out, " %s", item);
     *at += length;
 }
 
 static void print_usage(FILE *out, const sn_command *command)
 {
-    char piece[192], option[160];
+    char item[192], option[160];
     const int indent = fprintf(out, "usage: shardnet%s%s",
                                *command->name != '\0' ? " " : "", command->name);
     int at = indent;
     for (const sn_operand *o = command->operands; o->name != NULL; o++) {
-        snprintf(piece, sizeof piece, "%s%s", o->name, o->many ? "..." : "");
-        print_piece(out, piece, indent, &at);
+        snprintf(item, sizeof item, "%s%s", o->name, o->many ? "..." : "");
+        print_item(out, item, indent, &at);
     }
     for (int required = 1; required >= 0; required--) {
         for (const sn_option *o = command->options; o->name != NULL; o++) {
             if (o->required == (required == 1)) {
                 spell_option(o, false, option, sizeof option);
-                snprintf(piece, sizeof piece, o->required ? "%s" : "[%s]%s", option,
+                snprintf(item, sizeof item, o->required ? "%s" : "[%s]%s", option,
                          o->limit > 0 ? "..." : "");
-                print_piece(out, piece, indent, &at);
+                print_item(out, item, indent, &at);
             }
         }
     }
     fputc('\n', out);
 }
 
-/* A name and what it means, side by side. */
+/* Prints a name and its help text side by side. */
 static void print_entry(FILE *out, const char *name, const char *help)
 {
     const int at = fprintf(out, "  %s", name);

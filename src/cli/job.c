@@ -17,7 +17,7 @@ void sn_job_report(sn_status status, const sn_error *err)
 void sn_job_hang(const char *message, void *user)
 {
     (void)user;
-    /* no stdio: the other thread may hold its locks for ever */
+    /* no stdio: the training thread may hold its locks forever */
     if (message != NULL) {
         char line[SN_MESSAGE_BYTES + 32];
         const int length =
@@ -39,7 +39,7 @@ sn_status sn_job_run(sn_job_body *body, const void *arguments, sn_error *err)
         status = body(comm, arguments, err);
     }
     if (status == SN_EMPI) {
-        /* peers may wait inside a collective for ever */
+        /* other ranks may wait inside a collective forever */
         sn_job_report(status, err);
         sn_comm_abort(comm, sn_status_exit_code(status));
     }
@@ -88,7 +88,8 @@ sn_status sn_job_data(const sn_dataset_spec *spec, const char *digest,
     if (*storage == NULL) {
         return sn_fail(
             err, SN_ENOMEM,
-            "not enough memory (%s): the set does not fit; use a machine with more",
+            "not enough memory (%s): the data set does not fit; use a machine with "
+            "more memory",
             spec->dir);
     }
     status = sn_dataset_fill(spec, shape, *storage, err);

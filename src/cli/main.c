@@ -19,14 +19,14 @@ static const sn_command program = {
     .name = "",
     .summary = "distributed data-parallel neural-network trainer",
     .text =
-        "shardnet trains multilayer perceptrons with one MPI rank per shard of every "
-        "minibatch.\n\n"
+        "shardnet trains multilayer perceptrons on images with MPI: each rank computes "
+        "the gradient of its shard of every minibatch.\n\n"
         "`shardnet help COMMAND` or `shardnet COMMAND --help` explains a command; `--` "
-        "ends its options. `shardnet train --help-config` prints every key of a "
-        "configuration.\n\n"
-        "train, eval and bench run under mpirun or srun; every command also runs "
-        "alone. Of the others, each task of a job runs its own; only the first runs "
-        "data.",
+        "ends the options. `shardnet train --help-config` prints every configuration "
+        "key.\n\n"
+        "train, eval and bench run alone or as one MPI job under mpirun or srun. The "
+        "other commands do not use MPI: each task of a job runs the command on its "
+        "own, but data runs in the first task only.",
     .commands = {&sn_command_train, &sn_command_eval, &sn_command_predict,
                  &sn_command_bench, &sn_command_plan, &sn_command_inspect,
                  &sn_command_verify, &sn_command_diff, &sn_command_metrics,
@@ -34,7 +34,7 @@ static const sn_command program = {
     .options = {
         {SN_PRINT("version", print_version, "print the version"), .letter = 'V'}}};
 
-/* Moves from the program to the command that the words name; *argc and *argv follow. */
+/* Finds the command that the first words name; *argc and *argv move past them. */
 static sn_status descend(const sn_command **command, int *argc, char ***argv,
                          sn_error *err)
 {
@@ -68,7 +68,7 @@ static sn_status run(const sn_command *command, int argc, char **argv, sn_error 
     return status;
 }
 
-/* Only the first task of a job prints help. */
+/* Runs the command, or prints the requested text in the first task of a job. */
 static sn_status dispatch(const sn_command **command, int argc, char **argv,
                           sn_error *err)
 {
@@ -90,23 +90,24 @@ static sn_status dispatch(const sn_command **command, int argc, char **argv,
         return SN_OK;
     }
     if ((*command)->tasks == SN_TASKS_FIRST && !first) {
-        fprintf(stderr, "shardnet: %.*s is left to the first task of the job\n",
+        fprintf(stderr,
+                "shardnet: %.*s runs only in the first task of the job; this task does "
+                "nothing\n",
                 (int)strcspn((*command)->name, " "), (*command)->name);
         return SN_OK;
     }
     return run(*command, argc, argv, err);
 }
 
-/* A wrong command line, and a failure before MPI starts, are the same in every task:
- * the first reports them.  A command that each task runs for itself may fail in one
- * alone. */
+/* Every task finds a wrong command line, or a failure before MPI starts: the first task
+ * reports it.  A command that each task runs on its own may fail in one task only. */
 static void report(const sn_command *command, sn_status status, const sn_error *err)
 {
     const bool own = command->tasks == SN_TASKS_EACH && status != SN_EUSAGE;
     if (own || sn_comm_launch_task() <= 0) {
         sn_job_report(status, err);
     } else {
-        /* a launcher ends all tasks when one ends: task 0 must print its report first */
+        /* the launcher kills all tasks when one exits: task 0 must print first */
         nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
     }
 }
@@ -115,13 +116,13 @@ int main(int argc, char **argv)
 {
     const sn_command *command = &program;
     sn_error err = {""};
-    /* a file-size limit is an error of the write, not the end of the process */
+    /* beyond the file-size limit write() must fail; SIGXFSZ would end the process */
     signal(SIGXFSZ, SIG_IGN);
     sn_status status = dispatch(&command, argc, argv, &err);
     if (status == SN_OK && (fflush(stdout) != 0 || ferror(stdout))) {
         status = sn_fail(&err, SN_EIO, "cannot write to standard output");
     }
-    if (status != SN_OK && err.message[0] != '\0') { /* before MPI was started */
+    if (status != SN_OK && err.message[0] != '\0') { /* MPI has not been started */
         report(command, status, &err);
     }
     return sn_status_exit_code(status);

@@ -8,7 +8,7 @@
 
 #include "base/near.h"
 
-/* One command line while it is parsed. */
+/* The state while a command line is parsed. */
 typedef struct parser {
     const sn_command *command;
     int argc;
@@ -17,7 +17,7 @@ typedef struct parser {
     sn_error *err;
 } parser;
 
-/* The last word of the name of a command. */
+/* Returns the last word of the name of a command. */
 static const char *word_of(const sn_command *command)
 {
     const char *blank = strrchr(command->name, ' ');
@@ -38,7 +38,7 @@ sn_status sn_options_refuse(const sn_command *command, sn_error *err,
                    command->name);
 }
 
-/* Keeps name in *best where it is nearer to word than any before. */
+/* Stores name in *best if it is more similar to word than all names before. */
 static void offer(const char *word, const char *name, const char **best,
                   size_t *distance)
 {
@@ -88,7 +88,8 @@ static sn_status refuse_option(const parser *p, const char *word)
     return refuse_unknown(p->command, p->err, "option", word, "--", best);
 }
 
-/* NULL for no such option.  *value is the part behind `=`, NULL for none. */
+/* Returns NULL if the option is unknown.  *value is the part after `=`, NULL if there
+ * is none. */
 static const sn_option *find_option(const sn_command *command, const char *word,
                                     const char **value)
 {
@@ -136,7 +137,7 @@ static bool read_whole(const char *text, uint64_t *whole)
     return errno == 0 && *end == '\0' && strspn(text, "0123456789") == strlen(text);
 }
 
-/* False where text is no value of the option's kind and range. */
+/* Returns false if text is not a value of the option's kind and range. */
 static bool read_value(const sn_option *option, const char *text, sn_value *value)
 {
     char *end;
@@ -176,10 +177,10 @@ static sn_status refuse_value(const parser *p, const sn_option *option,
                                *c);
         }
     } else if (option->most >= (double)UINT64_MAX) {
-        snprintf(wanted, sizeof wanted, "a whole number less than 2^64");
+        snprintf(wanted, sizeof wanted, "an integer less than 2^64");
     } else {
-        snprintf(wanted, sizeof wanted, "a %s in [%.10g, %.10g]",
-                 option->kind == SN_VALUE_WHOLE ? "whole number" : "number",
+        snprintf(wanted, sizeof wanted, "%s in [%.10g, %.10g]",
+                 option->kind == SN_VALUE_WHOLE ? "an integer" : "a number",
                  option->least, option->most);
     }
     return sn_options_refuse(p->command, p->err,
@@ -211,7 +212,7 @@ static sn_status store(const parser *p, const sn_option *option, const char *tex
     return SN_OK;
 }
 
-/* Takes the option at argv[*i]; *i moves to the last of its words. */
+/* Parses the option at argv[*i]; *i moves to the last word of the option. */
 static sn_status take_option(const parser *p, int *i)
 {
     const char *word = p->argv[*i], *value;
@@ -222,7 +223,7 @@ static sn_status take_option(const parser *p, int *i)
     if (option->kind == SN_VALUE_FLAG || option->kind == SN_VALUE_PRINT) {
         if (value != NULL) {
             return sn_options_refuse(p->command, p->err,
-                                     "unexpected value (%s): --%s takes none", word,
+                                     "unexpected value (%s): --%s has no value", word,
                                      option->name);
         }
         if (option->kind == SN_VALUE_FLAG) {
@@ -243,7 +244,7 @@ static sn_status take_option(const parser *p, int *i)
     return store(p, option, value);
 }
 
-/* Hands out the words (count), which are all operands. */
+/* Stores the words (count), which are all operands, in their fields. */
 static sn_status take_operands(const parser *p, char **words, size_t count)
 {
     const sn_operand *operand = p->command->operands;
@@ -288,7 +289,7 @@ sn_status sn_options_parse(const sn_command *command, int argc, char **argv,
     const parser p = {command, argc, argv, arguments, err};
     sn_status status = SN_OK;
     bool ended = false;
-    size_t operands = 0; /* moved to the front of argv + 1 */
+    size_t operands = 0; /* number of words moved to the front of argv + 1 */
     for (int i = 1; i < argc && status == SN_OK; i++) {
         if (ended || argv[i][0] != '-' || argv[i][1] == '\0') {
             argv[1 + operands++] = argv[i];

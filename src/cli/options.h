@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The command line.  A command is one table: its arguments are parsed by it, and its
- *  help is printed from it (internal to cli). */
+/** The command line (internal to cli).  One table describes a command; the parser and
+ *  the help read it. */
 #ifndef SHARDNET_CLI_OPTIONS_H
 #define SHARDNET_CLI_OPTIONS_H
 
@@ -11,14 +11,14 @@
 
 #include "shardnet/status.h"
 
-/** Kinds of values, and what the option's field in the command's arguments is. */
+/** The kind of an option's value, and the type of its field in the arguments. */
 typedef enum sn_value_kind {
-    SN_VALUE_FLAG,   /* bool: true where the option is given */
+    SN_VALUE_FLAG,   /* bool: true if the option is given */
     SN_VALUE_TEXT,   /* const char *: not empty */
     SN_VALUE_WHOLE,  /* uint64_t */
     SN_VALUE_REAL,   /* double */
     SN_VALUE_CHOICE, /* int: the index in choices */
-    SN_VALUE_PRINT /* no field: the option prints a text, and the command does not run */
+    SN_VALUE_PRINT   /* no field: the option prints a text instead of the command */
 } sn_value_kind;
 
 typedef union sn_value {
@@ -40,15 +40,15 @@ typedef struct sn_option {
     const char *name; /* without dashes; NULL ends a table */
     char letter;      /* the short form, 0 for none */
     sn_value_kind kind;
-    const char *argument; /* the value's name in the help; not for a choice */
-    const char *standard; /* the value of an option that is given without one, NULL
-                                   where a value must follow; then only --name=VALUE has one */
-    double least, most;   /* the range of a number, both included */
-    const char *const *choices; /* end with NULL */
+    const char *argument; /* name of the value in the help; NULL for a choice */
+    const char *standard; /* value of the bare option; only --name=VALUE sets another.
+                                 NULL: a value must follow */
+    double least, most;   /* range of a number, both included */
+    const char *const *choices; /* names, terminated by NULL */
     size_t limit;  /* the field is a list of at most limit values; 0: one value */
-    bool required; /* only of texts */
+    bool required; /* the option must be given; texts only */
     void (*print)(FILE *out);
-    size_t offset; /* the field */
+    size_t offset; /* offset of the field in the arguments */
     const char *help;
 } sn_option;
 
@@ -60,57 +60,58 @@ typedef struct sn_words {
 
 typedef struct sn_operand {
     const char *name; /* NULL ends a table */
-    bool many;        /* one or more, the last of the table; the field is sn_words */
-    size_t offset;    /* the field, a const char * unless many */
+    bool many;        /* one or more words, last in the table; the field is sn_words */
+    size_t offset;    /* offset of the field, a const char * unless many */
     const char *help;
 } sn_operand;
 
-/** Rows of the tables of a command; one of each stays empty and ends the table. */
+/** The size of the tables of a command, including the empty row that ends each. */
 enum { SN_OPERANDS_MAX = 4, SN_OPTIONS_MAX = 12, SN_COMMANDS_MAX = 16 };
 
-/** Which tasks of a job run a command. */
+/** The tasks of a job that run a command. */
 typedef enum sn_tasks {
-    SN_TASKS_TOGETHER, /* they run it as the ranks of MPI */
-    SN_TASKS_EACH,     /* each runs its own command, which may be another one in each */
-    SN_TASKS_FIRST     /* only the first runs it: all would write the same files */
+    SN_TASKS_TOGETHER, /* all tasks run it together, as MPI ranks */
+    SN_TASKS_EACH,     /* every task runs it on its own */
+    SN_TASKS_FIRST     /* only the first task runs it: all would write the same files */
 } sn_tasks;
 
 typedef struct sn_command {
     const char *name;    /* "train", "data synth", "" for the program */
     const char *summary; /* one line */
-    const char *text; /* paragraphs; a line that begins with a blank keeps its form */
+    const char *text; /* paragraphs; a line that begins with a blank is not wrapped */
     sn_operand operands[SN_OPERANDS_MAX];
     sn_option options[SN_OPTIONS_MAX];
-    const struct sn_command *commands[SN_COMMANDS_MAX]; /* a group has some */
+    const struct sn_command *commands[SN_COMMANDS_MAX]; /* commands of a group */
     sn_tasks tasks;
     size_t bytes;         /* the size of the arguments */
     const void *defaults; /* (bytes); NULL for zeroes */
     sn_status (*run)(const void *arguments, sn_error *err); /* NULL for a group */
 } sn_command;
 
-/** Fills arguments, which hold the defaults, from the words after argv[0].  Reorders
- *  argv, to which the arguments point from then on.  SN_EUSAGE with a line that names
- *  the word and a near miss. */
+/** Parses the words after argv[0] into arguments, which hold the defaults.  The
+ *  function reorders argv; arguments point into it.  Errors:  SN_EUSAGE; the message
+ *  names the word and a similar one. */
 sn_status sn_options_parse(const sn_command *command, int argc, char **argv,
                            void *arguments, sn_error *err) SN_MUST_CHECK;
 
-/** SN_EUSAGE with the formatted text and a hint at the command's help. */
+/** Returns SN_EUSAGE; err holds the formatted text and names the command's help. */
 sn_status sn_options_refuse(const sn_command *command, sn_error *err,
                             const char *format, ...) SN_PRINTF(3, 4);
 
-/** True where an option before `--` asks for a text, such as the help, in place of the
- *  command.  The text is printed to out, unless that is NULL. */
+/** Returns true if an option before `--`, such as --help, requests a text instead of
+ *  the command.  Prints the text to out unless out is NULL. */
 bool sn_options_print(const sn_command *command, int argc, char **argv, FILE *out);
 
-/** The command of a group by the last word of its name.  SN_EUSAGE with a near miss. */
+/** Finds the command of a group by the last word of its name.  Errors: SN_EUSAGE; the
+ *  message names a similar command. */
 sn_status sn_options_find(const sn_command *group, const char *word,
                           const sn_command **found, sn_error *err) SN_MUST_CHECK;
 
-/** Usage, text, operands, options and commands. */
+/** Prints usage, text, operands, commands and options. */
 void sn_help_print(FILE *out, const sn_command *command);
 
-/** Fields of rows of the tables of a command whose arguments have the type `arguments`.
- */
+/** Initializers for rows of a command's tables; the arguments have the type
+ *  `arguments`. */
 #define SN_FIELD(name_, kind_, field, help_)                                           \
     .name = (name_), .kind = (kind_), .offset = offsetof(arguments, field),            \
     .help = (help_)
@@ -131,7 +132,8 @@ void sn_help_print(FILE *out, const sn_command *command);
 #define SN_OPERAND(name_, field, help_)                                                \
     .name = (name_), .offset = offsetof(arguments, field), .help = (help_)
 
-/** Rows of commands that read a configuration: fields config and set. */
+/** The rows of a command that reads a configuration; its arguments have the fields
+ *  config and set. */
 #define SN_OPERAND_CONFIG                                                              \
     SN_OPERAND("CONFIG", config,                                                       \
                "an INI file; `shardnet train --help-config` prints every key")

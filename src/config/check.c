@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Rules between keys, and refusals that name where a value comes from. */
+/* Cross-key constraints, and error messages that name the origin of a value. */
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,8 +32,8 @@ sn_status sn_config_refuse(const sn_config *config, const char *section,
                          why);
 }
 
-/* False where an INI file would not give the path back: inline comments, lines, outer
- * white space, and a path that cannot be cut into lines. */
+/* Returns true if an INI file can hold the path: it has no inline comment, no newline,
+ * no white space at an end, and can be split into lines. */
 static bool is_plain_path(const char *path)
 {
     const size_t length = strlen(path);
@@ -80,14 +80,15 @@ sn_status sn_config_check_all_but_data(const sn_config *config, sn_error *err)
         return reduction;
     }
     if (config->train_early_stop_patience > 0 && config->data_validation == 0) {
-        return sn_config_refuse(config, "train", "early_stop_patience", err,
-                                "needs [data] validation > 0; the test set chooses "
-                                "nothing");
+        return sn_config_refuse(
+            config, "train", "early_stop_patience", err,
+            "needs [data] validation > 0: the test set is never used "
+            "for model selection");
     }
     if (config->comm_timeout_seconds > 0 && config->comm_timeout_seconds < 1) {
         return sn_config_refuse(config, "comm", "timeout_seconds", err,
-                                "%g is less than 1, the least that can be watched; "
-                                "0 switches the watchdog off",
+                                "%g is too short; use at least 1, or 0 for no "
+                                "watchdog",
                                 config->comm_timeout_seconds);
     }
     return SN_OK;
@@ -103,8 +104,8 @@ sn_status sn_config_check_data(const sn_config *config, const sn_dataset_shape *
     return sn_dataset_train_count(&spec, shape) > 0
                ? SN_OK
                : sn_config_refuse(config, "data", "validation", err,
-                                  "nothing left to train on: it holds out %zu of %zu "
-                                  "training samples; make it smaller",
+                                  "no sample left to train on: %zu of %zu training "
+                                  "samples are held out; use a smaller value",
                                   spec.validation, used);
 }
 
@@ -113,9 +114,9 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
     if (!is_plain_path(config->data_dir)) {
         return sn_config_refuse(
             config, "data", "dir", err,
-            "'%s' has white space at an end, before a ';', or a control character, or "
-            "too many blanks in a row, which an INI file cannot hold; use another name "
-            "or a symbolic link",
+            "an INI file cannot hold the path '%s': white space at an end or before "
+            "';', a control character, or a long run of blanks; use another name or a "
+            "symbolic link",
             config->data_dir);
     }
     if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Two configurations compared as texts, so that keys and values that this version of
- * the program does not know are compared as well. */
+/* Compares two configurations as texts, so that keys and values that this version of
+ * the program does not know are compared too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,16 +8,16 @@
 #include "config/config.h"
 #include "config/ini.h"
 
-/* The keys of a text: a zero, and section, key and value of each, which end with a
- * zero. */
+/* The keys of a text as strings in one buffer: '\0', section, '\0', key, '\0', value,
+ * and so on. */
 typedef struct listing {
     char *text;
     size_t bytes;
-    FILE *out; /* while it is made */
+    FILE *out; /* open while the listing is built */
 } listing;
 
 typedef struct entry {
-    const char *section, *key, *value; /* in the listing's text */
+    const char *section, *key, *value; /* point into the listing's text */
 } entry;
 
 static void take(void *user, sn_ini_item item, const char *section, const char *key,
@@ -45,7 +45,7 @@ static sn_status list(const char *text, listing *made, sn_error *err)
                : status;
 }
 
-/* Moves to the first entry from {NULL}, else to the next one; false behind the last. */
+/* Moves to the next entry, from {NULL} to the first.  Returns false after the last. */
 static bool advance(const listing *in, entry *at)
 {
     const char *start =
@@ -59,7 +59,7 @@ static bool advance(const listing *in, entry *at)
     return true;
 }
 
-/* The value of the wanted key; NULL for no such key. */
+/* Returns the value of the wanted key, NULL if the listing lacks it. */
 static const char *find(const listing *in, const entry *wanted)
 {
     for (entry at = {NULL, NULL, NULL}; advance(in, &at);) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The configuration: lifecycle, INI text, overrides. */
+/* The configuration: lifecycle, reading of INI text, overrides by --set. */
 #include "config/config.h"
 
 #include <errno.h>
@@ -41,12 +41,12 @@ void sn_config_destroy(sn_config **config)
     *config = NULL;
 }
 
-/* One INI text while it is read.  The fault on the first line is the one to report. */
+/* The state while an INI text is read.  The error with the lowest line is reported. */
 typedef struct reader {
     sn_config *config;
     const char *path;
     int seen[SN_CONFIG_KEYS_MAX];
-    int line; /* the line of the fault, INT_MAX for none */
+    int line; /* line of the error, INT_MAX if there is none */
     sn_error *err;
 } reader;
 
@@ -64,7 +64,7 @@ static SN_PRINTF(3, 4) void note_fault(reader *r, int line, const char *format, 
     }
 }
 
-/* "unknown key", with a near miss. */
+/* Writes "unknown key" and the most similar key, if any, into why; returns why. */
 static const char *explain_unknown(const char *section, const char *name,
                                    char why[SN_KEY_WHY_BYTES])
 {
@@ -85,7 +85,7 @@ static void take_key(reader *r, bool more, const char *section, const char *name
     const sn_key *key = sn_key_find(section, name);
     char why[SN_KEY_WHY_BYTES];
     if (*section == '\0') {
-        note_fault(r, line, "%.60s: a key before any [section]", name);
+        note_fault(r, line, "%.60s: key before the first [section]", name);
         return;
     }
     if (key == NULL) {
@@ -110,10 +110,10 @@ static void take_section(reader *r, const char *section, int line)
 {
     const sn_key *near = sn_key_near(section, NULL);
     if (near == NULL) {
-        note_fault(
-            r, line,
-            "[%.60s]: unknown section; `shardnet train --help-config` lists them",
-            section);
+        note_fault(r, line,
+                   "[%.60s]: unknown section; `shardnet train --help-config` lists the "
+                   "sections",
+                   section);
     } else if (strcmp(near->section, section) != 0) {
         note_fault(r, line, "[%.60s]: unknown section; did you mean [%s]?", section,
                    near->section);
@@ -133,10 +133,10 @@ static void take(void *user, sn_ini_item item, const char *section, const char *
         take_section(r, section, line);
         break;
     case SN_INI_LONG:
-        note_fault(r, line, "line too long for an INI file (199 bytes)");
+        note_fault(r, line, "line of more than 199 bytes; make it shorter");
         break;
     case SN_INI_MALFORMED:
-        note_fault(r, line, "not a section, a key = value or a comment");
+        note_fault(r, line, "neither [section], key = value nor a comment");
         break;
     }
 }
@@ -146,7 +146,8 @@ sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
 {
     reader r = {.config = config, .path = path, .line = INT_MAX, .err = err};
     snprintf(config->origin_path, sizeof config->origin_path, "%s", path);
-    for (size_t i = 0; i < SN_CONFIG_KEYS_MAX; i++) { /* lines of a text before */
+    for (size_t i = 0; i < SN_CONFIG_KEYS_MAX;
+         i++) { /* forget the lines of an earlier text */
         config->origin[i] =
             config->origin[i] > 0 ? SN_ORIGIN_DEFAULT : config->origin[i];
     }

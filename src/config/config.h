@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The configuration as the program's own rooms see it: a struct with a field for every
- *  key. */
+/** The configuration inside the program: a struct with one field per key. */
 #ifndef SHARDNET_CONFIG_CONFIG_H
 #define SHARDNET_CONFIG_CONFIG_H
 
@@ -21,8 +20,12 @@
 
 enum { SN_MAX_HIDDEN = 64, SN_CONFIG_KEYS_MAX = 96 };
 
-/** The origin of a value that no line of a file sets, else the number of the line. */
-enum { SN_ORIGIN_DEFAULT = 0, SN_ORIGIN_SET = -1, SN_ORIGIN_VARIABLE = -2 };
+/** The origin of a value: its line in the file, or one of these. */
+enum {
+    SN_ORIGIN_DEFAULT = 0,
+    SN_ORIGIN_SET = -1,     /* --set */
+    SN_ORIGIN_VARIABLE = -2 /* SHARDNET_DATA */
+};
 
 /** A list of layer widths. */
 typedef struct sn_widths {
@@ -30,8 +33,8 @@ typedef struct sn_widths {
     size_t width[SN_MAX_HIDDEN];
 } sn_widths;
 
-/** Every key, by section.  Units and ranges stand in the key table
- *  (`shardnet train --help-config`).  Enumerations are ints here. */
+/** The values of all keys, by section.  The key table gives units and ranges
+ *  (`shardnet train --help-config`).  Enumerations are stored as int. */
 struct sn_config {
     int data_source; /* sn_data_source */
     char data_dir[SN_PATH_BYTES];
@@ -61,77 +64,82 @@ struct sn_config {
     int compute_precision; /* sn_precision */
     int compute_backend;   /* sn_backend */
     double comm_timeout_seconds;
-    int64_t compute_threads; /* 0 = auto */
+    int64_t compute_threads; /* 0: auto */
     int64_t checkpoint_every_epochs, checkpoint_every_steps;
     double checkpoint_every_minutes;
     int64_t checkpoint_keep;
     int checkpoint_keep_best;
     int64_t metrics_every_steps;
     int metrics_per_rank;
-    char origin_path[SN_PATH_BYTES]; /* the file that was read, for messages */
+    char origin_path[SN_PATH_BYTES]; /* path of the file, for messages */
     int origin[SN_CONFIG_KEYS_MAX];  /* one per key, in the order of the table */
 };
 
-/** Defaults; data.dir from SHARDNET_DATA where it is set. */
+/** Sets every key to its default.  The default of data.dir is the environment variable
+ *  SHARDNET_DATA if it is set. */
 void sn_config_init(sn_config *config);
 
-/** Checks that data of this shape leave something to train on.  SN_ECONFIG. */
+/** Checks that a data set of this shape has at least one sample to train on.
+ *  Errors: SN_ECONFIG. */
 sn_status sn_config_check_data(const sn_config *config, const sn_dataset_shape *shape,
                                sn_error *err) SN_MUST_CHECK;
 
-/** Checks that size ranks (0: not known yet) can reduce these elements.  SN_ECONFIG;
- *  SN_ERANGE where the model is too large. */
+/** Checks that size ranks (0: not known yet) can reduce a gradient buffer of this many
+ *  elements.  Errors: SN_ECONFIG; SN_ERANGE if the model is too large. */
 sn_status sn_config_check_reduction(const sn_config *config, size_t gradient,
                                     size_t tail, int size, sn_error *err) SN_MUST_CHECK;
 
-/** Refuses the value of a key: SN_ECONFIG with "configuration (WHERE): " before the
- *  formatted text, WHERE the file and line, or the --set, that the value comes from. */
+/** Returns SN_ECONFIG and writes "configuration (WHERE): " and the formatted text into
+ *  err.  WHERE is the origin of the key's value: file and line, or --set. */
 sn_status sn_config_refuse(const sn_config *config, const char *section,
                            const char *name, sn_error *err, const char *format, ...)
     SN_PRINTF(5, 6);
 
-/** The same as sn_config_check without what training needs to find its data. */
+/** Makes the checks of sn_config_check except those of the data folder.
+ *  Errors: SN_ECONFIG. */
 sn_status sn_config_check_all_but_data(const sn_config *config,
                                        sn_error *err) SN_MUST_CHECK;
 
-/** Called for each key that differs; NULL where a side does not have it. */
+/** The callback for a key that differs; a or b is NULL if that text lacks the key. */
 typedef void sn_config_difference(void *user, const char *section, const char *key,
                                   const char *a, const char *b);
 
-/** Compares two texts of sn_config_text key by key, also of other versions of the
- *  program: nothing is demanded of keys and values.  *count is the number of
- *  differences.  SN_ENOMEM. */
+/** Compares two texts of sn_config_text key by key and counts the differences in
+ *  *count.  Keys and values may be unknown: another version of the program may have
+ *  written the text.  Errors:  SN_ENOMEM. */
 sn_status sn_config_compare(const char *a, const char *b, sn_config_difference *differs,
                             void *user, size_t *count, sn_error *err) SN_MUST_CHECK;
 
-/** The name of an enumeration's value as the configuration writes it, for example
- *  ("model", "activation", SN_RELU) gives "relu"; "" for no such value. */
+/** Returns the name of a choice in the configuration file, "" if the value is unknown.
+ *  Example: ("model", "activation", SN_RELU) gives "relu". */
 const char *sn_config_choice_name(const char *section, const char *key, int value);
 
-/** The value of an enumeration's name; -1 for no such name. */
+/** Returns the value of a choice, -1 if the name is unknown. */
 int sn_config_choice_value(const char *section, const char *key, const char *name);
 
-/** True where train.epochs or train.early_stop_patience end a run after this many
- *  epochs, of which best_epoch had the least validation error (0 for none). */
+/** Returns true if train.epochs or train.early_stop_patience ends the run after epoch.
+ *  best_epoch is the epoch with the least validation error so far, 0 if there is none.
+ */
 bool sn_config_is_finished(const sn_config *config, int64_t epoch, int64_t best_epoch);
 
-/** Views of the configuration as the modules want it. */
+/** The settings of one module, taken from the configuration. */
 sn_dataset_spec sn_config_dataset(const sn_config *config);
 sn_augment_spec sn_config_augment(const sn_config *config);
 sn_optimizer sn_config_optimizer(const sn_config *config);
 
-/** The reduction of gradient and tail elements. */
+/** Returns the settings of the reduction; gradient and tail are numbers of elements. */
 sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
                                       size_t tail);
 
-/** The schedule; its rate is scaled by batch / scale_from_batch where that key is set.
- */
+/** Returns the schedule.  Its rate is multiplied by batch / scale_from_batch if that
+ *  key is set. */
 sn_schedule sn_config_schedule(const sn_config *config);
 
-/** Makes data.dir absolute: a later reader may run in another folder. */
+/** Makes data.dir absolute, so that the saved configuration is valid in every working
+ *  directory. */
 void sn_config_make_absolute(sn_config *config);
 
-/** Prints "784-30-10, tanh, 23860 parameters" and the end of the line. */
+/** Prints one line such as "784-30-10, tanh, 23860 parameters". */
 void sn_config_print_network(const sn_network *network, FILE *out);
 
 #endif

@@ -8,15 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* libinih reports neither lines nor sections: it asks for one line at a time, and the
- * line that it was given last is the one that a key stands on. */
+/* libinih reports neither line numbers nor empty sections, but it requests one line at
+ * a time: the key that it reports is on the last requested line. */
 typedef struct reader {
     const char *rest;
     int line;
-    bool indented;     /* libinih gives an indented line to the key before it */
-    char section[256]; /* the running one */
-    int section_line;  /* 0 before the first */
-    size_t keys;       /* in this section so far */
+    bool indented;     /* the line is indented: libinih repeats the last key for it */
+    char section[256]; /* current section */
+    int section_line;  /* its line, 0 before the first section */
+    size_t keys;       /* number of keys in this section so far */
     sn_ini_take *take;
     void *user;
 } reader;

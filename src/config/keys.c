@@ -7,7 +7,7 @@
 #include "base/near.h"
 #include "config/config.h"
 
-/* Names of choices, in the order of the enumerations that config.h names. */
+/* Names of the choices, in the order of the enumerations in config.h. */
 static const char *const sources[] = {"mnist", "idx", "synthetic", NULL};
 static const char *const augments[] = {"none", "affine", "elastic", NULL};
 static const char *const activations[] = {"tanh", "sigmoid", "relu", "lecun_tanh",
@@ -42,130 +42,153 @@ static const char *const switches[] = {"false", "true", NULL};
     }
 
 const sn_key sn_keys[] = {
-    CHOICE("data", "source", data_source, "mnist", sources,
-           "where samples come from; idx: four IDX files of any image size"),
+    CHOICE(
+        "data", "source", data_source, "mnist", sources,
+        "data set; mnist, idx: four IDX files, with idx of any image size and number "
+        "of classes; synthetic: digits that the program draws, not MNIST"),
     {"data", "dir", SN_KEY_PATH, FIELD(data_dir), "", 0, 0, 0, NULL, NULL,
-     "folder of the four IDX files, plain or .gz; SHARDNET_DATA is its default"},
-    INTEGER("data", "validation", data_validation, "0", 0, 4e9,
-            "samples held out of the end of the training set"),
+     "folder of the four IDX files, plain or .gz; the environment variable "
+     "SHARDNET_DATA is the default"},
+    INTEGER(
+        "data", "validation", data_validation, "0", 0, 4e9,
+        "number of samples held out for validation, from the end of the training set"),
     INTEGER("data", "train_limit", data_train_limit, "0", 0, 4e9,
-            "use only the first samples of the training set; 0 = all"),
+            "use only this many samples from the start of the training set; 0 = all"),
     CHOICE("augment", "kind", augment_kind, "none", augments,
-           "distortion of training images; elastic includes the affine part"),
+           "random distortion of the training images; elastic includes affine"),
     REAL("augment", "rotation", augment_rotation, "10", 0, 180, 0,
-         "largest rotation, degrees"),
+         "maximum rotation, degrees"),
     REAL("augment", "shear", augment_shear, "0.1", 0, 10, 0,
-         "largest horizontal shear, x += shear y"),
+         "maximum horizontal shear s: x += s y"),
     REAL("augment", "scale", augment_scale, "0.15", 0, 1, 1,
-         "largest relative change of the size of each axis"),
+         "maximum relative change of width and of height"),
     REAL("augment", "shift", augment_shift, "0", 0, 1000, 0,
-         "largest shift of each axis, pixels"),
+         "maximum shift along each axis, pixels"),
     REAL("augment", "sigma", augment_sigma, "5", 0.1, 100, 0,
-         "standard deviation of the Gaussian that smooths elastic fields, pixels"),
+         "elastic: standard deviation of the Gaussian filter of the displacement "
+         "fields, pixels"),
     REAL("augment", "alpha", augment_alpha, "36", 0, 10000, 0,
-         "scale of the elastic fields, pixels"),
+         "elastic: factor on the filtered displacement fields, pixels"),
     {"model", "hidden", SN_KEY_WIDTHS, FIELD(model_hidden), "30", 1, 2147483647, 0,
-     NULL, NULL, "widths of the hidden layers; empty = linear softmax classifier"},
+     NULL, NULL,
+     "widths of the hidden layers, separated by commas; empty = linear softmax "
+     "classifier"},
     CHOICE("model", "activation", model_activation, "tanh", activations,
-           "of the hidden layers; lecun_tanh is 1.7159 tanh(2z/3)"),
-    CHOICE("model", "init", model_init, "xavier", inits,
-           "initial weights: U(-1, 1), U(+-sqrt(6/(in+out))), U(+-sqrt(6/in))"),
+           "activation function of the hidden layers; lecun_tanh: 1.7159 tanh(2z/3)"),
+    CHOICE(
+        "model", "init", model_init, "xavier", inits,
+        "distribution of the initial weights; uniform: U(-1, 1); xavier: U(-a, a) with "
+        "a = sqrt(6/(in+out)); he: U(-a, a) with a = sqrt(6/in)"),
     REAL("model", "init_scale", model_init_scale, "1", 0, 1e6, 0,
          "factor on the initial weights"),
     REAL("model", "dropout_input", model_dropout_input, "0", 0, 1, 1,
-         "probability of dropping an input"),
+         "dropout probability of an input"),
     REAL("model", "dropout_hidden", model_dropout_hidden, "0", 0, 1, 1,
-         "probability of dropping a hidden unit"),
+         "dropout probability of a hidden unit"),
     REAL("model", "max_norm", model_max_norm, "0", 0, 1e6, 0,
-         "largest norm of a unit's incoming weights; 0 = no limit"),
+         "maximum Euclidean norm of the incoming weights of a unit; 0 = no limit"),
     REAL("optimizer", "learning_rate", optimizer_learning_rate, "0.1", 0, 1e6, 0,
-         "rate on the gradient of the mean loss"),
+         "learning rate; the loss is the mean over the global minibatch"),
     REAL("optimizer", "momentum", optimizer_momentum, "0.9", 0, 1, 1,
          "momentum coefficient"),
-    CHOICE("optimizer", "momentum_kind", optimizer_momentum_kind, "heavy_ball", momenta,
-           "rule of the update"),
+    CHOICE(
+        "optimizer", "momentum_kind", optimizer_momentum_kind, "heavy_ball", momenta,
+        "update rule, with rate r, momentum m, gradient g; heavy_ball: v = m v + r g, "
+        "w -= v; nesterov: v = m v + r g, w -= m v + r g; previous_gradient: w -= r g "
+        "+ m v, v = r g"),
     REAL("optimizer", "l2", optimizer_l2, "0", 0, 1e6, 0,
-         "lambda of (lambda/2) sum w^2, weights only"),
+         "L2 penalty: adds (l2/2) sum w^2 over the weights, not the biases, to the "
+         "loss"),
     REAL("optimizer", "l1", optimizer_l1, "0", 0, 1e6, 0,
-         "lambda of lambda sum |w|, weights only"),
-    CHOICE("optimizer", "schedule", optimizer_schedule, "constant", schedules,
-           "of the rate over epochs; inverse: rate(i) = rate(i-1) / (1 + decay i)"),
+         "L1 penalty: adds l1 sum |w| over the weights, not the biases, to the loss"),
+    CHOICE(
+        "optimizer", "schedule", optimizer_schedule, "constant", schedules,
+        "learning rate over the epochs; inverse: rate(i) = rate(i-1) / (1 + decay i) "
+        "in epoch i; step: multiply by decay every decay_every epochs; cosine: half a "
+        "cosine down to 0"),
     REAL("optimizer", "decay", optimizer_decay, "0", 0, 1e6, 0,
-         "decay of inverse; factor of step"),
+         "parameter of the schedules inverse and step"),
     INTEGER("optimizer", "decay_every", optimizer_decay_every, "1", 1, 1e9,
-            "epochs between the factors of step"),
+            "step: number of epochs between two multiplications by decay"),
     REAL("optimizer", "warmup_epochs", optimizer_warmup_epochs, "0", 0, 1e9, 0,
-         "epochs of linear warm-up of the rate, may be a fraction"),
+         "number of epochs, also a fraction, in which the rate rises linearly from 0"),
     INTEGER("optimizer", "scale_from_batch", optimizer_scale_from_batch, "0", 0, 4e9,
-            "multiply the rate by batch / this; 0 = off"),
+            "linear scaling: multiply the rate by batch / scale_from_batch; 0 = off"),
     INTEGER("train", "epochs", train_epochs, "10", 1, 1e9,
-            "passes over the training set"),
+            "number of passes over the training set"),
     INTEGER("train", "batch", train_batch, "64", 1, 16777216,
-            "GLOBAL minibatch: samples of one update over all ranks"),
+            "size of the GLOBAL minibatch: samples per update over all ranks"),
     INTEGER("train", "seed", train_seed, "1", 0, 9e15,
-            "of initial weights, order, dropout and distortions"),
+            "seed of initial weights, sample order, dropout and distortions"),
     INTEGER("train", "eval_every", train_eval_every, "1", 1, 1e9,
-            "epochs between evaluations"),
+            "number of epochs between two evaluations"),
     INTEGER("train", "report_every", train_report_every, "1", 1, 1e9,
-            "epochs between lines of progress"),
+            "number of epochs between two lines on the console"),
     INTEGER("train", "early_stop_patience", train_early_stop_patience, "0", 0, 1e9,
-            "evaluations without a better validation error before the end; 0 = off"),
+            "stop after this many evaluations without a lower validation error; needs "
+            "data.validation > 0; 0 = off"),
     REAL("train", "max_minutes", train_max_minutes, "0", 0, 1e9, 0,
-         "stop with a checkpoint and exit code 75 after this time; 0 = off"),
+         "stop after this time with a checkpoint and exit code 75; 0 = off"),
     INTEGER("train", "max_steps", train_max_steps, "0", 0, 9e15,
-            "stop with a checkpoint and exit code 75 after this many updates of this "
-            "invocation; 0 = off"),
+            "stop after this many updates of one invocation with a checkpoint and exit "
+            "code 75; 0 = off"),
     CHOICE(
         "comm", "reduce", comm_reduce, "allreduce", reductions,
-        "sum of gradients; overlap: during the backward pass; node: in the memory "
-        "that ranks of a node share; reproducible: the same bits on any number of "
-        "ranks; auto: the fastest of the first three, measured at the start and kept "
-        "by the run"),
-    CHOICE("comm", "wire", comm_wire, "fp32", wires,
-           "how gradients travel; bf16 halves the bytes and rounds to 8 bits of "
-           "significand; not with reproducible"),
+        "how gradients are combined over ranks; allreduce: one MPI_Allreduce; overlap: "
+        "MPI_Iallreduce during the backward pass; node: shared memory inside a node, "
+        "MPI between nodes; reproducible: the same bits on any number of ranks; auto: "
+        "the fastest of the first three, measured at the start and kept for the whole "
+        "run"),
+    CHOICE(
+        "comm", "wire", comm_wire, "fp32", wires,
+        "format in which ranks send gradients; bf16 halves the bytes, rounds to 8 bits "
+        "of significand, and works with reduce = allreduce, overlap and auto only"),
     INTEGER("comm", "bucket_kib", comm_bucket_kib, "1024", 1, 1048576,
-            "size of a message of overlap, KiB"),
+            "overlap: size of one message, KiB"),
     INTEGER(
         "comm", "leaves", comm_leaves, "8", 1, 65536,
-        "pieces of a batch in reproducible sums: a power of two, at least the number "
-        "of ranks"),
+        "reproducible: number of microbatches per batch; a power of two, at least the "
+        "number of ranks"),
     REAL("comm", "timeout_seconds", comm_timeout_seconds, "300", 0, 1e6, 0,
-         "end a job with exit code 75, and the culprit named, when no rank has made "
-         "progress for this time, at least 1; 0 = off"),
-    INTEGER("comm", "check_replicas_every", comm_check_replicas_every, "1000", 0, 9e15,
-            "updates between comparisons of the ranks' parameters, which are also made "
-            "before each checkpoint; 0 = off"),
+         "watchdog: if no rank makes progress for this time, at least 1, report the "
+         "cause and end the job with exit code 75; 0 = off"),
+    INTEGER(
+        "comm", "check_replicas_every", comm_check_replicas_every, "1000", 0, 9e15,
+        "number of updates between two checks that all ranks hold the same parameters; "
+        "each checkpoint makes this check too; 0 = off"),
     CHOICE(
         "compute", "backend", compute_backend, "openblas", backends,
-        "library of the matrix products; auto: the faster for this model, measured at "
-        "the start and kept by the run"),
-    CHOICE("compute", "precision", compute_precision, "fp32", precisions,
-           "of the factors of a step's products, whose sums are fp32; bf16 needs "
-           "oneDNN and a processor with AVX512-BF16 or AMX; bf16_emulated rounds alike "
-           "on any processor, but is slower than fp32"),
+        "library for matrix products; auto: the faster one for this network, measured "
+        "at the start and kept for the whole run"),
+    CHOICE(
+        "compute", "precision", compute_precision, "fp32", precisions,
+        "format of the operands of the matrix products in training, whose results are "
+        "fp32; bf16 needs oneDNN and a CPU with AVX512-BF16 or AMX; bf16_emulated "
+        "rounds in the same way on any CPU, but is slower than fp32"),
     {"compute", "threads", SN_KEY_INTEGER, FIELD(compute_threads), "auto", 1, 4096, 0,
      NULL, "auto",
-     "threads of a rank; auto: from the affinity masks of the node; 1 where reduce is "
-     "reproducible"},
-    INTEGER("checkpoint", "every_epochs", checkpoint_every_epochs, "1", 0, 1e9,
-            "epochs between checkpoints; 0 = off (the end is always saved)"),
+     "threads per rank; auto: the rank's share of the cores in the affinity masks; "
+     "always 1 with reduce = reproducible"},
+    INTEGER(
+        "checkpoint", "every_epochs", checkpoint_every_epochs, "1", 0, 1e9,
+        "number of epochs between two checkpoints; 0 = off (the last state is always "
+        "saved)"),
     INTEGER("checkpoint", "every_steps", checkpoint_every_steps, "0", 0, 9e15,
-            "updates between checkpoints; 0 = off"),
+            "number of updates between two checkpoints; 0 = off"),
     REAL("checkpoint", "every_minutes", checkpoint_every_minutes, "0", 0, 1e9, 0,
-         "minutes between checkpoints; 0 = off"),
+         "number of minutes between two checkpoints; 0 = off"),
     INTEGER("checkpoint", "keep", checkpoint_keep, "3", 1, 1e6,
-            "newest checkpoints to keep"),
+            "number of checkpoints to keep, the newest ones"),
     CHOICE("checkpoint", "keep_best", checkpoint_keep_best, "true", switches,
-           "keep best.h5, the best by validation error"),
+           "also keep best.h5, the checkpoint with the lowest validation error"),
     INTEGER("metrics", "every_steps", metrics_every_steps, "100", 0, 9e15,
-            "updates between rows of /steps; 0 = none"),
+            "number of updates between two rows of /steps in metrics.h5; 0 = no rows"),
     CHOICE("metrics", "per_rank", metrics_per_rank, "true", switches,
-           "write the times of every rank to /ranks at each epoch"),
+           "write the times of every rank to /ranks in metrics.h5 after each epoch"),
     {NULL, NULL, SN_KEY_INTEGER, 0, NULL, 0, 0, 0, NULL, NULL, NULL}};
 
 _Static_assert(sizeof sn_keys / sizeof sn_keys[0] <= SN_CONFIG_KEYS_MAX,
-               "sn_config has an origin for every key");
+               "sn_config holds an origin for every key");
 
 const sn_key *sn_key_find(const char *section, const char *name)
 {
@@ -220,7 +243,7 @@ int sn_config_choice_value(const char *section, const char *name, const char *ch
     return -1;
 }
 
-/* Prints the header of a section before its first key. */
+/* Prints the header of a section if key is its first key. */
 static void begin_section(FILE *out, const sn_key *key)
 {
     if (key == sn_keys || strcmp(key->section, key[-1].section) != 0) {
@@ -254,7 +277,7 @@ static void help_range(FILE *out, const sn_key *key)
 {
     switch (key->type) {
     case SN_KEY_INTEGER:
-        fprintf(out, "whole number in [%.0f, %.0f]%s%s", key->min, key->max,
+        fprintf(out, "integer in [%.0f, %.0f]%s%s", key->min, key->max,
                 key->automatic == NULL ? "" : " or ",
                 key->automatic == NULL ? "" : key->automatic);
         break;
@@ -268,7 +291,8 @@ static void help_range(FILE *out, const sn_key *key)
         }
         break;
     case SN_KEY_WIDTHS:
-        fprintf(out, "comma list of at most %d widths, may be empty", SN_MAX_HIDDEN);
+        fprintf(out, "comma-separated list of at most %d widths; may be empty",
+                SN_MAX_HIDDEN);
         break;
     case SN_KEY_PATH:
         fprintf(out, "path");

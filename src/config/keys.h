@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The table of keys (internal to config). */
+/** The table of keys: internal to config; the generator of the man page reads it too.
+ */
 #ifndef SHARDNET_CONFIG_KEYS_H
 #define SHARDNET_CONFIG_KEYS_H
 
@@ -22,40 +23,43 @@ typedef enum sn_key_type {
 typedef struct sn_key {
     const char *section, *name;
     sn_key_type type;
-    size_t offset;        /* in sn_config */
+    size_t offset;        /* offset in sn_config */
     const char *standard; /* the default, as text */
     double min, max;
-    int max_open;               /* max itself is excluded */
-    const char *const *choices; /* NULL-terminated */
-    const char *automatic;      /* the word that an integer key writes for 0 */
+    int max_open;               /* true: the range excludes max */
+    const char *const *choices; /* names, terminated by NULL */
+    const char *automatic;      /* the word for 0 of an integer key, or NULL */
     const char *help;
 } sn_key;
 
-/** Ends with a NULL section. */
+/** All keys; the section of the last row is NULL. */
 extern const sn_key sn_keys[];
 
-/** NULL for no such key. */
+/** Returns the key, NULL if it is unknown. */
 const sn_key *sn_key_find(const char *section, const char *name);
 
-/** The key that a person most likely meant who wrote an unknown one, NULL for none: one
- *  that is spelled alike, or the key of this name in another section.  Without a name,
- *  the first key of a section that is spelled alike. */
+/** Returns the key that is most similar to an unknown one, NULL if there is none: a
+ *  key with a similar spelling, or the key of this name in another section.  If name
+ *  is NULL, the function returns the first key of the section with the most similar
+ *  name. */
 const sn_key *sn_key_near(const char *section, const char *name);
 
-/** Reads text into the key's field of config; false, with the reason in why, where it
- *  is no value of the key. */
+/** Reads text into the key's field of config.  Returns false and writes the reason into
+ *  why if text is not a value of the key. */
 bool sn_key_read(const sn_key *key, const char *text, sn_config *config,
                  char why[SN_KEY_WHY_BYTES]);
 
-/** Appends text, a further line, to the value in the key's field. */
+/** Appends text, a continuation line, to the value in the key's field.  Returns false
+ *  and writes the reason into why on failure. */
 bool sn_key_append(const sn_key *key, const char *text, sn_config *config,
                    char why[SN_KEY_WHY_BYTES]);
 
-/** Writes the value as sn_key_read and sn_key_append read it back. */
+/** Writes the value in the form that sn_key_read and sn_key_append read. */
 void sn_key_write(FILE *out, const sn_key *key, const sn_config *config);
 
-/** The bytes of a path that may stand on one line of an INI file: all, or up to a place
- *  where a new line loses no white space and starts no comment; 0 where none is. */
+/** Returns the number of bytes of path that fit on one line of an INI file.  The line
+ *  ends where the next one loses no white space and starts no comment; the function
+ *  returns 0 if there is no such place. */
 size_t sn_key_path_piece(const char *path);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The value of one key as text. */
+/* Conversion between the value of one key and its text. */
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "config/keys.h"
 
-/* Returns false with the formatted text in why. */
+/* Writes the formatted text into why; returns false. */
 static SN_PRINTF(2, 3) bool refuse(char why[SN_KEY_WHY_BYTES], const char *format, ...)
 {
     va_list arguments;
@@ -32,7 +32,7 @@ static bool read_integer(const sn_key *key, const char *text, void *field,
     if (key->automatic != NULL && strcmp(text, key->automatic) == 0) {
         value = 0;
     } else if (end == text || *end != '\0') {
-        return refuse(why, "'%.80s' is not a whole number%s%s", text, or_word, word);
+        return refuse(why, "'%.80s' is not an integer%s%s", text, or_word, word);
     } else if (errno == ERANGE || (double)value < key->min ||
                (double)value > key->max) {
         return refuse(why, "%.80s is out of range [%.0f, %.0f]%s%s", text, key->min,
@@ -53,7 +53,9 @@ static bool read_real(const sn_key *key, const char *text, void *field,
         return refuse(why, "'%.80s' is not a number", text);
     }
     if (value == 0 && errno == ERANGE) {
-        return refuse(why, "%.80s is too small for a number other than 0", text);
+        return refuse(why,
+                      "%.80s is too close to 0 for a double; use 0 or a larger number",
+                      text);
     }
     if (value < key->min || value > key->max || (key->max_open && value == key->max)) {
         return refuse(why, "%.80s is out of range [%g, %g%c", text, key->min, key->max,
@@ -80,7 +82,7 @@ static bool read_choice(const sn_key *key, const char *text, void *field,
     return false;
 }
 
-/* Adds the widths in text to those in the field. */
+/* Appends the widths in text to those in the field. */
 static bool append_widths(const char *text, void *field, char why[SN_KEY_WHY_BYTES])
 {
     sn_widths *widths = field;
@@ -90,15 +92,16 @@ static bool append_widths(const char *text, void *field, char why[SN_KEY_WHY_BYT
         errno = 0;
         const long long value = strtoll(position, &end, 10);
         if (end != position && (errno == ERANGE || value > INT_MAX) && value > 0) {
-            return refuse(why, "'%.80s': a width is too large, at most %d", text,
+            return refuse(why, "'%.80s': a width is too large; use at most %d", text,
                           INT_MAX);
         }
         if (end == position || errno != 0 || value < 1) {
-            return refuse(why, "'%.80s' is not a comma list of widths of at least 1",
-                          text);
+            return refuse(
+                why, "'%.80s' is not a comma-separated list of widths of at least 1",
+                text);
         }
         if (widths->count == SN_MAX_HIDDEN) {
-            return refuse(why, "more than %d hidden layers", SN_MAX_HIDDEN);
+            return refuse(why, "more than %d hidden layers; use fewer", SN_MAX_HIDDEN);
         }
         widths->width[widths->count++] = (size_t)value;
         while (isspace((unsigned char)*end)) {
@@ -107,7 +110,7 @@ static bool append_widths(const char *text, void *field, char why[SN_KEY_WHY_BYT
         if (*end == ',' && end[1] != '\0') {
             end++;
         } else if (*end != '\0') {
-            return refuse(why, "'%.80s' is not a comma list", text);
+            return refuse(why, "'%.80s' is not a comma-separated list", text);
         }
         position = end;
     }
@@ -155,11 +158,11 @@ bool sn_key_append(const sn_key *key, const char *text, sn_config *config,
         return append_widths(text + 1, field, why);
     }
     return key->type == SN_KEY_WIDTHS
-               ? refuse(why, "a list needs ',' before '%.80s' on a further line", text)
-               : refuse(
-                     why,
-                     "an indented line continues the one before, which only a path or a "
-                     "list may need");
+               ? refuse(why, "a list needs ',' before '%.80s' on a continuation line",
+                        text)
+               : refuse(why,
+                        "an indented line continues the value of the line before it, "
+                        "which only a path or a list allows; remove the indentation");
 }
 
 size_t sn_key_path_piece(const char *path)

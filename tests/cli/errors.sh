@@ -173,8 +173,8 @@ bad_line "optimizer.momentum = 1.5" "out of range"
 bad_line "optimizer.learning_rate = -0.1" "out of range"
 bad_line "optimizer.l2 = nan" "not a number"
 bad_line "train.batch = 0" "out of range"
-bad_line "train.batch = 64.5" "not a whole number"
-bad_line "train.epochs = ten" "not a whole number"
+bad_line "train.batch = 64.5" "not an integer"
+bad_line "train.epochs = ten" "not an integer"
 bad_line "train.seed = 99999999999999999999" "out of range"
 bad_line "model.hidden = 30,0" "30,0" 2
 bad_line "model.hidden = 30,,20" "30,,20"
@@ -191,9 +191,9 @@ write_config held.ini data.source=synthetic data.train_limit=100 data.validation
 for command in "train held.ini --out never" "bench held.ini" "plan held.ini" \
     "data preview held.ini -o never"; do
     # shellcheck disable=SC2086
-    fails 78 'held\.ini:4\).*100 of 100' "${command%% held*}: nothing left to train on" $command
+    fails 78 'held\.ini:4\).*100 of 100' "${command%% held*}: no sample left to train on" $command
 done
-fails_on 2 78 'set data\.validation\).*500 of 500' "nothing left to train on, by --set" \
+fails_on 2 78 'set data\.validation\).*500 of 500' "no sample left to train on, by --set" \
     train small.ini --set data.validation=500 --out never
 for command in "train small.ini --out never" "bench small.ini" "plan small.ini"; do
     # shellcheck disable=SC2086
@@ -441,5 +441,5 @@ checked "srun without PMIx: exit 78, one line from task 0"
 
 expect_exit 0 env SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=1 "$program" data synth never
 [ ! -e never ] || wrong "a task that is not the first wrote a data set"
-expect_text err '^shardnet: data is left to the first task'
+expect_text err '^shardnet: data runs only in the first task of the job'
 checked "data on the second task of a job: warns that it does nothing"

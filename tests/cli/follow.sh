@@ -107,7 +107,7 @@ job=
 expect_exit 0 "$program" train job.ini --out again --resume --set train.max_steps=0
 followed again
 [ "$(wc -l <err)" -eq 1 ] || wrong "not one line about rows that were cut"
-expect_text err '^shardnet: metrics \(again/metrics\.h5\): cut by a resumed run; the rows after step 7 follow again$'
+expect_text err '^shardnet: metrics \(again/metrics\.h5\): shortened by a resumed run; printing the rows after step 7 again$'
 cut -d, -f1 out | tr '\n' ' ' >order
 [ "$(cat order)" = "step $(echo {1..11}) $(echo {8..15}) " ] || wrong "steps come as $(cat order)"
 "$program" metrics again --csv --table steps | tail -n 8 >last.csv
@@ -158,7 +158,7 @@ checked "SIGTERM while waiting for the folder: exit 0"
 
 # --- refusals
 
-expect_one_line_error 66 0 'job\.ini/run\): no folder' "$program" metrics job.ini/run --follow
+expect_one_line_error 66 0 'job\.ini/run\): not the folder of a run' "$program" metrics job.ini/run --follow
 expect_one_line_error 66 0 'cannot open \(none\)' "$program" metrics none
 for option in --csv --follow; do
     expect_one_line_error 65 0 'not a metrics file \(run/config\.ini\): it is not an HDF5 file' \

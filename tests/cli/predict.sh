@@ -151,7 +151,7 @@ for case in malformed:cut.png malformed:cut.pgm malformed:cut.idx 'unknown pictu
     'wrong IDX:set/t10k-labels-idx1-ubyte'; do
     fails 65 "${case%%:*}.*\(${case#*:}\)" run "${case#*:}"
 done
-fails 65 "another size \(sheet.png\).*28 x 28" --as-is run sheet.png
+fails 65 "wrong image size \(sheet.png\).*28 x 28" --as-is run sheet.png
 checked "malformed, blank, and of a wrong size: exit 65"
 
 expect_exit 65 "$program" predict run cut.png "$good" nowhere.png packed empty.png
@@ -215,16 +215,16 @@ for name in flat small; do
     expect_exit 0 "$program" train $name.ini --out run-$name
     expect_exit 0 "$program" predict run-$name "$good" $name/t10k-images-idx3-ubyte
     [ ! -s err ] || wrong "a size on record is not taken without a word"
-    fails 65 "another size \(sheet.png\)" run-$name sheet.png --as-is
+    fails 65 "wrong image size \(sheet.png\)" run-$name sheet.png --as-is
 done
-fails 65 "another size.*28 x 28.*14 x 56" run-flat $images
+fails 65 "wrong image size.*28 x 28.*14 x 56" run-flat $images
 mv flat elsewhere
 mv small moved
 expect_exit 0 "$program" predict run-flat "$good" "$good" elsewhere/t10k-images-idx3-ubyte
 [ "$(grep -c '^shardnet: warning: .*28 x 28.*/flat' err)" -eq 1 ] || wrong "not one warning"
 expect_exit 0 "$program" predict run-small moved/t10k-images-idx3-ubyte
 fails 65 "image size unknown.*112.*/small" run-small "$good"
-fails 65 "another size.*112 pixels" run-small $images
+fails 65 "wrong image size.*112 pixels" run-small $images
 checked "rows and columns: from the data, else a square with a warning, else exit 65"
 
 # --- the real thing

@@ -35,13 +35,13 @@ best=$(sed -n 's/^best .*epoch \([0-9]*\),.*/\1/p' out)
 mkdir bin
 expect_exit 0 env PATH="$scratch/bin" "$program" report run
 expect_text out '^report +run/report\.html$'
-expect_text out '^plots +none: gnuplot is not installed here$'
+expect_text out '^plots +none: gnuplot is not installed$'
 [ ! -s err ] || wrong "a good report writes to stderr"
 page run/report.html
-says '^plots 0, tables 4$' 'This page has no plots: gnuplot is not installed here' \
+says '^plots 0, tables 4$' 'This page has no plots: gnuplot is not installed' \
     "(^| )$best best epoch" '784-16-8-10, relu, 12786 parameters' '500 training images, 100 held out' \
     "Program shardnet $("$program" --version | sed 's/^shardnet \([0-9.]*\).*/\1/')" \
-    '2 in the last epoch; hosts of the run: [^ ]' 'has ended after 4 epochs of 4' \
+    '2 in the last epoch; hosts of the run: [^ ]' 'Training finished after epoch 4 of 4' \
     'step-00000040\.h5 4 40 [0-9.]+ 20[0-9TZ:-]+ good' 'best\.h5' 'hidden = 16, ?8' 'The only host'
 sed -n 's/.* \([0-9.]*\) % test accuracy.*/\1/p' page.txt |
     awk -v printed="$accuracy" '{ d = $1 - printed; exit !(d * d < 0.0002) }' ||
@@ -58,7 +58,7 @@ page failed.html
 says '^plots 0, ' 'This page has no plots: gnuplot failed'
 printf '#!/bin/sh\nexec cat\n' >bin/gnuplot
 expect_exit 0 env PATH="$scratch/bin:$PATH" "$program" report run -o failed.html
-expect_text out '^plots +none: gnuplot made no plot$'
+expect_text out '^plots +none: gnuplot drew no plot$'
 checked "a gnuplot that fails, and one that talks nonsense"
 rm bin/gnuplot
 
@@ -103,7 +103,7 @@ PYTHON
         expect_exit 0 "$python" hosts.py
         expect_exit 0 "$program" report hosts
         page hosts/report.html
-        says 'Slowest host: plain , whose ranks gather and compute for 3 s an epoch, 80\.0 % more' '</td><script>'
+        says 'Slowest host: plain , with 3 s per epoch and rank for gather and compute, 80\.0 % more' '</td><script>'
         [ ! -e litter ] || wrong "a host's name was taken for a command"
         checked "hostile names of hosts; the slowest one"
         break
@@ -127,10 +127,10 @@ says 'step-00000040\.h5 – – [0-9.]+ bad: ' 'step-00000030\.h5 3 30 [0-9.]+ [
 rm -r broken/checkpoints broken/config.ini
 expect_exit 0 "$program" report broken
 page broken/report.html
-says 'Checkpoints There is none' 'Model not on record' 'Training stands at epoch 4\.'
+says 'Checkpoints There is no checkpoint' 'Model unknown' 'Training has reached epoch 4\.'
 checked "no epoch yet, a damaged checkpoint and configuration, nothing but metrics"
 
-expect_one_line_error 66 0 'none\): no folder of a run' "$program" report none
+expect_one_line_error 66 0 'none\): not the folder of a run' "$program" report none
 mkdir empty
 expect_one_line_error 66 0 'empty/metrics\.h5' "$program" report empty
 truncate -s 5000 broken/metrics.h5
@@ -138,7 +138,7 @@ rm broken/report.html
 expect_one_line_error 65 0 'broken/metrics\.h5' "$program" report broken
 [ ! -e broken/report.html ] || wrong "a page of damaged metrics"
 expect_one_line_error 73 0 'no/such/place' "$program" report run -o no/such/place.html
-expect_one_line_error 73 0 'a folder; name a file' "$program" report run -o empty
+expect_one_line_error 73 0 'it is a folder; give the path of a file' "$program" report run -o empty
 expect_one_line_error 64 0 'missing argument \(RUN\)' "$program" report
 expect_one_line_error 64 0 'missing value \(-o\)' "$program" report run -o
 expect_one_line_error 64 0 'unknown option \(--pdf\)' "$program" report run --pdf

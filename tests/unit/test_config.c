@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The configuration: parsing, refusals with line numbers, reading back. */
+/* The configuration: parsing, refusals with line numbers, text that parses back. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -78,7 +78,7 @@ static void refusals_name_file_and_line(void **state)
     }
 }
 
-static void refusals_say_what_is_wrong(void **state)
+static void refusals_give_the_reason(void **state)
 {
     (void)state;
     static const struct {
@@ -89,11 +89,11 @@ static void refusals_say_what_is_wrong(void **state)
                  {"[trian]\nepochs = 1\n", "did you mean train.epochs?"},
                  {"[model]\nepochs = 1\n", "did you mean train.epochs?"},
                  {"[train]\ncolour = 1\n", "lists the keys"},
-                 {"epochs = 1\n", "before any [section]"},
+                 {"epochs = 1\n", "before the first [section]"},
                  {"[model]\nhidden = 2147483648\n", "too large"},
                  {"[model]\nhidden = 3, 99999999999999999999\n", "too large"},
                  {"[model]\nhidden = -3\n", "at least 1"},
-                 {"[optimizer]\nlearning_rate = 1e-400\n", "too small"},
+                 {"[optimizer]\nlearning_rate = 1e-400\n", "too close to 0"},
                  {"[compute]\nthreads = AUTO\n", "or auto"},
                  {"[compute]\nthreads = 5000\n", "or auto"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -101,12 +101,13 @@ static void refusals_say_what_is_wrong(void **state)
         sn_error err = {""};
         assert_int_equal(parse(&c, cases[i].text, &err), SN_ECONFIG);
         if (strstr(err.message, cases[i].why) == NULL) {
-            fail_msg("case %zu: '%s' does not say %s", i, err.message, cases[i].why);
+            fail_msg("case %zu: '%s' lacks '%s'", i, err.message, cases[i].why);
         }
     }
 }
 
-/* text is followed by assignment, unless that is NULL; the check must name where. */
+/* Parses text, applies assignment unless it is NULL, and expects that the check fails
+ * and names where. */
 static void expect_checked(const char *text, const char *assignment, const char *where)
 {
     static sn_config c;
@@ -121,7 +122,7 @@ static void expect_checked(const char *text, const char *assignment, const char 
     }
 }
 
-static void demands_between_keys_name_where_they_come_from(void **state)
+static void cross_key_constraints_name_the_origin(void **state)
 {
     (void)state;
 #define SYNTHETIC "[data]\nsource = synthetic\n"
@@ -144,7 +145,7 @@ static void demands_between_keys_name_where_they_come_from(void **state)
 #undef SYNTHETIC
 }
 
-static void the_first_fault_is_the_one_reported(void **state)
+static void the_first_error_is_reported(void **state)
 {
     (void)state;
     static sn_config c;
@@ -154,7 +155,7 @@ static void the_first_fault_is_the_one_reported(void **state)
     assert_non_null(strstr(err.message, "batch"));
 }
 
-static void text_reads_back_to_the_same_values(void **state)
+static void text_parses_back_to_the_same_values(void **state)
 {
     (void)state;
     static sn_config c, d;
@@ -176,7 +177,7 @@ static void text_reads_back_to_the_same_values(void **state)
     free(text);
 }
 
-static void paths_of_any_length_are_read_back(void **state)
+static void paths_of_any_length_parse_back(void **state)
 {
     (void)state;
     static sn_config c, d;
@@ -186,7 +187,7 @@ static void paths_of_any_length_are_read_back(void **state)
         c.data_source = SN_SOURCE_SYNTHETIC;
         memset(c.data_dir, 0, sizeof c.data_dir);
         for (size_t i = 0; i < length; i++) {
-            /* pieces must not begin with a comment or end in a blank */
+            /* a line must not begin with a comment or end in a blank */
             static const char texts[2][8] = {"/ a#b#c", "/;;;#;;"};
             c.data_dir[i] =
                 i % 7 == 1 && i + 1 == length ? '/' : texts[length % 2][i % 7];
@@ -211,7 +212,7 @@ static void paths_of_any_length_are_read_back(void **state)
     assert_non_null(strstr(err.message, "x.ini:3"));
 }
 
-static void long_lists_are_read_back(void **state)
+static void long_lists_parse_back(void **state)
 {
     (void)state;
     static sn_config c, d;
@@ -291,7 +292,7 @@ static void early_stopping_needs_a_validation_set(void **state)
     assert_int_equal(sn_config_check(&c, &err), SN_OK);
 }
 
-static void long_lines_are_refused_not_split(void **state)
+static void long_lines_are_refused(void **state)
 {
     (void)state;
     static sn_config c;
@@ -308,15 +309,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_read),
         cmocka_unit_test(refusals_name_file_and_line),
-        cmocka_unit_test(refusals_say_what_is_wrong),
-        cmocka_unit_test(demands_between_keys_name_where_they_come_from),
-        cmocka_unit_test(the_first_fault_is_the_one_reported),
-        cmocka_unit_test(text_reads_back_to_the_same_values),
-        cmocka_unit_test(paths_of_any_length_are_read_back),
-        cmocka_unit_test(long_lists_are_read_back),
+        cmocka_unit_test(refusals_give_the_reason),
+        cmocka_unit_test(cross_key_constraints_name_the_origin),
+        cmocka_unit_test(the_first_error_is_reported),
+        cmocka_unit_test(text_parses_back_to_the_same_values),
+        cmocka_unit_test(paths_of_any_length_parse_back),
+        cmocka_unit_test(long_lists_parse_back),
         cmocka_unit_test(overrides_are_checked_like_lines),
         cmocka_unit_test(data_folder_comes_from_the_environment),
         cmocka_unit_test(early_stopping_needs_a_validation_set),
-        cmocka_unit_test(long_lines_are_refused_not_split)};
+        cmocka_unit_test(long_lines_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Text on a page is text: markup is escaped, and every byte sequence becomes UTF-8. */
+/* sn_html_text escapes markup and turns every byte sequence into valid UTF-8. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ static void assert_page(const char *text, size_t bytes, const char *expected)
     free(written);
 }
 
-static void test_markup(void **state)
+static void markup_is_escaped(void **state)
 {
     (void)state;
     assert_page("", 0, "");
@@ -29,8 +29,8 @@ static void test_markup(void **state)
     assert_page("a\tb\nc\rd\x01\x7f", 99, "a\tb\nc&#65533;d&#65533;&#65533;");
 }
 
-/* No terminating zero is needed, and nothing behind bytes is read. */
-static void test_length(void **state)
+/* The text needs no terminating zero; nothing after bytes is read. */
+static void the_length_is_respected(void **state)
 {
     (void)state;
     const char host[4] = {'a', 'b', 'c', 'd'};
@@ -39,7 +39,7 @@ static void test_length(void **state)
     assert_page("a\xc3\xa4", 2, "a&#65533;");
 }
 
-static void test_utf8(void **state)
+static void invalid_utf8_is_replaced(void **state)
 {
     (void)state;
     static const char *const good[] = {"\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
@@ -47,7 +47,8 @@ static void test_utf8(void **state)
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_page(good[i], 99, good[i]);
     }
-    /* overlong, surrogate, beyond the last, a lone piece, a first byte that is none */
+    /* overlong twice, surrogate, beyond U+10FFFF, lone continuation byte, invalid first
+     * byte, cut off */
     static const char *const bad[] = {
         "\xc0\xbc", "\xe0\x80\xbc", "\xed\xa0\x80", "\xf4\x90\x80\x80",
         "\xbc",     "\xff",         "\xc3<"};
@@ -63,9 +64,9 @@ static void test_utf8(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_markup),
-        cmocka_unit_test(test_length),
-        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(markup_is_escaped),
+        cmocka_unit_test(the_length_is_respected),
+        cmocka_unit_test(invalid_utf8_is_replaced),
     };
     return cmocka_run_group_tests_name("html", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The command line: tables of options and operands, refusals with near misses, help. */
+/* The command line: tables of options and operands, refusals with similar names, help.
+ */
 #include "support.h"
 
 #include <stdlib.h>
@@ -43,8 +44,8 @@ static const sn_command copy = {
          {SN_CHOICE("split", splits, split, "samples")},
          {SN_FLAG(
              "quiet", quiet,
-             "print nothing, which is explained at such a length here that the text of the "
-             "help fills more than one line of a terminal")},
+             "print nothing; this help text is so long that it needs more than one "
+             "line of a terminal of the usual width")},
          {SN_PRINT("keys", print_keys, "print the keys")}},
     .bytes = sizeof(arguments)};
 static const sn_command bare = {
@@ -55,7 +56,7 @@ static const sn_command group = {
 static char storage[4096];
 static char *words[128];
 
-/* Splits line at blanks; `~` stands for an empty word. */
+/* Splits line at blanks; `~` is an empty word. */
 static int split_words(const char *line)
 {
     int count = 0;
@@ -81,8 +82,8 @@ static void values_reach_their_fields(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "a b c -o x --set k=1 --set l=2 --ranks 4 --ranks 8 --mode --seconds 2.5 --seed "
-        "18446744073709551615 --split train --quiet",
+        "a b c -o x --set k=1 --set l=2 --ranks 4 --ranks 8 --mode --seconds 2.5 "
+        "--seed 18446744073709551615 --split train --quiet",
         "--quiet --output=x --set=k=1 a --set=l=2 --ranks=4 b --ranks=8 --mode=auto "
         "--seconds=2.5 --seed=18446744073709551615 --split=train c"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
@@ -107,7 +108,7 @@ static void values_reach_their_fields(void **state)
     }
 }
 
-static void defaults_stay_and_the_last_value_counts(void **state)
+static void defaults_stay_and_the_last_value_wins(void **state)
 {
     (void)state;
     static arguments given;
@@ -153,9 +154,9 @@ static void refusals_have_one_form(void **state)
         {"a b -o x --set=", "missing value (--set=): K=V must follow"},
         {"a b --output ~", "missing value (--output): PATH must follow"},
         {"a b -o x --mode=", "missing value (--mode=): auto|PATH must follow"},
-        {"a b -o x --quiet=1", "unexpected value (--quiet=1): --quiet takes none"},
+        {"a b -o x --quiet=1", "unexpected value (--quiet=1): --quiet has no value"},
         {"a b -o x --ranks 0",
-         "wrong value (--ranks 0): it must be a whole number in [1, 1000000]"},
+         "wrong value (--ranks 0): it must be an integer in [1, 1000000]"},
         {"a b -o x --ranks 1.5", "wrong value (--ranks 1.5)"},
         {"a b -o x --ranks -1", "wrong value (--ranks -1)"},
         {"a b -o x --seconds nan",
@@ -211,7 +212,7 @@ static char *printed(const sn_command *command, const char *line, bool *asked)
     return text;
 }
 
-static void help_is_made_from_the_table(void **state)
+static void help_is_printed_from_the_table(void **state)
 {
     (void)state;
     bool asked;
@@ -246,7 +247,7 @@ static void help_is_made_from_the_table(void **state)
     free(text);
 }
 
-static void near_misses_are_few_letters_away(void **state)
+static void similar_names_differ_by_few_letters(void **state)
 {
     (void)state;
     assert_int_equal(sn_near_distance("train", "train"), 0);
@@ -267,11 +268,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_reach_their_fields),
-        cmocka_unit_test(defaults_stay_and_the_last_value_counts),
+        cmocka_unit_test(defaults_stay_and_the_last_value_wins),
         cmocka_unit_test(options_end_at_two_dashes),
         cmocka_unit_test(refusals_have_one_form),
         cmocka_unit_test(commands_are_found),
-        cmocka_unit_test(help_is_made_from_the_table),
-        cmocka_unit_test(near_misses_are_few_letters_away)};
+        cmocka_unit_test(help_is_printed_from_the_table),
+        cmocka_unit_test(similar_names_differ_by_few_letters)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,22 +16,23 @@
 
 extern char **environ;
 
-/* One socket is the standard input and output of gnuplot: a write to a gnuplot that has
- * ended is an error there, not a signal. */
-static sn_status start(pid_t *process, int *talk, sn_error *err)
+/* Starts gnuplot.  *channel is a socket to its standard input and output: unlike a
+ * write to a pipe, send() can report that gnuplot has ended without raising SIGPIPE. */
+static sn_status start(pid_t *process, int *channel, sn_error *err)
 {
     static char name[] = "gnuplot", defaults[] = "-d";
     char *const arguments[] = {name, defaults, NULL};
-    const struct timeval patience = {.tv_sec = 30};
+    const struct timeval timeout = {.tv_sec = 30};
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
-        return sn_fail(err, SN_EIO, "gnuplot: no socket: %s", strerror(errno));
+        return sn_fail(err, SN_EIO, "gnuplot: cannot create a socket: %s",
+                       strerror(errno));
     }
     for (int i = 0; i < 2; i++) {
         fcntl(ends[i], F_SETFD, FD_CLOEXEC);
     }
-    setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
-    setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(ends[0], SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     posix_spawn_file_actions_t actions;
     int reason = posix_spawn_file_actions_init(&actions);
     if (reason == 0) {
@@ -48,50 +49,50 @@ static sn_status start(pid_t *process, int *talk, sn_error *err)
     if (reason != 0) {
         close(ends[0]);
         return sn_fail(err, reason == ENOENT ? SN_ENOINPUT : SN_EIO,
-                       "gnuplot cannot be started: %s", strerror(reason));
+                       "cannot start gnuplot: %s", strerror(reason));
     }
-    *talk = ends[0];
+    *channel = ends[0];
     return SN_OK;
 }
 
-/* Sends the script and receives the plot, which gnuplot begins after the last line. */
-static sn_status converse(int talk, const char *script, size_t bytes, FILE *plot,
+/* Sends the script, then receives the plot: gnuplot reads the whole script first. */
+static sn_status exchange(int channel, const char *script, size_t bytes, FILE *plot,
                           sn_error *err)
 {
-    enum { MOST_BYTES = 32 << 20 };
-    char piece[16384];
+    enum { MAX_BYTES = 32 << 20 };
+    char buffer[16384];
     while (bytes > 0) {
-        const ssize_t sent = send(talk, script, bytes, MSG_NOSIGNAL);
+        const ssize_t sent = send(channel, script, bytes, MSG_NOSIGNAL);
         if (sent < 0 && errno != EINTR) {
-            break; /* a gnuplot that stopped reading may still have written something */
+            break; /* gnuplot may have written a plot before it ended */
         }
         script += sent > 0 ? sent : 0;
         bytes -= sent > 0 ? (size_t)sent : 0;
     }
-    shutdown(talk, SHUT_WR);
-    for (size_t received = 0; received < MOST_BYTES;) {
-        const ssize_t got = recv(talk, piece, sizeof piece, 0);
+    shutdown(channel, SHUT_WR);
+    for (size_t received = 0; received < MAX_BYTES;) {
+        const ssize_t got = recv(channel, buffer, sizeof buffer, 0);
         if (got == 0 || (got < 0 && errno == ECONNRESET)) {
             return SN_OK;
         }
         if (got < 0 && errno != EINTR) {
-            return sn_fail(err, SN_EIO, "gnuplot does not answer");
+            return sn_fail(err, SN_EIO, "gnuplot does not respond");
         }
-        received += fwrite(piece, 1, got > 0 ? (size_t)got : 0, plot);
+        received += fwrite(buffer, 1, got > 0 ? (size_t)got : 0, plot);
     }
-    return sn_fail(err, SN_ENOMEM, "gnuplot: a plot of more than %d bytes", MOST_BYTES);
+    return sn_fail(err, SN_ENOMEM, "gnuplot: the plot has more than %d bytes",
+                   MAX_BYTES);
 }
 
-/* *svg = the element <svg> of text with prefix before its ids and references to them.
- */
-static sn_status take_svg(const char *text, const char *prefix, char **svg,
+/* *svg = the element <svg> of text, with prefix added to ids and references to them. */
+static sn_status copy_svg(const char *text, const char *prefix, char **svg,
                           sn_error *err)
 {
     static const char *const marks[] = {" id='", " id=\"", "href='#", "href=\"#",
                                         "url(#"};
     const char *from = strstr(text, "<svg");
     if (from == NULL || strstr(from, "</svg>") == NULL) {
-        return sn_fail(err, SN_EIO, "gnuplot made no plot");
+        return sn_fail(err, SN_EIO, "gnuplot drew no plot");
     }
     size_t bytes;
     FILE *out = open_memstream(svg, &bytes);
@@ -120,7 +121,7 @@ sn_status sn_gnuplot_svg(const char *script, size_t bytes, const char *prefix,
                          char **svg, sn_error *err)
 {
     pid_t process;
-    int talk = -1, ended = 0;
+    int channel = -1, ended = 0;
     char *text = NULL;
     size_t length;
     *svg = NULL;
@@ -128,10 +129,10 @@ sn_status sn_gnuplot_svg(const char *script, size_t bytes, const char *prefix,
     if (plot == NULL) {
         return sn_fail(err, SN_ENOMEM, "gnuplot: out of memory");
     }
-    sn_status status = start(&process, &talk, err);
+    sn_status status = start(&process, &channel, err);
     if (status == SN_OK) {
-        status = converse(talk, script, bytes, plot, err);
-        close(talk);
+        status = exchange(channel, script, bytes, plot, err);
+        close(channel);
         if (status != SN_OK) {
             kill(process, SIGKILL);
         }
@@ -145,7 +146,7 @@ sn_status sn_gnuplot_svg(const char *script, size_t bytes, const char *prefix,
         status = sn_fail(err, SN_EIO, "gnuplot failed");
     }
     if (status == SN_OK) {
-        status = take_svg(text, prefix, svg, err);
+        status = copy_svg(text, prefix, svg, err);
     }
     free(text);
     return status;

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Length of the character of UTF-8 at text, at most bytes long; 0 where there is none:
- * too short, overlong, a surrogate or beyond U+10FFFF (RFC 3629). */
+/* Returns the length of the UTF-8 character at text (bytes), or 0 if it is invalid: cut
+ * off, overlong, a surrogate or beyond U+10FFFF (RFC 3629). */
 static size_t character_bytes(const unsigned char *text, size_t bytes)
 {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
@@ -30,7 +30,7 @@ static size_t character_bytes(const unsigned char *text, size_t bytes)
     return code >= least[length] && code <= 0x10ffff && !surrogate ? length : 0;
 }
 
-/* The replacement of an ASCII character; NULL where it stays. */
+/* Returns the replacement of an ASCII character, NULL if it needs none. */
 static const char *replacement(char c)
 {
     static const char marks[] = "&<>\"'";

@@ -9,7 +9,6 @@
 #include "eval/target.h"
 #include "store/paths.h"
 
-/* Reads config.ini. */
 static sn_status load_config(sn_report *report, sn_error *err)
 {
     char path[SN_PATH_BYTES];
@@ -32,11 +31,11 @@ static sn_status load_config(sn_report *report, sn_error *err)
     return status;
 }
 
-/* Takes the configuration that the newest good checkpoint was made with. */
-static void take_config_of_checkpoint(sn_report *report)
+/* Uses the configuration in the newest good checkpoint. */
+static void use_checkpoint_config(sn_report *report)
 {
     sn_error ignored;
-    if (!report->described) {
+    if (!report->has_checkpoint) {
         return;
     }
     report->config_text = strdup(report->info.config_text);
@@ -47,9 +46,9 @@ static void take_config_of_checkpoint(sn_report *report)
     }
 }
 
-/* Adds the times of one epoch, or of one rank, to the row of rank and host.  Ranks
- * come in the same order in every epoch:  *next is the likely index of the row, and
- * then that of the next one.  False where memory is short. */
+/* Adds the times of one epoch, or of one rank, to the row of rank and host.  The order
+ * of ranks is the same in every epoch:  *next predicts the index of the row, and
+ * afterwards that of the next one.  Returns false if there is not enough memory. */
 static bool add_times(sn_report_rows *rows, int64_t rank, const char *host,
                       const double seconds[SN_PARTS], size_t *next)
 {
@@ -91,60 +90,61 @@ static void make_means(sn_report_rows *rows)
     }
 }
 
-typedef struct rank_taker {
+typedef struct rank_reader {
     sn_report *report;
-    int64_t epoch; /* the epoch of the last row */
+    int64_t epoch; /* epoch of the last row */
     size_t next;
     bool out_of_memory;
-} rank_taker;
+} rank_reader;
 
-static bool take_ranks(void *user, const void *rows, size_t count)
+static bool add_ranks(void *user, const void *rows, size_t count)
 {
-    rank_taker *taker = user;
-    sn_report *report = taker->report;
-    for (size_t i = 0; i < count && !taker->out_of_memory; i++) {
+    rank_reader *reader = user;
+    sn_report *report = reader->report;
+    for (size_t i = 0; i < count && !reader->out_of_memory; i++) {
         const sn_rank_row *row = (const sn_rank_row *)rows + i;
         const double seconds[SN_PARTS] = {[SN_PART_GATHER] = row->gather_seconds,
                                           [SN_PART_COMPUTE] = row->compute_seconds,
                                           [SN_PART_REDUCE] = row->reduce_seconds,
                                           [SN_PART_WAIT] = row->wait_seconds,
                                           [SN_PART_UPDATE] = row->update_seconds};
-        report->last_ranks = row->epoch == taker->epoch ? report->last_ranks + 1 : 1;
-        taker->epoch = row->epoch;
-        taker->out_of_memory =
-            !add_times(&report->ranks, row->rank, row->host, seconds, &taker->next);
+        report->last_ranks = row->epoch == reader->epoch ? report->last_ranks + 1 : 1;
+        reader->epoch = row->epoch;
+        reader->out_of_memory =
+            !add_times(&report->ranks, row->rank, row->host, seconds, &reader->next);
     }
-    return !taker->out_of_memory;
+    return !reader->out_of_memory;
 }
 
 static sn_status load_metrics(sn_report *report, sn_error *err)
 {
     char path[SN_PATH_BYTES];
-    rank_taker taker = {.report = report, .epoch = -1};
+    rank_reader reader = {.report = report, .epoch = -1};
     sn_status status = sn_path_join(path, report->run, SN_METRICS_FILE, err);
     if (status == SN_OK) {
         status =
             sn_metrics_read_epochs(path, &report->epochs, &report->epoch_count, err);
     }
     if (status == SN_OK) {
-        status = sn_metrics_each(path, SN_TABLE_RANKS, take_ranks, &taker, err);
+        status = sn_metrics_each(path, SN_TABLE_RANKS, add_ranks, &reader, err);
     }
     if (status == SN_OK) {
         make_means(&report->ranks);
     }
     for (size_t i = 0, next = 0; status == SN_OK && i < report->ranks.count; i++) {
         const sn_report_row *rank = &report->ranks.row[i];
-        taker.out_of_memory |=
+        reader.out_of_memory |=
             !add_times(&report->hosts, 0, rank->host, rank->seconds, &next);
     }
     make_means(&report->hosts);
-    return status == SN_OK && taker.out_of_memory
+    return status == SN_OK && reader.out_of_memory
                ? sn_fail(err, SN_ENOMEM, "metrics (%s): out of memory", path)
                : status;
 }
 
-/* The epochs' sums, and the one whose weights are the result: as training does, the one
- * with the least validation error where best.h5 is kept, else the last one tested. */
+/* Sums up times and samples, and finds the epoch of the result by the rule of training:
+ * the one with the lowest validation error if best.h5 is kept, else the last one with a
+ * test error. */
 static void sum_up_epochs(sn_report *report)
 {
     const sn_config *config = report->config;
@@ -171,7 +171,7 @@ static void sum_up_epochs(sn_report *report)
     }
 }
 
-static void note_shapes(sn_report *report, const char *path)
+static void record_shapes(sn_report *report, const char *path)
 {
     sn_checkpoint *checkpoint;
     sn_checkpoint_info info = {0};
@@ -192,7 +192,8 @@ static void note_shapes(sn_report *report, const char *path)
     sn_checkpoint_close(&checkpoint);
 }
 
-static sn_status examine(const char *path, void *user, sn_error *err)
+/* Verifies the checkpoint at path and adds it to the report. */
+static sn_status add_checkpoint(const char *path, void *user, sn_error *err)
 {
     sn_report *report = user;
     sn_report_checkpoint *found =
@@ -207,8 +208,8 @@ static sn_status examine(const char *path, void *user, sn_error *err)
     struct stat file;
     snprintf(found->name, sizeof found->name, "%s", strrchr(path, '/') + 1);
     found->bytes = stat(path, &file) == 0 ? (double)file.st_size : 0;
-    found->status = sn_checkpoint_verify(path, &info, &found->fault);
-    if (found->status != SN_OK) { /* one that has been removed is left out */
+    found->status = sn_checkpoint_verify(path, &info, &found->error);
+    if (found->status != SN_OK) { /* skip it if the job has removed it */
         report->checkpoint_count += sn_file_exists(path);
         return SN_OK;
     }
@@ -216,10 +217,10 @@ static sn_status examine(const char *path, void *user, sn_error *err)
     found->epoch = info.position.epoch;
     found->step = info.position.step;
     memcpy(found->created_utc, info.created_utc, sizeof found->created_utc);
-    if (!report->described) {
-        report->described = true;
+    if (!report->has_checkpoint) {
+        report->has_checkpoint = true;
         report->info = info;
-        note_shapes(report, path);
+        record_shapes(report, path);
     }
     return SN_OK;
 }
@@ -228,17 +229,18 @@ sn_status sn_report_load(const char *run, sn_report *report, sn_error *err)
 {
     *report = (sn_report){.run = run};
     if (!sn_is_folder(run)) {
-        return sn_fail(err, SN_ENOINPUT, "cannot open (%s): no folder of a run", run);
+        return sn_fail(err, SN_ENOINPUT, "cannot open (%s): not the folder of a run",
+                       run);
     }
     sn_status status = load_metrics(report, err);
     if (status == SN_OK) {
-        status = sn_target_each(run, examine, report, err);
+        status = sn_target_each(run, add_checkpoint, report, err);
     }
     if (status != SN_OK) {
         return status;
     }
     if (load_config(report, &report->no_config) != SN_OK) {
-        take_config_of_checkpoint(report);
+        use_checkpoint_config(report);
     }
     sum_up_epochs(report);
     return SN_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The page.  Colours are those of the reader's browser, light or dark; whatever comes
- * from the run goes through sn_html_text. */
+/* Writes the page, in the light or dark colours of the browser.  All text from the run
+ * passes through sn_html_text. */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -10,8 +10,8 @@
 #include "cli/report/report.h"
 #include "shardnet/version.h"
 
-/* Longer tables are thinned out. */
-enum { MOST_EPOCH_ROWS = 24, MOST_RANK_ROWS = 64, MOST_HOST_ROWS = 512 };
+/* The largest numbers of rows in the tables. */
+enum { MAX_EPOCH_ROWS = 24, MAX_RANK_ROWS = 64, MAX_HOST_ROWS = 512 };
 
 static const char style[] =
     ":root{color-scheme:light dark}"
@@ -47,7 +47,7 @@ static const char style[] =
     "figure,tr,.figures{break-inside:avoid}h2{break-after:avoid}}"
     "@page{margin:16mm}";
 
-/* Writes words of the run between two pieces of HTML. */
+/* Writes words as text between two fragments of HTML. */
 static void text(FILE *out, const char *before, const char *words, const char *after)
 {
     fputs(before, out);
@@ -63,7 +63,7 @@ static void host(FILE *out, const char *before, const sn_report_row *row,
     fputs(after, out);
 }
 
-/* A cell of decimals digits behind the point; a dash for what was not measured. */
+/* Writes a cell with this number of decimals; NaN, not measured, becomes a dash. */
 static void cell(FILE *out, double value, int decimals)
 {
     if (isnan(value)) {
@@ -88,9 +88,9 @@ static void write_head(FILE *out, const sn_report *report)
     } else {
         const int64_t epoch = report->epochs[report->epoch_count - 1].epoch;
         if (report->finished) {
-            fprintf(out, "Training has ended after %" PRId64 " epochs", epoch);
+            fprintf(out, "Training finished after epoch %" PRId64, epoch);
         } else {
-            fprintf(out, "Training stands at epoch %" PRId64, epoch);
+            fprintf(out, "Training has reached epoch %" PRId64, epoch);
         }
         if (report->config != NULL) {
             fprintf(out, " of %" PRId64, report->config->train_epochs);
@@ -103,7 +103,7 @@ static void write_head(FILE *out, const sn_report *report)
     fputs("</p>\n", out);
 }
 
-/* The figures that people ask for first. */
+/* Writes the most important numbers. */
 static void write_figures(FILE *out, const sn_report *report)
 {
     const sn_epoch_row *result = report->result;
@@ -116,7 +116,7 @@ static void write_figures(FILE *out, const sn_report *report)
     }
     if (result != NULL) {
         fprintf(out, "<div><b>%" PRId64 "</b><span>%s</span></div>\n", result->epoch,
-                report->by_validation ? "best epoch" : "last tested epoch");
+                report->by_validation ? "best epoch" : "last evaluated epoch");
     }
     if (report->epoch_count > 0) {
         fprintf(out,
@@ -127,15 +127,15 @@ static void write_figures(FILE *out, const sn_report *report)
     }
     fputs("</div>\n", out);
     if (report->by_validation) {
-        fprintf(out,
-                "<p class=\"quiet\">The test figures are those of the epoch with the "
-                "least validation error, %.2f&nbsp;%%, whose weights are kept as "
-                "best.h5.</p>\n",
-                100 * result->validation_error);
+        fprintf(
+            out,
+            "<p class=\"quiet\">Test accuracy and error belong to the epoch with the "
+            "lowest validation error, %.2f&nbsp;%%; best.h5 has its weights.</p>\n",
+            100 * result->validation_error);
     }
     if (report->epoch_count > 0) {
-        fputs("<p class=\"quiet\">Time and images/s are of training alone, without "
-              "start, evaluation and checkpoints.</p>\n",
+        fputs("<p class=\"quiet\">Training time and images/s do not include start-up, "
+              "evaluation and checkpoints.</p>\n",
               out);
     }
 }
@@ -154,7 +154,7 @@ static void write_model(FILE *out, const sn_report *report)
 {
     const sn_config *config = report->config;
     begin_fact(out, "Model");
-    if (report->described) {
+    if (report->has_checkpoint) {
         fprintf(out, "%s, ", report->widths);
         text(out, "", report->info.layers > 1 ? report->info.activation : "softmax",
              "");
@@ -167,7 +167,7 @@ static void write_model(FILE *out, const sn_report *report)
         fprintf(out, "%s units, %s", config->model_hidden.count == 0 ? "no" : "",
                 sn_config_choice_name("model", "activation", config->model_activation));
     } else {
-        fputs("not on record", out);
+        fputs("unknown", out);
     }
     end_fact(out);
 }
@@ -178,7 +178,7 @@ static void write_data(FILE *out, const sn_report *report)
     if (report->config != NULL && report->config->data_dir[0] != '\0') {
         text(out, "", report->config->data_dir, "<br>");
     }
-    if (report->described) {
+    if (report->has_checkpoint) {
         text(out, "", report->info.data_source, "");
         fprintf(out, ", %" PRId64 " training images", report->info.train_count);
         if (report->config != NULL && report->config->data_validation > 0) {
@@ -188,7 +188,7 @@ static void write_data(FILE *out, const sn_report *report)
         text(out, "<br><span class=\"quiet\">SHA-256 ", report->info.train_digest,
              "</span>");
     } else {
-        fputs("number of images not on record: there is no good checkpoint", out);
+        fputs("number of images unknown: there is no good checkpoint", out);
     }
     end_fact(out);
 }
@@ -197,7 +197,9 @@ static void write_training(FILE *out, const sn_config *config)
 {
     begin_fact(out, "Training");
     fprintf(out,
-            "%" PRId64 " epochs, global batch %" PRId64 ", rate %g (%s), momentum %g "
+            "%" PRId64 " epochs, global batch %" PRId64
+            ", learning rate %g (%s), momentum "
+            "%g "
             "(%s), seed %" PRId64,
             config->train_epochs, config->train_batch, config->optimizer_learning_rate,
             sn_config_choice_name("optimizer", "schedule", config->optimizer_schedule),
@@ -210,26 +212,26 @@ static void write_training(FILE *out, const sn_config *config)
 
 static void write_hosts(FILE *out, const sn_report *report)
 {
-    enum { MOST_NAMES = 16 };
+    enum { MAX_NAMES = 16 };
     begin_fact(out, "Ranks");
     const sn_report_rows *hosts = &report->hosts;
     if (hosts->count == 0) {
-        fputs("not on record (metrics.per_rank)", out);
+        fputs("not recorded (metrics.per_rank = false, or no epoch has finished)", out);
     } else {
         fprintf(out, "%zu in the last epoch; hosts of the run: ", report->last_ranks);
     }
-    for (size_t i = 0; i < hosts->count && i < MOST_NAMES; i++) {
+    for (size_t i = 0; i < hosts->count && i < MAX_NAMES; i++) {
         host(out, i > 0 ? ", " : "", &hosts->row[i], "");
     }
-    if (hosts->count > MOST_NAMES) {
-        fprintf(out, " and %zu more", hosts->count - MOST_NAMES);
+    if (hosts->count > MAX_NAMES) {
+        fprintf(out, " and %zu more", hosts->count - MAX_NAMES);
     }
     end_fact(out);
 }
 
 static void write_facts(FILE *out, const sn_report *report)
 {
-    fputs("<h2>What was trained</h2>\n<table class=\"facts\">\n", out);
+    fputs("<h2>Model and data</h2>\n<table class=\"facts\">\n", out);
     write_model(out, report);
     write_data(out, report);
     if (report->config != NULL) {
@@ -237,11 +239,11 @@ static void write_facts(FILE *out, const sn_report *report)
     }
     write_hosts(out, report);
     begin_fact(out, "Program");
-    if (report->described) {
+    if (report->has_checkpoint) {
         text(out, "shardnet ", report->info.program_version, "");
-        text(out, "; newest good checkpoint of ", report->info.created_utc, "");
+        text(out, "; newest good checkpoint written at ", report->info.created_utc, "");
     } else {
-        fputs("version not on record: there is no good checkpoint", out);
+        fputs("version unknown: there is no good checkpoint", out);
     }
     end_fact(out);
     fputs("</table>\n", out);
@@ -255,11 +257,12 @@ static void write_plot(FILE *out, const char *svg, const char *caption)
     }
 }
 
-/* Every how many epochs a row is shown: evaluated ones, where not all are. */
+/* Returns the distance in epochs between two rows of the table, a multiple of
+ * train.eval_every. */
 static int64_t rows_every(const sn_report *report)
 {
     const int64_t count = (int64_t)report->epoch_count;
-    const int64_t every = (count + MOST_EPOCH_ROWS - 1) / MOST_EPOCH_ROWS;
+    const int64_t every = (count + MAX_EPOCH_ROWS - 1) / MAX_EPOCH_ROWS;
     const int64_t evaluated =
         report->config != NULL ? report->config->train_eval_every : 1;
     return every > 1 ? (every + evaluated - 1) / evaluated * evaluated : 1;
@@ -294,17 +297,17 @@ static void write_epochs(FILE *out, const sn_report *report)
     fputs("</tbody></table></div>\n", out);
     if (every > 1) {
         fprintf(out,
-                "<p class=\"quiet\">The first epoch, one in %" PRId64
-                ", the last, and the result's in bold; <code>shardnet metrics</code> "
-                "prints all.</p>\n",
+                "<p class=\"quiet\">The table shows one epoch in %" PRId64
+                ", the first, the last, and in bold that of the result; <code>shardnet "
+                "metrics</code> prints all epochs.</p>\n",
                 every);
     }
 }
 
-static void write_course(FILE *out, const sn_report *report,
+static void write_curves(FILE *out, const sn_report *report,
                          const sn_report_plots *plots)
 {
-    fputs("<h2>Course of training</h2>\n", out);
+    fputs("<h2>Training curves</h2>\n", out);
     if (plots->missing.message[0] != '\0') {
         text(out, "<p>This page has no plots: ", plots->missing.message, ".</p>\n");
     }
@@ -313,33 +316,34 @@ static void write_course(FILE *out, const sn_report *report,
         return;
     }
     write_plot(out, plots->svg[SN_PLOT_LOSS],
-               "Loss: mean cross-entropy; training: over the running epoch, with "
-               "penalties and dropout.");
-    write_plot(out, plots->svg[SN_PLOT_ERROR], "Error: images classified wrongly.");
+               "Loss: mean cross-entropy. The training loss is the mean over the epoch "
+               "while the weights change, with penalties and dropout.");
+    write_plot(out, plots->svg[SN_PLOT_ERROR],
+               "Error: share of images with a wrong class.");
     write_plot(out, plots->svg[SN_PLOT_RATE],
                "Learning rate at the end of each epoch.");
     write_epochs(out, report);
 }
 
-static double own_seconds(const sn_report_row *row)
+static double busy_seconds(const sn_report_row *row)
 {
     return row->seconds[SN_PART_GATHER] + row->seconds[SN_PART_COMPUTE];
 }
 
-/* The host that the others wait for. */
+/* Writes the host whose ranks need most time before the reduction. */
 static void write_slowest(FILE *out, const sn_report_rows *hosts)
 {
     const sn_report_row *slowest = hosts->row;
     double mean = 0;
     for (size_t i = 0; i < hosts->count; i++) {
-        const double own = own_seconds(&hosts->row[i]);
+        const double own = busy_seconds(&hosts->row[i]);
         mean += own / (double)hosts->count;
-        slowest = own > own_seconds(slowest) ? &hosts->row[i] : slowest;
+        slowest = own > busy_seconds(slowest) ? &hosts->row[i] : slowest;
     }
-    const double own = own_seconds(slowest);
+    const double own = busy_seconds(slowest);
     host(out, hosts->count > 1 ? "<p>Slowest host: <b>" : "<p>The only host: <b>",
          slowest, "</b>");
-    fprintf(out, ", whose ranks gather and compute for %.3g&nbsp;s an epoch", own);
+    fprintf(out, ", with %.3g&nbsp;s per epoch and rank for gather and compute", own);
     if (hosts->count > 1) {
         fprintf(out, ", %.1f&nbsp;%% more than the mean of all hosts",
                 mean > 0 ? 100 * (own / mean - 1) : 0);
@@ -350,11 +354,11 @@ static void write_slowest(FILE *out, const sn_report_rows *hosts)
 static void write_times(FILE *out, const sn_report *report,
                         const sn_report_plots *plots)
 {
-    const bool by_host = report->ranks.count > MOST_RANK_ROWS;
+    const bool by_host = report->ranks.count > MAX_RANK_ROWS;
     const sn_report_rows *rows = by_host ? &report->hosts : &report->ranks;
-    fputs("<h2>Where the time went</h2>\n", out);
+    fputs("<h2>Time per rank</h2>\n", out);
     if (rows->count == 0) {
-        fputs("<p>Not on record: metrics.per_rank is off, or no epoch has "
+        fputs("<p>Not recorded: metrics.per_rank is false, or no epoch has "
               "finished.</p>\n",
               out);
         return;
@@ -362,14 +366,14 @@ static void write_times(FILE *out, const sn_report *report,
     write_slowest(out, &report->hosts);
     write_plot(
         out, plots->svg[SN_PLOT_PARTS],
-        "Mean seconds of an epoch in the parts of its steps; reduce without wait.");
+        "Mean seconds per epoch in the parts of a training step; reduce without wait.");
     fprintf(out,
             "<div class=\"wide\"><table>\n<thead><tr><th>%s</th>"
             "<th class=\"text\">host</th><th>%s</th><th>gather s</th>"
             "<th>compute s</th><th>reduce s</th><th>of which wait s</th>"
             "<th>update s</th></tr></thead>\n<tbody>\n",
             by_host ? "" : "rank", by_host ? "ranks" : "epochs");
-    for (size_t i = 0; i < rows->count && i < MOST_HOST_ROWS; i++) {
+    for (size_t i = 0; i < rows->count && i < MAX_HOST_ROWS; i++) {
         const sn_report_row *row = &rows->row[i];
         fprintf(out, "<tr><td>%" PRId64, by_host ? (int64_t)i + 1 : row->rank);
         host(out, "</td><td class=\"text\">", row, "</td>");
@@ -379,12 +383,14 @@ static void write_times(FILE *out, const sn_report *report,
         }
         fputs("</tr>\n", out);
     }
-    fputs("</tbody></table></div>\n<p class=\"quiet\">Seconds of an epoch, means over "
-          "the epochs that a rank took part in. Wait is the least time that a rank "
-          "must have waited for the slowest one.",
-          out);
-    if (by_host && rows->count > MOST_HOST_ROWS) {
-        fprintf(out, " The first %d hosts of %zu.", MOST_HOST_ROWS, rows->count);
+    fputs(
+        "</tbody></table></div>\n<p class=\"quiet\">Seconds per epoch: the mean over "
+        "the epochs of a rank. Wait is a lower bound of the time that a rank waits for "
+        "the slowest one; reduce includes it.",
+        out);
+    if (by_host && rows->count > MAX_HOST_ROWS) {
+        fprintf(out, " The table shows the first %d of %zu hosts.", MAX_HOST_ROWS,
+                rows->count);
     }
     fputs("</p>\n", out);
 }
@@ -393,11 +399,11 @@ static void write_checkpoints(FILE *out, const sn_report *report)
 {
     fputs("<h2>Checkpoints</h2>\n", out);
     if (report->checkpoint_count == 0) {
-        fputs("<p>There is none.</p>\n", out);
+        fputs("<p>There is no checkpoint.</p>\n", out);
         return;
     }
     fputs("<div class=\"wide\"><table>\n<thead><tr><th class=\"text\">file</th>"
-          "<th>epoch</th><th>step</th><th>MB</th><th class=\"text\">made</th>"
+          "<th>epoch</th><th>step</th><th>MB</th><th class=\"text\">written</th>"
           "<th class=\"text\">state</th></tr></thead>\n<tbody>\n",
           out);
     for (size_t i = 0; i < report->checkpoint_count; i++) {
@@ -409,10 +415,11 @@ static void write_checkpoints(FILE *out, const sn_report *report)
         cell(out, found->bytes / 1e6, 2);
         text(out, "<td class=\"text\">", found->created_utc, "</td>");
         text(out, good ? "<td class=\"text\">good" : "<td class=\"text bad\">bad: ",
-             found->fault.message, "</td></tr>\n");
+             found->error.message, "</td></tr>\n");
     }
-    fputs("</tbody></table></div>\n<p class=\"quiet\">Good: every byte was read for "
-          "this page and agrees with the file's checksums and SHA-256 digest.</p>\n",
+    fputs("</tbody></table></div>\n<p class=\"quiet\">Good: the file "
+          "was verified for this page and agrees with its checksums and its SHA-256 "
+          "digest.</p>\n",
           out);
 }
 
@@ -422,7 +429,7 @@ static void write_config(FILE *out, const sn_report *report)
     if (report->no_config.message[0] != '\0') {
         text(out, "<p>config.ini: ", report->no_config.message,
              report->config_text != NULL
-                 ? ". This is the newest good checkpoint&#39;s:</p>\n"
+                 ? ". The newest good checkpoint holds this configuration:</p>\n"
                  : ".</p>\n");
     }
     if (report->config_text != NULL) {
@@ -437,12 +444,12 @@ void sn_report_page(FILE *out, const sn_report *report, const sn_report_plots *p
     write_head(out, report);
     write_figures(out, report);
     write_facts(out, report);
-    write_course(out, report, plots);
+    write_curves(out, report, plots);
     write_times(out, report, plots);
     write_checkpoints(out, report);
     write_config(out, report);
     fprintf(out,
-            "<footer>Made by <code>shardnet report</code>, version %s, at "
+            "<footer>Written by <code>shardnet report</code>, version %s, at "
             "%s.</footer>\n</body>\n</html>\n",
             sn_version(), now);
 }

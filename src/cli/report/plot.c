@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The plots of a report: scripts for gnuplot that hold nothing but numbers and words of
- * this file, so that no name of a run becomes a command. */
+/* Writes the gnuplot scripts of a report.  They hold only numbers and words of this
+ * file, so that no name in a run becomes a command. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -9,13 +9,12 @@
 #include "cli/report/gnuplot.h"
 #include "cli/report/report.h"
 
-/* More points or bars than that are thinned out, or taken by host. */
 enum {
-    MOST_POINTS = 1000,
-    MOST_MARKED = 40,
-    MOST_BARS = 64,
-    MOST_TICKS = 16,
-    MOST_CURVES = 3
+    MAX_POINTS = 1000, /* per curve */
+    MAX_MARKED = 40,   /* points with a mark */
+    MAX_BARS = 64,     /* one bar per rank; if more ranks, one per host */
+    MAX_TICKS = 16,
+    MAX_CURVES = 3
 };
 
 #define GREY  "#808080"
@@ -24,7 +23,7 @@ enum {
 #define RED   "#d9552b"
 #define GREEN "#3f9d6b"
 
-/* A column of the epochs: its offset in a row, a factor, name and colour. */
+/* A column of the table of epochs: its offset in a row, a factor, name and colour. */
 typedef struct curve {
     size_t offset;
     double factor;
@@ -36,13 +35,13 @@ typedef struct curve {
         offsetof(sn_epoch_row, member), factor, name, colour                           \
     }
 
-/* Curves over the epochs on one pair of axes, which begin at zero or, where the curves
- * span decades and may, are logarithmic. */
+/* Curves over the epochs.  The y axis begins at zero; it is logarithmic if decades is
+ * true and the values span decades. */
 typedef struct plot {
     const char *name, *label;
     bool decades;
     size_t count;
-    curve curves[MOST_CURVES];
+    curve curves[MAX_CURVES];
 } plot;
 
 static const plot plots[SN_PLOT_PARTS] = {
@@ -73,7 +72,8 @@ static double value_of(const sn_epoch_row *row, const curve *drawn)
     return drawn->factor * value;
 }
 
-/* Returns the number of finite values of a curve; *least and *most take them in. */
+/* Returns the number of finite values of a curve and extends [*least, *most] by them.
+ */
 static size_t find_range(const sn_report *report, const curve *drawn, double *least,
                          double *most)
 {
@@ -89,11 +89,11 @@ static size_t find_range(const sn_report *report, const curve *drawn, double *le
     return count;
 }
 
-/* Every point of count finite ones, or every second, third, ... and the last. */
+/* Writes the count finite points; if these are too many, every nth and the last. */
 static void write_points(FILE *out, const sn_report *report, const curve *drawn,
                          size_t count)
 {
-    const size_t every = (count + MOST_POINTS - 1) / MOST_POINTS;
+    const size_t every = (count + MAX_POINTS - 1) / MAX_POINTS;
     size_t point = 0;
     for (size_t i = 0; i < report->epoch_count; i++) {
         const sn_epoch_row *row = &report->epochs[i];
@@ -104,12 +104,12 @@ static void write_points(FILE *out, const sn_report *report, const curve *drawn,
     }
 }
 
-/* False where there is nothing to plot. */
+/* Returns false if there are no values to plot. */
 static bool write_curves(FILE *out, const sn_report *report, const plot *drawn)
 {
-    static const double wide = 20; /* a ratio that is worth a logarithmic axis */
+    static const double wide = 20; /* ratio from which the axis is logarithmic */
     double least = INFINITY, most = -INFINITY;
-    size_t points[MOST_CURVES];
+    size_t points[MAX_CURVES];
     for (size_t c = 0; c < drawn->count; c++) {
         points[c] = find_range(report, &drawn->curves[c], &least, &most);
     }
@@ -137,8 +137,8 @@ static bool write_curves(FILE *out, const sn_report *report, const plot *drawn)
         if (points[c] > 0) {
             fprintf(out, "%s $curve%zu using 1:2 with %s lw 1.8 lc rgb '%s' title '%s'",
                     separator, c,
-                    report->epoch_count <= MOST_MARKED ? "linespoints pt 7 ps 0.4"
-                                                       : "lines",
+                    report->epoch_count <= MAX_MARKED ? "linespoints pt 7 ps 0.4"
+                                                      : "lines",
                     drawn->curves[c].colour, drawn->curves[c].name);
             separator = ",";
         }
@@ -146,10 +146,10 @@ static bool write_curves(FILE *out, const sn_report *report, const plot *drawn)
     return true;
 }
 
-/* One bar for each rank or host: wait is taken out of reduce. */
+/* Writes one bar per rank or host; reduce is shown without wait. */
 static void write_bars(FILE *out, const sn_report_rows *rows, bool by_host)
 {
-    const size_t every = (rows->count + MOST_TICKS - 1) / MOST_TICKS;
+    const size_t every = (rows->count + MAX_TICKS - 1) / MAX_TICKS;
     fprintf(out, "set xtics (");
     for (size_t i = 0; i < rows->count; i += every) {
         fprintf(out, "%s'%" PRId64 "' %zu", i > 0 ? ", " : "",
@@ -165,25 +165,25 @@ static void write_bars(FILE *out, const sn_report_rows *rows, bool by_host)
     fprintf(out, "END\n");
 }
 
-/* False where there is nothing to plot. */
+/* Returns false if there are no values to plot. */
 static bool write_parts(FILE *out, const sn_report *report)
 {
     static const char *const parts[] = {"gather", "compute", "update", "reduce",
                                         "wait"};
     static const char *const colours[] = {GREY, BLUE, GREEN, RED, AMBER};
-    const bool by_host = report->ranks.count > MOST_BARS;
+    const bool by_host = report->ranks.count > MAX_BARS;
     const sn_report_rows *rows = by_host ? &report->hosts : &report->ranks;
     if (rows->count == 0) {
         return false;
     }
     fprintf(out,
-            "set xlabel '%s'\nset ylabel 'seconds an epoch'\nset yrange [0:*]\n"
+            "set xlabel '%s'\nset ylabel 'seconds per epoch'\nset yrange [0:*]\n"
             "set xrange [-0.7:%zu-0.3]\nset style fill solid noborder\n"
             "set boxwidth %s\n",
-            by_host ? "host, as numbered below" : "rank", rows->count,
+            by_host ? "host, number in the table below" : "rank", rows->count,
             report->ranks.count <= 4 ? "0.3" : "0.7");
     write_bars(out, rows, by_host);
-    /* stacked: the highest sum first, the lower ones over it */
+    /* stacked bars: the sum of all parts first, smaller sums in front of it */
     for (int top = SN_PARTS; top >= 1; top--) {
         fprintf(out, "%s $parts using 1:($2", top == SN_PARTS ? "plot" : ",");
         for (int part = 2; part <= top; part++) {
@@ -234,7 +234,7 @@ sn_status sn_report_draw(const sn_report *report, sn_report_plots *drawn, sn_err
         status = draw(report, i, &drawn->svg[i], &drawn->missing);
     }
     if (status == SN_ENOINPUT) {
-        (void)sn_fail(&drawn->missing, status, "gnuplot is not installed here");
+        (void)sn_fail(&drawn->missing, status, "gnuplot is not installed");
     }
     /* a page without plots is no failure */
     return status == SN_ENOMEM ? sn_fail(err, status, "%s", drawn->missing.message)

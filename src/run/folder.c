@@ -6,7 +6,8 @@
 #include "base/file.h"
 #include "store/paths.h"
 
-static bool holds(const char *path, const char *text)
+/* True if the file at path contains exactly text. */
+static bool has_content(const char *path, const char *text)
 {
     FILE *file = fopen(path, "r");
     bool same = file != NULL;
@@ -20,12 +21,12 @@ static bool holds(const char *path, const char *text)
     return same;
 }
 
-/* A run that begins leaves what it finds: figures of one whose checkpoints are gone, a
- * configuration that somebody wrote. */
+/* Renames the files of an earlier run or of a user, so that a fresh run does not
+ * overwrite them. */
 static sn_status keep_old(const char *config, const char *text, const char *metrics,
                           sn_error *warning, sn_error *err)
 {
-    const bool other = sn_file_exists(config) && !holds(config, text);
+    const bool other = sn_file_exists(config) && !has_content(config, text);
     size_t count[SN_TABLES];
     const bool rows = sn_metrics_verify(metrics, count, NULL) == SN_OK &&
                       count[0] + count[1] + count[2] > 0;
@@ -38,9 +39,9 @@ static sn_status keep_old(const char *config, const char *text, const char *metr
         status = sn_file_move_away(metrics, SN_OLD, aside, err);
     }
     if (status == SN_OK && (other || rows)) {
-        (void)sn_fail(
-            warning, SN_OK, "run: what was in %s%s%s is kept beside it as ." SN_OLD,
-            other ? config : "", other && rows ? " and " : "", rows ? metrics : "");
+        (void)sn_fail(warning, SN_OK, "run: existing %s%s%s renamed to *." SN_OLD,
+                      other ? config : "", other && rows ? " and " : "",
+                      rows ? metrics : "");
     }
     return status;
 }
@@ -66,9 +67,9 @@ sn_status sn_folder_prepare(const char *run, const char *config_text, bool fresh
     return status;
 }
 
-/* A folder that went away is made again. */
-static sn_status find(const char *run, const char *config_text, int64_t step,
-                      sn_error *warning, sn_error *err)
+/* Creates the folder and config.ini again if one of them has disappeared. */
+static sn_status recreate_if_missing(const char *run, const char *config_text,
+                                     int64_t step, sn_error *warning, sn_error *err)
 {
     char path[SN_PATH_BYTES];
     sn_status status = sn_path_join(path, run, SN_CONFIG_FILE, err);
@@ -81,7 +82,7 @@ static sn_status find(const char *run, const char *config_text, int64_t step,
     }
     (void)sn_fail(warning, SN_OK,
                   "run (%s): the folder or its " SN_CONFIG_FILE
-                  " has disappeared; it is made again, without its former content",
+                  " has disappeared; created again without the former content",
                   run);
     return status;
 }
@@ -91,19 +92,19 @@ sn_status sn_folder_append(const char *run, const char *config_text,
 {
     warning->message[0] = '\0';
     sn_rows *rows = &backlog->rows;
-    /* The file has all rows up to this step. */
+    /* metrics.h5 contains all rows up to this step. */
     const int64_t before = sn_rows_first_step(rows) - 1;
     char path[SN_PATH_BYTES];
-    sn_status status = find(run, config_text, before, warning, err);
+    sn_status status = recreate_if_missing(run, config_text, before, warning, err);
     if (status == SN_OK) {
         status = sn_path_join(path, run, SN_METRICS_FILE, err);
     }
-    if (status == SN_OK && backlog->torn) {
+    if (status == SN_OK && backlog->append_failed) {
         status = sn_metrics_cut(path, before, warning, err);
     }
     if (status == SN_OK) {
         status = sn_metrics_append(path, rows, err);
-        backlog->torn = status != SN_OK;
+        backlog->append_failed = status != SN_OK;
     }
     if (status == SN_OK) {
         sn_rows_reset(rows);

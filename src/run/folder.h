@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The files of a run beside its checkpoints: config.ini and metrics.h5.  Rank 0 only.
- */
+/** The files config.ini and metrics.h5 of a run.  Rank 0 only; not collective. */
 #ifndef SHARDNET_RUN_FOLDER_H
 #define SHARDNET_RUN_FOLDER_H
 
 #include "store/metrics/rows.h"
 
-/** Writes config.ini and cuts the metrics back to step; a damaged metrics.h5 is put
- *  aside, and so are, where the run is fresh, another config.ini and metrics with rows.
- *  *warning: what the user should know, "" for nothing.  SN_ECREATE, SN_EIO,
- *  SN_ENOMEM. */
+/** Writes config.ini and removes the metrics after step.  If fresh, first renames to
+ *  *.old an existing config.ini with other content and an existing metrics.h5 with
+ *  rows.  Renames a damaged metrics.h5 to *.damaged.  *warning is a message for the
+ *  user, "" for none.  Errors: SN_ECREATE, SN_EIO, SN_ENOMEM. */
 sn_status sn_folder_prepare(const char *run, const char *config_text, bool fresh,
                             int64_t step, sn_error *warning,
                             sn_error *err) SN_MUST_CHECK;
 
-/** Rows that are not in metrics.h5 yet.  Start with zeroes. */
+/** Rows that are not yet in metrics.h5.  Initialize with zeros. */
 typedef struct sn_backlog {
     sn_rows rows;
-    bool torn; /* an append failed: the file may hold them, or be damaged */
+    bool append_failed; /* metrics.h5 may contain some of the rows, or be damaged */
 } sn_backlog;
 
-/** Appends the backlog to metrics.h5; it is kept when that fails.  A folder that went
- *  away during the run is made again, with config_text: better a run without its past
- *  than no run.  *warning as above.  SN_ECREATE, SN_EIO, SN_ENOMEM. */
+/** Appends the backlog to metrics.h5 and empties it; keeps it on failure.  If the
+ *  folder or its config.ini has disappeared, creates the folder and config.ini
+ *  (config_text) again, so that the run can continue.  *warning is a message for the
+ *  user, "" for none.  Errors: SN_ECREATE, SN_EIO, SN_ENOMEM. */
 sn_status sn_folder_append(const char *run, const char *config_text,
                            sn_backlog *backlog, sn_error *warning,
                            sn_error *err) SN_MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The records of a run's checkpoints, and the execution of the plan for them. */
+/* Scans the checkpoints of a run, restores one of them and executes the plan. */
 #include "run/lineage.h"
 
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include "store/paths.h"
 
-/* Reads all but the tensors. */
+/* Fills the record from everything in the file except the tensors. */
 static void examine(sn_lineage_record *record, const sn_lineage *lineage)
 {
     sn_checkpoint *checkpoint = NULL;
@@ -28,7 +28,7 @@ static void examine(sn_lineage_record *record, const sn_lineage *lineage)
     sn_checkpoint_close(&checkpoint);
 }
 
-/* Appends a record, for which there is room. */
+/* Appends a record; its memory is already allocated. */
 static void append(sn_lineage *lineage, sn_lineage_kind kind, int64_t step,
                    const char *path)
 {
@@ -38,7 +38,7 @@ static void append(sn_lineage *lineage, sn_lineage_kind kind, int64_t step,
     examine(record, lineage);
 }
 
-/* Negative where a is to be restored before b. */
+/* Returns a negative number if a is to be restored before b. */
 static int newest_first(const void *a, const void *b)
 {
     const sn_lineage_record *left = a, *right = b;
@@ -48,14 +48,14 @@ static int newest_first(const void *a, const void *b)
 
 sn_status sn_lineage_scan(sn_lineage *lineage, sn_error *err)
 {
-    enum { MORE_RECORDS = 3 }; /* best.h5, a named file, best.h5 beside that */
+    enum { EXTRA_RECORDS = 3 }; /* best.h5, --resume=PATH, best.h5 in its folder */
     const char *run = lineage->run;
     char path[SN_PATH_BYTES];
     int64_t *steps = NULL;
     size_t count = 0;
     sn_status status = sn_checkpoint_list(run, &steps, &count, err);
     lineage->count = 0;
-    lineage->records = calloc(count + MORE_RECORDS, sizeof *lineage->records);
+    lineage->records = calloc(count + EXTRA_RECORDS, sizeof *lineage->records);
     if (status == SN_OK && lineage->records == NULL) {
         status = sn_fail(err, SN_ENOMEM, "out of memory to list (%s)", run);
     }
@@ -113,16 +113,17 @@ static sn_status restore_newest(sn_lineage *lineage, char changes[SN_CHANGES_BYT
         if (status == SN_OK || (*restored)->health != SN_LINEAGE_DAMAGED) {
             return status;
         }
-        lineage->warn(lineage->user, "%s; passed over", err->message);
+        lineage->warn(lineage->user, "%s; skipped", err->message);
     }
-    return sn_fail(err, SN_EDATA,
-                   "resume (%s): every checkpoint is damaged; move the folder away to "
-                   "begin again",
-                   lineage->run);
+    return sn_fail(
+        err, SN_EDATA,
+        "resume (%s): every checkpoint is damaged; move or delete the folder to "
+        "start again",
+        lineage->run);
 }
 
-/* Restores a named file, of the run's own checkpoints or of another folder, whose
- * best.h5 then gets a record, too. */
+/* Restores the file at path: a checkpoint of the run or of another folder.  In the
+ * latter case best.h5 of that folder also gets a record. */
 static sn_status restore_path(sn_lineage *lineage, const char *path,
                               char changes[SN_CHANGES_BYTES],
                               const sn_lineage_record **restored, sn_error *err)
@@ -134,8 +135,8 @@ static sn_status restore_path(sn_lineage *lineage, const char *path,
         is_same_file(folder, checkpoints);
     if (lineage->count > 0 && !own) {
         return sn_fail(err, SN_ECREATE,
-                       "run (%s): already holds checkpoints of its own, and %s is none "
-                       "of them; choose another --out",
+                       "run (%s): already contains checkpoints, but not %s; choose "
+                       "another --out",
                        lineage->run, path);
     }
     size_t i = 0;
@@ -163,17 +164,17 @@ sn_status sn_lineage_restore(sn_lineage *lineage, bool resume, const char *path,
     }
     if (lineage->count > 0 && !resume) {
         return sn_fail(err, SN_ECREATE,
-                       "run (%s): already holds a checkpoint; continue it with "
-                       "--resume or choose another --out",
+                       "run (%s): already contains checkpoints; continue with --resume "
+                       "or choose another --out",
                        lineage->run);
     }
     return lineage->count > 0 ? restore_newest(lineage, changes, restored, err) : SN_OK;
 }
 
-/* Reads the files that the plan depends on.  Where one is damaged, the plan must be
- * made again. */
-static bool finds_damage(sn_lineage *lineage, const sn_lineage_action *actions,
-                         size_t count)
+/* Verifies the files that the plan depends on.  Returns true if one is damaged: the
+ * plan must then be computed again. */
+static bool find_damage(sn_lineage *lineage, const sn_lineage_action *actions,
+                        size_t count)
 {
     bool found = false;
     for (size_t i = 0; i < count; i++) {
@@ -191,7 +192,7 @@ static bool finds_damage(sn_lineage *lineage, const sn_lineage_action *actions,
     return found;
 }
 
-/* The names of the files that were set aside, as far as they fit. */
+/* The new names of renamed files, as many as fit. */
 typedef struct names {
     char text[512];
     size_t left_out;
@@ -208,7 +209,8 @@ static void add_name(names *moved, const char *path)
     }
 }
 
-static void warn_of_names(const sn_lineage *lineage, int64_t step, const names *moved)
+static void warn_about_moved(const sn_lineage *lineage, int64_t step,
+                             const names *moved)
 {
     char more[48] = "";
     if (moved->left_out > 0) {
@@ -216,25 +218,26 @@ static void warn_of_names(const sn_lineage *lineage, int64_t step, const names *
     }
     if (moved->text[0] != '\0') {
         lineage->warn(lineage->user,
-                      "run (%s): goes on from step %" PRId64
-                      "; what it leaves behind is set aside: %s%s",
+                      "run (%s): resumes at step %" PRId64
+                      "; later checkpoints moved to %s%s",
                       lineage->run, step, moved->text, more);
     }
 }
 
-/* The record follows its file. */
-static sn_status set_aside(sn_lineage_record *record, names *moved, sn_error *err)
+/* Renames the file of a record to *.abandoned and updates its path. */
+static sn_status abandon(sn_lineage_record *record, names *moved, sn_error *err)
 {
-    char aside[SN_PATH_BYTES];
-    const sn_status status = sn_file_move_away(record->path, SN_ABANDONED, aside, err);
+    char new_path[SN_PATH_BYTES];
+    const sn_status status =
+        sn_file_move_away(record->path, SN_ABANDONED, new_path, err);
     if (status == SN_OK) {
-        strcpy(record->path, aside);
-        add_name(moved, aside);
+        strcpy(record->path, new_path);
+        add_name(moved, new_path);
     }
     return status;
 }
 
-/* Copies a checkpoint to a path in the run's folder. */
+/* Copies a checkpoint to a path in the folder of the run. */
 static sn_status copy(const char *run, const char *from, const char *to, sn_error *err)
 {
     sn_checkpoint_state held = {0};
@@ -254,7 +257,7 @@ static void forget_best(const sn_lineage *lineage, const char *best)
     sn_position *position = lineage->state->position;
     lineage->warn(lineage->user,
                   "best (%s): no file holds the weights of the best epoch, "
-                  "%" PRId64 "; the best is sought from epoch %" PRId64 " on",
+                  "%" PRId64 "; searching for the best epoch from epoch %" PRId64,
                   best, position->best_epoch, position->epoch + 1);
     position->best_epoch = 0;
     position->best_error = 1;
@@ -274,7 +277,7 @@ static sn_status execute(sn_lineage *lineage, const sn_lineage_action *action,
     }
     switch (action->verb) {
     case SN_LINEAGE_ABANDON:
-        return set_aside(record, moved, err);
+        return abandon(record, moved, err);
     case SN_LINEAGE_SAVE_STEP:
     case SN_LINEAGE_SAVE_BEST:
         return copy(lineage->run, record->path, path, err);
@@ -303,12 +306,12 @@ sn_status sn_lineage_apply(sn_lineage *lineage, sn_error *err)
     do {
         count = sn_lineage_plan(lineage->records, lineage->count, position,
                                 config->checkpoint_keep_best, finished, actions);
-    } while (finds_damage(lineage, actions, count));
+    } while (find_damage(lineage, actions, count));
     sn_status status = SN_OK;
     for (size_t i = 0; i < count && status == SN_OK; i++) {
         status = execute(lineage, &actions[i], &moved, err);
     }
     free(actions);
-    warn_of_names(lineage, position->step, &moved);
+    warn_about_moved(lineage, position->step, &moved);
     return status;
 }

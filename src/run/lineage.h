@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The lineage of a run: which checkpoints belong to its own history.  Rank 0 only; not
- *  collective; the writer must be idle.
+/** The lineage of a run: the checkpoints that belong to its own history.  Rank 0 only;
+ *  not collective.  The writer must be idle.
  *
- *  The folder is scanned once into records.  From the records and the restored position
- *  a pure function makes a plan of renames and copies, which is executed in this order:
+ *  sn_lineage_scan reads the folder into records.  From the records and the restored
+ *  position the pure function sn_lineage_plan computes renames and copies.
+ *  sn_lineage_apply executes them in this order:
  *
- *  1. Checkpoints beyond the restored step are set aside.
- *  2. The restored checkpoint is copied under the name of its step, where it has
- *     another.
- *  3. best.h5 is set aside where it is not of the best epoch, and another file of those
- *     weights is copied to its name.
- *  4. The caller writes config.ini and cuts the metrics back (run/folder.h).
+ *  1. Rename checkpoints after the restored step to *.abandoned.
+ *  2. If the restored file has another name, copy it to the name of its step.
+ *  3. If best.h5 does not hold the weights of the best epoch, rename it to *.abandoned
+ *     and copy a checkpoint with those weights to best.h5.
+ *  4. The caller writes config.ini and removes later metrics (run/folder.h).
  *
- *  A rename or a copy loses nothing, but the cut of the metrics is final.  It comes
- *  last: whenever the process dies, each checkpoint that a later resume may choose
- *  still has its rows.  Step 2 precedes 3 because best.h5 may be the only good
- *  checkpoint. */
+ *  Renames and copies lose no data, but removing metrics does.  It is therefore the
+ *  last step: if the process dies earlier, each checkpoint that a later resume may
+ *  choose still has its rows.  Step 2 precedes step 3 because best.h5 may be the only
+ *  good checkpoint. */
 #ifndef SHARDNET_RUN_LINEAGE_H
 #define SHARDNET_RUN_LINEAGE_H
 
@@ -27,25 +27,26 @@ typedef void sn_warn(void *user, const char *format, ...) SN_PRINTF(2, 3);
 typedef enum sn_lineage_kind {
     SN_LINEAGE_STEP, /* RUN/checkpoints/step-00012345.h5 */
     SN_LINEAGE_BEST, /* RUN/checkpoints/best.h5 */
-    SN_LINEAGE_OTHER /* a file that --resume=PATH names, or best.h5 beside it */
+    SN_LINEAGE_OTHER /* the file of --resume=PATH, or best.h5 in its folder */
 } sn_lineage_kind;
 
-/** A whole file is read only when the plan depends on it. */
+/** Result of reading a whole file, which happens only if the plan depends on it. */
 typedef enum sn_lineage_health {
     SN_LINEAGE_UNREAD,
     SN_LINEAGE_GOOD,
     SN_LINEAGE_DAMAGED
 } sn_lineage_health;
 
-/** One checkpoint. */
+/** One checkpoint file. */
 typedef struct sn_lineage_record {
     sn_lineage_kind kind;
-    int64_t step; /* in the name of a step's file; of any other its position's, -1 where
-                     that cannot be read */
+    int64_t
+        step; /* SN_LINEAGE_STEP: step in the file name; else step of the position, -1
+                     if the file cannot be read */
     sn_position position;
-    bool same_data; /* trained on the run's data */
+    bool same_data; /* the training data are those of the run */
     sn_lineage_health health;
-    bool restored; /* the run continues from this one */
+    bool restored; /* the run continues from this checkpoint */
     char path[SN_PATH_BYTES];
 } sn_lineage_record;
 
@@ -62,44 +63,47 @@ typedef struct sn_lineage_action {
     size_t record; /* index; unused by SN_LINEAGE_FORGET_BEST */
 } sn_lineage_action;
 
-/** A plan has at most so many actions more than there are records. */
+/** Maximum number of actions minus number of records. */
 enum { SN_LINEAGE_EXTRA_ACTIONS = 2 };
 
-/** Writes the actions (count + SN_LINEAGE_EXTRA_ACTIONS) for a run that continues from
- *  position and returns their number; 0 where no record is restored.  Records are
- *  ordered as sn_lineage_scan orders them.  keep_best is checkpoint.keep_best; a run
- *  that has finished does not search for its best epoch again.  Pure. */
+/** Plans the actions for a run that continues from position.  records (count) have the
+ *  order of sn_lineage_scan.  actions (count + SN_LINEAGE_EXTRA_ACTIONS) is the result;
+ *  returns the number of actions, 0 if no record is restored.  keep_best is the key
+ *  checkpoint.keep_best.  finished: the run does not search for its best epoch again.
+ *  Pure. */
 size_t sn_lineage_plan(const sn_lineage_record *records, size_t count,
                        const sn_position *position, bool keep_best, bool finished,
                        sn_lineage_action *actions);
 
-/** The checkpoints of a run.  Start with run, state, warn and user. */
+/** The checkpoints of a run.  The caller sets run, state, warn and user; the other
+ *  fields are zero. */
 typedef struct sn_lineage {
     const char *run;
     const sn_run_state *state;
     sn_warn *warn;
     void *user;
-    sn_lineage_record *records; /* newest first, best.h5 after others of its step */
+    sn_lineage_record *records; /* newest first; best.h5 follows others of its step */
     size_t count;
 } sn_lineage;
 
-/** Makes the records of the folder.  SN_EIO, SN_ENOMEM. */
+/** Reads the folder into records, which sn_lineage_clear frees.  Errors: SN_EIO,
+ *  SN_ENOMEM. */
 sn_status sn_lineage_scan(sn_lineage *lineage, sn_error *err) SN_MUST_CHECK;
 
-/** Restores the checkpoint at path, or, where path is NULL and resume is set, the
- *  newest that can be read: a damaged one is passed over with a warning, one of another
- *  version of the program is not.  *restored is its record, NULL where the run starts
- *  fresh. changes as sn_restore writes them.  SN_ECREATE where the run has checkpoints
- *  that it was not asked to continue; otherwise as sn_restore. */
+/** Restores the checkpoint at path or, if path is NULL and resume is true, the newest
+ *  good checkpoint: skips damaged ones with a warning, but fails on a checkpoint of
+ *  another version of the program.  *restored is its record, or NULL if the run is
+ *  fresh.  changes: see sn_restore.  Errors: SN_ECREATE if the run contains checkpoints
+ *  that it does not continue; those of sn_restore. */
 sn_status sn_lineage_restore(sn_lineage *lineage, bool resume, const char *path,
                              char changes[SN_CHANGES_BYTES],
                              const sn_lineage_record **restored,
                              sn_error *err) SN_MUST_CHECK;
 
-/** Executes the plan for a restored run, before the run writes anything.  One warning
- *  names what was set aside; another states that the position forgets its best epoch.
- *  Needs memory for one more copy of parameters and velocities.  SN_ECREATE, SN_EIO,
- *  SN_ENOMEM. */
+/** Plans and executes the actions for a restored run, before the run writes its first
+ *  file.  Warns about renamed files and if the best epoch is lost; state->position then
+ *  has no best epoch.  Needs memory for another copy of parameters and velocities.
+ *  Errors: SN_ECREATE, SN_EIO, SN_ENOMEM. */
 sn_status sn_lineage_apply(sn_lineage *lineage, sn_error *err) SN_MUST_CHECK;
 
 /** Frees the records. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The plan for a run's checkpoints when it continues from one of them: pure. */
+/* Plans the renames and copies of checkpoints for a run that continues from one of
+ * them. Pure. */
 #include "run/lineage.h"
 
 #include <string.h>
 
+/* True if the checkpoint holds the weights of the best epoch of the position. */
 static bool has_weights_of_best(const sn_lineage_record *record,
                                 const sn_position *wanted)
 {
@@ -14,7 +16,8 @@ static bool has_weights_of_best(const sn_lineage_record *record,
            p->seed == wanted->seed;
 }
 
-/* The seconds of training in a position distinguish one trajectory from another. */
+/* True if the checkpoint holds this position.  train_seconds differs between two runs,
+ * so equal positions imply the same run. */
 static bool is_at(const sn_lineage_record *record, const sn_position *position)
 {
     return record->health != SN_LINEAGE_DAMAGED &&
@@ -48,8 +51,8 @@ static size_t plan_steps(const sn_lineage_record *records, size_t count,
     return n;
 }
 
-/* A best.h5 of another epoch is kept aside: where the run has not changed, it finds the
- * same best epoch again; where it has, those weights may have been better. */
+/* A best.h5 of another epoch is renamed, not removed: if the configuration has changed,
+ * the run may not reach weights as good as those again. */
 static size_t plan_best(const sn_lineage_record *records, size_t count,
                         const sn_position *position, bool keep_best, bool finished,
                         sn_lineage_action *actions)

@@ -16,7 +16,7 @@
 
 enum { HOLDER_BYTES = 320 };
 
-/* Reads "process PID on HOST". */
+/* Reads the text "process PID on HOST". */
 static void read_holder(int descriptor, char holder[HOLDER_BYTES])
 {
     const ssize_t length = pread(descriptor, holder, HOLDER_BYTES - 1, 0);
@@ -27,7 +27,8 @@ static void read_holder(int descriptor, char holder[HOLDER_BYTES])
     }
 }
 
-/* A name for those who find the lock busy; without it they wait just as well. */
+/* Writes the holder for messages of waiting jobs.  Errors are ignored: waiting works
+ * without the text. */
 static void write_holder(const char *path, const char *holder)
 {
     const int descriptor = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
@@ -37,8 +38,9 @@ static void write_holder(const char *path, const char *holder)
     }
 }
 
-/* A file that is open for reading only keeps no file system from being set read-only;
- * NFS locks none but those open for writing.  0, or why not. */
+/* Tries to lock without blocking.  Returns 0 or errno.  The file is open for reading,
+ * because a file open for writing prevents a read-only remount.  NFS locks only files
+ * open for writing (EBADF): then opens it again for writing. */
 static int try_lock(int *descriptor, const char *path)
 {
     if (flock(*descriptor, LOCK_EX | LOCK_NB) == 0) {
@@ -64,7 +66,8 @@ static bool is_on_this_host(const char *holder)
     return at != NULL && strcmp(at + 4, host) == 0;
 }
 
-/* Calls waiting once a second: a killed job is mostly gone within the first one. */
+/* Tries until the lock is free or the time is over.  Calls waiting once per second,
+ * first after one second: a killed job usually ends within it. */
 static sn_status wait_for_lock(int *descriptor, const char *path, const char *run,
                                double patience, sn_run_lock_waiting *waiting,
                                void *user, int *code, sn_error *err)
@@ -77,9 +80,9 @@ static sn_status wait_for_lock(int *descriptor, const char *path, const char *ru
         const double waited = sn_clock_seconds() - begun;
         if (waited >= (is_on_this_host(holder) ? patience : 6 * patience)) {
             return sn_fail(err, SN_ECREATE,
-                           "run (%s): %s trains there; wait for it, choose another "
+                           "run (%s): locked by %s; wait until it ends, choose another "
                            "--out, or remove " SN_LOCK_FILE
-                           " if that process is gone for good",
+                           " if that process no longer exists",
                            run, holder);
         }
         if (waited >= calls + 1) {
@@ -102,8 +105,8 @@ sn_status sn_run_lock(const char *run, double patience, sn_run_lock_waiting *wai
     int lock = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0666);
     if (lock < 0) {
         return sn_fail(err, SN_ECREATE,
-                       "run (%s): cannot make " SN_LOCK_FILE
-                       ": %s; choose a path you may write to",
+                       "run (%s): cannot create " SN_LOCK_FILE
+                       ": %s; choose a writable path",
                        run, strerror(errno));
     }
     int code;

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** One job at a time in the folder of a run. */
+/** A run folder is locked by one job.  Not collective. */
 #ifndef SHARDNET_RUN_LOCK_H
 #define SHARDNET_RUN_LOCK_H
 
 #include "shardnet/status.h"
 
-/** Called after every second of a wait; the first time with who is waited for. */
+/** Callback for every second of waiting.  holder describes the process that holds the
+ *  lock at the first call and is NULL later. */
 typedef void sn_run_lock_waiting(const char *holder, void *user);
 
-/** Locks RUN/.lock until sn_run_unlock or the end of the process; waits for a holder
- *  on this host patience seconds, and six times that for one on another host, whose
- *  lock a file server keeps for a while after a crash.  *descriptor is -1, with SN_OK,
- *  where the file system has no locks.  SN_ECREATE when it stays busy, naming the
- *  holder. */
+/** Locks RUN/.lock until sn_run_unlock or the end of the process.  Waits up to patience
+ *  seconds for a holder on this host, and six times as long for one on another host,
+ *  because a file server keeps the lock of a crashed host for some time.  Returns SN_OK
+ *  with *descriptor = -1 if the file system does not support locks.  Errors: SN_ECREATE
+ *  if the lock cannot be created or stays busy; err then names the holder. */
 sn_status sn_run_lock(const char *run, double patience, sn_run_lock_waiting *waiting,
                       void *user, int *descriptor, sn_error *err) SN_MUST_CHECK;
 
-/** Frees it; accepts -1. */
+/** Releases the lock and sets *descriptor to -1.  Accepts -1. */
 void sn_run_unlock(const char *run, int *descriptor);
 
 #endif

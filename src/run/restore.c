@@ -9,6 +9,7 @@
 #include "shardnet/version.h"
 #include "store/paths.h"
 
+/* Writes the widths of the layers as text, for example 784-30-10. */
 static void write_layers(char text[512], const sn_layer_tensors *layers, int64_t count)
 {
     int used = snprintf(text, 512, "%" PRId64, layers[0].in);
@@ -17,7 +18,8 @@ static void write_layers(char text[512], const sn_layer_tensors *layers, int64_t
     }
 }
 
-/* format: the property of the checkpoint, and that of this configuration. */
+/* Fails with SN_ECONFIG.  format describes the property of the checkpoint and that of
+ * this configuration. */
 static sn_status refuse(sn_error *err, const char *path, const char *format, ...)
     SN_PRINTF(3, 4);
 
@@ -28,14 +30,13 @@ static sn_status refuse(sn_error *err, const char *path, const char *format, ...
     va_start(arguments, format);
     vsnprintf(difference, sizeof difference, format, arguments);
     va_end(arguments);
-    return sn_fail(
-        err, SN_ECONFIG,
-        "resume (%s): the checkpoint has %s; use the run's own " SN_CONFIG_FILE
-        ", or another --out",
-        path, difference);
+    return sn_fail(err, SN_ECONFIG,
+                   "resume (%s): the checkpoint has %s; use " SN_CONFIG_FILE
+                   " of the run or choose another --out",
+                   path, difference);
 }
 
-/* A checkpoint continues only the run that it belongs to. */
+/* Checks that layers and activation of the checkpoint are those of the run. */
 static sn_status check_model(const sn_run_state *state, const char *path,
                              const sn_checkpoint *checkpoint,
                              const sn_checkpoint_info *info, sn_error *err)
@@ -51,7 +52,7 @@ static sn_status check_model(const sn_run_state *state, const char *path,
         char theirs[512], ours[512];
         write_layers(theirs, found, info->layers);
         write_layers(ours, wanted, layers);
-        return refuse(err, path, "the layers %s, this configuration %s", theirs, ours);
+        return refuse(err, path, "layers %s, this configuration %s", theirs, ours);
     }
     const char *activation =
         sn_config_choice_name("model", "activation", state->config->model_activation);
@@ -61,8 +62,7 @@ static sn_status check_model(const sn_run_state *state, const char *path,
                         info->activation, activation);
 }
 
-/* *choice, which the configuration leaves open, becomes the former one where that goes
- * with the rest of the configuration and with this build. */
+/* Sets *choice to the former value if the configuration and this build support it. */
 static void keep_choice(sn_config *config, int *choice, int former)
 {
     const int own = *choice;
@@ -72,7 +72,7 @@ static void keep_choice(sn_config *config, int *choice, int former)
     }
 }
 
-/* A run measures once, and keeps what it chose. */
+/* Keeps the choices that the run made by measurement for keys with value auto. */
 static void keep_choices(sn_config *config, const sn_config *former)
 {
     if (config->compute_backend == SN_BACKEND_AUTO) {
@@ -84,18 +84,17 @@ static void keep_choices(sn_config *config, const sn_config *former)
     }
 }
 
-/* Under other values of these keys the saved state means something else. */
+/* Checks the keys that the meaning of the saved state depends on. */
 static sn_status check_settings(const sn_config *config, const char *path,
                                 const sn_config *former, sn_error *err)
 {
     if (former->train_batch != config->train_batch) {
         return refuse(err, path,
-                      "the global batch %" PRId64 ", this configuration %" PRId64,
+                      "global batch %" PRId64 ", this configuration %" PRId64,
                       former->train_batch, config->train_batch);
     }
     if (former->optimizer_momentum_kind != config->optimizer_momentum_kind) {
-        return refuse(err, path,
-                      "velocities of momentum_kind %s, this configuration %s",
+        return refuse(err, path, "momentum_kind %s, this configuration %s",
                       sn_config_choice_name("optimizer", "momentum_kind",
                                             former->optimizer_momentum_kind),
                       sn_config_choice_name("optimizer", "momentum_kind",
@@ -105,7 +104,7 @@ static sn_status check_settings(const sn_config *config, const char *path,
         (config->comm_reduce != former->comm_reduce ||
          config->comm_leaves != former->comm_leaves)) {
         return refuse(err, path,
-                      "sums that are reproducible with %" PRId64
+                      "a reproducible reduction with %" PRId64
                       " leaves, this configuration %s with %" PRId64,
                       former->comm_leaves,
                       sn_config_choice_name("comm", "reduce", config->comm_reduce),
@@ -114,10 +113,11 @@ static sn_status check_settings(const sn_config *config, const char *path,
     return SN_OK;
 }
 
-/* True where the key acts on later updates. */
-static bool steers(const sn_config *config, const char *section, const char *key)
+/* True if the key affects later updates. */
+static bool affects_training(const sn_config *config, const char *section,
+                             const char *key)
 {
-    static const char *const steering[][2] = {
+    static const char *const keys[][2] = {
         {"augment", NULL},      {"model", NULL},         {"optimizer", NULL},
         {"comm", "reduce"},     {"comm", "wire"},        {"comm", "bucket_kib"},
         {"compute", "backend"}, {"compute", "precision"}};
@@ -127,34 +127,34 @@ static bool steers(const sn_config *config, const char *section, const char *key
     if (strcmp(section, "train") == 0 && strcmp(key, "epochs") == 0) {
         return config->optimizer_schedule == SN_SCHEDULE_COSINE;
     }
-    for (size_t i = 0; i < sizeof steering / sizeof steering[0]; i++) {
-        if (strcmp(section, steering[i][0]) == 0 &&
-            (steering[i][1] == NULL || strcmp(key, steering[i][1]) == 0)) {
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (strcmp(section, keys[i][0]) == 0 &&
+            (keys[i][1] == NULL || strcmp(key, keys[i][1]) == 0)) {
             return true;
         }
     }
     return false;
 }
 
-typedef struct note {
+typedef struct change_list {
     const sn_config *config;
     char *text; /* (SN_CHANGES_BYTES) */
-} note;
+} change_list;
 
-static void note_change(void *user, const char *section, const char *key,
-                        const char *former, const char *present)
+static void append_change(void *user, const char *section, const char *key,
+                          const char *former, const char *present)
 {
-    const note *noted = user;
-    if (steers(noted->config, section, key)) {
-        const size_t used = strlen(noted->text);
-        snprintf(noted->text + used, SN_CHANGES_BYTES - used, "%s%s.%s = %s (was %s)",
+    const change_list *list = user;
+    if (affects_training(list->config, section, key)) {
+        const size_t used = strlen(list->text);
+        snprintf(list->text + used, SN_CHANGES_BYTES - used, "%s%s.%s = %s (was %s)",
                  used > 0 ? ", " : "", section, key,
                  present != NULL ? present : "unset",
                  former != NULL ? former : "unset");
     }
 }
 
-static sn_status note_changes(const sn_config *config, const char *former,
+static sn_status list_changes(const sn_config *config, const char *former,
                               char text[SN_CHANGES_BYTES], sn_error *err)
 {
     size_t count;
@@ -163,9 +163,9 @@ static sn_status note_changes(const sn_config *config, const char *former,
         return sn_fail(err, SN_ENOMEM, "resume: out of memory");
     }
     text[0] = '\0';
-    note noted = {config, text};
+    change_list list = {config, text};
     const sn_status status =
-        sn_config_compare(former, present, note_change, &noted, &count, err);
+        sn_config_compare(former, present, append_change, &list, &count, err);
     free(present);
     return status;
 }
@@ -184,11 +184,12 @@ static sn_status check_config(sn_config *config, const char *path,
         keep_choices(config, former);
         status = check_settings(config, path, former, err);
     } else {
-        status = sn_fail(err, status == SN_ECONFIG ? SN_EDATA : status,
-                         "resume (%s): not damaged, but written by shardnet %s, whose "
-                         "configuration shardnet %s does not know (%s); continue it "
-                         "with that version",
-                         path, info->program_version, sn_version(), why.message);
+        status =
+            sn_fail(err, status == SN_ECONFIG ? SN_EDATA : status,
+                    "resume (%s): written by shardnet %s, with a configuration that "
+                    "shardnet %s does not support (%s); the file is not damaged; "
+                    "resume with that version",
+                    path, info->program_version, sn_version(), why.message);
     }
     free(former);
     return status;
@@ -201,9 +202,9 @@ static sn_status check_run(const sn_run_state *state, const char *path,
     if (strcmp(info->train_digest, data->train_digest) != 0 ||
         info->train_count != (int64_t)data->train.count) {
         return refuse(err, path,
-                      "other training data of %" PRId64
-                      " samples, digest %.12s..., this "
-                      "configuration %zu samples, digest %.12s...",
+                      "other training data: %" PRId64
+                      " samples, digest %.12s..., this configuration %zu samples, "
+                      "digest %.12s...",
                       info->train_count, info->train_digest, data->train.count,
                       data->train_digest);
     }
@@ -213,7 +214,7 @@ static sn_status check_run(const sn_run_state *state, const char *path,
                         info->position.seed, state->config->train_seed);
 }
 
-/* The tensors are read before anything else is believed. */
+/* sn_checkpoint_read verifies the digest of all attributes; later checks rely on it. */
 sn_status sn_restore(const char *path, const sn_run_state *state, sn_position *position,
                      char changes[SN_CHANGES_BYTES], bool *damaged, sn_error *err)
 {
@@ -235,10 +236,10 @@ sn_status sn_restore(const char *path, const sn_run_state *state, sn_position *p
     }
     if (status == SN_OK && info.position.step_in_epoch >= state->steps_per_epoch) {
         *damaged = true;
-        status = sn_fail(err, SN_EDATA, "checkpoint (%s): progress out of range", path);
+        status = sn_fail(err, SN_EDATA, "checkpoint (%s): position out of range", path);
     }
     if (status == SN_OK) {
-        status = note_changes(state->config, info.config_text, changes, err);
+        status = list_changes(state->config, info.config_text, changes, err);
     }
     if (status == SN_OK) {
         *position = info.position;
@@ -254,7 +255,7 @@ sn_status sn_restore_best(const char *run, const sn_run_state *state, sn_error *
     sn_checkpoint *checkpoint = NULL;
     sn_checkpoint_info info;
     sn_status status = sn_checkpoint_best_path(path, run, err);
-    if (status == SN_OK) { /* before anything of the state is overwritten */
+    if (status == SN_OK) {
         status = sn_checkpoint_verify(path, &info, err);
     }
     if (status == SN_OK) {

@@ -15,8 +15,8 @@
 
 static const sn_activity using_files = {"files", false}, agreeing = {"agreement", true};
 
-/* Marks progress: rank 0 reads or writes copies of parameters and velocities, the
- * others wait for it. */
+/* Sends a heartbeat: rank 0 starts to read or write the given number of copies of
+ * parameters and velocities, the other ranks wait for it. */
 static void mark(const sn_run *run, size_t copies)
 {
     sn_watchdog_mark_bytes(run->comm,
@@ -29,13 +29,11 @@ static bool on_rank_0(const sn_run *run)
     return sn_comm_rank(run->comm) == 0;
 }
 
-/* ---- opening and closing */
-
 static void wait_for_lock(const char *holder, void *user)
 {
     sn_run *run = user;
     if (holder != NULL) {
-        run->warn(run->warn_user, "%s: %s trains there; waiting for its end",
+        run->warn(run->warn_user, "run (%s): locked by %s; waiting until it ends",
                   run->folder, holder);
     }
     mark(run, 1);
@@ -43,7 +41,7 @@ static void wait_for_lock(const char *holder, void *user)
 
 static sn_status open_folder(sn_run *run, const sn_network *network, sn_error *err)
 {
-    static const double patience_seconds = 20; /* a killed job's ranks take a while */
+    static const double patience_seconds = 20; /* time for a killed job to end */
     sn_status status = sn_folder_create(run->folder, err);
     if (status == SN_OK) {
         status = sn_run_lock(run->folder, patience_seconds, wait_for_lock, run,
@@ -76,9 +74,7 @@ void sn_run_close(sn_run *run)
     sn_run_unlock(run->folder, &run->lock);
 }
 
-/* ---- what the run continues from */
-
-/* Rank 0. */
+/* Rank 0 only. */
 static sn_status restore(sn_run *run, const sn_run_state *state, bool resume,
                          const char *path, char changes[SN_CHANGES_BYTES],
                          bool *resumed, sn_error *err)
@@ -117,7 +113,7 @@ sn_status sn_run_restore(sn_run *run, const sn_run_state *state, bool resume,
                : status;
 }
 
-/* Rank 0.  The lineage precedes the metrics, whose cut is final. */
+/* Rank 0 only.  The metrics come last, because removing rows loses data. */
 static sn_status commit(sn_run *run, bool fresh, sn_error *err)
 {
     const sn_run_state *state = run->lineage.state;
@@ -141,7 +137,7 @@ static sn_status commit(sn_run *run, bool fresh, sn_error *err)
 
 sn_status sn_run_commit(sn_run *run, bool fresh, sn_error *err)
 {
-    mark(run, 6); /* best.h5 and a step's checkpoint, read twice and written */
+    mark(run, 6); /* best.h5 and the checkpoint of a step: each read twice, written */
     const sn_status status = on_rank_0(run) ? commit(run, fresh, err) : SN_OK;
     return sn_comm_agree(run->comm, status, err);
 }
@@ -166,8 +162,6 @@ sn_status sn_run_restore_best(sn_run *run, const sn_run_state *state, bool *rest
                : status;
 }
 
-/* ---- rows */
-
 sn_status sn_run_reserve(sn_run *run, size_t steps, size_t ranks, sn_error *err)
 {
     const size_t more[SN_TABLES] = {1, steps, ranks};
@@ -187,8 +181,9 @@ void sn_run_add_epoch(sn_run *run, const sn_epoch_row *row)
     sn_rows_add(&run->rows, SN_TABLE_EPOCHS, row, 1);
 }
 
-/* Each of the rows (ranks) waited at least for the slowest of them. */
-static void note_waiting(sn_rank_row *rows, int ranks)
+/* Sets wait_seconds of the rows (ranks): each rank waits at least for the slowest one.
+ */
+static void compute_waiting(sn_rank_row *rows, int ranks)
 {
     double slowest = 0;
     for (int r = 0; r < ranks; r++) {
@@ -209,17 +204,16 @@ sn_status sn_run_add_ranks(sn_run *run, const sn_rank_row *mine,
     const sn_status status = sn_comm_gather(run->comm, mine, sizeof *mine, added, err);
     if (status == SN_OK && added != NULL) {
         const int ranks = sn_comm_size(run->comm);
-        note_waiting(added, ranks);
+        compute_waiting(added, ranks);
         run->rows.table[SN_TABLE_RANKS].count += (size_t)ranks;
     }
     *all = added;
     return status;
 }
 
-/* ---- checkpoints */
-
-static sn_status describe(const sn_run_state *state, sn_checkpoint_info *info,
-                          sn_error *err)
+/* Fills info from the state.  Rank 0 only. */
+static sn_status fill_info(const sn_run_state *state, sn_checkpoint_info *info,
+                           sn_error *err)
 {
     const sn_config *config = state->config;
     const sn_network *network = state->network;
@@ -254,16 +248,17 @@ static sn_status describe(const sn_run_state *state, sn_checkpoint_info *info,
                          SN_CHECKPOINT_CONFIG_BYTES - 1);
 }
 
-static void warn_of(const sn_run *run, const sn_writer_result *part, const char *then)
+static void warn_if_failed(const sn_run *run, const sn_writer_result *result,
+                           const char *then)
 {
-    if (part->status != SN_OK) {
-        run->warn(run->warn_user, "%s%s", part->err.message, then);
+    if (result->status != SN_OK) {
+        run->warn(run->warn_user, "%s%s", result->err.message, then);
     }
 }
 
-/* Rank 0: waits for the last write.  Fails where the checkpoint of the step or the
- * metrics did; the rest is a warning. */
-static sn_status settle(sn_run *run, bool final, sn_error *err)
+/* Waits for the last write.  Fails if the checkpoint of the step or the metrics were
+ * not written; other failures are warnings.  Rank 0 only. */
+static sn_status wait_for_write(sn_run *run, bool final, sn_error *err)
 {
     sn_writer_outcome outcome;
     sn_writer_wait(run->writer, &outcome, &run->totals);
@@ -272,16 +267,16 @@ static sn_status settle(sn_run *run, bool final, sn_error *err)
             SN_OK) {
         run->saved_step = outcome.saved_step;
     }
-    if (outcome.notice.message[0] != '\0') {
-        run->warn(run->warn_user, "%s", outcome.notice.message);
+    if (outcome.warning.message[0] != '\0') {
+        run->warn(run->warn_user, "%s", outcome.warning.message);
     }
-    warn_of(run, &outcome.best, final ? "" : "; the next checkpoint tries again");
-    warn_of(run, &outcome.rotate, "; older checkpoints are left");
+    warn_if_failed(run, &outcome.best, final ? "" : "; retried at the next checkpoint");
+    warn_if_failed(run, &outcome.rotate, "; older checkpoints were not removed");
     const sn_writer_result *failed = &outcome.step;
     if (failed->status == SN_OK) {
         failed = &outcome.metrics;
     } else {
-        warn_of(run, &outcome.metrics, "");
+        warn_if_failed(run, &outcome.metrics, "");
     }
     if (failed->status != SN_OK) {
         *err = failed->err;
@@ -289,12 +284,12 @@ static sn_status settle(sn_run *run, bool final, sn_error *err)
     return failed->status;
 }
 
-/* Rank 0: hands the rows and the state to the writer. */
+/* Passes the rows and the state to the writer.  Rank 0 only. */
 static sn_status submit(sn_run *run, const sn_run_state *state, bool checkpoint,
                         bool best, sn_error *err)
 {
     sn_checkpoint_info info;
-    const sn_status status = describe(state, &info, err);
+    const sn_status status = fill_info(state, &info, err);
     if (status != SN_OK) {
         return status;
     }
@@ -312,14 +307,15 @@ static sn_status submit(sn_run *run, const sn_run_state *state, bool checkpoint,
     return SN_OK;
 }
 
-/* A write that failed is a warning while the run can continue without it. */
-static sn_status forgive(const sn_run *run, sn_status status, bool final, sn_error *err)
+/* Turns a failed write into a warning unless final. */
+static sn_status warn_or_fail(const sn_run *run, sn_status status, bool final,
+                              sn_error *err)
 {
     const bool may_retry =
         status == SN_EIO || status == SN_ECREATE || status == SN_ENOMEM;
     if (may_retry && !final) {
-        run->warn(run->warn_user, "%s; training goes on, the next interval tries again",
-                  err->message);
+        run->warn(run->warn_user,
+                  "%s; training continues; retried at the next interval", err->message);
         return SN_OK;
     }
     return may_retry ? SN_EIO : status;
@@ -328,9 +324,9 @@ static sn_status forgive(const sn_run *run, sn_status status, bool final, sn_err
 sn_status sn_run_checkpoint(sn_run *run, const sn_run_state *state, bool checkpoint,
                             bool best, bool final, sn_error *err)
 {
-    mark(run, 4); /* the last write and this one, best.h5 beside each */
-    sn_status status = on_rank_0(run) ? settle(run, false, err) : SN_OK;
-    status = forgive(run, sn_comm_agree(run->comm, status, err), false, err);
+    mark(run, 4); /* the previous write and this one, each with best.h5 */
+    sn_status status = on_rank_0(run) ? wait_for_write(run, false, err) : SN_OK;
+    status = warn_or_fail(run, sn_comm_agree(run->comm, status, err), false, err);
     if (status != SN_OK) {
         return status;
     }
@@ -338,10 +334,10 @@ sn_status sn_run_checkpoint(sn_run *run, const sn_run_state *state, bool checkpo
         const bool saved = run->saved_step == state->position->step;
         status = submit(run, state, checkpoint && !saved, best, err);
         if (status == SN_OK && final) {
-            status = settle(run, true, err);
+            status = wait_for_write(run, true, err);
         }
     }
-    return forgive(run, sn_comm_agree(run->comm, status, err), final, err);
+    return warn_or_fail(run, sn_comm_agree(run->comm, status, err), final, err);
 }
 
 void sn_run_leave(sn_run *run, const sn_run_state *state, sn_error *err)
@@ -350,13 +346,13 @@ void sn_run_leave(sn_run *run, const sn_run_state *state, sn_error *err)
         return;
     }
     sn_error why;
-    if (settle(run, true, &why) != SN_OK) {
+    if (wait_for_write(run, true, &why) != SN_OK) {
         run->warn(run->warn_user, "%s", why.message);
     }
     if (!sn_rows_empty(&run->rows)) {
         sn_status status = submit(run, state, false, false, &why);
         if (status == SN_OK) {
-            status = settle(run, true, &why);
+            status = wait_for_write(run, true, &why);
         }
         if (status != SN_OK) {
             run->warn(run->warn_user, "%s", why.message);
@@ -371,8 +367,6 @@ void sn_run_leave(sn_run *run, const sn_run_state *state, sn_error *err)
     }
 }
 
-/* ---- the end */
-
 void sn_run_print(const sn_run *run, FILE *out)
 {
     if (!on_rank_0(run) || out == NULL) {
@@ -381,7 +375,7 @@ void sn_run_print(const sn_run *run, FILE *out)
     if (run->totals.count > 0) {
         fprintf(out,
                 "store    %" PRId64
-                " checkpoints written beside training, which waited %.3f s for them\n",
+                " checkpoints written in the background; training waited %.3f s\n",
                 run->totals.count, run->totals.stall_seconds);
     }
     fprintf(out,

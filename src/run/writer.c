@@ -19,18 +19,18 @@ struct sn_writer {
     pthread_cond_t changed;
     bool busy, ending; /* under mutex */
 
-    /* the caller's while idle, the thread's while busy */
+    /* The caller uses these while the writer is idle, the thread while it is busy. */
     size_t arena;
     float *parameters, *velocity;
     sn_layer_tensors *tensors;
     sn_checkpoint_info info;
     char run[SN_PATH_BYTES];
-    bool step, best; /* what to write */
+    bool step, best; /* as in sn_writer_job */
     size_t keep;
-    bool best_failed; /* the copy is the best epoch's and is nowhere else */
+    bool best_failed; /* the copied weights of the best epoch are not in any file */
     sn_backlog backlog;
 
-    sn_writer_outcome outcome; /* of the last job */
+    sn_writer_outcome outcome; /* results of the last job */
     sn_writer_totals totals;
 };
 
@@ -49,9 +49,9 @@ static void write_checkpoint(sn_writer *writer, bool best, sn_writer_result *par
     writer->totals.count += part->status == SN_OK;
 }
 
-/* best.h5 first: a step's checkpoint names the epoch that best.h5 must then hold.  Each
- * is tried whatever became of the other.  sn_checkpoint_write has verified a file when
- * it returns, so older ones go only then. */
+/* Writes best.h5 before the checkpoint of the step, because the latter names the epoch
+ * that best.h5 must hold.  A failure of one does not prevent the other.  Removes older
+ * checkpoints last, when the new one is verified. */
 static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
 {
     writer->best_failed = writer->best;
@@ -78,21 +78,22 @@ static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
     }
 }
 
-/* Metrics first: rows beyond the newest checkpoint are cut on resume, rows missing
- * before it could not be made up.  Metrics that cannot be written cost no weights. */
+/* Writes the metrics before the checkpoints: a resumed run removes rows after its
+ * checkpoint, but it cannot recompute rows before it.  A failure to write metrics does
+ * not prevent the checkpoints. */
 static void do_job(sn_writer *writer)
 {
     sn_writer_outcome *outcome = &writer->outcome;
     *outcome = nothing;
     outcome->metrics.status =
         sn_folder_append(writer->run, writer->info.config_text, &writer->backlog,
-                         &outcome->notice, &outcome->metrics.err);
+                         &outcome->warning, &outcome->metrics.err);
     write_checkpoints(writer, outcome);
 }
 
-/* Seconds for which this thread could run and others had its core, as Linux counts
- * them; 0 where nobody does. */
-static double seconds_in_line(void)
+/* Returns how long this thread was ready to run but waited for a core, as Linux counts
+ * it; 0 on systems without this counter. */
+static double seconds_waiting_for_core(void)
 {
     FILE *file = fopen("/proc/thread-self/schedstat", "r");
     unsigned long long running, waiting = 0;
@@ -105,10 +106,10 @@ static double seconds_in_line(void)
     return 1e-9 * (double)waiting;
 }
 
-/* Training goes first on a core that both use: what it leaves while it waits for other
- * ranks is mostly enough.  A caller that waits for the job leaves all of it.  (A
- * thread's own priority is Linux's understanding of PRIO_PROCESS.) */
-static void give_way(void)
+/* Lowers the priority of this thread, so that training runs first on a shared core.
+ * The time in which training waits for other ranks is usually enough for the writer.
+ * On Linux PRIO_PROCESS with 0 means the calling thread. */
+static void lower_priority(void)
 {
     enum { NICE = 15 };
     (void)setpriority(PRIO_PROCESS, 0, NICE);
@@ -117,7 +118,7 @@ static void give_way(void)
 static void *work(void *user)
 {
     sn_writer *writer = user;
-    give_way();
+    lower_priority();
     pthread_mutex_lock(&writer->mutex);
     for (;;) {
         while (!writer->busy && !writer->ending) {
@@ -127,9 +128,9 @@ static void *work(void *user)
             break;
         }
         pthread_mutex_unlock(&writer->mutex);
-        const double begun = sn_clock_seconds() - seconds_in_line();
+        const double begun = sn_clock_seconds() - seconds_waiting_for_core();
         do_job(writer);
-        const double seconds = sn_clock_seconds() - seconds_in_line() - begun;
+        const double seconds = sn_clock_seconds() - seconds_waiting_for_core() - begun;
         pthread_mutex_lock(&writer->mutex);
         writer->totals.longest_seconds = fmax(writer->totals.longest_seconds, seconds);
         writer->busy = false;
@@ -139,7 +140,7 @@ static void *work(void *user)
     return NULL;
 }
 
-/* Signals are the training thread's. */
+/* Starts the thread with all signals blocked: the training thread handles them. */
 static int start_thread(sn_writer *writer)
 {
     sigset_t all, former;
@@ -188,7 +189,7 @@ sn_status sn_writer_create(const sn_network *network, sn_writer **out, sn_error 
                          network->parameters);
     } else if (start_thread(writer) != 0) {
         status = sn_fail(err, SN_EINTERNAL,
-                         "checkpoint writer: no thread can be made; "
+                         "checkpoint writer: cannot create a thread; "
                          "raise the limit on processes (ulimit -u)");
     }
     if (status != SN_OK) {
@@ -231,7 +232,7 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
     strcpy(writer->run, job->run);
     writer->step = job->step;
     writer->best = job->best;
-    /* rows that find no room stay with the caller until the next job */
+    /* If memory is short, the rows stay in job->rows until the next job. */
     (void)sn_rows_move(&writer->backlog.rows, job->rows);
     if (job->step || job->best) {
         memcpy(writer->parameters, parameters, writer->arena * sizeof *parameters);

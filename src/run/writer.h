@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Checkpoints and metrics written by a thread while training goes on.  Rank 0
- *  only.
+/** A thread that writes checkpoints and metrics while training continues.  Rank 0 only;
+ *  not collective.
  *
- *  HDF5 is not thread-safe: whoever calls the store must have waited for the writer. */
+ *  HDF5 is not thread-safe: call sn_writer_wait before any other function of store. */
 #ifndef SHARDNET_RUN_WRITER_H
 #define SHARDNET_RUN_WRITER_H
 
@@ -12,62 +12,64 @@
 
 typedef struct sn_writer sn_writer;
 
-/** Starts the thread, which gives way to training on its core; holds one copy of
- * parameters and velocity.  SN_ENOMEM, SN_EINTERNAL when no thread can be had. */
+/** Starts the thread with low priority and allocates a copy of parameters and velocity.
+ *  The caller destroys the writer.  Errors: SN_ENOMEM; SN_EINTERNAL if no thread can be
+ *  created. */
 sn_status sn_writer_create(const sn_network *network, sn_writer **writer,
                            sn_error *err) SN_MUST_CHECK;
 
-/** Memory of that copy; a file in memory comes on top of it while it is written. */
+/** Returns the bytes of that copy.  While a file is written, its size in memory adds to
+ *  it. */
 size_t sn_writer_bytes(const sn_network *network);
 
-/** Waits for the last write, ends the thread. */
+/** Waits for the last write, stops the thread, frees the writer and sets *writer to
+ *  NULL. Accepts NULL. */
 void sn_writer_destroy(sn_writer **writer);
 
-/** The work for one submission. */
+/** One job of the writer. */
 typedef struct sn_writer_job {
     const char *run;
-    bool step; /* the checkpoint of the step, after which all but the newest keep are
-                      removed */
-    bool best; /* best.h5 */
-    size_t keep;
-    sn_rows
-        *rows; /* for metrics.h5; taken over and left empty, as far as memory goes */
+    bool step;     /* write the checkpoint of the step */
+    bool best;     /* write best.h5 */
+    size_t keep;   /* number of checkpoints of steps that rotation keeps */
+    sn_rows *rows; /* rows for metrics.h5; sn_writer_submit moves them out */
 } sn_writer_job;
 
-/** Copies job and state and returns; the thread writes: the rows, then the checkpoints.
- *  Rows that could not be written are kept and tried again
- * with the next job.  The writer must be idle: sn_writer_wait first.  A best.h5 that
- * could not be written is tried once more before, while the caller waits, unless the
- * job has another: what is returned is the status of that, with which those weights are
- * lost; the job is taken all the same. */
+/** Copies job, info, parameters and velocity (network.arena each) and returns; the
+ *  thread then writes the rows, best.h5 and the checkpoint of the step.  Rows that
+ *  cannot be written are written with the next job; rows that cannot be moved for lack
+ *  of memory remain in job->rows.  The writer must be idle: call sn_writer_wait first.
+ *
+ *  If the last best.h5 could not be written and this job has no new one, tries again
+ *  first while the caller waits.  Returns the status of this attempt: if it fails,
+ *  those weights are lost, but the job is accepted nevertheless. */
 sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                            const sn_checkpoint_info *info, const float *parameters,
                            const float *velocity, sn_error *err) SN_MUST_CHECK;
 
-/** The outcome of one part of a job; err is set only where status is not SN_OK. */
+/** The result of one write; err is set only if status is not SN_OK. */
 typedef struct sn_writer_result {
     sn_status status;
     sn_error err;
 } sn_writer_result;
 
-/** The work of a writer so far. */
+/** Totals of all jobs so far. */
 typedef struct sn_writer_totals {
-    double stall_seconds;   /* callers waited and copied */
-    double longest_seconds; /* the longest job takes when nothing else wants its core */
-    int64_t count;          /* checkpoints written */
+    double stall_seconds;   /* time that callers waited and copied */
+    double longest_seconds; /* longest job, without its waiting for a core */
+    int64_t count;          /* number of checkpoints written */
 } sn_writer_totals;
 
-/** The outcome of a job. */
+/** The results of a job. */
 typedef struct sn_writer_outcome {
     sn_writer_result metrics, best, step;
-    sn_writer_result rotate; /* removing older checkpoints */
-    int64_t saved_step; /* its checkpoint is on the disk and verified, whatever became
-                              of the rest; -1 for none */
-    sn_error notice;    /* what else the user should know, "" for nothing */
+    sn_writer_result rotate; /* removal of old checkpoints */
+    int64_t saved_step;      /* step of the checkpoint written, -1 for none */
+    sn_error warning;        /* another message for the user, "" for none */
 } sn_writer_outcome;
 
-/** Waits until the thread is idle.  The outcome is that of the last job, the first time
- *  after it; then, and before the first job, that of nothing to do. */
+/** Waits until the thread is idle.  The first call after a job sets *outcome to its
+ *  results; other calls set it to success with saved_step -1. */
 void sn_writer_wait(sn_writer *writer, sn_writer_outcome *outcome,
                     sn_writer_totals *totals);
 

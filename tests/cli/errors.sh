@@ -339,17 +339,17 @@ for ranks in 0 2; do
 done
 together
 
-# newest_damaged RANKS: the damaged checkpoint is passed over
+# newest_damaged RANKS: the damaged checkpoint is skipped
 newest_damaged() {
     cp -R broken "$scratch/resumed"
     expect_mpi_exit 0 "$1" "$program" train small.ini --out "$scratch/resumed" --resume
     [ "$(grep -c '^shardnet: ' "$scratch/err")" -eq 2 ] || wrong "other lines than two warnings"
-    expect_text err '^shardnet: warning: .*resumed/checkpoints/step-00000020\.h5.*; passed over'
-    expect_text err '^shardnet: warning: .* set aside: step-00000020\.h5\.abandoned$'
+    expect_text err '^shardnet: warning: .*resumed/checkpoints/step-00000020\.h5.*; skipped'
+    expect_text err '^shardnet: warning: .*; later checkpoints moved to step-00000020\.h5\.abandoned$'
     expect_text out 'resume .*step-00000010\.h5'
     [ "$("$program" metrics "$scratch/resumed" --csv | wc -l)" -eq 3 ] ||
         wrong "not two epochs in metrics"
-    checked "a damaged newest checkpoint is passed over with a warning (mpirun -n $1)"
+    checked "a damaged newest checkpoint is skipped with a warning (mpirun -n $1)"
 }
 
 # all_damaged RANKS

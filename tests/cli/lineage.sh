@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Which checkpoints a run owns: what a resumed run continues from, what it leaves behind,
-# and where the weights of its best epoch come from.
+# The lineage of a run: the checkpoint that a resumed run continues from, the checkpoints
+# that it renames, and the file that holds the weights of its best epoch.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
@@ -12,36 +12,36 @@ cd -- "$scratch"
 write_config small.ini data.source=synthetic data.train_limit=600 data.validation=100 \
     model.hidden=8 train.epochs=8 train.batch=50 metrics.every_steps=1 checkpoint.keep=2
 
-# holds RUN NAME...: the files of its folder of checkpoints
-holds() {
+# expect_files RUN NAME...: RUN/checkpoints contains exactly these files
+expect_files() {
     local found wanted
     found=$(find "$1/checkpoints" -mindepth 1 -printf '%P\n' | sort)
     wanted=$(printf '%s\n' "${@:2}" | sort)
-    [ "$found" = "$wanted" ] || wrong "$1 holds $found instead of $wanted"
+    [ "$found" = "$wanted" ] || wrong "$1 contains $found instead of $wanted"
 }
 
-# warned PATTERN: by one line, the only one
+# warned PATTERN: stderr has exactly one warning, and it matches
 warned() {
     expect_text err "^shardnet: warning: $1"
-    [ "$(grep -c '^shardnet: warning: ' err)" -eq 1 ] || wrong "not one warning"
+    [ "$(grep -c '^shardnet: warning: ' err)" -eq 1 ] || wrong "not exactly one warning"
 }
 
-# --- resumed from an older checkpoint than the newest
+# --- resumed from an older checkpoint
 
 plain=(--set data.validation=0 --set data.train_limit=500)
 expect_exit 0 "$program" train small.ini --out whole "${plain[@]}" --set checkpoint.keep=9
 expect_exit 0 "$program" train small.ini --out old "${plain[@]}"
 cp whole/checkpoints/step-00000030.h5 old/checkpoints
-holds old step-000000{30,70,80}.h5
+expect_files old step-000000{30,70,80}.h5
 for ranks in 2 0; do
     rm -rf back
     cp -R old back
     expect_mpi_exit 75 $ranks "$program" train small.ini --out back "${plain[@]}" \
         --resume=back/checkpoints/step-00000030.h5 --set train.max_steps=4
-    warned 'run \(back\): goes on from step 30; .* set aside: step-00000070\.h5\.abandoned, step-00000080\.h5\.abandoned$'
-    holds back step-00000030.h5 step-00000034.h5 step-000000{70,80}.h5.abandoned
+    warned 'run \(back\): resumes at step 30; later checkpoints moved to step-00000070\.h5\.abandoned, step-00000080\.h5\.abandoned$'
+    expect_files back step-00000030.h5 step-00000034.h5 step-000000{70,80}.h5.abandoned
     cmp back/checkpoints/step-00000080.h5.abandoned old/checkpoints/step-00000080.h5 ||
-        wrong "what is set aside has changed"
+        wrong "the renamed checkpoint has changed"
     expect_exit 0 "$program" verify back
     expect_no_text out abandoned
     expect_exit 0 "$program" inspect back
@@ -52,87 +52,87 @@ for ranks in 2 0; do
     expect_mpi_exit 75 $ranks "$program" train small.ini --out back "${plain[@]}" --resume \
         --set train.max_steps=4
     expect_text out '^resume .*step 34$'
-    [ "$(grep -c "^shardnet: " err)" -eq 1 ] || wrong "more than the stop is told"
+    [ "$(grep -c "^shardnet: " err)" -eq 1 ] || wrong "stderr has more than the line about the stop"
 done
 expect_exit 0 "$program" train small.ini --out back "${plain[@]}" --resume
-[ ! -s err ] || wrong "a plain resume warns"
+[ ! -s err ] || wrong "an ordinary resume warns"
 expect_exit 75 "$program" train small.ini --out back "${plain[@]}" \
     --resume=back/checkpoints/step-00000070.h5 --set train.max_steps=4
-holds back step-000000{70,74}.h5 step-00000070.h5.abandoned step-00000080.h5.abandoned{,.2}
+expect_files back step-000000{70,74}.h5 step-00000070.h5.abandoned step-00000080.h5.abandoned{,.2}
 expect_exit 0 "$program" train small.ini --out back "${plain[@]}" --resume
 same_run whole back
-checked "an older checkpoint: those beyond it are set aside, and the run goes on from its own"
+checked "an older checkpoint: later ones are renamed, and the next resume uses its own newest"
 
-# --- the newest is damaged
+# --- the newest checkpoints are damaged
 
 rm -rf back
 cp -R old back
 truncate -s 3000 back/checkpoints/step-000000{70,80}.h5
 expect_exit 75 "$program" train small.ini --out back "${plain[@]}" --resume \
     --set train.max_steps=4 --set checkpoint.keep=1
-expect_text err 'step-00000080\.h5.*; passed over'
-expect_text err ' set aside: step-00000070\.h5\.abandoned, step-00000080\.h5\.abandoned$'
-holds back step-00000034.h5 step-000000{70,80}.h5.abandoned
+expect_text err 'step-00000080\.h5.*; skipped'
+expect_text err '; later checkpoints moved to step-00000070\.h5\.abandoned, step-00000080\.h5\.abandoned$'
+expect_files back step-00000034.h5 step-000000{70,80}.h5.abandoned
 expect_exit 0 "$program" verify back
 expect_exit 0 "$program" train small.ini --out back "${plain[@]}" --resume
 same_run whole back
-checked "damaged checkpoints are set aside and push out no good one"
+checked "damaged checkpoints are renamed and do not displace a good one"
 
-# --- best.h5 is what is left
+# --- best.h5 is the only or the newest checkpoint
 
 expect_exit 0 "$program" train small.ini --out best --set checkpoint.keep=9
 best=$(sed -n 's/^best  *epoch \([0-9]*\),.*/\1/p' out)
-[ "$best" -ge 5 ] || wrong "the best epoch is $best, which is too early for what follows"
+[ "$best" -ge 5 ] || wrong "the best epoch is $best, too early for the checks below"
 error=$(sed -n 's/^best .*error //p' out)
 
-# ends_well RUN: the weights of the best epoch are those of the undisturbed run
-ends_well() {
+# expect_best RUN: the run and the weights of its best epoch are those of the uninterrupted run
+expect_best() {
     expect_text out "^best +epoch $best, validation error $error"
     expect_no_text err 'last weights are used'
     same_run best "$1"
     same_parameters best/checkpoints/best.h5 "$1/checkpoints/best.h5"
 }
 
-# as every_epochs = 0 leaves it when it is killed early
+# the files of a run with every_epochs = 0 that was killed early
 mkdir -p early/checkpoints
 cp best/checkpoints/best.h5 best/metrics.h5 early/checkpoints
 mv early/checkpoints/metrics.h5 early
 before=$(sha256sum <early/checkpoints/best.h5)
-expect_one_line_error 73 0 'already holds a checkpoint' "$program" train small.ini --out early
+expect_one_line_error 73 0 'already contains checkpoints' "$program" train small.ini --out early
 [ "$(sha256sum <early/checkpoints/best.h5)" = "$before" ] || wrong "a refused run changed best.h5"
 expect_exit 0 "$program" train small.ini --out early --resume
 expect_text out "^resume .*early/checkpoints/best\.h5: epoch $best, step $((10 * best))\$"
 [ ! -s err ] || wrong "a warning"
-ends_well early
+expect_best early
 
 cp -R best late
 truncate -s 3000 late/checkpoints/step-*.h5
 expect_exit 0 "$program" train small.ini --out late --resume
 expect_text out "^resume .*late/checkpoints/best\.h5"
-ends_well late
+expect_best late
 expect_exit 0 "$program" verify late
 
-# newer than the newest step, as every_epochs = 3 leaves it
+# best.h5 is newer than every other checkpoint, as with every_epochs = 3
 cp -R best newer
 for step in newer/checkpoints/step-*.h5; do
     [[ ! $step > newer/checkpoints/step-00000020.h5 ]] || rm "$step"
 done
 expect_exit 0 "$program" train small.ini --out newer --resume
 expect_text out "^resume .*newer/checkpoints/best\.h5"
-ends_well newer
-checked "best.h5 counts as a checkpoint, by its own step"
+expect_best newer
+checked "best.h5 is a checkpoint at the step of its content"
 
-# --- best.h5 is of a later epoch than what is resumed
+# --- best.h5 is of a later epoch than the restored checkpoint
 
 lower=$((best - 2))
 from=checkpoints/step-$(printf %08d $((10 * lower))).h5
 cp -R best again
 expect_exit 0 "$program" train small.ini --out again --resume="again/$from"
-warned "run .* set aside: .*best\.h5\.abandoned"
-ends_well again
-checked "the best epoch lies ahead: it is found again"
+warned "run .* moved to .*best\.h5\.abandoned"
+expect_best again
+checked "the best epoch comes later: it is found again"
 
-# rates at which nothing gets better
+# with a learning rate of 0 the error does not improve
 cp -R best worse
 expect_exit 0 "$program" train small.ini --out worse --resume="worse/$from" \
     --set optimizer.learning_rate=0 --set optimizer.momentum=0
@@ -144,13 +144,13 @@ same_parameters worse/checkpoints/best.h5 "best/$from"
 expect_exit 0 "$program" train small.ini --out worse --resume=worse/checkpoints/best.h5.abandoned
 expect_text out "^best +epoch $best, validation error $error"
 same_parameters best/checkpoints/best.h5 worse/checkpoints/best.h5
-[ -f worse/checkpoints/best.h5.abandoned.2 ] || wrong "the lesser best was overwritten"
-checked "the best epoch lies ahead and does not come again: its weights are kept aside"
+[ -f worse/checkpoints/best.h5.abandoned.2 ] || wrong "the other best.h5 was overwritten"
+checked "the best epoch comes later and is not reached again: its weights are kept in *.abandoned"
 
 # --- resumed into another folder
 
 half=checkpoints/step-$(printf %08d $((10 * best))).h5
-# the best epoch is over: nothing gets better
+# the best epoch is finished, and the error does not improve
 expect_exit 0 "$program" train small.ini --out still --resume="best/$half" \
     --set optimizer.learning_rate=0 --set optimizer.momentum=0 --set train.epochs=$((best + 2))
 expect_text out "^best +epoch $best, validation error $error"
@@ -167,22 +167,22 @@ same_parameters best/checkpoints/best.h5 other/checkpoints/best.h5
 rm moved/best.h5
 expect_exit 0 "$program" train small.ini --out alone --resume=moved/old.h5 \
     --set optimizer.learning_rate=0 --set optimizer.momentum=0 --set train.epochs=$((best + 2))
-warned "best \(alone/checkpoints/best\.h5\): no file holds the weights of the best epoch, $best; the best is sought from epoch $((best + 2)) on\$"
+warned "best \(alone/checkpoints/best\.h5\): no file holds the weights of the best epoch, $best; searching for the best epoch from epoch $((best + 2))\$"
 expect_text out "^best +epoch $((best + 2)), "
 expect_exit 0 "$program" verify alone
-checked "into another --out: the best weights come along, or the search begins anew"
+checked "into another --out: the best weights are copied, or the search restarts"
 
-# --- written by another version of the program
+# --- a checkpoint of another version of the program
 
 cp -R old future
 expect_exit 0 "$(dirname -- "$program")/tests/foreign_checkpoint" \
     old/checkpoints/step-00000080.h5 future/checkpoints/step-00000080.h5
 expect_exit 0 "$program" verify future
 for resume in auto future/checkpoints/step-00000080.h5; do
-    expect_one_line_error 65 0 'not damaged, but written by shardnet 9\.8\.7.*\[future\] speed: unknown key' \
+    expect_one_line_error 65 0 'written by shardnet 9\.8\.7.*\[future\] speed: unknown key.*; the file is not damaged' \
         "$program" train small.ini --out future "${plain[@]}" --resume=$resume
 done
-holds future step-000000{30,70,80}.h5
+expect_files future step-000000{30,70,80}.h5
 expect_exit 0 "$program" eval old
 cp out known
 expect_mpi_exit 0 2 "$program" eval future
@@ -197,31 +197,31 @@ cp out known
 expect_exit 0 "$program" predict future one.pgm
 cmp -s out known || wrong "another prediction"
 warned 'checkpoint \(future/.*written by shardnet 9\.8\.7'
-checked "another version's configuration: resume tells so, eval and predict go on"
+checked "configuration of another version: resume refuses it; eval and predict ignore unknown keys"
 
-# --- what a run does not own
+# --- files of other runs
 
 cp -R old mine
 before=$(ls mine/checkpoints; cksum mine/metrics.h5 mine/config.ini)
-expect_one_line_error 73 0 'run \(mine\): already holds checkpoints of its own, and whole/.* is none of them' \
+expect_one_line_error 73 0 'run \(mine\): already contains checkpoints, but not whole/' \
     "$program" train small.ini --out mine "${plain[@]}" --resume=whole/checkpoints/step-00000030.h5
 [ "$(ls mine/checkpoints; cksum mine/metrics.h5 mine/config.ini)" = "$before" ] ||
     wrong "a refused run changed the run"
-checked "--resume=PATH of another run into one that holds checkpoints: exit 73"
+checked "--resume=PATH of another run into a folder with checkpoints: exit 73"
 
 rows=$(table mine epochs epoch)
 rm -r mine/checkpoints
 { echo '# mine'; cat small.ini; } >mine/config.ini
 cp mine/config.ini own.ini
 expect_exit 0 "$program" train mine/config.ini --out mine "${plain[@]}" --set train.epochs=2
-warned 'run: what was in mine/config\.ini and mine/metrics\.h5 is kept beside it as \.old$'
-cmp mine/config.ini.old own.ini || wrong "the configuration that was there is lost"
+warned 'run: existing mine/config\.ini and mine/metrics\.h5 renamed to \*\.old$'
+cmp mine/config.ini.old own.ini || wrong "the existing configuration is lost"
 mv mine/metrics.h5.old own.h5
 mkdir own
 mv own.h5 own/metrics.h5
-[ "$(table own epochs epoch)" = "$rows" ] || wrong "the metrics that were there are lost"
+[ "$(table own epochs epoch)" = "$rows" ] || wrong "the existing metrics are lost"
 rm -r mine/checkpoints
 expect_exit 0 "$program" train mine/config.ini --out mine --resume
-[ ! -s err ] || wrong "a run that begins again warns"
-[ ! -e mine/metrics.h5.old ] || wrong "its own figures are kept twice"
-checked "a fresh run keeps the configuration and the metrics that it finds"
+[ ! -s err ] || wrong "a second fresh run warns"
+[ ! -e mine/metrics.h5.old ] || wrong "metrics without rows were renamed"
+checked "a fresh run renames an existing configuration and existing metrics"

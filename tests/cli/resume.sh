@@ -54,7 +54,7 @@ start 2 env SHARDNET_FAULT=step.slow "$program" train plain.ini --out shared \
 wait_for '^model '
 "$mpirun" -n 2 "$program" train plain.ini --out shared --resume >second.out 2>second.err ||
     wrong "exit code $? of the second job"
-grep -Eq '^shardnet: warning: shared: process [0-9]+ on .* trains there; waiting' second.err ||
+grep -Eq '^shardnet: warning: run \(shared\): locked by process [0-9]+ on .*; waiting' second.err ||
     wrong "the second job does not say that it waits"
 grep -q '^resume .*step 45' second.out || wrong "the second job did not resume at step 45"
 finish

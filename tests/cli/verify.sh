@@ -1,29 +1,29 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# verify finds damage, resume passes it over, diff tells two checkpoints apart.
+# verify finds damage, resume skips damaged checkpoints, diff compares two checkpoints.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 
-# fails CODE PATTERN WHAT ARGUMENT...
+# fails CODE PATTERN NAME ARGUMENT...: the command fails with one line; NAME names the check
 fails() {
     expect_one_line_error "$1" 0 "$2" "$program" "${@:4}"
     checked "$3: exit $1"
 }
 
-# lines N PATTERN: of stdout
+# lines N PATTERN: exactly N lines of stdout match
 lines() {
     [ "$(grep -Ec -- "$2" out)" -eq "$1" ] || wrong "not $1 lines like '$2'"
 }
 
-# last LINE: of stdout
+# last LINE: the last line of stdout
 last() {
     [ "$(tail -n 1 out)" = "$1" ] || wrong "the last line is not '$1'"
 }
 
-# flip FILE TEXT: the last bit of the byte behind the first TEXT
+# flip FILE TEXT: flip the last bit of the byte after the first TEXT
 flip() {
     local at byte
     at=$(LC_ALL=C grep -abom 1 -- "$2" "$1" | head -n 1)
@@ -44,7 +44,7 @@ expect_exit 0 "$program" verify run
 lines 3 '^good  run/checkpoints/step-000000(08|16|24)\.h5: epoch [123], step [0-9]+, SHA-256 [0-9a-f]{64}$'
 lines 1 '^good  run/checkpoints/best\.h5: '
 lines 1 '^good  run/metrics\.h5: 3 epochs, '
-[ "$(wc -l <out)" -eq 5 ] && [ ! -s err ] || wrong "other lines than one a file"
+[ "$(wc -l <out)" -eq 5 ] && [ ! -s err ] || wrong "not exactly one line per file"
 checked "verify of a good run"
 expect_exit 0 "$program" verify $newest
 lines 1 "^good  $newest: epoch 3, step 24, "
@@ -56,7 +56,7 @@ lines 1 '^good  run/metrics\.h5: 3 epochs, '
 checked "verify of a good metrics.h5"
 expect_mpi_exit 0 2 "$program" verify $newest
 lines 2 '^good '
-checked "verify under mpirun: each rank answers"
+checked "verify under mpirun: every rank prints its result"
 
 cp -R run broken
 flip "broken/${newest#run/}" '[train]'
@@ -75,12 +75,11 @@ truncate -s 3000 no-metrics/metrics.h5
 fails 65 'no-metrics/metrics\.h5' "verify of a run with damaged metrics" verify no-metrics
 lines 4 '^good  '
 
-# a name that leads nowhere is what a running job leaves that removes a file while the
-# folder is being read
+# a dangling link stands for a file that a running job removes while the folder is read
 cp -R run moving
 ln -s gone moving/checkpoints/step-00000032.h5
 expect_exit 0 "$program" verify moving
-[ "$(wc -l <out)" -eq 5 ] && [ ! -s err ] || wrong "other lines than one a file that is there"
+[ "$(wc -l <out)" -eq 5 ] && [ ! -s err ] || wrong "not exactly one line per existing file"
 rm moving/checkpoints/step-000000{08,16,24}.h5
 expect_exit 0 "$program" verify moving
 lines 2 '^good '
@@ -89,10 +88,10 @@ ln -s gone moving/run/checkpoints/step-00000012.h5
 expect_exit 0 "$program" inspect moving/run
 expect_no_text out 'step-00000012'
 expect_exit 0 "$program" report moving/run
-! grep -q 'step-00000012' moving/run/report.html || wrong "the report tells of a file that is gone"
-checked "checkpoints that a running job removes meanwhile are passed over"
+! grep -q 'step-00000012' moving/run/report.html || wrong "the report names a file that was removed"
+checked "checkpoints that a running job removes meanwhile are skipped"
 
-# until there is a file stop, checkpoints come and go; there is always one
+# churn: add and remove checkpoints until the file stop exists; one always exists
 churn() {
     local step=10000100
     while [ ! -e stop ]; do
@@ -110,17 +109,17 @@ job=$!
 for _ in 1 2 3 4 5 6 7 8; do
     for command in verify inspect eval; do
         expect_exit 0 "$program" $command busy
-        [ ! -s err ] || wrong "$command of a folder in motion"
+        [ ! -s err ] || wrong "$command prints errors while checkpoints are added and removed"
     done
 done
 touch stop
 wait $job
 job=
-checked "verify, inspect and eval while checkpoints come and go"
+checked "verify, inspect and eval while checkpoints are added and removed"
 
 mkdir empty
 fails 66 'empty' "verify of an empty folder" verify empty
-fails 66 'nowhere' "verify of nothing" verify nowhere
+fails 66 'nowhere' "verify of a missing path" verify nowhere
 fails 65 'small\.ini' "verify of a text file" verify small.ini
 # `--` ends the options
 cp -R run ./-run
@@ -137,23 +136,23 @@ fails 64 '\(-run\)' "an option that is a folder" verify -run
 checked "a name that begins with - after --"
 
 fails 64 'FILE|checkpoint' "verify without arguments" verify
-fails 64 'two' "verify of two" verify one two
+fails 64 'two' "verify with two arguments" verify one two
 fails 64 '\-\-fast' "verify with an unknown option" verify --fast run
 
-# --- resume uses another of the step, else an older one
+# --- resume uses another checkpoint of the same step, else an older one
 
 expect_exit 0 "$program" train broken/config.ini --out broken --resume
 expect_text err '^shardnet: warning: .*broken/checkpoints/step-00000024\.h5'
 expect_text out 'resume .*best\.h5: epoch 3, step 24'
 expect_exit 0 "$program" verify broken/checkpoints/step-00000024.h5
-checked "resume passes the damaged checkpoint over and writes it anew"
+checked "resume skips the damaged checkpoint and writes it again"
 expect_exit 0 "$program" diff run broken
 last identical
-checked "diff: the resumed run is the uninterrupted one"
+checked "diff: the resumed run equals the uninterrupted one"
 
-# --- damage anywhere: found, and passed over by resume, or without harm
+# --- damage at random places: verify finds it and resume skips the file, or it is harmless
 
-# damage_and_resume WHAT: verify and resume agree on damaged/, and the run is not lost
+# damage_and_resume NAME: verify and resume agree on damaged/, and the run can be completed
 damage_and_resume() {
     local file=damaged/${newest#run/} found=
     run "$program" verify "$file"
@@ -165,12 +164,12 @@ damage_and_resume() {
     rm damaged/checkpoints/best.h5
     expect_exit 0 "$program" train small.ini --out damaged --resume
     if [ -n "$found" ]; then
-        expect_text err "^shardnet: warning: .*$file.*passed over"
+        expect_text err "^shardnet: warning: .*$file.*skipped"
         expect_text out 'resume .*step-00000016\.h5'
         damages=$((damages + 1))
     else
         expect_text out 'resume .*step-00000024\.h5'
-        [ ! -s err ] || wrong "a warning about a file that verify calls good: $1"
+        [ ! -s err ] || wrong "resume warns about a file that verify reports as good: $1"
     fi
     expect_exit 0 "$program" verify damaged
     expect_exit 0 "$program" diff run damaged
@@ -200,9 +199,9 @@ for _ in 1 2 3 4; do
     damage_and_resume "cut to $((at % bytes)) bytes"
 done
 [ $damages -eq 4 ] || wrong "only $damages of 4 truncations were found"
-checked "$changes of 8 changed bytes found, the others without harm; 4 of 4 truncations found"
+checked "$changes of 8 changed bytes found, the others harmless; 4 of 4 truncations found"
 
-# attributes changed by an HDF5 tool, so that every checksum of the file is right
+# h5py changes an attribute, so that every checksum of the file is valid
 python=
 for candidate in python3 /usr/bin/python3; do
     if [ -z "$python" ] && "$candidate" -c 'import h5py' >/dev/null 2>&1; then
@@ -214,7 +213,7 @@ if [ -z "$python" ]; then
 else
     expect_exit 0 "$program" verify --help
     expect_text out 'Outside it are'
-    # each attribute is changed in a copy of its own
+    # each attribute is changed in a separate copy of the file
     cat >attributes.py <<'PYTHON'
 import shutil
 import sys
@@ -257,7 +256,7 @@ PYTHON
         [ "$code" -eq $expected ] || wrong "exit code $code, not $expected: attribute $name of $path changed"
     done <attributes
     [ $covered -ge 25 ] && [ $notes -eq 25 ] || wrong "$covered and $notes attributes"
-    checked "a change to any of $covered attributes is found; $notes are the notes that --help names"
+    checked "a change to any of $covered attributes is found; $notes attributes are excluded, as --help states"
 fi
 
 # --- diff
@@ -296,7 +295,7 @@ lines 1 '^  /optimizer/layer2/bias +other shape: none -> 10$'
 last different
 checked "diff of other networks"
 
-fails 66 'nowhere' "diff with nothing" diff run nowhere
+fails 66 'nowhere' "diff with a missing path" diff run nowhere
 fails 66 'empty' "diff with an empty folder" diff empty run
-fails 64 'missing argument \(B\)' "diff of one" diff run
-fails 64 'too many' "diff of three" diff run run run
+fails 64 'missing argument \(B\)' "diff with one argument" diff run
+fails 64 'too many' "diff with three arguments" diff run run run

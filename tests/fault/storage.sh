@@ -198,7 +198,7 @@ mkdir -p best/checkpoints/best.h5.tmp
 start 2 "$program" train best.ini --out best
 warned 'best\.h5.*weights of the best epoch are lost'
 advances "a checkpoint after the second failure"
-warned 'cannot remove .*best\.h5\.tmp.*; older checkpoints are left'
+warned 'cannot remove .*best\.h5\.tmp.*; older checkpoints were not removed'
 stop 75 # the checkpoint is there
 expect_exit 75 "$program" train best.ini --out best --resume --set train.max_steps=1
 expect_text out '^resume '

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the configuration leaves to a measurement. */
+/* sn_engine_choose: the program measures the candidates for each key that is auto. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -7,13 +7,13 @@
 #include "base/mem.h"
 #include "train/engine.h"
 
-/* What the measurements share. */
+/* The state of the measurements. */
 typedef struct trial {
     sn_engine *engine;
-    size_t rows;             /* of the largest product of this rank */
-    float *gradient;         /* (arena), while libraries are measured */
-    sn_reduction *reduction; /* under measurement */
-    sn_status status;        /* of that measurement */
+    size_t rows;             /* rows of the measured products */
+    float *gradient;         /* (arena), while the libraries are measured */
+    sn_reduction *reduction; /* the candidate */
+    sn_status status;        /* status of the candidate */
     sn_error *err;
 } trial;
 
@@ -22,6 +22,7 @@ static sn_reduction_spec spec_of(const sn_engine *e)
     return sn_config_reduction(&e->config, e->replica.network.arena, SN_TAIL_ELEMENTS);
 }
 
+/* Returns the rows of this rank's first microbatch. */
 static size_t rows_of(const sn_engine *e)
 {
     const sn_reduction_spec spec = spec_of(e);
@@ -32,9 +33,9 @@ static size_t rows_of(const sn_engine *e)
     return (size_t)(first.end - first.begin);
 }
 
-/* ---- the library of the products */
+/* ---- compute.backend */
 
-/* Seconds of one pass of the products by a library: an sn_repeat_run. */
+/* Returns the seconds of one pass of the products by a library: an sn_repeat_run. */
 static double time_backend(void *user, int which)
 {
     trial *t = user;
@@ -69,18 +70,18 @@ static sn_status fastest_backend(trial *t, double seconds[SN_BACKENDS],
     return status;
 }
 
-/* The configuration keeps the choice for resumed runs, but not one that follows from
- * another key. */
+/* The choice is stored in the configuration, so that resumed runs keep it, unless it
+ * follows from another key. */
 static sn_status choose_backend(trial *t, double seconds[SN_BACKENDS], sn_error *err)
 {
     sn_config *config = &t->engine->config;
     sn_backend chosen = (sn_backend)config->compute_backend;
     sn_status status = SN_OK;
     if (chosen == SN_BACKEND_AUTO && config->compute_precision == SN_PRECISION_BF16) {
-        chosen = SN_BACKEND_ONEDNN; /* bf16 products are oneDNN's */
+        chosen = SN_BACKEND_ONEDNN; /* only oneDNN computes bf16 products */
     } else if (chosen == SN_BACKEND_AUTO) {
         chosen = SN_BACKEND_OPENBLAS;
-        /* a stopwatch chooses otherwise from run to run, and so would the bits */
+        /* A measured choice varies from run to run, and would change the bits. */
         if (sn_gemm_supports(SN_BACKEND_ONEDNN) &&
             !sn_reduction_of(config->comm_reduce)->fixed_order) {
             status = fastest_backend(t, seconds, &chosen, err);
@@ -91,7 +92,7 @@ static sn_status choose_backend(trial *t, double seconds[SN_BACKENDS], sn_error 
     return status;
 }
 
-/* ---- the reduction */
+/* ---- comm.reduce */
 
 static sn_status make_reduction(sn_engine *e, const sn_reduction_spec *spec,
                                 sn_reduction **reduction, sn_error *err)
@@ -104,7 +105,7 @@ static sn_status make_reduction(sn_engine *e, const sn_reduction_spec *spec,
     return status;
 }
 
-/* Seconds of one gradient and its reduction: an sn_repeat_run. */
+/* Returns the seconds of one gradient and its reduction: an sn_repeat_run. */
 static double time_reduction(void *user, int which)
 {
     (void)which;
@@ -128,7 +129,7 @@ static double time_reduction(void *user, int which)
     return sn_clock_seconds() - begun;
 }
 
-/* The least of a few runs, as many on every rank; the mean over ranks. */
+/* Sets *seconds to the mean over ranks of the least of a few runs. */
 static sn_status measure_reduction(trial *t, double *seconds)
 {
     enum { ROUNDS = 3 };
@@ -140,7 +141,7 @@ static sn_status measure_reduction(trial *t, double *seconds)
     return t->status;
 }
 
-/* Measures every kind that these ranks can have, and takes the fastest. */
+/* Measures every kind that the ranks can use and chooses the fastest. */
 static sn_status choose_reduction(trial *t, double seconds[SN_REDUCE_AUTO],
                                   sn_error *err)
 {
@@ -165,7 +166,8 @@ static sn_status choose_reduction(trial *t, double seconds[SN_REDUCE_AUTO],
     return status;
 }
 
-/* Rank 0, which may have kept the choice of the run that it resumes, decides. */
+/* Copies the keys from rank 0, which may have restored the choice of an earlier
+ * invocation. */
 static sn_status share_keys(sn_comm *comm, sn_config *config, sn_error *err)
 {
     int keys[2] = {config->compute_backend, config->comm_reduce};
@@ -175,7 +177,7 @@ static sn_status share_keys(sn_comm *comm, sn_config *config, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    /* this rank may run another build */
+    /* The build of this rank may lack the library that rank 0 chose. */
     sn_status fits = sn_fault_check("choose.build", sn_comm_rank(comm), -1, err);
     if (fits == SN_OK) {
         fits = sn_config_check(config, err);
@@ -193,7 +195,7 @@ sn_status sn_engine_choose(sn_engine *e, sn_error *err)
         status = choose_backend(&t, e->choice.backend_seconds, err);
     }
     if (status == SN_OK) {
-        if (config->compute_precision != SN_PRECISION_BF16) { /* those are oneDNN's */
+        if (config->compute_precision != SN_PRECISION_BF16) { /* oneDNN computes them */
             sn_gemm_limit_loops(e->replica.workspace.backend);
         }
         if (config->comm_reduce == SN_REDUCE_AUTO && e->context.size > 1) {

@@ -10,8 +10,8 @@
 #include "nn/products/gemm.h"
 #include "shardnet/version.h"
 
-/* mpirun puts a terminal of its own between rank 0 and what may be a file: the parent's
- * output must be a terminal too. */
+/* Returns true if a person watches out.  mpirun gives rank 0 a terminal even if its own
+ * output is a file, so the output of the parent must be a terminal too. */
 static bool is_live(FILE *out)
 {
     if (out == NULL || !isatty(fileno(out))) {
@@ -62,12 +62,12 @@ static void print_products(FILE *out, const sn_engine *e)
     }
     fputc('\n', out);
     if (e->replica.weights_bf16 != NULL) {
-        fprintf(out, "factors  bf16 in steps (%s), sums fp32; fp32 in evaluation\n",
+        fprintf(out, "operands bf16 in steps (%s), sums fp32; fp32 in evaluation\n",
                 sn_precision_method((sn_precision)e->config.compute_precision));
     }
 }
 
-/* Prints nothing for the standard reduction that was not measured. */
+/* Prints nothing for the default reduction unless it was measured. */
 static void print_reduction(FILE *out, const sn_engine *e)
 {
     const double *seconds = e->choice.reduce_seconds;
@@ -79,7 +79,7 @@ static void print_reduction(FILE *out, const sn_engine *e)
     char text[128];
     sn_reduction_describe(e->reduction, text, sizeof text);
     fprintf(out, "reduce   %s", text);
-    const char *before = " (auto: gradient and sum";
+    const char *before = " (auto: gradient and reduction";
     for (int k = 0; k < SN_REDUCE_AUTO; k++) {
         if (seconds[k] > 0) {
             fprintf(out, "%s %s %.3g ms", before, sn_reduction_of(k)->name,
@@ -102,7 +102,7 @@ static void print_data(FILE *out, const sn_config *config, const sn_loaded *load
             "classes%s\n",
             data->train.count, data->validation.count, data->test.count, data->rows,
             data->cols, data->classes,
-            loaded->memory.shared.base != NULL ? ", one copy a node" : "");
+            loaded->memory.shared.base != NULL ? ", one copy per node" : "");
 }
 
 void sn_console_header(const sn_console *console, const sn_engine *engine)
@@ -117,7 +117,7 @@ void sn_console_header(const sn_console *console, const sn_engine *engine)
     const sn_node_cores *cores = &context->cores;
     fprintf(out, "shardnet %s\n", sn_version());
     fprintf(out,
-            "ranks    %d on %d node%s, %d thread%s a rank (%d core%s in the affinity "
+            "ranks    %d on %d node%s, %d thread%s per rank (%d core%s in the affinity "
             "mask of rank 0, %d on its node)\n",
             context->size, nodes, plural(nodes), context->threads,
             plural(context->threads), cores->mask_cores, plural(cores->mask_cores),
@@ -145,8 +145,8 @@ void sn_console_start(const sn_console *console, const sn_deadline *deadline,
     }
     if (isfinite(deadline->job_seconds)) {
         fprintf(out,
-                "limit    the job ends %.0f s from its start here; training stops "
-                "%.0f s before, or more where a checkpoint takes long\n",
+                "limit    the job ends %.0f s after this start; training stops %.0f s "
+                "earlier, or more if a checkpoint takes long\n",
                 deadline->job_seconds, deadline->job_seconds - deadline->stop_seconds);
     }
     if (checkpoint != NULL) {
@@ -248,10 +248,10 @@ void sn_console_result(const sn_console *console, const sn_config *config,
             result->seconds, result->train_seconds, result->samples_per_second);
 }
 
-/* The slowest rank, where waiting for it cost a share of the time that matters. */
+/* Prints the slowest rank if waiting for it cost a considerable share of the time. */
 static void print_slowest(FILE *out, double total, const sn_busy *busy, int ranks)
 {
-    static const double matters = 0.05;
+    static const double considerable = 0.05;
     double mean = 0;
     int slowest = 0;
     for (int r = 0; r < ranks; r++) {
@@ -259,10 +259,10 @@ static void print_slowest(FILE *out, double total, const sn_busy *busy, int rank
         slowest = busy[r].seconds > busy[slowest].seconds ? r : slowest;
     }
     const double cost = busy[slowest].seconds - mean;
-    if (cost > matters * total) {
+    if (cost > considerable * total) {
         fprintf(out,
-                "slowest  rank %d on %s: %.2f s for its gradients, where the mean of "
-                "all ranks is %.2f s; waiting for it cost %.2f s, %.0f %% of the "
+                "slowest  rank %d on %s: %.2f s for its gradients, mean of all ranks "
+                "%.2f s; waiting for it cost %.2f s, %.0f %% of the "
                 "training time\n",
                 slowest, busy[slowest].host, busy[slowest].seconds, mean, cost,
                 100 * cost / total);

@@ -14,14 +14,15 @@ static sn_status choose_threads(sn_context *context, const sn_config *config,
     }
     int64_t wanted = config->compute_threads;
     if (sn_reduction_of(config->comm_reduce)->fixed_order) {
-        wanted = 1; /* on more threads the BLAS may add in another order */
+        wanted = 1; /* with more threads the BLAS may add in another order */
     }
     context->threads = wanted > 0 ? (int)wanted : context->cores.threads;
     if (wanted > context->cores.most) {
         status = sn_config_refuse(
             config, "compute", "threads", err,
-            "%d, but the affinity mask leaves %d to this rank of %d on its node; use "
-            "auto, fewer ranks, or bind ranks to more cores (mpirun --bind-to none)",
+            "%d exceeds %d, this rank's share of the affinity mask (%d ranks on its "
+            "node); use auto, fewer ranks, or bind ranks to more cores (mpirun "
+            "--bind-to none)",
             (int)wanted, context->cores.most, sn_comm_node_size(context->comm));
     }
     status = sn_comm_agree(context->comm, status, err);
@@ -31,7 +32,7 @@ static sn_status choose_threads(sn_context *context, const sn_config *config,
     return status;
 }
 
-/* The processors of the nodes may differ. */
+/* Every rank checks its own CPU, since the nodes may differ. */
 static sn_status check_precision(const sn_context *context, const sn_config *config,
                                  sn_error *err)
 {
@@ -44,7 +45,7 @@ static sn_status check_precision(const sn_context *context, const sn_config *con
     if (status != SN_OK) {
         status = sn_config_refuse(config, "compute", "precision", err,
                                   "on %s: bf16 needs %s; use fp32, or bf16_emulated to "
-                                  "see what rounding does",
+                                  "study the effect of rounding",
                                   sn_comm_host(context->comm), found.message);
     }
     return sn_comm_agree(context->comm, status, err);

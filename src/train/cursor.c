@@ -57,7 +57,7 @@ void sn_cursor_close_epoch(sn_cursor *cursor)
     p->epoch_correct = p->epoch_samples = 0;
 }
 
-bool sn_cursor_note_error(sn_cursor *cursor, double error)
+bool sn_cursor_record_error(sn_cursor *cursor, double error)
 {
     sn_position *p = &cursor->position;
     const bool improved =

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Where training stands, and what follows from that alone. */
+/** The cursor: the position of training, and the values that follow from the position
+ *  and the configuration.  No function is collective. */
 #ifndef SHARDNET_TRAIN_CURSOR_H
 #define SHARDNET_TRAIN_CURSOR_H
 
@@ -9,36 +10,38 @@
 #include "store/checkpoint/checkpoint.h"
 
 typedef struct sn_cursor {
-    sn_position position; /* what a checkpoint saves */
-    sn_sampler sampler;   /* order of the samples of the epoch position.epoch */
+    sn_position position; /* epoch, step and running sums; a checkpoint saves them */
+    sn_sampler sampler;   /* order of the samples in the epoch position.epoch */
     double epoch_rate;    /* learning rate of that epoch */
     sn_schedule schedule;
-    uint64_t samples, batch; /* of the training set, of a step over all ranks */
+    uint64_t samples; /* number of training samples */
+    uint64_t batch;   /* samples per step over all ranks */
     int64_t steps_per_epoch;
 } sn_cursor;
 
-/** The cursor at the start of a run over samples training samples.  Call
+/** Returns the cursor at the start of a run with this number of training samples.  Call
  *  sn_cursor_open_epoch before the first step.  Pure. */
 sn_cursor sn_cursor_start(const sn_config *config, uint64_t samples);
 
-/** Draws the order of the samples and finds the rate of the epoch position.epoch. */
+/** Sets the order of the samples and the learning rate of the epoch position.epoch. */
 void sn_cursor_open_epoch(sn_cursor *cursor);
 
-/** Positions, in the epoch's order, of the next step's global batch. */
+/** Returns the range of the next step's batch in the order of the epoch. */
 sn_range sn_cursor_batch(const sn_cursor *cursor);
 
-/** Learning rate of the next update. */
+/** Returns the learning rate of the next update. */
 double sn_cursor_rate(const sn_cursor *cursor);
 
-/** Moves behind an update over count samples with this rate. */
+/** Advances the position by one update over count samples at this learning rate, and
+ *  adds the other values to the running sums. */
 void sn_cursor_advance(sn_cursor *cursor, double rate, double loss_sum, int64_t correct,
                        int64_t count, double seconds);
 
-/** Moves to the start of the next epoch; the running sums become zero. */
+/** Advances the position to the start of the next epoch and resets the running sums. */
 void sn_cursor_close_epoch(sn_cursor *cursor);
 
-/** Notes the validation error of the epoch just closed; true where it is the least so
- *  far, false for NAN. */
-bool sn_cursor_note_error(sn_cursor *cursor, double error);
+/** Records the validation error of the epoch just closed.  Returns true if it is the
+ *  least error so far, false for NAN. */
+bool sn_cursor_record_error(sn_cursor *cursor, double error);
 
 #endif

@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** When training must stop so that its batch job ends with a checkpoint. */
+/** The stop deadline: training must stop early enough to write a checkpoint before its
+ *  batch job ends.  No function is collective. */
 #ifndef SHARDNET_TRAIN_DEADLINE_H
 #define SHARDNET_TRAIN_DEADLINE_H
 
 #include <stdbool.h>
 
-/** Seconds count from started, the clock of base/clock.h. */
+/** Times are seconds since started. */
 typedef struct sn_deadline {
-    double started;
-    double job_seconds;  /* end of the batch job, INFINITY for none */
-    double stop_seconds; /* end of training */
-    double longest_evaluation_seconds;
+    double started;                    /* clock of base/clock.h */
+    double job_seconds;                /* end of the batch job, INFINITY if unknown */
+    double stop_seconds;               /* end of training, INFINITY if unknown */
+    double longest_evaluation_seconds; /* duration */
 } sn_deadline;
 
-/** The end of the job is that of SLURM_JOB_END_TIME (seconds since 1970); there is none
- *  where that is absent, no number or in the past. */
+/** Returns the deadline of a process that started at this clock.  The job ends at
+ *  SLURM_JOB_END_TIME (seconds since 1970); job_seconds is INFINITY if the variable is
+ *  absent, not a number or in the past. */
 sn_deadline sn_deadline_start(double started);
 
-/** Recomputes stop_seconds after an evaluation or a write; longest_write_seconds is
- *  that of the longest write so far.  Training stops 30 seconds before the end of the
- *  job, or three times what an epoch's end takes, the longest evaluation and the
- *  longest write, but at most half of job_seconds. */
+/** Recomputes stop_seconds after an evaluation or a write.  longest_write_seconds is
+ *  the duration of the longest write so far.  Training stops before the end of the job
+ *  by 30 seconds, or by three times the longest evaluation and write together if that
+ *  is longer, but at most by half of job_seconds. */
 void sn_deadline_update(sn_deadline *deadline, double longest_write_seconds);
 
-/** True when the job is near its end, or max_minutes (0 for none) are over. */
+/** Returns true if stop_seconds has passed, or max_minutes (0: no limit) since started.
+ */
 bool sn_deadline_has_passed(const sn_deadline *deadline, double max_minutes,
                             double now);
 

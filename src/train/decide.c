@@ -8,7 +8,7 @@ static bool every(int64_t count, int64_t interval)
 
 static bool must_stop(const sn_config *config, const sn_moment *m)
 {
-    return m->asked_to_stop ||
+    return m->stop_requested ||
            (config->train_max_steps > 0 && m->steps_here >= config->train_max_steps);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Decisions of the training loop. */
+/** The decisions of the training loop, separate from their execution. */
 #ifndef SHARDNET_TRAIN_DECIDE_H
 #define SHARDNET_TRAIN_DECIDE_H
 
@@ -8,29 +8,29 @@
 
 #include "config/config.h"
 
-/** What the loop knows after a step and, where the step completes its epoch, after the
- *  evaluation of that epoch.  All ranks hold the same values. */
+/** The input of a decision: the state after a step, and after the evaluation if the
+ *  step completes its epoch.  All ranks hold the same values. */
 typedef struct sn_moment {
-    int64_t step;        /* finished updates */
-    int64_t epoch;       /* finished epochs */
-    int64_t best_epoch;  /* epoch of the least validation error, 0 for none */
-    int64_t steps_here;  /* updates of this invocation */
-    bool asked_to_stop;  /* a rank was asked to stop, or the time limit is near */
+    int64_t step;        /* number of finished updates */
+    int64_t epoch;       /* number of finished epochs */
+    int64_t best_epoch;  /* epoch of the least validation error, 0 if none */
+    int64_t steps_here;  /* number of updates of this invocation */
+    bool stop_requested; /* a rank received a signal, or the time limit is near */
     bool checkpoint_due; /* checkpoint.every_minutes have passed */
-    bool epoch_closed;   /* the step was the last one of its epoch; epoch counts it */
+    bool epoch_closed;   /* the step completed an epoch; epoch counts it */
     bool improved;       /* the validation error of that epoch is the least so far */
 } sn_moment;
 
-/** What the loop does next. */
+/** The next actions of the loop. */
 typedef struct sn_decision {
     bool checkpoint; /* write the checkpoint of this step */
     bool best;       /* write best.h5 */
-    bool final;      /* it is the last write: wait for it, report its failure */
+    bool final;      /* the write is the last one: wait for it and report a failure */
     bool leave;      /* end the loop */
-    bool stopped;    /* the run ends early and is to be resumed */
+    bool stopped;    /* the run ends early; a later invocation must resume it */
 } sn_decision;
 
-/** The decision at a moment.  Pure. */
+/** Returns the decision for a state.  Pure. */
 sn_decision sn_decide(const sn_config *config, const sn_moment *moment);
 
 #endif

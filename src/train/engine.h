@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The parts that run training steps, which an engine owns.  Its own functions, the
- *  console and its owners, train and bench, see it whole; all others take the parts
- *  that they use. */
+/** The engine owns all parts that a training step uses.  train, bench and the console
+ *  use the whole engine; every other function takes only the parts that it uses. */
 #ifndef SHARDNET_TRAIN_ENGINE_H
 #define SHARDNET_TRAIN_ENGINE_H
 
@@ -13,15 +12,15 @@
 #include "train/replica.h"
 #include "train/step.h"
 
-/** Mean seconds over ranks of one pass of products, and of one gradient with its
- *  reduction; 0 where nothing was measured. */
+/** The measurements of sn_engine_choose: mean seconds over ranks of one pass of
+ *  products, and of one gradient with its reduction; 0 if not measured. */
 typedef struct sn_choice {
     double backend_seconds[SN_BACKENDS];
     double reduce_seconds[SN_REDUCE_AUTO];
 } sn_choice;
 
 typedef struct sn_engine {
-    sn_config config; /* effective: what was auto is chosen */
+    sn_config config; /* effective: sn_engine_choose replaces auto */
     sn_context context;
     sn_loaded loaded;
     sn_replica replica;
@@ -30,26 +29,26 @@ typedef struct sn_engine {
     sn_reduction *reduction; /* NULL until sn_engine_choose */
 } sn_engine;
 
-/** Loads the data, allocates the replica, finds threads; the cursor stands at the start
- *  of a run, parameters are not set.  Collective; the same status on all ranks, and
- *  sn_engine_close is right after a failure too.  SN_ECONFIG, SN_ENOINPUT, SN_EDATA,
- *  SN_ENOMEM, SN_EMPI. */
+/** Opens the context, loads the data and allocates the replica.  The cursor is at the
+ *  start of a run; parameters and velocity are zero.  The caller calls sn_engine_close,
+ *  also after an error.  Collective; the same status on all ranks.  Errors: SN_ECONFIG,
+ *  SN_ENOINPUT, SN_EDATA, SN_ENOMEM, SN_ERANGE, SN_EMPI. */
 sn_status sn_engine_open(sn_engine *engine, sn_comm *comm, const sn_config *config,
                          sn_error *err) SN_MUST_CHECK;
 
-/** Settles compute.backend and comm.reduce, with rank 0's values on all ranks, and
- *  makes the reduction.  Where a key is auto, the candidates run a few times on the
- *  shapes of the run, and the fastest one is written into config, so that config.ini
- *  and the checkpoints hold it; what needs no measurement, as the reduction of one
- *  rank, stays auto.  Clobbers the batch and the activations; the parameters are only
- *  read.  Collective.  SN_ECONFIG, SN_ENOMEM, SN_EMPI. */
+/** Chooses compute.backend and comm.reduce and creates the reduction.  All ranks use
+ *  the values of rank 0.  If a key is auto, the function runs each candidate a few
+ *  times on the shapes of the run and stores the fastest one in config, from where it
+ *  reaches config.ini and the checkpoints.  A key that needs no measurement stays auto,
+ *  such as the reduction of one rank.  Clobbers the batch and the activations; only
+ *  reads the parameters.  Collective.  Errors: SN_ECONFIG, SN_ENOMEM, SN_EMPI. */
 sn_status sn_engine_choose(sn_engine *engine, sn_error *err) SN_MUST_CHECK;
 
-/** One step: see sn_step_run.  Collective. */
+/** Runs one step with the engine's parts: see sn_step_run.  Collective. */
 sn_status sn_engine_step(sn_engine *engine, sn_step_poll *poll, void *user,
                          sn_step_result *result, sn_error *err) SN_MUST_CHECK;
 
-/** Collective. */
+/** Frees everything that the engine owns.  Collective. */
 void sn_engine_close(sn_engine *engine);
 
 #endif

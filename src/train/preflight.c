@@ -10,8 +10,9 @@
 #include "shardnet/version.h"
 #include "train/console.h"
 
-/* SN_ECONFIG where mine is not rank 0's text: "WHAT: rank R on HOST has '...', rank 0
- * has '...'; ADVICE", with the first line that differs.  Collective. */
+/* Compares the text of every rank with that of rank 0.  Collective.  Errors: SN_ECONFIG
+ * "WHAT: rank R on HOST has '...', rank 0 has '...'; ADVICE", with the first line that
+ * differs on the lowest such rank; SN_ENOMEM, SN_EMPI. */
 static sn_status same_text(sn_comm *comm, const char *what, const char *mine,
                            const char *advice, sn_error *err)
 {
@@ -51,7 +52,8 @@ static sn_status same_text(sn_comm *comm, const char *what, const char *mine,
 static sn_status check_config(sn_comm *comm, const sn_config *config, sn_error *err)
 {
     sn_config copy = *config;
-    copy.data_dir[0] = '\0'; /* each node may have its own; the data are compared */
+    copy.data_dir[0] =
+        '\0'; /* each node may have its own folder; the loader compares the data */
     char *text = sn_config_text(&copy);
     sn_status status =
         text == NULL ? sn_fail(err, SN_ENOMEM, "configuration: out of memory") : SN_OK;
@@ -77,8 +79,8 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
     const bool fixed_order = sn_reduction_of(config->comm_reduce)->fixed_order;
     if (status == SN_OK && fixed_order) {
         status = same_text(comm, "processors", sn_gemm_library(SN_BACKEND_OPENBLAS),
-                           "reduce = reproducible needs one type: ask for nodes of one "
-                           "kind, or set OPENBLAS_CORETYPE to the older one everywhere",
+                           "reduce = reproducible needs one type: request nodes of one "
+                           "type, or set OPENBLAS_CORETYPE to the older type on all",
                            err);
     }
     if (status == SN_OK && fixed_order) {
@@ -89,18 +91,19 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
     return status;
 }
 
-sn_status sn_preflight_warn_of_binding(const sn_context *context, sn_console *console,
-                                       sn_error *err)
+sn_status sn_preflight_warn_binding(const sn_context *context, sn_console *console,
+                                    sn_error *err)
 {
     sn_comm *comm = context->comm;
     const int ranks = sn_comm_node_size(comm), cores = context->cores.node_cores;
     const long all = sysconf(_SC_NPROCESSORS_ONLN);
     bool crowded;
     sn_error found;
-    sn_fail(&found, SN_OK,
-            "binding (%s): %d ranks share %d core%s of %ld; bind them apart (srun "
-            "--cpu-bind=cores, mpirun --bind-to core)",
-            sn_comm_host(comm), ranks, cores, cores == 1 ? "" : "s", all);
+    sn_fail(
+        &found, SN_OK,
+        "binding (%s): %d ranks are bound to %d core%s of %ld; bind each rank to its "
+        "own cores (srun --cpu-bind=cores, mpirun --bind-to core)",
+        sn_comm_host(comm), ranks, cores, cores == 1 ? "" : "s", all);
     const sn_status status =
         sn_comm_share_first(comm, cores < ranks && cores < all, found.message,
                             sizeof found.message, &crowded, err);

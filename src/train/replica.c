@@ -10,7 +10,8 @@
 #include "eval/evaluate.h"
 #include "nn/net.h"
 
-/* Evaluation uses the same buffers, in blocks of a fixed number of rows. */
+/* Returns the rows of the buffers: those of the largest microbatch, or of a block of
+ * the evaluation, which uses the same buffers. */
 static size_t capacity(const sn_config *config, uint64_t train_count, int size)
 {
     const uint64_t wanted = (uint64_t)config->train_batch;
@@ -68,7 +69,7 @@ static sn_status allocate_weights(sn_replica *replica, const sn_config *config,
     if (replica->parameters == NULL || replica->velocity == NULL) {
         return sn_fail(err, SN_ENOMEM,
                        "model (%zu parameters): out of memory; use a smaller model, or "
-                       "fewer ranks on a node",
+                       "fewer ranks per node",
                        network->parameters);
     }
     sn_checkpoint_tensors(network, replica->parameters, replica->velocity,
@@ -116,7 +117,7 @@ static sn_status allocate_batch(sn_batch *batch, const sn_replica_sizes *sizes,
                ? SN_OK
                : sn_fail(err, SN_ENOMEM,
                          "batch (%zu rows per rank): out of memory; use a smaller "
-                         "batch, or fewer ranks on a node",
+                         "batch, or fewer ranks per node",
                          sizes->rows);
 }
 
@@ -151,10 +152,10 @@ void sn_replica_draw(sn_replica *replica, const sn_config *config, uint64_t seed
 {
     sn_init_parameters(&replica->network, (sn_init)config->model_init,
                        config->model_init_scale, seed, replica->parameters);
-    sn_replica_round(replica);
+    sn_replica_weights_to_bf16(replica);
 }
 
-void sn_replica_round(sn_replica *replica)
+void sn_replica_weights_to_bf16(sn_replica *replica)
 {
     if (replica->weights_bf16 != NULL) {
         sn_network_weights_to_bf16(&replica->network, replica->parameters,
@@ -173,7 +174,7 @@ sn_status sn_replica_distribute(sn_comm *comm, sn_replica *replica,
     if (status == SN_OK) {
         status = sn_comm_broadcast(comm, replica->velocity, bytes, 0, err);
     }
-    sn_replica_round(replica);
+    sn_replica_weights_to_bf16(replica);
     return status;
 }
 

@@ -9,7 +9,7 @@
 #include "base/digest.h"
 #include "base/fault.h"
 
-/* What a rank reports of its copy. */
+/* The hash of a rank's replica. */
 typedef struct copy {
     uint64_t hash;
     char host[SN_HOST_BYTES];
@@ -30,7 +30,7 @@ static int count_same(const copy *all, int size, uint64_t hash)
     return count;
 }
 
-/* The rank that more than half of all agree with; -1 for none. */
+/* Returns a rank whose hash more than half of all ranks have, -1 if there is none. */
 static int find_majority(const copy *all, int size)
 {
     for (int i = 0; 2 * i <= size; i++) {
@@ -41,8 +41,8 @@ static int find_majority(const copy *all, int size)
     return -1;
 }
 
-/* "rank 1 on node7, rank 5 on node9" and so on: those that differ from rank good's, or
- * all for good -1. */
+/* Writes "rank 1 on node7, rank 5 on node9" and so on: the ranks that differ from rank
+ * good, or all ranks if good is -1. */
 static void list_ranks(const copy *all, int size, int good, char *text, size_t bytes)
 {
     enum { NAMED = 6 };
@@ -64,8 +64,9 @@ static void list_ranks(const copy *all, int size, int good, char *text, size_t b
     }
 }
 
-/* Rank 0 only. */
-static sn_status blame(const copy *all, int size, int64_t step, sn_error *err)
+/* Returns SN_EINTERNAL with the ranks that differ.  Rank 0 only. */
+static sn_status report_difference(const copy *all, int size, int64_t step,
+                                   sn_error *err)
 {
     char ranks[640];
     const int good = find_majority(all, size);
@@ -73,13 +74,13 @@ static sn_status blame(const copy *all, int size, int64_t step, sn_error *err)
     return sn_fail(err, SN_EINTERNAL,
                    "replicas differ (step %" PRId64
                    "): the parameters of %s %s; memory, "
-                   "processor or network may be failing; leave the machine out",
+                   "processor or network may be failing; exclude the machine",
                    step, ranks,
-                   good >= 0 ? "are not those of the other ranks"
-                             : "are not the same, with no majority for either");
+                   good >= 0 ? "differ from those of the other ranks"
+                             : "differ, without a majority");
 }
 
-/* Names the ranks that differ. */
+/* Gathers the hashes of all ranks and reports the difference. */
 static sn_status find_culprits(const sn_context *context, uint64_t hash, int64_t step,
                                sn_error *err)
 {
@@ -93,7 +94,8 @@ static sn_status find_culprits(const sn_context *context, uint64_t hash, int64_t
         status = sn_comm_gather(context->comm, &mine, sizeof mine, all, err);
     }
     if (status == SN_OK) {
-        status = context->rank == 0 ? blame(all, context->size, step, err) : SN_OK;
+        status = context->rank == 0 ? report_difference(all, context->size, step, err)
+                                    : SN_OK;
         status = sn_comm_agree(context->comm, status, err);
     }
     free(all);

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Compares the ranks' copies of parameters and velocity.
+/** The comparison of the replicas of all ranks.
  *
- *  Every rank makes the same update from the same sum, so the copies are the same, bit
- *  for bit, unless memory, a processor or a network card fails, or a reduction gives
- *  other bits on another rank.  Training would go on, a little wrong, and nobody would
- *  notice. */
+ *  Every rank computes the same update from the same reduced gradient, so parameters
+ *  and velocity are the same on all ranks, bit for bit.  They differ if memory, a
+ *  processor or a network card fails, or if a reduction yields other bits on another
+ *  rank.  Without this check, training would continue with wrong results. */
 #ifndef SHARDNET_TRAIN_REPLICA_CHECK_H
 #define SHARDNET_TRAIN_REPLICA_CHECK_H
 
 #include "train/context.h"
 #include "train/replica.h"
 
-/** Compares a hash of the copies after step updates.  Collective.  SN_EINTERNAL, with
- *  the ranks that differ and their hosts named; SN_ENOMEM, SN_EMPI.  Cost: one pass
- *  over parameters and velocity, two small collectives; nothing on one rank. */
+/** Compares a hash of parameters and velocity after step updates.  The cost is one pass
+ *  over both arrays and two small collectives; nothing on one rank.  Collective; the
+ *  same status on all ranks.  Errors: SN_EINTERNAL, with the ranks that differ and
+ *  their hosts; SN_ENOMEM, SN_EMPI. */
 sn_status sn_replica_check(const sn_context *context, const sn_replica *replica,
                            int64_t step, sn_error *err) SN_MUST_CHECK;
 
-/** Changes one bit of a weight where a test asks for it at this step. */
+/** Flips one bit of a parameter if a test injects this fault at this step. */
 void sn_replica_inject_fault(const sn_context *context, sn_replica *replica,
                              int64_t step);
 

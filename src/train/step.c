@@ -28,13 +28,13 @@ typedef struct step {
     sn_cursor *cursor;
     sn_step_poll *poll;
     void *user;
-    int non_finite;     /* sn_pass.non_finite of this rank's first bad piece */
-    sn_status products; /* SN_OK, or what this rank's products failed with */
+    int non_finite;     /* first sn_pass.non_finite of this rank that is not 0 */
+    sn_status products; /* first failure of this rank's products */
     sn_error products_error;
     sn_profile profile;
 } step;
 
-/* X, y := the samples (rows), distorted. */
+/* Sets X and y to the distorted samples (rows). */
 static void distort(const step *s, size_t rows)
 {
     const sn_batch *batch = &s->replica->batch;
@@ -50,7 +50,7 @@ static void distort(const step *s, size_t rows)
     }
 }
 
-/* Faults that tests inject into a step. */
+/* Injects the faults that tests request. */
 static void inject_faults(const step *s)
 {
     const int64_t number = s->cursor->position.step;
@@ -66,8 +66,9 @@ static void inject_faults(const step *s)
     }
 }
 
-/* Prefetches the images of this rank's next piece while this one is computed: they lie
- * anywhere in memory.  It pays only where they all fit into the cache. */
+/* Prefetches the images of this rank's microbatch of the next step, which lie scattered
+ * in memory, while this rank computes.  This is faster only if all fit into the cache.
+ */
 static void prefetch_next(const step *s, sn_range positions)
 {
     enum { LINE = 64, CACHE_BYTES = 128 << 10 };
@@ -87,7 +88,7 @@ static void prefetch_next(const step *s, sn_range positions)
     }
 }
 
-/* X, y := the samples at these positions of the epoch's order, which may be none. */
+/* Sets X and y to the samples in this range of the epoch's order; it may be empty. */
 static void gather(const step *s, sn_range positions)
 {
     const sn_batch *batch = &s->replica->batch;
@@ -119,7 +120,7 @@ static void write_tail(const step *s, const sn_pass *pass, size_t rows, double n
     tail[SN_TAIL_CHECKPOINT] = own.checkpoint;
 }
 
-/* Remembers the first failure of this rank's products. */
+/* Keeps the first failure of this rank's products. */
 static void check_products(step *s)
 {
     if (s->products == SN_OK) {
@@ -132,7 +133,7 @@ static void check_products(step *s)
     }
 }
 
-/* buffer := gradient || tail of the samples at these positions. */
+/* Sets buffer to gradient || tail of the samples in this range. */
 static void compute_microbatch(step *s, sn_range positions, float *buffer)
 {
     sn_replica *r = s->replica;
@@ -160,7 +161,7 @@ static void compute_microbatch(step *s, sn_range positions, float *buffer)
     s->profile.backward += computed - gathered - pass.forward_seconds;
 }
 
-/* sum := gradient || tail summed over the pieces of all ranks. */
+/* Sets *sum to gradient || tail summed over the microbatches of all ranks. */
 static sn_status combine_gradients(step *s, const float **sum, sn_error *err)
 {
     const sn_range batch = sn_cursor_batch(s->cursor);
@@ -182,8 +183,9 @@ static sn_status combine_gradients(step *s, const float **sum, sn_error *err)
     return status;
 }
 
-/* The message for a sum that is not finite: it names the lowest rank that found a
- * non-finite number.  A rank whose products failed reports that failure instead. */
+/* Returns the error of a step whose sum is not finite, with the lowest rank that found
+ * a non-finite number; if the products of a rank failed, returns that failure instead.
+ */
 static sn_status explain_divergence(const step *s, sn_error *err)
 {
     const sn_context *c = s->context;
@@ -198,7 +200,7 @@ static sn_status explain_divergence(const step *s, sn_error *err)
     if (s->non_finite <= (int)s->replica->network.layers) {
         snprintf(place, sizeof place, "the gradient of layer%d", s->non_finite - 1);
     }
-    snprintf(where, sizeof where, "%s, on rank %d on %s", place, c->rank,
+    snprintf(where, sizeof where, "%s on rank %d on %s", place, c->rank,
              sn_comm_host(c->comm));
     status = sn_comm_share_first(c->comm, s->non_finite != 0, where, sizeof where,
                                  &found, err);
@@ -206,7 +208,7 @@ static sn_status explain_divergence(const step *s, sn_error *err)
                ? status
                : sn_fail(err, SN_EDIVERGED,
                          "training diverged (epoch %" PRId64 ", step %" PRId64
-                         "): not finite is %s; lower the learning rate",
+                         "): %s is not finite; lower the learning rate",
                          p->epoch + 1, p->step + 1,
                          found ? where : "the sum over ranks");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** One training step, as train and bench run it. */
+/** One training step, which train and bench run. */
 #ifndef SHARDNET_TRAIN_STEP_H
 #define SHARDNET_TRAIN_STEP_H
 
@@ -10,31 +10,33 @@
 #include "train/profile.h"
 #include "train/replica.h"
 
-/** What this rank asks of all ranks. */
+/** Requests of a rank to all ranks. */
 typedef struct sn_requests {
     bool stop, checkpoint;
 } sn_requests;
 
-/** Returns what this rank asks for.  A step calls it after the gradient of each piece;
- *  now is the clock of base/clock.h. */
+/** Returns the requests of this rank.  The step calls it after the gradient of each
+ *  microbatch; now is the clock of base/clock.h. */
 typedef sn_requests sn_step_poll(void *user, double now);
 
-/** What a step did; the same on every rank but for seconds and profile. */
+/** The result of a step, the same on every rank except seconds and profile. */
 typedef struct sn_step_result {
-    double loss_sum; /* over the global batch, before the update */
-    int64_t correct, count;
-    double rate;          /* learning rate of the update */
-    sn_requests requests; /* what any rank asked for */
-    double seconds;
-    sn_profile profile; /* where they went on this rank */
+    double loss_sum; /* sum of the losses of the batch, before the update */
+    int64_t correct; /* number of samples classified correctly, before the update */
+    int64_t count;   /* number of samples in the batch */
+    double rate;     /* learning rate of the update */
+    sn_requests requests; /* requests of any rank */
+    double seconds;       /* duration of the step on this rank */
+    sn_profile profile;   /* the parts of seconds */
 } sn_step_result;
 
-/** The gradient of this rank's pieces of the global batch, one reduction over all
- *  ranks, one update; the cursor moves on.  train is the training set; poll may be
- *  NULL.  Allocates nothing itself (products in bf16: see nn/products/gemm_bf16.h),
- *  writes no file, prints nothing.  Collective; the same status on all ranks.
- *  SN_EDIVERGED with the place of the first non-finite number; SN_EMPI; what the
- *  products in bf16 fail with. */
+/** Runs one step: the gradients of this rank's microbatches, one reduction over all
+ *  ranks, one update; then advances the cursor.  train is the training set; poll may be
+ *  NULL.  The step allocates nothing itself (products in bf16: see
+ *  nn/products/gemm_bf16.h), writes no file and prints nothing.  Collective; the same
+ *  status on all ranks.
+ *  Errors: SN_EDIVERGED, with the place of the first non-finite number; SN_EMPI; the
+ *  errors of products in bf16. */
 sn_status sn_step_run(const sn_context *context, const sn_split *train,
                       sn_replica *replica, sn_reduction *reduction, sn_cursor *cursor,
                       sn_step_poll *poll, void *user, sn_step_result *result,

@@ -17,35 +17,36 @@
 #include "train/preflight.h"
 #include "train/replica_check.h"
 
-/* What this invocation has done. */
+/* Times and counts of this invocation. */
 typedef struct invocation {
     double started, loop_started; /* clock */
     double last_checkpoint;       /* clock of the newest checkpoint */
-    int64_t first_step;           /* finished updates when it began */
-    int64_t samples_before;       /* samples seen when it began */
-    int64_t epoch_samples_before; /* of the running epoch, seen by earlier ones */
-    int64_t checked_step;         /* when the replicas were last compared */
+    int64_t first_step;           /* number of finished updates at its start */
+    int64_t samples_before;       /* number of samples processed before its start */
+    int64_t epoch_samples_before; /* the same for the running epoch */
+    int64_t checked_step;         /* step of the newest comparison of the replicas */
     double train_seconds;
     double last_train_loss;
-    sn_profile epoch_profile; /* since the epoch began */
-    sn_profile run_profile;   /* of the epochs closed so far */
+    sn_profile epoch_profile; /* since the start of the epoch */
+    sn_profile run_profile;   /* sum over the finished epochs */
 } invocation;
 
-/* The parts of a training; each is owned here and passed to those who use it. */
+/* A training owns all parts and passes each function the parts that it uses. */
 typedef struct training {
     const sn_train_options *options;
     sn_engine engine;
     sn_console console;
     sn_deadline deadline;
     sn_run run;
-    sn_busy *busy; /* (ranks), rank 0 */
+    sn_busy *busy; /* (size) on rank 0, NULL elsewhere */
     invocation now;
 } training;
 
 /* ---- the end of an epoch */
 
-/* Times of all ranks in the epoch, into /ranks and the sums of this invocation. */
-static sn_status note_ranks(training *t, const sn_epoch_row *epoch, sn_error *err)
+/* Adds the times of all ranks in the epoch to /ranks and to the sums of this
+ * invocation. */
+static sn_status record_ranks(training *t, const sn_epoch_row *epoch, sn_error *err)
 {
     sn_engine *e = &t->engine;
     const sn_profile *profile = &t->now.epoch_profile;
@@ -78,7 +79,7 @@ static sn_status evaluate(training *t, const sn_split *split, sn_evaluation *eva
                        r->batch.x, split, evaluation, err);
 }
 
-/* Fills in loss and error on the validation and the test set. */
+/* Sets loss and error on the validation set and the test set. */
 static sn_status evaluate_epoch(training *t, sn_epoch_row *row, sn_error *err)
 {
     const double begun = sn_clock_seconds();
@@ -100,8 +101,8 @@ static sn_status evaluate_epoch(training *t, sn_epoch_row *row, sn_error *err)
     return status;
 }
 
-/* The row of the epoch whose last step has been done, before the position moves on.
- * Samples that earlier invocations took do not count for the speed. */
+/* Returns the row of the epoch whose last step is done; the cursor is still in this
+ * epoch.  samples_per_second counts the samples of this invocation only. */
 static sn_epoch_row describe_epoch(const training *t)
 {
     const sn_position *p = &t->engine.cursor.position;
@@ -138,11 +139,11 @@ static sn_status close_epoch(training *t, bool *improved, sn_error *err)
     if (row.epoch % e->config.train_eval_every == 0 ||
         row.epoch == e->config.train_epochs) {
         status = evaluate_epoch(t, &row, err);
-        *improved = sn_cursor_note_error(&e->cursor, row.validation_error);
+        *improved = sn_cursor_record_error(&e->cursor, row.validation_error);
     }
     if (status == SN_OK) {
         sn_run_add_epoch(&t->run, &row);
-        status = note_ranks(t, &row, err);
+        status = record_ranks(t, &row, err);
     }
     sn_console_epoch(&t->console, &e->config, &row);
     return status;
@@ -177,7 +178,7 @@ static sn_requests poll(void *user, double now)
     return own;
 }
 
-static void note_step(training *t, const sn_step_result *result)
+static void record_step(training *t, const sn_step_result *result)
 {
     sn_engine *e = &t->engine;
     const sn_position *p = &e->cursor.position;
@@ -198,7 +199,7 @@ static void note_step(training *t, const sn_step_result *result)
                     t->now.loop_started, sn_clock_seconds(), loss);
 }
 
-/* Compares the replicas unless that is done for this step or switched off. */
+/* Compares the replicas, unless this is switched off or done for this step. */
 static sn_status check_replicas(training *t, sn_error *err)
 {
     sn_engine *e = &t->engine;
@@ -217,7 +218,7 @@ static sn_status run_step(training *t, sn_step_result *result, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
-    note_step(t, result);
+    record_step(t, result);
     const int64_t step = e->cursor.position.step;
     const int64_t every = e->config.comm_check_replicas_every;
     sn_replica_inject_fault(&e->context, &e->replica, step);
@@ -239,12 +240,13 @@ static sn_run_state state_of(training *t)
                           .position = &e->cursor.position};
 }
 
-static sn_status carry_out(training *t, const sn_decision *decision, sn_error *err)
+static sn_status write_checkpoints(training *t, const sn_decision *decision,
+                                   sn_error *err)
 {
     if (!decision->checkpoint && !decision->best) {
         return SN_OK;
     }
-    /* rank 0's copy is saved: it is worth that only while it is everybody's */
+    /* The checkpoint holds rank 0's replica, which must be that of all ranks. */
     sn_status status = check_replicas(t, err);
     if (status == SN_OK) {
         const sn_run_state state = state_of(t);
@@ -256,7 +258,7 @@ static sn_status carry_out(training *t, const sn_decision *decision, sn_error *e
     return status;
 }
 
-/* One step, the end of its epoch where it completes one, and what follows from both. */
+/* Runs one step, closes the epoch if the step completes it, decides, and acts. */
 static sn_status advance(training *t, sn_decision *decision, sn_error *err)
 {
     sn_engine *e = &t->engine;
@@ -266,7 +268,7 @@ static sn_status advance(training *t, sn_decision *decision, sn_error *err)
         return status;
     }
     const sn_position *p = &e->cursor.position;
-    sn_moment moment = {.asked_to_stop = result.requests.stop,
+    sn_moment moment = {.stop_requested = result.requests.stop,
                         .checkpoint_due = result.requests.checkpoint,
                         .epoch_closed = p->step_in_epoch == e->cursor.steps_per_epoch};
     if (moment.epoch_closed) {
@@ -278,7 +280,7 @@ static sn_status advance(training *t, sn_decision *decision, sn_error *err)
     moment.best_epoch = p->best_epoch;
     *decision = sn_decide(&e->config, &moment);
     if (status == SN_OK) {
-        status = carry_out(t, decision, err);
+        status = write_checkpoints(t, decision, err);
     }
     if (status == SN_OK && moment.epoch_closed && !decision->leave) {
         status = open_epoch(t, err);
@@ -302,7 +304,8 @@ static sn_status run_loop(training *t, bool *stopped, sn_error *err)
 
 /* ---- the result */
 
-/* Evaluates the weights of the best epoch, the newest ones where there is none. */
+/* Evaluates the weights of the best epoch on the test set, or the newest weights if
+ * there is no best epoch. */
 static sn_status finish(training *t, sn_train_result *result, sn_error *err)
 {
     sn_engine *e = &t->engine;
@@ -313,7 +316,7 @@ static sn_status finish(training *t, sn_train_result *result, sn_error *err)
     if (p->best_epoch > 0 && e->config.checkpoint_keep_best) {
         const sn_run_state state = state_of(t);
         status = sn_run_restore_best(&t->run, &state, &restored, err);
-        sn_replica_round(&e->replica);
+        sn_replica_weights_to_bf16(&e->replica);
     }
     sn_evaluation evaluation = {0};
     if (status == SN_OK) {
@@ -343,7 +346,7 @@ static sn_status finish(training *t, sn_train_result *result, sn_error *err)
 
 /* ---- start and end */
 
-/* The run's folder and state: restored, or new with initial weights. */
+/* Opens the run's folder and restores its state, or draws the initial weights. */
 static sn_status open_run(training *t, bool *resumed, char changes[SN_CHANGES_BYTES],
                           sn_error *err)
 {
@@ -366,7 +369,7 @@ static sn_status open_run(training *t, bool *resumed, char changes[SN_CHANGES_BY
         status = sn_engine_choose(e, err);
     }
     if (status == SN_OK) {
-        /* a run that was to be resumed, without a checkpoint yet, begins again */
+        /* With --resume, a run without a checkpoint starts again. */
         const bool fresh = !*resumed && o->resume == SN_RESUME_NEVER;
         status = sn_run_commit(&t->run, fresh, err);
     }
@@ -390,7 +393,7 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     sn_console_header(&t->console, e);
     sn_console_start(&t->console, &t->deadline, resumed ? t->run.checkpoint : NULL, p,
                      changes);
-    status = sn_preflight_warn_of_binding(&e->context, &t->console, err);
+    status = sn_preflight_warn_binding(&e->context, &t->console, err);
     now->loop_started = now->last_checkpoint = sn_clock_seconds();
     if (status == SN_OK) {
         status = run_loop(t, &stopped, err);
@@ -436,7 +439,7 @@ static sn_status train(sn_comm *comm, const sn_config *config,
             sn_stop_unwatch();
         }
     }
-    sn_watchdog_stop(comm); /* what follows marks nothing */
+    sn_watchdog_stop(comm); /* nothing marks progress from here on */
     sn_run_close(&t.run);
     sn_engine_close(e);
     free(t.busy);

@@ -33,9 +33,9 @@ setting() {
 }
 
 expect_exit 0 "$program" train small.ini --out plain
-expect_no_text out '^factors '
+expect_no_text out '^operands '
 expect_exit 0 "$program" train small.ini --out emulated "${emulated[@]}"
-expect_text out '^factors +bf16 .*emulated'
+expect_text out '^operands +bf16 .*emulated'
 [ "$(setting emulated precision)" = bf16_emulated ] || wrong "config.ini does not tell the precision"
 near plain emulated
 table emulated epochs test_error | awk 'NR == 4 { good = $1 < 0.2 } END { exit !good }' ||
@@ -60,7 +60,7 @@ fi
 if [ ${#ways[@]} -gt 0 ]; then
     ways+=("$program" train small.ini --set compute.precision=bf16)
     expect_exit 0 "${ways[@]}" --out bf16
-    expect_text out '^factors +bf16 .*(AMX|AVX512-BF16)'
+    expect_text out '^operands +bf16 .*(AMX|AVX512-BF16)'
     near plain bf16
     expect_exit 75 "${ways[@]}" --out bf16-again --set train.max_steps=27
     expect_exit 0 "${ways[@]}" --out bf16-again --resume
@@ -108,6 +108,6 @@ near plain fixed-0
 checked "reproducible: the same bytes on 1, 2 and 3 ranks"
 
 expect_exit 0 "$program" bench small.ini --seconds 0.02 --repeats 1 "${emulated[@]}"
-expect_text out '^factors +bf16'
+expect_text out '^operands +bf16'
 expect_text out '^products +[0-9.]+ .* us'
 checked "bench"

@@ -52,7 +52,7 @@ done
 if [ "$(nproc --all)" -gt 1 ] && command -v taskset >/dev/null; then
     core=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
     expect_exit 0 taskset -c "$core" "$mpirun" -n 2 --bind-to none "$program" train job.ini --out bound
-    expect_text err "^shardnet: warning: binding \(.*\): 2 ranks share 1 core of [0-9]+; bind them apart"
+    expect_text err "^shardnet: warning: binding \(.*\): 2 ranks are bound to 1 core of [0-9]+; bind each rank"
     [ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line of warning"
     expect_mpi_exit 0 2 --bind-to none "$program" train job.ini --out free
     expect_no_text err '^shardnet:'

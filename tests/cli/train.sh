@@ -41,7 +41,7 @@ checked "--version, --help, every command's --help and -h, train --help-config"
 expect_mpi_exit 0 2 "$program" train small.ini --out run
 cp out train.out
 [ "$(grep -c '^ranks ' out)" -eq 1 ] || wrong "the header is not printed once"
-expect_text out '^ranks +2 on 1 node, [0-9]+ threads? a rank'
+expect_text out '^ranks +2 on 1 node, [0-9]+ threads? per rank'
 expect_text out '^data .*NOT MNIST'
 expect_text out '^data +2000 training, 200 validation, 4000 test images of 28 x 28, 10 classes'
 expect_text out '^model +784-16-10, relu, 12730 parameters'

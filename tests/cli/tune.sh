@@ -69,7 +69,7 @@ for reduce in allreduce overlap; do
     same_run "bf16-$reduce" "bf16-$reduce-again"
     checked "bf16 on the wire, $reduce: near the plain losses; stopped and resumed, the same bytes"
 done
-expect_one_line_error 78 2 'wire.*not with reproducible' "$program" train small.ini --out none \
+expect_one_line_error 78 2 'wire.*not reproducible' "$program" train small.ini --out none \
     --set comm.wire=bf16 --set comm.reduce=reproducible
 
 automatic=(--set compute.backend=auto --set comm.reduce=auto)
@@ -91,7 +91,7 @@ expect_mpi_exit 0 2 "$program" train small.ini --out chosen --set "compute.backe
 same_run chosen auto
 checked "auto: chose $backend and $reduce, kept them on resume, the same bytes"
 
-# nothing is measured on one rank, so nothing is chosen for those that come later
+# one rank measures nothing, so the keys stay auto for later invocations
 expect_mpi_exit 75 1 "$program" train small.ini --out one "${automatic[@]}" --set train.max_steps=27
 [ "$(setting one reduce)" = auto ] || wrong "one rank chose reduce = $(setting one reduce)"
 expect_no_text out '^reduce '
@@ -105,7 +105,7 @@ expect_text out '^reduce +(allreduce|overlap|node) \(auto: '
 [ "$(setting one reduce)" != auto ] || wrong "two ranks chose nothing"
 checked "auto on one rank stays auto, the same bytes when resumed; two ranks measure"
 
-# a choice that was kept does not stand in the way of what is asked for now
+# a key on the command line overrides the choice of an earlier invocation
 expect_mpi_exit 75 2 "$program" train small.ini --out kept --set comm.reduce=node --set train.max_steps=27
 expect_mpi_exit 0 2 "$program" train small.ini --out kept --resume --set comm.reduce=auto \
     --set comm.wire=bf16

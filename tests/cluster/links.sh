@@ -9,7 +9,7 @@ setup_network "$@"
 expect_exit 0 "$net" mpirun -n 8 --oversubscribe "$program" train job.ini --out whole \
     --set train.epochs=3 --set comm.leaves=8
 expect_text out '^ranks +8 on 4 nodes'
-expect_text out '^data .*one copy a node'
+expect_text out '^data .*one copy per node'
 [ "$(table whole ranks host | tail -n +2 | sort | uniq -c | tr -s ' ' | tr '\n' ';')" = \
     " 6 h1; 6 h2; 6 h3; 6 h4;" ] || wrong "not two ranks a host: $(table whole ranks rank host)"
 checked "two ranks on each of four hosts: four nodes, one copy of the data on each"

@@ -38,12 +38,12 @@ for ranks in 2 3; do
 done
 
 for victim in 0 1; do
-    differs 2 $victim 24 "step 28.*rank 0 on $host, rank 1 on $host are not the same, with no majority"
+    differs 2 $victim 24 "step 28.*rank 0 on $host, rank 1 on $host differ, without a majority"
     from_before 2 20
     checked "a bit of rank $victim of 2: both are named"
 done
 for victim in 0 2; do
-    differs 3 $victim 24 "step 28.*parameters of rank $victim on $host are not those of the other ranks"
+    differs 3 $victim 24 "step 28.*parameters of rank $victim on $host differ from those of the other ranks"
     from_before 3 20
     checked "a bit of rank $victim of 3: it is named"
 done

@@ -13,7 +13,7 @@ write_config job.ini data.source=idx data.dir="$scratch/digits" model.hidden=102
     train.epochs=1 train.batch=470
 expect_mpi_exit 0 2 "$program" train job.ini --set comm.reduce=node --out plenty
 expect_text out '^reduce +node$'
-expect_text out 'one copy a node'
+expect_text out 'one copy per node'
 # those of other tests that run beside this one come and go
 left() {
     find /dev/shm -regextype posix-extended -regex '/dev/shm/shardnet-[0-9a-f]{16}'
@@ -30,7 +30,7 @@ limited=(bash -c 'ulimit -f 8000 && exec "$@"' -)
 expect_exit 0 "${limited[@]}" "$mpirun" -n 3 "$program" train job.ini \
     --set comm.reduce=node --out limited
 expect_text out '^reduce +node: not possible on these ranks, allreduce instead$'
-expect_text out 'one copy a node'
+expect_text out 'one copy per node'
 checked "ulimit -f below the messages of a node: one MPI_Allreduce"
 
 if ! unshare -m mount -t tmpfs -o size=1m tmpfs /dev/shm 2>/dev/null; then
@@ -47,10 +47,10 @@ small_shm() {
 
 for way in allreduce auto node; do
     small_shm 12 2 "$program" train job.ini --set comm.reduce=$way --out "small-$way"
-    expect_no_text out 'one copy a node'
+    expect_no_text out 'one copy per node'
     checked "a /dev/shm without room for the images, $way: trains"
     small_shm 16 2 "$program" train job.ini --set comm.reduce=$way --out "large-$way"
-    expect_text out 'one copy a node'
+    expect_text out 'one copy per node'
     checked "a /dev/shm without room for the messages, $way: trains"
 done
 expect_text out '^reduce +node: not possible on these ranks, allreduce instead$'

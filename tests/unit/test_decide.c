@@ -22,7 +22,7 @@ typedef struct row {
 
 static const row rows[] = {
     {"a step", 1, 0, 0, 0, 1, {STEP}, ""},
-    {"a step, asked to stop", 1, 0, 0, 0, 1, {STEP, .asked_to_stop = true}, "CFLS"},
+    {"a step, asked to stop", 1, 0, 0, 0, 1, {STEP, .stop_requested = true}, "CFLS"},
     {"a step, minutes have passed", 1, 0, 0, 0, 1, {STEP, .checkpoint_due = true}, "C"},
     {"a step of every 5", 1, 5, 0, 0, 1, {STEP}, "C"},
     {"a step of every 4", 1, 4, 0, 0, 1, {STEP}, ""},
@@ -49,7 +49,7 @@ static const row rows[] = {
      {EPOCH, .improved = true},
      "CB"},
     {"the best epoch, not kept", 3, 0, 0, 0, 0, {EPOCH, .improved = true}, ""},
-    {"an epoch, asked to stop", 0, 0, 0, 0, 1, {EPOCH, .asked_to_stop = true}, "CFLS"},
+    {"an epoch, asked to stop", 0, 0, 0, 0, 1, {EPOCH, .stop_requested = true}, "CFLS"},
     {"an epoch, minutes have passed",
      0,
      0,
@@ -75,7 +75,7 @@ static const row rows[] = {
      6,
      0,
      1,
-     {CLOSED, .epoch = 9, .asked_to_stop = true},
+     {CLOSED, .epoch = 9, .stop_requested = true},
      "CFL"},
     {"patience is at its end",
      0,

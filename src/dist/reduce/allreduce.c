@@ -22,7 +22,7 @@ static sn_status allreduce_open(sn_reduction *r, sn_error *err)
     return r->buffer == NULL
                ? sn_fail(err, SN_ENOMEM,
                          "gradients (%zu parameters): out of memory; use fewer ranks "
-                         "on a node",
+                         "per node",
                          r->spec.gradient)
                : SN_OK;
 }

@@ -1,77 +1,101 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Builds and runs the tests; installs what they need and is missing.
+# Installs missing packages, builds, and runs the tests.
 #
-#     tests/run.sh [--quick|--asan] [CTEST ARGUMENT...]
+#     tests/run.sh [--all] [--asan] [CTEST ARGUMENT...]
 #
-# All tests of the preset dev, then those labelled unit, mpi and fuzz once more under
-# AddressSanitizer and UndefinedBehaviorSanitizer (preset asan).
-#     --quick  the first half only
-#     --asan   every test, only under the sanitizers
-# CTest's arguments narrow both, for example -R resume or -L mpi.  Tests that need MNIST take
-# it from the folder SHARDNET_DATA and are skipped where that is not set.
+# The default is the preset dev without the tests that carry the label slow or long.
+#     --all   also the slow tests, and the labels unit, mpi and fuzz under AddressSanitizer
+#             and UndefinedBehaviorSanitizer (preset asan).  Skipping a test is a failure
+#             where a package, or root, would have prevented it and apt-get can install.
+#     --asan  every test, but only under the sanitizers
+# CTest's arguments select among these tests, for example -R resume or -L mpi.  Tests that
+# need MNIST read it from the folder SHARDNET_DATA.
+#
+# Exit codes: 0 all tests passed; 1 some failed; 69 packages are missing; 70 the build failed
 set -euo pipefail
 
 here=$(dirname -- "${BASH_SOURCE[0]}")
 # shellcheck source=../jobs/common.sh
 . "$here/../jobs/common.sh"
 
-plan=both
-case ${1-} in
--h | --help) print_usage && exit 0 ;;
---quick) plan=dev && shift ;;
---asan) plan=asan && shift ;;
-esac
+all='' only_asan='' packages=test
+while true; do
+    case ${1-} in
+    -h | --help) print_usage && exit 0 ;;
+    --all) all=-all packages=all ;;
+    --asan) only_asan=1 ;;
+    *) break ;;
+    esac
+    shift
+done
 
 if [ -n "${SHARDNET_DATA-}" ]; then
     SHARDNET_DATA=$(absolute "$SHARDNET_DATA")
     export SHARDNET_DATA
 fi
-jobs=$((2 * $(processors))) # tests count in halves of a core
 allow_mpirun_as_root
 allow_oversubscription
-# containers forbid one process to read another's memory
+# containers forbid one process to read the memory of another
 export OMPI_MCA_btl_vader_single_copy_mechanism=none
-if ((jobs > 4)); then
-    # or MPI jobs that run side by side would all be bound to the first cores
-    export OMPI_MCA_hwloc_base_binding_policy=none
-fi
+# or MPI jobs that run side by side are all bound to the first cores
+export OMPI_MCA_hwloc_base_binding_policy=none
 export LSAN_OPTIONS=suppressions=$source_root/tests/support/lsan.supp:print_suppressions=0
 # full stacks, or a leak below a function without frame pointer has no library's name
 export ASAN_OPTIONS=fast_unwind_on_malloc=0
 export UBSAN_OPTIONS=print_stacktrace=1
 
-# Names and reasons of the skipped tests of a preset, from CTest's log.
+# print_skipped PRESET: tests, or parts of them, that did not run, by CTest's log.  A test
+# prints "skipped: REASON" where a package or root is missing, and "unavailable: REASON"
+# where nothing can be installed; cmocka lists a skipped function without a reason.
 print_skipped() {
-    local log=$source_root/build/$1/Testing/Temporary/LastTest.log
-    if [ -e "$log" ]; then
-        sed -n -e 's/^[0-9]*\/[0-9]* Test: //' -e 't name' -e 's/^skipped: //' -e 't reason' \
-            -e b -e ':name' -e h -e b -e ':reason' -e G \
-            -e 's/\(.*\)\n\(.*\)/skipped: \2: \1/p' "$log"
-    fi
+    awk -v preset="$1" '
+        /^[0-9]+\/[0-9]+ Test: / { test = $NF; reasons = 0 }
+        /^(skipped|unavailable): / {
+            kind = $1; sub(/^[^ ]* /, ""); reasons++
+            print kind, preset, test ": " $0
+        }
+        /^\[ RUN / { reasons = 0 }
+        /^\[  SKIPPED \] / && $NF != "below:" && !seen[test, $NF]++ && !reasons {
+            print "skipped:", preset, test ": " $NF " gives no reason"
+        }' "$source_root/build/$1/Testing/Temporary/LastTest.log"
 }
 
-# run_tests PRESET CTEST-ARGUMENT...
+# can_install: true where jobs/setup.sh installs every package, and all tests may run
+can_install() {
+    command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]
+}
+
+# run_tests BUILD TEST-PRESET CTEST-ARGUMENT...
 run_tests() {
-    local preset=$1 code=0
-    shift
+    local preset=$1 tests=$2 begun=$SECONDS skipped
+    shift 2
     say "building preset $preset"
     build "$preset"
-    say "testing preset $preset"
-    (cd -- "$source_root" && ctest --preset "$preset" -j "$jobs" "$@") || code=1
-    print_skipped "$preset"
-    return "$code"
+    say "testing preset $preset, $((SECONDS - begun)) s after the start of its build"
+    # tests count quarters of a core
+    (cd -- "$source_root" && ctest --preset "$tests" -j $((4 * $(processors))) "$@") || failed=1
+    skipped=$(print_skipped "$preset")
+    if [ -n "$skipped" ]; then
+        say "skipped in preset $preset: $(wc -l <<<"$skipped")"
+        printf '%s\n' "$skipped"
+    fi
+    if [ -n "$all" ] && can_install && grep -q '^skipped:' <<<"$skipped"; then
+        say "failed: with --all, no test may be skipped because a package or root is missing"
+        failed=1
+    fi
+    say "preset $preset: $((SECONDS - begun)) s"
 }
 
-"$source_root/jobs/setup.sh" test
+"$source_root/jobs/setup.sh" "$packages"
 
 failed=0
-if [ "$plan" != asan ]; then
-    run_tests dev "$@" || failed=1
-fi
-if [ "$plan" = both ]; then
-    run_tests asan -L '^(unit|mpi|fuzz)$' --no-tests=ignore "$@" || failed=1
-elif [ "$plan" = asan ]; then
-    run_tests asan "$@" || failed=1
+if [ -z "$only_asan" ]; then
+    run_tests dev "dev$all" "$@"
+    if [ -n "$all" ]; then
+        run_tests asan asan -L '^(unit|mpi|fuzz)$' --no-tests=ignore "$@"
+    fi
+else
+    run_tests asan asan "$@"
 fi
 exit "$failed"

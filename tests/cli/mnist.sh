@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 if [ -z "$mnist" ]; then
-    skip "SHARDNET_DATA is not set: it names the folder of the four MNIST files"
+    lack "MNIST: SHARDNET_DATA is not set"
 fi
 mnist=$(absolute "$mnist")
 cd -- "$scratch"

@@ -16,7 +16,7 @@ mkdir -p inih/include inih/lib
 cp -- "$(cached INIH_INCLUDE_DIR)/ini.h" inih/include
 inih=$(cached INIH_LIBRARY)
 name=$(readelf -d "$inih" | sed -n 's/.*SONAME.*\[libinih\.so\.\(.*\)\]/\1/p')
-[ -n "$name" ] || skip "libinih is no shared library: $inih"
+[ -n "$name" ] || lack "libinih is no shared library: $inih"
 LC_ALL=C sed "s/libinih\.so\.$name/libmine.so.$name/" "$inih" >"inih/lib/libmine.so.$name"
 ln -s "libmine.so.$name" inih/lib/libinih.so
 
@@ -39,8 +39,12 @@ expect_text err "libmine\.so\.$name"
 checked "libinih in a prefix of its own: the run path names it, the program starts"
 
 # --- the Debian package
-if ! command -v dpkg-shlibdeps >/dev/null || [ -n "$(cached SHARDNET_SANITIZE)" ]; then
-    echo "skipped: the Debian package: no dpkg-shlibdeps, or a build with sanitizers"
+if [ -n "$(cached SHARDNET_SANITIZE)" ]; then
+    lack_part "the Debian package: a build with sanitizers is not packaged"
+    exit 0
+fi
+if ! command -v dpkg-shlibdeps >/dev/null; then
+    skip_part "the Debian package: no dpkg-shlibdeps (Debian: dpkg-dev)"
     exit 0
 fi
 expect_exit 0 cpack -G DEB --config "$build_folder/CPackConfig.cmake" -B deb
@@ -62,7 +66,7 @@ checked "cpack -G DEB: $(sed -n 's/^Depends: //p' out)"
 
 # --- a root with the files of what the package depends on, and what is essential
 if [ "$(id -u)" -ne 0 ]; then
-    echo "skipped: installing the Debian package: needs root"
+    skip_part "installing the Debian package: not root"
     exit 0
 fi
 depends=$(sed -n 's/^Depends: //p' out | sed 's/([^)]*)//g; s/|[^,]*//g; s/,/ /g')

@@ -70,7 +70,7 @@ if [ ${#ways[@]} -gt 0 ]; then
     near plain bf16-overlap
     checked "bf16 (${ways[*]:0:2}): near fp32's losses; stopped and resumed, the same bytes; overlap"
 else
-    echo "skipped: bf16 itself, which nothing here computes"
+    lack_part "bf16 itself: neither this processor nor this build computes it"
 fi
 for ranks in 0 3; do
     expect_one_line_error 78 $ranks "precision.*$(hostname).*bf16 needs .*$named.*fp32.*bf16_emulated" \

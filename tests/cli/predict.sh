@@ -240,5 +240,5 @@ if [ -n "$mnist" ]; then
     prepared mnist images-idx3 1000 png16 0.75 bright
     prepared mnist images-idx3 1000 rgb 4 dark
 else
-    echo "skipped: pictures of MNIST: SHARDNET_DATA is not set"
+    lack_part "pictures of MNIST: SHARDNET_DATA is not set"
 fi

@@ -38,7 +38,7 @@ common=(--set comm.reduce=reproducible --set comm.leaves=4)
 for type in Prescott Nehalem; do
     if ! OPENBLAS_CORETYPE=$type "$program" train job.ini --out types --quiet >/dev/null 2>&1 ||
         [ "$(uname -m)" != x86_64 ]; then
-        echo "skipped: OPENBLAS_CORETYPE=$type cannot be had here"
+        lack_part "OPENBLAS_CORETYPE=$type: this OpenBLAS has no such kernels"
         continue
     fi
     rm -rf types
@@ -49,7 +49,11 @@ for type in Prescott Nehalem; do
     checked "processors of two types and plain sums: trains"
 done
 
-if [ "$(nproc --all)" -gt 1 ] && command -v taskset >/dev/null; then
+if ! command -v taskset >/dev/null; then
+    skip_part "affinity masks: no taskset (Debian: util-linux)"
+elif [ "$(nproc --all)" -eq 1 ]; then
+    lack_part "two ranks on one core of several: this machine has one processor"
+else
     core=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
     expect_exit 0 taskset -c "$core" "$mpirun" -n 2 --bind-to none "$program" train job.ini --out bound
     expect_text err "^shardnet: warning: binding \(.*\): 2 ranks are bound to 1 core of [0-9]+; bind each rank"
@@ -142,7 +146,9 @@ for script in train scaling; do
 done
 checked "train and scaling by mpirun: threads of a rank are not bound to one core"
 
-if command -v gnuplot >/dev/null; then
+if ! command -v gnuplot >/dev/null; then
+    skip_part "plots: no gnuplot"
+else
     [ -s 'my speeds/scaling.png' ] || wrong "no plot in a folder whose name has a space"
 fi
 printf '#!/bin/sh\nexit 1\n' >bin/gnuplot

@@ -202,15 +202,7 @@ done
 checked "$changes of 8 changed bytes found, the others harmless; 4 of 4 truncations found"
 
 # h5py changes an attribute, so that every checksum of the file is valid
-python=
-for candidate in python3 /usr/bin/python3; do
-    if [ -z "$python" ] && "$candidate" -c 'import h5py' >/dev/null 2>&1; then
-        python=$candidate
-    fi
-done
-if [ -z "$python" ]; then
-    echo "skipped: attributes changed by a tool: no python3 with h5py"
-else
+if find_python "attributes changed by a tool" h5py; then
     expect_exit 0 "$program" verify --help
     expect_text out 'Outside it are'
     # each attribute is changed in a separate copy of the file

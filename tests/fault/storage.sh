@@ -249,7 +249,7 @@ checked "metrics damaged during the run: put aside, with a warning"
 # --- a full, and a read-only file system
 
 if [ -z "${STORAGE_TEST_MOUNTS-}" ]; then
-    echo "skipped: a full and a read-only file system: no mount can be made here"
+    lack_part "a full and a read-only file system: this user and kernel allow no mount"
     exit 0
 fi
 

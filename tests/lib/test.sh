@@ -54,8 +54,21 @@ wrong() {
     exit 1
 }
 
-skip() {
+# Skips.  "skipped" means that a package or root is missing, which tests/run.sh --all does
+# not accept; "unavailable" that no installation helps: a processor, a kernel, data.
+# skip and lack end the test; skip_part and lack_part are for a part of it.
+skip_part() {
     printf 'skipped: %s\n' "$*"
+}
+lack_part() {
+    printf 'unavailable: %s\n' "$*"
+}
+skip() {
+    skip_part "$@"
+    exit 77
+}
+lack() {
+    lack_part "$@"
     exit 77
 }
 
@@ -69,7 +82,7 @@ require_namespaces() {
             skip "$tool is missing (Debian: $packages)"
     done
     [ "$(id -u)" -eq 0 ] || skip "not root: only root can create namespaces"
-    unshare -n -u -m true 2>/dev/null || skip "namespaces cannot be created here"
+    unshare -n -u -m true 2>/dev/null || lack "this kernel creates no namespaces"
 }
 
 # find_python: sets $python to one with h5py and NumPy, or to nothing where there is none
@@ -80,17 +93,28 @@ find_python() {
         fi
     done
     python=
-    echo "skipped: reading the files by Python: no python3 with h5py and numpy"
+    skip_part "reading the files by Python: no python3 with h5py and numpy"
+}
+
+# find_python PART MODULE...: a Python with these modules, in $python; skips the PART of the
+# test where there is none
+find_python() {
+    local modules=${*:2}
+    for python in python3 /usr/bin/python3; do
+        if "$python" -c "import ${modules// /, }" >/dev/null 2>&1; then
+            return 0
+        fi
+    done
+    skip_part "$1: no python3 with $modules"
+    return 1
 }
 
 # read_by_python RUN IMAGES LABELS: h5py and NumPy read the run's files and predict as the
-# newest checkpoint does; sets $predicted to the "N of M" that are right, or to nothing where
-# no Python can
+# newest checkpoint does; "N of M" that are right in $predicted, empty where no Python can.
 read_by_python() {
     local python
     predicted=
-    find_python
-    if [ -n "$python" ]; then
+    if find_python "reading the files by Python" h5py numpy; then
         expect_exit 0 "$python" "$source_root/tests/cli/read_hdf5.py" "$1" --idx-images "$2" --idx-labels "$3"
         predicted=$(sed -n 's/^correct //p' "$scratch/out")
         [ -n "$predicted" ] || wrong "read_hdf5.py prints no line 'correct N of M'"

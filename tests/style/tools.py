@@ -30,7 +30,8 @@ def list_files(root, *patterns):
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.DEVNULL, text=True).stdout
     except (OSError, subprocess.CalledProcessError):
-        skip("the source folder is not a Git repository")
+        print("unavailable: the source folder is not a Git repository")
+        sys.exit(SKIPPED)
     return [path for path in output.split("\0")
             if any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns)
             and os.path.isfile(os.path.join(root, path))]

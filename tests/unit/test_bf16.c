@@ -173,7 +173,7 @@ static void products_by_bf16_instructions_are_the_same(void **state)
     sn_error err;
     if (sn_precision_check(SN_PRECISION_BF16, &err) != SN_OK) {
         assert_null(filter); /* who asks for this test expects it to run */
-        print_message("not run: bf16 needs %s\n", err.message);
+        print_message("unavailable: bf16 needs %s\n", err.message);
         skip();
     }
     check_products(SN_PRECISION_BF16, SN_BACKEND_AUTO);

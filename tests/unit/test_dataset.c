@@ -436,7 +436,7 @@ static void mnist_has_the_known_labels_and_mean_grey(void **state)
     (void)state;
     const char *dir = getenv("SHARDNET_DATA");
     if (dir == NULL || dir[0] == '\0') {
-        print_message("skipped: SHARDNET_DATA does not name a folder with MNIST\n");
+        print_message("unavailable: MNIST: SHARDNET_DATA is not set\n");
         skip();
     }
     sn_dataset data;

@@ -42,6 +42,7 @@ g++              | gcc       | GCC       | tool:c++
 pkg-config       | pkgconf   | pkgconf   | tool:pkg-config
 dpkg-dev         | -         | -         | none
 file             | file      | file      | tool:file
+man-db           | -         | -         | tool:man
 libcmocka-dev    | cmocka    | cmocka    | header:cmocka.h
 hdf5-tools       | hdf5      | HDF5      | tool:h5diff
 python3-numpy    | py-numpy  | SciPy-bundle | python:numpy

@@ -9,6 +9,10 @@ install(TARGETS shardnet EXPORT shardnetStaticTargets
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/shardnet"
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 
+if(NOT CMAKE_CROSSCOMPILING)
+  install(FILES "${SHARDNET_MAN_PAGE}" DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()
+
 # find_package(shardnet) gives the targets shardnet::shardnet, which is shared, and
 # shardnet::static.
 include(CMakePackageConfigHelpers)

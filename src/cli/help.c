@@ -36,9 +36,7 @@ static void print_wrapped(FILE *out, const char *text, int indent, int at)
     fputc('\n', out);
 }
 
-/* Writes "--set SECTION.KEY=VALUE" into text.  If the option has a letter, this is
- * "-o FILE" or, if both, "-o, --output FILE". */
-static void spell_option(const sn_option *option, bool both, char *text, size_t bytes)
+void sn_help_spell_option(const sn_option *option, bool both, char *text, size_t bytes)
 {
     char value[128] = "";
     int length = 0;
@@ -60,10 +58,10 @@ static void spell_option(const sn_option *option, bool both, char *text, size_t 
 }
 
 /* Prints one more item of the usage, on a new line if this one is full. */
-static void print_item(FILE *out, const char *item, int indent, int *at)
+static void print_item(FILE *out, const char *item, int indent, int width, int *at)
 {
     const int length = (int)strlen(item) + 1;
-    if (*at + length > WIDTH && *at > indent) {
+    if (*at + length > width && *at > indent) {
         begin_line(out, indent);
         *at = indent;
     }
@@ -71,7 +69,7 @@ static void print_item(FILE *out, const char *item, int indent, int *at)
     *at += length;
 }
 
-static void print_usage(FILE *out, const sn_command *command)
+void sn_help_print_usage(FILE *out, const sn_command *command, int width)
 {
     char item[192], option[160];
     const int indent = fprintf(out, "usage: shardnet%s%s",
@@ -79,15 +77,15 @@ static void print_usage(FILE *out, const sn_command *command)
     int at = indent;
     for (const sn_operand *o = command->operands; o->name != NULL; o++) {
         snprintf(item, sizeof item, "%s%s", o->name, o->many ? "..." : "");
-        print_item(out, item, indent, &at);
+        print_item(out, item, indent, width, &at);
     }
     for (int required = 1; required >= 0; required--) {
         for (const sn_option *o = command->options; o->name != NULL; o++) {
             if (o->required == (required == 1)) {
-                spell_option(o, false, option, sizeof option);
+                sn_help_spell_option(o, false, option, sizeof option);
                 snprintf(item, sizeof item, o->required ? "%s" : "[%s]%s", option,
                          o->limit > 0 ? "..." : "");
-                print_item(out, item, indent, &at);
+                print_item(out, item, indent, width, &at);
             }
         }
     }
@@ -117,7 +115,7 @@ static void print_entries(FILE *out, const sn_command *command)
         print_entry(out, name, (*c)->summary);
     }
     for (const sn_option *o = command->options; o->name != NULL; o++) {
-        spell_option(o, true, name, sizeof name);
+        sn_help_spell_option(o, true, name, sizeof name);
         print_entry(out, name, o->help);
     }
     print_entry(out, "-h, --help", "print this help");
@@ -126,13 +124,13 @@ static void print_entries(FILE *out, const sn_command *command)
 void sn_help_print(FILE *out, const sn_command *command)
 {
     if (command->commands[0] == NULL) {
-        print_usage(out, command);
+        sn_help_print_usage(out, command, WIDTH);
     } else if (*command->name == '\0') {
         fputs("usage: shardnet COMMAND ...\n", out);
     }
     for (const sn_command *const *c = command->commands;
          *command->name != '\0' && *c != NULL; c++) {
-        print_usage(out, *c);
+        sn_help_print_usage(out, *c, WIDTH);
     }
     fputc('\n', out);
     print_wrapped(out, command->text, 0, 0);

@@ -8,31 +8,6 @@
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "dist/comm/comm.h"
-#include "shardnet/version.h"
-
-static void print_version(FILE *out)
-{
-    fprintf(out, "shardnet %s\n", sn_version());
-}
-
-static const sn_command program = {
-    .name = "",
-    .summary = "distributed data-parallel neural-network trainer",
-    .text =
-        "shardnet trains multilayer perceptrons on images with MPI: each rank computes "
-        "the gradient of its shard of every minibatch.\n\n"
-        "`shardnet help COMMAND` or `shardnet COMMAND --help` explains a command; `--` "
-        "ends the options. `shardnet train --help-config` prints every configuration "
-        "key.\n\n"
-        "train, eval and bench run alone or as one MPI job under mpirun or srun. The "
-        "other commands do not use MPI: each task of a job runs the command on its "
-        "own, but data runs in the first task only.",
-    .commands = {&sn_command_train, &sn_command_eval, &sn_command_predict,
-                 &sn_command_bench, &sn_command_plan, &sn_command_inspect,
-                 &sn_command_verify, &sn_command_diff, &sn_command_metrics,
-                 &sn_command_report, &sn_command_data},
-    .options = {
-        {SN_PRINT("version", print_version, "print the version"), .letter = 'V'}}};
 
 /* Finds the command that the first words name; *argc and *argv move past them. */
 static sn_status descend(const sn_command **command, int *argc, char ***argv,
@@ -114,7 +89,7 @@ static void report(const sn_command *command, sn_status status, const sn_error *
 
 int main(int argc, char **argv)
 {
-    const sn_command *command = &program;
+    const sn_command *command = &sn_program;
     sn_error err = {""};
     /* beyond the file-size limit write() must fail; SIGXFSZ would end the process */
     signal(SIGXFSZ, SIG_IGN);

@@ -107,6 +107,13 @@ bool sn_options_print(const sn_command *command, int argc, char **argv, FILE *ou
 sn_status sn_options_find(const sn_command *group, const char *word,
                           const sn_command **found, sn_error *err) SN_MUST_CHECK;
 
+/** Writes the option as the help shows it into text: "--set SECTION.KEY=VALUE" or, if it
+ *  has a letter, "-o FILE"; if both, "-o, --output FILE". */
+void sn_help_spell_option(const sn_option *option, bool both, char *text, size_t bytes);
+
+/** Prints "usage: shardnet COMMAND ..." in lines of at most width columns. */
+void sn_help_print_usage(FILE *out, const sn_command *command, int width);
+
 /** Prints usage, text, operands, commands and options. */
 void sn_help_print(FILE *out, const sn_command *command);
 

@@ -273,7 +273,7 @@ char *sn_config_text(const sn_config *config)
     return text;
 }
 
-static void help_range(FILE *out, const sn_key *key)
+void sn_key_print_range(FILE *out, const sn_key *key)
 {
     switch (key->type) {
     case SN_KEY_INTEGER:
@@ -305,7 +305,7 @@ void sn_config_help(FILE *out)
     for (const sn_key *key = sn_keys; key->section != NULL; key++) {
         begin_section(out, key);
         fprintf(out, "  %s = %s\n      ", key->name, key->standard);
-        help_range(out, key);
+        sn_key_print_range(out, key);
         fprintf(out, "\n      %s\n", key->help);
     }
 }

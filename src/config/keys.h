@@ -44,6 +44,9 @@ const sn_key *sn_key_find(const char *section, const char *name);
  *  name. */
 const sn_key *sn_key_near(const char *section, const char *name);
 
+/** Prints the type and the range of the key: "integer in [1, 65536]". */
+void sn_key_print_range(FILE *out, const sn_key *key);
+
 /** Reads text into the key's field of config.  Returns false and writes the reason into
  *  why if text is not a value of the key. */
 bool sn_key_read(const sn_key *key, const char *text, sn_config *config,

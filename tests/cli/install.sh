@@ -22,11 +22,11 @@ headers=$(cd prefix/include && find . -type f | sort | tr -d '\n')
 [ "$headers" = "$(printf './shardnet/%s.h' comm config model shardnet status train version)" ] ||
     wrong "the installed headers are $headers"
 for file in shardnet/{configs/quickstart.ini,jobs/train.sbatch} \
-    doc/shardnet/{README.md,LICENSE,CHANGELOG.md}; do
+    doc/shardnet/{README.md,LICENSE,CHANGELOG.md} man/man1/shardnet.1; do
     [ -e "prefix/share/$file" ] || wrong "no share/$file"
 done
 [ -x prefix/share/shardnet/jobs/chain.sh ] || wrong "chain.sh cannot be executed"
-checked "seven headers, configurations, job scripts, documents"
+checked "seven headers, configurations, job scripts, documents, man page"
 
 # --- what the shared library shows
 pc=$(find prefix -name shardnet.pc)

@@ -5,13 +5,13 @@
  *     fuzz_TARGET --corpus DIR      write the seeds as files
  *     fuzz_TARGET FILE...           run these inputs, for example a crash
  *
- * Input I of seed K is one of the target's seeds after a few mutations, and depends on
- * K and I alone.  Inputs run in child processes, PIECE of them each; one that crashes,
- * leaks, hangs, or takes more memory than its size justifies ends the run with exit
- * code 1, its number, and the input in a file of the current folder.
+ * Input I of seed K is one of the target's seeds after a few mutations; it is a
+ * function of K and I.  Each child process runs BATCH inputs.  If an input crashes,
+ * leaks, hangs or needs too much memory, the run prints its number, writes it to a file
+ * in the current folder and ends with exit code 1.
  *
- * With clang the targets also run under libFuzzer, which finds more since it follows
- * the covered code; with the rest of the project built into build/fuzz:
+ * With clang, the targets also run under libFuzzer, which finds more errors because it
+ * measures the covered code:
  *
  *     CC=clang cmake --preset asan -B build/fuzz -DSHARDNET_FUZZER=ON
  *         -DSHARDNET_SANITIZE=fuzzer-no-link,address,undefined
@@ -36,10 +36,10 @@
 
 enum {
     SEEDS_MAX = 16,
-    PIECE = 2000,
-    SECONDS_AN_INPUT = 20,
-    /* 64 KiB of the best that deflate can do are 66 MiB */
-    DATA_MIB_MAX = 128, /* also in sanitizers.c */
+    BATCH = 2000,
+    SECONDS_PER_INPUT = 20,
+    /* with the limit of deflate, 64 KiB become 66 MiB */
+    DATA_MIB_MAX = 128, /* sanitizers.c has the same limit */
     RESIDENT_MIB_MAX = 512
 };
 
@@ -54,9 +54,9 @@ typedef struct options {
     int forge;
 } options;
 
-/* Shared with the children: where they are. */
+/* Memory that the parent shares with its children. */
 typedef struct position {
-    uint64_t current;
+    uint64_t current; /* number of the running input */
 } position;
 
 typedef struct input {
@@ -86,7 +86,7 @@ static void set_byte(input *in, sn_rng *rng)
     }
 }
 
-/* A number of 1, 2, 4 or 8 bytes at the edge of something, in either byte order. */
+/* Writes a boundary value of 1, 2, 4 or 8 bytes in either byte order. */
 static void set_number(input *in, sn_rng *rng)
 {
     static const uint64_t numbers[] = {0,
@@ -127,13 +127,13 @@ static void cut_off(input *in, sn_rng *rng)
 static void cut_out(input *in, sn_rng *rng)
 {
     const size_t at = below(rng, in->size + 1);
-    const size_t most = in->size - at < 64 ? in->size - at : 64;
-    const size_t bytes = below(rng, most + 1);
+    const size_t peak = in->size - at < 64 ? in->size - at : 64;
+    const size_t bytes = below(rng, peak + 1);
     memmove(in->data + at, in->data + at + bytes, in->size - at - bytes);
     in->size -= bytes;
 }
 
-/* Room for bytes at a place of the input. */
+/* Moves the bytes from at on to make room for bytes more; returns the room. */
 static uint8_t *make_room(input *in, size_t at, size_t bytes)
 {
     memmove(in->data + at + bytes, in->data + at, in->size - at);
@@ -155,7 +155,7 @@ static void insert(input *in, sn_rng *rng)
     }
 }
 
-/* A piece of some seed, over what is there or put in between. */
+/* Copies a part of a random seed over the input or inserts it. */
 static void splice(input *in, sn_rng *rng)
 {
     const seed *from = &seeds[below(rng, seed_count)];
@@ -188,7 +188,7 @@ static void make_input(const options *chosen, uint64_t number, input *in)
     const seed *from = &seeds[below(&rng, seed_count)];
     memcpy(in->data, from->data, from->size);
     in->size = from->size;
-    /* mostly one or two, sometimes many */
+    /* usually one or two mutations, sometimes many */
     size_t count = 1 + below(&rng, 2);
     count += below(&rng, 4) == 0 ? below(&rng, 16) : 0;
     for (size_t i = 0; i < count; i++) {
@@ -204,7 +204,8 @@ static double mebibytes(const struct rusage *usage)
     return (double)usage->ru_maxrss / 1024;
 }
 
-/* The target sees exactly the input's bytes, so that one read too many is noticed. */
+/* The target receives memory of the exact size, so that sanitizers detect a read after
+ * it. */
 static void run_one(const uint8_t *data, size_t size)
 {
     uint8_t *exact = malloc(size > 0 ? size : 1);
@@ -212,14 +213,14 @@ static void run_one(const uint8_t *data, size_t size)
         fuzz_never("no memory for an input");
     }
     memcpy(exact, data, size);
-    (void)alarm(SECONDS_AN_INPUT);
+    (void)alarm(SECONDS_PER_INPUT);
     (void)LLVMFuzzerTestOneInput(exact, size);
     (void)alarm(0);
     free(exact);
 }
 
 #ifndef SHARDNET_SANITIZED
-/* Bytes of data that libraries took when they were loaded; 0 where nobody says. */
+/* Returns the bytes of data that the loaded libraries use; 0 if unknown. */
 static rlim_t data_in_use(void)
 {
     unsigned long pages = 0;
@@ -234,7 +235,7 @@ static rlim_t data_in_use(void)
 }
 #endif
 
-/* The sanitizers reserve far more, and have a bound of their own. */
+/* Sanitizers reserve much more memory and have their own limit. */
 static void limit_memory(void)
 {
 #ifndef SHARDNET_SANITIZED
@@ -246,8 +247,8 @@ static void limit_memory(void)
 #endif
 }
 
-/* In a child: inputs from first on. */
-static void run_piece(const options *chosen, uint64_t first, uint64_t end, double until,
+/* Runs the inputs first .. end - 1 in a child. */
+static void run_batch(const options *chosen, uint64_t first, uint64_t end, double until,
                       position *shared)
 {
     static input in;
@@ -277,7 +278,8 @@ static int report(const options *chosen, uint64_t number, const char *program,
         (void)fclose(file);
     }
     fprintf(stderr,
-            "%s: %s at input %" PRIu64 " of seed %" PRIu64 ", %zu bytes, kept in %s\n",
+            "%s: %s at input %" PRIu64 " of seed %" PRIu64
+            ", %zu bytes, written to %s\n",
             program, what, number, chosen->key, in.size, name);
     return 1;
 }
@@ -289,11 +291,11 @@ static int run_all(const options *chosen, const char *program)
     if (shared == MAP_FAILED) {
         fuzz_never("no shared memory");
     }
-    /* the file is this process's, and goes away also when a child crashes */
+    /* the parent owns the file, so that it is removed even if a child crashes */
     (void)fuzz_file(NULL, 0);
     const uint64_t end = chosen->first + chosen->runs;
     const double until = sn_clock_seconds() + chosen->seconds;
-    double most = 0;
+    double peak = 0;
     shared->current = chosen->first;
     while (shared->current < end && sn_clock_seconds() < until) {
         const uint64_t first = shared->current;
@@ -301,7 +303,7 @@ static int run_all(const options *chosen, const char *program)
         (void)fflush(NULL);
         const pid_t child = fork();
         if (child == 0) {
-            run_piece(chosen, first, first + (left < PIECE ? left : PIECE), until,
+            run_batch(chosen, first, first + (left < BATCH ? left : BATCH), until,
                       shared);
             exit(0);
         }
@@ -319,21 +321,21 @@ static int run_all(const options *chosen, const char *program)
             return report(chosen, shared->current, program,
                           "an error, or a leak at or before it,");
         }
-        most = mebibytes(&usage);
-        if (most > RESIDENT_MIB_MAX) {
+        peak = mebibytes(&usage);
+        if (peak > RESIDENT_MIB_MAX) {
             return report(chosen, shared->current, program,
                           "too much memory, at or before it,");
         }
     }
     printf("%s: %" PRIu64 " inputs of seed %" PRIu64 ", at most %.0f MiB resident\n",
-           program, shared->current - chosen->first, chosen->key, most);
+           program, shared->current - chosen->first, chosen->key, peak);
     return 0;
 }
 
 static int write_corpus(const char *folder)
 {
     if (mkdir(folder, 0777) != 0 && errno != EEXIST) {
-        fuzz_never("cannot make %s: %s", folder, strerror(errno));
+        fuzz_never("cannot create %s: %s", folder, strerror(errno));
     }
     for (size_t i = 0; i < seed_count; i++) {
         char name[4096];
@@ -363,19 +365,19 @@ static int run_file(const char *name)
     return 0;
 }
 
-/* Mending what is whole must change nothing, or it would not mend. */
+/* Checks that the correction of checksums does not change a valid input. */
 static void check_repair(const seed *good)
 {
-    uint8_t *mended = malloc(good->size);
-    if (mended == NULL) {
+    uint8_t *repaired = malloc(good->size);
+    if (repaired == NULL) {
         fuzz_never("no memory");
     }
-    memcpy(mended, good->data, good->size);
-    fuzz_repair(mended, good->size);
-    if (memcmp(mended, good->data, good->size) != 0) {
-        fuzz_never("the repair of checksums damages a good input");
+    memcpy(repaired, good->data, good->size);
+    fuzz_repair(repaired, good->size);
+    if (memcmp(repaired, good->data, good->size) != 0) {
+        fuzz_never("fuzz_repair changes a valid input");
     }
-    free(mended);
+    free(repaired);
 }
 
 static void make_seeds(void)
@@ -391,7 +393,7 @@ static void make_seeds(void)
     }
 }
 
-/* Options that take a value; false for another word. */
+/* Sets an option that has a value; returns false if name is not such an option. */
 static int set_option(options *chosen, const char **corpus, const char *name,
                       const char *value)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Checkpoints. */
+/* Fuzz target: checkpoints. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -23,9 +23,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     if (sn_checkpoint_load(path, &state, &err) != SN_OK) {
-        fuzz_never("verified, but not loaded: %s", err.message);
+        fuzz_never("verify accepts, but load rejects: %s", err.message);
     }
-    /* weights and velocities are in the file */
+    /* the file contains weights and velocities */
     if ((size_t)state.parameters * 2 * sizeof(float) > size) {
         fuzz_never("%lld parameters in %zu bytes", (long long)state.parameters, size);
     }
@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 enum { LAYERS_MAX = 3, FLOATS_MAX = 4096 };
 
-/* input, widths of the layers, 0 */
+/* Each row: input, the width of each layer, 0. */
 static const int64_t networks[][LAYERS_MAX + 2] = {{12, 5, 0}, {20, 9, 7, 3, 0}};
 
 static void lay_out(const int64_t *widths, int64_t *layers, float *values,
@@ -80,12 +80,12 @@ uint8_t *fuzz_seed(size_t number, size_t *size)
     sn_error err = {""};
     const char *path = fuzz_seed_path();
     if (sn_checkpoint_write(path, &info, tensors, &err) != SN_OK) {
-        fuzz_never("no seed: %s", err.message);
+        fuzz_never("cannot make a seed: %s", err.message);
     }
     return fuzz_take_file(path, size);
 }
 
 void fuzz_repair(uint8_t *data, size_t size)
 {
-    hdf5_mend(data, size);
+    hdf5_repair(data, size);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Configurations: files, --set, and two compared. */
+/* Fuzz target: configuration files, --set, and comparison. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ static void ignore(void *user, const char *section, const char *key, const char 
     }
 }
 
-/* What was accepted is written and read back to the same, and compares as the same. */
+/* Checks that the text of an accepted configuration reads back as the same text. */
 static void check_round_trip(const sn_config *config)
 {
     sn_error err = {""};
@@ -30,7 +30,7 @@ static void check_round_trip(const sn_config *config)
     }
     sn_config_init(again);
     if (sn_config_parse(again, text, "round trip", &err) != SN_OK) {
-        fuzz_never("its own text is refused: %s", err.message);
+        fuzz_never("the written text is rejected: %s", err.message);
     }
     char *second = sn_config_text(again);
     if (second == NULL || strcmp(text, second) != 0) {

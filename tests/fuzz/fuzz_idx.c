@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* IDX files, plain and gzip. */
+/* Fuzz target: IDX files, plain and gzip. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 
 #include "data/formats/idx.h"
 
-/* deflate's best case, and a little for small files */
-enum { BYTES_A_BYTE = 1032, SLACK_BYTES = 2048, INPUT_BYTES_MAX = 1 << 16 };
+/* the limit of deflate, and an allowance for small files */
+enum { RATIO_MAX = 1032, SLACK_BYTES = 2048, INPUT_BYTES_MAX = 1 << 16 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -24,10 +24,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                           &err)) {
             continue;
         }
-        if (header.payload_bytes > BYTES_A_BYTE * size + SLACK_BYTES) {
+        if (header.payload_bytes > RATIO_MAX * size + SLACK_BYTES) {
             fuzz_never("%zu bytes from a file of %zu", header.payload_bytes, size);
         }
-        /* exactly as long as promised, so that a byte too many is seen */
+        /* the exact size, so that sanitizers detect a byte too many */
         uint8_t *buffer = malloc(header.payload_bytes);
         if (buffer == NULL) {
             fuzz_never("no memory for %zu bytes", header.payload_bytes);
@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 enum { PLAIN_BYTES = 16 + 5 * 7 * 6 };
 
-/* Five images of 7 x 6, or 40 labels. */
+/* Makes a plain file of five images of 7 x 6, or of 40 labels; returns its size. */
 static size_t make_plain(int images, uint8_t plain[PLAIN_BYTES])
 {
     static const uint8_t image_header[] = {0, 0, 8, 3, 0, 0, 0, 5,
@@ -55,7 +55,7 @@ static size_t make_plain(int images, uint8_t plain[PLAIN_BYTES])
     return size;
 }
 
-/* One gzip member; level 0 stores, 9 compresses. */
+/* Makes a gzip member and returns its size; level 0 only stores, level 9 compresses. */
 static size_t pack(int level, uint8_t *plain, size_t size, uint8_t *packed, size_t room)
 {
     z_stream stream = {0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pictures: PNG, as they come and with their checksums mended, PGM, IDX; what was read
- * is prepared for a model. */
+/* Fuzz target: PNG (unchanged, and with corrected checksums), PGM and IDX pictures, and
+ * their preparation for a model. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -12,13 +12,13 @@
 #include "data/formats/prepare.h"
 #include "make_png.h"
 
-/* deflate's best case, eight pixels a byte, and a little for small files */
+/* the limit of deflate with eight pixels per byte, and an allowance for small files */
 enum {
-    PIXELS_A_BYTE = 8 * 1032,
+    PIXELS_PER_BYTE = 8 * 1032,
     SLACK_PIXELS = 8 * 2048,
     INPUT_BYTES_MAX = 1 << 14,
     SIGNATURE_BYTES = 8,
-    CHUNK_BYTES = 12 /* length, name and checksum of a chunk */
+    CHUNK_BYTES = 12 /* length, name and checksum */
 };
 
 static uint32_t number_at(const uint8_t *bytes)
@@ -27,8 +27,8 @@ static uint32_t number_at(const uint8_t *bytes)
            (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
-/* The checksums of all chunks that are where the lengths before them say. */
-static void mend_png(uint8_t *data, size_t size)
+/* Corrects the checksums of all complete chunks. */
+static void repair_png(uint8_t *data, size_t size)
 {
     static const uint8_t signature[] = {0x89, 'P', 'N', 'G'};
     if (size < SIGNATURE_BYTES || memcmp(data, signature, sizeof signature) != 0) {
@@ -50,7 +50,7 @@ static void mend_png(uint8_t *data, size_t size)
     }
 }
 
-/* A prepared image has ink of full strength, and inside. */
+/* Checks that a prepared image has ink of full strength. */
 static void check_prepared(const sn_images *images, size_t rows, size_t cols)
 {
     sn_error err = {""};
@@ -62,7 +62,7 @@ static void check_prepared(const sn_images *images, size_t rows, size_t cols)
                                 made, rows, cols, &err),
                      SN_EDATA, &err) &&
         memchr(made, 255, rows * cols) == NULL) {
-        fuzz_never("prepared, but without ink");
+        fuzz_never("a prepared image without ink");
     }
     free(made);
 }
@@ -74,12 +74,12 @@ static void try(const uint8_t *data, size_t size)
     if (!fuzz_accepts(sn_image_read(fuzz_file(data, size), &images, &err), SN_EDATA,
                       &err)) {
         if (images.pixels != NULL) {
-            fuzz_never("refused, but something is held");
+            fuzz_never("a rejected picture with memory");
         }
         return;
     }
     if (images.count * images.rows * images.cols >
-        PIXELS_A_BYTE * size + SLACK_PIXELS) {
+        PIXELS_PER_BYTE * size + SLACK_PIXELS) {
         fuzz_never("%zu x %zu pixels from a file of %zu", images.rows, images.cols,
                    size);
     }
@@ -94,22 +94,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     try(data, size);
-    uint8_t *mended = malloc(size > 0 ? size : 1);
-    if (mended == NULL) {
+    uint8_t *repaired = malloc(size > 0 ? size : 1);
+    if (repaired == NULL) {
         fuzz_never("no memory");
     }
-    memcpy(mended, data, size);
-    mend_png(mended, size);
-    if (memcmp(mended, data, size) != 0) {
-        try(mended, size);
+    memcpy(repaired, data, size);
+    repair_png(repaired, size);
+    if (memcmp(repaired, data, size) != 0) {
+        try(repaired, size);
     }
-    free(mended);
+    free(repaired);
     return 0;
 }
 
 enum { ROWS = 11, COLS = 13, ROW_BYTES_MAX = 8 * COLS };
 
-/* A PNG of this type, with a ring in it and some noise. */
+/* Writes a PNG of this type with stripes of noise. */
 static void make_png_seed(const char *path, int colour, int depth, int interlaced)
 {
     static const png_color palette[] = {
@@ -157,7 +157,7 @@ static void make_idx_seed(const char *path)
         elements[i] = (uint8_t)(i * i);
     }
     if (sn_idx_write(path, 3, size, elements, &err) != SN_OK) {
-        fuzz_never("no seed: %s", err.message);
+        fuzz_never("cannot make a seed: %s", err.message);
     }
 }
 
@@ -192,5 +192,5 @@ uint8_t *fuzz_seed(size_t number, size_t *size)
 
 void fuzz_repair(uint8_t *data, size_t size)
 {
-    mend_png(data, size);
+    repair_png(data, size);
 }

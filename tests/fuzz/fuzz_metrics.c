@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* metrics.h5. */
+/* Fuzz target: metrics.h5. */
 #include "fuzz.h"
 
 #include <stdio.h>
@@ -8,12 +8,12 @@
 #include "hdf5_checksum.h"
 #include "store/metrics/rows.h"
 
-/* What --resume does: whatever was there, a good file is there afterwards. */
+/* Cuts a copy of the file as --resume does; the result must be a valid file. */
 static void cut(const char *path, const uint8_t *data, size_t size)
 {
-    char copy[128], aside[160];
+    char copy[128], moved[160];
     snprintf(copy, sizeof copy, "%s.cut", path);
-    snprintf(aside, sizeof aside, "%s.damaged", copy);
+    snprintf(moved, sizeof moved, "%s.damaged", copy);
     FILE *file = fopen(copy, "wb");
     if (file == NULL || fwrite(data, 1, size, file) != size || fclose(file) != 0) {
         fuzz_never("cannot write %s", copy);
@@ -25,7 +25,7 @@ static void cut(const char *path, const uint8_t *data, size_t size)
         fuzz_never("cut: %s", err.message);
     }
     (void)remove(copy);
-    (void)remove(aside);
+    (void)remove(moved);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -46,9 +46,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         free(rows);
     } else if (good) {
-        fuzz_never("verified, but not read: %s", err.message);
+        fuzz_never("verify accepts, but read rejects: %s", err.message);
     }
-    if (size % 4 == 0) { /* it costs ten times as much */
+    if (size % 4 ==
+        0) { /* a cut takes ten times as long, so only some inputs are cut */
         cut(path, data, size);
     }
     return 0;
@@ -72,12 +73,12 @@ uint8_t *fuzz_seed(size_t number, size_t *size)
     const sn_rows added = {
         {{epochs, rows, rows}, {steps, rows, rows}, {ranks, rows, rows}}};
     if (sn_metrics_append(path, &added, &err) != SN_OK) {
-        fuzz_never("no seed: %s", err.message);
+        fuzz_never("cannot make a seed: %s", err.message);
     }
     return fuzz_take_file(path, size);
 }
 
 void fuzz_repair(uint8_t *data, size_t size)
 {
-    hdf5_mend(data, size);
+    hdf5_repair(data, size);
 }

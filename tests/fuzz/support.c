@@ -13,7 +13,7 @@ void fuzz_never(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    fprintf(stderr, "broken promise: ");
+    fprintf(stderr, "broken contract: ");
     vfprintf(stderr, format, arguments);
     fprintf(stderr, "\n");
     va_end(arguments);
@@ -26,7 +26,7 @@ int fuzz_accepts(sn_status status, sn_status expected, const sn_error *err)
         fuzz_never("%s: %s", sn_status_text(status), err->message);
     }
     if (status != SN_OK && err->message[0] == '\0') {
-        fuzz_never("%s without a reason", sn_status_text(status));
+        fuzz_never("%s without a message", sn_status_text(status));
     }
     return status == SN_OK;
 }
@@ -41,7 +41,7 @@ static void remove_file(void)
     }
 }
 
-/* In memory where that is possible: a file system is a hundred times slower. */
+/* Creates the file in memory if possible: a file system is a hundred times slower. */
 static int make_file(void)
 {
     static const char *const folders[] = {"/dev/shm", "/tmp"};
@@ -52,7 +52,7 @@ static int make_file(void)
     }
     file_owner = getpid();
     if (made < 0 || atexit(remove_file) != 0) {
-        fuzz_never("no temporary file: %s", strerror(errno));
+        fuzz_never("cannot create a temporary file: %s", strerror(errno));
     }
     return made;
 }
@@ -75,7 +75,7 @@ const char *fuzz_seed_path(void)
     static char path[64];
     strcpy(path, "/tmp/shardnet-seed-XXXXXX");
     if (mkdtemp(path) == NULL) {
-        fuzz_never("no temporary folder: %s", strerror(errno));
+        fuzz_never("cannot create a temporary folder: %s", strerror(errno));
     }
     strcat(path, "/seed");
     return path;

@@ -176,7 +176,7 @@ static inline void assert_reads_as_written(const fixture *f)
     free(net);
 }
 
-static inline unsigned char *slurp(const char *path, size_t *bytes)
+static inline unsigned char *read_file(const char *path, size_t *bytes)
 {
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
@@ -190,7 +190,7 @@ static inline unsigned char *slurp(const char *path, size_t *bytes)
     return data;
 }
 
-static inline void spill(const char *path, const unsigned char *data, size_t bytes)
+static inline void write_file(const char *path, const unsigned char *data, size_t bytes)
 {
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
@@ -207,7 +207,7 @@ static inline void run_damage_test(const fixture *f, damage_test *test)
 {
     write_good(f, f->path);
     size_t bytes;
-    unsigned char *data = slurp(f->path, &bytes);
+    unsigned char *data = read_file(f->path, &bytes);
     char path[128];
     snprintf(path, sizeof path, "%s/damaged.h5", f->folder);
     pid_t child = fork();

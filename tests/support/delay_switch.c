@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* delay_switch MICROSECONDS PORT...: an Ethernet switch that hands every frame on after
- * a constant time, for kernels without sch_netem.  Port i (from 0) has the MAC address
- * that ends in i; group addresses go to all.  Needs CAP_NET_RAW.  Frames of
- * segmentation offload stay whole (PACKET_VNET_HDR), so that a fast link costs little.
- */
+/* delay_switch MICROSECONDS PORT...: an Ethernet switch that forwards every frame after
+ * a constant delay, for kernels without sch_netem.  The MAC address of port i (from 0)
+ * ends in i; frames for group addresses go to all ports.  The program needs
+ * CAP_NET_RAW.  It does not split the large frames of segmentation offload
+ * (PACKET_VNET_HDR), so that a fast link needs little CPU time. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -62,7 +62,7 @@ static void forward(const frame *f)
     const unsigned char *to = f->bytes + OFFLOAD_BYTES;
     for (nfds_t i = 0; i < port_count; i++) {
         if ((int)i != f->in && ((to[0] & 1) != 0 || to[5] == i)) {
-            /* a link that is down loses the frame, as links do */
+            /* a link that is down loses the frame */
             const ssize_t sent = send(ports[i].fd, f->bytes, f->length, 0);
             (void)sent;
         }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* draw_pictures IMAGES FOLDER COUNT KIND FACTOR dark|bright: the first COUNT images of
- * an IDX file as FOLDER/00000.png and so on, or .pgm.  KIND is one of the table below.
- * FACTOR 0 writes them as they are; another enlarges or shrinks them by it, smoothly,
- * and puts them somewhere on paper of 48 FACTOR x 40 FACTOR pixels, dark on bright or
- * bright on dark. */
+/* draw_pictures IMAGES FOLDER COUNT KIND FACTOR dark|bright: writes the first COUNT
+ * images of an IDX file as FOLDER/00000.png, FOLDER/00001.png ..., or .pgm.  KIND is a
+ * name in the table below.  With FACTOR 0 the images are not changed; otherwise they
+ * are scaled by FACTOR and drawn value_at some place sheet paper of 48 FACTOR x 40
+ * FACTOR pixels, dark sheet bright or bright sheet dark. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +30,7 @@ typedef struct paper {
     uint8_t *grey;
 } paper;
 
-static void *need(void *pointer, const char *what)
+static void *require(void *pointer, const char *what)
 {
     if (pointer == NULL) {
         fprintf(stderr, "draw_pictures: %s\n", what);
@@ -39,9 +39,10 @@ static void *need(void *pointer, const char *what)
     return pointer;
 }
 
-/* The image at a point between its pixels; black outside. */
-static double at(const uint8_t *image, const sn_idx_header *header, double row,
-                 double col)
+/* Returns the value of the image value_at a point, by bilinear interpolation; black
+ * outside. */
+static double value_at(const uint8_t *image, const sn_idx_header *header, double row,
+                       double col)
 {
     const double top = floor(row), left = floor(col);
     double sum = 0;
@@ -56,46 +57,47 @@ static double at(const uint8_t *image, const sn_idx_header *header, double row,
     return sum;
 }
 
-/* number chooses the place on the paper. */
+/* Draws the image sheet paper; its place depends sheet number. */
 static void draw(const uint8_t *image, const sn_idx_header *header, double factor,
-                 int dark, size_t number, paper *on)
+                 int dark, size_t number, paper *sheet)
 {
-    const double room_down = (double)on->rows - factor * (double)header->size[1];
-    const double room_across = (double)on->cols - factor * (double)header->size[2];
+    const double room_down = (double)sheet->rows - factor * (double)header->size[1];
+    const double room_across = (double)sheet->cols - factor * (double)header->size[2];
     const double top = floor(room_down * (double)(number % 17) / 16);
     const double left = floor(room_across * (double)(number % 13) / 12);
-    for (size_t i = 0; i < on->rows * on->cols; i++) {
-        const double row = ((double)(i / on->cols) + 0.5 - top) / factor - 0.5;
-        const double col = ((double)(i % on->cols) + 0.5 - left) / factor - 0.5;
-        const uint8_t grey = (uint8_t)lround(at(image, header, row, col));
-        on->grey[i] = dark ? (uint8_t)(255 - grey) : grey;
+    for (size_t i = 0; i < sheet->rows * sheet->cols; i++) {
+        const double row = ((double)(i / sheet->cols) + 0.5 - top) / factor - 0.5;
+        const double col = ((double)(i % sheet->cols) + 0.5 - left) / factor - 0.5;
+        const uint8_t grey = (uint8_t)lround(value_at(image, header, row, col));
+        sheet->grey[i] = dark ? (uint8_t)(255 - grey) : grey;
     }
 }
 
-static void write_pgm(const char *path, const paper *on)
+static void write_pgm(const char *path, const paper *sheet)
 {
-    FILE *file = need(fopen(path, "wb"), path);
-    fprintf(file, "P5\n# drawn for a test\n%zu %zu\n255\n", on->cols, on->rows);
-    if (fwrite(on->grey, 1, on->rows * on->cols, file) != on->rows * on->cols ||
+    FILE *file = require(fopen(path, "wb"), path);
+    fprintf(file, "P5\n# drawn for a test\n%zu %zu\n255\n", sheet->cols, sheet->rows);
+    if (fwrite(sheet->grey, 1, sheet->rows * sheet->cols, file) !=
+            sheet->rows * sheet->cols ||
         fclose(file) != 0) {
-        need(NULL, path);
+        require(NULL, path);
     }
 }
 
-/* The same level in every sample of a pixel, opaque. */
-static void write_png(const char *path, const paper *on, int kind)
+/* Writes all samples of a pixel with the same level, opaque. */
+static void write_png(const char *path, const paper *sheet, int kind)
 {
     const size_t channels = (size_t)make_png_channels(kinds[kind].colour);
     const size_t bytes = channels * (size_t)kinds[kind].depth / 8;
-    uint8_t *rows = need(malloc(on->rows * on->cols * bytes), "no memory");
-    for (size_t i = 0; i < on->rows * on->cols; i++) {
-        memset(rows + i * bytes, on->grey[i], bytes);
+    uint8_t *rows = require(malloc(sheet->rows * sheet->cols * bytes), "no memory");
+    for (size_t i = 0; i < sheet->rows * sheet->cols; i++) {
+        memset(rows + i * bytes, sheet->grey[i], bytes);
         if (channels == 4) {
             rows[i * bytes + 3] = 255;
         }
     }
-    make_png(path, &(png_spec){.width = (unsigned)on->cols,
-                               .height = (unsigned)on->rows,
+    make_png(path, &(png_spec){.width = (unsigned)sheet->cols,
+                               .height = (unsigned)sheet->rows,
                                .depth = kinds[kind].depth,
                                .colour = kinds[kind].colour,
                                .interlaced = kinds[kind].interlaced,
@@ -110,7 +112,7 @@ static int find_kind(const char *name)
             return i;
         }
     }
-    need(NULL, "unknown KIND");
+    require(NULL, "unknown KIND");
     return -1;
 }
 
@@ -124,38 +126,38 @@ int main(int argc, char **argv)
     sn_error err;
     sn_idx_header header;
     if (sn_idx_read_header(argv[1], 3, &header, &err) != SN_OK) {
-        need(NULL, err.message);
+        require(NULL, err.message);
     }
-    uint8_t *images = need(malloc(header.payload_bytes), "no memory");
+    uint8_t *images = require(malloc(header.payload_bytes), "no memory");
     if (sn_idx_read_payload(argv[1], &header, images, &err) != SN_OK) {
-        need(NULL, err.message);
+        require(NULL, err.message);
     }
     const size_t wanted = strtoul(argv[3], NULL, 10);
     const int kind = find_kind(argv[4]);
     const double factor = strtod(argv[5], NULL);
-    paper on = {header.size[1], header.size[2], NULL};
+    paper sheet = {header.size[1], header.size[2], NULL};
     if (factor > 0) {
-        on.rows = (size_t)ceil(48 * factor);
-        on.cols = (size_t)ceil(40 * factor);
+        sheet.rows = (size_t)ceil(48 * factor);
+        sheet.cols = (size_t)ceil(40 * factor);
     }
-    on.grey = need(malloc(on.rows * on.cols), "no memory");
+    sheet.grey = require(malloc(sheet.rows * sheet.cols), "no memory");
     for (size_t i = 0; i < wanted && i < header.size[0]; i++) {
         char path[4096];
         const uint8_t *image = images + i * header.size[1] * header.size[2];
         snprintf(path, sizeof path, "%s/%05zu.%s", argv[2], i,
                  kinds[kind].depth == 0 ? "pgm" : "png");
         if (factor > 0) {
-            draw(image, &header, factor, strcmp(argv[6], "dark") == 0, i, &on);
+            draw(image, &header, factor, strcmp(argv[6], "dark") == 0, i, &sheet);
         } else {
-            memcpy(on.grey, image, on.rows * on.cols);
+            memcpy(sheet.grey, image, sheet.rows * sheet.cols);
         }
         if (kinds[kind].depth == 0) {
-            write_pgm(path, &on);
+            write_pgm(path, &sheet);
         } else {
-            write_png(path, &on, kind);
+            write_png(path, &sheet, kind);
         }
     }
-    free(on.grey);
+    free(sheet.grey);
     free(images);
     return 0;
 }

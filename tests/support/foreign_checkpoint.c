@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* foreign_checkpoint FROM TO: the checkpoint as a later version of the program would
- * write it, with a key that this one does not know. */
+/* foreign_checkpoint FROM TO: copies a checkpoint as a later version of the program
+ * would write it, with a key that this version does not know. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Linked into sanitizer builds only: MPI unloads its plugins before the leak check,
- * which then cannot name them and could not tell their leaks from ours. */
+/* Only sanitizer builds link this file.  MPI unloads its plugins before the leak check,
+ * which then cannot name them, so that no suppression could match their leaks. */
 int dlclose(void *handle);
 
 int dlclose(void *handle)

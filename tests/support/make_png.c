@@ -20,7 +20,7 @@ size_t make_png_row_bytes(const png_spec *spec)
     return (spec->width * bits + 7) / 8;
 }
 
-/* Without a place to jump to, libpng ends the process on an error, with its words. */
+/* Without setjmp, libpng prints its error message and ends the process. */
 void make_png(const char *path, const png_spec *spec)
 {
     FILE *file = fopen(path, "wb");

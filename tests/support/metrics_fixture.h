@@ -92,7 +92,7 @@ static inline sn_rank_row rank_row(int64_t epoch, int64_t rank)
     return row;
 }
 
-/* Appends rows (count) of each table in one call. */
+/* Appends rows to each table in one call. */
 static inline sn_status append_rows(const char *path, const sn_epoch_row *epochs,
                                     size_t epoch_count, const sn_step_row *steps,
                                     size_t step_count, const sn_rank_row *ranks,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Preloaded, lets oneDNN look as on a processor with bf16 instructions: products of
- * bf16 are described to it as products of float32, and their factors widened before
- * each.  So compute.precision = bf16 runs where the processor has none: all of it but
- * oneDNN's own bf16 code. */
+/* A library for LD_PRELOAD that makes oneDNN appear to support bf16: it describes bf16
+ * products to oneDNN as float32 products, and converts their operands before each call.
+ * With it, tests run compute.precision = bf16 on every CPU; only the bf16 code of
+ * oneDNN itself is not tested. */
 #include <dlfcn.h>
 #include <dnnl.h>
 #include <stdbool.h>
@@ -10,16 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool rounds; /* some description was of bf16 */
+static bool has_bf16; /* a description had the type bf16 */
 
-/* The function of that name behind this one. */
+/* Stores the next function with this name, which is that of oneDNN, in *function. */
 static void find(const char *name, void *function, size_t bytes)
 {
     void *found = dlsym(RTLD_NEXT, name);
     if (found == NULL) {
         abort();
     }
-    memcpy(function, &found, bytes); /* ISO C converts no pointers to functions */
+    memcpy(function, &found, bytes); /* ISO C has no cast to a pointer to a function */
 }
 
 dnnl_cpu_isa_t dnnl_get_effective_cpu_isa(void)
@@ -40,11 +40,11 @@ typedef const dnnl_memory_desc_t *description;
 dnnl_status_t DESCRIBE(dnnl_memory_desc_t *made, int ndims, const dnnl_dims_t dims,
                        dnnl_data_type_t type, const dnnl_dims_t strides)
 {
-    dnnl_status_t (*real)(dnnl_memory_desc_t *, int, const dnnl_dims_t,
+    dnnl_status_t (*call)(dnnl_memory_desc_t *, int, const dnnl_dims_t,
                           dnnl_data_type_t, const dnnl_dims_t);
-    find(TEXT(DESCRIBE), &real, sizeof real);
-    rounds = rounds || type == dnnl_bf16;
-    return real(made, ndims, dims, type == dnnl_bf16 ? dnnl_f32 : type, strides);
+    find(TEXT(DESCRIBE), &call, sizeof call);
+    has_bf16 = has_bf16 || type == dnnl_bf16;
+    return call(made, ndims, dims, type == dnnl_bf16 ? dnnl_f32 : type, strides);
 }
 
 static size_t size_of(const_dnnl_memory_t memory)
@@ -55,43 +55,43 @@ static size_t size_of(const_dnnl_memory_t memory)
                : 0;
 }
 
-/* The caller frees it. */
-static float *widened(const uint16_t *narrow, size_t count)
+/* Returns float32 values; the caller frees them. */
+static float *to_float(const uint16_t *bf16, size_t count)
 {
-    float *wide = malloc(count * sizeof *wide);
-    if (wide == NULL) {
+    float *real = malloc(count * sizeof *real);
+    if (real == NULL) {
         abort();
     }
     for (size_t i = 0; i < count; i++) {
-        const uint32_t bits = (uint32_t)narrow[i] << 16;
-        memcpy(&wide[i], &bits, sizeof bits);
+        const uint32_t bits = (uint32_t)bf16[i] << 16;
+        memcpy(&real[i], &bits, sizeof bits);
     }
-    return wide;
+    return real;
 }
 
 dnnl_status_t dnnl_primitive_execute(const_dnnl_primitive_t primitive,
                                      dnnl_stream_t stream, int count,
                                      const dnnl_exec_arg_t *arguments)
 {
-    dnnl_status_t (*real)(const_dnnl_primitive_t, dnnl_stream_t, int,
+    dnnl_status_t (*call)(const_dnnl_primitive_t, dnnl_stream_t, int,
                           const dnnl_exec_arg_t *);
-    find("dnnl_primitive_execute", &real, sizeof real);
-    float *wide[2] = {NULL, NULL};
+    find("dnnl_primitive_execute", &call, sizeof call);
+    float *real[2] = {NULL, NULL};
     int used = 0;
-    for (int i = 0; i < count && rounds && used < 2; i++) {
-        const int what = arguments[i].arg;
-        void *narrow;
-        if ((what == DNNL_ARG_SRC || what == DNNL_ARG_WEIGHTS) &&
-            dnnl_memory_get_data_handle(arguments[i].memory, &narrow) == dnnl_success) {
-            wide[used] = widened(narrow, size_of(arguments[i].memory) / sizeof(float));
-            if (dnnl_memory_set_data_handle(arguments[i].memory, wide[used++]) !=
+    for (int i = 0; i < count && has_bf16 && used < 2; i++) {
+        const int argument = arguments[i].arg;
+        void *bf16;
+        if ((argument == DNNL_ARG_SRC || argument == DNNL_ARG_WEIGHTS) &&
+            dnnl_memory_get_data_handle(arguments[i].memory, &bf16) == dnnl_success) {
+            real[used] = to_float(bf16, size_of(arguments[i].memory) / sizeof(float));
+            if (dnnl_memory_set_data_handle(arguments[i].memory, real[used++]) !=
                 dnnl_success) {
                 abort();
             }
         }
     }
-    const dnnl_status_t status = real(primitive, stream, count, arguments);
-    free(wide[0]);
-    free(wide[1]);
+    const dnnl_status_t status = call(primitive, stream, count, arguments);
+    free(real[0]);
+    free(real[1]);
     return status;
 }

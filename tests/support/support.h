@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** What unit tests share: cmocka and its prerequisites, scratch folders. */
+/** Common header of the unit tests: cmocka, the headers that it requires, and a signed
+ *  comparison of numbers. */
 #ifndef SHARDNET_TESTS_SUPPORT_H
 #define SHARDNET_TESTS_SUPPORT_H
 
-/* cmocka.h needs these first */
+/* cmocka.h requires these headers before it */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,7 @@
 
 #include <math.h>
 
-/** |a - b| relative to the larger of |a|, |b| and floor. */
+/** Returns |a - b| divided by the largest of |a|, |b| and floor. */
 static inline double relative_difference(double a, double b, double floor)
 {
     double scale = fmax(fmax(fabs(a), fabs(b)), floor);

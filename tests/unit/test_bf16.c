@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Products of bf16 factors, oneDNN's matmul code in float32, the optimizer's rounded
- * weights, and a network's gradient with rounded factors. */
+/* Products of bf16 operands, products by oneDNN in float32, and bf16 weights after an
+ * update. */
 #include "support.h"
 
 #include <float.h>
@@ -16,9 +16,9 @@
 #include "nn/products/gemm_bf16.h"
 #include "nn/products/gemm_matmul.h"
 
-static const char *filter; /* names of the tests to run, NULL for all */
+static const char *filter; /* pattern of the tests to run; NULL: all */
 
-/* In (-1, 1), with all 24 bits of significand. */
+/* Fills into with numbers in (-1, 1) that need all 24 bits of the significand. */
 static void fill(uint32_t stream, size_t count, float *into)
 {
     sn_rng rng;
@@ -35,8 +35,8 @@ static void *memory(size_t count, size_t bytes)
     return found;
 }
 
-/* The nearest number with 8 bits of significand, the even one of two: by arithmetic on
- * numbers, where the program works on bits. */
+/* Returns the nearest number with 8 bits of significand, ties to even; it computes with
+ * numbers, whereas the program computes with bits. */
 static double nearest(double x)
 {
     int exponent;
@@ -49,14 +49,14 @@ static double nearest(double x)
     return ldexp(whole, exponent - 8);
 }
 
-static double widened(uint16_t bf16)
+static double to_float(uint16_t bf16)
 {
     float x;
     sn_bf16_to_float(1, &bf16, &x);
     return (double)x;
 }
 
-/* Rows of the factors in memory, their stored widths included. */
+/* Returns the number of rows of A in memory. */
 static size_t rows_a(const sn_gemm_shape *s)
 {
     return s->transpose_a ? s->k : s->m;
@@ -67,7 +67,7 @@ static size_t rows_b(const sn_gemm_shape *s)
     return s->transpose_b ? s->n : s->k;
 }
 
-/* Element (i, j) of op(A) op(B) in double, and the sum of the terms' magnitudes. */
+/* Returns element (i, j) of op(A) op(B) in double; *magnitude := the sum of |terms|. */
 static double exact(const sn_gemm_shape *s, const float *a, const float *b, size_t i,
                     size_t j, double *magnitude)
 {
@@ -84,23 +84,23 @@ static double exact(const sn_gemm_shape *s, const float *a, const float *b, size
     return sum;
 }
 
-/* Products are exact or rounded once, sums are rounded k - 1 times, in any order: the
- * error is at most k u / (1 - k u) of the terms' magnitudes, u = 2^-24 (Higham 2002,
- * 3.1).  Returns how many elements a product of a and b has beyond that. */
-static size_t count_beyond(const sn_gemm_shape *s, const float *a, const float *b,
+/* Returns the number of elements of C that are not op(A) op(B) within rounding.  A term
+ * is rounded at most once, and a sum k - 1 times in any order: the error is at most k u
+ * / (1 - k u) of the sum of |terms|, u = 2^-24 (Higham 2002, 3.1). */
+static size_t count_errors(const sn_gemm_shape *s, const float *a, const float *b,
                            const float *c)
 {
     const double ku = (double)(s->k + 1) * FLT_EPSILON / 2;
-    size_t beyond = 0;
+    size_t errors = 0;
     for (size_t i = 0; i < s->m; i++) {
         for (size_t j = 0; j < s->n; j++) {
             double magnitude;
             const double expected = exact(s, a, b, i, j, &magnitude);
-            beyond += !(fabs((double)c[i * s->n + j] - expected) <=
+            errors += !(fabs((double)c[i * s->n + j] - expected) <=
                         ku / (1 - ku) * magnitude);
         }
     }
-    return beyond;
+    return errors;
 }
 
 static const sn_gemm_shape shapes[] = {
@@ -108,8 +108,8 @@ static const sn_gemm_shape shapes[] = {
     {false, true, 1, 10, 7, 7, 7},
     {false, true, 5, 1, 300, 300, 300},
     {false, true, 3, 3, 1, 1, 1},
-    {false, true, 80, 10, 63, 63, 63},  /* SIGILL by AMX in oneDNN 2.6.3, */
-    {false, false, 80, 10, 63, 63, 10}, /* and these */
+    {false, true, 80, 10, 63, 63, 63},  /* SIGILL with AMX in oneDNN 2.6.3 */
+    {false, false, 80, 10, 63, 63, 10}, /* likewise */
     {true, false, 80, 10, 63, 80, 10},
     {false, false, 67, 131, 129, 129, 131},
     {false, false, 1, 7, 10, 10, 7},
@@ -118,7 +118,7 @@ static const sn_gemm_shape shapes[] = {
     {true, false, 10, 7, 1, 10, 7},
     {true, false, 1, 33, 5, 1, 33},
     {true, false, 17, 31, 67, 129, 31}, /* some columns of a wider matrix */
-    {true, false, 17, 31, 67, 130, 31}, /* each now differs in one thing */
+    {true, false, 17, 31, 67, 130, 31}, /* the same shape with another lda */
     {false, true, 6, 6, 6, 6, 6},
     {false, false, 6, 6, 6, 6, 6},
     {true, false, 6, 6, 6, 6, 6}};
@@ -127,9 +127,9 @@ enum { SHAPES = sizeof shapes / sizeof shapes[0], ROOM = 300 * 300 };
 static void check_products(sn_precision precision, sn_backend backend)
 {
     float *a = memory(ROOM, sizeof *a), *b = memory(ROOM, sizeof *b);
-    float *wide_a = memory(ROOM, sizeof *a), *wide_b = memory(ROOM, sizeof *b);
-    uint16_t *half_a = memory(ROOM, sizeof *half_a);
-    uint16_t *half_b = memory(ROOM, sizeof *half_b);
+    float *real_a = memory(ROOM, sizeof *a), *real_b = memory(ROOM, sizeof *b);
+    uint16_t *bf16_a = memory(ROOM, sizeof *bf16_a);
+    uint16_t *bf16_b = memory(ROOM, sizeof *bf16_b);
     float *c = memory(ROOM, sizeof *c);
     sn_error err;
     for (size_t i = 0; i < SHAPES; i++) {
@@ -140,24 +140,24 @@ static void check_products(sn_precision precision, sn_backend backend)
             sn_gemm_bf16_create(precision, s->m * s->k, count_b, &gemm, &err), SN_OK);
         fill((uint32_t)(2 * i), count_a, a);
         fill((uint32_t)(2 * i + 1), count_b, b);
-        sn_bf16_from_float(count_a, a, half_a);
-        sn_bf16_from_float(count_b, b, half_b);
-        sn_bf16_to_float(count_a, half_a, wide_a);
-        sn_bf16_to_float(count_b, half_b, wide_b);
+        sn_bf16_from_float(count_a, a, bf16_a);
+        sn_bf16_from_float(count_b, b, bf16_b);
+        sn_bf16_to_float(count_a, bf16_a, real_a);
+        sn_bf16_to_float(count_b, bf16_b, real_b);
         c[s->m * s->n] = 77;
-        sn_gemm_bf16_run(gemm, backend, s, half_a, half_b, c);
+        sn_gemm_bf16_run(gemm, backend, s, bf16_a, bf16_b, c);
         assert_int_equal(sn_gemm_bf16_status(gemm, &err), SN_OK);
-        assert_int_equal(count_beyond(s, wide_a, wide_b, c), 0);
+        assert_int_equal(count_errors(s, real_a, real_b, c), 0);
         assert_true(c[s->m * s->n] == 77);
-        /* of the unrounded factors it would be another product */
-        assert_true(count_beyond(s, a, b, c) > s->m * s->n / 2);
+        /* the product of the float32 operands would be different */
+        assert_true(count_errors(s, a, b, c) > s->m * s->n / 2);
         sn_gemm_bf16_destroy(&gemm);
         assert_null(gemm);
     }
-    free(a), free(b), free(wide_a), free(wide_b), free(half_a), free(half_b), free(c);
+    free(a), free(b), free(real_a), free(real_b), free(bf16_a), free(bf16_b), free(c);
 }
 
-static void emulated_products_are_those_of_the_rounded_factors(void **state)
+static void emulated_products_match_their_bf16_operands(void **state)
 {
     (void)state;
     for (int b = SN_BACKEND_AUTO; b < SN_BACKENDS; b++) {
@@ -167,20 +167,19 @@ static void emulated_products_are_those_of_the_rounded_factors(void **state)
     }
 }
 
-static void products_by_bf16_instructions_are_the_same(void **state)
+static void products_by_bf16_instructions_match_their_operands(void **state)
 {
     (void)state;
     sn_error err;
     if (sn_precision_check(SN_PRECISION_BF16, &err) != SN_OK) {
-        assert_null(filter); /* who asks for this test expects it to run */
+        assert_null(filter); /* a test that is selected by name must run */
         print_message("unavailable: bf16 needs %s\n", err.message);
         skip();
     }
     check_products(SN_PRECISION_BF16, SN_BACKEND_AUTO);
 }
 
-/* What computes bf16, but for the type. */
-static void onednn_computes_every_shape_in_float32(void **state)
+static void onednn_products_of_every_shape_match_in_float32(void **state)
 {
     (void)state;
     sn_error err;
@@ -193,34 +192,34 @@ static void onednn_computes_every_shape_in_float32(void **state)
     assert_int_equal(sn_matmul_create(SN_MATMUL_F32, &matmul, &err), SN_OK);
     float *a = memory(ROOM, sizeof *a), *b = memory(ROOM, sizeof *b);
     float *c = memory(ROOM, sizeof *c), *again = memory(ROOM, sizeof *c);
-    for (int round = 0; round < 2; round++) { /* prepared, then found again */
+    for (int round = 0; round < 2; round++) { /* new shapes, then known shapes */
         for (size_t i = 0; i < SHAPES; i++) {
             const sn_gemm_shape *s = &shapes[i];
             fill((uint32_t)(2 * i) + (uint32_t)round, rows_a(s) * s->lda, a);
             fill((uint32_t)(2 * i + 1), rows_b(s) * s->ldb, b);
             c[s->m * s->n] = 77;
             assert_int_equal(sn_matmul_run(matmul, s, a, b, c, &err), SN_OK);
-            assert_int_equal(count_beyond(s, a, b, c), 0);
+            assert_int_equal(count_errors(s, a, b, c), 0);
             assert_true(c[s->m * s->n] == 77);
             assert_int_equal(sn_matmul_run(matmul, s, a, b, again, &err), SN_OK);
             assert_memory_equal(c, again, s->m * s->n * sizeof *c);
         }
     }
-    /* a shape that cannot be is an error, and costs nothing that was prepared */
-    sn_gemm_shape impossible = shapes[0];
-    impossible.m = SIZE_MAX;
-    assert_int_equal(sn_matmul_run(matmul, &impossible, a, b, c, &err), SN_EINTERNAL);
+    /* an invalid shape is an error, and the known shapes still work */
+    sn_gemm_shape invalid = shapes[0];
+    invalid.m = SIZE_MAX;
+    assert_int_equal(sn_matmul_run(matmul, &invalid, a, b, c, &err), SN_EINTERNAL);
     fill(0, ROOM, a);
     fill(1, ROOM, b);
     assert_int_equal(sn_matmul_run(matmul, &shapes[0], a, b, c, &err), SN_OK);
-    assert_int_equal(count_beyond(&shapes[0], a, b, c), 0);
+    assert_int_equal(count_errors(&shapes[0], a, b, c), 0);
     sn_matmul_destroy(&matmul);
     assert_null(matmul);
     free(a), free(b), free(c), free(again);
 }
 
-/* Does the kernel name one of these instruction sets? */
-static bool processor_has(const char *const *flags, size_t count)
+/* Returns whether /proc/cpuinfo lists one of these instruction sets. */
+static bool cpu_has(const char *const *flags, size_t count)
 {
     FILE *file = fopen("/proc/cpuinfo", "r");
     char line[8192];
@@ -236,11 +235,11 @@ static bool processor_has(const char *const *flags, size_t count)
     return found;
 }
 
-static void bf16_is_refused_where_it_cannot_be(void **state)
+static void bf16_is_rejected_without_cpu_or_library_support(void **state)
 {
     (void)state;
-    static const char *const sure[] = {"avx512_bf16", "amx_bf16"};
-    static const char *const all[] = {"avx512_bf16", "amx_bf16", "avx_ne_convert"};
+    static const char *const supported[] = {"avx512_bf16", "amx_bf16"};
+    static const char *const possible[] = {"avx512_bf16", "amx_bf16", "avx_ne_convert"};
     sn_error err = {""};
     assert_int_equal(sn_precision_check(SN_PRECISION_FP32, &err), SN_OK);
     assert_int_equal(sn_precision_check(SN_PRECISION_BF16_EMULATED, &err), SN_OK);
@@ -250,10 +249,10 @@ static void bf16_is_refused_where_it_cannot_be(void **state)
     if (!sn_gemm_supports(SN_BACKEND_ONEDNN)) {
         assert_int_equal(found, SN_ECONFIG);
         assert_non_null(strstr(err.message, "oneDNN, not part of this build"));
-    } else if (!processor_has(all, 3)) {
+    } else if (!cpu_has(possible, 3)) {
         assert_int_equal(found, SN_ECONFIG);
         assert_non_null(strstr(err.message, "AVX512-BF16 or AMX, not supported by"));
-    } else if (processor_has(sure, 2) && !limited) {
+    } else if (cpu_has(supported, 2) && !limited) {
         assert_int_equal(found, SN_OK);
         assert_string_not_equal(sn_precision_method(SN_PRECISION_BF16), "");
     }
@@ -275,10 +274,10 @@ static bool is_weight(const sn_network *network, size_t at)
     return false;
 }
 
-static void an_update_leaves_the_weights_rounded(void **state)
+static void an_update_writes_the_bf16_weights(void **state)
 {
     (void)state;
-    static const size_t hidden[] = {301, 7}; /* more than a part, and less */
+    static const size_t hidden[] = {301, 7}; /* more and less than a chunk of weights */
     enum { MARK = 0xABCD };
     sn_network network;
     sn_error err;
@@ -286,39 +285,39 @@ static void an_update_leaves_the_weights_rounded(void **state)
                      SN_OK);
     float *p = memory(network.arena, sizeof *p), *q = memory(network.arena, sizeof *p);
     float *v = memory(network.arena, sizeof *p), *g = memory(network.arena, sizeof *p);
-    uint16_t *half = memory(network.arena, sizeof *half);
-    uint16_t *other = memory(network.arena, sizeof *half);
+    uint16_t *bf16 = memory(network.arena, sizeof *bf16);
+    uint16_t *other = memory(network.arena, sizeof *bf16);
     fill(8, network.arena, g);
     for (int kind = SN_HEAVY_BALL; kind <= SN_PREVIOUS_GRADIENT; kind++) {
         const sn_optimizer o = {.kind = (sn_momentum)kind,
                                 .momentum = 0.9,
                                 .l1 = 1e-4,
                                 .l2 = 1e-3,
-                                .max_norm = 2}; /* bounds the first layer alone */
+                                .max_norm = 2}; /* limits only the first layer */
         fill(9, network.arena, p);
         memcpy(q, p, network.arena * sizeof *p);
         for (size_t i = 0; i < network.arena; i++) {
-            half[i] = other[i] = MARK;
+            bf16[i] = other[i] = MARK;
         }
         memset(v, 0, network.arena * sizeof *v);
-        sn_optimizer_update(&o, &network, 0.1, 0.5, g, v, p, half);
+        sn_optimizer_update(&o, &network, 0.1, 0.5, g, v, p, bf16);
         memset(v, 0, network.arena * sizeof *v);
         sn_optimizer_update(&o, &network, 0.1, 0.5, g, v, q, NULL);
         assert_memory_equal(p, q, network.arena * sizeof *p);
         sn_network_weights_to_bf16(&network, p, other);
-        assert_memory_equal(half, other, network.arena * sizeof *half);
+        assert_memory_equal(bf16, other, network.arena * sizeof *bf16);
         size_t rounded = 0;
         for (size_t i = 0; i < network.arena; i++) {
             if (is_weight(&network, i)) {
-                assert_true(widened(half[i]) == nearest((double)p[i]));
-                rounded += widened(half[i]) != (double)p[i];
+                assert_true(to_float(bf16[i]) == nearest((double)p[i]));
+                rounded += to_float(bf16[i]) != (double)p[i];
             } else {
-                assert_int_equal(half[i], MARK);
+                assert_int_equal(bf16[i], MARK);
             }
         }
         assert_true(rounded > network.parameters / 2);
     }
-    free(p), free(q), free(v), free(g), free(half), free(other);
+    free(p), free(q), free(v), free(g), free(bf16), free(other);
     sn_network_clear(&network);
 }
 
@@ -327,10 +326,10 @@ int main(int argc, char **argv)
     filter = argc > 1 ? argv[1] : NULL;
     cmocka_set_test_filter(filter);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(emulated_products_are_those_of_the_rounded_factors),
-        cmocka_unit_test(products_by_bf16_instructions_are_the_same),
-        cmocka_unit_test(onednn_computes_every_shape_in_float32),
-        cmocka_unit_test(bf16_is_refused_where_it_cannot_be),
-        cmocka_unit_test(an_update_leaves_the_weights_rounded)};
+        cmocka_unit_test(emulated_products_match_their_bf16_operands),
+        cmocka_unit_test(products_by_bf16_instructions_match_their_operands),
+        cmocka_unit_test(onednn_products_of_every_shape_match_in_float32),
+        cmocka_unit_test(bf16_is_rejected_without_cpu_or_library_support),
+        cmocka_unit_test(an_update_writes_the_bf16_weights)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

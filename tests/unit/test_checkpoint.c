@@ -124,7 +124,7 @@ static bool flip_bytes(const fixture *f, const char *path, unsigned char *data,
         const size_t at = sn_rng_next(&rng) % bytes;
         const unsigned char flip = (unsigned char)(1 + sn_rng_next(&rng) % 255);
         data[at] = (unsigned char)(data[at] ^ flip);
-        spill(path, data, bytes);
+        write_file(path, data, bytes);
         const outcome result = read_damaged(f, path);
         if (result == WRONG) {
             fprintf(stderr, "byte %zu ^ %d\n", at, flip);
@@ -148,7 +148,7 @@ static bool truncate_file(const fixture *f, const char *path, unsigned char *dat
     enum { CUTS = 50 };
     for (size_t i = 0; i < CUTS; i++) {
         const size_t left = i + 1 < CUTS ? bytes * i / CUTS : bytes - 1;
-        spill(path, data, left);
+        write_file(path, data, left);
         if (read_damaged(f, path) != REFUSED) {
             fprintf(stderr, "cut to %zu of %zu bytes\n", left, bytes);
             return false;
@@ -279,9 +279,9 @@ static void test_other_files(void **state)
                      SN_ENOINPUT);
     assert_int_equal(sn_checkpoint_open(f->folder, &checkpoint, &info, &err),
                      SN_ENOINPUT);
-    spill(f->path, (const unsigned char *)"", 0);
+    write_file(f->path, (const unsigned char *)"", 0);
     assert_int_equal(sn_checkpoint_open(f->path, &checkpoint, &info, &err), SN_EDATA);
-    spill(f->path, (const unsigned char *)"text", 4);
+    write_file(f->path, (const unsigned char *)"text", 4);
     assert_int_equal(sn_checkpoint_open(f->path, &checkpoint, &info, &err), SN_EDATA);
     assert_non_null(strstr(err.message, f->path));
 }
@@ -290,7 +290,7 @@ static void touch(const char *folder, const char *name)
 {
     char path[256];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    spill(path, (const unsigned char *)"", 0);
+    write_file(path, (const unsigned char *)"", 0);
 }
 
 static void test_folder(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Cores of trees that look like /proc and /sys. */
+/* Detection of cores, tested with copies of the files in /proc and /sys. */
 #include "support.h"
 
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 static char root[64];
 
-/* A shell makes and removes the trees. */
+/* Runs a command that creates or removes files. */
 static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void shell(const char *format, ...)
 {
@@ -39,7 +39,7 @@ static int remove_root(void **state)
     return 0;
 }
 
-static void threads_of_a_core_count_once(void **state)
+static void hardware_threads_of_a_core_count_once(void **state)
 {
     (void)state;
     static const char *const siblings[] = {"0,64", "1,65", "2-3", "2-3"};
@@ -57,12 +57,12 @@ static void threads_of_a_core_count_once(void **state)
     sn_cores_merge(root, &mask);
     assert_int_equal(mask.word[0], 0x06);
     assert_int_equal(mask.word[1], 0);
-    mask = (sn_node_mask){{0x30, 0}}; /* of which nothing is known */
+    mask = (sn_node_mask){{0x30, 0}}; /* CPUs without topology files */
     sn_cores_merge(root, &mask);
     assert_int_equal(mask.word[0], 0x30);
 }
 
-static void the_least_quota_counts(void **state)
+static void the_smallest_quota_of_all_groups_applies(void **state)
 {
     (void)state;
     assert_true(isinf(sn_cores_quota(root, root)));
@@ -78,7 +78,7 @@ static void the_least_quota_counts(void **state)
     assert_true(sn_cores_quota(root, root) == 0.5);
 }
 
-static void a_quota_of_version_1_counts(void **state)
+static void a_quota_of_cgroup_version_1_applies(void **state)
 {
     (void)state;
     shell("cd %s; mkdir -p self fs/cgroup/cpu/docker/x; "
@@ -98,7 +98,7 @@ static void process(long pid, long parent, const char *cpus, const char *environ
         root, pid, root, pid, parent, cpus, environment);
 }
 
-static void the_launcher_is_found(void **state)
+static void the_cores_of_the_launcher_are_found(void **state)
 {
     (void)state;
     process(1, 0, "ffffffff,ffffffff", "");
@@ -116,11 +116,13 @@ static void the_launcher_is_found(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(threads_of_a_core_count_once, make_root,
+        cmocka_unit_test_setup_teardown(hardware_threads_of_a_core_count_once,
+                                        make_root, remove_root),
+        cmocka_unit_test_setup_teardown(the_smallest_quota_of_all_groups_applies,
+                                        make_root, remove_root),
+        cmocka_unit_test_setup_teardown(a_quota_of_cgroup_version_1_applies, make_root,
                                         remove_root),
-        cmocka_unit_test_setup_teardown(the_least_quota_counts, make_root, remove_root),
-        cmocka_unit_test_setup_teardown(a_quota_of_version_1_counts, make_root,
-                                        remove_root),
-        cmocka_unit_test_setup_teardown(the_launcher_is_found, make_root, remove_root)};
+        cmocka_unit_test_setup_teardown(the_cores_of_the_launcher_are_found, make_root,
+                                        remove_root)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

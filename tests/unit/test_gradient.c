@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The gradient of every kind of network against central differences, on a double build
- * of the very sources of src/nn. */
+/* Compares the gradients of many networks with central differences, in a double build
+ * of the sources of src/nn. */
 #include "support.h"
 
 #include <stdio.h>
@@ -96,7 +96,7 @@ static double sign(double w)
     return (double)(w > 0) - (double)(w < 0);
 }
 
-/* Penalty's part of the gradient, which the optimizer adds to weights. */
+/* Returns the gradient of the penalty, which the optimizer adds. */
 static double penalty_gradient(const fixture *f, const sn_optimizer *penalty,
                                size_t index)
 {
@@ -110,12 +110,12 @@ static double penalty_gradient(const fixture *f, const sn_optimizer *penalty,
     return 0;
 }
 
-/* Largest SIGNED relative error over all parameters. */
+/* Returns the largest SIGNED relative error over all parameters. */
 static double worst_error(fixture *f, const sn_optimizer *penalty)
 {
     const double h = 1e-5;
-    double *scrap = sn_alloc(f->network.arena, sizeof(double));
-    assert_non_null(scrap);
+    double *unused = sn_alloc(f->network.arena, sizeof(double));
+    assert_non_null(unused);
     cost(f, penalty, f->gradient);
     double worst = 0;
     for (size_t i = 0; i < f->network.arena; i++) {
@@ -123,22 +123,22 @@ static double worst_error(fixture *f, const sn_optimizer *penalty)
             assert_true(f->gradient[i] == 0);
             continue;
         }
-        const double kept = f->parameters[i];
-        f->parameters[i] = kept + h;
-        const double above = cost(f, penalty, scrap);
-        f->parameters[i] = kept - h;
-        const double below = cost(f, penalty, scrap);
-        f->parameters[i] = kept;
+        const double original = f->parameters[i];
+        f->parameters[i] = original + h;
+        const double above = cost(f, penalty, unused);
+        f->parameters[i] = original - h;
+        const double below = cost(f, penalty, unused);
+        f->parameters[i] = original;
         const double expected = (above - below) / (2 * h);
         const double found = f->gradient[i] + penalty_gradient(f, penalty, i);
-        /* differences carry an absolute error of about 1e-16 * cost / h */
+        /* a difference has an absolute error of about 1e-16 * cost / h */
         worst = fmax(worst, relative_difference(found, expected, 1e-3));
     }
-    free(scrap);
+    free(unused);
     return worst;
 }
 
-static void every_kind_matches_central_differences(void **state)
+static void every_gradient_matches_central_differences(void **state)
 {
     (void)state;
     static const sn_activation kinds[] = {SN_TANH, SN_SIGMOID, SN_RELU, SN_LECUN_TANH};
@@ -170,7 +170,7 @@ static void every_kind_matches_central_differences(void **state)
     print_message("worst relative error %.2e\n", worst);
 }
 
-static void a_wrong_sign_would_be_seen(void **state)
+static void the_signed_error_detects_a_wrong_sign(void **state)
 {
     (void)state;
     fixture f;
@@ -185,7 +185,7 @@ static void a_wrong_sign_would_be_seen(void **state)
     close_fixture(&f);
 }
 
-static void an_empty_slice_has_a_zero_gradient(void **state)
+static void an_empty_shard_has_a_zero_gradient(void **state)
 {
     (void)state;
     fixture f;
@@ -202,15 +202,15 @@ static void an_empty_slice_has_a_zero_gradient(void **state)
     close_fixture(&f);
 }
 
-static void a_gradient_is_the_sum_over_slices(void **state)
+static void a_gradient_is_the_sum_over_shards(void **state)
 {
     (void)state;
     fixture f;
     open_fixture(&f, 3, SN_TANH, 0.2, 0.5);
     const sn_optimizer none = {0};
     const double whole = cost(&f, &none, f.gradient);
-    double *part = sn_alloc(2 * f.network.arena, sizeof(double));
-    assert_non_null(part);
+    double *shards = sn_alloc(2 * f.network.arena, sizeof(double));
+    assert_non_null(shards);
     double sum = 0;
     const size_t begins[] = {0, 4}, ends[] = {4, ROWS};
     for (int s = 0; s < 2; s++) {
@@ -218,27 +218,27 @@ static void a_gradient_is_the_sum_over_slices(void **state)
             f.scratch[i] = f.x[i];
         }
         size_t b = begins[s];
-        sum +=
-            sn_net_gradient(&f.network, f.parameters, &f.workspace,
-                            f.scratch + b * INPUT, f.labels + b, f.samples + b,
-                            ends[s] - b, &f.dropout, part + (size_t)s * f.network.arena)
-                .loss.sum;
+        sum += sn_net_gradient(&f.network, f.parameters, &f.workspace,
+                               f.scratch + b * INPUT, f.labels + b, f.samples + b,
+                               ends[s] - b, &f.dropout,
+                               shards + (size_t)s * f.network.arena)
+                   .loss.sum;
     }
     assert_true(relative_difference(sum, whole, 1) < 1e-12);
     for (size_t i = 0; i < f.network.arena; i++) {
-        assert_true(relative_difference(part[i] + part[f.network.arena + i],
+        assert_true(relative_difference(shards[i] + shards[f.network.arena + i],
                                         f.gradient[i], 1e-3) < 1e-10);
     }
-    free(part);
+    free(shards);
     close_fixture(&f);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_matches_central_differences),
-        cmocka_unit_test(a_wrong_sign_would_be_seen),
-        cmocka_unit_test(an_empty_slice_has_a_zero_gradient),
-        cmocka_unit_test(a_gradient_is_the_sum_over_slices)};
+        cmocka_unit_test(every_gradient_matches_central_differences),
+        cmocka_unit_test(the_signed_error_detects_a_wrong_sign),
+        cmocka_unit_test(an_empty_shard_has_a_zero_gradient),
+        cmocka_unit_test(a_gradient_is_the_sum_over_shards)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* IDX files: round trips, and every way of being malformed. */
+/* IDX files: round trips, and the errors of malformed files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +56,7 @@ static void write_bytes(const uint8_t *bytes, size_t count)
     assert_int_equal(fclose(file), 0);
 }
 
-/* mode "wb" makes the file, "ab" adds a gzip member to it */
+/* mode "wb" creates the file, "ab" appends a gzip member. */
 static void write_gzip(const uint8_t *bytes, size_t count, const char *mode)
 {
     gzFile file = gzopen(path, mode);
@@ -74,7 +74,7 @@ static size_t read_bytes(uint8_t *bytes, size_t room)
     return count;
 }
 
-/* header and payload, as the loader reads them; *payload is the caller's to free */
+/* Reads header and payload as the loader does; the caller frees *payload. */
 static sn_status read_all(int dimensions, sn_idx_header *header, uint8_t **payload,
                           sn_error *err)
 {
@@ -88,8 +88,8 @@ static sn_status read_all(int dimensions, sn_idx_header *header, uint8_t **paylo
     return status;
 }
 
-/* The file is refused with one line that names it and contains why. */
-static void expect_refusal(int dimensions, sn_status wanted, const char *why)
+/* Expects an error whose message is one line with the path and why. */
+static void expect_error(int dimensions, sn_status wanted, const char *why)
 {
     sn_idx_header header;
     uint8_t *payload;
@@ -103,7 +103,7 @@ static void expect_refusal(int dimensions, sn_status wanted, const char *why)
     assert_null(strchr(err.message, '\n'));
 }
 
-/* bytes that do not compress */
+/* Fills bytes with numbers that cannot be compressed. */
 static void scramble(uint8_t *bytes, size_t count)
 {
     uint32_t word = 12345;
@@ -113,7 +113,7 @@ static void scramble(uint8_t *bytes, size_t count)
     }
 }
 
-/* labels file of the three labels 7, 0, 255 */
+/* A file with the three labels 7, 0, 255. */
 static const uint8_t three_labels[] = {0, 0, 8, 1, 0, 0, 0, 3, 7, 0, 255};
 
 static void expect_three_labels(void)
@@ -129,7 +129,7 @@ static void expect_three_labels(void)
     free(payload);
 }
 
-static void reads_plain_and_gzip(void **state)
+static void plain_and_gzip_files_have_the_same_contents(void **state)
 {
     (void)state;
     write_bytes(three_labels, sizeof three_labels);
@@ -138,7 +138,7 @@ static void reads_plain_and_gzip(void **state)
     expect_three_labels();
 }
 
-static void writes_what_it_reads(void **state)
+static void a_written_file_reads_back_unchanged(void **state)
 {
     (void)state;
     enum { COUNT = 301, ROWS = 19, COLS = 23, BYTES = COUNT * ROWS * COLS };
@@ -166,7 +166,7 @@ static void writes_what_it_reads(void **state)
     free(file);
 }
 
-static void reads_gzip_of_several_members(void **state)
+static void a_gzip_file_may_have_several_members(void **state)
 {
     (void)state;
     write_gzip(three_labels, 5, "wb");
@@ -175,7 +175,7 @@ static void reads_gzip_of_several_members(void **state)
     expect_three_labels();
 }
 
-static void writes_nothing_but_the_file(void **state)
+static void writing_leaves_no_temporary_file_and_rejects_bad_sizes(void **state)
 {
     (void)state;
     const size_t size[3] = {2, 1, 1};
@@ -197,7 +197,7 @@ static void writes_nothing_but_the_file(void **state)
     assert_int_equal(sn_idx_write(path, 0, size, elements, &err), SN_ERANGE);
 }
 
-static void refuses_wrong_magic(void **state)
+static void a_wrong_magic_number_is_rejected(void **state)
 {
     (void)state;
     uint8_t bytes[sizeof three_labels];
@@ -212,18 +212,18 @@ static void refuses_wrong_magic(void **state)
             } else {
                 write_bytes(bytes, sizeof bytes);
             }
-            expect_refusal(1, SN_EDATA, why[i]);
+            expect_error(1, SN_EDATA, why[i]);
         }
     }
-    /* images where labels are wanted, and the other way round */
+    /* images in the place of labels, and labels in the place of images */
     const uint8_t image[] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9};
     write_bytes(image, sizeof image);
-    expect_refusal(1, SN_EDATA, "3 dimensions instead of 1");
+    expect_error(1, SN_EDATA, "3 dimensions instead of 1");
     write_bytes(three_labels, sizeof three_labels);
-    expect_refusal(3, SN_EDATA, "1 dimensions instead of 3");
+    expect_error(3, SN_EDATA, "1 dimensions instead of 3");
 }
 
-static void refuses_a_dimension_of_zero(void **state)
+static void a_dimension_of_zero_is_rejected(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 3; i++) {
@@ -232,13 +232,13 @@ static void refuses_a_dimension_of_zero(void **state)
         image[7 + 4 * i] = 0;
         snprintf(why, sizeof why, "dimension %zu is 0", i + 1);
         write_bytes(image, sizeof image);
-        expect_refusal(3, SN_EDATA, why);
+        expect_error(3, SN_EDATA, why);
         write_gzip(image, sizeof image, "wb");
-        expect_refusal(3, SN_EDATA, why);
+        expect_error(3, SN_EDATA, why);
     }
 }
 
-static void refuses_every_truncation(void **state)
+static void every_truncated_file_is_rejected(void **state)
 {
     (void)state;
     uint8_t packed[256];
@@ -246,40 +246,40 @@ static void refuses_every_truncation(void **state)
     size_t packed_bytes = read_bytes(packed, sizeof packed);
     for (size_t length = 0; length < packed_bytes; length++) {
         write_bytes(packed, length);
-        expect_refusal(1, SN_EDATA, "");
+        expect_error(1, SN_EDATA, "");
     }
     for (size_t length = 0; length < sizeof three_labels; length++) {
         write_bytes(three_labels, length);
-        expect_refusal(1, SN_EDATA,
-                       length == 0  ? "empty"
-                       : length < 8 ? "header is cut off"
-                                    : "it is cut off");
+        expect_error(1, SN_EDATA,
+                     length == 0  ? "empty"
+                     : length < 8 ? "header is cut off"
+                                  : "it is cut off");
     }
     /* complete gzip data of an incomplete file */
     write_gzip(three_labels, sizeof three_labels - 1, "wb");
-    expect_refusal(1, SN_EDATA, "fewer");
+    expect_error(1, SN_EDATA, "fewer");
     write_gzip(three_labels, 0, "wb");
-    expect_refusal(1, SN_EDATA, "empty");
+    expect_error(1, SN_EDATA, "empty");
 }
 
-static void refuses_trailing_bytes(void **state)
+static void trailing_bytes_are_rejected(void **state)
 {
     (void)state;
     uint8_t bytes[256] = {0};
     memcpy(bytes, three_labels, sizeof three_labels);
     write_bytes(bytes, sizeof three_labels + 1);
-    expect_refusal(1, SN_EDATA, "trailing bytes");
+    expect_error(1, SN_EDATA, "trailing bytes");
     write_gzip(bytes, sizeof three_labels + 1, "wb");
-    expect_refusal(1, SN_EDATA, "holds more");
+    expect_error(1, SN_EDATA, "holds more");
 
     write_gzip(three_labels, sizeof three_labels, "wb");
     size_t packed_bytes = read_bytes(bytes, sizeof bytes);
     bytes[packed_bytes] = 'x';
     write_bytes(bytes, packed_bytes + 1);
-    expect_refusal(1, SN_EDATA, "bytes follow");
+    expect_error(1, SN_EDATA, "bytes follow");
 }
 
-static void refuses_a_damaged_gzip(void **state)
+static void every_changed_bit_of_a_gzip_file_is_rejected(void **state)
 {
     (void)state;
     enum { LABELS = 600, FILE_BYTES = LABELS + 8 };
@@ -290,7 +290,7 @@ static void refuses_a_damaged_gzip(void **state)
     size_t packed_bytes = read_bytes(packed, sizeof packed);
     assert_true(packed_bytes > LABELS);
     for (size_t i = 0; i < packed_bytes; i++) {
-        /* time, level and system of the gzip header are free to be anything */
+        /* time, level and system of the gzip header may have any value */
         if (i >= 4 && i < 10) {
             continue;
         }
@@ -300,7 +300,7 @@ static void refuses_a_damaged_gzip(void **state)
         uint8_t *payload;
         sn_error err = {""};
         sn_status status = read_all(1, &header, &payload, &err);
-        /* bit 0 of the flags says "probably text" and means nothing */
+        /* bit 0 of the flags (probably text) has no effect */
         assert_int_equal(status, i == 3 ? SN_OK : SN_EDATA);
         free(payload);
         packed[i] ^= 1;
@@ -308,27 +308,27 @@ static void refuses_a_damaged_gzip(void **state)
     /* the last eight bytes are the checksum and the length */
     packed[packed_bytes - 8] ^= 0x40;
     write_bytes(packed, packed_bytes);
-    expect_refusal(1, SN_EDATA, "checksum is wrong");
+    expect_error(1, SN_EDATA, "checksum is wrong");
 }
 
-static void refuses_a_header_that_claims_too_much(void **state)
+static void a_header_that_claims_too_much_is_rejected(void **state)
 {
     (void)state;
     uint8_t image[17] = {0, 0, 8, 3, 255, 255, 255, 255, 0, 0, 0, 28, 0, 0, 0, 28, 9};
     write_bytes(image, sizeof image);
-    expect_refusal(3, SN_EDATA, "cut off");
+    expect_error(3, SN_EDATA, "cut off");
     write_gzip(image, sizeof image, "wb");
-    expect_refusal(3, SN_EDATA, "more than a gzip file");
+    expect_error(3, SN_EDATA, "more than a gzip file");
 
-    /* a product beyond 64 bits */
+    /* the product of the sizes exceeds 64 bits */
     memset(image + 4, 255, 12);
     write_bytes(image, sizeof image);
-    expect_refusal(3, SN_EDATA, "more elements");
+    expect_error(3, SN_EDATA, "more elements");
     write_gzip(image, sizeof image, "wb");
-    expect_refusal(3, SN_EDATA, "more elements");
+    expect_error(3, SN_EDATA, "more elements");
 }
 
-static void accepts_the_best_compression(void **state)
+static void the_best_compression_is_accepted(void **state)
 {
     (void)state;
     enum { LABELS = 4000000, FILE_BYTES = LABELS + 8 };
@@ -345,26 +345,26 @@ static void accepts_the_best_compression(void **state)
     free(plain);
 }
 
-static void refuses_what_is_no_file(void **state)
+static void missing_and_special_files_are_rejected(void **state)
 {
     (void)state;
     unlink(path);
-    expect_refusal(1, SN_ENOINPUT, "No such file");
+    expect_error(1, SN_ENOINPUT, "No such file");
     assert_int_equal(mkdir(path, 0777), 0);
-    expect_refusal(1, SN_ENOINPUT, "folder");
+    expect_error(1, SN_ENOINPUT, "folder");
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(mkfifo(path, 0666), 0);
-    expect_refusal(1, SN_ENOINPUT, "not a file");
+    expect_error(1, SN_ENOINPUT, "not a file");
     unlink(path);
     if (geteuid() != 0) {
         write_bytes(three_labels, sizeof three_labels);
         assert_int_equal(chmod(path, 0), 0);
-        expect_refusal(1, SN_ENOINPUT, "ermission");
+        expect_error(1, SN_ENOINPUT, "ermission");
         unlink(path);
     }
 }
 
-static void notices_a_file_that_changed(void **state)
+static void a_file_that_changed_after_its_header_was_read_is_rejected(void **state)
 {
     (void)state;
     uint8_t two_labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 7, 0}, payload[3];
@@ -382,19 +382,19 @@ static void notices_a_file_that_changed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_plain_and_gzip),
-        cmocka_unit_test(writes_what_it_reads),
-        cmocka_unit_test(reads_gzip_of_several_members),
-        cmocka_unit_test(writes_nothing_but_the_file),
-        cmocka_unit_test(refuses_wrong_magic),
-        cmocka_unit_test(refuses_a_dimension_of_zero),
-        cmocka_unit_test(refuses_every_truncation),
-        cmocka_unit_test(refuses_trailing_bytes),
-        cmocka_unit_test(refuses_a_damaged_gzip),
-        cmocka_unit_test(refuses_a_header_that_claims_too_much),
-        cmocka_unit_test(accepts_the_best_compression),
-        cmocka_unit_test(refuses_what_is_no_file),
-        cmocka_unit_test(notices_a_file_that_changed),
+        cmocka_unit_test(plain_and_gzip_files_have_the_same_contents),
+        cmocka_unit_test(a_written_file_reads_back_unchanged),
+        cmocka_unit_test(a_gzip_file_may_have_several_members),
+        cmocka_unit_test(writing_leaves_no_temporary_file_and_rejects_bad_sizes),
+        cmocka_unit_test(a_wrong_magic_number_is_rejected),
+        cmocka_unit_test(a_dimension_of_zero_is_rejected),
+        cmocka_unit_test(every_truncated_file_is_rejected),
+        cmocka_unit_test(trailing_bytes_are_rejected),
+        cmocka_unit_test(every_changed_bit_of_a_gzip_file_is_rejected),
+        cmocka_unit_test(a_header_that_claims_too_much_is_rejected),
+        cmocka_unit_test(the_best_compression_is_accepted),
+        cmocka_unit_test(missing_and_special_files_are_rejected),
+        cmocka_unit_test(a_file_that_changed_after_its_header_was_read_is_rejected),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Pictures: PNG of every colour type, PGM, IDX, and every way of being malformed. */
+/* Pictures: PNG of every colour type, PGM, IDX, and the errors of malformed files. */
 #include "support.h"
 
 #include <stdio.h>
@@ -51,8 +51,8 @@ static size_t read_bytes(uint8_t *bytes, size_t room)
     return count;
 }
 
-/* The file is refused with one line that names it and contains why; nothing is held. */
-static void expect_refusal(sn_status wanted, const char *why)
+/* Expects an error whose message is one line with the path and why, and no images. */
+static void expect_error(sn_status wanted, const char *why)
 {
     sn_images images;
     sn_error err = {""};
@@ -67,7 +67,7 @@ static void expect_refusal(sn_status wanted, const char *why)
     assert_null(images.pixels);
 }
 
-/* One picture with these pixels, within slack levels. */
+/* Expects one picture whose pixels differ from grey by at most slack levels. */
 static void expect_picture(sn_image_kind kind, size_t rows, size_t cols,
                            const double *grey, double slack)
 {
@@ -98,14 +98,12 @@ static void scramble(uint8_t *bytes, size_t count)
     }
 }
 
-/* --- PNG */
-
 enum { SIDE_MAX = 19, ROW_BYTES_MAX = 8 * SIDE_MAX };
 
 static png_color palette[256];
 static png_byte alpha[256];
 
-/* Sample number i of a packed row. */
+/* Returns sample i of a packed row. */
 static unsigned sample(const uint8_t *row, int depth, size_t i)
 {
     if (depth == 16) {
@@ -125,16 +123,16 @@ static double over_white(double grey, double opacity)
     return grey * opacity + 255 * (1 - opacity);
 }
 
-/* What a pixel looks like, in double precision. */
+/* Returns the grey of a pixel on a white background, in double. */
 static double expected_grey(const png_spec *spec, const uint8_t *row, size_t col)
 {
     const int channels = make_png_channels(spec->colour);
-    const double most = (1U << spec->depth) - 1;
+    const double maximum = (1U << spec->depth) - 1;
     double value[4] = {0};
     unsigned raw[4] = {0};
     for (int c = 0; c < channels; c++) {
         raw[c] = sample(row, spec->depth, col * (size_t)channels + (size_t)c);
-        value[c] = 255 * raw[c] / most;
+        value[c] = 255 * raw[c] / maximum;
     }
     if (spec->colour == PNG_COLOR_TYPE_PALETTE) {
         const png_color *colour = &spec->palette[raw[0]];
@@ -156,7 +154,7 @@ static double expected_grey(const png_spec *spec, const uint8_t *row, size_t col
     return channels % 2 == 1 ? grey : over_white(grey, value[channels - 1] / 255);
 }
 
-/* Random samples of this type, read back. */
+/* Writes random samples of this type and reads them back. */
 static void check_png(png_spec *spec)
 {
     uint8_t rows[SIDE_MAX * ROW_BYTES_MAX];
@@ -169,11 +167,11 @@ static void check_png(png_spec *spec)
         grey[i] =
             expected_grey(spec, rows + i / spec->width * row_bytes, i % spec->width);
     }
-    /* a rounding each of 16 to 8 bits, of the luma, and of the opacity */
+    /* three values are rounded: 16 to 8 bits, the luma, and the opacity */
     expect_picture(SN_IMAGE_PNG, spec->height, spec->width, grey, 1.5);
 }
 
-/* All sizes that leave some of the passes of an interlaced picture empty, and more. */
+/* The sizes include all in which some passes of an interlaced picture are empty. */
 static void check_png_sizes(png_spec spec)
 {
     static const unsigned sides[] = {1, 2, 3, 5, 8, SIDE_MAX};
@@ -187,7 +185,7 @@ static void check_png_sizes(png_spec spec)
     }
 }
 
-static void reads_every_png(void **state)
+static void every_kind_of_png_has_the_expected_grey(void **state)
 {
     (void)state;
     static const struct {
@@ -214,7 +212,7 @@ static void reads_every_png(void **state)
     }
 }
 
-static void a_transparent_value_is_white(void **state)
+static void a_transparent_colour_is_white(void **state)
 {
     (void)state;
     static const png_color_16 grey = {.gray = 1};
@@ -241,7 +239,7 @@ static const png_spec small_png = {.colour = PNG_COLOR_TYPE_RGB,
                                    .height = 2,
                                    .rows = (const uint8_t *)"ABCDEFGHIJKLMNOPQR"};
 
-static void refuses_every_truncated_or_damaged_png(void **state)
+static void every_truncated_or_changed_png_is_rejected(void **state)
 {
     (void)state;
     uint8_t bytes[512];
@@ -252,12 +250,12 @@ static void refuses_every_truncated_or_damaged_png(void **state)
         const size_t count = read_bytes(bytes, sizeof bytes);
         for (size_t length = 0; length < count; length++) {
             write_bytes(bytes, length);
-            expect_refusal(SN_EDATA, "");
+            expect_error(SN_EDATA, "");
         }
         for (size_t i = 0; i < count; i++) {
             bytes[i] ^= 0x10;
             write_bytes(bytes, count);
-            expect_refusal(SN_EDATA, "");
+            expect_error(SN_EDATA, "");
             bytes[i] ^= 0x10;
         }
     }
@@ -270,10 +268,10 @@ static void put_number(uint8_t *bytes, uint32_t number)
     }
 }
 
-/* The small PNG with other sizes in its header, checksum included. */
+/* Writes the small PNG with another size, and its checksum, in the header. */
 static void write_png_claim(uint32_t width, uint32_t height)
 {
-    enum { IHDR = 12, IHDR_BYTES = 17 }; /* with the chunk's name */
+    enum { IHDR = 12, IHDR_BYTES = 17 }; /* including the name of the chunk */
     uint8_t bytes[512];
     make_png(path, &small_png);
     const size_t count = read_bytes(bytes, sizeof bytes);
@@ -284,7 +282,7 @@ static void write_png_claim(uint32_t width, uint32_t height)
     write_bytes(bytes, count);
 }
 
-static void refuses_a_png_that_claims_too_much(void **state)
+static void a_png_that_claims_too_much_is_rejected(void **state)
 {
     (void)state;
     write_png_claim(3, 2);
@@ -293,31 +291,29 @@ static void refuses_a_png_that_claims_too_much(void **state)
                              luma('M', 'N', 'O'), luma('P', 'Q', 'R')};
     expect_picture(SN_IMAGE_PNG, 2, 3, wanted, 0.5);
     write_png_claim(3, 3);
-    expect_refusal(SN_EDATA, "malformed PNG");
+    expect_error(SN_EDATA, "malformed PNG");
     write_png_claim(8000, 8000);
-    expect_refusal(SN_EDATA, "claims more pixels");
+    expect_error(SN_EDATA, "claims more pixels");
     write_png_claim(0x7fffffff, 0x7fffffff);
-    expect_refusal(SN_EDATA, "malformed PNG");
+    expect_error(SN_EDATA, "malformed PNG");
     write_png_claim(0, 2);
-    expect_refusal(SN_EDATA, "malformed PNG");
-    /* a whole picture that is too long */
+    expect_error(SN_EDATA, "malformed PNG");
+    /* a complete picture with too many columns */
     static const uint8_t row[SN_IMAGE_SIDE_MAX / 8 + 1];
     make_png(path, &(png_spec){.depth = 1,
                                .colour = PNG_COLOR_TYPE_GRAY,
                                .width = SN_IMAGE_SIDE_MAX + 1,
                                .height = 1,
                                .rows = row});
-    expect_refusal(SN_EDATA, "65536");
+    expect_error(SN_EDATA, "65536");
 }
-
-/* --- PGM */
 
 static void write_text(const char *text)
 {
     write_bytes(text, strlen(text));
 }
 
-static void reads_pgm(void **state)
+static void pgm_comments_and_white_space_are_skipped(void **state)
 {
     (void)state;
     const double three[] = {0, 127.5, 255};
@@ -334,7 +330,7 @@ static void reads_pgm(void **state)
     expect_picture(SN_IMAGE_PGM, 3, 1, three, 0.5);
     write_bytes("P5 #x\n3 1 2#\n\0\1\2", 16);
     expect_picture(SN_IMAGE_PGM, 1, 3, three, 0.5);
-    /* bytes of the picture that look like white space and comments */
+    /* pixels with the values of white space and of the start of a comment */
     const double looks[] = {'#', '\n', ' '};
     write_text("P5 3 1 255 #\n ");
     expect_picture(SN_IMAGE_PGM, 1, 3, looks, 0);
@@ -342,7 +338,7 @@ static void reads_pgm(void **state)
     expect_picture(SN_IMAGE_PGM, 1, 3, looks, 0);
 }
 
-static void scales_pgm_by_its_maximum(void **state)
+static void pgm_values_are_scaled_by_their_maximum(void **state)
 {
     (void)state;
     static const int maxima[] = {1, 2, 100, 254, 255, 256, 1000, 65535};
@@ -369,7 +365,7 @@ static void scales_pgm_by_its_maximum(void **state)
     }
 }
 
-static void refuses_malformed_pgm(void **state)
+static void a_malformed_pgm_is_rejected(void **state)
 {
     (void)state;
     static const char *const texts[][2] = {
@@ -406,11 +402,11 @@ static void refuses_malformed_pgm(void **state)
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         write_text(texts[i][0]);
-        expect_refusal(SN_EDATA, texts[i][1]);
+        expect_error(SN_EDATA, texts[i][1]);
     }
 }
 
-static void a_picture_may_be_large_but_not_too_large(void **state)
+static void a_picture_with_too_many_pixels_is_rejected(void **state)
 {
     (void)state;
     const size_t cols = SN_IMAGE_SIDE_MAX, rows = SN_IMAGE_PIXELS_MAX / cols;
@@ -419,12 +415,10 @@ static void a_picture_may_be_large_but_not_too_large(void **state)
     fprintf(file, "P5 %zu %zu 255\n", cols, rows + 1);
     assert_int_equal(ftruncate(fileno(file), (off_t)(cols * (rows + 1) + 64)), 0);
     fclose(file);
-    expect_refusal(SN_EDATA, "size out of range");
+    expect_error(SN_EDATA, "size out of range");
 }
 
-/* --- all kinds */
-
-static void reads_idx(void **state)
+static void idx_images_are_read_unchanged(void **state)
 {
     (void)state;
     const size_t size[3] = {2, 3, 4};
@@ -449,48 +443,48 @@ static void reads_idx(void **state)
         assert_int_equal(gzclose(file), Z_OK);
     }
     write_bytes("\0\0\10\1\0\0\0\1x", 9);
-    expect_refusal(SN_EDATA, "3");
+    expect_error(SN_EDATA, "3");
 }
 
-static void refuses_other_kinds(void **state)
+static void other_formats_and_special_files_are_rejected(void **state)
 {
     (void)state;
     write_bytes("", 0);
-    expect_refusal(SN_EDATA, "empty");
+    expect_error(SN_EDATA, "empty");
     write_bytes("P", 1);
-    expect_refusal(SN_EDATA, "cut off");
+    expect_error(SN_EDATA, "cut off");
     write_bytes("\xff\xd8\xff\xe0", 4);
-    expect_refusal(SN_EDATA, "ff d8");
+    expect_error(SN_EDATA, "ff d8");
     write_bytes("\x89PNG but not really", 19);
-    expect_refusal(SN_EDATA, "89 50");
+    expect_error(SN_EDATA, "89 50");
     unlink(path);
-    expect_refusal(SN_ENOINPUT, "No such file");
+    expect_error(SN_ENOINPUT, "No such file");
     assert_int_equal(mkdir(path, 0777), 0);
-    expect_refusal(SN_ENOINPUT, "folder");
+    expect_error(SN_ENOINPUT, "folder");
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(mkfifo(path, 0666), 0);
-    expect_refusal(SN_ENOINPUT, "not a file");
+    expect_error(SN_ENOINPUT, "not a file");
     unlink(path);
     if (geteuid() != 0) {
         write_bytes("P2", 2);
         assert_int_equal(chmod(path, 0), 0);
-        expect_refusal(SN_ENOINPUT, "ermission");
+        expect_error(SN_ENOINPUT, "ermission");
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_every_png),
-        cmocka_unit_test(a_transparent_value_is_white),
-        cmocka_unit_test(refuses_every_truncated_or_damaged_png),
-        cmocka_unit_test(refuses_a_png_that_claims_too_much),
-        cmocka_unit_test(reads_pgm),
-        cmocka_unit_test(scales_pgm_by_its_maximum),
-        cmocka_unit_test(refuses_malformed_pgm),
-        cmocka_unit_test(a_picture_may_be_large_but_not_too_large),
-        cmocka_unit_test(reads_idx),
-        cmocka_unit_test(refuses_other_kinds),
+        cmocka_unit_test(every_kind_of_png_has_the_expected_grey),
+        cmocka_unit_test(a_transparent_colour_is_white),
+        cmocka_unit_test(every_truncated_or_changed_png_is_rejected),
+        cmocka_unit_test(a_png_that_claims_too_much_is_rejected),
+        cmocka_unit_test(pgm_comments_and_white_space_are_skipped),
+        cmocka_unit_test(pgm_values_are_scaled_by_their_maximum),
+        cmocka_unit_test(a_malformed_pgm_is_rejected),
+        cmocka_unit_test(a_picture_with_too_many_pixels_is_rejected),
+        cmocka_unit_test(idx_images_are_read_unchanged),
+        cmocka_unit_test(other_formats_and_special_files_are_rejected),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The network's passes: backends and pieces change rounding only, and factors of bf16
- * change what they should. */
+/* Passes of a network: backend and observer change only the rounding, and bf16 operands
+ * are used in all products of a gradient. */
 #include "support.h"
 
 #include <float.h>
@@ -18,12 +18,12 @@ typedef struct fixture {
     sn_network network;
     sn_workspace workspace;
     float *parameters, *gradient, *x;
-    uint16_t *rounded; /* weights, where products are of bf16 */
+    uint16_t *weights_bf16; /* NULL with precision fp32 */
     uint8_t labels[ROWS];
     uint32_t samples[ROWS];
 } fixture;
 
-/* In (-1, 1). */
+/* Fills into with numbers in (-1, 1). */
 static void fill(uint32_t stream, size_t count, float *into)
 {
     sn_rng rng;
@@ -59,18 +59,18 @@ static void open_fixture(fixture *f, const size_t *hidden, size_t layers)
     }
 }
 
-/* The parameters must be final. */
-static void round_factors(fixture *f)
+/* Switches to bf16 products; the parameters must not change afterwards. */
+static void use_bf16(fixture *f)
 {
     sn_error err;
-    f->rounded = sn_alloc(f->network.arena, sizeof *f->rounded);
-    assert_non_null(f->rounded);
-    sn_network_weights_to_bf16(&f->network, f->parameters, f->rounded);
+    f->weights_bf16 = sn_alloc(f->network.arena, sizeof *f->weights_bf16);
+    assert_non_null(f->weights_bf16);
+    sn_network_weights_to_bf16(&f->network, f->parameters, f->weights_bf16);
     sn_workspace_clear(&f->workspace);
     assert_int_equal(sn_workspace_init(&f->workspace, &f->network, ROWS, true,
                                        SN_PRECISION_BF16_EMULATED, &err),
                      SN_OK);
-    f->workspace.weights_bf16 = f->rounded;
+    f->workspace.weights_bf16 = f->weights_bf16;
 }
 
 static void close_fixture(fixture *f)
@@ -80,7 +80,7 @@ static void close_fixture(fixture *f)
     free(f->parameters);
     free(f->gradient);
     free(f->x);
-    free(f->rounded);
+    free(f->weights_bf16);
 }
 
 static sn_pass pass(fixture *f, size_t rows, float *gradient)
@@ -91,7 +91,7 @@ static sn_pass pass(fixture *f, size_t rows, float *gradient)
                            f->samples, rows, &dropout, gradient);
 }
 
-static double worst(size_t count, const float *a, const float *b)
+static double largest_difference(size_t count, const float *a, const float *b)
 {
     double found = 0;
     for (size_t i = 0; i < count; i++) {
@@ -100,7 +100,7 @@ static double worst(size_t count, const float *a, const float *b)
     return found;
 }
 
-/* |a - b| / |b|, Euclidean. */
+/* Returns |a - b| / |b| with Euclidean norms. */
 static double distance(size_t count, const float *a, const float *b)
 {
     double difference = 0, whole = 0;
@@ -112,18 +112,18 @@ static double distance(size_t count, const float *a, const float *b)
     return sqrt(difference / whole);
 }
 
-/* What an observer saw. */
-typedef struct seen {
+/* The record of an observer. */
+typedef struct observation {
     const fixture *f;
     size_t calls, first;
-    int grew;       /* first went up again */
-    float *copy;    /* the gradient as it was when it was said to be final */
-    size_t changes; /* of what was final already */
-} seen;
+    int grew;       /* first increased between two calls */
+    float *copy;    /* the final part of the gradient at the last call */
+    size_t changes; /* number of elements that changed after they were final */
+} observation;
 
-static void look(void *user, size_t first)
+static void observe(void *user, size_t first)
 {
-    seen *s = user;
+    observation *s = user;
     const float *gradient = s->f->gradient;
     for (size_t i = s->first; i < s->f->network.arena; i++) {
         s->changes += gradient[i] != s->copy[i];
@@ -135,20 +135,20 @@ static void look(void *user, size_t first)
            (s->f->network.arena - first) * sizeof(float));
 }
 
-static void check_pieces(sn_precision precision, double bound)
+static void check_observer(sn_precision precision, double bound)
 {
-    static const size_t hidden[] = {1500, 1700}; /* pieces of a few hundred units */
+    static const size_t hidden[] = {1500, 1700}; /* blocks of a few hundred rows */
     fixture f;
     open_fixture(&f, hidden, 2);
     if (precision != SN_PRECISION_FP32) {
-        round_factors(&f);
+        use_bf16(&f);
     }
     float *whole = sn_alloc(f.network.arena, sizeof(float));
-    seen s = {.f = &f, .first = f.network.arena};
+    observation s = {.f = &f, .first = f.network.arena};
     s.copy = sn_alloc(f.network.arena, sizeof(float));
     assert_true(whole != NULL && s.copy != NULL);
     const sn_pass plain = pass(&f, ROWS, whole);
-    f.workspace.observer = look;
+    f.workspace.observer = observe;
     f.workspace.observer_user = &s;
     const sn_pass observed = pass(&f, ROWS, f.gradient);
     assert_true(plain.loss.sum == observed.loss.sum);
@@ -162,15 +162,15 @@ static void check_pieces(sn_precision precision, double bound)
     close_fixture(&f);
 }
 
-static void pieces_are_final_from_the_end_of_the_arena(void **state)
+static void observed_gradients_are_final_from_the_end_of_the_arena(void **state)
 {
     (void)state;
-    check_pieces(SN_PRECISION_FP32, 1e-6);
-    /* where a sum's last bit tips the rounding of a factor */
-    check_pieces(SN_PRECISION_BF16_EMULATED, 1e-4);
+    check_observer(SN_PRECISION_FP32, 1e-6);
+    /* the last bit of a sum can change the rounding of an operand */
+    check_observer(SN_PRECISION_BF16_EMULATED, 1e-4);
 }
 
-static void backends_agree_within_rounding(void **state)
+static void backends_differ_only_by_rounding(void **state)
 {
     (void)state;
     static const size_t hidden[] = {30, 129};
@@ -190,14 +190,14 @@ static void backends_agree_within_rounding(void **state)
             const sn_pass c = pass(&f, rows, other);
             assert_true(relative_difference(a.loss.sum, c.loss.sum, 1) < 1e-6);
             assert_int_equal(a.loss.correct, c.loss.correct);
-            assert_true(worst(f.network.arena, f.gradient, other) < 1e-5);
+            assert_true(largest_difference(f.network.arena, f.gradient, other) < 1e-5);
         }
     }
     free(other);
     close_fixture(&f);
 }
 
-static void no_rows_give_a_gradient_of_zero(void **state)
+static void zero_rows_have_a_gradient_of_zero(void **state)
 {
     (void)state;
     static const size_t hidden[] = {30};
@@ -212,17 +212,17 @@ static void no_rows_give_a_gradient_of_zero(void **state)
     close_fixture(&f);
 }
 
-/* A factor is off by 2^-8 relative at most, a few of them lie between a weight and the
- * loss, and their errors are as good as random: for the whole gradient less than 4
- * times that, and more than an eighth, since one alone has a mean of about a third. */
-static void rounded_factors_give_nearly_the_gradient(void **state)
+/* The relative error of an operand is at most 2^-8, and about a third of that on
+ * average.  A few operands with independent errors are between a weight and the loss:
+ * the error of the whole gradient is then between 1/8 and 4 times 2^-8. */
+static void bf16_operands_change_the_gradient_by_about_2_to_the_minus_8(void **state)
 {
     (void)state;
     static const size_t hidden[] = {30, 129};
     fixture f, g;
     open_fixture(&f, hidden, 2);
     open_fixture(&g, hidden, 2);
-    round_factors(&g);
+    use_bf16(&g);
     for (size_t rows = 1; rows <= ROWS; rows += 33) {
         const sn_pass a = pass(&f, rows, f.gradient);
         const sn_pass b = pass(&g, rows, g.gradient);
@@ -230,7 +230,7 @@ static void rounded_factors_give_nearly_the_gradient(void **state)
         const double d = distance(f.network.arena, g.gradient, f.gradient);
         assert_true(d > 1.0 / 2048 && d < 4.0 / 256);
         assert_true(relative_difference(a.loss.sum, b.loss.sum, 1) < 4.0 / 256);
-        /* evaluation rounds nothing */
+        /* evaluation uses float32 operands */
         fill(0, ROWS * INPUT, f.x);
         const float *y =
             sn_net_forward(&f.network, f.parameters, &f.workspace, f.x, rows);
@@ -244,14 +244,14 @@ static void rounded_factors_give_nearly_the_gradient(void **state)
     close_fixture(&g);
 }
 
-static double widened(uint16_t bf16)
+static double to_float(uint16_t bf16)
 {
     float x;
     sn_bf16_to_float(1, &bf16, &x);
     return (double)x;
 }
 
-static uint16_t rounded(float x)
+static uint16_t to_bf16(float x)
 {
     uint16_t bf16;
     sn_bf16_from_float(1, &x, &bf16);
@@ -260,9 +260,10 @@ static uint16_t rounded(float x)
 
 enum { WIDTH = 12, FEW = 20 };
 
-/* X (ROWS, INPUT) in halves, FEW of them not zero; weights with 9 bits of significand,
- * so that each is rounded; biases in quarters.  Every sum of the forward pass then has
- * less than 24 bits: float32 holds it exactly, whatever the order. */
+/* Sets X (ROWS, INPUT) to multiples of 1/2, at most FEW per row not zero, weights to
+ * numbers with 9 bits of significand, so that bf16 rounds each, and biases to multiples
+ * of 1/4.  Every sum of the forward pass then has fewer than 24 bits, and float32 adds
+ * without rounding in any order. */
 static void make_exact(fixture *f)
 {
     sn_rng rng;
@@ -283,8 +284,8 @@ static void make_exact(fixture *f)
     }
 }
 
-/* Z (ROWS, out) in float32 from A (ROWS, in) and the weights of layer l, both rounded:
- * in double, which must lose nothing. */
+/* z (ROWS, out) := Z of layer l from a (ROWS, in) and the bf16 weights, in double.  The
+ * result must fit float32 without rounding. */
 static void plain_forward(const fixture *f, size_t l, const uint16_t *a, float *z)
 {
     const sn_layer *layer = &f->network.layer[l];
@@ -293,8 +294,8 @@ static void plain_forward(const fixture *f, size_t l, const uint16_t *a, float *
         for (size_t j = 0; j < layer->out; j++) {
             double sum = (double)f->parameters[layer->bias + j];
             for (size_t k = 0; k < layer->in; k++) {
-                sum += widened(a[i * layer->in + k]) *
-                       widened(rounded(weight[j * layer->in + k]));
+                sum += to_float(a[i * layer->in + k]) *
+                       to_float(to_bf16(weight[j * layer->in + k]));
             }
             z[i * layer->out + j] = (float)sum;
             assert_true((double)z[i * layer->out + j] == sum);
@@ -302,8 +303,8 @@ static void plain_forward(const fixture *f, size_t l, const uint16_t *a, float *
     }
 }
 
-/* gradient (out, in) is dZt A of these bf16 factors, but for the rounding of sums of
- * ROWS terms. */
+/* Checks that gradient (out, in) is dZt A of these bf16 operands, except for the
+ * rounding of sums of ROWS terms. */
 static void check_weight_gradient(size_t out, size_t in, const uint16_t *dz,
                                   const uint16_t *a, const float *gradient)
 {
@@ -311,7 +312,7 @@ static void check_weight_gradient(size_t out, size_t in, const uint16_t *dz,
         for (size_t k = 0; k < in; k++) {
             double sum = 0, magnitude = 0;
             for (size_t i = 0; i < ROWS; i++) {
-                const double term = widened(dz[i * out + j]) * widened(a[i * in + k]);
+                const double term = to_float(dz[i * out + j]) * to_float(a[i * in + k]);
                 sum += term;
                 magnitude += fabs(term);
             }
@@ -321,10 +322,11 @@ static void check_weight_gradient(size_t out, size_t in, const uint16_t *dz,
     }
 }
 
-/* dz (ROWS, WIDTH) of the hidden layer is dA * f' rounded, dA = dZ W of rounded
- * factors; sums of CLASSES terms may err before they are rounded to 8 bits. */
+/* Checks that dz (ROWS, WIDTH) of the hidden layer is dA * f', rounded to bf16, with
+ * dA = dZ W of the bf16 operands above and W.  A sum of CLASSES terms has a rounding
+ * error before it is rounded to 8 bits. */
 static void check_hidden_gradient(const fixture *f, const uint16_t *above,
-                                  const uint16_t *active, const uint16_t *dz)
+                                  const uint16_t *a, const uint16_t *dz)
 {
     const float *weight = f->parameters + f->network.layer[1].weight;
     size_t zeros = 0;
@@ -332,13 +334,13 @@ static void check_hidden_gradient(const fixture *f, const uint16_t *above,
         for (size_t j = 0; j < WIDTH; j++) {
             double sum = 0, magnitude = 0;
             for (size_t k = 0; k < CLASSES; k++) {
-                const double term = widened(above[i * CLASSES + k]) *
-                                    widened(rounded(weight[k * WIDTH + j]));
+                const double term = to_float(above[i * CLASSES + k]) *
+                                    to_float(to_bf16(weight[k * WIDTH + j]));
                 sum += term;
                 magnitude += fabs(term);
             }
-            const double found = widened(dz[i * WIDTH + j]);
-            if (widened(active[i * WIDTH + j]) > 0) {
+            const double found = to_float(dz[i * WIDTH + j]);
+            if (to_float(a[i * WIDTH + j]) > 0) {
                 assert_true(fabs(found - sum) <= fabs(sum) / 256 * 1.0001 +
                                                      CLASSES * FLT_EPSILON * magnitude);
             } else {
@@ -350,7 +352,7 @@ static void check_hidden_gradient(const fixture *f, const uint16_t *above,
     assert_true(zeros > 0 && zeros < ROWS * WIDTH);
 }
 
-static void a_rounded_gradient_is_that_of_plain_loops(void **state)
+static void a_bf16_gradient_matches_plain_loops(void **state)
 {
     (void)state;
     static const size_t hidden[] = {WIDTH};
@@ -360,16 +362,16 @@ static void a_rounded_gradient_is_that_of_plain_loops(void **state)
     open_fixture(&f, hidden, 1);
     f.network.activation = SN_RELU;
     make_exact(&f);
-    round_factors(&f);
+    use_bf16(&f);
     sn_bf16_from_float(ROWS * INPUT, f.x, x);
     plain_forward(&f, 0, x, z);
     size_t changed = 0;
     for (size_t i = 0; i < ROWS * WIDTH; i++) {
         z[i] = z[i] > 0 ? z[i] : 0;
-        a[i] = rounded(z[i]);
-        changed += widened(a[i]) != (double)z[i];
+        a[i] = to_bf16(z[i]);
+        changed += to_float(a[i]) != (double)z[i];
     }
-    assert_true(changed > ROWS); /* rounding A matters */
+    assert_true(changed > ROWS); /* rounding changes A */
     plain_forward(&f, 1, a, top);
     const sn_loss loss = sn_softmax_gradient(ROWS, CLASSES, f.labels, top);
     sn_bf16_from_float(ROWS * CLASSES, top, dz);
@@ -380,10 +382,10 @@ static void a_rounded_gradient_is_that_of_plain_loops(void **state)
     assert_true(found.loss.sum == loss.sum);
     const sn_layer *layer = f.network.layer;
     check_weight_gradient(CLASSES, WIDTH, dz, a, f.gradient + layer[1].weight);
-    const uint16_t *below = f.workspace.layer[0].bf16;
-    check_hidden_gradient(&f, dz, a, below);
-    check_weight_gradient(WIDTH, INPUT, below, x, f.gradient + layer[0].weight);
-    for (size_t j = 0; j < CLASSES; j++) { /* of dZ as it is, not rounded */
+    const uint16_t *hidden_dz = f.workspace.layer[0].bf16;
+    check_hidden_gradient(&f, dz, a, hidden_dz);
+    check_weight_gradient(WIDTH, INPUT, hidden_dz, x, f.gradient + layer[0].weight);
+    for (size_t j = 0; j < CLASSES; j++) { /* db is the sum of dZ in float32 */
         double sum = 0;
         for (size_t i = 0; i < ROWS; i++) {
             sum += (double)top[i * CLASSES + j];
@@ -397,10 +399,10 @@ static void a_rounded_gradient_is_that_of_plain_loops(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_are_final_from_the_end_of_the_arena),
-        cmocka_unit_test(backends_agree_within_rounding),
-        cmocka_unit_test(no_rows_give_a_gradient_of_zero),
-        cmocka_unit_test(rounded_factors_give_nearly_the_gradient),
-        cmocka_unit_test(a_rounded_gradient_is_that_of_plain_loops)};
+        cmocka_unit_test(observed_gradients_are_final_from_the_end_of_the_arena),
+        cmocka_unit_test(backends_differ_only_by_rounding),
+        cmocka_unit_test(zero_rows_have_a_gradient_of_zero),
+        cmocka_unit_test(bf16_operands_change_the_gradient_by_about_2_to_the_minus_8),
+        cmocka_unit_test(a_bf16_gradient_matches_plain_loops)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* activation, loss, dropout, init, optimizer, schedule, in float as the program runs.
- */
+/* Activations, loss, dropout, initial weights, optimizer, schedules and bf16. */
 #include "support.h"
 
 #include <float.h>
@@ -17,7 +16,7 @@
 #include "nn/products/gemm.h"
 #include "nn/schedule.h"
 
-static void activations_match_the_library(void **state)
+static void activations_match_the_mathematics_library(void **state)
 {
     (void)state;
     enum { COLS = 401 };
@@ -40,7 +39,7 @@ static void activations_match_the_library(void **state)
     }
 }
 
-static void activations_keep_nan_and_bear_extremes(void **state)
+static void activations_keep_nan_and_are_finite_for_large_inputs(void **state)
 {
     (void)state;
     static const sn_activation kinds[] = {SN_TANH, SN_SIGMOID, SN_RELU, SN_LECUN_TANH};
@@ -65,7 +64,7 @@ static void softmax_is_stable_and_its_gradient_sums_to_zero(void **state)
     memcpy(d, z, sizeof d);
     sn_loss plain = sn_softmax_loss(3, 3, labels, z, NULL);
     sn_loss loss = sn_softmax_gradient(3, 3, labels, d);
-    /* -log softmax by hand: 1 + log(1 + e^-1); ...; 20 + log(1 + e^-10 + e^-20) */
+    /* -log softmax of each label: 1 + log(1 + e^-1), ..., 20 + log(1 + e^-10 + e^-20) */
     const double expected = 1 + log1p(exp(-1)) + log(1 + exp(-0.25) + exp(-0.5)) + 20 +
                             log1p(exp(-10) + exp(-20));
     assert_true(relative_difference(loss.sum, expected, 1) < 1e-6);
@@ -77,7 +76,7 @@ static void softmax_is_stable_and_its_gradient_sums_to_zero(void **state)
     }
 }
 
-static void softmax_gives_probabilities(void **state)
+static void softmax_returns_probabilities(void **state)
 {
     (void)state;
     float p[] = {1000, 999, -1000, 0.5F, 0.25F, 0, 3, 3, 3};
@@ -91,7 +90,7 @@ static void softmax_gives_probabilities(void **state)
     assert_true(p[6] == p[7] && p[7] == p[8]);
 }
 
-static void equal_outputs_choose_the_lowest_index(void **state)
+static void the_first_of_equal_outputs_is_predicted(void **state)
 {
     (void)state;
     const float z[] = {2, 2, 1};
@@ -101,7 +100,7 @@ static void equal_outputs_choose_the_lowest_index(void **state)
     assert_int_equal(prediction, 0);
 }
 
-static void dropout_keeps_the_mean_and_follows_the_sample(void **state)
+static void dropout_keeps_the_mean_and_depends_on_the_sample(void **state)
 {
     (void)state;
     enum { ROWS = 50, COLS = 1001 };
@@ -120,7 +119,7 @@ static void dropout_keeps_the_mean_and_follows_the_sample(void **state)
         assert_true(mask[i] ? fabsf(a[i] - 1 / 0.7F) < 1e-4F : a[i] == 0);
         sum += (double)a[i];
     }
-    /* variance of one term is p / (1 - p) */
+    /* the variance of one term is p / (1 - p) */
     const double n = ROWS * COLS;
     assert_true(fabs(sum / n - 1) < 5 * sqrt(0.3 / 0.7 / n));
 
@@ -134,7 +133,7 @@ static void dropout_keeps_the_mean_and_follows_the_sample(void **state)
     free(mask);
 }
 
-static void initial_weights_have_the_stated_bounds(void **state)
+static void initial_weights_have_the_documented_bounds_and_variance(void **state)
 {
     (void)state;
     const size_t hidden[] = {40};
@@ -164,8 +163,7 @@ static void initial_weights_have_the_stated_bounds(void **state)
     sn_network_clear(&network);
 }
 
-/* Three updates of one weight and one bias by hand. */
-static void momentum_kinds_follow_their_formulas(void **state)
+static void updates_follow_the_formulas_of_momentum(void **state)
 {
     (void)state;
     sn_network network;
@@ -208,7 +206,7 @@ static void momentum_kinds_follow_their_formulas(void **state)
     sn_network_clear(&network);
 }
 
-static void idle_velocities_become_zero_not_subnormal(void **state)
+static void a_subnormal_velocity_becomes_zero(void **state)
 {
     (void)state;
     sn_network network;
@@ -222,7 +220,7 @@ static void idle_velocities_become_zero_not_subnormal(void **state)
     sn_network_clear(&network);
 }
 
-static void max_norm_bounds_each_unit(void **state)
+static void max_norm_limits_each_row_of_weights(void **state)
 {
     (void)state;
     sn_network network;
@@ -248,7 +246,7 @@ static void max_norm_bounds_each_unit(void **state)
     assert_true(p[37] == 0.01F);
     assert_true(fabs(sqrt(norms[2]) - 2) < 1e-5);
 
-    p[0] = 3e19F; /* its square exceeds a float: no zeroes that hide it */
+    p[0] = 3e19F; /* its square exceeds float32, and the weight must not change */
     sn_optimizer_update(&o, &network, 0.1, 1, p + network.arena, p + 2 * network.arena,
                         p, NULL);
     assert_true(p[0] == 3e19F);
@@ -256,7 +254,7 @@ static void max_norm_bounds_each_unit(void **state)
     sn_network_clear(&network);
 }
 
-static void schedules_follow_their_formulas(void **state)
+static void rates_follow_the_formulas_of_the_schedules(void **state)
 {
     (void)state;
     sn_schedule s = {.kind = SN_SCHEDULE_INVERSE,
@@ -279,16 +277,16 @@ static void schedules_follow_their_formulas(void **state)
     }
     s = (sn_schedule){.kind = SN_SCHEDULE_CONSTANT, .rate = 1, .warmup_epochs = 2};
     assert_true(sn_schedule_step_rate(&s, 1, 0, 0, 10) > 0);
-    double former = 0;
+    double previous = 0;
     for (int step = 0; step < 20; step++) {
         double rate = sn_schedule_step_rate(&s, 1, step / 10, step % 10, 10);
-        assert_true(rate > former && rate <= 1);
-        former = rate;
+        assert_true(rate > previous && rate <= 1);
+        previous = rate;
     }
     assert_true(sn_schedule_step_rate(&s, 1, 2, 0, 10) == 1);
 }
 
-static void bf16_rounds_to_nearest_even(void **state)
+static void bf16_rounds_to_nearest_ties_to_even(void **state)
 {
     (void)state;
     static const struct {
@@ -296,28 +294,28 @@ static void bf16_rounds_to_nearest_even(void **state)
     } cases[] = {{0, 0},
                  {1, 1},
                  {-1.5F, -1.5F},
-                 {1 + 1.0F / 256, 1},              /* a tie, down to even */
-                 {1 + 3.0F / 256, 1 + 4.0F / 256}, /* a tie, up to even */
-                 {1 + 1.1F / 256, 1 + 2.0F / 256}, /* just above a tie */
-                 {FLT_MAX, INFINITY},              /* beyond the largest bf16 */
+                 {1 + 1.0F / 256, 1},              /* a tie; even is below */
+                 {1 + 3.0F / 256, 1 + 4.0F / 256}, /* a tie; even is above */
+                 {1 + 1.1F / 256, 1 + 2.0F / 256}, /* above a tie */
+                 {FLT_MAX, INFINITY},              /* above the largest bf16 */
                  {-INFINITY, -INFINITY}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        uint16_t half;
+        uint16_t bf16;
         float back;
-        sn_bf16_from_float(1, &cases[i].x, &half);
-        sn_bf16_to_float(1, &half, &back);
+        sn_bf16_from_float(1, &cases[i].x, &bf16);
+        sn_bf16_to_float(1, &bf16, &back);
         assert_true(back == cases[i].expected);
     }
     float x[100], back[100];
-    uint16_t halves[100], sum[100];
+    uint16_t bf16s[100], sum[100];
     for (int i = 0; i < 100; i++) {
         x[i] = expf((float)(i - 50)) * (i % 2 == 0 ? 1.0F : -1.0F);
     }
     x[7] = NAN;
-    sn_bf16_from_float(100, x, halves);
-    sn_bf16_to_float(100, halves, back);
-    memcpy(sum, halves, sizeof sum);
-    sn_bf16_add(100, halves, sum);
+    sn_bf16_from_float(100, x, bf16s);
+    sn_bf16_to_float(100, bf16s, back);
+    memcpy(sum, bf16s, sizeof sum);
+    sn_bf16_add(100, bf16s, sum);
     for (int i = 0; i < 100; i++) {
         float twice;
         sn_bf16_to_float(1, &sum[i], &twice);
@@ -331,7 +329,7 @@ static void bf16_rounds_to_nearest_even(void **state)
     }
 }
 
-static void impossible_models_are_refused(void **state)
+static void networks_of_impossible_sizes_are_rejected(void **state)
 {
     (void)state;
     sn_network network;
@@ -349,18 +347,18 @@ static void impossible_models_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(activations_match_the_library),
-        cmocka_unit_test(activations_keep_nan_and_bear_extremes),
-        cmocka_unit_test(softmax_gives_probabilities),
+        cmocka_unit_test(activations_match_the_mathematics_library),
+        cmocka_unit_test(activations_keep_nan_and_are_finite_for_large_inputs),
+        cmocka_unit_test(softmax_returns_probabilities),
         cmocka_unit_test(softmax_is_stable_and_its_gradient_sums_to_zero),
-        cmocka_unit_test(equal_outputs_choose_the_lowest_index),
-        cmocka_unit_test(dropout_keeps_the_mean_and_follows_the_sample),
-        cmocka_unit_test(initial_weights_have_the_stated_bounds),
-        cmocka_unit_test(momentum_kinds_follow_their_formulas),
-        cmocka_unit_test(idle_velocities_become_zero_not_subnormal),
-        cmocka_unit_test(max_norm_bounds_each_unit),
-        cmocka_unit_test(schedules_follow_their_formulas),
-        cmocka_unit_test(bf16_rounds_to_nearest_even),
-        cmocka_unit_test(impossible_models_are_refused)};
+        cmocka_unit_test(the_first_of_equal_outputs_is_predicted),
+        cmocka_unit_test(dropout_keeps_the_mean_and_depends_on_the_sample),
+        cmocka_unit_test(initial_weights_have_the_documented_bounds_and_variance),
+        cmocka_unit_test(updates_follow_the_formulas_of_momentum),
+        cmocka_unit_test(a_subnormal_velocity_becomes_zero),
+        cmocka_unit_test(max_norm_limits_each_row_of_weights),
+        cmocka_unit_test(rates_follow_the_formulas_of_the_schedules),
+        cmocka_unit_test(bf16_rounds_to_nearest_ties_to_even),
+        cmocka_unit_test(networks_of_impossible_sizes_are_rejected)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

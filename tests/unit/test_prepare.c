@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A user's picture made like MNIST's digits: where the ink lies, how large it is, and
- * what must not matter. */
+/* Preparation of a user's picture: place and size of the ink, and the properties of the
+ * picture that must not change the result. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 enum { SIDE = 28, PIXELS = SIDE * SIDE, DIGITS = 200, LARGEST = 640 };
 
-static uint8_t digits[DIGITS * PIXELS]; /* as sn_prepare leaves them */
+static uint8_t digits[DIGITS * PIXELS]; /* sn_prepare does not change them */
 static uint8_t canvas[LARGEST * LARGEST];
 
 static void prepare(const uint8_t *pixels, size_t rows, size_t cols, uint8_t *image)
@@ -30,7 +30,7 @@ static int make_digits(void **state)
     sn_synth_draw(1, 0, DIGITS, digits, labels);
     for (size_t i = 0; i < DIGITS; i++) {
         uint8_t *digit = digits + i * PIXELS, image[PIXELS];
-        /* an edge that scaling made faint is cut off the next time */
+        /* scaling can make an edge so faint that the next call removes it */
         int times = 0, changed = 1;
         while (changed && times++ < 20) {
             prepare(digit, SIDE, SIDE, image);
@@ -44,7 +44,7 @@ static int make_digits(void **state)
     return 0;
 }
 
-/* Where the ink of an image (rows, cols) is. */
+/* Place and strength of the ink of an image. */
 typedef struct extent {
     size_t top, left, bottom, right;
     double down, across; /* centre of mass */
@@ -82,7 +82,7 @@ static void expect_same(const uint8_t *a, const uint8_t *b, int slack)
     }
 }
 
-/* Mean absolute difference, in levels. */
+/* Returns the mean absolute difference in levels. */
 static double difference(const uint8_t *a, const uint8_t *b)
 {
     double sum = 0;
@@ -92,8 +92,8 @@ static double difference(const uint8_t *a, const uint8_t *b)
     return sum / PIXELS;
 }
 
-/* canvas (rows, cols) := a digit, each pixel a square of factor, its corner at (top,
- * left), by the line background + slope * pixel. */
+/* canvas (rows, cols) := a digit with its corner at (top, left).  Each pixel becomes a
+ * square of factor x factor with the level background + slope * pixel. */
 static void paste(const uint8_t *digit, size_t factor, size_t top, size_t left,
                   size_t rows, size_t cols, double background, double slope)
 {
@@ -106,7 +106,7 @@ static void paste(const uint8_t *digit, size_t factor, size_t top, size_t left,
     }
 }
 
-static void a_prepared_digit_stays(void **state)
+static void a_prepared_digit_does_not_change_again(void **state)
 {
     (void)state;
     for (size_t i = 0; i < DIGITS; i++) {
@@ -117,7 +117,7 @@ static void a_prepared_digit_stays(void **state)
     }
 }
 
-static void place_size_and_polarity_do_not_matter(void **state)
+static void place_integer_scale_and_polarity_do_not_matter(void **state)
 {
     (void)state;
     for (size_t i = 0; i < DIGITS; i++) {
@@ -135,8 +135,8 @@ static void place_size_and_polarity_do_not_matter(void **state)
     }
 }
 
-/* Grey ink on grey paper.  Few digits have a faint edge that falls to the other side of
- * the bound for ink; they grow or shrink by a twentieth. */
+/* Draws grey ink on grey paper.  Few digits have a faint edge that is ink in one
+ * picture and background in the other; their size changes by a twentieth. */
 static void brightness_and_contrast_do_not_matter(void **state)
 {
     (void)state;
@@ -155,8 +155,8 @@ static void brightness_and_contrast_do_not_matter(void **state)
     assert_true(sum / (4 * DIGITS) < 0.5);
 }
 
-/* Paper with noise of about 5 levels, ink of 200, and dirt as black as the ink. */
-static void noise_and_specks_do_not_matter(void **state)
+/* The paper has noise of about 5 levels, ink of 200 levels, and three dark specks. */
+static void noise_and_specks_change_little(void **state)
 {
     (void)state;
     enum { ROWS = 200, COLS = 180 };
@@ -186,8 +186,8 @@ static void noise_and_specks_do_not_matter(void **state)
     }
 }
 
-/* canvas (rows, cols) := a ring with a bar, drawn in double and smooth at its edges;
- * it reaches from (top, left) over high x wide. */
+/* canvas (rows, cols) := a ring with a bar and smooth edges; its box starts at (top,
+ * left) and has the size high x wide. */
 static void draw_figure(size_t rows, size_t cols, double top, double left, double high,
                         double wide)
 {
@@ -204,7 +204,7 @@ static void draw_figure(size_t rows, size_t cols, double top, double left, doubl
     }
 }
 
-static void resolution_does_not_matter(void **state)
+static void resolution_changes_little(void **state)
 {
     (void)state;
     uint8_t fine[PIXELS], coarse[PIXELS];
@@ -244,8 +244,8 @@ static void the_aspect_ratio_is_kept(void **state)
     }
 }
 
-/* The centre of mass along one side; levels are rounded after the shift, which moves it
- * by a few hundredths. */
+/* Checks the centre of mass along one side.  Levels are rounded after the shift, which
+ * moves the centre by a few hundredths. */
 static void expect_centred(double centre, size_t first, size_t last, size_t side)
 {
     const double off = centre - (double)(side / 2);
@@ -255,7 +255,7 @@ static void expect_centred(double centre, size_t first, size_t last, size_t side
     }
 }
 
-static void ink_is_centred_and_inside_at_any_size(void **state)
+static void ink_is_centred_and_inside_for_every_image_size(void **state)
 {
     (void)state;
     static const size_t sizes[][2] = {{28, 28}, {14, 14}, {27, 29}, {20, 45}, {45, 20},
@@ -263,7 +263,7 @@ static void ink_is_centred_and_inside_at_any_size(void **state)
     sn_error err = {""};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
         const size_t rows = sizes[s][0], cols = sizes[s][1];
-        uint8_t *image = malloc(rows * cols); /* so that a byte too many is seen */
+        uint8_t *image = malloc(rows * cols); /* sanitizers detect a byte too many */
         assert_non_null(image);
         for (size_t i = 0; i < DIGITS; i++) {
             paste(digits + i * PIXELS, 3, i % 11, i % 7, 100, 95, 255, -1);
@@ -282,7 +282,7 @@ static void ink_is_centred_and_inside_at_any_size(void **state)
     }
 }
 
-/* All its mass at one end: the far end would leave the image. */
+/* Nearly all ink is at one end, so that a centred digit would not fit into the image. */
 static void lopsided_ink_stays_inside(void **state)
 {
     (void)state;
@@ -301,7 +301,7 @@ static void lopsided_ink_stays_inside(void **state)
     assert_true(e.down > 14.5);
 }
 
-static void no_ink_is_refused(void **state)
+static void a_picture_without_ink_is_rejected(void **state)
 {
     (void)state;
     uint8_t image[PIXELS];
@@ -310,7 +310,7 @@ static void no_ink_is_refused(void **state)
         for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
             sn_error err = {""};
             memset(canvas, level, sizes[s][0] * sizes[s][1]);
-            canvas[sizes[s][0] * sizes[s][1] / 2] ^= 31; /* too faint to be ink */
+            canvas[sizes[s][0] * sizes[s][1] / 2] ^= 31; /* too faint for ink */
             assert_int_equal(sn_prepare("picture", canvas, sizes[s][0], sizes[s][1],
                                         image, SIDE, SIDE, &err),
                              SN_EDATA);
@@ -326,15 +326,15 @@ static void no_ink_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_prepared_digit_stays),
-        cmocka_unit_test(place_size_and_polarity_do_not_matter),
+        cmocka_unit_test(a_prepared_digit_does_not_change_again),
+        cmocka_unit_test(place_integer_scale_and_polarity_do_not_matter),
         cmocka_unit_test(brightness_and_contrast_do_not_matter),
-        cmocka_unit_test(noise_and_specks_do_not_matter),
-        cmocka_unit_test(resolution_does_not_matter),
+        cmocka_unit_test(noise_and_specks_change_little),
+        cmocka_unit_test(resolution_changes_little),
         cmocka_unit_test(the_aspect_ratio_is_kept),
-        cmocka_unit_test(ink_is_centred_and_inside_at_any_size),
+        cmocka_unit_test(ink_is_centred_and_inside_for_every_image_size),
         cmocka_unit_test(lopsided_ink_stays_inside),
-        cmocka_unit_test(no_ink_is_refused),
+        cmocka_unit_test(a_picture_without_ink_is_rejected),
     };
     return cmocka_run_group_tests(tests, make_digits, NULL);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests to stop: the first sets a flag, a second one ends the process with what is
- * true at that moment. */
+/* Requests to stop: the first sets a flag, and the second ends the process. */
 #include "support.h"
 
 #include <signal.h>
@@ -11,7 +10,7 @@
 
 #include "base/stop.h"
 
-static const char last_words[] = "at once";
+static const char message[] = "at once";
 
 static void pause_milliseconds(long milliseconds)
 {
@@ -20,11 +19,12 @@ static void pause_milliseconds(long milliseconds)
     (void)nanosleep(&pause, NULL);
 }
 
-/* Asks twice, as far apart as makes two requests; concludes with code between them
- * unless it is negative.  Ends with 1 where the second request does not end it. */
-static void ask_twice(int code)
+/* Requests a stop twice, with more than one second between; between the requests it
+ * calls sn_stop_finish(code) unless code is negative.  Exits with 1 if the second
+ * request does not end the process. */
+static void request_twice(int code)
 {
-    sn_stop_watch(last_words);
+    sn_stop_watch(message);
     (void)raise(SIGUSR1);
     if (sn_stop_requested() != SIGUSR1) {
         _exit(2);
@@ -37,8 +37,8 @@ static void ask_twice(int code)
     _exit(1);
 }
 
-/* The exit code of a process that asks twice, and what it says on stderr. */
-static int run(int code, char said[64])
+/* Runs request_twice in a child.  Returns its exit code; printed := its stderr. */
+static int run(int code, char printed[64])
 {
     int ends[2], result = 0;
     assert_int_equal(pipe(ends), 0);
@@ -46,42 +46,42 @@ static int run(int code, char said[64])
     assert_true(child >= 0);
     if (child == 0) {
         (void)dup2(ends[1], STDERR_FILENO);
-        ask_twice(code);
+        request_twice(code);
     }
     close(ends[1]);
-    const ssize_t got = read(ends[0], said, 63);
+    const ssize_t got = read(ends[0], printed, 63);
     assert_true(got >= 0);
-    said[got] = '\0';
+    printed[got] = '\0';
     close(ends[0]);
     assert_int_equal(waitpid(child, &result, 0), child);
     assert_true(WIFEXITED(result));
     return WEXITSTATUS(result);
 }
 
-static void a_second_request_ends_with_last_words(void **state)
+static void a_second_request_ends_the_process_with_code_75_and_a_message(void **state)
 {
     (void)state;
-    char said[64];
-    assert_int_equal(run(-1, said), 75);
-    assert_string_equal(said, last_words);
+    char printed[64];
+    assert_int_equal(run(-1, printed), 75);
+    assert_string_equal(printed, message);
 }
 
-static void after_the_end_it_says_nothing(void **state)
+static void after_sn_stop_finish_a_second_request_ends_without_a_message(void **state)
 {
     (void)state;
     static const int codes[] = {0, 75, 76};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        char said[64];
-        assert_int_equal(run(codes[i], said), codes[i]);
-        assert_string_equal(said, "");
+        char printed[64];
+        assert_int_equal(run(codes[i], printed), codes[i]);
+        assert_string_equal(printed, "");
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_second_request_ends_with_last_words),
-        cmocka_unit_test(after_the_end_it_says_nothing),
+        cmocka_unit_test(a_second_request_ends_the_process_with_code_75_and_a_message),
+        cmocka_unit_test(after_sn_stop_finish_a_second_request_ends_without_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -69,7 +69,7 @@ static bool change_bytes(const fixture *f, const char *path, unsigned char *data
         const size_t at = sn_rng_next(&rng) % bytes;
         const unsigned char kept = data[at];
         data[at] = (unsigned char)(kept ^ (1 + sn_rng_next(&rng) % 255));
-        spill(path, data, bytes);
+        write_file(path, data, bytes);
         passed = found_or_harmless(path, &good, &found);
         if (!passed) {
             fprintf(stderr, "byte %zu: %02x -> %02x\n", at, kept, data[at]);
@@ -94,7 +94,7 @@ static bool cut(const fixture *f, const char *path, unsigned char *data, size_t 
     for (int i = 0; i < CUTS; i++) {
         const size_t left = i == 0 ? bytes - 1 : sn_rng_next(&rng) % bytes;
         sn_error err = {""};
-        spill(path, data, left);
+        write_file(path, data, left);
         if (verify(path, &err) != SN_EDATA || strstr(err.message, path) == NULL) {
             fprintf(stderr, "cut to %zu of %zu bytes: %s\n", left, bytes, err.message);
             return false;

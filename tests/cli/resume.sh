@@ -5,7 +5,12 @@ set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
-cd -- "$scratch"
+runs=$scratch # the folder of all runs; each check has a $scratch of its own
+
+# expect_train CODE RANKS CONFIG RUN ARGUMENT...; 0 ranks: one, without mpirun
+expect_train() {
+    expect_mpi_exit "$1" "$2" "$program" train "$runs/$3.ini" --out "$runs/$4" "${@:5}"
+}
 
 # no_gap RUN EVERY: /steps has each multiple of EVERY once and in order, /epochs each epoch
 no_gap() {
@@ -15,139 +20,187 @@ no_gap() {
         wrong "gap or duplicate in the epochs of $1"
 }
 
-write_config plain.ini data.source=synthetic data.train_limit=2000 model.hidden=16 \
+# few test images: those of data.source=synthetic take more time than the training here
+in_scratch expect_exit 0 "$program" data synth "$runs/data" --train 2300 --test 100
+write_config "$runs/plain.ini" data.source=idx data.dir="$runs/data" data.train_limit=2000 model.hidden=16 \
     train.epochs=3 train.batch=64 metrics.every_steps=1
-write_config rich.ini data.source=synthetic data.train_limit=2300 data.validation=300 \
+write_config "$runs/rich.ini" data.source=idx data.dir="$runs/data" data.validation=300 \
     model.hidden="24, 16" model.activation=relu model.dropout_input=0.2 \
     model.dropout_hidden=0.5 optimizer.momentum_kind=nesterov optimizer.l1=1e-5 \
     optimizer.l2=1e-4 optimizer.schedule=cosine optimizer.warmup_epochs=0.5 train.epochs=3 \
     train.batch=50 checkpoint.every_steps=7 metrics.every_steps=3
+# a run that only a signal or train.max_steps ends
+write_config "$runs/endless.ini" data.source=idx data.dir="$runs/data" model.hidden=64 \
+    model.activation=relu model.dropout_hidden=0.3 optimizer.schedule=inverse \
+    optimizer.decay=0.1 train.epochs=1000000 train.batch=64 checkpoint.every_steps=40 \
+    metrics.every_steps=10
 
 # --- stopped in the middle of epoch 2
 
-# 0 ranks: one, without mpirun
-for variant in plain:0:45:32 plain:2:45:32 rich:0:57:40 rich:2:57:40; do
-    IFS=: read -r config ranks stop steps <<<"$variant"
-    whole=$config-$ranks part=$config-$ranks-part
-    expect_mpi_exit 0 "$ranks" "$program" train "$config.ini" --out "$whole"
-    expect_mpi_exit 75 "$ranks" "$program" train "$config.ini" --out "$part" \
-        --set train.max_steps="$stop"
+# in_epoch_2 CONFIG RANKS STOP STEPS-PER-EPOCH METRICS-EVERY
+in_epoch_2() {
+    local whole=$1-$2 part=$1-$2-part
+    expect_train 0 "$2" "$1" "$whole"
+    expect_train 75 "$2" "$1" "$part" --set train.max_steps="$3"
     [ "$(grep -c '^shardnet: ' err)" -eq 1 ] || wrong "not one line about the stop"
     expect_text err '^shardnet: stopped early on request'
-    [ "$(newest_checkpoint "$part")" = "$part/checkpoints/step-$(printf %08d "$stop").h5" ] ||
-        wrong "no checkpoint at step $stop"
-    ((stop > steps && stop < 2 * steps)) || wrong "step $stop is not inside epoch 2"
-    expect_mpi_exit 0 "$ranks" "$program" train "$part/config.ini" --out "$part" --resume \
-        --set train.max_steps=0
-    expect_text out "^resume .*step $stop"
-    same_run "$whole" "$part"
-    checked "$config, mpirun -n $ranks: stopped after step $stop and resumed"
-done
-no_gap plain-2-part 1
-no_gap rich-2-part 3
-checked "no gap and no duplicate in the metrics"
+    [ "$(step_of "$runs/$part")" -eq "$3" ] || wrong "no checkpoint at step $3"
+    (($3 > $4 && $3 < 2 * $4)) || wrong "step $3 is not inside epoch 2"
+    expect_mpi_exit 0 "$2" "$program" train "$runs/$part/config.ini" --out "$runs/$part" \
+        --resume --set train.max_steps=0
+    expect_text out "^resume .*step $3"
+    same_run "$runs/$whole" "$runs/$part"
+    no_gap "$runs/$part" "$5"
+    checked "$1, mpirun -n $2: stopped after step $3 and resumed, without a gap in the metrics"
+}
+apart in_epoch_2 plain 0 45 32 1
+apart in_epoch_2 plain 2 45 32 1
+apart in_epoch_2 rich 0 57 40 3
+apart in_epoch_2 rich 2 57 40 3
 
-# --- two jobs in one run
+# --- a signal, and kill -9, in the middle of an endless run
 
-start 2 env SHARDNET_FAULT=step.slow "$program" train plain.ini --out shared \
-    --set train.max_steps=45
-wait_for '^model '
-"$mpirun" -n 2 "$program" train plain.ini --out shared --resume >second.out 2>second.err ||
-    wrong "exit code $? of the second job"
-grep -Eq '^shardnet: warning: run \(shared\): locked by process [0-9]+ on .*; waiting' second.err ||
-    wrong "the second job does not say that it waits"
-grep -q '^resume .*step 45' second.out || wrong "the second job did not resume at step 45"
-finish
-[ "$code" -eq 75 ] || wrong "exit code $code of the first job instead of 75"
-same_run plain-2 shared
-checked "a second job in the same run: waits for the first and continues it"
+# interrupted RUN MOMENT: an endless run on 2 ranks, killed then, or stopped by USR1 to mpirun
+interrupted() {
+    start 2 "$program" train "$runs/endless.ini" --out "$runs/$1"
+    wait_for "$2"
+    until [ "$(step_of "$runs/$1")" -gt 0 ]; do
+        kill -0 "$job" 2>/dev/null || wrong "the job ended before its first checkpoint"
+        sleep 0.02
+    done
+    if [ "$1" = signalled ]; then
+        kill -USR1 "$job"
+        finish
+        [ "$code" -eq 75 ] || wrong "exit code $code instead of 75 after USR1"
+        expect_text err '^shardnet: stopped early on request'
+    else
+        kill -0 "$job" || wrong "the job was over before it was killed"
+        kill_tree "$job"
+        finish
+        [ "$code" -eq 137 ] || wrong "exit code $code of a killed job instead of 137"
+        expect_no_text out '^time '
+    fi
+}
+apart interrupted signalled '^epoch 2/'
+apart interrupted killed-1 '^epoch 1/'
+apart interrupted killed-3 '^epoch 3/'
 
-# --- stopped every few steps, also at the end of an epoch
-
-expect_exit 75 "$program" train plain.ini --out often --set train.max_steps=13
-for _ in 1 2 3 4 5 6 7; do
-    run "$program" train plain.ini --out often --resume --set train.max_steps=13
-    [ "$code" -eq 75 ] || break
-done
-[ "$code" -eq 0 ] || wrong "exit code $code after eight times 13 steps"
-same_run plain-0 often
-expect_exit 75 "$program" train plain.ini --out border --set train.max_steps=32
-expect_exit 0 "$program" train plain.ini --out border --resume
-same_run plain-0 border
-checked "stopped every 13 steps; stopped at the end of an epoch"
-
-expect_exit 0 "$program" train plain.ini --out border --resume
-same_run plain-0 border
-expect_exit 0 "$program" train plain.ini --out resumed-new --resume
-same_run plain-0 resumed-new
-checked "resume of a finished run changes nothing; resume of nothing starts"
-
-cp plain-0-part/checkpoints/step-00000064.h5 elsewhere.h5
-expect_exit 0 "$program" train plain.ini --out branch --resume=elsewhere.h5
-same_parameters plain-0/checkpoints/step-00000096.h5 branch/checkpoints/step-00000096.h5
-checked "--resume=PATH"
-
-# --- on another number of ranks: the same within rounding
-
-expect_mpi_exit 75 2 "$program" train plain.ini --out moved --set train.max_steps=45
-expect_mpi_exit 0 3 "$program" train plain.ini --out moved --resume
-no_gap moved 1
-paste -d, <(table plain-2 epochs train_loss) <(table moved epochs train_loss) |
-    awk -F, 'NR > 1 && ($1 - $2 > 1e-4 * $1 || $2 - $1 > 1e-4 * $1) { exit 1 }' ||
-    wrong "another loss on 3 ranks"
-checked "stopped on 2 ranks, resumed on 3"
-
-# --- a signal, and kill -9, at a moment that no one chose
-
-write_config long.ini data.source=synthetic data.train_limit=12000 model.hidden=128 \
-    model.activation=relu model.dropout_hidden=0.3 train.epochs=8 train.batch=64 checkpoint.every_steps=40 \
-    metrics.every_steps=10
-expect_mpi_exit 0 2 "$program" train long.ini --out long
-
-start 2 "$program" train long.ini --out signalled
-wait_for '^epoch 2/'
-kill -USR1 "$job"
-finish
-[ "$code" -eq 75 ] || wrong "exit code $code instead of 75 after USR1"
-expect_text err '^shardnet: stopped early on request'
-expect_mpi_exit 0 2 "$program" train long.ini --out signalled --resume
-expect_text out '^resume '
-same_run long signalled
-no_gap signalled 10
-checked "USR1 to mpirun: exit 75, and resumed"
-
-start 1 "$program" train long.ini --out terminated
-wait_for '^epoch 1/'
-rank=$(children_of "$job")
-kill -TERM "$rank"
-finish
-[ "$code" -eq 75 ] || wrong "exit code $code instead of 75 after TERM"
-checked "TERM to a rank: exit 75"
-
-# sent while MPI starts, long before there is anything to checkpoint
-start 0 "$program" train long.ini --out early
-# before it becomes the program, the process is a shell that watches for signals too
-until [ "/proc/$job/exe" -ef "$program" ] &&
-    [ $((0x$(sed -n 's/^SigCgt:\s*//p' "/proc/$job/status") & 0x200)) -ne 0 ]; do
-    kill -0 "$job" 2>/dev/null || wrong "ended before it watched for USR1"
-done
-[ ! -s out ] || wrong "watches for USR1 only after it has started"
-kill -USR1 "$job"
-finish
-[ "$code" -eq 75 ] || wrong "exit code $code instead of 75 after an early USR1"
-expect_mpi_exit 0 2 "$program" train long.ini --out early --resume
-checked "USR1 during start-up: exit 75, and resumed"
-
-for moment in '^epoch 1/' '^epoch 3/'; do
-    rm -rf killed
-    start 2 "$program" train long.ini --out killed
-    wait_for "$moment"
-    kill_tree "$job"
+terminated() {
+    start 1 "$program" train "$runs/endless.ini" --out "$runs/terminated"
+    wait_for '^epoch 1/'
+    kill -TERM "$(children_of "$job")"
     finish
-    [ "$code" -ne 0 ] || wrong "the job was over before it was killed"
-    expect_mpi_exit 0 2 "$program" train long.ini --out killed --resume
+    [ "$code" -eq 75 ] || wrong "exit code $code instead of 75 after TERM"
+    checked "TERM to a rank: exit 75"
+}
+apart terminated
+
+# The signal arrives while MPI starts, long before there is anything to checkpoint.
+early() {
+    start 0 "$program" train "$runs/endless.ini" --out "$runs/early"
+    # before it becomes the program, the process is a shell that watches for signals too
+    until [ "/proc/$job/exe" -ef "$program" ] &&
+        [ $((0x$(sed -n 's/^SigCgt:\s*//p' "/proc/$job/status") & 0x200)) -ne 0 ]; do
+        kill -0 "$job" 2>/dev/null || wrong "ended before it watched for USR1"
+    done
+    [ ! -s out ] || wrong "watches for USR1 only after it has started"
+    kill -USR1 "$job"
+    finish
+    [ "$code" -eq 75 ] || wrong "exit code $code instead of 75 after an early USR1"
+    expect_train 75 2 endless early --resume --set train.max_steps=5
     expect_text out '^resume '
-    same_run long killed
-    no_gap killed 10
-    checked "kill -9 of the whole job after '${moment#^}', and resumed"
+    checked "USR1 during start-up: exit 75, and resumed"
+}
+apart early
+together
+
+# --- the interrupted runs resumed; two jobs in one run; stops everywhere; other ranks
+
+last=0
+for run in signalled killed-1 killed-3; do
+    step=$(step_of "$runs/$run")
+    ((last = step > last ? step : last))
 done
+((last += 60))
+in_scratch expect_train 75 2 endless endless --set train.max_steps=$last
+
+# continued RUN: until the last step, as the uninterrupted run
+continued() {
+    expect_train 75 2 endless "$1" --resume --set train.max_steps=$((last - $(step_of "$runs/$1")))
+    expect_text out '^resume '
+    same_run "$runs/endless" "$runs/$1"
+    no_gap "$runs/$1" 10
+    checked "$1, and resumed: as the uninterrupted run after $last steps"
+}
+for run in signalled killed-1 killed-3; do
+    apart continued $run
+done
+
+two_jobs() {
+    local second rank run=$runs/shared
+    start 2 env SHARDNET_FAULT=step.slow "$program" train "$runs/plain.ini" --out "$run"
+    wait_for '^model '
+    for rank in $(children_of "$job"); do
+        kill -STOP "$rank" # the first job cannot end before the second one waits
+    done
+    "$mpirun" -n 2 "$program" train "$runs/plain.ini" --out "$run" --resume \
+        >second.out 2>second.err &
+    second=$!
+    until grep -Eq "^shardnet: warning: run \($run\): locked by process [0-9]+ on .*; waiting" second.err; do
+        kill -0 $second 2>/dev/null || wrong "the second job does not wait: $(cat second.err)"
+        sleep 0.02
+    done
+    for rank in $(children_of "$job"); do
+        kill -CONT "$rank"
+    done
+    kill -USR1 "$job"
+    finish
+    [ "$code" -eq 75 ] || wrong "exit code $code of the first job instead of 75"
+    wait $second || wrong "exit code $? of the second job: $(cat second.err)"
+    grep -Eq '^resume .*step [1-9]' second.out || wrong "the second job did not resume"
+    same_run "$runs/plain-2" "$run"
+    checked "a second job in the same run: waits for the first and continues it"
+}
+apart two_jobs
+
+often() {
+    expect_train 75 0 plain often --set train.max_steps=13
+    for _ in 1 2 3 4 5 6 7; do
+        run "$program" train "$runs/plain.ini" --out "$runs/often" --resume --set train.max_steps=13
+        [ "$code" -eq 75 ] || break
+    done
+    [ "$code" -eq 0 ] || wrong "exit code $code after eight times 13 steps"
+    same_run "$runs/plain-0" "$runs/often"
+    checked "stopped every 13 steps"
+}
+apart often
+
+at_the_border() {
+    expect_train 75 0 plain border --set train.max_steps=32
+    expect_train 0 0 plain border --resume
+    same_run "$runs/plain-0" "$runs/border"
+    checked "stopped at the end of an epoch"
+    expect_train 0 0 plain border --resume
+    same_run "$runs/plain-0" "$runs/border"
+    expect_train 0 0 plain resumed-new --resume
+    same_run "$runs/plain-0" "$runs/resumed-new"
+    checked "resume of a finished run changes nothing; resume of nothing starts"
+
+    cp "$runs/plain-0-part/checkpoints/step-00000064.h5" elsewhere.h5
+    expect_train 0 0 plain branch --resume=elsewhere.h5
+    expect_text out '^resume .*elsewhere.*step 64'
+    same_parameters "$runs"/{plain-0,branch}/checkpoints/step-00000096.h5
+    checked "--resume=PATH"
+}
+apart at_the_border
+
+# the same within rounding
+other_ranks() {
+    expect_train 75 2 plain moved --set train.max_steps=45
+    expect_train 0 3 plain moved --resume
+    no_gap "$runs/moved" 1
+    same_loss "$runs/plain-2" "$runs/moved"
+    checked "stopped on 2 ranks, resumed on 3"
+}
+apart other_ranks
+together

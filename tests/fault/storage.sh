@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Storage that fails while a run writes: a file-size limit, a full file system, a read-only
-# folder, a folder that goes away.  Inside the run that is a warning, and a later checkpoint
-# succeeds; for the last checkpoint it is exit 74, and what was good stays good.
+# folder, a folder that disappears.  Inside the run that is a warning, and a later checkpoint
+# succeeds; for the last checkpoint it is exit 74, and older good files stay good.
 #
 # A full and a read-only file system need mounts, made where only this test sees them.
 set -euo pipefail
@@ -21,53 +21,54 @@ sanitized=no
 if [ -n "$(sed -n 's/^SHARDNET_SANITIZE:[A-Z]*=//p' "$(dirname -- "$program")/CMakeCache.txt")" ]; then
     sanitized=yes
 fi
-cd -- "$scratch"
+shared=$scratch # configurations and data; each check has a $scratch of its own
 
-# A run that ends when it is told to, with a checkpoint of 0.8 MB every few milliseconds.
-write_config endless.ini data.source=synthetic data.train_limit=3000 model.hidden=128 \
+in_scratch run "$program" data synth "$shared/data" --train 3000 --test 100
+# a run that only a signal ends, with a checkpoint of 0.8 MB every few milliseconds
+write_config "$shared/fast.ini" data.source=idx data.dir="$shared/data" model.hidden=128 \
     train.epochs=1000000 train.batch=60 train.eval_every=1000000 train.report_every=1000000 \
     checkpoint.every_epochs=0 checkpoint.every_steps=100 checkpoint.keep=2 metrics.every_steps=100
+# the same, with a checkpoint every second step of a tenth of a second
+sed 's/every_steps = 100/every_steps = 2/' "$shared/fast.ini" >"$shared/slow.ini"
 
-# steps: of the checkpoints of $run, and the last of them
-steps() {
-    find "$run/checkpoints" -name 'step-*.h5' 2>/dev/null | sed 's/.*step-0*//; s/\.h5//' | sort -n
-}
-
-last_step() {
-    local last
-    last=$(steps | tail -n 1)
-    echo "${last:-0}"
-}
-
-# advances WHAT: the run, which goes on, writes a newer checkpoint
+# advances EVENT: waits until the run writes a newer checkpoint
 advances() {
     local end=$((SECONDS + limit)) last
-    last=$(last_step)
-    until [ "$(last_step)" -gt "$last" ]; do
+    last=$(step_of "$run")
+    until [ "$(step_of "$run")" -gt "$last" ]; do
         kill -0 "$job" 2>/dev/null || wrong "the run ended before $1"
         ((SECONDS < end)) || wrong "not within $limit s: $1"
-        sleep 0.02
+        sleep 0.05
     done
 }
 
-# begin RANKS RUN: in the background, until its first checkpoint is there
+# begin slow|fast RANKS RUN: in the background, until its first checkpoint is there; its rank 0
+# in $rank
 begin() {
-    run=$2
-    start "$1" "$program" train endless.ini --out "$run" --resume
+    local fault=
+    if [ "$1" = slow ]; then fault=step.slow; fi
+    run=$3
+    config=$shared/$1.ini
+    start "$2" env SHARDNET_FAULT=$fault "${unprivileged[@]}" "$program" train "$config" --out "$run" --resume
     advances "its first checkpoint"
+    rank=$job
+    if [ "$2" -gt 0 ]; then
+        rank=$(children_of "$job" | sort -n | head -n 1) # mpirun starts it first
+    fi
 }
+unprivileged=()
 
-# warned PATTERN: until the run warns so
+# warned PATTERN: waits until the run warns so
 warned() {
     local end=$((SECONDS + limit))
     until grep -Eq -- "^shardnet: warning: .*($1)" err; do
         kill -0 "$job" 2>/dev/null || wrong "the run ended before it warned of '$1'"
         ((SECONDS < end)) || wrong "no warning of '$1' within $limit s"
-        sleep 0.02
+        sleep 0.05
     done
 }
 
-# recovers: storage is back
+# recovers: the storage works again
 recovers() {
     advances "the next checkpoint after the failure"
 }
@@ -83,12 +84,12 @@ stop() {
     fi
 }
 
-# good: everything in $run is, and a run can go on from it
+# good: all files of $run are good, and a run can continue from them
 good() {
     cp err err.kept
     [ -z "$(find "$run" -name '*.tmp')" ] || wrong "a temporary file is left"
     expect_exit 0 "$program" verify "$run"
-    expect_exit 75 "$program" train endless.ini --out "$run" --resume --set train.max_steps=1
+    expect_exit 75 "$program" train "$config" --out "$run" --resume --set train.max_steps=1
     expect_text out '^resume '
     cp err.kept err
 }
@@ -96,30 +97,20 @@ good() {
 # --- a limit on the size of files
 
 # MPI keeps files of its own, of about 4 MB; the checkpoint has 13
-write_config large.ini data.source=synthetic data.train_limit=200 model.hidden=2048 \
-    train.epochs=2 train.batch=100 checkpoint.every_epochs=1
-for ranks in 0 2; do
-    (
-        ulimit -f 10000
-        on_ranks $ranks "$program" train large.ini --out limited
-        expect_exit 74 "${words[@]}"
-    )
+write_config "$shared/large.ini" data.source=idx data.dir="$shared/data" data.train_limit=200 \
+    model.hidden=2048 train.epochs=2 train.batch=100 checkpoint.every_epochs=1
+limit_from_start() {
+    ulimit -f 10000
+    expect_mpi_exit 74 "$1" "$program" train "$shared/large.ini" --out limited
     expect_text err '^shardnet: warning: .*limited/checkpoints/step-00000002.*File too large'
     expect_text err '^shardnet: error: .*limited/checkpoints/step-00000004.*File too large'
     [ "$(grep -c '^shardnet: ' err)" -eq 2 ] || wrong "other lines than a warning and an error"
     [ -z "$(ls limited/checkpoints)" ] || wrong "a file beyond the limit"
-    checked "ulimit -f below a checkpoint: a warning, then exit 74 (mpirun -n $ranks)"
-    rm -rf limited
-done
-
-# rank_zero: its process; mpirun starts it first
-rank_zero() {
-    children_of "$job" | sort -n | head -n 1
+    checked "ulimit -f below a checkpoint: a warning, then exit 74 (mpirun -n $1)"
 }
 
-for ranks in 0 2; do
-    begin $ranks limit-$ranks
-    if [ $ranks -eq 0 ]; then rank=$job; else rank=$(rank_zero); fi
+limit_in_run() {
+    begin slow "$1" run
     prlimit --pid "$rank" --fsize=500000:unlimited
     warned 'checkpoints/step-.*File too large'
     prlimit --pid "$rank" --fsize=unlimited:unlimited
@@ -130,35 +121,40 @@ for ranks in 0 2; do
     recovers
     stop 75
     good
-    begin $ranks limit-$ranks
-    if [ $ranks -eq 0 ]; then rank=$job; else rank=$(rank_zero); fi
+    begin slow "$1" run
     prlimit --pid "$rank" --fsize=500000:unlimited
     stop 74
     expect_text err '^shardnet: error: .*checkpoints/step-.*File too large'
     good
-    checked "a limit on the size of files during the run (mpirun -n $ranks)"
-done
+    checked "a limit on the size of files during the run (mpirun -n $1)"
+}
 
 # --- memory that suffices for training, not for the file that is made in it
 
-# address_space: of $job, in bytes, while it makes no such file: the least of some looks
+# address_space: of $job, in bytes, while it makes no such file: the least that is seen while
+# a file comes and goes
 address_space() {
-    local least='' kib
-    for _ in {1..60}; do
+    local least=0 kib high=0 cycles=0 end=$((SECONDS + limit))
+    until ((cycles == 2)); do
         kib=$(sed -n 's/^VmSize:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$job/status")
-        if [ -z "$least" ] || [ "$kib" -lt "$least" ]; then least=$kib; fi
-        sleep 0.05
+        if ((least == 0 || kib < least)); then least=$kib; fi
+        if ((kib > least + 60000)); then high=1; fi
+        if ((high && kib < least + 20000)); then ((high = 0, ++cycles)); fi
+        ((SECONDS < end)) || wrong "no file is made in memory within $limit s"
+        sleep 0.01
     done
     echo $((least * 1024))
 }
 
-write_config heavy.ini data.source=synthetic data.train_limit=1000 model.hidden="3000, 3000" \
+write_config "$shared/heavy.ini" data.source=idx data.dir="$shared/data" data.train_limit=1000 \
+    model.hidden="3000, 3000" \
     train.epochs=1000000 train.batch=4 train.eval_every=1000000 train.report_every=1000000 \
     comm.reduce=allreduce compute.threads=1 compute.backend=openblas \
     checkpoint.every_epochs=0 checkpoint.every_steps=8 checkpoint.keep=1 # a file of 91 MB, more than malloc keeps
-if [ "$sanitized" = no ]; then # their own memory is not to be limited
+no_memory() {
+    local least
     run=heavy limit=$((2 * limit))
-    start 0 "$program" train heavy.ini --out heavy
+    start 0 "$program" train "$shared/heavy.ini" --out heavy
     advances "its first checkpoint"
     least=$(address_space)
     prlimit --pid "$job" --as=$((least + 40000000)):unlimited
@@ -169,115 +165,156 @@ if [ "$sanitized" = no ]; then # their own memory is not to be limited
     stop 74
     expect_text err '^shardnet: error: cannot build in memory \(heavy/checkpoints/step-.*ulimit -v'
     expect_exit 0 "$program" verify heavy
-    rm -rf heavy
-    limit=$((limit / 2))
     checked "no memory for a checkpoint: a warning, and exit 74 for the last one"
-fi
+}
 
 # --- the weights of the best epoch
 
-# the first epoch stays the best: a rate that changes nothing
-write_config best.ini data.source=synthetic data.train_limit=200 data.validation=50 \
-    model.hidden=16 optimizer.learning_rate=1e-12 train.epochs=900000 train.batch=50 \
-    checkpoint.every_epochs=0 checkpoint.every_steps=30
-run=best
-mkdir -p best/checkpoints/best.h5.tmp
-SHARDNET_FAULT=step.slow start 2 "$program" train best.ini --out best
-wait_for '^epoch 1/'
-sleep 0.5
-rmdir best/checkpoints/best.h5.tmp # between the failure and the next checkpoint
-advances "the next checkpoint"
-[ -f best/checkpoints/best.h5 ] || wrong "best.h5 was not written with the next checkpoint"
-stop 75
-expect_text err '^shardnet: warning: .*best\.h5.*File exists'
-expect_exit 0 "$program" verify best
-expect_exit 0 "$program" inspect best/checkpoints/best.h5
-expect_text out '^progress +1 epochs'
-rm -rf best
-mkdir -p best/checkpoints/best.h5.tmp
-start 2 "$program" train best.ini --out best
-warned 'best\.h5.*weights of the best epoch are lost'
-advances "a checkpoint after the second failure"
-warned 'cannot remove .*best\.h5\.tmp.*; older checkpoints were not removed'
-stop 75 # the checkpoint is there
-expect_exit 75 "$program" train best.ini --out best --resume --set train.max_steps=1
-expect_text out '^resume '
-[ ! -f best/checkpoints/best.h5 ] || wrong "best.h5 of another epoch"
-rm -rf best
-checked "best.h5 that could not be written is tried once more at the next checkpoint"
+# the first epoch stays the best: a rate that changes nothing; an epoch is 3 steps
+write_config "$shared/best.ini" data.source=idx data.dir="$shared/data" data.train_limit=200 \
+    data.validation=50 model.hidden=16 optimizer.learning_rate=1e-12 train.epochs=900000 \
+    train.batch=50 checkpoint.every_epochs=0 checkpoint.every_steps=45
+best_retried() {
+    run=best
+    mkdir -p best/checkpoints/best.h5.tmp
+    SHARDNET_FAULT=step.slow start 2 "$program" train "$shared/best.ini" --out best
+    # the writer tries after epoch 1, and again at step 45, the end of epoch 15
+    wait_for '^epoch 8/'
+    rmdir best/checkpoints/best.h5.tmp
+    advances "the next checkpoint"
+    [ -f best/checkpoints/best.h5 ] || wrong "best.h5 was not written with the next checkpoint"
+    stop 75
+    expect_text err '^shardnet: warning: .*best\.h5.*File exists'
+    expect_exit 0 "$program" verify best
+    expect_exit 0 "$program" inspect best/checkpoints/best.h5
+    expect_text out '^progress +1 epochs'
+    checked "best.h5 that could not be written is tried once more at the next checkpoint"
+}
 
-# --- a folder that goes away
+best_lost() {
+    run=best
+    mkdir -p best/checkpoints/best.h5.tmp
+    start 2 "$program" train "$shared/best.ini" --out best
+    warned 'best\.h5.*weights of the best epoch are lost'
+    advances "a checkpoint after the second failure"
+    warned 'cannot remove .*best\.h5\.tmp.*; older checkpoints were not removed'
+    stop 75 # the checkpoint is there
+    expect_exit 75 "$program" train "$shared/best.ini" --out best --resume --set train.max_steps=1
+    expect_text out '^resume '
+    [ ! -f best/checkpoints/best.h5 ] || wrong "best.h5 of another epoch"
+    checked "best.h5 that could not be written twice: the run continues without it"
+}
 
-begin 2 vanishing
-mv vanishing gone
-warned 'run \(vanishing\): .*disappeared'
-recovers
-stop 75
-good
-checked "the folder of the run is taken away: made anew"
+# --- a folder that disappears
 
-begin 0 replaced
-kill -STOP "$job" # or it makes the folder anew in between
-mv replaced replaced-gone
-: >replaced
-kill -CONT "$job"
-warned 'replaced.*(File exists|Not a directory)'
-sleep 0.3
-stop 74
-expect_text err '^shardnet: error: .*replaced'
-run=replaced-gone
-rm -f "$run"/*.tmp "$run"/checkpoints/*.tmp # the folder may have gone amid a write
-good
-checked "the folder becomes a file: exit 74 at the last checkpoint"
+vanishes() {
+    begin fast 2 vanishing
+    mv vanishing gone
+    warned 'run \(vanishing\): .*disappeared'
+    recovers
+    stop 75
+    good
+    checked "the folder of the run is taken away: made again"
+}
+
+replaced() {
+    begin fast 0 replaced
+    kill -STOP "$job" # or it makes the folder again in between
+    mv replaced replaced-gone
+    : >replaced
+    kill -CONT "$job"
+    warned 'replaced.*(File exists|Not a directory)'
+    stop 74
+    expect_text err '^shardnet: error: .*replaced'
+    run=replaced-gone
+    rm -f "$run"/*.tmp "$run"/checkpoints/*.tmp # the folder may have gone amid a write
+    good
+    checked "the folder becomes a file: exit 74 at the last checkpoint"
+}
 
 # --- metrics that are damaged
 
-begin 0 damaged
-end=$((SECONDS + limit))
-until grep -q 'warning: metrics .*damaged; moved to metrics\.h5\.damaged; a new file' err; do
-    echo 'no HDF5 file' >damaged/other # again and again: the run may be about to replace it
-    mv damaged/other damaged/metrics.h5
-    ((SECONDS < end)) || wrong "no warning of damaged metrics within $limit s"
-    sleep 0.1
-done
-[ "$(cat damaged/metrics.h5.damaged)" = 'no HDF5 file' ] || wrong "not what was put there"
-recovers
-stop 75
-good
-checked "metrics damaged during the run: put aside, with a warning"
+damaged() {
+    local end=$((SECONDS + limit))
+    begin fast 0 damaged
+    until grep -q 'warning: metrics .*damaged; moved to metrics\.h5\.damaged; a new file' err; do
+        echo 'no HDF5 file' >other # again and again: the run may be about to replace it
+        mv other damaged/metrics.h5
+        ((SECONDS < end)) || wrong "no warning of damaged metrics within $limit s"
+        sleep 0.05
+    done
+    [ "$(cat damaged/metrics.h5.damaged)" = 'no HDF5 file' ] || wrong "not what was put there"
+    recovers
+    stop 75
+    good
+    checked "metrics damaged during the run: moved, with a warning"
+}
+
+# --- a folder that this user may not write
+
+forbidden() {
+    obey_permissions
+    begin slow "$1" run
+    chmod a-w run run/checkpoints
+    warned 'run/checkpoints/.*Permission denied'
+    warned 'run/metrics\.h5.*Permission denied'
+    chmod u+w run run/checkpoints
+    recovers
+    stop 75
+    rm -f run/*.tmp run/checkpoints/*.tmp # which may have been written when permission ended
+    good
+    begin slow "$1" run
+    chmod a-w run run/checkpoints
+    stop 74
+    expect_text err '^shardnet: error: .*run/checkpoints/.*Permission denied'
+    chmod u+w run run/checkpoints
+    rm -f run/*.tmp run/checkpoints/*.tmp # which may have been written when permission ended
+    good
+    checked "a folder without permission to write (mpirun -n $1)"
+}
 
 # --- a full, and a read-only file system
 
-if [ -z "${STORAGE_TEST_MOUNTS-}" ]; then
-    lack_part "a full and a read-only file system: this user and kernel allow no mount"
-    exit 0
-fi
-
-mkdir disk
-mount -t tmpfs -o size=8m none disk
-
-# fill: until there is no room at all
-fill() {
-    cat /dev/zero >disk/filler 2>/dev/null || true
+disk() {
+    mkdir disk
+    mount -t tmpfs -o size=8m none disk
+    trap 'umount -l "$scratch/disk" 2>/dev/null || true; clean_up' EXIT
 }
 
-begin 2 disk/run
-fill
-warned 'disk/run/checkpoints/.*No space left'
-warned 'disk/run/metrics\.h5.*No space left'
-rm disk/filler
-recovers
-stop 75
-good
-begin 2 disk/run
-fill
-stop 74
-expect_text err '^shardnet: error: .*disk/run/.*No space left'
-rm disk/filler
-good
-checked "a full file system"
+# fill: leaves no room, also where the run removes a file; empty ends that
+fill() {
+    (while cat /dev/zero >>disk/filler 2>/dev/null || sleep 0.01; do :; done) &
+    filler=$!
+    until [ "$(df --output=avail disk | tail -n 1)" -eq 0 ]; do sleep 0.01; done
+}
 
-read_only() {
+empty() {
+    kill_tree "$filler"
+    wait "$filler" 2>/dev/null || true
+    rm disk/filler
+}
+
+full() {
+    disk
+    begin slow 2 disk/run
+    fill
+    warned 'disk/run/checkpoints/.*No space left'
+    warned 'disk/run/metrics\.h5.*No space left'
+    empty
+    recovers
+    stop 75
+    good
+    begin slow 2 disk/run
+    fill
+    stop 74
+    expect_text err '^shardnet: error: .*disk/run/.*No space left'
+    empty
+    good
+    checked "a full file system"
+}
+
+# remount rw|ro
+remount() {
     local end=$((SECONDS + limit))
     until mount -o "remount,$1" none disk 2>mount-err; do # busy while a file is open
         ((SECONDS < end)) || wrong "cannot remount: $(cat mount-err)"
@@ -285,26 +322,53 @@ read_only() {
     done
 }
 
-begin 2 disk/run
-read_only ro
-warned 'disk/run/checkpoints/.*Read-only'
-warned 'disk/run/metrics\.h5.*Read-only'
-read_only rw
-recovers
-stop 75
-good
-begin 2 disk/run
-read_only ro
-stop 74
-expect_text err '^shardnet: error: .*disk/run/.*Read-only'
-read_only rw
-good
-checked "a file system that becomes read-only"
+read_only() {
+    disk
+    begin slow 2 disk/run
+    remount ro
+    warned 'disk/run/checkpoints/.*Read-only'
+    warned 'disk/run/metrics\.h5.*Read-only'
+    remount rw
+    recovers
+    stop 75
+    good
+    begin slow 2 disk/run
+    remount ro
+    stop 74
+    expect_text err '^shardnet: error: .*disk/run/.*Read-only'
+    remount rw
+    good
+    checked "a file system that becomes read-only"
+}
 
-begin 0 disk/run
-umount -l disk
-warned 'run \(disk/run\): .*disappeared'
-recovers
-stop 75
-good
-checked "a file system that is taken away"
+unmounted() {
+    disk
+    begin slow 0 disk/run
+    umount -l disk
+    warned 'run \(disk/run\): .*disappeared'
+    recovers
+    stop 75
+    good
+    checked "a file system that is taken away"
+}
+
+if [ "$sanitized" = no ]; then # the sanitizers' own memory must not be limited
+    apart no_memory
+fi
+for ranks in 0 2; do
+    apart limit_in_run $ranks
+    apart limit_from_start $ranks
+    apart forbidden $ranks
+done
+if [ -n "${STORAGE_TEST_MOUNTS-}" ]; then
+    for check in full read_only unmounted; do
+        apart $check
+    done
+fi
+for check in best_retried best_lost vanishes replaced damaged; do
+    apart $check
+done
+together
+if [ -z "${STORAGE_TEST_MOUNTS-}" ]; then
+    lack_part "a full and a read-only file system: this user and kernel allow no mount"
+fi

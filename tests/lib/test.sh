@@ -25,6 +25,8 @@ setup_test() {
     export OMPI_MCA_btl_vader_single_copy_mechanism=none
     # tests share the cores: neither ranks nor threads may spin while they wait
     export OMPI_MCA_mpi_yield_when_idle=1 OMP_WAIT_POLICY=passive
+    # these modules take 0.2 s of every start
+    export OMPI_MCA_mtl=^psm,psm2,ofi
     # what another launcher, or a person at work, may have left
     unset SLURM_STEP_NUM_TASKS SLURM_PROCID PMI_SIZE PMI_RANK SLURM_JOB_END_TIME SHARDNET_FAULT
     # shellcheck disable=SC2034
@@ -33,9 +35,9 @@ setup_test() {
 }
 
 clean_up() {
-    local task
-    for task in $job "${tasks[@]}"; do
-        kill_tree "$task"
+    local child shell=$BASHPID
+    for child in $(children_of "$shell"); do
+        kill_tree "$child"
     done
     rm -rf -- "$scratch"
 }
@@ -196,11 +198,22 @@ beside() {
         finish_first_task
     fi
     (
+        tasks=()
         scratch=$(mktemp -d "$scratch/task.XXXXXX")
+        trap clean_up EXIT
         "$@"
-        rm -rf -- "$scratch"
     ) &
     tasks+=($!)
+}
+
+# apart CHECK...: as beside, and the current folder is $scratch
+apart() {
+    beside in_scratch "$@"
+}
+
+in_scratch() {
+    cd -- "$scratch" || exit 1
+    "$@"
 }
 
 finish_first_task() {
@@ -214,6 +227,20 @@ together() {
     while ((${#tasks[@]} > 0)); do
         finish_first_task
     done
+}
+
+# obey_permissions: the permissions of files bind root's commands after "${unprivileged[@]}" as
+# they bind any user's
+obey_permissions() {
+    unprivileged=()
+    if [ "$(id -u)" -eq 0 ]; then
+        unprivileged=(setpriv --bounding-set=-all --inh-caps=-all --)
+    fi
+    : >"$scratch/forbidden"
+    chmod 000 "$scratch/forbidden"
+    if "${unprivileged[@]}" cat -- "$scratch/forbidden" 2>/dev/null; then
+        wrong "permissions do not bind this user"
+    fi
 }
 
 # write_config FILE SECTION.KEY=VALUE...: keys of one section stand together
@@ -235,6 +262,15 @@ write_config() {
 newest_checkpoint() {
     local files=("$1"/checkpoints/step-*.h5)
     echo "${files[-1]}"
+}
+
+# step_of RUN: the step of its newest checkpoint, 0 for none
+step_of() {
+    local file
+    file=$(newest_checkpoint "$1")
+    file=${file##*step-}
+    if [ "$file" = "*.h5" ]; then file=0.h5; fi
+    echo $((10#${file%.h5}))
 }
 
 # dataset_names FILE: of everything under /model and /optimizer
@@ -299,18 +335,15 @@ same_loss() {
 
 # children_of PID; from /proc, since ps may not be installed
 children_of() {
-    local status
-    for status in /proc/[0-9]*/status; do
-        awk -v parent="$1" '$1 == "Pid:" { pid = $2 } $1 == "PPid:" && $2 == parent { print pid }' \
-            "$status" 2>/dev/null || true
-    done
+    { grep -ls "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status || true; } |
+        sed 's|/proc/\([0-9]*\)/.*|\1|'
 }
 
 # kill_tree PID: kill -9 of a job of this test, mpirun and all ranks at once
 kill_tree() {
-    local child children
-    children=$(children_of "$1")
-    for child in $children; do
+    local child
+    kill -STOP "$1" 2>/dev/null || return 0 # or it starts more of them meanwhile
+    for child in $(children_of "$1"); do
         kill_tree "$child"
     done
     kill -9 "$1" 2>/dev/null || true

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Measures the training step and, alternating with it in the same process, its limits.
+/* The measurement alternates between training steps and limits in the same process, so
+ * that a machine that becomes slower or faster affects all of them.
  *
- * Each repeat runs every measurement of the table below once, each behind a barrier and
- * as many times as fill its share of options.seconds by the warm-up, so that a machine
- * that slows down or speeds up does so for all of them.  The counts come from the mean
- * over ranks: collectives match. */
+ * Each repeat runs every measurement of the table below after a barrier.  The warm-up
+ * finds how many runs fill the measurement's share of options.seconds.  This count
+ * comes from the mean over ranks: the ranks must agree on the number of collective
+ * calls. */
 #include "perf/bench.h"
 
 #include <math.h>
@@ -27,20 +28,20 @@ typedef struct sample {
 
 typedef struct bench {
     sn_engine engine;
-    sn_profile profile;           /* of the newest measurement */
-    int64_t full_steps;           /* steps of an epoch with a full batch; at least 1 */
-    sn_range batch;               /* a full batch */
-    float *scratch;               /* (3, third): one written, two read */
-    size_t third;                 /* elements */
-    size_t gradient_buffer_bytes; /* of gradient || tail */
-    double forward_products;      /* seconds in the newest measurement */
-    sample *mine;                 /* (repeats) */
-    sample *all;                  /* (size, repeats) on rank 0 */
-    double *column;               /* (size * repeats) on rank 0 */
+    sn_profile profile; /* parts of the newest measurement */
+    int64_t full_steps; /* number of full batches per epoch, at least 1 */
+    sn_range batch;     /* a full batch */
+    float *scratch;     /* (3, third): one written, two read */
+    size_t third;       /* number of elements */
+    size_t gradient_buffer_bytes;
+    double forward_products; /* seconds in the newest measurement */
+    sample *mine;            /* (repeats) */
+    sample *all;             /* (size, repeats) on rank 0 */
+    double *column;          /* (size * repeats) on rank 0 */
 } bench;
 
-/* Runs a training step.  A short batch at the end of an epoch is left out, and after
- * the last epoch the first follows. */
+/* Runs a training step.  bench skips the short batch at the end of an epoch, and
+ * continues with the first epoch after the last one. */
 static sn_status run_step(bench *b, sn_error *err)
 {
     sn_engine *e = &b->engine;
@@ -85,7 +86,7 @@ static sn_status run_products(bench *b, sn_error *err)
     return SN_OK;
 }
 
-/* The reduction of a step, of what the buffers hold or of zeros. */
+/* Runs the reduction of a step on the present contents of the buffers, or on zeros. */
 static sn_status reduce_once(bench *b, bool zero, sn_error *err)
 {
     sn_reduction *reduction = b->engine.reduction;
@@ -120,7 +121,7 @@ static sn_status run_large_product(bench *b, sn_error *err)
     const sn_gemm_shape shape = {
         .m = LARGE, .n = LARGE, .k = LARGE, .lda = LARGE, .ldb = LARGE};
     const float *a = b->scratch + b->third;
-    const uint16_t *half = (const uint16_t *)a; /* any bytes will do */
+    const uint16_t *half = (const uint16_t *)a; /* any values serve */
     const sn_workspace *w = &b->engine.replica.workspace;
     if (b->engine.config.compute_precision == SN_PRECISION_BF16) {
         sn_gemm_bf16_run(w->gemm, w->backend, &shape, half, half + square, b->scratch);
@@ -142,18 +143,18 @@ typedef enum kind { STEPS, PRODUCTS, ALLREDUCE, LARGE_PRODUCT, TRIAD, KINDS } ki
 
 static const struct {
     sn_status (*run)(bench *b, sn_error *err);
-    double share; /* of the seconds of a repeat's steps */
+    double share; /* share of options.seconds */
 } measurement[KINDS] = {[STEPS] = {run_step, 1},
                         [PRODUCTS] = {run_products, 0.5},
                         [ALLREDUCE] = {run_allreduce, 0.25},
                         [LARGE_PRODUCT] = {run_large_product, 0.25},
                         [TRIAD] = {run_triad, 0.25}};
 
-/* Measures the seconds of count runs, which all ranks begin together. */
+/* Sets *seconds to the time of count runs, which all ranks begin together. */
 static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
                        sn_error *err)
 {
-    /* sums of zeros stay finite, however often they are taken */
+    /* Zeros stay finite in any number of reductions. */
     sn_status status = which == ALLREDUCE ? reduce_once(b, true, err) : SN_OK;
     if (status == SN_OK) {
         status = sn_comm_agree(b->engine.context.comm, SN_OK, err);
@@ -168,8 +169,8 @@ static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
     return status;
 }
 
-/* Warms up and finds the number of runs that fill the measurement's share of seconds,
- * the same on all ranks. */
+/* Warms up and sets *count to the number of runs that fill the measurement's share of
+ * seconds, the same on all ranks. */
 static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
                            sn_error *err)
 {
@@ -192,7 +193,7 @@ static sn_status calibrate(bench *b, kind which, double seconds, int64_t *count,
     return status;
 }
 
-/* Runs each measurement once. */
+/* Runs each measurement once and sets the figures of this repeat. */
 static sn_status repeat_once(bench *b, const int64_t count[KINDS], sample *into,
                              sn_error *err)
 {
@@ -326,7 +327,7 @@ static sn_status allocate(bench *b, size_t repeats, sn_error *err)
     const size_t samples = context->rank == 0 ? repeats * (size_t)context->size : 0;
     b->gradient_buffer_bytes =
         (b->engine.replica.network.arena + SN_TAIL_ELEMENTS) * sizeof(float);
-    /* a third holds both operands of the large product too */
+    /* A third of the scratch memory also holds both operands of the large product. */
     b->third = sn_measure_triad_count(sn_comm_node_size(context->comm));
     b->scratch = sn_alloc(3 * b->third, sizeof *b->scratch);
     b->mine = sn_alloc(repeats, sizeof *b->mine);
@@ -335,7 +336,7 @@ static sn_status allocate(bench *b, size_t repeats, sn_error *err)
     if (b->scratch == NULL || b->mine == NULL || b->all == NULL || b->column == NULL) {
         return sn_fail(err, SN_ENOMEM,
                        "bench (%zu MiB per rank for the memory's bandwidth): out "
-                       "of memory; use fewer ranks on a node",
+                       "of memory; use fewer ranks per node",
                        3 * b->third * sizeof(float) / MIB);
     }
     return sn_fault_check("bench.allocate", context->rank, -1, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What bench prints. */
+/* The report of bench: tables, notes and JSON. */
 #include <inttypes.h>
 #include <math.h>
 
@@ -12,14 +12,14 @@ static double median(const sn_bench_result *r, sn_bench_figure figure)
     return r->figure[figure].median;
 }
 
-/* The share of the mean step: the shares of all parts sum to 1. */
+/* Returns the share of a figure in the mean step: the shares of all parts sum to 1. */
 static double share(const sn_bench_result *r, sn_bench_figure figure)
 {
     return r->figure[figure].mean / r->figure[SN_BENCH_STEP].mean;
 }
 
-/* The parts of a step, in its order, and their matrix products, SN_BENCH_FIGURES where
- * a part has none. */
+/* The parts of a step, in its order, and their matrix products; SN_BENCH_FIGURES for a
+ * part without products. */
 static const struct {
     const char *name;
     sn_bench_figure figure, products;
@@ -32,8 +32,7 @@ static const struct {
 
 enum { PARTS = sizeof parts / sizeof parts[0] };
 
-/* The largest cost outside the matrix products: seconds are a mean over ranks and
- * repeats. */
+/* The time of a part outside the matrix products, as a mean over ranks and repeats. */
 typedef struct cost {
     const char *name;
     double seconds;
@@ -56,7 +55,7 @@ static cost largest_cost(const sn_bench_result *r)
 
 enum { ADVICE_MAX = 3, ADVICE_BYTES = 256 };
 
-/* Writes a sentence and returns true where its fact holds. */
+/* Writes a sentence; returns true if the sentence is true. */
 typedef bool adviser(const sn_bench_result *r, char text[ADVICE_BYTES]);
 
 static const double large_share = 0.2;
@@ -66,80 +65,86 @@ static bool crowded(const sn_bench_result *r, char *text)
     const sn_context *context = &r->engine->context;
     const int ranks = sn_comm_node_size(context->comm);
     const int cores = context->cores.node_cores;
-    snprintf(text, ADVICE_BYTES,
-             "%d ranks share %d cores of a node: at most %d ranks there run at once",
-             ranks, cores, cores);
+    snprintf(
+        text, ADVICE_BYTES,
+        "%d ranks share %d cores of a node, so that at most %d of them run at once",
+        ranks, cores, cores);
     return ranks > cores;
 }
 
 static bool uneven(const sn_bench_result *r, char *text)
 {
     const sn_bench_spread *step = &r->figure[SN_BENCH_STEP];
-    snprintf(text, ADVICE_BYTES,
-             "the slowest repeat took %.1f times the fastest, often a sign of other "
-             "work on these cores: measure again on an idle machine",
-             step->max / step->min);
+    snprintf(
+        text, ADVICE_BYTES,
+        "the slowest repeat took %.1f times as long as the fastest, often because of "
+        "other work on these cores: measure again on an idle machine",
+        step->max / step->min);
     return step->max >= 1.3 * step->min;
 }
 
 static bool much_reduce(const sn_bench_result *r, char *text)
 {
-    const double part = share(r, SN_BENCH_REDUCE);
+    const double fraction = share(r, SN_BENCH_REDUCE);
     const double alone =
         r->figure[SN_BENCH_ALLREDUCE].mean / r->figure[SN_BENCH_REDUCE].mean;
     if (alone >= 0.5) {
-        snprintf(text, ADVICE_BYTES,
-                 "reduce is %.0f %% of a step and most of it the message: fewer ranks "
-                 "or a larger train.batch make it a smaller part",
-                 100 * part);
+        snprintf(
+            text, ADVICE_BYTES,
+            "reduce is %.0f %% of a step, most of it communication: fewer ranks or a "
+            "larger train.batch make this share smaller",
+            100 * fraction);
     } else {
-        snprintf(text, ADVICE_BYTES,
-                 "reduce is %.0f %% of a step, the message alone %.0f %%: the rest is "
-                 "mostly ranks that wait for slower ones",
-                 100 * part, 100 * part * alone);
+        snprintf(
+            text, ADVICE_BYTES,
+            "reduce is %.0f %% of a step, communication alone %.0f %%: the rest is "
+            "mostly waiting for slower ranks",
+            100 * fraction, 100 * fraction * alone);
     }
-    return r->engine->context.size > 1 && part >= large_share;
+    return r->engine->context.size > 1 && fraction >= large_share;
 }
 
 static bool small_products(const sn_bench_result *r, char *text)
 {
     const double rate = r->product_flops / r->engine->context.size /
                         median(r, SN_BENCH_PRODUCTS) * 1e-9;
-    const double part = rate / median(r, SN_BENCH_LARGE_PRODUCT);
+    const double fraction = rate / median(r, SN_BENCH_LARGE_PRODUCT);
     snprintf(text, ADVICE_BYTES,
-             "the model's products run at %.0f %% of a large product's rate, %" PRId64
+             "the products of the model reach %.0f %% of the rate of a large product, "
+             "with %" PRId64
              " rows on rank 0: a larger train.batch%s makes them larger",
-             100 * part, r->rows,
+             100 * fraction, r->rows,
              sn_reduction_of(r->engine->config.comm_reduce)->fixed_order
                  ? " or fewer comm.leaves"
              : r->engine->context.size > 1 ? " or fewer ranks"
                                            : "");
-    return part < 0.5;
+    return fraction < 0.5;
 }
 
 static bool much_update(const sn_bench_result *r, char *text)
 {
-    const double part = share(r, SN_BENCH_UPDATE);
-    snprintf(text, ADVICE_BYTES,
-             "update is %.0f %% of a step and costs the same for any batch: a larger "
-             "train.batch makes it a smaller part",
-             100 * part);
-    return part >= large_share;
+    const double fraction = share(r, SN_BENCH_UPDATE);
+    snprintf(
+        text, ADVICE_BYTES,
+        "update is %.0f %% of a step and takes the same time for any batch: a larger "
+        "train.batch makes this share smaller",
+        100 * fraction);
+    return fraction >= large_share;
 }
 
 static bool much_gather(const sn_bench_result *r, char *text)
 {
-    const double part = share(r, SN_BENCH_GATHER);
-    snprintf(text, ADVICE_BYTES, "gather is %.0f %% of a step%s", 100 * part,
+    const double fraction = share(r, SN_BENCH_GATHER);
+    snprintf(text, ADVICE_BYTES, "gather is %.0f %% of a step%s", 100 * fraction,
              r->engine->replica.batch.augment != NULL
-                 ? ": most of it are the distortions of [augment]; elastic costs "
-                   "several times affine"
+                 ? ": most of it is spent on the distortions of [augment]; elastic "
+                   "takes several times as long as affine"
                  : "; it grows with the batch and the size of the images");
-    return part >= large_share;
+    return fraction >= large_share;
 }
 
-/* Prints facts that follow from the figures, the most telling first: each between begin
- * and end, and separator before all but the first. */
+/* Prints the notes that apply, at most ADVICE_MAX in the order of the table: each
+ * between begin and end, with separators between them. */
 static void print_advice(FILE *out, const sn_bench_result *r, const char *separator,
                          const char *begin, const char *end)
 {
@@ -187,12 +192,12 @@ static void print_limits(FILE *out, const sn_bench_result *r)
 {
     const sn_bench_spread *f = r->figure;
     char unit[80];
-    fprintf(out, "%-14s%12s%12s%12s  a rank, all ranks at once\n", "limits", "min",
+    fprintf(out, "%-14s%12s%12s%12s  per rank, all ranks at once\n", "limits", "min",
             "median", "max");
     print_limit(out, "products", &f[SN_BENCH_PRODUCTS], 1e6,
-                "us, those of the step alone");
+                "us, products of a step alone");
     if (f[SN_BENCH_ALLREDUCE].max > 0) {
-        snprintf(unit, sizeof unit, "us, %.3f MB alone",
+        snprintf(unit, sizeof unit, "us, reduction of %.3f MB alone",
                  1e-6 * r->gradient_buffer_bytes);
         print_limit(out, "allreduce", &f[SN_BENCH_ALLREDUCE], 1e6, unit);
     }
@@ -214,7 +219,7 @@ void sn_bench_print(FILE *out, const sn_bench_result *r)
     print_step(out, r);
     fputc('\n', out);
     print_limits(out, r);
-    fprintf(out, "\nspeed       %.0f images/s, %.2f GFLOP/s (%.2f a rank)\n",
+    fprintf(out, "\nspeed       %.0f images/s, %.2f GFLOP/s (%.2f per rank)\n",
             (double)r->batch / step, 1e-9 * r->product_flops / step,
             1e-9 * r->product_flops / step / r->engine->context.size);
     fprintf(out, "efficiency  %.1f %% (%.1f .. %.1f): products alone / step\n",
@@ -225,7 +230,7 @@ void sn_bench_print(FILE *out, const sn_bench_result *r)
     print_advice(out, r, "", "note        ", "\n");
 }
 
-/* --- JSON: the strings below contain nothing to escape */
+/* ---- JSON: no string below needs escapes */
 
 static void print_json_job(FILE *out, const sn_bench_result *r)
 {

@@ -72,7 +72,7 @@ static sn_reduction_spec spec_of(const sn_plan_base *base)
     return sn_config_reduction(&base->config, base->network.arena, SN_TAIL_ELEMENTS);
 }
 
-/* Images of a rank in a full batch. */
+/* Returns the number of images in a rank's shard of a full batch. */
 static int64_t images_of(const sn_plan_base *base, int rank, int ranks)
 {
     const sn_reduction_spec spec = spec_of(base);
@@ -145,8 +145,9 @@ static double reduce_seconds(const sn_plan_base *base, const sn_plan_rates *rate
 static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
                       sn_plan *plan)
 {
-    static const double gather_bytes = 5, update_bytes = 20; /* a pixel, a parameter */
-    static const double backward = 2 / 3.0;                  /* of the operations */
+    static const double gather_bytes = 5;   /* per pixel */
+    static const double update_bytes = 20;  /* per parameter */
+    static const double backward = 2 / 3.0; /* share of the operations */
     const double images = (double)plan->largest_shard;
     plan->compute_seconds =
         sn_net_product_flops(&base->network, (size_t)plan->largest_shard) /

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rates of this machine that a plan uses, each from the least of several short
- * runs. */
+/* sn_plan_measure: each rate follows from the fastest of several short runs. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -12,7 +11,7 @@
 #include "perf/plan.h"
 #include "train/replica.h"
 
-/* Gradients with each library that the configuration allows. */
+/* The measurement of a gradient with each library that the configuration allows. */
 typedef struct gradients {
     sn_replica replica;
     sn_dropout dropout;
@@ -33,10 +32,10 @@ static double run_gradient(void *user, int which)
     return sn_clock_seconds() - begun;
 }
 
-/* The seconds of a gradient with the fastest library. */
+/* Returns the seconds of a gradient with the fastest library. */
 static double gradient_seconds(gradients *g, int wanted)
 {
-    static const double enough_each = 0.05;
+    static const double enough_seconds = 0.05;
     enum { FEWEST = 2, MOST = 2000 };
     double seconds[SN_BACKENDS], least = INFINITY;
     int count = 0;
@@ -46,7 +45,7 @@ static double gradient_seconds(gradients *g, int wanted)
             g->backend[count++] = (sn_backend)b;
         }
     }
-    sn_repeat_minimum(run_gradient, g, count, FEWEST, MOST, count * enough_each,
+    sn_repeat_minimum(run_gradient, g, count, FEWEST, MOST, count * enough_seconds,
                       seconds);
     for (int i = 0; i < count; i++) {
         least = fmin(least, seconds[i]);
@@ -54,7 +53,7 @@ static double gradient_seconds(gradients *g, int wanted)
     return least;
 }
 
-/* A replica for rows images, which are not those of the data set. */
+/* Opens a replica for g->rows artificial images. */
 static sn_status prepare(gradients *g, const sn_plan_base *base, sn_error *err)
 {
     const sn_network *network = &base->network;
@@ -63,17 +62,17 @@ static sn_status prepare(gradients *g, const sn_plan_base *base, sn_error *err)
                              .train = {.count = g->rows}};
     sn_config config = base->config;
     config.augment_kind = SN_AUGMENT_NONE;
-    config.comm_reduce = SN_REDUCE_ALLREDUCE; /* all rows at once */
+    config.comm_reduce = SN_REDUCE_ALLREDUCE; /* one microbatch of all rows */
     config.train_batch = (int64_t)g->rows;
     if (sn_precision_check((sn_precision)config.compute_precision, NULL) != SN_OK) {
-        config.compute_precision = SN_PRECISION_FP32; /* what this processor can do */
+        config.compute_precision = SN_PRECISION_FP32;
     }
     sn_status status = sn_replica_open(&g->replica, &config, &data, 1, 1, err);
     g->gradient = sn_alloc(network->arena, sizeof *g->gradient);
     if (status == SN_ENOMEM || g->gradient == NULL) {
         return sn_fail(err, SN_ENOMEM,
                        "plan (%zu parameters, %zu rows): out of memory to measure; "
-                       "give the rate of products by --gflops",
+                       "pass the rate of products with --gflops",
                        network->parameters, g->rows);
     }
     if (status == SN_OK) {
@@ -88,7 +87,7 @@ static sn_status prepare(gradients *g, const sn_plan_base *base, sn_error *err)
 static sn_status measure_compute(const sn_plan_base *base, size_t rows,
                                  sn_plan_rates *rates, sn_error *err)
 {
-    /* input dropout would scale the same X again and again */
+    /* No input dropout: it would scale the same X in every run. */
     gradients g = {.rows = rows,
                    .dropout = {.hidden = base->config.model_dropout_hidden,
                                .seed = (uint64_t)base->config.train_seed}};
@@ -106,7 +105,7 @@ static sn_status measure_compute(const sn_plan_base *base, size_t rows,
     return status;
 }
 
-/* Arrays of third elements each. */
+/* Three arrays of third elements each. */
 typedef struct triads {
     size_t third;
     float *scratch;
@@ -122,14 +121,14 @@ static double run_triad(void *user, int which)
     return sn_clock_seconds() - begun;
 }
 
-/* The memory traffic of a triad on arrays of third elements each. */
+/* Returns the bytes per second of a triad on arrays of third elements. */
 static double triad_per_second(size_t third, float *scratch)
 {
-    static const double enough = 0.05;
+    static const double enough_seconds = 0.05;
     enum { FEWEST = 3, MOST = 10000 };
     triads t = {third, scratch};
     double seconds;
-    sn_repeat_minimum(run_triad, &t, 1, FEWEST, MOST, enough, &seconds);
+    sn_repeat_minimum(run_triad, &t, 1, FEWEST, MOST, enough_seconds, &seconds);
     return 3.0 * (double)third * sizeof *scratch / seconds;
 }
 
@@ -140,13 +139,13 @@ static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,
     float *scratch = sn_alloc(third, 3 * sizeof *scratch);
     if (scratch == NULL) {
         return sn_fail(err, SN_ENOMEM,
-                       "plan (%zu MiB for the memory's bandwidth): out of memory; give "
-                       "it by --memory-gbyte",
+                       "plan (%zu MiB for the memory's bandwidth): out of memory; pass "
+                       "it with --memory-gbyte",
                        3 * third * sizeof *scratch >> 20);
     }
     sn_measure_fill(3 * third, scratch);
     rates->memory_per_second = triad_per_second(third, scratch);
-    /* what is small stays in a cache */
+    /* A small model stays in a cache. */
     rates->update_per_second =
         arena < third ? triad_per_second(arena, scratch) : rates->memory_per_second;
     free(scratch);
@@ -156,12 +155,12 @@ static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,
 sn_status sn_plan_measure(const sn_plan_base *base, int64_t rows, sn_plan_rates *rates,
                           sn_error *err)
 {
-    static const double most_flops = 1e10; /* of a pass */
-    enum { ROWS_THAT_TELL = 32 };
+    static const double most_flops = 1e10; /* operations of one gradient */
+    enum { FEWEST_ROWS = 32 };             /* fewer rows would distort the rate */
     sn_status status = SN_OK;
     if (rates->flops_per_second == 0) {
         const double affordable = most_flops / sn_net_product_flops(&base->network, 1);
-        double taken = affordable > ROWS_THAT_TELL ? affordable : ROWS_THAT_TELL;
+        double taken = affordable > FEWEST_ROWS ? affordable : FEWEST_ROWS;
         taken = (double)rows < taken ? (double)rows : taken;
         status = measure_compute(base, taken < 1 ? 1 : (size_t)taken, rates, err);
     }

@@ -53,7 +53,7 @@ typedef struct tree {
                               points to the segment of this rank */
     int *first;            /* (size + 1): rank r's subtrees begin at all[first[r]] */
     float *received;       /* (subtrees of all ranks, segment) */
-    MPI_Request *requests; /* of the exchange in step 2 */
+    MPI_Request *requests; /* requests of step 2 */
     int *counts, *offsets; /* (size): elements of each rank's segment */
 } tree;
 

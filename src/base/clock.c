@@ -16,7 +16,7 @@ void sn_clock_utc_text(char text[SN_UTC_TEXT_BYTES])
     time_t now = time(NULL);
     struct tm parts;
     gmtime_r(&now, &parts);
-    strftime(text, SN_UTC_TEXT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    (void)strftime(text, SN_UTC_TEXT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
 void sn_repeat_minimum(sn_repeat_run *run, void *user, int candidates, int min_rounds,

@@ -53,11 +53,11 @@ sn_status sn_digest_finish(sn_digest **digest, char text[SN_DIGEST_TEXT_BYTES],
     if (!good) {
         return sn_fail(err, status, "digest: %s", sn_status_text(status));
     }
-    for (unsigned i = 0; i < bytes; i++) {
+    for (size_t i = 0; i < bytes; i++) {
         text[2 * i] = digits[raw[i] >> 4];
         text[2 * i + 1] = digits[raw[i] & 15];
     }
-    text[2 * bytes] = '\0';
+    text[(size_t)2 * bytes] = '\0';
     return SN_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/fault.h"
 
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +14,16 @@
 sn_status sn_fault_check(const char *point, int rank, int64_t step, sn_error *err)
 {
     for (const char *item = FAULTS; item != NULL; item = strchr(item, ',')) {
-        char name[128];
-        int at_rank;
-        long long at_step;
         item += *item == ',';
-        const int fields = sscanf(item, "%127[^@,]@%d:%lld", name, &at_rank, &at_step);
-        if (fields > 0 && strcmp(name, point) == 0 && (fields < 2 || at_rank == rank) &&
-            (fields < 3 || at_step == step)) {
+        const size_t length = strcspn(item, "@:,");
+        const char *rest = item + length;
+        char *end = NULL;
+        bool here = length == strlen(point) && strncmp(item, point, length) == 0;
+        if (*rest == '@') {
+            here = here && strtol(rest + 1, &end, 10) == rank;
+            rest = here ? end : "";
+        }
+        if (here && (*rest != ':' || strtoll(rest + 1, NULL, 10) == step)) {
             return sn_fail(err, SN_EINTERNAL, "injected fault (%s): rank %d, step %lld",
                            point, rank, (long long)step);
         }

@@ -198,6 +198,24 @@ sn_status sn_file_move_away(const char *path, const char *suffix,
     return sn_file_publish(path, new_path, err);
 }
 
+int sn_file_numbers(const char *path, long long *number, int count)
+{
+    char line[256] = "";
+    FILE *file = fopen(path, "r");
+    const bool read = file != NULL && fgets(line, sizeof line, file) != NULL;
+    int found = 0;
+    for (char *next = line, *end; read && found < count; next = end, found++) {
+        number[found] = strtoll(next, &end, 10);
+        if (end == next) {
+            break;
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return found;
+}
+
 bool sn_file_exists(const char *path)
 {
     return access(path, F_OK) == 0;

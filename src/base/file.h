@@ -68,6 +68,10 @@ sn_status sn_file_move_away(const char *path, const char *suffix,
 sn_status sn_file_open(const char *path, const char *wanted, FILE **file,
                        uint64_t *bytes, sn_error *err) SN_MUST_CHECK;
 
+/** Reads up to count decimal numbers, separated by white space, at the beginning of a
+ *  file of the kernel.  Returns how many there are; 0 if the file cannot be read. */
+int sn_file_numbers(const char *path, long long *number, int count);
+
 bool sn_file_exists(const char *path);
 bool sn_is_folder(const char *path);
 

@@ -18,7 +18,7 @@ void *sn_alloc(size_t count, size_t element_bytes)
 {
     size_t bytes;
     if (!sn_size_multiply(count, element_bytes, &bytes) ||
-        bytes > SIZE_MAX - 2 * SN_ALIGNMENT) {
+        bytes > SIZE_MAX - (size_t)2 * SN_ALIGNMENT) {
         return NULL;
     }
     /* aligned_alloc requires a multiple of the alignment */

@@ -10,7 +10,7 @@ static const struct {
     const char *text;
 } status_table[] = {SN_STATUS_TABLE(SN_STATUS_ROW)};
 
-sn_status sn_fail(sn_error *err, sn_status status, const char *format, ...)
+sn_status(sn_fail)(sn_error *err, sn_status status, const char *format, ...)
 {
     if (err != NULL) {
         va_list arguments;

@@ -29,9 +29,9 @@ typedef struct arguments {
 
 /* One of the four IDX files of a data set in memory. */
 typedef struct idx_file {
-    int dimensions;
-    size_t size[3];
     const uint8_t *elements;
+    size_t size[3];
+    int dimensions;
     char path[SN_PATH_BYTES];
     bool kept; /* a file with the same contents exists already */
 } idx_file;

@@ -232,7 +232,7 @@ static sn_status follow(const place *at, arguments *given, sn_error *err)
         return status;
     }
     bool gone = false;
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     sn_stop_watch(NULL);
     status = await_folder(at, &gone, err);
     if (status == SN_OK && sn_file_exists(at->file)) {

@@ -200,7 +200,7 @@ static sn_status run(const void *user, sn_error *err)
     const sn_list *ranks = given->ranks.count > 0 ? &given->ranks : &usual_ranks;
     sn_config *config;
     sn_plan_base base = {0};
-    plan_column columns[COLUMNS_MAX];
+    plan_column columns[COLUMNS_MAX] = {0};
     sn_status status = sn_job_config(given->config, &given->set,
                                      sn_config_check_all_but_data, &config, err);
     if (status == SN_OK) {

@@ -67,7 +67,8 @@ static sn_status run(const void *given, sn_error *err)
 {
     /* a stop request may arrive while a large job starts, which takes long */
     sn_stop_watch(sn_comm_launch_task() <= 0 ? message : NULL);
-    signal(SIGPIPE, SIG_IGN); /* training continues if the reader of its log ends */
+    (void)signal(SIGPIPE,
+                 SIG_IGN); /* training continues if the reader of its log ends */
     const sn_status status = sn_job_run(body, given, err);
     sn_stop_unwatch();
     return status;

@@ -33,11 +33,10 @@ static sn_status run(const sn_command *command, int argc, char **argv, sn_error 
         memcpy(arguments, command->defaults, command->bytes);
     }
     sn_status status = sn_options_parse(command, argc, argv, arguments, err);
-    if (status == SN_OK && command->run == NULL) {
-        status = sn_options_refuse(command, err, "no command given");
-    }
     if (status == SN_OK) {
-        status = command->run(arguments, err);
+        status = command->run != NULL
+                     ? command->run(arguments, err)
+                     : sn_options_refuse(command, err, "no command given");
     }
     free(arguments);
     return status;
@@ -92,7 +91,7 @@ int main(int argc, char **argv)
     const sn_command *command = &sn_program;
     sn_error err = {""};
     /* beyond the file-size limit write() must fail; SIGXFSZ would end the process */
-    signal(SIGXFSZ, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     sn_status status = dispatch(&command, argc, argv, &err);
     if (status == SN_OK && (fflush(stdout) != 0 || ferror(stdout))) {
         status = sn_fail(&err, SN_EIO, "cannot write to standard output");

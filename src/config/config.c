@@ -176,7 +176,7 @@ sn_status sn_config_read(sn_config *config, const char *path, sn_error *err)
         status = sn_config_parse(config, text, path, err);
     }
     if (file != NULL) {
-        fclose(file);
+        (void)fclose(file);
     }
     free(text);
     return status;

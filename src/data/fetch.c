@@ -189,7 +189,7 @@ static sn_status create_empty(const char *path, sn_error *err)
                        "cannot create (%s): %s; choose a folder you may write to", path,
                        strerror(errno));
     }
-    fclose(file);
+    (void)fclose(file);
     return SN_OK;
 }
 

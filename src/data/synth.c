@@ -262,7 +262,8 @@ static void place(sn_rng *rng, path *out, int radius)
         top = p.y < top ? p.y : top;
         bottom = p.y > bottom ? p.y : bottom;
     }
-    int extent = right - left > bottom - top ? right - left : bottom - top;
+    int longer = right - left > bottom - top ? right - left : bottom - top;
+    int extent = clamp(longer, 1, FAR);
     int size = 20 * PIXEL - 2 * radius - below(rng, 3 * PIXEL);
     int64_t mass = 0, mass_x = 0, mass_y = 0;
     for (int i = 0; i < out->count; i++) {
@@ -277,6 +278,7 @@ static void place(sn_rng *rng, path *out, int radius)
             mass_y += (int64_t)length * (p->y + p[-1].y) / 2;
         }
     }
+    mass = mass > 0 ? mass : 1;
     int shift_x = SN_SYNTH_COLS * PIXEL / 2 + normal(rng, 160) - (int)(mass_x / mass);
     int shift_y = SN_SYNTH_ROWS * PIXEL / 2 + normal(rng, 160) - (int)(mass_y / mass);
     for (int i = 0; i < out->count; i++) {
@@ -299,7 +301,7 @@ static void draw_segment(point a, point b, int reach, int pressure, int squared[
     int y_high = clamp(((ey < 0 ? a.y : b.y) + reach) / PIXEL, 0, SN_SYNTH_ROWS - 1);
     for (int row = y_low; row <= y_high; row++) {
         int dy = row * PIXEL + PIXEL / 2 - a.y;
-        int *line = squared + row * SN_SYNTH_COLS;
+        int *line = squared + (ptrdiff_t)row * SN_SYNTH_COLS;
         for (int col = x_low; col <= x_high; col++) {
             int dx = col * PIXEL + PIXEL / 2 - a.x;
             int across = (dx * uy - dy * ux) / UNIT;

@@ -227,7 +227,7 @@ sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *network,
         const size_t padding = (3 * network->layers + 2) * SN_ALIGNMENT;
         workspace->memory = sn_alloc(bytes + padding, 1);
     }
-    if (workspace->memory == NULL) {
+    if (workspace->layer == NULL || workspace->memory == NULL) {
         status = sn_fail(err, SN_ENOMEM,
                          "workspace (%zu rows, widest layer %zu): out of memory; use a "
                          "smaller batch or more ranks",

@@ -270,7 +270,7 @@ static void report(bench *b, const sn_bench_options *options, int64_t steps, FIL
         .triad_bytes = 3.0 * (double)b->third * sizeof(float),
         .repeats = options->repeats,
         .steps = steps};
-    summarise(b, (size_t)(options->repeats * e->context.size), &result);
+    summarise(b, (size_t)options->repeats * (size_t)e->context.size, &result);
     (options->json ? sn_bench_print_json : sn_bench_print)(out, &result);
 }
 

@@ -95,15 +95,10 @@ static void do_job(sn_writer *writer)
  * it; 0 on systems without this counter. */
 static double seconds_waiting_for_core(void)
 {
-    FILE *file = fopen("/proc/thread-self/schedstat", "r");
-    unsigned long long running, waiting = 0;
-    if (file != NULL) {
-        if (fscanf(file, "%llu %llu", &running, &waiting) != 2) {
-            waiting = 0;
-        }
-        (void)fclose(file);
-    }
-    return 1e-9 * (double)waiting;
+    long long nanoseconds[2]; /* of running and of waiting */
+    return sn_file_numbers("/proc/thread-self/schedstat", nanoseconds, 2) == 2
+               ? 1e-9 * (double)nanoseconds[1]
+               : 0;
 }
 
 /* Lowers the priority of this thread, so that training runs first on a shared core.
@@ -174,8 +169,8 @@ sn_status sn_writer_create(const sn_network *network, sn_writer **out, sn_error 
     if (writer == NULL) {
         return sn_fail(err, SN_ENOMEM, "checkpoint writer: out of memory");
     }
-    pthread_mutex_init(&writer->mutex, NULL);
-    pthread_cond_init(&writer->changed, NULL);
+    (void)pthread_mutex_init(&writer->mutex, NULL);
+    (void)pthread_cond_init(&writer->changed, NULL);
     writer->outcome = nothing;
     writer->arena = network->arena;
     writer->parameters = sn_alloc(network->arena, sizeof(float));
@@ -211,7 +206,7 @@ void sn_writer_destroy(sn_writer **writer)
     (*writer)->ending = true;
     pthread_cond_broadcast(&(*writer)->changed);
     pthread_mutex_unlock(&(*writer)->mutex);
-    pthread_join((*writer)->thread, NULL);
+    (void)pthread_join((*writer)->thread, NULL);
     release(*writer);
     *writer = NULL;
 }

@@ -58,7 +58,7 @@ static sn_status check_config(sn_comm *comm, const sn_config *config, sn_error *
     sn_status status =
         text == NULL ? sn_fail(err, SN_ENOMEM, "configuration: out of memory") : SN_OK;
     status = sn_comm_agree(comm, status, err);
-    if (status == SN_OK) {
+    if (status == SN_OK && text != NULL) {
         status = same_text(comm, "configuration", text,
                            "give every rank the same CONFIG and --set", err);
     }

@@ -115,7 +115,8 @@ static void write_tail(const step *s, const sn_pass *pass, size_t rows, double n
     tail[SN_TAIL_LOSS] = (float)pass->loss.sum;
     tail[SN_TAIL_CORRECT] = (float)pass->loss.correct;
     tail[SN_TAIL_COUNT] = (float)rows;
-    tail[SN_TAIL_NON_FINITE] = pass->non_finite != 0 || s->products != SN_OK;
+    tail[SN_TAIL_NON_FINITE] =
+        pass->non_finite != 0 || s->products != SN_OK ? 1.0F : 0.0F;
     tail[SN_TAIL_STOP] = own.stop;
     tail[SN_TAIL_CHECKPOINT] = own.checkpoint;
 }

@@ -92,7 +92,7 @@ static void check_sums(sn_reduction *reduction, const sn_reduction_spec *spec,
 {
     const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
     const size_t length = spec->gradient + spec->tail;
-    const size_t part = (size_t)(100 + 150 * rank);
+    const size_t part = 100 + 150 * (size_t)rank;
     sn_error err;
     for (int step = 0; step < steps; step++) {
         const float *sum;

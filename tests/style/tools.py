@@ -51,12 +51,18 @@ def find_tool(name, major=None):
     return skip(f"{name}{version} is missing (Debian: {name})")
 
 
+def run_tool(command, root, text=None):
+    """The exit code and the output of a command in the source folder."""
+    done = subprocess.run(command, cwd=root, input=text, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    return done.returncode, done.stdout
+
+
 def run_in_parallel(command, root, paths, chunk):
     """Runs the command over the paths, two processes at a time; the output of those that fail."""
     def run(part):
-        done = subprocess.run(command + part, cwd=root, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, check=False)
-        return done.stdout or f"exit code {done.returncode}\n" if done.returncode else ""
+        code, output = run_tool(command + part, root)
+        return output or f"exit code {code}\n" if code else ""
 
     parts = [paths[i:i + chunk] for i in range(0, len(paths), chunk)]
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
@@ -65,8 +71,6 @@ def run_in_parallel(command, root, paths, chunk):
 
 def expect_refusal(command, root, text, what):
     """The command must fail on a text that has a fault."""
-    done = subprocess.run(command, cwd=root, input=text, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL, text=True, check=False)
-    if done.returncode == 0:
+    if run_tool(command, root, text)[0] == 0:
         sys.exit(f"FAILED: {what} is not found")
     print(f"ok: {what} is found")

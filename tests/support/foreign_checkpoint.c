@@ -14,8 +14,9 @@ static sn_status copy(const char *from, const char *to, sn_error *err)
     sn_status status = sn_checkpoint_load(from, &state, err);
     if (status == SN_OK) {
         char *text = state.info.config_text;
-        memmove(text + strlen(first), text, strlen(text) + 1);
-        memcpy(text, first, strlen(first));
+        const size_t more = sizeof first - 1;
+        memmove(text + more, text, strlen(text) + 1);
+        memcpy(text, first, more);
         strcpy(state.info.program_version, "9.8.7");
         status = sn_checkpoint_write(to, &state.info, state.layers, err);
     }

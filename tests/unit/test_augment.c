@@ -423,7 +423,7 @@ static void expect_error(sn_status expected, const sn_augment_spec *spec, size_t
                          size_t cols, const char *word)
 {
     sn_error err = {""};
-    sn_augment *augment = (sn_augment *)(uintptr_t)1;
+    sn_augment *augment = (sn_augment *)(void *)&err;
     assert_int_equal(sn_augment_create(spec, rows, cols, &augment, &err), expected);
     assert_null(augment);
     assert_non_null(strstr(err.message, word));

@@ -190,7 +190,7 @@ static void paths_of_any_length_parse_back(void **state)
             /* a line must not begin with a comment or end in a blank */
             static const char texts[2][8] = {"/ a#b#c", "/;;;#;;"};
             c.data_dir[i] =
-                i % 7 == 1 && i + 1 == length ? '/' : texts[length % 2][i % 7];
+                (char)(i % 7 == 1 && i + 1 == length ? '/' : texts[length % 2][i % 7]);
         }
         assert_int_equal(sn_config_check(&c, &err), SN_OK);
         char *text = sn_config_text(&c);

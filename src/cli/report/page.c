@@ -126,7 +126,7 @@ static void write_figures(FILE *out, const sn_report *report)
                 report->samples_per_second);
     }
     fputs("</div>\n", out);
-    if (report->by_validation) {
+    if (result != NULL && report->by_validation) {
         fprintf(
             out,
             "<p class=\"quiet\">Test accuracy and error belong to the epoch with the "

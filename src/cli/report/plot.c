@@ -109,8 +109,9 @@ static bool write_curves(FILE *out, const sn_report *report, const plot *drawn)
 {
     static const double wide = 20; /* ratio from which the axis is logarithmic */
     double least = INFINITY, most = -INFINITY;
-    size_t points[MAX_CURVES];
-    for (size_t c = 0; c < drawn->count; c++) {
+    size_t points[MAX_CURVES] = {0};
+    const size_t count = drawn->count < MAX_CURVES ? drawn->count : MAX_CURVES;
+    for (size_t c = 0; c < count; c++) {
         points[c] = find_range(report, &drawn->curves[c], &least, &most);
     }
     if (!(least <= most)) {
@@ -125,7 +126,7 @@ static bool write_curves(FILE *out, const sn_report *report, const plot *drawn)
     } else {
         fprintf(out, "set yrange [0:%.9g]\n", most > 0 ? 1.05 * most : 1);
     }
-    for (size_t c = 0; c < drawn->count; c++) {
+    for (size_t c = 0; c < count; c++) {
         if (points[c] > 0) {
             fprintf(out, "$curve%zu << END\n", c);
             write_points(out, report, &drawn->curves[c], points[c]);
@@ -133,7 +134,7 @@ static bool write_curves(FILE *out, const sn_report *report, const plot *drawn)
         }
     }
     const char *separator = "plot";
-    for (size_t c = 0; c < drawn->count; c++) {
+    for (size_t c = 0; c < count; c++) {
         if (points[c] > 0) {
             fprintf(out, "%s $curve%zu using 1:2 with %s lw 1.8 lc rgb '%s' title '%s'",
                     separator, c,

@@ -111,7 +111,7 @@ void sn_gunzip_close(sn_gunzip *gunzip)
 {
     stream_destroy(gunzip->stream);
     if (gunzip->file != NULL) {
-        fclose(gunzip->file);
+        (void)fclose(gunzip->file);
     }
 }
 

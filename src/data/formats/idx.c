@@ -53,7 +53,7 @@ static sn_status parse_sizes(const char *path, const uint8_t *bytes,
 {
     header->payload_bytes = 1;
     for (int i = 0; i < header->dimensions; i++) {
-        const uint8_t *b = bytes + 4 * i;
+        const uint8_t *b = bytes + (ptrdiff_t)4 * i;
         header->size[i] = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 |
                           (uint32_t)b[2] << 8 | (uint32_t)b[3];
         if (header->size[i] == 0) {

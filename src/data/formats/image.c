@@ -74,7 +74,7 @@ sn_status sn_image_read(const char *path, sn_images *images, sn_error *err)
                  : images->kind == SN_IMAGE_PGM ? sn_image_read_pgm(&file, images, err)
                                                 : read_idx(path, images, err);
     }
-    fclose(file.stream);
+    (void)fclose(file.stream);
     if (status != SN_OK) {
         sn_image_clear(images);
     }

@@ -211,7 +211,8 @@ static void scale_cols(const float *wide, size_t from_rows, size_t rows, size_t 
  * possible to the middle, and all of them are inside. */
 static size_t place(double centre, size_t length, size_t side)
 {
-    const double begin = round((double)(side / 2) - centre);
+    const size_t middle = side / 2;
+    const double begin = round((double)middle - centre);
     return (size_t)fmin(fmax(begin, 0), (double)(side - length));
 }
 

@@ -78,7 +78,7 @@ static sn_status make(MPI_Comm from, sn_comm **out, sn_error *err)
                         ? calloc(1, sizeof *comm)
                         : NULL;
     sn_status status = sn_mpi_all(from, comm != NULL, &all, err);
-    if (!all) {
+    if (comm == NULL || !all) {
         free(comm);
         return status != SN_OK ? status
                                : sn_fail(err, SN_ENOMEM, "communicator: out of memory");

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+
 enum { CPUS = (int)(8 * sizeof(sn_node_mask)) };
 
 void sn_cores_read_mask(sn_node_mask *mask)
@@ -52,17 +54,6 @@ int sn_node_share(const sn_node_mask *masks, int ranks, int rank)
     return threads > 1 ? threads : 1;
 }
 
-/* Reads the first number of a file; returns false if there is none. */
-static bool first_number(const char *path, long *number)
-{
-    FILE *file = fopen(path, "r");
-    const bool found = file != NULL && fscanf(file, "%ld", number) == 1;
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return found;
-}
-
 void sn_cores_merge(const char *sys, sn_node_mask *mask)
 {
     sn_node_mask merged = {{0}};
@@ -71,10 +62,10 @@ void sn_cores_merge(const char *sys, sn_node_mask *mask)
             continue;
         }
         char path[PATH_MAX];
-        long first = cpu;
+        long long first = cpu;
         snprintf(path, sizeof path,
                  "%s/devices/system/cpu/cpu%d/topology/thread_siblings_list", sys, cpu);
-        if (!first_number(path, &first) || first < 0 || first >= CPUS) {
+        if (sn_file_numbers(path, &first, 1) == 0 || first < 0 || first >= CPUS) {
             first = cpu;
         }
         merged.word[first / 64] |= UINT64_C(1) << (first % 64);
@@ -87,20 +78,16 @@ void sn_cores_merge(const char *sys, sn_node_mask *mask)
 static double limit_of(const char *group)
 {
     char path[PATH_MAX + 32];
-    long quota = -1, period = 100000;
+    long long limit[2] = {-1, -1}; /* quota and period */
     snprintf(path, sizeof path, "%s/cpu.max", group);
-    FILE *file = fopen(path, "r");
-    if (file != NULL) {
-        quota = fscanf(file, "%ld %ld", &quota, &period) == 2 ? quota : -1;
-        (void)fclose(file);
-    } else {
+    if (sn_file_numbers(path, limit, 2) < 2 && !sn_file_exists(path)) {
         snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", group);
-        if (first_number(path, &quota)) {
-            snprintf(path, sizeof path, "%s/cpu.cfs_period_us", group);
-            quota = first_number(path, &period) ? quota : -1;
-        }
+        (void)sn_file_numbers(path, &limit[0], 1);
+        snprintf(path, sizeof path, "%s/cpu.cfs_period_us", group);
+        (void)sn_file_numbers(path, &limit[1], 1);
     }
-    return quota > 0 && period > 0 ? (double)quota / (double)period : (double)INFINITY;
+    return limit[0] > 0 && limit[1] > 0 ? (double)limit[0] / (double)limit[1]
+                                        : (double)INFINITY;
 }
 
 /* Returns the least limit of a group and of its parents, up to the root. */
@@ -138,7 +125,7 @@ double sn_cores_quota(const char *proc, const char *sys)
         group[strcspn(group, "\n")] = '\0';
         controllers++;
         const bool second = *controllers == '\0';
-        if (second || strncmp(controllers, "cpu", 4) == 0 ||
+        if (second || strcmp(controllers, "cpu") == 0 ||
             strncmp(controllers, "cpu,", 4) == 0 ||
             strcmp(controllers, "cpuacct,cpu") == 0) {
             snprintf(root, sizeof root, "%s/fs/cgroup%s", sys, second ? "" : "/cpu");

@@ -131,8 +131,8 @@ static bool allocate(tree *t)
     t->buffers = sn_alloc(t->stride * (size_t)t->buffer_count, sizeof(float));
     t->base.sum = sn_alloc(length, sizeof(float));
     t->received = sn_alloc(count * longest_segment(spec, (int)size), sizeof(float));
-    t->all = calloc(count, sizeof *t->all);
-    t->requests = calloc(count + (size_t)own.count * size, sizeof(MPI_Request));
+    t->all = sn_alloc(count, sizeof *t->all);
+    t->requests = sn_alloc(count + (size_t)own.count * size, sizeof *t->requests);
     t->first = calloc(3 * size + 1, sizeof(int)); /* first, counts, offsets */
     return t->buffers != NULL && t->base.sum != NULL && t->received != NULL &&
            t->all != NULL && t->requests != NULL && t->first != NULL;
@@ -243,7 +243,9 @@ static void combine(const tree *t)
     for (int k = 0; k < t->first[size]; k++) {
         stack_push(&root, t->all[k], segment);
     }
-    memcpy(t->base.sum + t->offsets[rank], root.at[0].sum, segment * sizeof(float));
+    if (root.count > 0) {
+        memcpy(t->base.sum + t->offsets[rank], root.at[0].sum, segment * sizeof(float));
+    }
 }
 
 static sn_status tree_finish(sn_reduction *r, sn_error *err)

@@ -341,6 +341,6 @@ void sn_watchdog_stop(sn_comm *comm)
     comm->watchdog = NULL;
     const ssize_t written = write(w->wake[1], "", 1);
     (void)written;
-    pthread_join(w->thread, NULL);
+    (void)pthread_join(w->thread, NULL);
     release(w);
 }

@@ -19,7 +19,7 @@ static sn_format format_by_bytes(const char *path)
     }
     const size_t got = fread(first, 1, sizeof first, file);
     const bool failed = ferror(file) != 0;
-    fclose(file);
+    (void)fclose(file);
     return !failed && memcmp(first, signature, got) == 0 ? SN_FORMAT_UNREADABLE
                                                          : SN_FORMAT_FOREIGN;
 }

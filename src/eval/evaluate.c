@@ -11,7 +11,7 @@
 #include "data/sampler.h"
 #include "dist/watchdog/watchdog.h"
 
-/* Returns the loss of the block of samples that begins at first. */
+/* Returns the loss of the block that begins at sample first. */
 static sn_loss evaluate_block(const sn_network *network, const float *parameters,
                               sn_workspace *workspace, float *x, const sn_split *split,
                               size_t first)
@@ -34,7 +34,7 @@ sn_status sn_evaluate(sn_comm *comm, const sn_network *network, const float *par
     const sn_range mine =
         sn_rank_range((sn_range){0, blocks}, sn_comm_rank(comm), sn_comm_size(comm));
     sn_status status = SN_OK;
-    /* the losses of the blocks and the number of correct predictions, exact to 2^53 */
+    /* (blocks + 1): loss of each block; number of correct predictions, exact to 2^53 */
     double *sums =
         sn_comm_allocate(comm, blocks + 1, sizeof *sums, "evaluation", &status, err);
     for (size_t block = mine.begin; status == SN_OK && block < mine.end; block++) {
@@ -42,10 +42,10 @@ sn_status sn_evaluate(sn_comm *comm, const sn_network *network, const float *par
         if (sn_fault_check("evaluate.slow", sn_comm_rank(comm), -1, NULL) != SN_OK) {
             sleep(1);
         }
-        const sn_loss part = evaluate_block(network, parameters, workspace, x, split,
-                                            block * SN_EVALUATION_ROWS);
-        sums[block] = part.sum; /* that of the other ranks is 0 */
-        sums[blocks] += (double)part.correct;
+        const sn_loss loss_of_block = evaluate_block(network, parameters, workspace, x,
+                                                     split, block * SN_EVALUATION_ROWS);
+        sums[block] = loss_of_block.sum; /* on the other ranks it is 0 */
+        sums[blocks] += (double)loss_of_block.correct;
     }
     sn_watchdog_mark(comm, &sn_watchdog_agreement, -1);
     if (status == SN_OK) {

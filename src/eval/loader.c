@@ -10,7 +10,8 @@
 #include "config/config.h"
 #include "dist/watchdog/watchdog.h"
 
-/* Shape on every rank, probed by the node's leader. */
+/* Probes the shape of the data set on one rank per node and broadcasts it in the node.
+ */
 static sn_status share_shape(sn_comm *comm, const sn_dataset_spec *spec,
                              sn_dataset_shape *shape, size_t *bytes, sn_error *err)
 {
@@ -30,6 +31,7 @@ static sn_status share_shape(sn_comm *comm, const sn_dataset_spec *spec,
     return sn_comm_agree(comm, status, err);
 }
 
+/* Reads the data set on one rank per node; every rank gets a view of it. */
 static sn_status fill(sn_comm *comm, const sn_dataset_spec *spec,
                       const sn_dataset_shape *shape, sn_loaded *loaded, sn_error *err)
 {
@@ -57,7 +59,7 @@ static sn_status fill(sn_comm *comm, const sn_dataset_spec *spec,
     return sn_comm_agree(comm, status, err);
 }
 
-/* The evidence that nodes have the same data. */
+/* Identifies the data of a node. */
 typedef struct fingerprint {
     char train[SN_DIGEST_TEXT_BYTES];
     uint64_t test[4]; /* count, rows, columns, hash */
@@ -86,8 +88,8 @@ static sn_status compare(sn_comm *comm, const sn_dataset_spec *spec,
     if (status == SN_OK && is_leader &&
         !(same_train && memcmp(first.test, mine.test, sizeof mine.test) == 0)) {
         status = sn_fail(err, SN_ECONFIG,
-                         "data set (%s): other %s data than rank 0 has; put the same "
-                         "files where every node finds them",
+                         "data set (%s): other %s data than on rank 0; put the same "
+                         "files on every node",
                          spec->dir, same_train ? "test" : "training");
     }
     return sn_comm_agree(comm, status, err);
@@ -126,7 +128,7 @@ sn_status sn_loader_dataset(sn_comm *comm, const sn_config *config, sn_loaded *l
     const sn_status status = sn_loader_data(comm, &spec, loaded, err);
     sn_dataset_shape shape;
     sn_error why;
-    /* a key may be to blame rather than the data; every rank fails alike */
+    /* If a key causes the error, name the key.  Every rank has the same status here. */
     if (status == SN_ECONFIG && sn_dataset_probe(&spec, &shape, &why) == SN_OK &&
         sn_config_check_data(config, &shape, &why) != SN_OK) {
         *err = why;
@@ -139,7 +141,7 @@ void sn_loaded_clear(sn_loaded *loaded)
     sn_node_memory_clear(&loaded->memory);
 }
 
-/* The shape of a model, as it travels between ranks. */
+/* The shape of a network, as it is broadcast. */
 typedef struct network_shape {
     size_t input, classes, hidden_count, hidden[SN_MAX_HIDDEN];
     int activation;

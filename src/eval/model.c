@@ -18,8 +18,8 @@ static sn_status read_file(const char *path, void *user, sn_error *err)
                                 err);
 }
 
-/* The data set that the configuration in the checkpoint names.  Unknown keys, which
- * another version of the program wrote, give a notice. */
+/* Sets the data set that the configuration in the checkpoint names.  Ignores unknown
+ * keys of another version of the program and sets a notice. */
 static sn_status read_spec(sn_model *model, sn_error *err)
 {
     const sn_checkpoint_info *info = &model->info;
@@ -30,9 +30,9 @@ static sn_status read_spec(sn_model *model, sn_error *err)
     if (status == SN_ECONFIG) {
         status = SN_OK;
         (void)sn_fail(&model->notice, SN_OK,
-                      "checkpoint (%s): written by shardnet %s, whose configuration "
-                      "shardnet %s does not know in full (%s); the keys that it "
-                      "knows are used",
+                      "checkpoint (%s): written by shardnet %s, with a configuration "
+                      "that shardnet %s does not fully support (%s); unknown keys "
+                      "ignored",
                       model->path, info->program_version, sn_version(), why.message);
         const int source = sn_config_choice_value("data", "source", info->data_source);
         config.data_source = source >= 0 ? source : config.data_source;
@@ -43,7 +43,8 @@ static sn_status read_spec(sn_model *model, sn_error *err)
     return status;
 }
 
-static sn_status share(sn_comm *comm, sn_model *model, sn_error *err)
+/* Broadcasts everything except info and notice from rank 0. */
+static sn_status broadcast(sn_comm *comm, sn_model *model, sn_error *err)
 {
     sn_status status =
         sn_loader_broadcast_model(comm, &model->network, &model->parameters, err);
@@ -69,7 +70,7 @@ sn_status sn_model_load(sn_comm *comm, const char *path, sn_model **out, sn_erro
     if (comm != NULL) {
         status = sn_comm_agree(comm, status, err);
         if (status == SN_OK) {
-            status = share(comm, model, err);
+            status = broadcast(comm, model, err);
         }
     }
     if (status != SN_OK) {
@@ -122,15 +123,15 @@ static sn_status choose_folder(sn_dataset_spec *spec, const char *data_dir,
     return SN_OK;
 }
 
-/* This and the next are the same on every rank. */
+/* Returns the same status on every rank; so does find_split. */
 static sn_status check_fit(const sn_dataset *data, const sn_network *network,
                            sn_error *err)
 {
     if (data->features != network->input || data->classes > network->classes) {
         return sn_fail(
             err, SN_EDATA,
-            "data set: %zu features and %zu classes, but the model takes %zu "
-            "and gives %zu",
+            "data set: %zu features and %zu classes, but the model has %zu inputs "
+            "and %zu classes",
             data->features, data->classes, network->input, network->classes);
     }
     return SN_OK;
@@ -143,12 +144,13 @@ static sn_status find_split(const sn_dataset *data, sn_split_name name,
         const char *name, *why;
         const sn_split *split;
     } splits[] = {
-        [SN_SPLIT_TEST] = {"test", "the data set has none", &data->test},
-        [SN_SPLIT_TRAIN] = {"train", "the data set has none", &data->train},
-        [SN_SPLIT_VALIDATION] = {"validation",
-                                 "the configuration of the checkpoint holds none out; "
-                                 "choose test or train",
-                                 &data->validation},
+        [SN_SPLIT_TEST] = {"test", "the data set has no test set", &data->test},
+        [SN_SPLIT_TRAIN] = {"train", "the data set has no training set", &data->train},
+        [SN_SPLIT_VALIDATION] =
+            {"validation",
+             "the configuration of the checkpoint has no validation set; "
+             "choose test or train",
+             &data->validation},
     };
     *split = splits[name].split;
     return (*split)->count > 0 ? SN_OK

@@ -29,7 +29,7 @@ void sn_predictor_clear(sn_predictor *predictor)
     *predictor = (sn_predictor){0};
 }
 
-/* p (classes): probabilities. */
+/* Returns the two most probable classes.  p (classes): probabilities. */
 static sn_prediction choose(size_t classes, const float *p)
 {
     size_t best = 0, second = classes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Classes of single images by a trained model. */
+/** Predicts the classes of images.  Not collective. */
 #ifndef SHARDNET_EVAL_PREDICT_H
 #define SHARDNET_EVAL_PREDICT_H
 
@@ -9,21 +9,24 @@
 #include "nn/net.h"
 #include "shardnet/model.h"
 
-/** A model and the memory for its forward pass, at least SN_EVALUATION_ROWS rows. */
+/** A network and memory for a forward pass of at least SN_EVALUATION_ROWS rows. */
 typedef struct sn_predictor {
-    const sn_network *network; /* both are the caller's and must stay */
+    const sn_network *network; /* network and parameters must stay valid */
     const float *parameters;   /* (network->arena) */
     sn_workspace workspace;
     float *x; /* (workspace.capacity, input) */
 } sn_predictor;
 
-/** SN_ENOMEM, SN_ERANGE; sn_predictor_clear is right after a failure too. */
+/** Allocates the memory.  The caller calls sn_predictor_clear, also after a failure.
+ *  Errors: SN_ENOMEM, SN_ERANGE. */
 sn_status sn_predictor_init(sn_predictor *predictor, const sn_network *network,
                             const float *parameters, sn_error *err) SN_MUST_CHECK;
+/** Frees the memory.  Accepts zeros. */
 void sn_predictor_clear(sn_predictor *predictor);
 
-/** predictions (count) of images (count, input), bytes as in sn_bytes_to_float, by the
- *  forward pass and softmax of sn_evaluate.  Not collective; allocates nothing. */
+/** Writes predictions (count) of images (count, input), which are bytes as for
+ *  sn_bytes_to_float.  Uses the same forward pass as sn_evaluate, then softmax.
+ *  Allocates nothing. */
 void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
                 sn_prediction *predictions);
 

@@ -3,16 +3,17 @@
 
 #include <stdlib.h>
 
-/* A folder is listed at most this often, when what it listed has gone. */
+/* Maximum number of listings if the listed checkpoints are removed meanwhile. */
 enum { TRIES = 8 };
 
-/* Who reads does not care why a folder cannot be read. */
+/* Maps SN_EIO to SN_ENOINPUT: to a reader an unreadable folder is missing input. */
 static sn_status as_input(sn_status status)
 {
     return status == SN_EIO ? SN_ENOINPUT : status;
 }
 
-/* *gone: there were some, but none of them is left. */
+/* Calls use for each listed checkpoint.  *gone is true if there were some and all of
+ * them were removed meanwhile. */
 static sn_status use_listed(const char *run, sn_target_use *use, void *user, bool *gone,
                             sn_error *err)
 {

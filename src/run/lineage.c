@@ -128,7 +128,7 @@ static sn_status restore_path(sn_lineage *lineage, const char *path,
                               char changes[SN_CHANGES_BYTES],
                               const sn_lineage_record **restored, sn_error *err)
 {
-    char folder[SN_PATH_BYTES], checkpoints[SN_PATH_BYTES], beside[SN_PATH_BYTES];
+    char folder[SN_PATH_BYTES], checkpoints[SN_PATH_BYTES], best[SN_PATH_BYTES];
     sn_path_parent(folder, path);
     const bool own =
         sn_path_join(checkpoints, lineage->run, SN_CHECKPOINTS_FOLDER, NULL) == SN_OK &&
@@ -146,9 +146,9 @@ static sn_status restore_path(sn_lineage *lineage, const char *path,
     if (i == lineage->count) {
         append(lineage, SN_LINEAGE_OTHER, 0, path);
     }
-    if (!own && sn_path_join(beside, folder, SN_BEST_FILE, NULL) == SN_OK &&
-        sn_file_exists(beside)) {
-        append(lineage, SN_LINEAGE_OTHER, 0, beside);
+    if (!own && sn_path_join(best, folder, SN_BEST_FILE, NULL) == SN_OK &&
+        sn_file_exists(best)) {
+        append(lineage, SN_LINEAGE_OTHER, 0, best);
     }
     *restored = &lineage->records[i];
     return restore(lineage, &lineage->records[i], changes, err);

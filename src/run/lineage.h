@@ -6,7 +6,8 @@
  *  position the pure function sn_lineage_plan computes renames and copies.
  *  sn_lineage_apply executes them in this order:
  *
- *  1. Rename checkpoints after the restored step to *.abandoned.
+ *  1. Rename checkpoints after the restored step, and another one at that step, to
+ *     *.abandoned.
  *  2. If the restored file has another name, copy it to the name of its step.
  *  3. If best.h5 does not hold the weights of the best epoch, rename it to *.abandoned
  *     and copy a checkpoint with those weights to best.h5.
@@ -40,9 +41,9 @@ typedef enum sn_lineage_health {
 /** One checkpoint file. */
 typedef struct sn_lineage_record {
     sn_lineage_kind kind;
-    int64_t
-        step; /* SN_LINEAGE_STEP: step in the file name; else step of the position, -1
-                     if the file cannot be read */
+    /* SN_LINEAGE_STEP: step in the file name.  Others: step of the position, -1 if the
+     * file cannot be read. */
+    int64_t step;
     sn_position position;
     bool same_data; /* the training data are those of the run */
     sn_lineage_health health;
@@ -55,7 +56,7 @@ typedef enum sn_lineage_verb {
     SN_LINEAGE_KEEP,       /* do nothing; the file must be good */
     SN_LINEAGE_SAVE_STEP,  /* copy the file under the name of the restored step */
     SN_LINEAGE_SAVE_BEST,  /* copy the file to best.h5; it must be good */
-    SN_LINEAGE_FORGET_BEST /* no file has the weights of the best epoch */
+    SN_LINEAGE_FORGET_BEST /* reset the best epoch, because no file has its weights */
 } sn_lineage_verb;
 
 typedef struct sn_lineage_action {

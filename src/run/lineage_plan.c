@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Plans the renames and copies of checkpoints for a run that continues from one of
- * them. Pure. */
+ * them.  Pure. */
 #include "run/lineage.h"
 
 #include <string.h>

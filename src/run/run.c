@@ -15,8 +15,8 @@
 
 static const sn_activity using_files = {"files", false}, agreeing = {"agreement", true};
 
-/* Sends a heartbeat: rank 0 starts to read or write the given number of copies of
- * parameters and velocities, the other ranks wait for it. */
+/* Records the activity for the watchdog: rank 0 reads or writes the given number of
+ * copies of parameters and velocities, and the other ranks wait for it. */
 static void mark(const sn_run *run, size_t copies)
 {
     sn_watchdog_mark_bytes(run->comm,

@@ -23,7 +23,7 @@ sn_status sn_writer_create(const sn_network *network, sn_writer **writer,
 size_t sn_writer_bytes(const sn_network *network);
 
 /** Waits for the last write, stops the thread, frees the writer and sets *writer to
- *  NULL. Accepts NULL. */
+ *  NULL.  Accepts NULL. */
 void sn_writer_destroy(sn_writer **writer);
 
 /** One job of the writer. */

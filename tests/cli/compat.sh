@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Files that an older version wrote are read, evaluated and resumed.  tests/compat/COMMIT holds
-# a run that the program of that commit stopped after 15 of 30 steps, on 2 ranks
-# (run.tar.gz: run/), the last checkpoint of the continuation by the same program
-# (finished.h5), and what it printed of run/.
+# This version reads, evaluates and resumes files of an older version.  tests/compat/COMMIT
+# contains files by the program of that commit: a run on 2 ranks, stopped after 15 of 30 steps
+# (run.tar.gz: run/), the last checkpoint after that run was continued (finished.h5), and
+# the output of commands on run/.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
@@ -13,8 +13,8 @@ cd -- "$scratch"
 kept=$source_root/tests/compat/78b5531
 tar -xzf "$kept/run.tar.gz"
 
-# compare_values NAME A B: the tensors of two checkpoints.  The bits depend on the kernels
-# of the BLAS, which its line on the console names.
+# compare_values NAME A B: the tensors of two checkpoints are equal.  They are compared bit for
+# bit only with the same BLAS kernels, which the console names.
 compare_values() {
     if [ "$same_blas" = yes ]; then
         same_parameters "$2" "$3"
@@ -27,14 +27,14 @@ compare_values() {
     checked "$1: the same values within 1e-4; another BLAS or processor: $blas"
 }
 
-# --- what only reads
+# --- commands that only read
 
 cp -R run untouched
 for name in epochs steps ranks; do
     expect_exit 0 "$program" metrics run --csv --table $name
     cmp out "$kept/$name.csv" >differ || wrong "metrics --table $name: $(cat differ)"
 done
-checked "metrics: the rows as the older program printed them"
+checked "metrics: the rows that the older program printed"
 
 expect_exit 0 "$program" verify run
 [ "$(grep -c '^good ' out)" -eq 3 ] || wrong "not three good files"
@@ -48,7 +48,7 @@ expect_text out '^format +shardnet checkpoint, version 1; by shardnet 0\.1\.0 \(
 expect_text out 'best\.h5 +epoch +2 +step +12 '
 checked "inspect: network, position and best.h5"
 
-# --- what computes
+# --- commands that compute
 
 settings=(run/config.ini --set train.max_steps=0)
 expect_exit 0 "$program" train "${settings[@]}" --out fresh
@@ -57,8 +57,8 @@ blas=$(sed -n 's/^blas  *//p' out)
 same_blas=no
 [ "$blas" = "$(cat "$kept/blas.txt")" ] && same_blas=yes
 
-# evaluated FILE LINE ARGUMENT...: accuracy and loss as the older program printed them in
-# that line of the file
+# evaluated FILE LINE ARGUMENT...: eval prints the accuracy and loss in that line of the output
+# of the older program
 evaluated() {
     expect_exit 0 "$program" eval "${@:3}"
     sed -n 's/^\(test\|validation\): //p' out >figures
@@ -78,9 +78,9 @@ evaluated() {
 evaluated eval-test.txt 1 run/checkpoints/step-00000015.h5
 evaluated eval-test.txt 2 run/checkpoints/best.h5
 evaluated eval-validation.txt 1 run/checkpoints/step-00000015.h5 --split validation
-diff -r run untouched >differ || wrong "reading changes the run: $(cat differ)"
+diff -r run untouched >differ || wrong "a command that reads changed the run: $(cat differ)"
 
-compare_values "the whole run by this program" fresh/checkpoints/step-00000030.h5 finished.h5
+compare_values "the complete run by this program" fresh/checkpoints/step-00000030.h5 finished.h5
 for ranks in 1 2; do
     cp -R untouched resumed-$ranks
     expect_mpi_exit 0 $ranks "$program" train "${settings[@]}" --out resumed-$ranks --resume

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# `predict`: as eval where images are as the model knows them, nearly as good on pictures of
-# other sizes, places, kinds and colours; and every wrong picture.
+# `predict` agrees with eval on images in the format of the model, is nearly as accurate on
+# pictures of other sizes, positions, file formats and colours, and rejects wrong pictures.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
@@ -14,12 +14,12 @@ cd -- "$scratch"
 
 tab=$'\t'
 
-# labels FILE: of an IDX file, plain or gzip, one a line
+# labels FILE: print the labels of an IDX file, plain or gzip, one per line
 labels() {
     gzip -dcf -- "$1" | od -An -v -tu1 -w1 -j8 | tr -d ' '
 }
 
-# expect_lines NAME COUNT: this many lines of the right form in NAME
+# expect_lines NAME COUNT: the file NAME has COUNT lines of results and no others
 expect_lines() {
     local good
     good=$(grep -Ec "^[^$tab]+${tab}[0-9]+${tab}[0-9]${tab}[01]\.[0-9]{6}${tab}[0-9]${tab}[01]\.[0-9]{6}\$" \
@@ -29,12 +29,13 @@ expect_lines() {
     fi
 }
 
-# right NAME LABELS: how many of its lines name the class of the label on that line
+# right NAME LABELS: print how many lines of NAME have the class in that line of LABELS
 right() {
     cut -f 3 "$1" | paste - "$2" | awk -F '\t' '$1 != "" && $1 == $2 { n++ } END { print n + 0 }'
 }
 
-# pictures IMAGES COUNT KIND FACTOR dark|bright: into the folder pictures, their names in files
+# pictures IMAGES COUNT KIND FACTOR dark|bright: draw the images into the folder pictures and
+# set files to their names
 pictures() {
     rm -rf pictures
     mkdir pictures
@@ -43,7 +44,7 @@ pictures() {
     [ "${#files[@]}" -eq "$2" ] || wrong "${#files[@]} pictures instead of $2"
 }
 
-# as_eval RUN IMAGES LABELS: results of all test images in all, the labels in wanted
+# as_eval RUN IMAGES LABELS: predict agrees with eval; results in all, labels in wanted
 as_eval() {
     local count
     labels "$3" >wanted
@@ -53,11 +54,11 @@ as_eval() {
     expect_lines all "$count"
     expect_exit 0 "$program" eval "$1"
     expect_text out "\($(right all wanted) of $count correct\)"
-    checked "$count images of an IDX file: as right as eval, $(right all wanted)"
+    checked "$count images of an IDX file: as many correct as with eval, $(right all wanted)"
 }
 
-# prepared RUN IMAGES COUNT KIND FACTOR dark|bright: at most 2.5 % fewer are right than as
-# they are
+# prepared RUN IMAGES COUNT KIND FACTOR dark|bright: on pictures of the images at most 2.5 %
+# fewer predictions are correct than on the images
 prepared() {
     local before after
     pictures "$2" "$3" "${@:4}"
@@ -67,8 +68,8 @@ prepared() {
     head -n "$3" all >before
     before=$(right before wanted) after=$(right now wanted)
     [ $((40 * (before - after))) -le "$3" ] ||
-        wrong "$4 at $5, $6: $after right, but $before as they are"
-    checked "$4 at $5 times the size, $6 ink: $after of $3 right, $before as they are"
+        wrong "$4 at $5, $6: $after correct, but $before in the IDX file"
+    checked "$4 at $5 times the size, $6 ink: $after of $3 correct, $before in the IDX file"
 }
 
 expect_exit 0 "$program" data synth set --train 3000 --test 300
@@ -81,27 +82,27 @@ as_eval run $images set/t10k-labels-idx1-ubyte
 gzip -c $images >packed
 expect_exit 0 "$program" predict "$(newest_checkpoint run)" packed
 cut -f 2- out >packed.rows
-cut -f 2- all | cmp -s - packed.rows || wrong "gzip gives other results"
-checked "a gzip file, a checkpoint: the same"
+cut -f 2- all | cmp -s - packed.rows || wrong "a gzip file gives other results"
+checked "a gzip file and a checkpoint file: the same results"
 
 for kind in png png16 rgb rgba pgm; do
     pictures $images 40 $kind 0 bright
     expect_exit 0 "$program" predict --as-is run "${files[@]}"
     expect_lines out 40
     [ "$(cut -f 1,2 out)" = "$(printf "%s${tab}0\n" "${files[@]}")" ] || wrong "other names"
-    # products of one row and of many are rounded otherwise
+    # a product of one row is rounded differently from a product of many rows
     head -n 40 all | cut -f 3- | paste - <(cut -f 3- out) | awk -F '\t' '
         { d = $2 - $6; e = $4 - $8
           if ($1 != $5 || $3 != $7 || d * d > 1e-10 || e * e > 1e-10) exit 1 }' ||
-        wrong "$kind as it is gives other results"
+        wrong "$kind with --as-is gives other results"
 done
-checked "png, png16, rgb, rgba, pgm as they are: the results of the IDX file within 1e-5"
+checked "png, png16, rgb, rgba, pgm with --as-is: the results of the IDX file within 1e-5"
 
 prepared run $images 300 pgm 1 dark
 prepared run $images 300 rgb 3.3 dark
 prepared run $images 300 rgba 1.5 bright
 
-# a farm: tasks with pictures of their own, one of them wrong
+# a job array: each task has its own picture, and one task fails
 for launcher in "SLURM_STEP_NUM_TASKS=3 SLURM_PROCID" "PMI_SIZE=3 PMI_RANK"; do
     for task in 0 1 2; do
         # shellcheck disable=SC2086
@@ -113,14 +114,14 @@ for launcher in "SLURM_STEP_NUM_TASKS=3 SLURM_PROCID" "PMI_SIZE=3 PMI_RANK"; do
 done
 expect_mpi_exit 0 3 "$program" predict run "${files[0]}"
 expect_lines out 3
-checked "every task of a job answers"
+checked "every task of a job prints its results"
 
 # --- wrong pictures
 
-# fails CODE PATTERN ARGUMENT...: no result, one line
+# fails CODE PATTERN ARGUMENT...: predict fails with one line and prints no result
 fails() {
     expect_one_line_error "$1" 0 "$2" "$program" predict "${@:3}"
-    [ ! -s out ] || wrong "a failure has results"
+    [ ! -s out ] || wrong "results in spite of a failure"
 }
 
 good=${files[0]}
@@ -156,28 +157,28 @@ checked "malformed, blank, and of a wrong size: exit 65"
 
 expect_exit 65 "$program" predict run cut.png "$good" nowhere.png packed empty.png
 expect_lines out 301
-[ "$(grep -c '^shardnet: error: ' err)" -eq 3 ] || wrong "not one line for each bad picture"
+[ "$(grep -c '^shardnet: error: ' err)" -eq 3 ] || wrong "not one line per bad picture"
 expect_exit 66 "$program" predict run "$good" nowhere.png cut.png
 expect_lines out 1
-[ "$(wc -l <err)" -eq 2 ] || wrong "not one line for each bad picture"
-checked "bad pictures among good ones: the good ones' results, the first failure's exit code"
+[ "$(wc -l <err)" -eq 2 ] || wrong "not one line per bad picture"
+checked "bad pictures among good ones: results of the good ones, exit code of the first failure"
 
 cp -- "$good" "a${tab}b"$'\n'c
 expect_exit 0 "$program" predict run "a${tab}b"$'\n'c
 expect_lines out 1
 expect_text out '^a\?b\?c'
-checked "control characters of a name do not break a line"
+checked "control characters in a name do not break a line"
 
 if [ -w /dev/full ]; then
     code=0
     "$program" predict run packed >/dev/full 2>err || code=$?
-    [ "$code" -eq 74 ] && [ "$(wc -l <err)" -eq 1 ] || wrong "a full disk gives $code"
+    [ "$code" -eq 74 ] && [ "$(wc -l <err)" -eq 1 ] || wrong "exit code $code on a full disk"
     checked "results that cannot be written: exit 74"
 fi
 
 # --- models of other sizes
 
-# reshape NAME ROWS COLS: data set NAME, the bytes of set cut into images of that size
+# reshape NAME ROWS COLS: make the data set NAME from the bytes of set, with images of that size
 reshape() {
     local file count parts=$((784 / ($2 * $3))) i
     mkdir "$1"
@@ -198,7 +199,7 @@ reshape() {
     done
 }
 
-# big_endian NUMBER...
+# big_endian NUMBER...: print numbers as 4 bytes each
 big_endian() {
     local number
     for number in "$@"; do
@@ -214,7 +215,7 @@ for name in flat small; do
     write_config $name.ini data.source=idx data.dir="$scratch/$name" model.hidden=4 train.epochs=1
     expect_exit 0 "$program" train $name.ini --out run-$name
     expect_exit 0 "$program" predict run-$name "$good" $name/t10k-images-idx3-ubyte
-    [ ! -s err ] || wrong "a size on record is not taken without a word"
+    [ ! -s err ] || wrong "a warning although the data set has the image size"
     fails 65 "wrong image size \(sheet.png\)" run-$name sheet.png --as-is
 done
 fails 65 "wrong image size.*28 x 28.*14 x 56" run-flat $images
@@ -225,9 +226,9 @@ expect_exit 0 "$program" predict run-flat "$good" "$good" elsewhere/t10k-images-
 expect_exit 0 "$program" predict run-small moved/t10k-images-idx3-ubyte
 fails 65 "image size unknown.*112.*/small" run-small "$good"
 fails 65 "wrong image size.*112 pixels" run-small $images
-checked "rows and columns: from the data, else a square with a warning, else exit 65"
+checked "image size: from the data set, else square with a warning, else exit 65"
 
-# --- the real thing
+# --- MNIST
 
 if [ -n "$mnist" ]; then
     expect_exit 0 env SHARDNET_DATA="$mnist" "$program" train "$source_root/configs/article.ini" \

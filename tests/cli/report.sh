@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# report: one well-formed page about a run, with plots and without, whatever the names are.
+# report writes one well-formed page about a run, with and without plots, for any file names.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 
-# page FILE: checks it; its text in page.txt
+# page FILE: FILE is well-formed; write its text to page.txt
 page() {
     cp out printed
     expect_exit 0 python3 "$source_root/tests/cli/check_html.py" "$1"
@@ -15,8 +15,8 @@ page() {
     cp printed out
 }
 
-# says PATTERN...: on the page
-says() {
+# expect_page PATTERN...: the text of the page matches every pattern
+expect_page() {
     local pattern
     for pattern in "$@"; do
         grep -Eq -- "$pattern" page.txt || { cp page.txt out && wrong "the page has nothing like '$pattern'"; }
@@ -36,33 +36,33 @@ mkdir bin
 expect_exit 0 env PATH="$scratch/bin" "$program" report run
 expect_text out '^report +run/report\.html$'
 expect_text out '^plots +none: gnuplot is not installed$'
-[ ! -s err ] || wrong "a good report writes to stderr"
+[ ! -s err ] || wrong "a successful report prints to stderr"
 page run/report.html
-says '^plots 0, tables 4$' 'This page has no plots: gnuplot is not installed' \
+expect_page '^plots 0, tables 4$' 'This page has no plots: gnuplot is not installed' \
     "(^| )$best best epoch" '784-16-8-10, relu, 12786 parameters' '500 training images, 100 held out' \
     "Program shardnet $("$program" --version | sed 's/^shardnet \([0-9.]*\).*/\1/')" \
     '2 in the last epoch; hosts of the run: [^ ]' 'Training finished after epoch 4 of 4' \
     'step-00000040\.h5 4 40 [0-9.]+ 20[0-9TZ:-]+ good' 'best\.h5' 'hidden = 16, ?8' 'The only host'
 sed -n 's/.* \([0-9.]*\) % test accuracy.*/\1/p' page.txt |
     awk -v printed="$accuracy" '{ d = $1 - printed; exit !(d * d < 0.0002) }' ||
-    wrong "another accuracy than $accuracy"
+    wrong "the accuracy is not $accuracy"
 left=$(find run -name '*.tmp*')
 [ -z "$left" ] || wrong "temporary files are left: $left"
-checked "a page with tables only, the accuracy that train printed: $accuracy"
+checked "a page without plots has the accuracy that train printed: $accuracy"
 
 printf '#!/bin/sh\nexit 3\n' >bin/gnuplot
 chmod +x bin/gnuplot
 expect_exit 0 env PATH="$scratch/bin:$PATH" "$program" report run -o failed.html
 expect_text out '^plots +none: gnuplot failed$'
 page failed.html
-says '^plots 0, ' 'This page has no plots: gnuplot failed'
+expect_page '^plots 0, ' 'This page has no plots: gnuplot failed'
 printf '#!/bin/sh\nexec cat\n' >bin/gnuplot
 expect_exit 0 env PATH="$scratch/bin:$PATH" "$program" report run -o failed.html
 expect_text out '^plots +none: gnuplot drew no plot$'
-checked "a gnuplot that fails, and one that talks nonsense"
+checked "gnuplot fails, or prints text that is not a plot"
 rm bin/gnuplot
 
-# --- with it
+# --- with gnuplot
 
 if command -v gnuplot >/dev/null; then
     mkdir home temporary
@@ -70,14 +70,14 @@ if command -v gnuplot >/dev/null; then
     expect_exit 0 env HOME="$scratch/home" TMPDIR="$scratch/temporary" "$program" report run -o run.html
     expect_no_text out '^plots'
     page run.html
-    says '^plots 4, tables 4$' 'training .*validation .*test' 'wait .*reduce .*update .*compute .*gather'
-    [ ! -e litter ] && [ -z "$(ls temporary)" ] || wrong "files are left behind"
-    checked "plots by gnuplot, without anybody's settings and without litter"
+    expect_page '^plots 4, tables 4$' 'training .*validation .*test' 'wait .*reduce .*update .*compute .*gather'
+    [ ! -e litter ] && [ -z "$(ls temporary)" ] || wrong "temporary files remain"
+    checked "plots by gnuplot ignore settings of the user and leave no files"
 else
     skip_part "plots: no gnuplot"
 fi
 
-# --- names that are markup, a shell's or gnuplot's
+# --- names that contain HTML, shell or gnuplot code
 
 hostile=$'a<script>alert(1)</script>&"\'`touch litter`$(touch litter)\xff'
 expect_exit 0 "$program" data synth "data $hostile" --train 300 --test 50
@@ -85,9 +85,9 @@ write_config hostile.ini data.source=idx "data.dir=data $hostile" model.hidden=4
 expect_exit 0 "$program" train hostile.ini --out "$hostile"
 expect_exit 0 "$program" report "$hostile"
 page "$hostile/report.html"
-says 'a<script>alert\(1\)</script>&"' 'data a<script>'
-[ ! -e litter ] || wrong "a name was taken for a command"
-if find_python "hostile names of hosts" h5py; then
+expect_page 'a<script>alert\(1\)</script>&"' 'data a<script>'
+[ ! -e litter ] || wrong "a name was executed as a command"
+if find_python "host names with code" h5py; then
     cp -r run hosts
     cat >hosts.py <<'PYTHON'
 import h5py
@@ -102,30 +102,30 @@ PYTHON
     expect_exit 0 "$python" hosts.py
     expect_exit 0 "$program" report hosts
     page hosts/report.html
-    says 'Slowest host: plain , with 3 s per epoch and rank for gather and compute, 80\.0 % more' '</td><script>'
-    [ ! -e litter ] || wrong "a host's name was taken for a command"
-    checked "hostile names of hosts; the slowest one"
+    expect_page 'Slowest host: plain , with 3 s per epoch and rank for gather and compute, 80\.0 % more' '</td><script>'
+    [ ! -e litter ] || wrong "a host name was executed as a command"
+    checked "host names with code are escaped; the page names the slowest host"
 fi
-checked "hostile names of folders: escaped, and no command"
+checked "folder names with code are escaped and not executed"
 
-# --- runs that are not as they should be
+# --- incomplete and damaged runs
 
 expect_exit 75 "$program" train small.ini --out young --set train.max_steps=3
 expect_exit 0 "$program" report young
 page young/report.html
-says 'No epoch has finished yet' 'step-00000003\.h5 0 3 [0-9.]+ .* good'
+expect_page 'No epoch has finished yet' 'step-00000003\.h5 0 3 [0-9.]+ .* good'
 cp -r run broken
 truncate -s -100 broken/checkpoints/step-00000040.h5
 echo 'unknown = 1' >broken/config.ini
 expect_exit 0 "$program" report broken
 page broken/report.html
-says 'step-00000040\.h5 – – [0-9.]+ bad: ' 'step-00000030\.h5 3 30 [0-9.]+ [^ ]+ good' 'hidden = 16, ?8' \
+expect_page 'step-00000040\.h5 – – [0-9.]+ bad: ' 'step-00000030\.h5 3 30 [0-9.]+ [^ ]+ good' 'hidden = 16, ?8' \
     'config\.ini: .* newest good checkpoint'
 rm -r broken/checkpoints broken/config.ini
 expect_exit 0 "$program" report broken
 page broken/report.html
-says 'Checkpoints There is no checkpoint' 'Model unknown' 'Training has reached epoch 4\.'
-checked "no epoch yet, a damaged checkpoint and configuration, nothing but metrics"
+expect_page 'Checkpoints There is no checkpoint' 'Model unknown' 'Training has reached epoch 4\.'
+checked "no epoch yet; damaged checkpoint and configuration; only metrics"
 
 expect_one_line_error 66 0 'none\): not the folder of a run' "$program" report none
 mkdir empty
@@ -133,14 +133,14 @@ expect_one_line_error 66 0 'empty/metrics\.h5' "$program" report empty
 truncate -s 5000 broken/metrics.h5
 rm broken/report.html
 expect_one_line_error 65 0 'broken/metrics\.h5' "$program" report broken
-[ ! -e broken/report.html ] || wrong "a page of damaged metrics"
+[ ! -e broken/report.html ] || wrong "a page in spite of damaged metrics"
 expect_one_line_error 73 0 'no/such/place' "$program" report run -o no/such/place.html
 expect_one_line_error 73 0 'it is a folder; give the path of a file' "$program" report run -o empty
 expect_one_line_error 64 0 'missing argument \(RUN\)' "$program" report
 expect_one_line_error 64 0 'missing value \(-o\)' "$program" report run -o
 expect_one_line_error 64 0 'unknown option \(--pdf\)' "$program" report run --pdf
 expect_one_line_error 64 0 'too many arguments' "$program" report run run
-checked "refusals: 66 without metrics, 65 damaged, 73 no place to write, 64"
+checked "exit codes: 66 without metrics, 65 damaged, 73 unwritable output, 64 usage"
 cp run/report.html before.html
 if [ "$(id -u)" -ne 0 ]; then
     chmod a-w run
@@ -151,6 +151,6 @@ fi
     ulimit -f 4
     expect_one_line_error 74 0 'run/report\.html' "$program" report run
 )
-cmp -s run/report.html before.html || wrong "a page that cannot be written replaces the old one"
-[ -z "$(find run -name '*.tmp')" ] || wrong "a half page is left"
-checked "a full disk: exit 74, the old page stays"
+cmp -s run/report.html before.html || wrong "a page that cannot be written replaced the old one"
+[ -z "$(find run -name '*.tmp')" ] || wrong "an incomplete page is left"
+checked "full disk: exit 74, the old page is unchanged"

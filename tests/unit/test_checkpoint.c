@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Checkpoints: what is written is read back bit for bit, and damage never passes. */
+/* Checkpoints are read back bit for bit, and damaged files are rejected or harmless. */
 #include "checkpoint_fixture.h"
 
 #include <signal.h>
@@ -42,7 +42,7 @@ static void test_round_trip(void **state)
     sn_checkpoint_close(&checkpoint);
 }
 
-static void test_parameters_only(void **state)
+static void test_read_without_velocities(void **state)
 {
     fixture *f = *state;
     write_good(f, f->path);
@@ -75,7 +75,7 @@ static void test_stale_temporary_is_replaced(void **state)
     snprintf(path, sizeof path, "%s.tmp", f->path);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
-    fputs("what a killed write left", file);
+    fputs("incomplete", file);
     fclose(file);
     write_good(f, f->path);
     assert_no_temporary(f);
@@ -84,8 +84,8 @@ static void test_stale_temporary_is_replaced(void **state)
 
 typedef enum outcome { REFUSED, SAME, WRONG } outcome;
 
-/* Reads a damaged file: it is refused with its name in the message, or it says what the
- * good one says. */
+/* Reads a damaged file.  REFUSED: rejected, and the message names the file; SAME: read
+ * with the content of the good file; WRONG: anything else. */
 static outcome read_damaged(const fixture *f, const char *path)
 {
     sn_error err = {""};
@@ -133,11 +133,11 @@ static bool flip_bytes(const fixture *f, const char *path, unsigned char *data,
         refused += result == REFUSED;
         data[at] = (unsigned char)(data[at] ^ flip);
     }
-    /* the rest hit bytes that nothing uses: index nodes are mostly empty */
+    /* Other flips hit unused bytes: index nodes are mostly empty. */
     return refused > FLIPS / 3;
 }
 
-static void test_flipped_bytes(void **state)
+static void test_flipped_bytes_are_refused_or_harmless(void **state)
 {
     run_damage_test(*state, flip_bytes);
 }
@@ -157,12 +157,12 @@ static bool truncate_file(const fixture *f, const char *path, unsigned char *dat
     return true;
 }
 
-static void test_truncated(void **state)
+static void test_truncated_files_are_refused(void **state)
 {
     run_damage_test(*state, truncate_file);
 }
 
-static void test_non_finite_refused(void **state)
+static void test_non_finite_values_are_refused(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
@@ -181,7 +181,7 @@ static void test_non_finite_refused(void **state)
     assert_reads_as_written(f);
 }
 
-static void test_unreadable_values_refused(void **state)
+static void test_invalid_attributes_are_refused(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
@@ -201,7 +201,7 @@ static void test_unreadable_values_refused(void **state)
     assert_reads_as_written(f);
 }
 
-static void test_unwritable(void **state)
+static void test_unwritable_folder(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
@@ -216,8 +216,8 @@ static void test_unwritable(void **state)
                      SN_ECREATE);
 }
 
-/* In a child process, since the limit cannot be lifted again. */
-static void test_full_disk(void **state)
+/* Runs in child processes, because the limit cannot be raised again. */
+static void test_full_disk_keeps_the_old_file(void **state)
 {
     fixture *f = *state;
     write_good(f, f->path);
@@ -232,7 +232,7 @@ static void test_full_disk(void **state)
             if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
                 _exit(99);
             }
-            /* exit, not _exit: HDF5's own shutdown must survive as well */
+            /* exit, not _exit: the shutdown of HDF5 must not fail either */
             exit((int)sn_checkpoint_write(f->path, &f->info, f->written.layers, &err));
         }
         int result;
@@ -244,7 +244,7 @@ static void test_full_disk(void **state)
     }
 }
 
-static void test_injected_faults(void **state)
+static void test_injected_faults_keep_the_old_file(void **state)
 {
     static const char *const points[] = {"checkpoint.create", "checkpoint.write",
                                          "checkpoint.other",
@@ -269,7 +269,7 @@ static void test_injected_faults(void **state)
     }
 }
 
-static void test_other_files(void **state)
+static void test_other_files_are_refused(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
@@ -293,7 +293,7 @@ static void touch(const char *folder, const char *name)
     write_file(path, (const unsigned char *)"", 0);
 }
 
-static void test_folder(void **state)
+static void test_listing_and_rotation(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
@@ -320,9 +320,9 @@ static void test_folder(void **state)
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         touch(folder, names[i]);
     }
-    char beside[192];
-    snprintf(beside, sizeof beside, "%s/step-00000555.h5", folder);
-    assert_int_equal(mkdir(beside, 0777), 0); /* is none */
+    char subfolder[192];
+    snprintf(subfolder, sizeof subfolder, "%s/step-00000555.h5", folder);
+    assert_int_equal(mkdir(subfolder, 0777), 0); /* a folder is not a checkpoint */
     static const int64_t expected[] = {123456789, 123, 99, 7};
     assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
     assert_int_equal(count, 4);
@@ -338,7 +338,7 @@ static void test_folder(void **state)
     assert_string_equal(path, same);
 
     assert_int_equal(sn_checkpoint_rotate(f->folder, 123456789, 2, &err), SN_OK);
-    assert_int_equal(rmdir(beside), 0);
+    assert_int_equal(rmdir(subfolder), 0);
     assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
     assert_int_equal(count, 2);
     assert_memory_equal(steps, expected, 2 * sizeof expected[0]);
@@ -356,15 +356,15 @@ static void test_folder(void **state)
     assert_int_equal(sn_checkpoint_resolve("/nowhere/at/all", path, &err), SN_ENOINPUT);
 }
 
-/* Steps beyond the one just written are not for its rotation; what is set aside is
- * found by no listing, and a second file of the name does not replace the first. */
-static void test_abandoned(void **state)
+/* Rotation keeps checkpoints after the step just written.  A checkpoint renamed to
+ * *.abandoned is not listed, and a second one does not replace the first. */
+static void test_abandoned_files(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
     int64_t *steps;
     size_t count;
-    char path[SN_PATH_BYTES], aside[SN_PATH_BYTES], folder[128];
+    char path[SN_PATH_BYTES], new_path[SN_PATH_BYTES], folder[128];
     snprintf(folder, sizeof folder, "%s/checkpoints", f->folder);
     assert_int_equal(sn_folder_create(folder, &err), SN_OK);
     static const char *const names[] = {"step-00000288.h5", "step-00000388.h5",
@@ -384,17 +384,17 @@ static void test_abandoned(void **state)
     assert_int_equal(sn_checkpoint_path(path, f->folder, 720, &err), SN_OK);
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         touch(folder, names[3]);
-        assert_int_equal(sn_file_move_away(path, "abandoned", aside, &err), SN_OK);
-        assert_string_equal(aside + strlen(path), suffixes[i]);
-        assert_true(sn_file_exists(aside));
+        assert_int_equal(sn_file_move_away(path, "abandoned", new_path, &err), SN_OK);
+        assert_string_equal(new_path + strlen(path), suffixes[i]);
+        assert_true(sn_file_exists(new_path));
         assert_false(sn_file_exists(path));
     }
     assert_int_equal(sn_checkpoint_rotate(f->folder, 388, 1, &err), SN_OK);
-    assert_true(sn_file_exists(aside));
+    assert_true(sn_file_exists(new_path));
     assert_int_equal(sn_checkpoint_list(f->folder, &steps, &count, &err), SN_OK);
     assert_int_equal(count, 2);
     free(steps);
-    assert_int_equal(sn_file_move_away(path, "abandoned", aside, &err), SN_EIO);
+    assert_int_equal(sn_file_move_away(path, "abandoned", new_path, &err), SN_EIO);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -403,18 +403,18 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_round_trip),
-        CASE(test_parameters_only),
+        CASE(test_read_without_velocities),
         CASE(test_stale_temporary_is_replaced),
-        CASE(test_flipped_bytes),
-        CASE(test_truncated),
-        CASE(test_non_finite_refused),
-        CASE(test_unreadable_values_refused),
-        CASE(test_unwritable),
-        CASE(test_full_disk),
-        CASE(test_injected_faults),
-        CASE(test_other_files),
-        CASE(test_folder),
-        CASE(test_abandoned),
+        CASE(test_flipped_bytes_are_refused_or_harmless),
+        CASE(test_truncated_files_are_refused),
+        CASE(test_non_finite_values_are_refused),
+        CASE(test_invalid_attributes_are_refused),
+        CASE(test_unwritable_folder),
+        CASE(test_full_disk_keeps_the_old_file),
+        CASE(test_injected_faults_keep_the_old_file),
+        CASE(test_other_files_are_refused),
+        CASE(test_listing_and_rotation),
+        CASE(test_abandoned_files),
     };
     return cmocka_run_group_tests_name("checkpoint", tests, NULL, NULL);
 }

@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A follower of metrics hands over every row once, whatever the writer does meanwhile.
- */
+/* A follower delivers every row of a metrics file once while a job writes it. */
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "metrics_fixture.h"
 
-/* Steps that were handed over, and what is expected of them. */
-typedef struct taken {
-    int64_t count; /* of rows; the last step */
-    int64_t most;  /* rows to take before no more are wanted, 0 for all */
-    bool any;      /* the rows may have other seconds than step_row's */
-} taken;
+/* Steps received so far. */
+typedef struct received {
+    int64_t count; /* number of rows, and the last step */
+    int64_t most;  /* stop after this number of rows, 0 for no limit */
+    bool any;      /* seconds may differ from those of step_row */
+} received;
 
-static bool take_steps(void *user, const void *rows, size_t count)
+static bool receive_steps(void *user, const void *rows, size_t count)
 {
-    taken *so_far = user;
+    received *so_far = user;
     const sn_step_row *steps = rows;
     for (size_t i = 0; i < count; i++) {
         sn_step_row expected = step_row(++so_far->count);
@@ -38,11 +37,11 @@ static sn_metrics_follower *follow(const fixture *f, sn_metrics_kind kind)
     return follower;
 }
 
-static sn_metrics_update look(sn_metrics_follower *follower, taken *so_far)
+static sn_metrics_update poll_steps(sn_metrics_follower *follower, received *so_far)
 {
     sn_error err = {""};
     sn_metrics_update update;
-    if (sn_metrics_poll(follower, take_steps, so_far, &update, &err) != SN_OK) {
+    if (sn_metrics_poll(follower, receive_steps, so_far, &update, &err) != SN_OK) {
         fail_msg("%s", err.message);
     }
     return update;
@@ -56,20 +55,20 @@ static void append_steps_of(const fixture *f, const sn_step_row *steps, size_t c
     }
 }
 
-static void test_growing(void **state)
+static void test_growing_file(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
     sn_metrics_update update;
-    taken so_far = {0};
+    received so_far = {0};
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
-    assert_int_equal(sn_metrics_poll(follower, take_steps, &so_far, &update, &err),
+    assert_int_equal(sn_metrics_poll(follower, receive_steps, &so_far, &update, &err),
                      SN_ENOINPUT);
     assert_false(update.complete);
     for (int64_t epoch = 1; epoch <= 3; epoch++) {
         append_epochs(f, epoch, epoch);
         for (int i = 0; i < 2; i++) {
-            update = look(follower, &so_far);
+            update = poll_steps(follower, &so_far);
             assert_true(update.complete && !update.cut);
             assert_int_equal(update.epoch, epoch);
             assert_int_equal(update.best_epoch, 1);
@@ -81,51 +80,50 @@ static void test_growing(void **state)
     sn_metrics_follower_destroy(&follower);
 }
 
-/* A look that its taker ended goes on at the next one. */
-static void test_no_more_wanted(void **state)
+/* If the receiver stops a poll, the next poll continues. */
+static void test_receiver_stops(void **state)
 {
     fixture *f = *state;
     append_epochs(f, 1, 4);
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
-    taken so_far = {.most = 1};
-    assert_false(look(follower, &so_far).complete);
+    received so_far = {.most = 1};
+    assert_false(poll_steps(follower, &so_far).complete);
     assert_in_range(so_far.count, 1, 4 * STEPS_PER_EPOCH - 1);
     so_far.most = 0;
-    assert_true(look(follower, &so_far).complete);
+    assert_true(poll_steps(follower, &so_far).complete);
     assert_int_equal(so_far.count, 4 * STEPS_PER_EPOCH);
     sn_metrics_follower_destroy(&follower);
 }
 
-static void test_cut_back(void **state)
+static void test_removed_rows(void **state)
 {
     fixture *f = *state;
     const int64_t middle = 2 * STEPS_PER_EPOCH + 10, all = 3 * STEPS_PER_EPOCH;
     append_epochs(f, 1, 3);
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
-    taken so_far = {0};
-    assert_true(look(follower, &so_far).complete);
+    received so_far = {0};
+    assert_true(poll_steps(follower, &so_far).complete);
 
     cut_to(f, middle);
-    sn_metrics_update update = look(follower, &so_far);
+    sn_metrics_update update = poll_steps(follower, &so_far);
     assert_true(update.cut && !update.complete);
     assert_int_equal(update.cut_step, middle);
     assert_int_equal(so_far.count, all);
     so_far.count = middle;
-    update = look(follower, &so_far);
+    update = poll_steps(follower, &so_far);
     assert_true(update.complete && !update.cut);
     assert_int_equal(update.epoch, 2);
     assert_int_equal(so_far.count, middle);
 
     cut_to(f, 0);
-    update = look(follower, &so_far);
+    update = poll_steps(follower, &so_far);
     assert_true(update.cut);
     assert_int_equal(update.cut_step, 0);
     sn_metrics_follower_destroy(&follower);
 }
 
-/* The rows after a step, up to the last one, with other seconds than those of
- * step_row. */
-static void make_again(const fixture *f, int64_t step, int64_t last)
+/* Removes the rows after step and appends them again up to last, with other seconds. */
+static void recompute(const fixture *f, int64_t step, int64_t last)
 {
     static sn_step_row made[STEPS_PER_EPOCH];
     cut_to(f, step);
@@ -136,9 +134,9 @@ static void make_again(const fixture *f, int64_t step, int64_t last)
     append_steps_of(f, made, (size_t)(last - step));
 }
 
-/* Rows are cut off and made again between two looks, up to the last step that was
- * handed over or beyond: nothing shows where the cut was, and every row comes again. */
-static void test_made_again_as_far(void **state)
+/* Rows are recomputed between two polls, up to the last step delivered or beyond: the
+ * place of the cut is unknown, and every row is delivered again. */
+static void test_recomputed_to_the_same_step_or_beyond(void **state)
 {
     fixture *f = *state;
     const int64_t all = 2 * STEPS_PER_EPOCH, middle = STEPS_PER_EPOCH + 10;
@@ -146,17 +144,17 @@ static void test_made_again_as_far(void **state)
         assert_true(unlink(f->path) == 0 || more == 0);
         append_epochs(f, 1, 2);
         sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
-        taken so_far = {0};
-        assert_true(look(follower, &so_far).complete);
+        received so_far = {0};
+        assert_true(poll_steps(follower, &so_far).complete);
 
-        make_again(f, middle, all + more);
-        const sn_metrics_update update = look(follower, &so_far);
+        recompute(f, middle, all + more);
+        const sn_metrics_update update = poll_steps(follower, &so_far);
         assert_true(update.cut && !update.complete);
         assert_int_equal(update.cut_step, 0);
         assert_int_equal(so_far.count, all);
 
-        so_far = (taken){.most = middle, .any = true};
-        while (!look(follower, &so_far).complete) {
+        so_far = (received){.most = middle, .any = true};
+        while (!poll_steps(follower, &so_far).complete) {
             so_far.most = 0;
         }
         assert_int_equal(so_far.count, all + more);
@@ -164,25 +162,25 @@ static void test_made_again_as_far(void **state)
     }
 }
 
-/* Rows are made again between two looks, but not as far: the cut is noticed, and the
- * rows up to where the file ends now count as standing. */
-static void test_made_again_less_far(void **state)
+/* Rows are recomputed between two polls, but fewer than were delivered: the cut is
+ * reported, and the rows of the file count as delivered. */
+static void test_recomputed_to_an_earlier_step(void **state)
 {
     fixture *f = *state;
     const int64_t middle = STEPS_PER_EPOCH + 10;
     append_epochs(f, 1, 2);
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
-    taken so_far = {0};
-    assert_true(look(follower, &so_far).complete);
+    received so_far = {0};
+    assert_true(poll_steps(follower, &so_far).complete);
 
-    make_again(f, middle, middle + 4);
-    sn_metrics_update update = look(follower, &so_far);
+    recompute(f, middle, middle + 4);
+    sn_metrics_update update = poll_steps(follower, &so_far);
     assert_true(update.cut);
     assert_int_equal(update.cut_step, middle + 4);
 
     append_steps_of(f, (sn_step_row[]){step_row(middle + 5)}, 1);
     so_far.count = middle + 4;
-    update = look(follower, &so_far);
+    update = poll_steps(follower, &so_far);
     assert_true(update.complete && !update.cut);
     assert_int_equal(so_far.count, middle + 5);
     sn_metrics_follower_destroy(&follower);
@@ -214,9 +212,9 @@ static void append_ranks(const fixture *f, int64_t epoch, int64_t ranks)
     }
 }
 
-/* The rows of /ranks of one epoch share a step; a resumed run may have another number
- * of ranks. */
-static void test_ranks(void **state)
+/* The rows of /ranks of one epoch have the same step.  A resumed run may have another
+ * number of ranks. */
+static void test_rows_of_ranks(void **state)
 {
     fixture *f = *state;
     size_t count;
@@ -233,7 +231,7 @@ static void test_ranks(void **state)
     assert_true(count_ranks(follower, &count).complete);
     assert_int_equal(count, 2 * RANKS);
 
-    /* between two looks, fewer rows of the same step */
+    /* Between two polls: fewer rows of the same step. */
     cut_to(f, 2 * STEPS_PER_EPOCH);
     append_ranks(f, 3, 1);
     update = count_ranks(follower, &count);
@@ -244,20 +242,20 @@ static void test_ranks(void **state)
     sn_metrics_follower_destroy(&follower);
 }
 
-/* Zeros, which former versions left where they were killed, are not handed over. */
-static void test_rows_that_never_arrived(void **state)
+/* Rows of zeros, which older versions left when they were killed, are not delivered. */
+static void test_zero_rows_are_not_delivered(void **state)
 {
     fixture *f = *state;
     append_epochs(f, 1, 1);
     const sn_step_row zeros[3] = {{0}};
     append_steps_of(f, zeros, 3);
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
-    taken so_far = {0};
-    assert_true(look(follower, &so_far).complete);
+    received so_far = {0};
+    assert_true(poll_steps(follower, &so_far).complete);
     assert_int_equal(so_far.count, STEPS_PER_EPOCH);
     cut_to(f, STEPS_PER_EPOCH);
     append_epochs(f, 2, 2);
-    assert_true(look(follower, &so_far).complete);
+    assert_true(poll_steps(follower, &so_far).complete);
     assert_int_equal(so_far.count, 2 * STEPS_PER_EPOCH);
     sn_metrics_follower_destroy(&follower);
 }
@@ -268,26 +266,27 @@ static void pause_milliseconds(long milliseconds)
     (void)nanosleep(&pause, NULL);
 }
 
-/* Damage is one only when it stays for a while; see the command's test for the rest. */
-static void test_unreadable(void **state)
+/* A file that is unreadable for a short time is not an error.  tests/cli/follow.sh
+ * tests a longer time. */
+static void test_unreadable_for_a_short_time(void **state)
 {
     fixture *f = *state;
     append_epochs(f, 1, 1);
     assert_int_equal(truncate(f->path, 3000), 0);
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
-    taken so_far = {0};
+    received so_far = {0};
     for (int i = 0; i < 3; i++) {
-        const sn_metrics_update update = look(follower, &so_far);
+        const sn_metrics_update update = poll_steps(follower, &so_far);
         assert_false(update.complete || update.cut);
     }
     assert_int_equal(unlink(f->path), 0);
     append_epochs(f, 1, 1);
-    assert_true(look(follower, &so_far).complete);
+    assert_true(poll_steps(follower, &so_far).complete);
     sn_metrics_follower_destroy(&follower);
 }
 
-/* What cannot become a file of metrics is refused at the first look. */
-static void test_another_file(void **state)
+/* A file of another kind is refused at the first poll. */
+static void test_file_of_another_kind(void **state)
 {
     fixture *f = *state;
     FILE *file = fopen(f->path, "w");
@@ -297,15 +296,15 @@ static void test_another_file(void **state)
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
     sn_metrics_update update;
     sn_error err = {""};
-    taken so_far = {0};
-    assert_int_equal(sn_metrics_poll(follower, take_steps, &so_far, &update, &err),
+    received so_far = {0};
+    assert_int_equal(sn_metrics_poll(follower, receive_steps, &so_far, &update, &err),
                      SN_EDATA);
     assert_non_null(strstr(err.message, "not an HDF5 file"));
     sn_metrics_follower_destroy(&follower);
 }
 
-/* A large file that another process extends at full speed. */
-static void test_large_file_beside_its_writer(void **state)
+/* Another process extends a large file at full speed. */
+static void test_large_file_while_it_is_written(void **state)
 {
     enum { EPOCHS_BEFORE = 520, ROWS = EPOCHS_BEFORE * STEPS_PER_EPOCH, APPENDS = 30 };
     fixture *f = *state;
@@ -332,13 +331,13 @@ static void test_large_file_beside_its_writer(void **state)
         _exit(status != SN_OK);
     }
     sn_metrics_follower *follower = follow(f, SN_TABLE_STEPS);
-    taken so_far = {0};
+    received so_far = {0};
     int result;
     while (waitpid(writer, &result, WNOHANG) == 0) {
-        assert_false(look(follower, &so_far).cut);
+        assert_false(poll_steps(follower, &so_far).cut);
     }
     assert_true(WIFEXITED(result) && WEXITSTATUS(result) == 0);
-    while (!look(follower, &so_far).complete) {
+    while (!poll_steps(follower, &so_far).complete) {
     }
     assert_int_equal(so_far.count, (EPOCHS_BEFORE + APPENDS) * STEPS_PER_EPOCH);
     sn_metrics_follower_destroy(&follower);
@@ -349,16 +348,16 @@ static void test_large_file_beside_its_writer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_growing),
-        CASE(test_no_more_wanted),
-        CASE(test_cut_back),
-        CASE(test_made_again_as_far),
-        CASE(test_made_again_less_far),
-        CASE(test_ranks),
-        CASE(test_rows_that_never_arrived),
-        CASE(test_unreadable),
-        CASE(test_another_file),
-        CASE(test_large_file_beside_its_writer),
+        CASE(test_growing_file),
+        CASE(test_receiver_stops),
+        CASE(test_removed_rows),
+        CASE(test_recomputed_to_the_same_step_or_beyond),
+        CASE(test_recomputed_to_an_earlier_step),
+        CASE(test_rows_of_ranks),
+        CASE(test_zero_rows_are_not_delivered),
+        CASE(test_unreadable_for_a_short_time),
+        CASE(test_file_of_another_kind),
+        CASE(test_large_file_while_it_is_written),
     };
     return cmocka_run_group_tests_name("follow", tests, NULL, NULL);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a resumed run sets aside, keeps and copies: plans over records, without a file.
- */
+/* Plans for the checkpoints of a resumed run: rename, keep or copy.  No files. */
 #include "support.h"
 
 #include <inttypes.h>
@@ -11,7 +10,7 @@
 
 enum { RECORDS_MAX = 6, STEPS_PER_EPOCH = 10 };
 
-/* A checkpoint of a trajectory, whose best epoch so far is best. */
+/* A checkpoint of a run whose best epoch so far is best. */
 #define RECORD(kind_of_file, number, best, error, seed_of_run, seconds, data)          \
     .kind = (kind_of_file), .step = (number), .same_data = (data),                     \
     .position = {.epoch = (number) / STEPS_PER_EPOCH,                                  \
@@ -33,27 +32,27 @@ enum { RECORDS_MAX = 6, STEPS_PER_EPOCH = 10 };
 
 typedef struct example {
     const char *name;
-    const char *plan; /* verbs, each with the index of its record */
+    const char *plan; /* expected actions, each with the index of its record */
     bool no_best;     /* checkpoint.keep_best = false */
     bool finished;
-    sn_lineage_record records[RECORDS_MAX]; /* step 0 ends them */
+    sn_lineage_record records[RECORDS_MAX]; /* step 0 ends the list */
 } example;
 
 static const example examples[] = {
     {"fresh, no record", "", .records = {{.step = 0}}},
-    {"fresh, beside what is not restored", "", .records = {{STEP(30, 0)}}},
-    {"the newest", "", .records = {{STEP(80, 0), RESTORED}, {STEP(70, 0)}}},
-    {"the newest, and best.h5", "keep 2",
+    {"fresh, with a checkpoint that is not restored", "", .records = {{STEP(30, 0)}}},
+    {"the newest checkpoint", "", .records = {{STEP(80, 0), RESTORED}, {STEP(70, 0)}}},
+    {"the newest checkpoint, and best.h5", "keep 2",
      .records = {{STEP(80, 7), RESTORED}, {STEP(70, 7)}, {BEST(7)}}},
-    {"the newest, and best.h5 of the same step", "keep 1",
+    {"the newest checkpoint, and best.h5 of the same step", "keep 1",
      .records = {{STEP(80, 8), RESTORED}, {BEST(8)}}},
-    {"an older one of the run", "aside 1, aside 0",
+    {"an older checkpoint of the run", "abandon 1, abandon 0",
      .records = {{STEP(80, 0)}, {STEP(70, 0)}, {STEP(30, 0), RESTORED}}},
-    {"the newest are damaged", "aside 1, aside 0",
+    {"the newest checkpoints are damaged", "abandon 1, abandon 0",
      .records = {{STEP(80, 0), DAMAGED},
                  {STEP(70, 0), DAMAGED},
                  {STEP(30, 0), RESTORED}}},
-    {"another run's file, with best.h5 beside it", "step 0, best 1",
+    {"another run's file, with best.h5 in its folder", "step 0, best 1",
      .records = {{OTHER(45, 3), RESTORED}, {OTHER(30, 3)}}},
     {"another run's file of its best epoch", "step 0, best 0",
      .records = {{OTHER(40, 4), RESTORED}, {OTHER(50, 5)}}},
@@ -61,45 +60,46 @@ static const example examples[] = {
      .records = {{OTHER(45, 3), RESTORED}}},
     {"another run's file of a finished run", "step 0", .finished = true,
      .records = {{OTHER(80, 3), RESTORED}}},
-    {"best.h5 beside another run's file is damaged", "step 0, forget",
+    {"best.h5 in the folder of another run's file is damaged", "step 0, forget",
      .records = {{OTHER(45, 3), RESTORED}, {OTHER(30, 3), DAMAGED}}},
-    {"best.h5 is all there is", "step 0, keep 0", .records = {{BEST(5), RESTORED}}},
+    {"best.h5 is the only checkpoint", "step 0, keep 0",
+     .records = {{BEST(5), RESTORED}}},
     {"best.h5 is newer than the steps", "step 0, keep 0",
      .records = {{BEST(5), RESTORED}, {STEP(20, 2)}}},
-    {"best.h5, and a damaged file of its step", "aside 0, step 1, keep 1",
+    {"best.h5, and a damaged file of its step", "abandon 0, step 1, keep 1",
      .records = {{STEP(50, 5), DAMAGED}, {BEST(5), RESTORED}, {STEP(40, 4)}}},
     {"best.h5, and the same state under its step", "keep 0, keep 1",
      .records = {{STEP(50, 5)}, {BEST(5), RESTORED}}},
-    {"another run's state at a step that the run has", "aside 0, step 1",
+    {"another run's file at a step that the run has", "abandon 0, step 1",
      .records = {{STEP(50, 0)},
                  {RECORD(SN_LINEAGE_OTHER, 50, 0, 0.1, 1, 9, true), RESTORED}}},
-    {"best.h5 of an abandoned line; an own file has the best weights",
-     "aside 0, aside 1, best 2",
+    {"best.h5 of a later epoch; a file of the run has the best weights",
+     "abandon 0, abandon 1, best 2",
      .records = {{STEP(70, 7)}, {BEST(7)}, {STEP(50, 5), RESTORED}, {STEP(40, 4)}}},
-    {"best.h5 of an abandoned line; the best weights are in no file", "aside 0, forget",
+    {"best.h5 of a later epoch; no file has the best weights", "abandon 0, forget",
      .records = {{BEST(7)}, {STEP(50, 3), RESTORED}, {STEP(40, 3)}}},
-    {"best.h5 of an abandoned line; no epoch was the best yet", "aside 0",
+    {"best.h5 of a later epoch; no best epoch yet", "abandon 0",
      .records = {{BEST(7)}, {STEP(5, 0), RESTORED}}},
-    {"best.h5 of an abandoned line, restored after it was set aside",
-     "aside 0, step 2, aside 1, best 2",
+    {"a former best.h5 is restored from *.abandoned",
+     "abandon 0, step 2, abandon 1, best 2",
      .records = {{STEP(80, 3)}, {BEST(3)}, {OTHER(70, 7), RESTORED}}},
     {"best.h5 is missing; the file of the best epoch exists", "best 2",
      .records = {{STEP(50, 3), RESTORED}, {STEP(40, 3)}, {STEP(30, 3)}}},
-    {"best.h5 is damaged; the file of the best epoch exists", "aside 2, best 1",
+    {"best.h5 is damaged; the file of the best epoch exists", "abandon 2, best 1",
      .records = {{STEP(50, 3), RESTORED}, {STEP(30, 3)}, {UNREADABLE_BEST}}},
-    {"best.h5 and the file of the best epoch are damaged", "aside 2, forget",
+    {"best.h5 and the file of the best epoch are damaged", "abandon 2, forget",
      .records = {{STEP(50, 3), RESTORED}, {STEP(30, 3), DAMAGED}, {UNREADABLE_BEST}}},
-    {"best.h5 of another seed", "aside 1, forget",
+    {"best.h5 of another seed", "abandon 1, forget",
      .records = {{STEP(50, 3), RESTORED}, {BEST_OF(3, 0.1, 2, true)}}},
-    {"best.h5 of other data", "aside 1, forget",
+    {"best.h5 of other data", "abandon 1, forget",
      .records = {{STEP(50, 3), RESTORED}, {BEST_OF(3, 0.1, 1, false)}}},
-    {"best.h5 of another error at the same epoch", "aside 1, forget",
+    {"best.h5 of another error at the same epoch", "abandon 1, forget",
      .records = {{STEP(50, 3), RESTORED}, {BEST_OF(3, 0.2, 1, true)}}},
-    {"without keep_best, best.h5 of the past", "", .no_best = true,
+    {"without keep_best, best.h5 of an earlier epoch", "", .no_best = true,
      .records = {{STEP(50, 4), RESTORED}, {BEST(3)}}},
     {"without keep_best, best.h5 that cannot be read", "", .no_best = true,
      .records = {{STEP(50, 4), RESTORED}, {UNREADABLE_BEST}}},
-    {"without keep_best, best.h5 of the future", "aside 0", .no_best = true,
+    {"without keep_best, best.h5 of a later epoch", "abandon 0", .no_best = true,
      .records = {{BEST(7)}, {STEP(50, 4), RESTORED}}},
     {"a finished run", "keep 2", .finished = true,
      .records = {{STEP(80, 3), RESTORED}, {STEP(70, 3)}, {BEST(3)}}},
@@ -110,7 +110,7 @@ static const example examples[] = {
 static void write_plan(const sn_lineage_action *actions, size_t count, char text[256])
 {
     static const char *const verbs[] = {
-        [SN_LINEAGE_ABANDON] = "aside",      [SN_LINEAGE_KEEP] = "keep",
+        [SN_LINEAGE_ABANDON] = "abandon",    [SN_LINEAGE_KEEP] = "keep",
         [SN_LINEAGE_SAVE_STEP] = "step",     [SN_LINEAGE_SAVE_BEST] = "best",
         [SN_LINEAGE_FORGET_BEST] = "forget",
     };
@@ -126,7 +126,7 @@ static void write_plan(const sn_lineage_action *actions, size_t count, char text
     }
 }
 
-static void plans_are_those_of_the_table(void **state)
+static void plans_equal_the_expected_ones(void **state)
 {
     (void)state;
     for (size_t e = 0; e < sizeof examples / sizeof examples[0]; e++) {
@@ -153,7 +153,7 @@ static void plans_are_those_of_the_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plans_are_those_of_the_table),
+        cmocka_unit_test(plans_equal_the_expected_ones),
     };
     return cmocka_run_group_tests_name("lineage", tests, NULL, NULL);
 }

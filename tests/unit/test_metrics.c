@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Metrics: rows come back exactly, a cut keeps the prefix, damage is moved aside. */
+/* Metrics: rows are read back exactly, a cut keeps the first rows, a damaged file is
+ * renamed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@ static void test_append(void **state)
     assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 5 * STEPS_PER_EPOCH + 1);
 }
 
-static void test_first_append_creates(void **state)
+static void test_first_append_creates_the_file(void **state)
 {
     fixture *f = *state;
     append_epochs(f, 1, 1);
@@ -30,7 +31,7 @@ static void test_first_append_creates(void **state)
     assert_epochs(f, 1);
 }
 
-static void test_cut(void **state)
+static void test_cut_removes_later_rows(void **state)
 {
     fixture *f = *state;
     append_epochs(f, 1, 5);
@@ -40,7 +41,7 @@ static void test_cut(void **state)
     assert_epochs(f, 3);
     append_epochs(f, 4, 6);
     assert_epochs(f, 6);
-    /* between two epochs: only the steps know the difference */
+    /* Between two epochs only /steps has rows to remove. */
     cut_to(f, 2 * STEPS_PER_EPOCH + 10);
     assert_int_equal(csv_rows(f, SN_TABLE_EPOCHS), 2);
     assert_int_equal(csv_rows(f, SN_TABLE_RANKS), 2 * RANKS);
@@ -51,19 +52,19 @@ static void test_cut(void **state)
     assert_epochs(f, 2);
 }
 
-static void test_cut_drops_rows_that_never_arrived(void **state)
+static void test_cut_removes_zero_rows(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
     append_epochs(f, 1, 2);
-    /* former versions left zeros where they were killed */
+    /* Older versions left zeros when they were killed. */
     const sn_epoch_row zeros[3] = {{0}};
     assert_int_equal(append_rows(f->path, zeros, 3, NULL, 0, NULL, 0, &err), SN_OK);
     cut_to(f, 1000000);
     assert_epochs(f, 2);
 }
 
-static void test_cut_creates(void **state)
+static void test_cut_creates_the_file(void **state)
 {
     fixture *f = *state;
     cut_to(f, 0);
@@ -81,7 +82,7 @@ static void overwrite(const char *path, long at, const char *bytes, size_t count
     assert_int_equal(fclose(file), 0);
 }
 
-static void test_damaged_is_moved_aside(void **state)
+static void test_damaged_file_is_renamed(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
@@ -98,11 +99,11 @@ static void test_damaged_is_moved_aside(void **state)
         cut_damaged(f, STEPS_PER_EPOCH,
                     i == 0 ? "metrics.h5.damaged" : "metrics.h5.damaged.2");
         assert_epochs(f, 0);
-        /* what was put aside before is still there */
+        /* Earlier damaged files still exist. */
         for (size_t j = 0; j <= i; j++) {
-            char aside[192], bytes[16];
-            snprintf(aside, sizeof aside, "%s.damaged%s", f->path, j == 0 ? "" : ".2");
-            FILE *file = fopen(aside, "rb");
+            char path[192], bytes[16];
+            snprintf(path, sizeof path, "%s.damaged%s", f->path, j == 0 ? "" : ".2");
+            FILE *file = fopen(path, "rb");
             assert_non_null(file);
             assert_int_equal(fseek(file, places[j], SEEK_SET), 0);
             assert_int_equal(fread(bytes, 1, sizeof bytes, file), sizeof bytes);
@@ -112,11 +113,10 @@ static void test_damaged_is_moved_aside(void **state)
     }
 }
 
-/* Sizes of pieces in the index, which has no checksum: memory is not asked for by them.
- */
-static void test_forged_piece_size(void **state)
+/* The chunk index has no checksum: a forged chunk size must not cause an allocation. */
+static void test_forged_chunk_size(void **state)
 {
-    enum { KEY = 24, FILE_BYTES = 1 << 20 };
+    enum { SIZE_OFFSET = 24, FILE_BYTES = 1 << 20 };
     fixture *f = *state;
     sn_error err = {""};
     append_epochs(f, 1, 2);
@@ -127,9 +127,9 @@ static void test_forged_piece_size(void **state)
     const size_t bytes = fread(data, 1, FILE_BYTES, file);
     assert_int_equal(fclose(file), 0);
     int forged = 0;
-    for (size_t i = 0; i + KEY + 4 <= bytes; i++) {
+    for (size_t i = 0; i + SIZE_OFFSET + 4 <= bytes; i++) {
         if (memcmp(data + i, "TREE\001", 5) == 0) {
-            overwrite(f->path, (long)i + KEY, "\x08\x00\x7f\xff", 4);
+            overwrite(f->path, (long)i + SIZE_OFFSET, "\x08\x00\x7f\xff", 4);
             forged++;
         }
     }
@@ -210,7 +210,7 @@ static void test_csv_quotes_hosts(void **state)
     free(text);
 }
 
-static void test_no_file(void **state)
+static void test_missing_file(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
@@ -222,7 +222,7 @@ static void test_no_file(void **state)
     assert_null(rows);
 }
 
-static void test_unwritable(void **state)
+static void test_unwritable_folder(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
@@ -257,16 +257,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_append),
-        CASE(test_first_append_creates),
-        CASE(test_cut),
-        CASE(test_cut_drops_rows_that_never_arrived),
-        CASE(test_cut_creates),
-        CASE(test_damaged_is_moved_aside),
-        CASE(test_forged_piece_size),
+        CASE(test_first_append_creates_the_file),
+        CASE(test_cut_removes_later_rows),
+        CASE(test_cut_removes_zero_rows),
+        CASE(test_cut_creates_the_file),
+        CASE(test_damaged_file_is_renamed),
+        CASE(test_forged_chunk_size),
         CASE(test_csv_is_exact),
         CASE(test_csv_quotes_hosts),
-        CASE(test_no_file),
-        CASE(test_unwritable),
+        CASE(test_missing_file),
+        CASE(test_unwritable_folder),
         CASE(test_injected_fault),
     };
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

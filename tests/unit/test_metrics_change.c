@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* metrics.h5 is changed in memory: kills, full disks and shortages leave the old file
- * or the new one. */
+/* metrics.h5 is changed in memory: after a kill, a full disk or a shortage of memory or
+ * files, it is complete, old or new. */
 #include <hdf5.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -10,7 +10,7 @@
 
 #include "metrics_fixture.h"
 
-/* In a child process, since the limit cannot be lifted again. */
+/* Appends an epoch in a child process, because the limit cannot be raised again. */
 static int child_with_limit(rlim_t bytes, const char *path, int64_t epoch)
 {
     pid_t child = fork();
@@ -22,7 +22,7 @@ static int child_with_limit(rlim_t bytes, const char *path, int64_t epoch)
         if (setrlimit(RLIMIT_FSIZE, &limit) != 0) {
             _exit(99);
         }
-        /* exit, not _exit: HDF5's own shutdown must survive as well */
+        /* exit, not _exit: the shutdown of HDF5 must not fail either */
         exit((int)append_epoch(path, epoch, &err));
     }
     int result;
@@ -31,7 +31,7 @@ static int child_with_limit(rlim_t bytes, const char *path, int64_t epoch)
     return WEXITSTATUS(result);
 }
 
-static void test_full_disk(void **state)
+static void test_full_disk_keeps_the_old_file(void **state)
 {
     fixture *f = *state;
     assert_int_equal(child_with_limit(100, f->path, 1), SN_EIO);
@@ -47,7 +47,7 @@ static void test_full_disk(void **state)
     assert_epochs(f, 3);
 }
 
-/* Cuts in a child process in which so much of a resource is left. */
+/* Cuts in a child process that has a limit on a resource. */
 static int cut_with_limit(int resource, rlim_t limit, const char *path)
 {
     const pid_t child = fork();
@@ -68,8 +68,8 @@ static int cut_with_limit(int resource, rlim_t limit, const char *path)
     return WEXITSTATUS(result);
 }
 
-/* Too few open files are no damage. */
-static void test_few_files_displace_nothing(void **state)
+/* If too few files can be open, the file is not reported as damaged. */
+static void test_few_open_files_are_not_damage(void **state)
 {
     enum { ROWS = 150000 };
     fixture *f = *state;
@@ -86,7 +86,7 @@ static void test_few_files_displace_nothing(void **state)
 }
 
 #ifndef SHARDNET_SANITIZED
-/* Bytes of this process's memory, as RLIMIT_AS counts them. */
+/* Returns the bytes of address space of this process, as RLIMIT_AS counts them. */
 static rlim_t address_space(void)
 {
     unsigned long pages = 0;
@@ -97,8 +97,9 @@ static rlim_t address_space(void)
     return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Nor is too little memory; sanitizers take address space of their own. */
-static void test_little_memory_displaces_nothing(void **state)
+/* If memory is short, the file is not reported as damaged.  Not with sanitizers, which
+ * need more address space. */
+static void test_little_memory_is_not_damage(void **state)
 {
     enum { ROWS = 150000 };
     fixture *f = *state;
@@ -146,9 +147,8 @@ static void test_large_file(void **state)
     assert_int_equal(csv_rows(f, SN_TABLE_STEPS), 6 * STEPS_PER_EPOCH);
 }
 
-/* Whatever its size, no byte of the file that is there changes: a kill cannot harm it.
- */
-static void test_the_former_file_stays_whole(void **state)
+/* No byte of the existing file changes, so that a kill cannot damage it. */
+static void test_the_old_file_stays_unchanged(void **state)
 {
     fixture *f = *state;
     fixture former = *f;
@@ -183,8 +183,8 @@ herr_t __wrap_H5Dget_chunk_info_by_coord(hid_t dataset, const hsize_t *at,
     return __real_H5Dget_chunk_info_by_coord(dataset, at, mask, address, bytes);
 }
 
-/* HDF5 searches long for a chunk. */
-static void test_append_looks_at_the_last_chunk_alone(void **state)
+/* HDF5 finds a chunk by a linear search, so an append must not check all chunks. */
+static void test_append_checks_only_the_last_chunk(void **state)
 {
     fixture *f = *state;
     append_steps(f, LARGE_ROWS);
@@ -195,7 +195,7 @@ static void test_append_looks_at_the_last_chunk_alone(void **state)
     }
 }
 
-static void test_kills(void **state)
+static void test_kills_leave_a_complete_file(void **state)
 {
     enum { KILLS = 12 };
     fixture *f = *state;
@@ -228,15 +228,15 @@ static void test_kills(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_few_files_displace_nothing),
+        CASE(test_few_open_files_are_not_damage),
 #ifndef SHARDNET_SANITIZED
-        CASE(test_little_memory_displaces_nothing),
+        CASE(test_little_memory_is_not_damage),
 #endif
-        CASE(test_full_disk),
+        CASE(test_full_disk_keeps_the_old_file),
         CASE(test_large_file),
-        CASE(test_the_former_file_stays_whole),
-        CASE(test_append_looks_at_the_last_chunk_alone),
-        CASE(test_kills),
+        CASE(test_the_old_file_stays_unchanged),
+        CASE(test_append_checks_only_the_last_chunk),
+        CASE(test_kills_leave_a_complete_file),
     };
     return cmocka_run_group_tests_name("metrics_change", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Predictions of single images against softmax in double. */
+/* Compares predictions of images with softmax in double precision. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 enum { INPUT = 5, CLASSES = 4, IMAGES = 600 };
 
-/* A linear model of these classes whose parameters the caller frees. */
+/* Makes a network without hidden layers.  The caller frees the parameters. */
 static float *make_network(sn_network *network, size_t classes)
 {
     sn_error err;
@@ -21,7 +21,7 @@ static float *make_network(sn_network *network, size_t classes)
     return parameters;
 }
 
-static void best_and_second_are_those_of_softmax(void **state)
+static void best_and_second_agree_with_softmax(void **state)
 {
     (void)state;
     sn_error err;
@@ -38,7 +38,7 @@ static void best_and_second_are_those_of_softmax(void **state)
         images[i] = (uint8_t)(i * i * 31 % 251);
     }
     assert_int_equal(sn_predictor_init(&predictor, &network, parameters, &err), SN_OK);
-    /* more than fit one pass */
+    /* IMAGES exceeds the rows of one forward pass. */
     sn_predict(&predictor, images, IMAGES, found);
     for (size_t i = 0; i < IMAGES; i++) {
         double e[CLASSES], sum = 0;
@@ -66,7 +66,7 @@ static void best_and_second_are_those_of_softmax(void **state)
     free(parameters);
 }
 
-static void equal_classes_come_in_order(void **state)
+static void equal_classes_are_ordered_by_index(void **state)
 {
     (void)state;
     for (size_t classes = 1; classes <= CLASSES; classes++) {
@@ -93,8 +93,8 @@ static void equal_classes_come_in_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(best_and_second_are_those_of_softmax),
-        cmocka_unit_test(equal_classes_come_in_order),
+        cmocka_unit_test(best_and_second_agree_with_softmax),
+        cmocka_unit_test(equal_classes_are_ordered_by_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What reading back finds in a whole and good checkpoint that is not the one written.
- */
+/* Reading back a valid checkpoint that differs from the one written reports the
+ * difference. */
 #include "checkpoint_fixture.h"
 #include "store/checkpoint/layout.h"
 
-/* info with the digest of the file at f->path. */
+/* Returns info with the digest of the file at f->path. */
 static sn_checkpoint_info read_info(const fixture *f)
 {
     sn_error err = {""};
@@ -13,16 +13,17 @@ static sn_checkpoint_info read_info(const fixture *f)
     return info;
 }
 
-static void assert_other(const fixture *f, const sn_checkpoint_info *info,
-                         const sn_layer_tensors *tensors, const char *what)
+/* Asserts that the file differs from info and tensors and that the message has name. */
+static void assert_differs(const fixture *f, const sn_checkpoint_info *info,
+                           const sn_layer_tensors *tensors, const char *name)
 {
     sn_error err = {""};
     assert_int_equal(sn_checkpoint_read_back(f->path, info, tensors, &err), SN_EDATA);
-    assert_non_null(strstr(err.message, what));
+    assert_non_null(strstr(err.message, name));
     assert_non_null(strstr(err.message, f->path));
 }
 
-static void test_every_value(void **state)
+static void test_every_tensor_is_compared(void **state)
 {
     fixture *f = *state;
     sn_error err = {""};
@@ -44,7 +45,7 @@ static void test_every_value(void **state)
                 memcpy(&bits, value, sizeof bits);
                 bits ^= 1;
                 memcpy(value, &bits, sizeof bits);
-                assert_other(f, &info, f->written.layers, name);
+                assert_differs(f, &info, f->written.layers, name);
                 *value = good;
             }
         }
@@ -53,7 +54,7 @@ static void test_every_value(void **state)
                      SN_OK);
 }
 
-static void test_attributes_and_shapes(void **state)
+static void test_attributes_and_shapes_are_compared(void **state)
 {
     fixture *f = *state;
     write_good(f, f->path);
@@ -61,27 +62,27 @@ static void test_attributes_and_shapes(void **state)
 
     sn_checkpoint_info info = good;
     info.position.step++;
-    assert_other(f, &info, f->written.layers, "/progress/step ");
+    assert_differs(f, &info, f->written.layers, "/progress/step ");
     info = good;
     strcpy(info.config_text, "[model]\n");
-    assert_other(f, &info, f->written.layers, "/config/text ");
+    assert_differs(f, &info, f->written.layers, "/config/text ");
     info = good;
     info.program_version[0] ^= 1;
-    assert_other(f, &info, f->written.layers, "/program_version ");
+    assert_differs(f, &info, f->written.layers, "/program_version ");
     info = good;
     info.input_scale = -info.input_scale;
-    assert_other(f, &info, f->written.layers, "/model/input_scale ");
+    assert_differs(f, &info, f->written.layers, "/model/input_scale ");
     info = good;
     info.digest[0] = info.digest[0] == '0' ? '1' : '0';
-    assert_other(f, &info, f->written.layers, "/digest ");
+    assert_differs(f, &info, f->written.layers, "/digest ");
 
     network narrow = f->written;
     narrow.layers[1].out--;
-    assert_other(f, &good, narrow.layers, "layer 1 is 20 x 30, not 19 x 30");
+    assert_differs(f, &good, narrow.layers, "layer 1 is 20 x 30, not 19 x 30");
 }
 
-/* Chunks are padded in the file: it must not be much larger than its tensors. */
-static void test_size(void **state)
+/* Chunks are padded in the file; still it must not be much larger than its tensors. */
+static void test_file_size(void **state)
 {
     enum { IN = 784, OUT = 1024, COUNT = OUT * IN };
     const fixture *f = *state;
@@ -112,9 +113,9 @@ static void test_size(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_every_value),
-        CASE(test_attributes_and_shapes),
-        CASE(test_size),
+        CASE(test_every_tensor_is_compared),
+        CASE(test_attributes_and_shapes_are_compared),
+        CASE(test_file_size),
     };
     return cmocka_run_group_tests_name("read_back", tests, NULL, NULL);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Restoring the best epoch: a damaged file must not touch the weights in memory. */
+/* Restoring the best epoch: a damaged file must not change the weights in memory. */
 #include "checkpoint_fixture.h"
 
 #include "run/restore.h"
 #include "store/paths.h"
 
-/* Writes the fixture's network as RUN/checkpoints/best.h5 and gives its path. */
+/* Writes the network of the fixture to RUN/checkpoints/best.h5 and returns its path. */
 static void write_best(fixture *f, char path[SN_PATH_BYTES])
 {
     char folder[SN_PATH_BYTES];
@@ -18,7 +18,7 @@ static void write_best(fixture *f, char path[SN_PATH_BYTES])
                      SN_OK);
 }
 
-/* Flips a bit of the last tensor's bytes in the file. */
+/* Flips one bit of the last tensor in the file. */
 static void damage(const char *path, const fixture *f)
 {
     const sn_layer_tensors *last = &f->written.layers[LAYERS - 1];
@@ -39,7 +39,7 @@ static void damage(const char *path, const fixture *f)
     assert_int_equal(fclose(file), 0);
 }
 
-static void damage_leaves_the_state_alone(void **state)
+static void a_damaged_file_does_not_change_the_state(void **state)
 {
     fixture *f = *state;
     char path[SN_PATH_BYTES];
@@ -71,6 +71,6 @@ static void damage_leaves_the_state_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(
-        damage_leaves_the_state_alone, set_up, tear_down)};
+        a_damaged_file_does_not_change_the_state, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Rows on their way to metrics.h5. */
+/* Buffers of rows that are not yet in metrics.h5. */
 #include "support.h"
 
 #include "store/metrics/rows.h"
@@ -22,7 +22,7 @@ static void add_epoch(sn_rows *rows, int64_t step)
     sn_rows_add(rows, SN_TABLE_RANKS, ranks, 2);
 }
 
-static void moved_rows_stand_behind_those_that_wait(void **state)
+static void moved_rows_follow_the_present_ones(void **state)
 {
     (void)state;
     sn_rows waiting = {0}, more = {0};
@@ -54,7 +54,7 @@ static void moved_rows_stand_behind_those_that_wait(void **state)
     assert_true(sn_rows_empty(&waiting));
 }
 
-static void the_first_step_is_that_of_any_table(void **state)
+static void the_first_step_is_the_least_of_all_tables(void **state)
 {
     (void)state;
     sn_rows rows = {0};
@@ -72,8 +72,8 @@ static void the_first_step_is_that_of_any_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moved_rows_stand_behind_those_that_wait),
-        cmocka_unit_test(the_first_step_is_that_of_any_table),
+        cmocka_unit_test(moved_rows_follow_the_present_ones),
+        cmocka_unit_test(the_first_step_is_the_least_of_all_tables),
     };
     return cmocka_run_group_tests_name("rows", tests, NULL, NULL);
 }

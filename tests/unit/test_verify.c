@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What verify and diff stand on: damage is found or does no harm, differences are told.
- */
+/* The functions behind `verify` and `diff`: damage is found or harmless, and every
+ * difference is reported. */
 #include "checkpoint_fixture.h"
 
 #include "config/config.h"
@@ -13,7 +13,8 @@ static sn_status verify(const char *path, sn_error *err)
     return status;
 }
 
-/* Differences of any kind between two states; configuration and times included. */
+/* Returns the number of differences between two states, including configuration and
+ * times. */
 static int64_t differences(const sn_checkpoint_state *a, const sn_checkpoint_state *b)
 {
     static const char *const groups[] = {"/", "/model", "/progress", "/data"};
@@ -32,7 +33,7 @@ static int64_t differences(const sn_checkpoint_state *a, const sn_checkpoint_sta
     return count;
 }
 
-/* SN_EDATA with the file named, or the very same state. */
+/* True if verify fails and names the file, or if the state is the same. */
 static bool found_or_harmless(const char *path, const sn_checkpoint_state *good,
                               int *found)
 {
@@ -80,7 +81,7 @@ static bool change_bytes(const fixture *f, const char *path, unsigned char *data
     return passed && found > CHANGES / 3;
 }
 
-static void test_changed_bytes(void **state)
+static void test_changed_bytes_are_found_or_harmless(void **state)
 {
     run_damage_test(*state, change_bytes);
 }
@@ -103,7 +104,7 @@ static bool cut(const fixture *f, const char *path, unsigned char *data, size_t 
     return true;
 }
 
-static void test_truncated(void **state)
+static void test_truncated_files_are_found(void **state)
 {
     run_damage_test(*state, cut);
 }
@@ -116,7 +117,7 @@ static void load(const char *path, sn_checkpoint_state *state)
     }
 }
 
-static void test_load(void **state)
+static void test_load_and_clear(void **state)
 {
     fixture *f = *state;
     sn_checkpoint_state loaded;
@@ -147,7 +148,7 @@ static void note(void *user, const char *name, const char *a, const char *b)
     all->count++;
 }
 
-static void test_differences(void **state)
+static void test_differences_of_states(void **state)
 {
     fixture *f = *state;
     char other[160];
@@ -200,7 +201,7 @@ static void note_key(void *user, const char *section, const char *key, const cha
     note(user, name, a != NULL ? a : "-", b != NULL ? b : "-");
 }
 
-static void test_configurations(void **state)
+static void test_differences_of_configurations(void **state)
 {
     (void)state;
     sn_error err = {""};
@@ -225,8 +226,11 @@ static void test_configurations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_changed_bytes), CASE(test_truncated),      CASE(test_load),
-        CASE(test_differences),   CASE(test_configurations),
+        CASE(test_changed_bytes_are_found_or_harmless),
+        CASE(test_truncated_files_are_found),
+        CASE(test_load_and_clear),
+        CASE(test_differences_of_states),
+        CASE(test_differences_of_configurations),
     };
     return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
 }

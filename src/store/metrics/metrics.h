@@ -56,8 +56,9 @@ typedef struct sn_rank_row {
     int64_t rank;
     double gather_seconds;
     double compute_seconds;
-    double wait_seconds; /* lower bound of the time spent waiting for the slowest rank:
-                              its gather + compute minus those of this rank */
+    /* Lower bound of the time that this rank waited for the slowest rank: gather +
+     * compute of the slowest rank minus those of this rank. */
+    double wait_seconds;
     double reduce_seconds; /* includes wait_seconds */
     double update_seconds;
     char host[64];

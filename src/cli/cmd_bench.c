@@ -51,8 +51,8 @@ const sn_command sn_command_bench = {
              "seconds", "S", 0.001, 3600, seconds,
              "seconds of training steps per repeat (0.5); measuring the limits takes "
              "about as long")},
-         {SN_WHOLE("repeats", "N", 1, 10000, repeats,
-                   "number of repeats after the warm-up (5)")},
+         {SN_INTEGER("repeats", "N", 1, 10000, repeats,
+                     "number of repeats after the warm-up (5)")},
          {SN_FLAG("no-others", no_others,
                   "accepted for compatibility; has no effect")}},
     .tasks = SN_TASKS_TOGETHER,

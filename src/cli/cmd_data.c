@@ -124,7 +124,7 @@ static sn_status run_fetch(const void *user, sn_error *err)
     const arguments *chosen = user;
     const char *own[FROM_MAX];
     for (size_t i = 0; i < chosen->from.count; i++) {
-        own[i] = chosen->from.of[i].text;
+        own[i] = chosen->from.value[i].text;
         /* an address with a scheme is never an option of curl */
         if (own[i][0] == '-' || strstr(own[i], "://") == NULL) {
             return sn_options_refuse(
@@ -219,12 +219,12 @@ static const sn_command synth = {
         ".gz, is kept. If an existing file differs, nothing is changed and the exit "
         "code is 73.",
     .operands = {{OPERAND_DIR}},
-    .options = {{SN_WHOLE("train", "N", 1, SAMPLES_MAX, train,
-                          "number of training samples (20000)")},
-                {SN_WHOLE("test", "N", 1, SAMPLES_MAX, test,
-                          "number of test samples (4000)")},
-                {SN_WHOLE("seed", "S", 0, (double)UINT64_MAX, seed,
-                          "seed of the random numbers (2017)")}},
+    .options = {{SN_INTEGER("train", "N", 1, SAMPLES_MAX, train,
+                            "number of training samples (20000)")},
+                {SN_INTEGER("test", "N", 1, SAMPLES_MAX, test,
+                            "number of test samples (4000)")},
+                {SN_INTEGER("seed", "S", 0, (double)UINT64_MAX, seed,
+                            "seed of the random numbers (2017)")}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .defaults = &(const arguments){.train = SN_SYNTH_TRAIN_COUNT,

@@ -127,7 +127,7 @@ static bool names_file(const char *target)
            strcmp(target + length - strlen(ending), ending) == 0;
 }
 
-static sn_status find_place(const char *target, place *at, sn_error *err)
+static sn_status find_paths(const char *target, place *at, sn_error *err)
 {
     if (strlen(target) >= SN_PATH_BYTES) {
         return sn_fail(err, SN_ERANGE, "path too long (%s)", target);
@@ -144,8 +144,8 @@ static sn_status find_place(const char *target, place *at, sn_error *err)
                            : status;
 }
 
-/* Returns true if the configuration ends the run at the epoch of update.  Reads the file
- * each time: a resumed run may have another configuration. */
+/* Returns true if the configuration ends the run at the epoch of update.  Reads the
+ * file each time: a resumed run may have another configuration. */
 static bool has_ended(const place *at, const sn_metrics_update *update)
 {
     sn_config *config;
@@ -158,7 +158,7 @@ static bool has_ended(const place *at, const sn_metrics_update *update)
 }
 
 /* Returns true if the job may still create the metrics file. */
-static bool may_come(const place *at)
+static bool may_appear(const place *at)
 {
     return sn_is_folder(at->folder) && (access(at->file, R_OK) == 0 || errno == ENOENT);
 }
@@ -179,7 +179,7 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
     while (status == SN_OK && !gone && !ended && sn_stop_requested() == 0) {
         sn_metrics_update update;
         status = sn_metrics_poll(follower, print_rows, given, &update, err);
-        if (status == SN_ENOINPUT && may_come(at)) {
+        if (status == SN_ENOINPUT && may_appear(at)) {
             status = SN_OK; /* the file does not exist yet */
         }
         if (update.cut) {
@@ -205,7 +205,7 @@ static sn_status follow_rows(sn_metrics_follower *follower, const place *at,
 
 /* Waits until the run creates its folder.  Prints one line first, so that the user
  * notices a mistyped name.  Sets *gone if the reader of stdout has closed it. */
-static sn_status await_folder(const place *at, bool *gone, sn_error *err)
+static sn_status wait_for_folder(const place *at, bool *gone, sn_error *err)
 {
     bool printed = false;
     while (!sn_is_folder(at->folder) && !*gone && sn_stop_requested() == 0) {
@@ -234,7 +234,7 @@ static sn_status follow(const place *at, arguments *given, sn_error *err)
     bool gone = false;
     (void)signal(SIGPIPE, SIG_IGN);
     sn_stop_watch(NULL);
-    status = await_folder(at, &gone, err);
+    status = wait_for_folder(at, &gone, err);
     if (status == SN_OK && sn_file_exists(at->file)) {
         status = sn_format_expect_metrics(at->file, err);
     }
@@ -251,7 +251,7 @@ static sn_status run(const void *user, sn_error *err)
 {
     arguments given = *(const arguments *)user;
     place at;
-    sn_status status = find_place(given.target, &at, err);
+    sn_status status = find_paths(given.target, &at, err);
     if (status == SN_OK && given.follow) {
         return follow(&at, &given, err);
     }

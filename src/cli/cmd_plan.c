@@ -16,7 +16,7 @@ typedef struct arguments {
 } arguments;
 
 static const sn_list usual_ranks = {
-    4, {{.whole = 1}, {.whole = 2}, {.whole = 4}, {.whole = 8}}};
+    4, {{.integer = 1}, {.integer = 2}, {.integer = 4}, {.integer = 8}}};
 
 /* The column of one number of ranks. */
 typedef struct plan_column {
@@ -207,7 +207,8 @@ static sn_status run(const void *user, sn_error *err)
         status = sn_plan_open(config, &base, err);
     }
     for (size_t i = 0; i < ranks->count && status == SN_OK; i++) {
-        status = make_column(&base, given, (int)ranks->of[i].whole, i, columns, err);
+        status =
+            make_column(&base, given, (int)ranks->value[i].integer, i, columns, err);
     }
     if (status == SN_OK) {
         print_plan(given, &base, columns, ranks->count);
@@ -236,16 +237,16 @@ const sn_command sn_command_plan = {
         "ranks, checkpoints and evaluation. `shardnet bench` measures real steps.",
     .operands = {{SN_OPERAND_CONFIG}},
     .options =
-        {{SN_WHOLE(
+        {{SN_INTEGER(
               "ranks", "N", 1, RANKS_MAX, ranks,
               "number of ranks, one column of the table; may be given up to 12 times "
               "(1, 2, 4 and 8)"),
           .limit = COLUMNS_MAX},
          {SN_OPTION_SET},
-         {SN_WHOLE("ranks-per-node", "N", 1, RANKS_MAX, node_ranks,
-                   "number of ranks per node (all on one node)")},
-         {SN_WHOLE("threads", "N", 1, 1024, threads,
-                   "threads per rank (compute.threads, or 1 if that is auto)")},
+         {SN_INTEGER("ranks-per-node", "N", 1, RANKS_MAX, node_ranks,
+                     "number of ranks per node (all on one node)")},
+         {SN_INTEGER("threads", "N", 1, 1024, threads,
+                     "threads per rank (compute.threads, or 1 if that is auto)")},
          {SN_REAL(
              "gflops", "R", 1e-3, 1e9, gflops,
              "compute rate per rank, GFLOP/s (measured here: forward and backward pass "

@@ -93,7 +93,7 @@ const sn_command sn_command_train = {
               "auto, or no value: resume from the newest valid checkpoint in RUN, if "
               "any, else start; PATH: resume from this checkpoint; never (the "
               "default): refuse a RUN that holds checkpoints"),
-          .standard = "auto"},
+          .implied = "auto"},
          {SN_FLAG("quiet", quiet, "print only the result")},
          {SN_PRINT("help-config", sn_config_help,
                    "print every configuration key with its default and range")}},

@@ -45,7 +45,7 @@ void sn_help_spell_option(const sn_option *option, bool both, char *text, size_t
                            length == 0 ? " " : "|", *c);
     }
     if (option->argument != NULL) {
-        snprintf(value, sizeof value, option->standard != NULL ? "[=%s]" : " %s",
+        snprintf(value, sizeof value, option->implied != NULL ? "[=%s]" : " %s",
                  option->argument);
     }
     if (option->letter == 0) {

@@ -61,7 +61,7 @@ sn_status sn_job_config(const char *path, const sn_list *set,
         status = sn_config_read(*config, path, err);
     }
     for (size_t i = 0; i < set->count && status == SN_OK; i++) {
-        status = sn_config_set(*config, set->of[i].text, err);
+        status = sn_config_set(*config, set->value[i].text, err);
     }
     if (status == SN_OK) {
         status = check(*config, err);

@@ -35,8 +35,8 @@ static const entry files[] = {
 static const entry variables[] = {
     {"SHARDNET_DATA", "Folder of the four IDX files; the default of data.dir."},
     {"SLURM_JOB_END_TIME",
-     "End of the Slurm job, in seconds since 1970. `train` stops before this time with a "
-     "checkpoint and exit code 75."},
+     "End of the Slurm job, in seconds since 1970. `train` stops before this time with "
+     "a checkpoint and exit code 75."},
     {"OMPI_COMM_WORLD_SIZE, PMI_SIZE, SLURM_STEP_NUM_TASKS",
      "Number of tasks of the job, with the related variables of mpirun, hydra and srun "
      "for the number of this task and the tasks of its node. The program refuses a job "
@@ -181,7 +181,7 @@ static void write_command(FILE *out, const sn_command *command)
     write_options(out, command);
 }
 
-/* Calls write for each command, and for the commands of a group instead of the group. */
+/* Calls write for each command; a group stands for its commands. */
 static void each_command(FILE *out, const sn_command *group,
                          void (*write)(FILE *out, const sn_command *command))
 {
@@ -207,7 +207,7 @@ static void write_keys(FILE *out)
             section = key->section;
             fprintf(out, ".SS [%s]\n", section);
         }
-        fprintf(out, ".TP\n\\fB%s\\fR = %s    ", key->name, key->standard);
+        fprintf(out, ".TP\n\\fB%s\\fR = %s    ", key->name, key->default_text);
         sn_key_print_range(out, key);
         fputc('\n', out);
         write_text(out, key->help);
@@ -233,11 +233,11 @@ static void write_exit_codes(FILE *out)
         }
         fputs(*before != '\0' ? "\n" : "", out);
     }
-    fputs(
-        ".PP\nAfter 75, which is also the end of a job that hangs, run the command "
-        "again with \\fB\\-\\-resume\\fR.  After 76, the last good checkpoint is kept.  "
-        "An error is one line on standard error, from one rank.\n",
-        out);
+    fputs(".PP\nAfter 75, which is also the end of a job that hangs, run the command "
+          "again with \\fB\\-\\-resume\\fR.  After 76, the last good checkpoint is "
+          "kept.  "
+          "An error is one line on standard error, from one rank.\n",
+          out);
 }
 
 static void write_page(FILE *out)

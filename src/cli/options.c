@@ -18,7 +18,7 @@ typedef struct parser {
 } parser;
 
 /* Returns the last word of the name of a command. */
-static const char *word_of(const sn_command *command)
+static const char *last_word(const sn_command *command)
 {
     const char *blank = strrchr(command->name, ' ');
     return blank != NULL ? blank + 1 : command->name;
@@ -32,15 +32,15 @@ sn_status sn_options_refuse(const sn_command *command, sn_error *err,
     va_start(arguments, format);
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
-    const bool asks = why[0] != '\0' && why[strlen(why) - 1] == '?';
+    const bool is_question = why[0] != '\0' && why[strlen(why) - 1] == '?';
     return sn_fail(err, SN_EUSAGE, "%s%s `shardnet%s%s --help`", why,
-                   asks ? " See" : "; see", *command->name != '\0' ? " " : "",
+                   is_question ? " See" : "; see", *command->name != '\0' ? " " : "",
                    command->name);
 }
 
 /* Stores name in *best if it is more similar to word than all names before. */
-static void offer(const char *word, const char *name, const char **best,
-                  size_t *distance)
+static void keep_nearest(const char *word, const char *name, const char **best,
+                         size_t *distance)
 {
     const size_t other = sn_near_distance(word, name);
     if (other < *distance) {
@@ -65,11 +65,11 @@ sn_status sn_options_find(const sn_command *group, const char *word,
     const char *best = NULL;
     size_t distance = SIZE_MAX;
     for (const sn_command *const *at = group->commands; *at != NULL; at++) {
-        if (strcmp(word, word_of(*at)) == 0) {
+        if (strcmp(word, last_word(*at)) == 0) {
             *found = *at;
             return SN_OK;
         }
-        offer(word, word_of(*at), &best, &distance);
+        keep_nearest(word, last_word(*at), &best, &distance);
     }
     return refuse_unknown(group, err, "command", word, "", best);
 }
@@ -81,9 +81,9 @@ static sn_status refuse_option(const parser *p, const char *word)
     char name[64];
     const char *start = word + strspn(word, "-");
     snprintf(name, sizeof name, "%.*s", (int)strcspn(start, "="), start);
-    offer(name, "help", &best, &distance);
+    keep_nearest(name, "help", &best, &distance);
     for (const sn_option *o = p->command->options; o->name != NULL; o++) {
-        offer(name, o->name, &best, &distance);
+        keep_nearest(name, o->name, &best, &distance);
     }
     return refuse_unknown(p->command, p->err, "option", word, "--", best);
 }
@@ -129,11 +129,11 @@ bool sn_options_print(const sn_command *command, int argc, char **argv, FILE *ou
     return false;
 }
 
-static bool read_whole(const char *text, uint64_t *whole)
+static bool read_integer(const char *text, uint64_t *integer)
 {
     char *end;
     errno = 0;
-    *whole = strtoull(text, &end, 10);
+    *integer = strtoull(text, &end, 10);
     return errno == 0 && *end == '\0' && strspn(text, "0123456789") == strlen(text);
 }
 
@@ -142,14 +142,14 @@ static bool read_value(const sn_option *option, const char *text, sn_value *valu
 {
     char *end;
     switch (option->kind) {
-    case SN_VALUE_WHOLE:
-        return read_whole(text, &value->whole) &&
-               (double)value->whole >= option->least &&
-               (double)value->whole <= option->most;
+    case SN_VALUE_INTEGER:
+        return read_integer(text, &value->integer) &&
+               (double)value->integer >= option->min &&
+               (double)value->integer <= option->max;
     case SN_VALUE_REAL:
         value->real = strtod(text, &end);
-        return end != text && *end == '\0' && value->real >= option->least &&
-               value->real <= option->most;
+        return end != text && *end == '\0' && value->real >= option->min &&
+               value->real <= option->max;
     case SN_VALUE_CHOICE:
         value->choice = 0;
         while (option->choices[value->choice] != NULL &&
@@ -176,12 +176,12 @@ static sn_status refuse_value(const parser *p, const sn_option *option,
                                                     : ", ",
                                *c);
         }
-    } else if (option->most >= (double)UINT64_MAX) {
+    } else if (option->max >= (double)UINT64_MAX) {
         snprintf(wanted, sizeof wanted, "an integer less than 2^64");
     } else {
         snprintf(wanted, sizeof wanted, "%s in [%.10g, %.10g]",
-                 option->kind == SN_VALUE_WHOLE ? "an integer" : "a number",
-                 option->least, option->most);
+                 option->kind == SN_VALUE_INTEGER ? "an integer" : "a number",
+                 option->min, option->max);
     }
     return sn_options_refuse(p->command, p->err,
                              "wrong value (--%s %.80s): it must be %s", option->name,
@@ -208,12 +208,12 @@ static sn_status store(const parser *p, const sn_option *option, const char *tex
                                  "too many values (--%s %s): at most %zu", option->name,
                                  text, option->limit);
     }
-    list->of[list->count++] = value;
+    list->value[list->count++] = value;
     return SN_OK;
 }
 
 /* Parses the option at argv[*i]; *i moves to the last word of the option. */
-static sn_status take_option(const parser *p, int *i)
+static sn_status parse_option(const parser *p, int *i)
 {
     const char *word = p->argv[*i], *value;
     const sn_option *option = find_option(p->command, word, &value);
@@ -231,8 +231,8 @@ static sn_status take_option(const parser *p, int *i)
         }
         return SN_OK;
     }
-    if (value == NULL && option->standard != NULL) {
-        value = option->standard;
+    if (value == NULL && option->implied != NULL) {
+        value = option->implied;
     } else if (value == NULL && *i + 1 < p->argc) {
         value = p->argv[++*i];
     }
@@ -245,7 +245,7 @@ static sn_status take_option(const parser *p, int *i)
 }
 
 /* Stores the words (count), which are all operands, in their fields. */
-static sn_status take_operands(const parser *p, char **words, size_t count)
+static sn_status store_operands(const parser *p, char **words, size_t count)
 {
     const sn_operand *operand = p->command->operands;
     size_t next = 0;
@@ -268,7 +268,7 @@ static sn_status take_operands(const parser *p, char **words, size_t count)
                                              "too many arguments (%s)", words[next]);
 }
 
-static sn_status demand_options(const parser *p)
+static sn_status check_required(const parser *p)
 {
     for (const sn_option *o = p->command->options; o->name != NULL; o++) {
         const char *text = "";
@@ -296,11 +296,11 @@ sn_status sn_options_parse(const sn_command *command, int argc, char **argv,
         } else if (strcmp(argv[i], "--") == 0) {
             ended = true;
         } else {
-            status = take_option(&p, &i);
+            status = parse_option(&p, &i);
         }
     }
     if (status == SN_OK) {
-        status = take_operands(&p, argv + 1, operands);
+        status = store_operands(&p, argv + 1, operands);
     }
-    return status == SN_OK ? demand_options(&p) : status;
+    return status == SN_OK ? check_required(&p) : status;
 }

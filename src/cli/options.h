@@ -13,17 +13,17 @@
 
 /** The kind of an option's value, and the type of its field in the arguments. */
 typedef enum sn_value_kind {
-    SN_VALUE_FLAG,   /* bool: true if the option is given */
-    SN_VALUE_TEXT,   /* const char *: not empty */
-    SN_VALUE_WHOLE,  /* uint64_t */
-    SN_VALUE_REAL,   /* double */
-    SN_VALUE_CHOICE, /* int: the index in choices */
-    SN_VALUE_PRINT   /* no field: the option prints a text instead of the command */
+    SN_VALUE_FLAG,    /* bool: true if the option is given */
+    SN_VALUE_TEXT,    /* const char *: not empty */
+    SN_VALUE_INTEGER, /* uint64_t */
+    SN_VALUE_REAL,    /* double */
+    SN_VALUE_CHOICE,  /* int: the index in choices */
+    SN_VALUE_PRINT    /* no field: the option prints a text instead of the command */
 } sn_value_kind;
 
 typedef union sn_value {
     const char *text;
-    uint64_t whole;
+    uint64_t integer;
     double real;
     int choice;
 } sn_value;
@@ -33,7 +33,7 @@ enum { SN_LIST_MAX = 256 };
 /** The field of an option that may be repeated. */
 typedef struct sn_list {
     size_t count;
-    sn_value of[SN_LIST_MAX];
+    sn_value value[SN_LIST_MAX];
 } sn_list;
 
 typedef struct sn_option {
@@ -41,9 +41,9 @@ typedef struct sn_option {
     char letter;      /* the short form, 0 for none */
     sn_value_kind kind;
     const char *argument; /* name of the value in the help; NULL for a choice */
-    const char *standard; /* value of the bare option; only --name=VALUE sets another.
+    const char *implied;  /* value of the bare option; only --name=VALUE sets another.
                                  NULL: a value must follow */
-    double least, most;   /* range of a number, both included */
+    double min, max;      /* range of a number, both included */
     const char *const *choices; /* names, terminated by NULL */
     size_t limit;  /* the field is a list of at most limit values; 0: one value */
     bool required; /* the option must be given; texts only */
@@ -107,8 +107,8 @@ bool sn_options_print(const sn_command *command, int argc, char **argv, FILE *ou
 sn_status sn_options_find(const sn_command *group, const char *word,
                           const sn_command **found, sn_error *err) SN_MUST_CHECK;
 
-/** Writes the option as the help shows it into text: "--set SECTION.KEY=VALUE" or, if it
- *  has a letter, "-o FILE"; if both, "-o, --output FILE". */
+/** Writes the option as the help shows it into text: "--set SECTION.KEY=VALUE" or, if
+ *  it has a letter, "-o FILE"; if both, "-o, --output FILE". */
 void sn_help_spell_option(const sn_option *option, bool both, char *text, size_t bytes);
 
 /** Prints "usage: shardnet COMMAND ..." in lines of at most width columns. */
@@ -125,13 +125,13 @@ void sn_help_print(FILE *out, const sn_command *command);
 #define SN_FLAG(name_, field, help_) SN_FIELD(name_, SN_VALUE_FLAG, field, help_)
 #define SN_TEXT(name_, argument_, field, help_)                                        \
     SN_FIELD(name_, SN_VALUE_TEXT, field, help_), .argument = (argument_)
-#define SN_NUMBER(name_, kind_, argument_, least_, most_, field, help_)                \
-    .argument = (argument_), .least = (least_), .most = (most_),                       \
+#define SN_NUMBER(name_, kind_, argument_, min_, max_, field, help_)                   \
+    .argument = (argument_), .min = (min_), .max = (max_),                             \
     SN_FIELD(name_, kind_, field, help_)
-#define SN_WHOLE(name_, argument_, least_, most_, field, help_)                        \
-    SN_NUMBER(name_, SN_VALUE_WHOLE, argument_, least_, most_, field, help_)
-#define SN_REAL(name_, argument_, least_, most_, field, help_)                         \
-    SN_NUMBER(name_, SN_VALUE_REAL, argument_, least_, most_, field, help_)
+#define SN_INTEGER(name_, argument_, min_, max_, field, help_)                         \
+    SN_NUMBER(name_, SN_VALUE_INTEGER, argument_, min_, max_, field, help_)
+#define SN_REAL(name_, argument_, min_, max_, field, help_)                            \
+    SN_NUMBER(name_, SN_VALUE_REAL, argument_, min_, max_, field, help_)
 #define SN_CHOICE(name_, choices_, field, help_)                                       \
     SN_FIELD(name_, SN_VALUE_CHOICE, field, help_), .choices = (choices_)
 #define SN_PRINT(name_, print_, help_)                                                 \

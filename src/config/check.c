@@ -45,11 +45,11 @@ static bool is_plain_path(const char *path)
         }
     }
     for (const char *rest = path; *rest != '\0';) {
-        const size_t piece = sn_key_path_piece(rest);
-        if (piece == 0) {
+        const size_t line = sn_key_path_line(rest);
+        if (line == 0) {
             return false;
         }
-        rest += piece;
+        rest += line;
     }
     return path[0] != ';';
 }

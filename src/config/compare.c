@@ -20,14 +20,14 @@ typedef struct entry {
     const char *section, *key, *value; /* point into the listing's text */
 } entry;
 
-static void take(void *user, sn_ini_item item, const char *section, const char *key,
-                 const char *value, int line)
+static void receive(void *user, sn_ini_item item, const char *section, const char *key,
+                    const char *value, int line)
 {
     listing *made = user;
     (void)line;
     if (item == SN_INI_KEY) {
         fprintf(made->out, "%c%s%c%s%c%s", '\0', section, '\0', key, '\0', value);
-    } else if (item == SN_INI_MORE) {
+    } else if (item == SN_INI_CONTINUATION) {
         fputs(value, made->out);
     }
 }
@@ -38,7 +38,7 @@ static sn_status list(const char *text, listing *made, sn_error *err)
     if (made->out == NULL) {
         return sn_fail(err, SN_ENOMEM, "out of memory to compare configurations");
     }
-    const sn_status status = sn_ini_read(text, take, made, err);
+    const sn_status status = sn_ini_read(text, receive, made, err);
     const bool failed = ferror(made->out) != 0;
     return fclose(made->out) != 0 || failed
                ? sn_fail(err, SN_ENOMEM, "out of memory to compare configurations")

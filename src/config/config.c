@@ -16,7 +16,7 @@ void sn_config_init(sn_config *config)
     memset(config, 0, sizeof *config);
     char why[SN_KEY_WHY_BYTES];
     for (const sn_key *key = sn_keys; key->section != NULL; key++) {
-        (void)sn_key_read(key, key->standard, config, why);
+        (void)sn_key_read(key, key->default_text, config, why);
     }
     const char *dir = getenv("SHARDNET_DATA");
     if (dir != NULL && strlen(dir) < SN_PATH_BYTES) {
@@ -50,7 +50,7 @@ typedef struct reader {
     sn_error *err;
 } reader;
 
-static SN_PRINTF(3, 4) void note_fault(reader *r, int line, const char *format, ...)
+static SN_PRINTF(3, 4) void note_error(reader *r, int line, const char *format, ...)
 {
     char why[SN_MESSAGE_BYTES];
     va_list arguments;
@@ -79,64 +79,64 @@ static const char *explain_unknown(const char *section, const char *name,
     return why;
 }
 
-static void take_key(reader *r, bool more, const char *section, const char *name,
+static void read_key(reader *r, bool more, const char *section, const char *name,
                      const char *value, int line)
 {
     const sn_key *key = sn_key_find(section, name);
     char why[SN_KEY_WHY_BYTES];
     if (*section == '\0') {
-        note_fault(r, line, "%.60s: key before the first [section]", name);
+        note_error(r, line, "%.60s: key before the first [section]", name);
         return;
     }
     if (key == NULL) {
-        note_fault(r, line, "[%.40s] %.60s: %s", section, name,
+        note_error(r, line, "[%.40s] %.60s: %s", section, name,
                    explain_unknown(section, name, why));
         return;
     }
     const size_t index = (size_t)(key - sn_keys);
     if (!more && r->seen[index]++ > 0) {
-        note_fault(r, line, "[%s] %s: set twice", section, name);
+        note_error(r, line, "[%s] %s: set twice", section, name);
         return;
     }
     if (!more) {
         r->config->origin[index] = line;
     }
     if (!(more ? sn_key_append : sn_key_read)(key, value, r->config, why)) {
-        note_fault(r, line, "[%s] %s: %s", section, name, why);
+        note_error(r, line, "[%s] %s: %s", section, name, why);
     }
 }
 
-static void take_section(reader *r, const char *section, int line)
+static void check_section(reader *r, const char *section, int line)
 {
     const sn_key *near = sn_key_near(section, NULL);
     if (near == NULL) {
-        note_fault(r, line,
+        note_error(r, line,
                    "[%.60s]: unknown section; `shardnet train --help-config` lists the "
                    "sections",
                    section);
     } else if (strcmp(near->section, section) != 0) {
-        note_fault(r, line, "[%.60s]: unknown section; did you mean [%s]?", section,
+        note_error(r, line, "[%.60s]: unknown section; did you mean [%s]?", section,
                    near->section);
     }
 }
 
-static void take(void *user, sn_ini_item item, const char *section, const char *key,
-                 const char *value, int line)
+static void receive(void *user, sn_ini_item item, const char *section, const char *key,
+                    const char *value, int line)
 {
     reader *r = user;
     switch (item) {
     case SN_INI_KEY:
-    case SN_INI_MORE:
-        take_key(r, item == SN_INI_MORE, section, key, value, line);
+    case SN_INI_CONTINUATION:
+        read_key(r, item == SN_INI_CONTINUATION, section, key, value, line);
         break;
     case SN_INI_SECTION:
-        take_section(r, section, line);
+        check_section(r, section, line);
         break;
     case SN_INI_LONG:
-        note_fault(r, line, "line of more than 199 bytes; make it shorter");
+        note_error(r, line, "line of more than 199 bytes; make it shorter");
         break;
     case SN_INI_MALFORMED:
-        note_fault(r, line, "neither [section], key = value nor a comment");
+        note_error(r, line, "neither [section], key = value nor a comment");
         break;
     }
 }
@@ -151,7 +151,7 @@ sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
         config->origin[i] =
             config->origin[i] > 0 ? SN_ORIGIN_DEFAULT : config->origin[i];
     }
-    const sn_status status = sn_ini_read(text, take, &r, err);
+    const sn_status status = sn_ini_read(text, receive, &r, err);
     return status == SN_OK && r.line < INT_MAX ? SN_ECONFIG : status;
 }
 

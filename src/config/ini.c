@@ -17,14 +17,14 @@ typedef struct reader {
     char section[256]; /* current section */
     int section_line;  /* its line, 0 before the first section */
     size_t keys;       /* number of keys in this section so far */
-    sn_ini_take *take;
+    sn_ini_receive *receive;
     void *user;
 } reader;
 
 static void end_section(reader *r)
 {
     if (r->section_line > 0 && r->keys == 0) {
-        r->take(r->user, SN_INI_SECTION, r->section, NULL, NULL, r->section_line);
+        r->receive(r->user, SN_INI_SECTION, r->section, NULL, NULL, r->section_line);
     }
 }
 
@@ -39,7 +39,7 @@ static char *next_line(char *buffer, int bytes, void *user)
     const bool is_long = length >= (size_t)bytes;
     r->line++;
     if (is_long) {
-        r->take(r->user, SN_INI_LONG, NULL, NULL, NULL, r->line);
+        r->receive(r->user, SN_INI_LONG, NULL, NULL, NULL, r->line);
     }
     snprintf(buffer, (size_t)bytes, "%.*s", is_long ? 0 : (int)length, r->rest);
     r->rest += length + (r->rest[length] == '\n');
@@ -54,24 +54,26 @@ static char *next_line(char *buffer, int bytes, void *user)
     return buffer;
 }
 
-static int take_key(void *user, const char *section, const char *key, const char *value)
+static int read_key(void *user, const char *section, const char *key, const char *value)
 {
     reader *r = user;
-    const sn_ini_item item = r->indented && r->keys > 0 ? SN_INI_MORE : SN_INI_KEY;
+    const sn_ini_item item =
+        r->indented && r->keys > 0 ? SN_INI_CONTINUATION : SN_INI_KEY;
     r->keys++;
-    r->take(r->user, item, section, key, value, r->line);
+    r->receive(r->user, item, section, key, value, r->line);
     return 1;
 }
 
-sn_status sn_ini_read(const char *text, sn_ini_take *take, void *user, sn_error *err)
+sn_status sn_ini_read(const char *text, sn_ini_receive *receive, void *user,
+                      sn_error *err)
 {
-    reader r = {.rest = text, .take = take, .user = user};
-    const int malformed = ini_parse_stream(next_line, &r, take_key, &r);
+    reader r = {.rest = text, .receive = receive, .user = user};
+    const int malformed = ini_parse_stream(next_line, &r, read_key, &r);
     if (malformed < 0) {
         return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
     }
     if (malformed > 0) {
-        take(user, SN_INI_MALFORMED, NULL, NULL, NULL, malformed);
+        receive(user, SN_INI_MALFORMED, NULL, NULL, NULL, malformed);
     }
     return SN_OK;
 }

@@ -12,21 +12,21 @@
 #include "shardnet/status.h"
 
 typedef enum sn_ini_item {
-    SN_INI_KEY,       /* key = value */
-    SN_INI_MORE,      /* an indented line, which continues the value of the last key */
-    SN_INI_SECTION,   /* a section without keys; key and value are NULL */
+    SN_INI_KEY,          /* key = value */
+    SN_INI_CONTINUATION, /* an indented line: more of the last value */
+    SN_INI_SECTION,      /* a section without keys; key and value are NULL */
     SN_INI_LONG,      /* an ignored line of more than 199 bytes; all texts are NULL */
     SN_INI_MALFORMED, /* the first line with a syntax error; all texts are NULL */
 } sn_ini_item;
 
 /** The callback for one item.  line counts from 1; the texts are valid during the
  *  call. */
-typedef void sn_ini_take(void *user, sn_ini_item item, const char *section,
-                         const char *key, const char *value, int line);
+typedef void sn_ini_receive(void *user, sn_ini_item item, const char *section,
+                            const char *key, const char *value, int line);
 
-/** Calls take for each item of text: keys in the order of their lines, a section
+/** Calls receive for each item of text: keys in the order of their lines, a section
  *  without keys at its end, the malformed line last.  Errors:  SN_ENOMEM. */
-sn_status sn_ini_read(const char *text, sn_ini_take *take, void *user,
+sn_status sn_ini_read(const char *text, sn_ini_receive *receive, void *user,
                       sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -13,8 +13,8 @@ static const char *const augments[] = {"none", "affine", "elastic", NULL};
 static const char *const activations[] = {"tanh", "sigmoid", "relu", "lecun_tanh",
                                           NULL};
 static const char *const inits[] = {"uniform", "xavier", "he", NULL};
-static const char *const momenta[] = {"heavy_ball", "nesterov", "previous_gradient",
-                                      NULL};
+static const char *const momentum_kinds[] = {"heavy_ball", "nesterov",
+                                             "previous_gradient", NULL};
 static const char *const schedules[] = {"constant", "inverse", "step", "cosine", NULL};
 #define NAME(symbol, name) #name,
 static const char *const reductions[] = {SN_REDUCTION_TABLE(NAME) "auto", NULL};
@@ -22,23 +22,23 @@ static const char *const reductions[] = {SN_REDUCTION_TABLE(NAME) "auto", NULL};
 static const char *const wires[] = {"fp32", "bf16", NULL};
 static const char *const precisions[] = {"fp32", "bf16", "bf16_emulated", NULL};
 static const char *const backends[] = {"auto", "openblas", "onednn", NULL};
-static const char *const switches[] = {"false", "true", NULL};
+static const char *const booleans[] = {"false", "true", NULL};
 
 #define FIELD(member) offsetof(sn_config, member)
-#define INTEGER(section, name, member, standard, min, max, help)                       \
+#define INTEGER(section, name, member, default_text, min, max, help)                   \
     {                                                                                  \
-        section, name, SN_KEY_INTEGER, FIELD(member), standard, min, max, 0, NULL,     \
+        section, name, SN_KEY_INTEGER, FIELD(member), default_text, min, max, 0, NULL, \
             NULL, help                                                                 \
     }
-#define REAL(section, name, member, standard, min, max, open, help)                    \
+#define REAL(section, name, member, default_text, min, max, open, help)                \
     {                                                                                  \
-        section, name, SN_KEY_REAL, FIELD(member), standard, min, max, open, NULL,     \
+        section, name, SN_KEY_REAL, FIELD(member), default_text, min, max, open, NULL, \
             NULL, help                                                                 \
     }
-#define CHOICE(section, name, member, standard, choices, help)                         \
+#define CHOICE(section, name, member, default_text, choices, help)                     \
     {                                                                                  \
-        section, name, SN_KEY_CHOICE, FIELD(member), standard, 0, 0, 0, choices, NULL, \
-            help                                                                       \
+        section, name, SN_KEY_CHOICE, FIELD(member), default_text, 0, 0, 0, choices,   \
+            NULL, help                                                                 \
     }
 
 const sn_key sn_keys[] = {
@@ -65,7 +65,7 @@ const sn_key sn_keys[] = {
     REAL("augment", "shift", augment_shift, "0", 0, 1000, 0,
          "maximum shift along each axis, pixels"),
     REAL("augment", "sigma", augment_sigma, "5", 0.1, 100, 0,
-         "elastic: standard deviation of the Gaussian filter of the displacement "
+         "elastic: default_text deviation of the Gaussian filter of the displacement "
          "fields, pixels"),
     REAL("augment", "alpha", augment_alpha, "36", 0, 10000, 0,
          "elastic: factor on the filtered displacement fields, pixels"),
@@ -92,7 +92,8 @@ const sn_key sn_keys[] = {
     REAL("optimizer", "momentum", optimizer_momentum, "0.9", 0, 1, 1,
          "momentum coefficient"),
     CHOICE(
-        "optimizer", "momentum_kind", optimizer_momentum_kind, "heavy_ball", momenta,
+        "optimizer", "momentum_kind", optimizer_momentum_kind, "heavy_ball",
+        momentum_kinds,
         "update rule, with rate r, momentum m, gradient g; heavy_ball: v = m v + r g, "
         "w -= v; nesterov: v = m v + r g, w -= m v + r g; previous_gradient: w -= r g "
         "+ m v, v = r g"),
@@ -179,11 +180,11 @@ const sn_key sn_keys[] = {
          "number of minutes between two checkpoints; 0 = off"),
     INTEGER("checkpoint", "keep", checkpoint_keep, "3", 1, 1e6,
             "number of checkpoints to keep, the newest ones"),
-    CHOICE("checkpoint", "keep_best", checkpoint_keep_best, "true", switches,
+    CHOICE("checkpoint", "keep_best", checkpoint_keep_best, "true", booleans,
            "also keep best.h5, the checkpoint with the lowest validation error"),
     INTEGER("metrics", "every_steps", metrics_every_steps, "100", 0, 9e15,
             "number of updates between two rows of /steps in metrics.h5; 0 = no rows"),
-    CHOICE("metrics", "per_rank", metrics_per_rank, "true", switches,
+    CHOICE("metrics", "per_rank", metrics_per_rank, "true", booleans,
            "write the times of every rank to /ranks in metrics.h5 after each epoch"),
     {NULL, NULL, SN_KEY_INTEGER, 0, NULL, 0, 0, 0, NULL, NULL, NULL}};
 
@@ -304,7 +305,7 @@ void sn_config_help(FILE *out)
 {
     for (const sn_key *key = sn_keys; key->section != NULL; key++) {
         begin_section(out, key);
-        fprintf(out, "  %s = %s\n      ", key->name, key->standard);
+        fprintf(out, "  %s = %s\n      ", key->name, key->default_text);
         sn_key_print_range(out, key);
         fprintf(out, "\n      %s\n", key->help);
     }

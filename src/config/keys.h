@@ -23,8 +23,8 @@ typedef enum sn_key_type {
 typedef struct sn_key {
     const char *section, *name;
     sn_key_type type;
-    size_t offset;        /* offset in sn_config */
-    const char *standard; /* the default, as text */
+    size_t offset;            /* offset in sn_config */
+    const char *default_text; /* the default, as text */
     double min, max;
     int max_open;               /* true: the range excludes max */
     const char *const *choices; /* names, terminated by NULL */
@@ -63,6 +63,6 @@ void sn_key_write(FILE *out, const sn_key *key, const sn_config *config);
 /** Returns the number of bytes of path that fit on one line of an INI file.  The line
  *  ends where the next one loses no white space and starts no comment; the function
  *  returns 0 if there is no such place. */
-size_t sn_key_path_piece(const char *path);
+size_t sn_key_path_line(const char *path);
 
 #endif

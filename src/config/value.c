@@ -165,28 +165,28 @@ bool sn_key_append(const sn_key *key, const char *text, sn_config *config,
                         "which only a path or a list allows; remove the indentation");
 }
 
-size_t sn_key_path_piece(const char *path)
+size_t sn_key_path_line(const char *path)
 {
     enum { LONGEST = 180 };
     const size_t rest = strlen(path);
     if (rest <= LONGEST) {
         return rest;
     }
-    size_t piece = LONGEST;
-    while (piece > 0 &&
-           (path[piece - 1] == ' ' || strchr(" ;#", path[piece]) != NULL)) {
-        piece--;
+    size_t length = LONGEST;
+    while (length > 0 &&
+           (path[length - 1] == ' ' || strchr(" ;#", path[length]) != NULL)) {
+        length--;
     }
-    return piece;
+    return length;
 }
 
 static void write_path(FILE *out, const char *path)
 {
-    size_t piece = sn_key_path_piece(path);
-    while (piece > 0 && path[piece] != '\0') {
-        fprintf(out, "%.*s\n    ", (int)piece, path);
-        path += piece;
-        piece = sn_key_path_piece(path);
+    size_t length = sn_key_path_line(path);
+    while (length > 0 && path[length] != '\0') {
+        fprintf(out, "%.*s\n    ", (int)length, path);
+        path += length;
+        length = sn_key_path_line(path);
     }
     fprintf(out, "%s", path);
 }

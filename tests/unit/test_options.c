@@ -36,11 +36,11 @@ static const sn_command copy = {
         {{SN_TEXT("output", "PATH", out, "the result"), .letter = 'o',
           .required = true},
          {SN_TEXT("set", "K=V", set, "an override"), .limit = SN_LIST_MAX},
-         {SN_WHOLE("ranks", "N", 1, 1000000, ranks, "a column"), .limit = 3},
+         {SN_INTEGER("ranks", "N", 1, 1000000, ranks, "a column"), .limit = 3},
          {SN_TEXT("mode", "auto|PATH", mode, "with a value after = only"),
-          .standard = "auto"},
+          .implied = "auto"},
          {SN_REAL("seconds", "S", 0.5, 10, seconds, "a time")},
-         {SN_WHOLE("seed", "N", 0, (double)UINT64_MAX, seed, "a seed")},
+         {SN_INTEGER("seed", "N", 0, (double)UINT64_MAX, seed, "a seed")},
          {SN_CHOICE("split", splits, split, "samples")},
          {SN_FLAG(
              "quiet", quiet,
@@ -96,10 +96,10 @@ static void values_reach_their_fields(void **state)
         assert_string_equal(given.files.word[1], "c");
         assert_string_equal(given.out, "x");
         assert_int_equal(given.set.count, 2);
-        assert_string_equal(given.set.of[0].text, "k=1");
-        assert_string_equal(given.set.of[1].text, "l=2");
+        assert_string_equal(given.set.value[0].text, "k=1");
+        assert_string_equal(given.set.value[1].text, "l=2");
         assert_int_equal(given.ranks.count, 2);
-        assert_int_equal(given.ranks.of[1].whole, 8);
+        assert_int_equal(given.ranks.value[1].integer, 8);
         assert_string_equal(given.mode, "auto");
         assert_true(given.seconds == 2.5);
         assert_true(given.seed == UINT64_MAX);

@@ -17,8 +17,7 @@ size_t sn_near_distance(const char *word, const char *name)
     if (rows > LETTERS_MAX || cols > LETTERS_MAX) {
         return SIZE_MAX;
     }
-    /* d[i][j] is the distance from the first i letters of word to the first j of name
-     */
+    /* d[i][j]: distance from the first i letters of word to the first j of name */
     size_t d[LETTERS_MAX + 1][LETTERS_MAX + 1];
     for (size_t i = 0; i <= rows; i++) {
         for (size_t j = 0; j <= cols; j++) {

@@ -34,7 +34,7 @@ void sn_rng_block(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
     out[3] = c3;
 }
 
-enum { CHUNK = 256 }; /* the words of so few blocks stay in the first-level cache */
+enum { CHUNK = 256 }; /* number of blocks whose words fit the first-level cache */
 
 SN_HOT
 static void philox_round(size_t count, uint32_t k0, uint32_t k1, uint32_t *restrict c0,

@@ -51,7 +51,7 @@ struct sn_augment {
 };
 
 /* out[i] := sum of weight[t] * in[t * step + i] over t = 0 .. taps - 1, in this order,
- * for i = 0 ..  LANES - 1; taps >= 1.  The number of sums is constant, so that
+ * for i = 0 .. LANES - 1; taps >= 1.  The number of sums is constant, so that
  * compilers keep them in registers. */
 SN_HOT
 static void weighted_sums(size_t taps, const float *restrict weight, ptrdiff_t step,

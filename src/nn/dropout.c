@@ -22,8 +22,8 @@ static uint32_t threshold_of(double p, sn_real *scale)
     return threshold;
 }
 
-/* words is in the order of sn_rng_blocks.  The low half of words[i] decides about unit
- * 2i, the high half about unit 2i + 1. */
+/* words is in the order of sn_rng_blocks.  The low half of words[i] decides whether
+ * unit 2i is kept, the high half whether unit 2i + 1 is kept. */
 SN_HOT
 static void apply_words(uint32_t threshold, sn_real scale,
                         const uint32_t *restrict words, uint8_t *restrict keep,

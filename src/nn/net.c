@@ -179,7 +179,7 @@ static int all_finite(size_t count, const sn_real *x)
 /* Returns the number of rows of a product that are computed between two calls of the
  * observer: all rows if there is no observer, else a few milliseconds of one core.  The
  * library packs the other operand again for each block; with blocks an eighth of this
- * size, a product took half as long again. */
+ * size, a product took 50 % more time. */
 static size_t block_rows(const sn_workspace *workspace, size_t rows,
                          size_t flop_per_row)
 {

@@ -9,7 +9,7 @@
 #include "nn/net.h"
 #include "nn/products/bf16.h"
 
-/* Rounds count up, so that the next tensor is aligned. */
+/* Returns count, rounded up so that the next tensor is aligned. */
 static size_t padded(size_t count)
 {
     const size_t unit = SN_ALIGNMENT / sizeof(sn_real);

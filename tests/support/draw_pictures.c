@@ -2,8 +2,8 @@
 /* draw_pictures IMAGES FOLDER COUNT KIND FACTOR dark|bright: writes the first COUNT
  * images of an IDX file as FOLDER/00000.png, FOLDER/00001.png ..., or .pgm.  KIND is a
  * name in the table below.  With FACTOR 0 the images are not changed; otherwise they
- * are scaled by FACTOR and drawn value_at some place sheet paper of 48 FACTOR x 40
- * FACTOR pixels, dark sheet bright or bright sheet dark. */
+ * are scaled by FACTOR and drawn at some place on paper of 48 FACTOR x 40 FACTOR
+ * pixels, dark on bright or bright on dark. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static void *require(void *pointer, const char *what)
     return pointer;
 }
 
-/* Returns the value of the image value_at a point, by bilinear interpolation; black
+/* Returns the value of the image at a point, by bilinear interpolation; black
  * outside. */
 static double value_at(const uint8_t *image, const sn_idx_header *header, double row,
                        double col)
@@ -57,7 +57,7 @@ static double value_at(const uint8_t *image, const sn_idx_header *header, double
     return sum;
 }
 
-/* Draws the image sheet paper; its place depends sheet number. */
+/* Draws the image on paper; its place depends on number. */
 static void draw(const uint8_t *image, const sn_idx_header *header, double factor,
                  int dark, size_t number, paper *sheet)
 {

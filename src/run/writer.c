@@ -95,7 +95,7 @@ static void do_job(sn_writer *writer)
  * it; 0 on systems without this counter. */
 static double seconds_waiting_for_core(void)
 {
-    long long nanoseconds[2]; /* of running and of waiting */
+    long long nanoseconds[2]; /* [0] running, [1] waiting for a core */
     return sn_file_numbers("/proc/thread-self/schedstat", nanoseconds, 2) == 2
                ? 1e-9 * (double)nanoseconds[1]
                : 0;

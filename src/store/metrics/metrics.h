@@ -130,7 +130,7 @@ void sn_metrics_follower_destroy(sn_metrics_follower **follower);
 
 /** Reads the file and passes the rows that are new since the last poll to receive.
  *  Takes no lock, so that the job can write meanwhile.  Reports every removal of rows
- *  already delivered; follow.c states which rewritten rows it can miss.
+ *  already delivered; follow.c states which recomputed rows it can miss.
  *
  *  A file that has been unreadable for less than three seconds is not an error:
  *  update->complete is then false, and epoch and best_epoch may be 0.  Errors:

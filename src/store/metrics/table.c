@@ -179,7 +179,7 @@ bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *
     return done;
 }
 
-/* Reads rows to into, or writes them from from if into is NULL. */
+/* Reads rows into the buffer into or, if into is NULL, writes the rows in from. */
 static bool transfer(hid_t dataset, hid_t type, uint64_t first, size_t count,
                      void *into, const void *from, sn_h5_reason *why)
 {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# One job that a more important one takes the nodes from, and that then loses a node: it comes
-# back each time, and ends with the bytes of an undisturbed run.
+# A more important job preempts a job, which later loses a node: it is requeued and resumed
+# each time, and ends with the bytes of an undisturbed run.
 set -euo pipefail
 # shellcheck source=../lib/slurm.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A rank that stops under Slurm, by either launcher: the job ends by its own watchdog, goes
-# requeued, is resumed, and ends with the bytes of an undisturbed run.
+# A rank stops under Slurm, by either launcher: the watchdog ends the job, which is requeued
+# and resumed, and ends with the bytes of an undisturbed run.
 set -euo pipefail
 # shellcheck source=../lib/slurm.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
@@ -20,7 +20,7 @@ ranks_of() {
 
 for launcher in srun mpirun; do
     write_job "$endless"
-    sed -i 's/^leaves = .*/&\ntimeout_seconds = 5/' job.ini
+    sed -i 's/^leaves = .*/&\ntimeout_seconds = 3/' job.ini
     SHARDNET_LAUNCHER=$launcher train "by-$launcher"
     wait_for_epochs "by-$launcher"
     kill -STOP "$(ranks_of "by-$launcher" | tail -n 1)"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Time limits: signalled by Slurm itself before the limit, by either launcher; checkpoint,
-# requeued, resumed, and the bytes of an undisturbed run at the end.
+# Time limits, by either launcher: Slurm signals the job before the limit; the job writes a
+# checkpoint, is requeued and resumed, and ends with the bytes of an undisturbed run.
 set -euo pipefail
 # shellcheck source=../lib/slurm.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
@@ -19,7 +19,8 @@ expect_exit 0 grep -q '^resume' by-mpirun.log
 same_as_undisturbed by-mpirun
 checked "mpirun: signalled, checkpoint, requeued, resumed, the same bytes"
 
-# Slurm looks every half minute; one minute before a limit of one minute is at once
+# Slurm compares the limit with its clock every half minute, and a signal one minute before a
+# limit of one minute is due at once
 write_job "$endless"
 options=(-t 1 --signal=B:USR1@60)
 train by-srun

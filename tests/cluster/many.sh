@@ -23,7 +23,7 @@ checked "sweep: three tasks, a run each, a complete summary"
 
 submit again --array=2 "$source_root/jobs/sweep.sbatch" job.ini rates
 wait_for_state again COMPLETED
-expect_exit 0 grep -Fxq '== 1 of the 3 words of SWEEP: --array=1-3 is all' again.log
+expect_exit 0 grep -Fxq '== 1 of the 3 words of SWEEP: --array=1-3 runs all' again.log
 submit beyond --array=2,4 "$source_root/jobs/sweep.sbatch" job.ini rates
 wait_for_state beyond FAILED 4
 expect_exit 0 grep -q 'ExitCode=64:0' <(scontrol show job "${id}_4")
@@ -32,7 +32,7 @@ unset SWEEP
 [ "$(grep -c '^ *5 ' rates/summary.txt)" -eq 3 ] || wrong "other runs: $(cat rates/summary.txt)"
 checked "sweep: one task again, which is complete; a task without a word is refused"
 
-# the task that starts last keeps the number of the whole array
+# the task that starts last has the job number of the whole array
 write_job "$endless"
 id=$(SWEEP="train.epochs=5 train.seed=2 train.seed=3" \
     sbatch --parsable -N 1 --ntasks-per-node=1 -t 10 --array=1-3 -o 'task-%a.log' \
@@ -54,7 +54,7 @@ write_job "$endless"
 mapfile -t chain < <("$source_root/jobs/chain.sh" 3 job.ini linked -N 2 --ntasks-per-node=2 \
     -t 10 -o linked.log -- --set train.seed=5)
 [ ${#chain[@]} -eq 3 ] || wrong "chain.sh printed '${chain[*]}' instead of three numbers"
-scontrol hold "${chain[2]}" # until job.ini tells where it shall end
+scontrol hold "${chain[2]}" # until job.ini has its last number of epochs
 for id in "${chain[@]:0:2}"; do
     wait_for_log linked "^== job $id, start 0,"
     wait_for_epochs linked

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# jobs/train.sbatch under a real Slurm on two nodes: to the end by either launcher, and what
-# it refuses.
+# jobs/train.sbatch under a real Slurm on two nodes: complete runs by either launcher, and its
+# refusals.
 set -euo pipefail
 # shellcheck source=../lib/slurm.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
@@ -34,7 +34,7 @@ train cancelled
 wait_for_epochs cancelled
 scancel "$id"
 wait_for_state cancelled CANCELLED
-expect_exit 0 grep -q 'ended with 75 as Slurm ends the job' cancelled.log
+expect_exit 0 grep -q 'ended with 75 because Slurm ends the job' cancelled.log
 expect_exit 1 grep -q '; requeueing' cancelled.log
 checked "scancel: a checkpoint, and the job stays cancelled"
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# What the tests on a real Slurm share.  Sourced by a test, after which a Slurm of two nodes
-# with two processors each is up, and goes away with the script.
+# Functions of the tests on a real Slurm.  A test sources this file and calls setup_cluster: a
+# Slurm of two nodes with two processors each runs until the test ends.
 # shellcheck shell=bash
 
 # shellcheck source=test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/test.sh"
 
-patience=100 # seconds until a job that does not get on is a failure
+patience=100 # seconds until a job that makes no progress is a failure
+# more epochs than any job reaches before the test interrupts it
+endless=900000
 
 # setup_cluster "$@": the arguments of the script; the working folder is $scratch then
 setup_cluster() {
@@ -21,23 +23,34 @@ setup_cluster() {
     "$lab" up 2 2
     eval "$("$lab" env)"
     unset SHARDNET_LAUNCHER SHARDNET_REQUEUE SWEEP
-    export SHARDNET=$program SHARDNET_HOME=$source_root
     cd -- "$scratch" || exit
+    write_program
+    export SHARDNET=$scratch/shardnet SHARDNET_HOME=$source_root
 }
 
-# write_job EPOCHS: job.ini, which every start of a job reads anew
+# write_program: the program, but slow in a job that is endless: such a job waits for Slurm's
+# clocks and must not compute meanwhile
+write_program() {
+    cat >shardnet <<END
+#!/bin/sh
+if grep -q '^epochs = $endless\$' job.ini; then
+    export SHARDNET_FAULT=step.slow
+fi
+exec "$program" "\$@"
+END
+    chmod 755 shardnet
+    ln -s "$(dirname -- "$program")/CMakeCache.txt" . # names mpirun
+}
+
+# write_job EPOCHS: job.ini, which every start of a job reads again; ten steps per epoch
 write_job() {
-    write_config job.tmp data.source=synthetic data.train_limit=3000 model.hidden=64 \
+    write_config job.tmp data.source=synthetic data.train_limit=1000 model.hidden=64 \
         model.dropout_hidden=0.2 "train.epochs=$1" train.batch=100 train.eval_every=1000000 \
-        comm.reduce=reproducible comm.leaves=4 checkpoint.every_steps=50
+        comm.reduce=reproducible comm.leaves=4 checkpoint.every_steps=5
     mv job.tmp job.ini
 }
 
-# An end that no job reaches before the test interrupts it, however fast the machine.
-# shellcheck disable=SC2034
-endless=900000
-
-# cut_short RUN: the next start of its job trains a few epochs beyond what the log tells
+# cut_short RUN: the next start of its job ends some epochs after the last one in the log
 cut_short() {
     write_job $(($(last_epoch "$1") + 20))
 }
@@ -58,7 +71,7 @@ train() {
     submit "$1" "$source_root/jobs/train.sbatch" job.ini "$1"
 }
 
-# state JOB
+# state JOB: as Slurm names it
 state() {
     scontrol -o show job "$1" 2>/dev/null | sed -n 's/.* JobState=\([A-Z_]*\).*/\1/p' |
         sort -u | tr '\n' ' ' | sed 's/ $//'
@@ -79,11 +92,11 @@ wait_for_log() {
     done
 }
 
-# wait_for_epochs NAME: until its job has trained some more
+# wait_for_epochs NAME: until its job has trained for two more epochs
 wait_for_epochs() {
     local seen
     seen=$(grep -c '^epoch ' "$1.log" 2>/dev/null) || true
-    wait_for_log "$1" '^epoch ' $((${seen:-0} + 5))
+    wait_for_log "$1" '^epoch ' $((${seen:-0} + 2))
 }
 
 # wait_for_start NAME COUNT: the job's start number COUNT, from 0
@@ -102,13 +115,13 @@ wait_for_state() {
     done
 }
 
-# signal_job [TASK]: what --signal=B:USR1 does before a time limit, without waiting for Slurm's
-# half-minute clock.
+# signal_job [TASK]: sends the signal of --signal=B:USR1 at once; Slurm compares the time limit
+# with its clock only every half minute.
 signal_job() {
     scancel --batch --signal=USR1 "$id${1:+_$1}"
 }
 
-# same_as_undisturbed RUN: the bytes of a run of as many epochs by four ranks in one go
+# same_as_undisturbed RUN: it has the bytes of a run of as many epochs without interruption
 same_as_undisturbed() {
     rm -rf undisturbed
     expect_mpi_exit 0 4 "$program" train "$1/config.ini" --out undisturbed

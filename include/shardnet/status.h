@@ -57,8 +57,7 @@ SN_API sn_status sn_fail(sn_error *err, sn_status status, const char *format, ..
 #define sn_fail(err, status, ...) ((void)sn_fail(err, status, __VA_ARGS__), (status))
 #endif
 
-/** Returns the process exit code of a status: 0 for SN_OK, else a value of sysexits.h.
- */
+/** Returns the exit code of a process: 0 for SN_OK, else a value of sysexits.h. */
 SN_API int sn_status_exit_code(sn_status status);
 
 /** Returns the short text of a status; never NULL. */

@@ -22,8 +22,7 @@ typedef struct sn_schedule {
     double warmup_epochs; /* the rate grows linearly from 0 (Goyal et al. 2017) */
 } sn_schedule;
 
-/** Returns the rate of an epoch (from 0) without warm-up and cosine.  Cost: O(epoch).
- */
+/** Returns the rate of an epoch (from 0) without warm-up and cosine in O(epoch). */
 double sn_schedule_epoch_rate(const sn_schedule *schedule, int64_t epoch);
 
 /** Returns the rate of one update: epoch_rate, the result of sn_schedule_epoch_rate,

@@ -99,8 +99,7 @@ static void trim(const uint64_t *mass, size_t length, uint64_t total, size_t *fi
     *count = length - *first - margin(mass + length - 1, length, -1, total / SPECKS);
 }
 
-/* Returns the bounding box of the ink; mass (rows + cols) must be
- * zero. */
+/* Returns the bounding box of the ink; mass (rows + cols) must be zero. */
 static box find_box(const uint8_t *pixels, size_t rows, size_t cols,
                     const int ink[LEVELS], uint64_t *mass)
 {

@@ -262,7 +262,7 @@ static const sn_command check = {
 
 const sn_command sn_command_data = {
     .name = "data",
-    .summary = "synth, fetch, check or preview a data set",
+    .summary = "make, download, check or preview a data set",
     .text = "Makes, downloads, checks and shows data sets.",
     .commands = {&synth, &fetch, &check, &sn_command_preview},
     .tasks = SN_TASKS_FIRST};

@@ -47,7 +47,8 @@ static sn_status keep_old(const char *config, const char *text, const char *metr
 }
 
 sn_status sn_folder_prepare(const char *run, const char *config_text, bool fresh,
-                            int64_t step, sn_error *warning, sn_error *err)
+                            int64_t step, const sn_rows *pending, sn_error *warning,
+                            sn_error *err)
 {
     warning->message[0] = '\0';
     char config[SN_PATH_BYTES], metrics[SN_PATH_BYTES];
@@ -64,6 +65,9 @@ sn_status sn_folder_prepare(const char *run, const char *config_text, bool fresh
     if (status == SN_OK) {
         status = sn_metrics_cut(metrics, step, warning, err);
     }
+    if (status == SN_OK && pending != NULL && !sn_rows_empty(pending)) {
+        status = sn_metrics_restore(metrics, pending, err);
+    }
     return status;
 }
 
@@ -78,7 +82,7 @@ static sn_status recreate_if_missing(const char *run, const char *config_text,
     }
     status = sn_folder_create(run, err);
     if (status == SN_OK) {
-        status = sn_folder_prepare(run, config_text, false, step, warning, err);
+        status = sn_folder_prepare(run, config_text, false, step, NULL, warning, err);
     }
     (void)sn_fail(warning, SN_OK,
                   "run (%s): the folder or its " SN_CONFIG_FILE

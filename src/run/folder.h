@@ -5,12 +5,13 @@
 
 #include "store/metrics/rows.h"
 
-/** Writes config.ini and removes the metrics after step.  If fresh, first renames to
- *  *.old an existing config.ini with other content and an existing metrics.h5 with
- *  rows.  Renames a damaged metrics.h5 to *.damaged.  *warning is a message for the
- *  user, "" for none.  Errors: SN_ECREATE, SN_EIO, SN_ENOMEM. */
+/** Writes config.ini, removes the metrics after step, and appends the pending rows
+ *  (NULL: none) of the restored checkpoint.  If fresh, first renames to *.old an
+ *  existing config.ini with other content and an existing metrics.h5 with rows.
+ *  Renames a damaged metrics.h5 to *.damaged.  *warning is a message for the user, ""
+ *  for none.  Errors: SN_ECREATE, SN_EIO, SN_ENOMEM. */
 sn_status sn_folder_prepare(const char *run, const char *config_text, bool fresh,
-                            int64_t step, sn_error *warning,
+                            int64_t step, const sn_rows *pending, sn_error *warning,
                             sn_error *err) SN_MUST_CHECK;
 
 /** Rows that are not yet in metrics.h5.  Initialize with zeros. */

@@ -246,7 +246,7 @@ static sn_status copy(const char *run, const char *from, const char *to, sn_erro
         status = sn_checkpoint_load(from, &held, err);
     }
     if (status == SN_OK) {
-        status = sn_checkpoint_write(to, &held.info, held.layers, err);
+        status = sn_checkpoint_write(to, &held.info, held.layers, NULL, err);
     }
     sn_checkpoint_state_clear(&held);
     return status;

@@ -113,25 +113,52 @@ sn_status sn_run_restore(sn_run *run, const sn_run_state *state, bool resume,
                : status;
 }
 
-/* Rank 0 only.  The metrics come last, because removing rows loses data. */
-static sn_status commit(sn_run *run, bool fresh, sn_error *err)
+/* Reads the rows that the restored checkpoint, if any, carries. */
+static sn_status read_pending(const sn_run *run, sn_rows *rows, sn_error *err)
+{
+    sn_checkpoint *checkpoint;
+    sn_checkpoint_info info;
+    if (run->saved_step < 0) {
+        return SN_OK;
+    }
+    sn_status status = sn_checkpoint_open(run->checkpoint, &checkpoint, &info, err);
+    if (status == SN_OK) {
+        status = sn_checkpoint_pending(checkpoint, rows, err);
+        sn_checkpoint_close(&checkpoint);
+    }
+    return status;
+}
+
+static sn_status prepare_folder(sn_run *run, bool fresh, const sn_rows *pending,
+                                sn_error *err)
 {
     const sn_run_state *state = run->lineage.state;
-    sn_status status = sn_lineage_apply(&run->lineage, err);
-    if (status != SN_OK) {
-        return status;
-    }
     char *text = sn_config_text(state->config);
     if (text == NULL) {
         return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
     }
     sn_error warning;
-    status = sn_folder_prepare(run->folder, text, fresh, state->position->step,
-                               &warning, err);
+    const sn_status status = sn_folder_prepare(
+        run->folder, text, fresh, state->position->step, pending, &warning, err);
     free(text);
     if (warning.message[0] != '\0') {
         run->warn(run->warn_user, "%s", warning.message);
     }
+    return status;
+}
+
+/* Rank 0 only.  The metrics come last, because removing rows loses data. */
+static sn_status commit(sn_run *run, bool fresh, sn_error *err)
+{
+    sn_rows pending = {{{NULL, 0, 0}}};
+    sn_status status = read_pending(run, &pending, err);
+    if (status == SN_OK) {
+        status = sn_lineage_apply(&run->lineage, err);
+    }
+    if (status == SN_OK) {
+        status = prepare_folder(run, fresh, &pending, err);
+    }
+    sn_rows_clear(&pending);
     return status;
 }
 

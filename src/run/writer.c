@@ -43,8 +43,8 @@ static void write_checkpoint(sn_writer *writer, bool best, sn_writer_result *par
                         : sn_checkpoint_path(path, writer->run,
                                              writer->info.position.step, &part->err);
     if (part->status == SN_OK) {
-        part->status =
-            sn_checkpoint_write(path, &writer->info, writer->tensors, &part->err);
+        part->status = sn_checkpoint_write(path, &writer->info, writer->tensors,
+                                           &writer->backlog.rows, &part->err);
     }
     writer->totals.count += part->status == SN_OK;
 }

@@ -369,9 +369,7 @@ static sn_status open_run(training *t, bool *resumed, char changes[SN_CHANGES_BY
         status = sn_engine_choose(e, err);
     }
     if (status == SN_OK) {
-        /* With --resume, a run without a checkpoint starts again. */
-        const bool fresh = !*resumed && o->resume == SN_RESUME_NEVER;
-        status = sn_run_commit(&t->run, fresh, err);
+        status = sn_run_commit(&t->run, !*resumed, err);
     }
     return status == SN_OK ? sn_replica_distribute(e->context.comm, &e->replica, p, err)
                            : status;

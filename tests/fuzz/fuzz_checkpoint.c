@@ -79,7 +79,7 @@ uint8_t *fuzz_seed(size_t number, size_t *size)
     info.classes = tensors[info.layers - 1].out;
     sn_error err = {""};
     const char *path = fuzz_seed_path();
-    if (sn_checkpoint_write(path, &info, tensors, &err) != SN_OK) {
+    if (sn_checkpoint_write(path, &info, tensors, NULL, &err) != SN_OK) {
         fuzz_never("cannot make a seed: %s", err.message);
     }
     return fuzz_take_file(path, size);

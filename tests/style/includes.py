@@ -43,7 +43,7 @@ FOLDERS = {
     "data": ["data/formats"],
     "data/formats": [],
     "store/h5": ["store"],
-    "store/checkpoint": ["store", "store/h5"],
+    "store/checkpoint": ["store", "store/h5", "store/metrics"],
     "store/metrics": ["store", "store/h5"],
     "dist/launch": [],
     "dist/comm": ["dist/launch"],

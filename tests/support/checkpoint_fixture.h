@@ -129,7 +129,8 @@ static int tear_down(void **state)
 static inline void write_good(const fixture *f, const char *path)
 {
     sn_error err = {""};
-    sn_status status = sn_checkpoint_write(path, &f->info, f->written.layers, &err);
+    sn_status status =
+        sn_checkpoint_write(path, &f->info, f->written.layers, NULL, &err);
     if (status != SN_OK) {
         fail_msg("%s", err.message);
     }

@@ -18,7 +18,7 @@ static sn_status copy(const char *from, const char *to, sn_error *err)
         memmove(text + more, text, strlen(text) + 1);
         memcpy(text, first, more);
         strcpy(state.info.program_version, "9.8.7");
-        status = sn_checkpoint_write(to, &state.info, state.layers, err);
+        status = sn_checkpoint_write(to, &state.info, state.layers, NULL, err);
     }
     sn_checkpoint_state_clear(&state);
     return status;

@@ -172,7 +172,7 @@ static void test_non_finite_values_are_refused(void **state)
     for (int i = 0; i < 3; i++) {
         f->written.layers[1].weight_velocity[3] = bad[i];
         assert_int_equal(
-            sn_checkpoint_write(f->path, &f->info, f->written.layers, &err),
+            sn_checkpoint_write(f->path, &f->info, f->written.layers, NULL, &err),
             SN_EDIVERGED);
         assert_non_null(strstr(err.message, "/optimizer/layer1/weight"));
         assert_no_temporary(f);
@@ -186,16 +186,19 @@ static void test_invalid_attributes_are_refused(void **state)
     fixture *f = *state;
     sn_error err = {""};
     f->info.position.epoch = -1;
-    assert_int_equal(sn_checkpoint_write(f->path, &f->info, f->written.layers, &err),
-                     SN_EINTERNAL);
+    assert_int_equal(
+        sn_checkpoint_write(f->path, &f->info, f->written.layers, NULL, &err),
+        SN_EINTERNAL);
     f->info.position.epoch = 3;
     f->info.classes = 11;
-    assert_int_equal(sn_checkpoint_write(f->path, &f->info, f->written.layers, &err),
-                     SN_EINTERNAL);
+    assert_int_equal(
+        sn_checkpoint_write(f->path, &f->info, f->written.layers, NULL, &err),
+        SN_EINTERNAL);
     f->info.classes = widths[LAYERS];
     memset(f->info.config_text, '#', sizeof f->info.config_text);
-    assert_int_equal(sn_checkpoint_write(f->path, &f->info, f->written.layers, &err),
-                     SN_EINTERNAL);
+    assert_int_equal(
+        sn_checkpoint_write(f->path, &f->info, f->written.layers, NULL, &err),
+        SN_EINTERNAL);
     f->info.config_text[sizeof f->info.config_text - 1] = '\0';
     write_good(f, f->path);
     assert_reads_as_written(f);
@@ -207,12 +210,12 @@ static void test_unwritable_folder(void **state)
     sn_error err = {""};
     char path[160];
     snprintf(path, sizeof path, "%s/none/one.h5", f->folder);
-    assert_int_equal(sn_checkpoint_write(path, &f->info, f->written.layers, &err),
+    assert_int_equal(sn_checkpoint_write(path, &f->info, f->written.layers, NULL, &err),
                      SN_ECREATE);
     assert_non_null(strstr(err.message, path));
     write_good(f, f->path);
     snprintf(path, sizeof path, "%s/below.h5", f->path);
-    assert_int_equal(sn_checkpoint_write(path, &f->info, f->written.layers, &err),
+    assert_int_equal(sn_checkpoint_write(path, &f->info, f->written.layers, NULL, &err),
                      SN_ECREATE);
 }
 
@@ -233,7 +236,8 @@ static void test_full_disk_keeps_the_old_file(void **state)
                 _exit(99);
             }
             /* exit, not _exit: the shutdown of HDF5 must not fail either */
-            exit((int)sn_checkpoint_write(f->path, &f->info, f->written.layers, &err));
+            exit((int)sn_checkpoint_write(f->path, &f->info, f->written.layers, NULL,
+                                          &err));
         }
         int result;
         assert_int_equal(waitpid(child, &result, 0), child);
@@ -262,7 +266,8 @@ static void test_injected_faults_keep_the_old_file(void **state)
     for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
         setenv("SHARDNET_FAULT", points[i], 1);
         assert_int_equal(
-            sn_checkpoint_write(f->path, &f->info, f->written.layers, &err), SN_EIO);
+            sn_checkpoint_write(f->path, &f->info, f->written.layers, NULL, &err),
+            SN_EIO);
         unsetenv("SHARDNET_FAULT");
         assert_no_temporary(f);
         assert_reads_as_written(f);

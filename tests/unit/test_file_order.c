@@ -106,10 +106,10 @@ static void a_run_begins(void **state)
     char run[80];
     sn_error warning, err = {""};
     open_run(f, run);
-    assert_int_equal(sn_folder_prepare(run, "[train]\n", true, 0, &warning, &err),
+    assert_int_equal(sn_folder_prepare(run, "[train]\n", true, 0, NULL, &warning, &err),
                      SN_OK);
     expect_calls(PUBLISHED("config.ini", "run") PUBLISHED("metrics.h5", "run"));
-    assert_int_equal(sn_folder_prepare(run, "[data]\n", true, 0, &warning, &err),
+    assert_int_equal(sn_folder_prepare(run, "[data]\n", true, 0, NULL, &warning, &err),
                      SN_OK);
     expect_calls("fsync config.ini\nrename to config.ini.old\nfsync run\n" PUBLISHED(
         "config.ini", "run") PUBLISHED("metrics.h5", "run"));
@@ -172,7 +172,8 @@ static void older_checkpoints_go_after_the_new_one_is_safe(void **state)
          "unlink step-00000002.h5\n"}};
     open_run(f, run);
     assert_int_equal(
-        sn_folder_prepare(run, f->info.config_text, true, 0, &warning, &err), SN_OK);
+        sn_folder_prepare(run, f->info.config_text, true, 0, NULL, &warning, &err),
+        SN_OK);
     calls[0] = '\0';
     run_jobs(f, run, jobs, sizeof jobs / sizeof jobs[0]);
 }

@@ -99,7 +99,7 @@ static void test_file_size(void **state)
     info.layers = 1;
     info.input = IN;
     info.classes = OUT;
-    assert_int_equal(sn_checkpoint_write(f->path, &info, &layer, &err), SN_OK);
+    assert_int_equal(sn_checkpoint_write(f->path, &info, &layer, NULL, &err), SN_OK);
     FILE *file = fopen(f->path, "rb");
     assert_non_null(file);
     assert_int_equal(fseek(file, 0, SEEK_END), 0);

@@ -14,7 +14,7 @@ static void write_best(fixture *f, char path[SN_PATH_BYTES])
                      SN_OK);
     assert_int_equal(sn_folder_create(folder, &err), SN_OK);
     assert_int_equal(sn_checkpoint_best_path(path, f->folder, &err), SN_OK);
-    assert_int_equal(sn_checkpoint_write(path, &f->info, f->written.layers, &err),
+    assert_int_equal(sn_checkpoint_write(path, &f->info, f->written.layers, NULL, &err),
                      SN_OK);
 }
 

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "nn/net.h"
 #include "shardnet/status.h"
+#include "store/metrics/rows.h"
 
 enum { SN_CHECKPOINT_FORMAT_VERSION = 1, SN_CHECKPOINT_CONFIG_BYTES = 60 * 1024 };
 
@@ -65,7 +66,8 @@ typedef struct sn_checkpoint_info {
 
 /** Writes a checkpoint: builds the file in memory, writes path.tmp, reads it back,
  *  fsyncs it, renames it to path and fsyncs the folder.  tensors (info->layers).  The
- *  function sets created_utc, format_version and digest itself.
+ *  function sets created_utc, format_version and digest itself.  pending: rows that
+ *  metrics.h5 does not hold yet (see store/metrics/pending.h); NULL: none.
  *
  *  Reading back checks the structure and compares every attribute and value, bit for
  *  bit, with the memory that the digest was computed from; HDF5 checks every checksum.
@@ -75,7 +77,7 @@ typedef struct sn_checkpoint_info {
  *  not finite (nothing is written), SN_ECREATE, SN_EIO, SN_ENOMEM, SN_EINTERNAL.  On
  *  failure path.tmp is removed and an existing file at path is unchanged. */
 sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
-                              const sn_layer_tensors *tensors,
+                              const sn_layer_tensors *tensors, const sn_rows *pending,
                               sn_error *err) SN_MUST_CHECK;
 
 /** Returns the approximate size in bytes of a checkpoint file with these layers
@@ -95,6 +97,11 @@ sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint,
 /** Returns in and out of the layers (info.layers); the tensor pointers are NULL.  Valid
  *  until the checkpoint is closed. */
 const sn_layer_tensors *sn_checkpoint_shapes(const sn_checkpoint *checkpoint);
+
+/** Appends the rows that the checkpoint carries (see store/metrics/pending.h) to rows.
+ *  Rank 0 only.  Errors: SN_EDATA, SN_ENOMEM. */
+sn_status sn_checkpoint_pending(const sn_checkpoint *checkpoint, sn_rows *rows,
+                                sn_error *err) SN_MUST_CHECK;
 
 /** Reads every tensor into tensors (info.layers), whose shapes must match the file.  A
  *  tensor whose pointer is NULL is only checked.  Checks the digest and that every

@@ -17,6 +17,7 @@
 #include "store/checkpoint/checkpoint.h"
 #include "store/h5/format.h"
 #include "store/h5/h5.h"
+#include "store/metrics/pending.h"
 
 enum { SN_LAYERS_MAX = 1000 };
 

@@ -98,6 +98,27 @@ static bool add_to_digest(void *user, int64_t layer, int kind, const float *valu
     return true;
 }
 
+sn_status sn_checkpoint_pending(const sn_checkpoint *checkpoint, sn_rows *rows,
+                                sn_error *err)
+{
+    sn_h5_reason why;
+    if (sn_pending_read(checkpoint->file, rows, &why)) {
+        return SN_OK;
+    }
+    return why.status == SN_ENOMEM
+               ? sn_fail(err, SN_ENOMEM, "out of memory to read (%s)", checkpoint->path)
+               : sn_fail(err, SN_EDATA, "checkpoint damaged (%s): rows in /pending: %s",
+                         checkpoint->path, why.text);
+}
+
+static sn_status check_pending(const sn_checkpoint *checkpoint, sn_error *err)
+{
+    sn_rows rows = {{{NULL, 0, 0}}};
+    const sn_status status = sn_checkpoint_pending(checkpoint, &rows, err);
+    sn_rows_clear(&rows);
+    return status;
+}
+
 sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *tensors,
                              sn_error *err)
 {
@@ -119,7 +140,7 @@ sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *
                     checkpoint->path);
     }
     sn_digest_destroy(&digest);
-    return status;
+    return status == SN_OK ? check_pending(checkpoint, err) : status;
 }
 
 /* Allocates state->arena and makes the layers views of it.  The sizes cannot overflow,

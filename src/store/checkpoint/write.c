@@ -210,17 +210,20 @@ size_t sn_checkpoint_bytes(const sn_layer_tensors *tensors, int64_t layers)
 }
 
 static sn_status save(const char *temporary, const sn_checkpoint_info *info,
-                      const sn_layer_tensors *tensors, sn_error *err)
+                      const sn_layer_tensors *tensors, const sn_rows *pending,
+                      sn_error *err)
 {
     enum { EXTRA_BYTES = 128 * 1024, EXTRA_LAYER_BYTES = 6 * 1024 };
     sn_h5_reason why;
     hid_t file;
     /* This is at least the size of the file, so that its memory need not grow. */
-    const size_t bytes = sn_checkpoint_bytes(tensors, info->layers) + EXTRA_BYTES +
+    const size_t bytes = sn_checkpoint_bytes(tensors, info->layers) +
+                         sn_pending_bytes(pending) + EXTRA_BYTES +
                          (size_t)info->layers * EXTRA_LAYER_BYTES;
     bool built = sn_h5_image_open(NULL, bytes, &file, &why) &&
                  write_info(file, info, &why) &&
-                 write_tensors(file, info, tensors, &why);
+                 write_tensors(file, info, tensors, &why) &&
+                 sn_pending_write(file, pending, &why);
     sn_status status =
         built
             ? sn_h5_image_save(file, temporary, err)
@@ -253,7 +256,8 @@ static void damage(const char *path, const sn_checkpoint_info *info)
 
 /* Tests only: replaces the written file by a valid checkpoint with other content. */
 static sn_status replace_by_other(const char *temporary, const sn_checkpoint_info *info,
-                                  const sn_layer_tensors *tensors, sn_error *err)
+                                  const sn_layer_tensors *tensors,
+                                  const sn_rows *pending, sn_error *err)
 {
     if (fault("checkpoint.other", info, NULL) == SN_OK) {
         return SN_OK;
@@ -261,7 +265,7 @@ static sn_status replace_by_other(const char *temporary, const sn_checkpoint_inf
     sn_checkpoint_info another = *info;
     another.position.train_seconds += 1;
     const sn_status status = compute_digest(&another, tensors, err);
-    return status == SN_OK ? save(temporary, &another, tensors, err) : status;
+    return status == SN_OK ? save(temporary, &another, tensors, pending, err) : status;
 }
 
 static sn_status read_back(const char *path, const sn_checkpoint_info *info,
@@ -275,9 +279,12 @@ static sn_status read_back(const char *path, const sn_checkpoint_info *info,
 }
 
 sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
-                              const sn_layer_tensors *tensors, sn_error *err)
+                              const sn_layer_tensors *tensors, const sn_rows *pending,
+                              sn_error *err)
 {
+    static const sn_rows none = {{{NULL, 0, 0}}};
     sn_h5_silence();
+    pending = pending != NULL ? pending : &none;
     char temporary[SN_PATH_BYTES];
     sn_status status = sn_path_temporary(temporary, path, err);
     if (status != SN_OK) {
@@ -297,13 +304,13 @@ sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
     if (status != SN_OK) {
         return status;
     }
-    status = save(temporary, &filled, tensors, err);
+    status = save(temporary, &filled, tensors, pending, err);
     if (status == SN_OK) {
         status = fault("checkpoint.write", info, err);
     }
     if (status == SN_OK) {
         damage(temporary, info);
-        status = replace_by_other(temporary, &filled, tensors, err);
+        status = replace_by_other(temporary, &filled, tensors, pending, err);
     }
     if (status == SN_OK) {
         status = read_back(temporary, &filled, tensors, err);

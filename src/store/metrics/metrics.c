@@ -45,7 +45,7 @@ static sn_status create_empty(const char *path, sn_error *err)
         sn_h5_write_text(file, "format", SN_FORMAT_NAME_METRICS, &why) &&
         sn_h5_write_number(file, "format_version", SN_H5_INT64, &version, &why);
     for (int i = 0; built && i < SN_TABLES; i++) {
-        built = sn_table_create(file, &sn_metrics_tables[i], &why);
+        built = sn_table_create(file, &sn_metrics_tables[i], false, &why);
     }
     const sn_status status =
         built ? publish(file, path, NULL, err)
@@ -127,36 +127,96 @@ static sn_status change(const char *path, size_t more_bytes, edit *edits,
     return status == SN_ECREATE ? SN_EIO : status;
 }
 
+/* Appends rows first .. count - 1 of a table. */
+static bool append_from(hid_t dataset, sn_metrics_kind kind, uint64_t present,
+                        const sn_rows *added, size_t first, sn_h5_reason *why)
+{
+    const sn_table *table = &sn_metrics_tables[kind];
+    const size_t count = added->table[kind].count - first;
+    const char *rows = added->table[kind].rows;
+    hid_t type = sn_table_type(table, false);
+    const hsize_t extent = present + count;
+    bool done =
+        (type >= 0 && H5Dset_extent(dataset, &extent) >= 0) || sn_h5_fail_library(why);
+    done = done && sn_table_write(dataset, type, present, count,
+                                  rows + first * table->row_bytes, why);
+    sn_h5_close(&type);
+    return done;
+}
+
+/* Opens a table and checks its last chunk alone: new rows may extend it; no other chunk
+ * is read. */
+static bool open_end(hid_t file, sn_metrics_kind kind, hid_t *dataset,
+                     uint64_t *present, sn_h5_reason *why)
+{
+    if (!sn_table_open(file, &sn_metrics_tables[kind], dataset, present, why)) {
+        return false;
+    }
+    const uint64_t last = *present > 0 ? *present - 1 : 0;
+    if (!sn_h5_check_storage(*dataset, last, *present, true, why)) {
+        sn_h5_close(dataset);
+        return false;
+    }
+    return true;
+}
+
 static bool append_table(hid_t file, sn_metrics_kind kind, const void *user,
                          sn_h5_reason *why)
 {
     const sn_rows *added = user;
-    const size_t count = added->table[kind].count;
-    const sn_table *table = &sn_metrics_tables[kind];
     hid_t dataset;
     uint64_t present;
-    if (count == 0) {
+    if (added->table[kind].count == 0) {
         return true;
     }
-    if (!sn_table_open(file, table, &dataset, &present, why)) {
+    if (!open_end(file, kind, &dataset, &present, why)) {
         return false;
     }
-    hid_t type = sn_table_type(table, false);
-    const hsize_t extent = present + count;
-    /* Check the last chunk alone: new rows may extend it; no other chunk is read. */
-    const uint64_t last = present > 0 ? present - 1 : 0;
-    bool done = sn_h5_check_storage(dataset, last, present, true, why);
-    if (done && (type < 0 || H5Dset_extent(dataset, &extent) < 0)) {
-        done = sn_h5_fail_library(why);
-    }
-    done = done &&
-           sn_table_write(dataset, type, present, count, added->table[kind].rows, why);
-    sn_h5_close(&type);
+    const bool done = append_from(dataset, kind, present, added, 0, why);
     sn_h5_close(&dataset);
     return done;
 }
 
-sn_status sn_metrics_append(const char *path, const sn_rows *rows, sn_error *err)
+/* Reads the steps of rows first .. first + count - 1. */
+static bool read_steps(hid_t dataset, uint64_t first, size_t count, int64_t *steps,
+                       sn_h5_reason *why)
+{
+    hid_t type = H5Tcreate(H5T_COMPOUND, sizeof steps[0]);
+    bool done = (type >= 0 && H5Tinsert(type, "step", 0, H5T_NATIVE_INT64) >= 0) ||
+                sn_h5_fail_library(why);
+    done = done && sn_table_read(dataset, type, first, count, steps, why);
+    sn_h5_close(&type);
+    return done;
+}
+
+static bool restore_table(hid_t file, sn_metrics_kind kind, const void *user,
+                          sn_h5_reason *why)
+{
+    const sn_rows *added = user;
+    hid_t dataset;
+    uint64_t present;
+    int64_t last = 0;
+    size_t first = 0;
+    if (added->table[kind].count == 0) {
+        return true;
+    }
+    if (!open_end(file, kind, &dataset, &present, why)) {
+        return false;
+    }
+    bool done = present == 0 || read_steps(dataset, present - 1, 1, &last, why);
+    while (first < added->table[kind].count &&
+           sn_table_step(&sn_metrics_tables[kind], added->table[kind].rows, first) <=
+               last) {
+        first++;
+    }
+    done = done && (first == added->table[kind].count ||
+                    append_from(dataset, kind, present, added, first, why));
+    sn_h5_close(&dataset);
+    return done;
+}
+
+static sn_status append(const char *path, const sn_rows *rows, edit *edits,
+                        sn_error *err)
 {
     sn_h5_silence();
     if (sn_fault_check("metrics.append", 0, sn_rows_last_step(rows), err) != SN_OK) {
@@ -168,9 +228,19 @@ sn_status sn_metrics_append(const char *path, const sn_rows *rows, sn_error *err
     }
     sn_status status = sn_file_exists(path) ? SN_OK : create_empty(path, err);
     if (status == SN_OK && bytes > 0) {
-        status = change(path, bytes, append_table, rows, err);
+        status = change(path, bytes, edits, rows, err);
     }
     return status == SN_EDATA ? SN_EIO : status;
+}
+
+sn_status sn_metrics_append(const char *path, const sn_rows *rows, sn_error *err)
+{
+    return append(path, rows, append_table, err);
+}
+
+sn_status sn_metrics_restore(const char *path, const sn_rows *rows, sn_error *err)
+{
+    return append(path, rows, restore_table, err);
 }
 
 /* Sets *kept to the number of rows up to the last one with 1 <= step <= limit.  Reads
@@ -181,13 +251,11 @@ static bool rows_to_keep(hid_t dataset, uint64_t rows, int64_t limit, uint64_t *
 {
     enum { BLOCK_ROWS = 1024 };
     int64_t steps[BLOCK_ROWS];
-    hid_t type = H5Tcreate(H5T_COMPOUND, sizeof steps[0]);
-    bool done = (type >= 0 && H5Tinsert(type, "step", 0, H5T_NATIVE_INT64) >= 0) ||
-                sn_h5_fail_library(why);
+    bool done = true;
     *kept = 0;
     while (done && rows > 0 && *kept == 0) {
         size_t count = rows < BLOCK_ROWS ? (size_t)rows : BLOCK_ROWS;
-        done = sn_table_read(dataset, type, rows - count, count, steps, why);
+        done = read_steps(dataset, rows - count, count, steps, why);
         for (size_t i = count; done && i > 0 && *kept == 0; i--) {
             if (steps[i - 1] >= 1 && steps[i - 1] <= limit) {
                 *kept = rows - count + i;
@@ -195,7 +263,6 @@ static bool rows_to_keep(hid_t dataset, uint64_t rows, int64_t limit, uint64_t *
         }
         rows -= count;
     }
-    sn_h5_close(&type);
     return done;
 }
 

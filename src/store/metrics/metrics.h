@@ -75,6 +75,12 @@ typedef struct sn_rows sn_rows;
 sn_status sn_metrics_append(const char *path, const sn_rows *rows,
                             sn_error *err) SN_MUST_CHECK;
 
+/** Appends those rows of a checkpoint (sn_checkpoint_pending) whose step is larger than
+ *  the last step of their table in the file.  Rank 0 only.  Errors: those of
+ *  sn_metrics_append. */
+sn_status sn_metrics_restore(const char *path, const sn_rows *rows,
+                             sn_error *err) SN_MUST_CHECK;
+
 /** Removes the rows after step from every table; replaces the file as sn_metrics_append
  *  does.  Creates an empty file if there is none.  If HDF5 rejects the contents, moves
  *  the file to path.damaged (see sn_file_move_away), creates an empty one and sets

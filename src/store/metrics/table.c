@@ -138,7 +138,8 @@ static bool write_units(hid_t dataset, const sn_table *table, sn_h5_reason *why)
            sn_h5_write_text(dataset, "meaning", table->meaning, why);
 }
 
-bool sn_table_create(hid_t file, const sn_table *table, sn_h5_reason *why)
+bool sn_table_create(hid_t file, const sn_table *table, bool checksums,
+                     sn_h5_reason *why)
 {
     enum { HEADER_ATTRIBUTES = 64 };
     const hsize_t none = 0, unlimited = H5S_UNLIMITED, chunk = table->chunk_rows;
@@ -148,6 +149,7 @@ bool sn_table_create(hid_t file, const sn_table *table, sn_h5_reason *why)
     hid_t dataset = H5I_INVALID_HID;
     bool done = type >= 0 && space >= 0 && creation >= 0 &&
                 H5Pset_chunk(creation, 1, &chunk) >= 0 &&
+                (!checksums || H5Pset_fletcher32(creation) >= 0) &&
                 H5Pset_attr_phase_change(creation, HEADER_ATTRIBUTES, 0) >= 0 &&
                 (dataset = H5Dcreate2(file, name_of(table), type, space, H5P_DEFAULT,
                                       creation, H5P_DEFAULT)) >= 0;

@@ -41,8 +41,9 @@ hid_t sn_table_type(const sn_table *table, bool in_file);
 /** Returns the step of one of the rows in memory. */
 int64_t sn_table_step(const sn_table *table, const void *rows, size_t row);
 
-/** Creates the empty dataset and its attributes. */
-bool sn_table_create(hid_t file, const sn_table *table,
+/** Creates the empty dataset and its attributes; with checksums, HDF5 detects damaged
+ *  rows. */
+bool sn_table_create(hid_t file, const sn_table *table, bool checksums,
                      sn_h5_reason *why) SN_MUST_CHECK;
 
 /** Opens the dataset and checks that it has the columns of the table.  The caller

@@ -204,7 +204,7 @@ checked "$changes of 8 changed bytes found, the others harmless; 4 of 4 truncati
 # h5py changes an attribute, so that every checksum of the file is valid
 if find_python "attributes changed by a tool" h5py; then
     expect_exit 0 "$program" verify --help
-    expect_text out 'Outside it are'
+    expect_text out 'not cover the comments for people: the attributes meaning'
     # each attribute is changed in a separate copy of the file
     cat >attributes.py <<'PYTHON'
 import shutil

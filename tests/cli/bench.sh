@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# bench: its tables and its JSON on one and two ranks, and what it refuses.  No figure is
-# compared with a threshold: a timing is never a test.
+# bench: its tables and its JSON on one and two ranks, and its refusals.  No figure is compared
+# with a threshold: a timing is never a test.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 
-# the short batch at the end of an epoch is left out; few epochs come over and over
+# bench omits the short batch at the end of an epoch, and repeats these few epochs
 write_config small.ini data.source=synthetic data.train_limit=500 model.hidden=16,8 \
     model.activation=relu model.dropout_hidden=0.2 optimizer.l2=1e-5 train.epochs=2 train.batch=64
 short=(--seconds 0.02 --repeats 2) # the warm-up takes longer
 
-# what is there apart from the output of the last command
+# files: prints all files but the output of the last command
 files() {
     find . -mindepth 1 ! -name out ! -name err | sort
 }

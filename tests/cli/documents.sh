@@ -27,8 +27,7 @@ checked "the program accepts the configuration in README.md"
 block python >read.py
 step=$(cd runs/article/checkpoints && echo step-*.h5)
 sed -i "s/step-[0-9]*\.h5/$step/" read.py
-find_python
-if [ -n "$python" ]; then
+if find_python "the Python lines in README.md" h5py numpy; then
     expect_exit 0 "$python" read.py
     expect_text out "'epoch': .*1"
     checked "the Python lines in README.md read a run"

@@ -45,7 +45,7 @@ train_on() {
     arguments=(train idx.ini --set "data.dir=$scratch/$1" --out "$scratch/run-$1")
 }
 
-# contents RUN: all its files, to see whether one changes
+# contents RUN: prints checksums of all its files
 contents() {
     find "$1" -type f -exec sha256sum {} + | sort
 }
@@ -123,9 +123,9 @@ fails_on "2 3" 65 "300 images.*299 labels" "count mismatch" "${arguments[@]}"
 fails 65 "cut/$train_images" "data check of a truncated IDX" data check cut
 fails 66 "$scratch/none" "data check of no folder" data check "$scratch/none"
 
-# --- somebody's own data are neither overwritten nor hidden
+# --- existing data of the user are neither overwritten nor hidden
 
-# refused WORDS FILE: fetch and synth into own, which holds it
+# refused WORDS FILE: fetch and synth into own, which holds FILE
 refused() {
     local before
     before=$(contents own)
@@ -297,7 +297,7 @@ fails 66 "empty" "eval of an empty folder" eval empty
 fails 66 "empty" "metrics of an empty folder" metrics empty
 fails 65 "small\.ini" "eval of a text file" eval small.ini
 mkdir loop
-ln -s checkpoints loop/checkpoints # a folder that cannot be read, by whomever
+ln -s checkpoints loop/checkpoints # a folder that nobody can read
 for command in eval inspect verify; do
     fails 66 "cannot list \(loop/checkpoints\)" "$command of a folder that cannot be read" \
         $command loop
@@ -309,7 +309,7 @@ if [ ! -e $newest ] || [ ! -e $older ]; then
     wrong "no checkpoints step-00000010.h5 and step-00000020.h5"
 fi
 
-# break_tensor FILE: one bit of a weight, found by its bytes and those behind it
+# break_tensor FILE: changes one bit of a weight, which it finds by its bytes and the next ones
 break_tensor() {
     local pattern offset
     h5dump -d /model/layer0/weight -b LE -o weights.raw "$1" >out 2>err || wrong "h5dump $1"

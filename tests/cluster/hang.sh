@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
 setup_cluster "$@"
 
-# ranks_of RUN: process numbers
+# ranks_of RUN: prints the processes of its ranks
 ranks_of() {
     local process
     for process in /proc/[0-9]*; do

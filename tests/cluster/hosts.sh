@@ -21,7 +21,7 @@ all_leave h1 h2 h3 h4
 resumed first
 checked "SIGSTOP of rank 0: exit 75, named by another rank, resumed"
 
-# whoever is first names it: mpirun, which probes its daemons here every few seconds, or a rank
+# mpirun, which probes its daemons every few seconds here, or a rank names it, in either order
 train crashed
 "$net" crash h3
 broken_off 205 'rank 2 on h3|on node h3'

@@ -13,13 +13,12 @@ write_config small.ini data.source=synthetic data.train_limit=600 model.hidden=8
     train.epochs=2 train.batch=60 optimizer.learning_rate=0.05
 host=$(hostname)
 
-# apart CHECK...: starts a check beside the others, in a folder of its own
-apart() {
-    beside in_own_folder "$@"
+# check CHECK...: starts a check beside the others, in a folder of its own with small.ini
+check() {
+    apart with_config "$@"
 }
-in_own_folder() {
-    cp small.ini "$scratch"
-    cd -- "$scratch"
+with_config() {
+    cp ../small.ini .
     "$@"
 }
 
@@ -32,21 +31,21 @@ with_fault() {
 # A program without the injection points passes none of these checks.
 for rank in 0 1 2; do
     for point in data.probe data.fill engine.allocate; do
-        apart with_fault 70 "$point@$rank" "injected fault \($point\): rank $rank" \
+        check with_fault 70 "$point@$rank" "injected fault \($point\): rank $rank" \
             train small.ini --out none
     done
-    apart with_fault 70 "bench.allocate@$rank" "injected fault \(bench.allocate\): rank $rank" \
+    check with_fault 70 "bench.allocate@$rank" "injected fault \(bench.allocate\): rank $rank" \
         bench small.ini --json
-    apart with_fault 70 "comm.allocate@$rank" 'communicator: out of memory' \
+    check with_fault 70 "comm.allocate@$rank" 'communicator: out of memory' \
         train small.ini --out none
     # MPI fails on one rank while the others wait
-    apart with_fault 70 "reduce.type@$rank" 'gradient reduction: .*MPI_ERR' train small.ini \
+    check with_fault 70 "reduce.type@$rank" 'gradient reduction: .*MPI_ERR' train small.ini \
         --out none --set comm.reduce=allreduce --set comm.timeout_seconds=0
 done
 # the others do not wait for a rank whose build lacks the choice of rank 0
-apart with_fault 70 choose.build@2 "injected fault \(choose.build\): rank 2" \
+check with_fault 70 choose.build@2 "injected fault \(choose.build\): rank 2" \
     train small.ini --out none
-apart with_fault 78 context.precision@2 \
+check with_fault 78 context.precision@2 \
     "precision.*bf16 needs injected fault \(context.precision\): rank 2" train small.ini --out none
 
 products_fail() {
@@ -55,7 +54,7 @@ products_fail() {
     [ "$(ls products/checkpoints)" = step-00000010.h5 ] || wrong "not only the good checkpoint is left"
 }
 for rank in 0 2; do
-    apart products_fail $rank
+    check products_fail $rank
 done
 
 no_shared_window() {
@@ -67,7 +66,7 @@ no_shared_window() {
         wrong "private copies give other parameters"
     checked "no shared window: private copies give the same parameters"
 }
-apart no_shared_window
+check no_shared_window
 
 not_finite() {
     with_fault 76 "train.nan@$1:14" \
@@ -78,7 +77,7 @@ not_finite() {
     checked "a NaN on rank $1: named, exit 76 at that step, the last good checkpoint continues"
 }
 for rank in 0 1 2; do
-    apart not_finite $rank
+    check not_finite $rank
 done
 
 # the metrics up to the last step are kept; --resume begins at the checkpoint
@@ -98,7 +97,7 @@ diverges() {
     [ "$(table curve steps step | tail -n +2 | uniq | wc -l)" = 200 ] || wrong "not 200 steps"
     checked "a run that diverges: its metrics are kept, and the checkpoint to continue from"
 }
-apart diverges
+check diverges
 
 failed_before_end() {
     expect_mpi_exit 76 2 env SHARDNET_FAULT="checkpoint.write@0:10,train.nan@0:12" \
@@ -107,7 +106,7 @@ failed_before_end() {
     expect_text err '^shardnet: error: .*step 13\).*; no checkpoint yet$'
     checked "a checkpoint that failed is reported when the run ends before the next one"
 }
-apart failed_before_end
+check failed_before_end
 
 # checkpoint_fails POINT: the first checkpoint only, then every one
 checkpoint_fails() {
@@ -126,7 +125,7 @@ checkpoint_fails() {
     checked "$1: a warning inside the run, exit 74 for the last checkpoint"
 }
 for point in create write damage other publish; do
-    apart checkpoint_fails checkpoint.$point
+    check checkpoint_fails checkpoint.$point
 done
 
 # the only good checkpoint is deleted after the next one has been verified, not before
@@ -139,7 +138,7 @@ keep_one() {
     [ "$(ls kept/checkpoints)" = step-00000020.h5 ] || wrong "the old checkpoint was kept"
     checked "keep = 1: a checkpoint that cannot be read back costs no older one"
 }
-apart keep_one
+check keep_one
 
 # best.h5 of epoch 2 fails, and no later epoch is better
 best_fails() {
@@ -153,7 +152,7 @@ best_fails() {
     expect_text out '^good .*best\.h5: epoch 1,'
     checked "a best.h5 that cannot be written is reported again at the end"
 }
-apart best_fails
+check best_fails
 
 metrics_fail() {
     expect_mpi_exit 0 2 env SHARDNET_FAULT=metrics.append@0:10 "$program" train small.ini --out rows
@@ -161,7 +160,7 @@ metrics_fail() {
     [ -e norows/checkpoints/step-00000020.h5 ] || wrong "metrics that fail cost the checkpoint"
     checked "metrics.append: exit 74, but the checkpoint is there"
 }
-apart metrics_fail
+check metrics_fail
 together
 
 # alone, since it compares times

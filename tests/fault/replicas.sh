@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # One bit of one rank's parameters changes: the run ends and names the rank and its host,
-# nothing is saved after it, and the run goes on from before as if nothing had happened.
+# saves nothing after it, and the resumed run equals an undisturbed one.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Too little shared memory: ranks take memory of their own and get the same result.
+# Too little shared memory: ranks use private memory and get the same result.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 
-# messages of 3.3 MB a rank and images of 4.5 MB; MPI itself takes 4 MB a rank of /dev/shm
+# gradient buffers of 3.3 MB per rank and images of 4.5 MB; MPI uses 4 MB of /dev/shm per rank
 expect_exit 0 "$program" data synth digits --train 4700 --test 1000
 write_config job.ini data.source=idx data.dir="$scratch/digits" model.hidden=1024 \
     train.epochs=1 train.batch=470
 expect_mpi_exit 0 2 "$program" train job.ini --set comm.reduce=node --out plenty
 expect_text out '^reduce +node$'
 expect_text out 'one copy per node'
-# those of other tests that run beside this one come and go
+# left: prints the shared memory of this and of other tests, which comes and goes
 left() {
     find /dev/shm -regextype posix-extended -regex '/dev/shm/shardnet-[0-9a-f]{16}'
 }

@@ -24,7 +24,8 @@ stop() {
     exit 1
 }
 
-# In a host's network, with its hostname and everybody's addresses.  Replaces this process.
+# enter HOST COMMAND...: replaces this process by the command in the host's network, with its
+# hostname and the addresses of all hosts
 enter() {
     local host=$1
     shift
@@ -70,7 +71,7 @@ add_host() {
     fi
 }
 
-# What mpirun calls instead of ssh: agent HOST COMMAND; as bare an environment as sshd gives
+# mpirun calls the agent instead of ssh: agent HOST COMMAND; its environment is as bare as sshd's
 write_agent() {
     cat >"$lab/agent" <<END
 #!/usr/bin/env bash
@@ -79,7 +80,7 @@ shift
 code=0
 env -i PATH="\$PATH" HOME="\$HOME" USER=root NET_LAB_DIR='$lab' \
     '$(realpath -- "$0")' enter "\$host" sh -c "\$*" || code=\$?
-# ssh does not learn either that a host has lost its power
+# ssh does not notice either that a host has lost its power
 while [ \$code = 137 ] && kill -0 \$PPID 2>/dev/null; do
     sleep 0.2
 done
@@ -102,7 +103,7 @@ up() {
         ip -n "$prefix-switch" link add name $number type bridge
         ip -n "$prefix-switch" link set $number up
     done
-    # bridged frames are none of a firewall's business
+    # a firewall must not see bridged frames
     ip netns exec "$prefix-switch" sh -c 'for table in arptables iptables ip6tables; do
         echo 0 >/proc/sys/net/bridge/bridge-nf-call-$table; done' 2>/dev/null || true
     add_host 0 head "$delay" "$rate"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# What the tests on several hosts share.  Sourced by a test, after which four hosts of one
-# rank each are up, 1 ms and 1 Gbit/s apart, and go away with the script.
+# Functions of the tests on several hosts.  A test sources this file and calls setup_network:
+# four hosts of one rank each, 1 ms and 1 Gbit/s apart, run until the test ends.
 # shellcheck shell=bash
 
 # shellcheck source=test.sh
@@ -32,7 +32,7 @@ train() {
     wait_for '^epoch 3/'
 }
 
-# pid_on HOST: of its rank
+# pid_on HOST: prints the process of its rank
 pid_on() {
     local pid
     for pid in $("$net" pids "$1"); do
@@ -60,7 +60,7 @@ all_leave() {
     done
 }
 
-# resumed RUN: by --resume, on one rank, it comes to the end that a run without trouble has
+# resumed RUN: --resume on one rank gives the parameters of an undisturbed run
 resumed() {
     local epochs
     epochs=$(($(sed -n 's/^epoch \([0-9]*\)\/.*/\1/p' out | tail -n 1) + 5))

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A throw-away real Slurm on one machine, for the tests of this folder.
+# A temporary real Slurm on one machine, for the tests of tests/cluster.
 #
 #     slurm-lab.sh up [NODES] [CPUS]   slurmctld, NODES slurmd and munged, in a network
 #                                      namespace of their own that has nothing but "lo"
-#     slurm-lab.sh env                 what to eval before sbatch, srun, squeue ...
+#     slurm-lab.sh env                 commands to eval before sbatch, srun, squeue ...
 #     slurm-lab.sh crash NODE          power failure of a node
 #     slurm-lab.sh boot NODE           and its return
 #     slurm-lab.sh down
@@ -31,7 +31,7 @@ wait_until() {
     done
 }
 
-# Processes whose namespace of kind $1 is $2.
+# members KIND NAMESPACE: prints the processes in this namespace
 members() {
     local link
     for link in /proc/[0-9]*/ns/"$1"; do
@@ -45,7 +45,7 @@ has_no_members() {
     [ -z "$(members "$@")" ]
 }
 
-# A command inside the lab's namespaces.
+# inside COMMAND...: runs it inside the lab's namespaces
 inside() {
     nsenter -t "$(<"$lab/holder.pid")" -n -u -m --wd="$lab" -- "$@"
 }
@@ -120,7 +120,7 @@ PartitionName=low Nodes=ALL PriorityTier=1 GraceTime=30
 END
 }
 
-# Slurm's commands, run inside the lab from anywhere.
+# Writes Slurm's commands so that they run inside the lab from anywhere.
 write_wrappers() {
     local command
     cat >"$lab/bin/wrap" <<END

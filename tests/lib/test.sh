@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# What the tests of the command share.  Sourced by a test, after which $program and $scratch
-# are set; the scratch folder goes away with the script, and so does what it started.
+# Functions of the tests of the command.  A test sources this file and calls setup_test, which
+# sets $program and $scratch.  At its end the scratch folder and all child processes go.
 # shellcheck shell=bash
 
 # shellcheck source=../../jobs/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../../jobs/common.sh"
 
-# A longer run of the program is a hang.
+# seconds after which a run of the program counts as a hang
 limit=${SHARDNET_TEST_SECONDS:-60}
 job=
 tasks=()
@@ -27,7 +27,7 @@ setup_test() {
     export OMPI_MCA_mpi_yield_when_idle=1 OMP_WAIT_POLICY=passive
     # these modules take 0.2 s of every start
     export OMPI_MCA_mtl=^psm,psm2,ofi
-    # what another launcher, or a person at work, may have left
+    # another launcher, or the user, may have set these
     unset SLURM_STEP_NUM_TASKS SLURM_PROCID PMI_SIZE PMI_RANK SLURM_JOB_END_TIME SHARDNET_FAULT
     # shellcheck disable=SC2034
     mnist=${SHARDNET_DATA-}
@@ -46,7 +46,7 @@ checked() {
     printf 'ok: %s\n' "$*"
 }
 
-# wrong MESSAGE: shows what the last command printed
+# wrong MESSAGE: prints it with the output of the last command, and ends the test
 wrong() {
     printf 'FAILED: %s\n' "$*"
     printf -- '--- stdout\n'
@@ -87,17 +87,6 @@ require_namespaces() {
     unshare -n -u -m true 2>/dev/null || lack "this kernel creates no namespaces"
 }
 
-# find_python: sets $python to one with h5py and NumPy, or to nothing where there is none
-find_python() {
-    for python in python3 /usr/bin/python3; do
-        if "$python" -c 'import h5py, numpy' >/dev/null 2>&1; then
-            return
-        fi
-    done
-    python=
-    skip_part "reading the files by Python: no python3 with h5py and numpy"
-}
-
 # find_python PART MODULE...: a Python with these modules, in $python; skips the PART of the
 # test where there is none
 find_python() {
@@ -112,7 +101,7 @@ find_python() {
 }
 
 # read_by_python RUN IMAGES LABELS: h5py and NumPy read the run's files and predict as the
-# newest checkpoint does; "N of M" that are right in $predicted, empty where no Python can.
+# newest checkpoint does; sets $predicted to "N of M" correct, or to nothing without Python.
 read_by_python() {
     local python
     predicted=
@@ -123,7 +112,7 @@ read_by_python() {
     fi
 }
 
-# run COMMAND...: its exit code in $code, its output in $scratch/out and $scratch/err
+# run COMMAND...: stores its exit code in $code, its output in $scratch/out and $scratch/err
 run() {
     code=0
     timeout -k 5 "$limit" "$@" >"$scratch/out" 2>"$scratch/err" </dev/null || code=$?
@@ -132,7 +121,7 @@ run() {
     fi
 }
 
-# on_ranks N COMMAND...: the words to run, N = 0 for no mpirun, in $words
+# on_ranks N COMMAND...: sets $words to the command line; N = 0 means no mpirun
 on_ranks() {
     words=("${@:2}")
     if [ "$1" -gt 0 ]; then
@@ -273,7 +262,7 @@ step_of() {
     echo $((10#${file%.h5}))
 }
 
-# dataset_names FILE: of everything under /model and /optimizer
+# dataset_names FILE: prints the names of the datasets under /model and /optimizer
 dataset_names() {
     h5dump -n 1 "$1" | awk '$1 == "dataset" && $2 ~ "^/(model|optimizer)/" { print $2 }'
 }
@@ -376,7 +365,7 @@ finish() {
     while kill -0 "$job" 2>/dev/null; do
         ((SECONDS < end)) || wrong "no end within $limit s"
         sleep 0.02
-    done 2>/dev/null # bash tells there that a job was killed
+    done 2>/dev/null # bash prints there that a job was killed
     code=0
     wait "$job" 2>/dev/null || code=$?
     job=

@@ -13,15 +13,6 @@ write_config job.ini data.source=synthetic data.train_limit=500 data.validation=
 slow=(env SHARDNET_FAULT="step.slow")
 followers=()
 
-stop_followers() {
-    local pid
-    for pid in "${followers[@]}"; do
-        kill -9 "$pid" 2>/dev/null || true
-    done
-    clean_up
-}
-trap stop_followers EXIT
-
 # follow NAME ARGUMENT...: in the background, into NAME.out and NAME.err
 follow() {
     : >"$1.out"
@@ -46,6 +37,15 @@ rows() {
     until [ "$(grep -Ec -- "$2" "$1.out")" -ge "$3" ]; do
         ((SECONDS < end)) || { cp "$1.out" out && wrong "no $3 rows within $limit s ($1)"; }
         sleep 0.05
+    done
+}
+
+# waits_to_look PID: waits until the child of this process waits for its next look at the file
+waits_to_look() {
+    local end=$((SECONDS + limit))
+    until grep -q poll "/proc/$(children_of "$1")/wchan" 2>/dev/null; do
+        ((SECONDS < end)) || wrong "the child of $1 does not wait"
+        sleep 0.02
     done
 }
 
@@ -174,7 +174,7 @@ checked "no folder of a run: exit 66; damaged for 3 s: exit 65"
 
 # a file that is half there at first
 follow late broken
-sleep 1
+waits_to_look "${followers[0]}"
 cp run/metrics.h5 broken/new
 cp run/config.ini broken
 mv broken/new broken/metrics.h5

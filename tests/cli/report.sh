@@ -142,11 +142,10 @@ expect_one_line_error 64 0 'unknown option \(--pdf\)' "$program" report run --pd
 expect_one_line_error 64 0 'too many arguments' "$program" report run run
 checked "exit codes: 66 without metrics, 65 damaged, 73 unwritable output, 64 usage"
 cp run/report.html before.html
-if [ "$(id -u)" -ne 0 ]; then
-    chmod a-w run
-    expect_one_line_error 73 0 'run/report\.html' "$program" report run
-    chmod u+w run
-fi
+obey_permissions
+chmod a-w run
+expect_one_line_error 73 0 'run/report\.html' "${unprivileged[@]}" "$program" report run
+chmod u+w run
 (
     ulimit -f 4
     expect_one_line_error 74 0 'run/report\.html' "$program" report run

@@ -465,11 +465,12 @@ static void other_formats_and_special_files_are_rejected(void **state)
     assert_int_equal(mkfifo(path, 0666), 0);
     expect_error(SN_ENOINPUT, "not a file");
     unlink(path);
-    if (geteuid() != 0) {
-        write_bytes("P2", 2);
-        assert_int_equal(chmod(path, 0), 0);
-        expect_error(SN_ENOINPUT, "ermission");
-    }
+    write_bytes("P2", 2);
+    assert_int_equal(chmod(path, 0), 0);
+    assert_int_equal(chmod(folder, 0755), 0);
+    obey_permissions(true);
+    expect_error(SN_ENOINPUT, "ermission");
+    obey_permissions(false);
 }
 
 int main(void)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "data/dataset.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "data/formats/idx.h"
@@ -64,6 +66,10 @@ static sn_status find_folder(const char *dir, sn_error *err)
         return sn_fail(
             err, SN_ENOINPUT, "no data folder (%s): %s; " HOW_TO_GET_DATA, dir,
             sn_file_exists(dir) ? "it is not a folder" : "it does not exist");
+    }
+    if (access(dir, X_OK) != 0) {
+        return sn_fail(err, SN_ENOINPUT, "cannot read data folder (%s): %s", dir,
+                       strerror(errno));
     }
     return SN_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A communicator of the caller's choice.  The argument is the level of threads that MPI
- * is started with: single or funnelled. */
+/* sn_comm_adopt uses a communicator of the caller.  The argument is the thread level of
+ * MPI: single or funnelled. */
 #include "support.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #include "dist/comm/comm.h"
 
-static void refuses_without_threads(void **state)
+static void a_thread_level_below_funneled_is_refused(void **state)
 {
     (void)state;
     sn_comm *comm;
@@ -21,18 +21,19 @@ static void refuses_without_threads(void **state)
     assert_non_null(strstr(err.message, "MPI_THREAD_FUNNELED"));
 }
 
-static void takes_a_part_of_the_ranks(void **state)
+static void a_subset_of_the_ranks_forms_a_communicator(void **state)
 {
     (void)state;
     int rank, size;
     sn_error err = {""};
-    MPI_Comm part;
+    MPI_Comm subset;
     sn_comm *comm;
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &size);
-    MPI_Comm_split(MPI_COMM_WORLD, rank % 2, -rank, &part); /* odd, even; backwards */
-    assert_int_equal(sn_comm_adopt(part, &comm, &err), SN_OK);
-    MPI_Comm_free(&part);
+    MPI_Comm_split(MPI_COMM_WORLD, rank % 2, -rank,
+                   &subset); /* odd and even ranks, in reverse order */
+    assert_int_equal(sn_comm_adopt(subset, &comm, &err), SN_OK);
+    MPI_Comm_free(&subset);
     const int members = (size + 1 - rank % 2) / 2;
     assert_int_equal(sn_comm_size(comm), members);
     assert_int_equal(sn_comm_rank(comm), members - 1 - rank / 2);
@@ -60,8 +61,9 @@ int main(int argc, char **argv)
     const bool funnelled = argc > 1 && strcmp(argv[1], "funnelled") == 0;
     MPI_Init_thread(&argc, &argv, funnelled ? MPI_THREAD_FUNNELED : MPI_THREAD_SINGLE,
                     &level);
-    const struct CMUnitTest tests[] = {cmocka_unit_test(
-        funnelled ? takes_a_part_of_the_ranks : refuses_without_threads)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(funnelled ? a_subset_of_the_ranks_forms_a_communicator
+                                   : a_thread_level_below_funneled_is_refused)};
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     MPI_Finalize();
     return failed;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Training steps allocate nothing: the linker sends every allocation of the library
- * through the counters below (ld --wrap).  Allocations inside MPI, BLAS and HDF5 are
- * not seen. */
+/* Training steps allocate no memory.  The linker redirects every allocation of the
+ * library to the counters below (ld --wrap), but none inside MPI, BLAS and HDF5. */
 #include "support.h"
 
 #include <stdio.h>
@@ -46,8 +45,9 @@ void *__wrap_aligned_alloc(size_t alignment, size_t bytes)
 
 static sn_comm *comm;
 
-/* Allocations of ten steps after the first, and of what was done before them. */
-static long count_in_steps(const char *way, const char *precision, long *before)
+/* Returns the number of allocations in the ten steps after the first one; *before is
+ * the number of allocations until then. */
+static long count_in_steps(const char *reduce, const char *precision, long *before)
 {
     static const char *const assignments[] = {
         "data.source=synthetic", "data.train_limit=600",    "model.hidden=20,10",
@@ -60,7 +60,7 @@ static long count_in_steps(const char *way, const char *precision, long *before)
     for (size_t i = 0; i < sizeof assignments / sizeof assignments[0]; i++) {
         assert_int_equal(sn_config_set(&config, assignments[i], &err), SN_OK);
     }
-    assert_int_equal(sn_config_set(&config, way, &err), SN_OK);
+    assert_int_equal(sn_config_set(&config, reduce, &err), SN_OK);
     assert_int_equal(sn_config_set(&config, precision, &err), SN_OK);
 
     sn_engine engine;
@@ -84,15 +84,16 @@ static long count_in_steps(const char *way, const char *precision, long *before)
 static void steps_allocate_nothing(void **unused)
 {
     (void)unused;
-    static const char *const ways[] = {"comm.reduce=allreduce", "comm.reduce=overlap",
-                                       "comm.reduce=node", "comm.reduce=reproducible"};
+    static const char *const reductions[] = {"comm.reduce=allreduce",
+                                             "comm.reduce=overlap", "comm.reduce=node",
+                                             "comm.reduce=reproducible"};
     static const char *const precisions[] = {"compute.precision=fp32",
                                              "compute.precision=bf16_emulated"};
-    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+    for (size_t i = 0; i < sizeof reductions / sizeof reductions[0]; i++) {
         for (size_t p = 0; p < sizeof precisions / sizeof precisions[0]; p++) {
             long before;
-            assert_int_equal(count_in_steps(ways[i], precisions[p], &before), 0);
-            assert_true(before > 10); /* or the counters see nothing */
+            assert_int_equal(count_in_steps(reductions[i], precisions[p], &before), 0);
+            assert_true(before > 10); /* the counters work */
         }
     }
 }

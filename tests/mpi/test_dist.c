@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* comm, node, reduce on 1 to 4 ranks.  Every rank runs every check; a failing check on
- * any rank fails the test. */
+/* comm, node and reduce on 1 to 4 ranks.  Every rank runs every check; a check that
+ * fails on one rank fails the test. */
 #include "support.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 static sn_comm *comm;
 
-static void agreement_takes_the_worst_and_the_lowest_rank(void **state)
+static void agreement_returns_the_worst_status_of_the_lowest_rank(void **state)
 {
     (void)state;
     const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
@@ -39,7 +39,7 @@ static void agreement_takes_the_worst_and_the_lowest_rank(void **state)
     assert_memory_equal(err.message, "worse", 5);
 }
 
-static void broadcasts_and_sums(void **state)
+static void collectives_move_the_values_of_all_ranks(void **state)
 {
     (void)state;
     const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
@@ -85,14 +85,15 @@ static sn_reduction *create(int kind, const sn_reduction_spec *settings)
     return reduction;
 }
 
-/* Steps of whole numbers, whose sums are exact in any order.  Ranks that say at other
- * moments what is final start the same buckets. */
+/* Runs steps with integers, whose sums are exact in any order.  The ranks call
+ * sn_reduction_ready at different places, and must start the same buckets all the same.
+ */
 static void check_sums(sn_reduction *reduction, const sn_reduction_spec *spec,
                        int steps)
 {
     const int rank = sn_comm_rank(comm), size = sn_comm_size(comm);
     const size_t length = spec->gradient + spec->tail;
-    const size_t part = 100 + 150 * (size_t)rank;
+    const size_t interval = 100 + 150 * (size_t)rank;
     sn_error err;
     for (int step = 0; step < steps; step++) {
         const float *sum;
@@ -102,8 +103,8 @@ static void check_sums(sn_reduction *reduction, const sn_reduction_spec *spec,
             buffer[i] = (float)((int)i + rank + step);
         }
         for (size_t first = spec->gradient;
-             first > part && rank < 3 && sn_reduction_wants_ready(reduction);
-             first -= part) {
+             first > interval && rank < 3 && sn_reduction_wants_ready(reduction);
+             first -= interval) {
             sn_reduction_ready(reduction, first);
         }
         sn_reduction_push(reduction);
@@ -138,7 +139,7 @@ static void every_reduction_sums_gradient_and_tail(void **state)
     }
 }
 
-static void allreduce_stands_in(void **state)
+static void allreduce_replaces_a_kind_that_the_ranks_cannot_use(void **state)
 {
     (void)state;
     const sn_reduction_spec spec = {NULL, 100, 16, 64, 10, SN_WIRE_FP32};
@@ -147,13 +148,13 @@ static void allreduce_stands_in(void **state)
         char text[128];
         const sn_reduction_kind *kind = sn_reduction_of(k);
         sn_reduction *reduction = create(k, &spec);
-        const bool lacks = k == SN_REDUCE_NODE && getenv("SHARDNET_FAULT") != NULL;
-        assert_int_equal(sn_reduction_is_replaced(reduction), lacks && !alone);
+        const bool impossible = k == SN_REDUCE_NODE && getenv("SHARDNET_FAULT") != NULL;
+        assert_int_equal(sn_reduction_is_replaced(reduction), impossible && !alone);
         assert_int_equal(sn_reduction_wants_ready(reduction),
                          kind->ready != NULL && !alone);
         sn_reduction_describe(reduction, text, sizeof text);
         assert_ptr_equal(strstr(text, kind->name), text);
-        assert_int_equal(strstr(text, "not possible") != NULL, lacks && !alone);
+        assert_int_equal(strstr(text, "not possible") != NULL, impossible && !alone);
         sn_reduction_destroy(&reduction);
     }
 }
@@ -185,19 +186,19 @@ static void check_bf16(int kind)
         assert_true(i == 3 ? isnan(sum[i])
                            : relative_difference((double)sum[i], exact, 1) <= bound);
     }
-    /* one rank sends nothing and rounds nothing */
+    /* A single rank sends nothing, so it rounds nothing. */
     assert_int_equal(sum[1] == 1001, size == 1);
     sn_reduction_destroy(&reduction);
 }
 
-static void bf16_rounds_sums_but_not_the_tail(void **state)
+static void bf16_rounds_the_gradient_but_not_the_tail(void **state)
 {
     (void)state;
     check_bf16(SN_REDUCE_ALLREDUCE);
     check_bf16(SN_REDUCE_OVERLAP);
 }
 
-static void the_node_shares_memory(void **state)
+static void the_ranks_of_a_node_read_the_leaders_data(void **state)
 {
     (void)state;
     sn_node_memory memory;
@@ -217,7 +218,7 @@ static void the_node_shares_memory(void **state)
     assert_null(memory.data);
 }
 
-static void threads_stay_within_the_cores(void **state)
+static void threads_do_not_exceed_the_cores(void **state)
 {
     (void)state;
     sn_node_cores cores;
@@ -232,7 +233,7 @@ static void threads_stay_within_the_cores(void **state)
     }
 }
 
-static void shares_of_masks(void **state)
+static void ranks_that_share_cores_divide_them(void **state)
 {
     (void)state;
     const sn_node_mask disjoint[] = {{{0x0F}}, {{0xF0}}};
@@ -259,14 +260,14 @@ int main(int argc, char **argv)
         return 1;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agreement_takes_the_worst_and_the_lowest_rank),
-        cmocka_unit_test(broadcasts_and_sums),
+        cmocka_unit_test(agreement_returns_the_worst_status_of_the_lowest_rank),
+        cmocka_unit_test(collectives_move_the_values_of_all_ranks),
         cmocka_unit_test(every_reduction_sums_gradient_and_tail),
-        cmocka_unit_test(allreduce_stands_in),
-        cmocka_unit_test(bf16_rounds_sums_but_not_the_tail),
-        cmocka_unit_test(the_node_shares_memory),
-        cmocka_unit_test(threads_stay_within_the_cores),
-        cmocka_unit_test(shares_of_masks)};
+        cmocka_unit_test(allreduce_replaces_a_kind_that_the_ranks_cannot_use),
+        cmocka_unit_test(bf16_rounds_the_gradient_but_not_the_tail),
+        cmocka_unit_test(the_ranks_of_a_node_read_the_leaders_data),
+        cmocka_unit_test(threads_do_not_exceed_the_cores),
+        cmocka_unit_test(ranks_that_share_cores_divide_them)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     sn_comm_finish(&comm);
     return failed;

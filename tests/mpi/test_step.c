@@ -39,7 +39,7 @@ static void open_engine(sn_engine *engine, const char *reduction)
     sn_cursor_open_epoch(&engine->cursor);
 }
 
-/* A class that no sample of the next batch has. */
+/* Returns a class that no sample of the next batch has. */
 static int absent_class(const sn_engine *engine)
 {
     bool present[CLASSES] = {false};
@@ -50,7 +50,7 @@ static int absent_class(const sn_engine *engine)
                     .labels[sn_sampler_at(&engine->cursor.sampler, at)]] = true;
     }
     while (present[class]) {
-        class ++;
+        class++;
     }
     return class;
 }
@@ -84,7 +84,7 @@ static void a_sum_that_overflows_is_divergence(void **state)
     }
 }
 
-/* user: the rank and the request, 0 stop and 1 checkpoint. */
+/* Requests a stop (user[1] = 0) or a checkpoint (1) on rank user[0]: an sn_step_poll. */
 static sn_requests ask(void *user, double now)
 {
     (void)now;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The fixed tree gives the same bits on any number of ranks: each is compared with a
- * plain recursive sum that every rank computes for itself. */
+/* The reproducible reduction gives the same bits on any number of ranks: each rank
+ * compares the result with a recursive sum that it computes by itself. */
 #include "support.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 static sn_comm *comm;
 
-/* Values of many magnitudes, so that another order gives other bits. */
+/* Returns values of many magnitudes, so that another order gives other bits. */
 static float value(uint32_t microbatch, uint32_t i, uint32_t round)
 {
     uint32_t words[4];
@@ -74,7 +74,7 @@ static void check_sum(int microbatches, uint32_t length)
     assert_null(reduction);
 }
 
-static void sums_are_the_trees_own(void **state)
+static void the_result_is_the_sum_along_the_tree(void **state)
 {
     (void)state;
     static const uint32_t lengths[] = {1, 2, 3, 5, 17, 1000};
@@ -87,7 +87,7 @@ static void sums_are_the_trees_own(void **state)
     }
 }
 
-static void impossible_trees_are_refused(void **state)
+static void invalid_numbers_of_microbatches_are_refused(void **state)
 {
     (void)state;
     sn_reduction *reduction;
@@ -111,8 +111,9 @@ int main(int argc, char **argv)
                 sn_comm_size(comm));
         return 1;
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sums_are_the_trees_own),
-                                       cmocka_unit_test(impossible_trees_are_refused)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_result_is_the_sum_along_the_tree),
+        cmocka_unit_test(invalid_numbers_of_microbatches_are_refused)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     sn_comm_finish(&comm);
     return failed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The time at which the watchdog of each rank raises the alarm, on a simulated clock, and
- * the values that training passes to the watchdog.  Run it with three ranks: rank 0 is
- * the primary observer, rank 1 the secondary one, rank 2 a follower.
+/* The time at which the watchdog of each rank raises the alarm, on a simulated clock,
+ * and the values that training passes to the watchdog.  Run it with three ranks: rank 0
+ * is the primary observer, rank 1 the secondary one, rank 2 a follower.
  *
  * Time passes only in the watchdog's poll.  Heartbeats come from this test instead of
  * the network. */
@@ -34,7 +34,7 @@ typedef struct scenario {
         double at;
         size_t bytes;
     } marks[MARKS];            /* of this rank's training thread; none at 0 */
-    double heard_until[RANKS]; /* heartbeats arrive once a second */
+    double alive_until[RANKS]; /* heartbeats arrive once a second */
     double progress[RANKS];    /* newest mark that they report; no grace for rank 0 */
     float grace;
     double end;          /* END arrives at ranks 1 and 2 */
@@ -43,37 +43,37 @@ typedef struct scenario {
     bool prints[RANKS];
 } scenario;
 
-#define HEARD   .heard_until = {NEVER, NEVER, NEVER}
+#define ALIVE   .alive_until = {NEVER, NEVER, NEVER}
 #define NOTHING .end = NEVER, .stopped = NEVER
 
 static const scenario scenarios[] = {
-    {"no rank makes progress", 60, HEARD, NOTHING, .alarm = {60, NEVER, NEVER},
+    {"no rank makes progress", 60, ALIVE, NOTHING, .alarm = {60, NEVER, NEVER},
      .prints = {true, false, false}},
-    {"a short time-out", 3, HEARD, NOTHING, .alarm = {3, NEVER, NEVER},
+    {"a short time-out", 3, ALIVE, NOTHING, .alarm = {3, NEVER, NEVER},
      .prints = {true, false, false}},
-    {"marks of its own", 60, .marks = {{10, 0}, {30, 0}}, HEARD, NOTHING,
+    {"marks of this rank", 60, .marks = {{10, 0}, {30, 0}}, ALIVE, NOTHING,
      .alarm = {90, NEVER, NEVER}, .prints = {true, false, false}},
     {"grace for work on files: 1 second for 4 MB", 60,
-     .marks = {{10, 0}, {30, 40000000}}, HEARD, NOTHING, .alarm = {100, NEVER, NEVER},
+     .marks = {{10, 0}, {30, 40000000}}, ALIVE, NOTHING, .alarm = {100, NEVER, NEVER},
      .prints = {true, false, false}},
-    {"grace ends with the next mark", 60, .marks = {{10, 400000000}, {30, 0}}, HEARD,
+    {"grace ends with the next mark", 60, .marks = {{10, 400000000}, {30, 0}}, ALIVE,
      NOTHING, .alarm = {90, NEVER, NEVER}, .prints = {true, false, false}},
-    {"progress of another rank", 60, HEARD, .progress = {0, 0, 40}, NOTHING,
+    {"progress of another rank", 60, ALIVE, .progress = {0, 0, 40}, NOTHING,
      .alarm = {100, NEVER, NEVER}, .prints = {true, false, false}},
-    {"progress and grace of another rank", 60, HEARD, .progress = {0, 0, 40},
+    {"progress and grace of another rank", 60, ALIVE, .progress = {0, 0, 40},
      .grace = 25, NOTHING, .alarm = {125, NEVER, NEVER},
      .prints = {true, false, false}},
-    {"the primary is silent: the secondary takes its place", 60,
-     .heard_until = {20, NEVER, NEVER}, NOTHING, .alarm = {60, 60, NEVER},
+    {"the primary is silent: the secondary replaces it", 60,
+     .alive_until = {20, NEVER, NEVER}, NOTHING, .alarm = {60, 60, NEVER},
      .prints = {true, true, false}},
-    {"the primary falls silent later than the time-out", 60,
-     .heard_until = {100, NEVER, NEVER}, NOTHING, .alarm = {60, 102, NEVER},
+    {"the primary becomes silent after the time-out", 60,
+     .alive_until = {100, NEVER, NEVER}, NOTHING, .alarm = {60, 102, NEVER},
      .prints = {true, true, false}},
-    {"no datagram arrives", 60, .heard_until = {LONG_AGO, LONG_AGO, LONG_AGO}, NOTHING,
+    {"no datagram arrives", 60, .alive_until = {LONG_AGO, LONG_AGO, LONG_AGO}, NOTHING,
      .alarm = {60, 60, 60.6}, .prints = {true, true, true}},
-    {"an observer ends the job", 60, HEARD, .end = 20, .stopped = NEVER,
+    {"an observer ends the job", 60, ALIVE, .end = 20, .stopped = NEVER,
      .alarm = {60, 21, 21}, .prints = {true, false, false}},
-    {"time in which the process is stopped does not count", 60, HEARD, .end = NEVER,
+    {"time during which the process is stopped does not count", 60, ALIVE, .end = NEVER,
      .stopped = 30, .alarm = {260, NEVER, NEVER}, .prints = {true, false, false}},
 };
 
@@ -86,8 +86,8 @@ typedef struct outcome {
 } outcome;
 
 static sn_comm *comm;
-static const scenario *now_running; /* NULL: the system's clock and no interference */
-static double now; /* used by the thread of the watchdog, while it runs */
+static const scenario *running; /* NULL: the system's clock and no interference */
+static double now;              /* used by the thread of the watchdog, while it runs */
 static double delivered[RANKS];
 static bool ended, was_stopped;
 static int marked;
@@ -126,23 +126,22 @@ bool __wrap_sn_heartbeat_receive(int socket, uint64_t key, sn_heartbeat *heartbe
 
 double __wrap_sn_clock_seconds(void)
 {
-    return now_running != NULL ? now : __real_sn_clock_seconds();
+    return running != NULL ? now : __real_sn_clock_seconds();
 }
 
 static void mark_when_due(void)
 {
     static const sn_activity activity = {"files", false};
-    while (marked < MARKS && now_running->marks[marked].at > 0 &&
-           now >= now_running->marks[marked].at) {
-        sn_watchdog_mark_bytes(comm, &activity, marked,
-                               now_running->marks[marked].bytes);
+    while (marked < MARKS && running->marks[marked].at > 0 &&
+           now >= running->marks[marked].at) {
+        sn_watchdog_mark_bytes(comm, &activity, marked, running->marks[marked].bytes);
         marked++;
     }
 }
 
 int __wrap_poll(struct pollfd *files, nfds_t count, int milliseconds)
 {
-    if (now_running == NULL) {
+    if (running == NULL) {
         return __real_poll(files, count, milliseconds);
     }
     const int ready = __real_poll(files, 1, 0); /* the pipe that ends the thread */
@@ -157,7 +156,7 @@ int __wrap_poll(struct pollfd *files, nfds_t count, int milliseconds)
         return __real_poll(files, 1, 1);
     }
     now += 1e-3 * milliseconds;
-    if (!was_stopped && now >= now_running->stopped) {
+    if (!was_stopped && now >= running->stopped) {
         was_stopped = true;
         now += 200;
     }
@@ -168,26 +167,26 @@ int __wrap_poll(struct pollfd *files, nfds_t count, int milliseconds)
 bool __wrap_sn_heartbeat_receive(int socket, uint64_t key, sn_heartbeat *heartbeat,
                                  struct sockaddr_in *from)
 {
-    if (now_running == NULL) {
+    if (running == NULL) {
         return __real_sn_heartbeat_receive(socket, key, heartbeat, from);
     }
     const int rank = sn_comm_rank(comm);
-    const bool end = rank > 0 && !ended && now >= now_running->end;
+    const bool end = rank > 0 && !ended && now >= running->end;
     memset(from, 0, sizeof *from);
     ended = ended || end;
     for (int r = 0; r < RANKS; r++) {
-        const bool due = now - delivered[r] >= 1 && now <= now_running->heard_until[r];
+        const bool due = now - delivered[r] >= 1 && now <= running->alive_until[r];
         if (r == rank || !(due || (end && r == 0))) {
             continue;
         }
         delivered[r] = now;
-        *heartbeat = (sn_heartbeat){
-            .key = key,
-            .kind = end ? SN_HEARTBEAT_END : SN_HEARTBEAT_REPLY,
-            .rank = r,
-            .idle_seconds = (float)(now - fmin(now, now_running->progress[r])),
-            .grace_seconds = r > 0 ? now_running->grace : 0,
-            .activity = "gradient"};
+        *heartbeat = (sn_heartbeat){.key = key,
+                                    .kind = end ? SN_HEARTBEAT_END : SN_HEARTBEAT_REPLY,
+                                    .rank = r,
+                                    .idle_seconds =
+                                        (float)(now - fmin(now, running->progress[r])),
+                                    .grace_seconds = r > 0 ? running->grace : 0,
+                                    .activity = "gradient"};
         return true;
     }
     return false;
@@ -196,7 +195,7 @@ bool __wrap_sn_heartbeat_receive(int socket, uint64_t key, sn_heartbeat *heartbe
 static outcome play(const scenario *s)
 {
     sn_error err;
-    now_running = s;
+    running = s;
     now = 0;
     marked = 0;
     over = ended = was_stopped = false;
@@ -213,11 +212,11 @@ static outcome play(const scenario *s)
     pthread_mutex_unlock(&mutex);
     sn_watchdog_stop(comm);
     atomic_store(&started, false);
-    now_running = NULL;
+    running = NULL;
     return found;
 }
 
-static void each_rank_raises_the_alarm_in_time(void **state)
+static void each_rank_raises_the_alarm_at_its_deadline(void **state)
 {
     (void)state;
     const int rank = sn_comm_rank(comm);
@@ -289,7 +288,7 @@ static void train(const char *run)
     assert_int_equal(sn_train(comm, &config, &options, &result, &err), SN_OK);
 }
 
-static void training_passes_its_time_out_and_its_files(void **state)
+static void training_passes_its_time_out_and_the_sizes_of_its_files(void **state)
 {
     (void)state;
     const int rank = sn_comm_rank(comm);
@@ -331,8 +330,8 @@ int main(int argc, char **argv)
         return 1;
     }
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_rank_raises_the_alarm_in_time),
-        cmocka_unit_test(training_passes_its_time_out_and_its_files)};
+        cmocka_unit_test(each_rank_raises_the_alarm_at_its_deadline),
+        cmocka_unit_test(training_passes_its_time_out_and_the_sizes_of_its_files)};
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     sn_comm_finish(&comm);
     return failed;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How early a run stops before the end of its job. */
+/* The stop deadline: a run stops before the end of its job. */
 #include "support.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 
 #include "train/deadline.h"
 
-/* Seconds before the end of a job when training stops. */
+/* Returns the seconds between the stop of training and the end of the job. */
 static double margin(double job_seconds, double evaluation, double write)
 {
     sn_deadline deadline = {.job_seconds = job_seconds,
@@ -17,7 +17,7 @@ static double margin(double job_seconds, double evaluation, double write)
     return deadline.job_seconds - deadline.stop_seconds;
 }
 
-static void the_margin_grows_with_the_checkpoint(void **state)
+static void the_margin_grows_with_evaluation_and_write(void **state)
 {
     (void)state;
     assert_true(margin(7200, 0, 0) == 30);
@@ -27,12 +27,12 @@ static void the_margin_grows_with_the_checkpoint(void **state)
     assert_true(margin(40, 0, 1000) == 20);
 }
 
-static void only_a_time_to_come_counts(void **state)
+static void only_an_end_time_in_the_future_counts(void **state)
 {
     (void)state;
-    static const char *const useless[] = {"", "soon", "12x", "-5", "1000000000"};
-    for (size_t i = 0; i < sizeof useless / sizeof useless[0]; i++) {
-        setenv("SLURM_JOB_END_TIME", useless[i], 1);
+    static const char *const invalid[] = {"", "soon", "12x", "-5", "1000000000"};
+    for (size_t i = 0; i < sizeof invalid / sizeof invalid[0]; i++) {
+        setenv("SLURM_JOB_END_TIME", invalid[i], 1);
         assert_true(isinf(sn_deadline_start(0).stop_seconds));
     }
     unsetenv("SLURM_JOB_END_TIME");
@@ -47,7 +47,7 @@ static void only_a_time_to_come_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_margin_grows_with_the_checkpoint),
-        cmocka_unit_test(only_a_time_to_come_counts)};
+        cmocka_unit_test(the_margin_grows_with_evaluation_and_write),
+        cmocka_unit_test(only_an_end_time_in_the_future_counts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

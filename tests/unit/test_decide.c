@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The decisions of the training loop, as a table. */
+/* The decisions of the training loop as a table. */
 #include "support.h"
 
 #include <stdio.h>
@@ -21,36 +21,22 @@ typedef struct row {
 #define EPOCH  CLOSED, .epoch = 2
 
 static const row rows[] = {
-    {"a step", 1, 0, 0, 0, 1, {STEP}, ""},
-    {"a step, asked to stop", 1, 0, 0, 0, 1, {STEP, .stop_requested = true}, "CFLS"},
-    {"a step, minutes have passed", 1, 0, 0, 0, 1, {STEP, .checkpoint_due = true}, "C"},
-    {"a step of every 5", 1, 5, 0, 0, 1, {STEP}, "C"},
-    {"a step of every 4", 1, 4, 0, 0, 1, {STEP}, ""},
-    {"max_steps reached", 1, 0, 5, 0, 1, {STEP}, "CFLS"},
-    {"max_steps counts this invocation", 1, 0, 6, 0, 1, {STEP}, ""},
-    {"a step knows no best", 1, 0, 0, 0, 1, {STEP, .improved = true}, ""},
-    {"an epoch", 1, 0, 0, 0, 1, {EPOCH}, "C"},
-    {"an epoch between checkpoints", 3, 0, 0, 0, 1, {EPOCH}, ""},
-    {"an epoch without checkpoints", 0, 0, 0, 0, 1, {EPOCH}, ""},
-    {"the best epoch between checkpoints",
-     3,
-     0,
-     0,
-     0,
-     1,
-     {EPOCH, .improved = true},
-     "B"},
-    {"the best epoch with its checkpoint",
-     2,
-     0,
-     0,
-     0,
-     1,
-     {EPOCH, .improved = true},
-     "CB"},
-    {"the best epoch, not kept", 3, 0, 0, 0, 0, {EPOCH, .improved = true}, ""},
-    {"an epoch, asked to stop", 0, 0, 0, 0, 1, {EPOCH, .stop_requested = true}, "CFLS"},
-    {"an epoch, minutes have passed",
+    {"step", 1, 0, 0, 0, 1, {STEP}, ""},
+    {"step, stop requested", 1, 0, 0, 0, 1, {STEP, .stop_requested = true}, "CFLS"},
+    {"step, every_minutes passed", 1, 0, 0, 0, 1, {STEP, .checkpoint_due = true}, "C"},
+    {"step 5, every_steps = 5", 1, 5, 0, 0, 1, {STEP}, "C"},
+    {"step 5, every_steps = 4", 1, 4, 0, 0, 1, {STEP}, ""},
+    {"step, max_steps reached", 1, 0, 5, 0, 1, {STEP}, "CFLS"},
+    {"step, max_steps not reached", 1, 0, 6, 0, 1, {STEP}, ""},
+    {"step, never the best", 1, 0, 0, 0, 1, {STEP, .improved = true}, ""},
+    {"epoch", 1, 0, 0, 0, 1, {EPOCH}, "C"},
+    {"epoch between checkpoints", 3, 0, 0, 0, 1, {EPOCH}, ""},
+    {"epoch without checkpoints", 0, 0, 0, 0, 1, {EPOCH}, ""},
+    {"best epoch, no checkpoint", 3, 0, 0, 0, 1, {EPOCH, .improved = true}, "B"},
+    {"best epoch, checkpoint", 2, 0, 0, 0, 1, {EPOCH, .improved = true}, "CB"},
+    {"best epoch, keep_best off", 3, 0, 0, 0, 0, {EPOCH, .improved = true}, ""},
+    {"epoch, stop requested", 0, 0, 0, 0, 1, {EPOCH, .stop_requested = true}, "CFLS"},
+    {"epoch, every_minutes passed",
      0,
      0,
      0,
@@ -58,10 +44,10 @@ static const row rows[] = {
      1,
      {EPOCH, .checkpoint_due = true},
      "C"},
-    {"an epoch, its last step was due", 0, 6, 0, 0, 1, {EPOCH}, "C"},
-    {"an epoch, max_steps reached", 0, 0, 6, 0, 1, {EPOCH}, "CFLS"},
-    {"the last epoch", 0, 0, 0, 0, 1, {CLOSED, .epoch = 9}, "CFL"},
-    {"the last epoch is the best",
+    {"epoch, every_steps divides step", 0, 6, 0, 0, 1, {EPOCH}, "C"},
+    {"epoch, max_steps reached", 0, 0, 6, 0, 1, {EPOCH}, "CFLS"},
+    {"last epoch", 0, 0, 0, 0, 1, {CLOSED, .epoch = 9}, "CFL"},
+    {"last epoch is the best",
      0,
      0,
      0,
@@ -69,7 +55,7 @@ static const row rows[] = {
      1,
      {CLOSED, .epoch = 9, .improved = true},
      "CBFL"},
-    {"the last epoch, asked to stop",
+    {"last epoch, stop requested",
      0,
      0,
      6,
@@ -77,19 +63,19 @@ static const row rows[] = {
      1,
      {CLOSED, .epoch = 9, .stop_requested = true},
      "CFL"},
-    {"patience is at its end",
+    {"patience exhausted", 0, 0, 0, 3, 1, {CLOSED, .epoch = 4, .best_epoch = 1}, "CFL"},
+    {"patience not exhausted",
      0,
      0,
      0,
      3,
      1,
-     {CLOSED, .epoch = 4, .best_epoch = 1},
-     "CFL"},
-    {"patience lasts", 0, 0, 0, 3, 1, {CLOSED, .epoch = 4, .best_epoch = 2}, ""},
-    {"patience needs an evaluation", 0, 0, 0, 3, 1, {CLOSED, .epoch = 4}, ""},
+     {CLOSED, .epoch = 4, .best_epoch = 2},
+     ""},
+    {"patience, no evaluation yet", 0, 0, 0, 3, 1, {CLOSED, .epoch = 4}, ""},
 };
 
-static void the_table_holds(void **state)
+static void each_state_has_its_decision(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -115,6 +101,6 @@ static void the_table_holds(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(the_table_holds)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_state_has_its_decision)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The environment of each launcher, and what is set for Open MPI. */
+/* The environment of each launcher, and the variable for Open MPI. */
 #include "support.h"
 
 #include <mpi.h>
@@ -10,7 +10,7 @@
 #include "dist/launch/cores.h"
 #include "dist/launch/launch.h"
 
-static int without_launcher(void **state)
+static int clear_launcher_variables(void **state)
 {
     (void)state;
     static const char *const all[] = {"OMPI_COMM_WORLD_SIZE",
@@ -34,7 +34,7 @@ static int without_launcher(void **state)
     return 0;
 }
 
-static void srun_needs_a_pmi(void **state)
+static void srun_without_a_pmi_is_refused(void **state)
 {
     (void)state;
     static const char *const signs[] = {"PMIX_NAMESPACE", "PMI_FD", "PALS_RANKID",
@@ -63,7 +63,7 @@ static void srun_needs_a_pmi(void **state)
     }
 }
 
-static void slurm_tells_the_tasks_of_each_node(void **state)
+static void the_tasks_of_each_node_come_from_slurms_list(void **state)
 {
     (void)state;
     static const struct {
@@ -83,8 +83,8 @@ static void slurm_tells_the_tasks_of_each_node(void **state)
     }
 }
 
-/* The process that started this one stands for the launcher. */
-static void more_tasks_than_cores_are_crowded(void **state)
+/* The parent of this process takes the place of the launcher. */
+static void waiting_ranks_yield_if_tasks_outnumber_cores(void **state)
 {
     (void)state;
     static const char yield[] = "OMPI_MCA_mpi_yield_when_idle";
@@ -100,7 +100,7 @@ static void more_tasks_than_cores_are_crowded(void **state)
     sn_launch_prepare(&launch);
     assert_string_equal(getenv(yield), "1");
     setenv(yield, "0", 1);
-    sn_launch_prepare(&launch); /* what the user sets stays */
+    sn_launch_prepare(&launch); /* the user's value stays */
     assert_string_equal(getenv(yield), "0");
     sn_node_mask mask;
     sn_cores_read_mask(&mask);
@@ -118,8 +118,10 @@ static void more_tasks_than_cores_are_crowded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(srun_needs_a_pmi, without_launcher),
-        cmocka_unit_test_setup(slurm_tells_the_tasks_of_each_node, without_launcher),
-        cmocka_unit_test_setup(more_tasks_than_cores_are_crowded, without_launcher)};
+        cmocka_unit_test_setup(srun_without_a_pmi_is_refused, clear_launcher_variables),
+        cmocka_unit_test_setup(the_tasks_of_each_node_come_from_slurms_list,
+                               clear_launcher_variables),
+        cmocka_unit_test_setup(waiting_ranks_yield_if_tasks_outnumber_cores,
+                               clear_launcher_variables)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Plans: sizes that follow from the configuration, and what is done with the rates. */
+/* The plan: its sizes follow from the configuration, its times from given rates. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ static void assert_near(double value, double expected)
     assert_true(fabs(value - expected) <= 1e-9 * fabs(expected));
 }
 
-static void test_mnist_without_files(void **state)
+static void without_files_the_sizes_are_those_of_mnist(void **state)
 {
     (void)state;
     static const char *const chosen[] = {"data.validation=5000", "train.batch=100"};
@@ -61,7 +61,7 @@ static void test_mnist_without_files(void **state)
     sn_plan_clear(&base);
 }
 
-static void test_shards(void **state)
+static void shards_differ_by_one_image_and_may_be_empty(void **state)
 {
     (void)state;
     static const char *const chosen[] = {"train.batch=10", "data.train_limit=1002"};
@@ -80,25 +80,24 @@ static void test_shards(void **state)
     sn_plan_clear(&base);
 }
 
-/* Slices of the reproducible sum are whole leaves. */
-static void test_shards_of_microbatches(void **state)
+static void shards_of_the_reproducible_reduction_are_whole_microbatches(void **state)
 {
     (void)state;
     static const char *const chosen[] = {"train.batch=10", "comm.reduce=reproducible",
                                          "comm.leaves=8"};
     sn_plan_base base = open_plan(chosen, 3);
     const sn_plan plan = sn_plan_make(&base, &rates, 3, 3);
-    assert_int_equal(plan.largest_shard, 5); /* leaves of 2, 2, 1 */
+    assert_int_equal(plan.largest_shard, 5); /* microbatches of 2, 2, 1 images */
     assert_int_equal(plan.smallest_shard, 2);
     const size_t length = base.network.arena + SN_TAIL_ELEMENTS;
-    /* leaves 0, 1; 2 to 4; 5 to 7: subtrees of 2; 2, 1; 1, 2.  Those of all ranks, a
-     * third of each; two buffers and the sum. */
+    /* Microbatches 0 and 1, 2 to 4, 5 to 7 form subtrees of 2; 2 and 1; 1 and 2.  Rank
+     * 0 holds a third of each of the 5 subtrees, two buffers and the sum. */
     assert_int_equal(plan.reduction,
                      (5 * ((length + 2) / 3) + 3 * length) * sizeof(float));
     sn_plan_clear(&base);
 }
 
-static void test_memory(void **state)
+static void the_memory_is_the_sum_of_all_arrays(void **state)
 {
     (void)state;
     static const char *const chosen[] = {"train.batch=2048",
@@ -110,7 +109,7 @@ static void test_memory(void **state)
     assert_int_equal(plan.parameters, arena);
     assert_int_equal(plan.velocities, arena);
     assert_int_equal(plan.reduction, buffer);
-    /* outputs, the gradient of the widest, a mask */
+    /* outputs of both layers, gradient of the widest layer, mask */
     assert_int_equal(plan.activations, rows * ((30 + 10 + 30) * sizeof(float) + 30));
     assert_int_equal(plan.batch, rows * (784 * sizeof(float) + 1 + 4));
     assert_int_equal(plan.rank_bytes, plan.parameters + plan.velocities +
@@ -133,7 +132,7 @@ static void test_memory(void **state)
     sn_plan_clear(&base);
 }
 
-static void test_times(void **state)
+static void the_times_follow_the_model(void **state)
 {
     (void)state;
     static const char *const chosen[] = {"train.batch=100"};
@@ -162,7 +161,7 @@ static void test_times(void **state)
     sn_plan_clear(&base);
 }
 
-static void test_measured_rates(void **state)
+static void only_rates_of_zero_are_measured(void **state)
 {
     (void)state;
     static const char *const chosen[] = {"train.batch=16", "model.dropout_input=0.2"};
@@ -182,12 +181,12 @@ static void test_measured_rates(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mnist_without_files),
-        cmocka_unit_test(test_shards),
-        cmocka_unit_test(test_shards_of_microbatches),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_times),
-        cmocka_unit_test(test_measured_rates),
+        cmocka_unit_test(without_files_the_sizes_are_those_of_mnist),
+        cmocka_unit_test(shards_differ_by_one_image_and_may_be_empty),
+        cmocka_unit_test(shards_of_the_reproducible_reduction_are_whole_microbatches),
+        cmocka_unit_test(the_memory_is_the_sum_of_all_arrays),
+        cmocka_unit_test(the_times_follow_the_model),
+        cmocka_unit_test(only_rates_of_zero_are_measured),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
 }

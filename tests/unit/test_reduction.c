@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a reduction is, without ranks: rules, pieces, memory, the model of its time. */
+/* The facts of a reduction that need no ranks: allowed settings, microbatches, memory,
+ * predicted time. */
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "dist/reduce/reduction.h"
 #include "support.h"
 
-static void names_are_the_configurations_choices(void **state)
+static void names_are_the_choices_of_the_key(void **state)
 {
     (void)state;
     for (int k = 0; k < SN_REDUCE_AUTO; k++) {
@@ -23,7 +24,7 @@ static void names_are_the_configurations_choices(void **state)
                      sn_reduction_of(SN_REDUCE_ALLREDUCE));
 }
 
-static void rules(void **state)
+static void impossible_settings_are_refused_with_their_key(void **state)
 {
     (void)state;
     static const struct {
@@ -95,7 +96,7 @@ static size_t floats(int kind, sn_reduction_spec *spec, int size, int node_size)
     return sn_reduction_bytes(spec, 0, size, node_size) / sizeof(float);
 }
 
-static void memory(void **state)
+static void the_bytes_are_those_of_the_buffers(void **state)
 {
     (void)state;
     sn_reduction_spec spec = {.gradient = 100, .tail = 4, .microbatches = 8};
@@ -106,7 +107,7 @@ static void memory(void **state)
     assert_int_equal(floats(SN_REDUCE_OVERLAP, &spec, 4, 2), 208);
     assert_int_equal(floats(SN_REDUCE_NODE, &spec, 4, 2), 112); /* whole cache lines */
     assert_int_equal(floats(SN_REDUCE_NODE, &spec, 4, 1), 104);
-    /* two buffers and the sum; a quarter of each rank's only subtree */
+    /* two buffers and the sum, and a quarter of the only subtree of each rank */
     assert_int_equal(floats(SN_REDUCE_REPRODUCIBLE, &spec, 4, 2), 3 * 104 + 4 * 26);
     spec.wire = SN_WIRE_BF16;
     assert_int_equal(floats(SN_REDUCE_ALLREDUCE, &spec, 1, 1), 104);
@@ -114,7 +115,7 @@ static void memory(void **state)
     assert_int_equal(floats(SN_REDUCE_OVERLAP, &spec, 4, 2), 208 + 100);
 }
 
-static void the_model_of_the_time(void **state)
+static void the_predicted_time_is_the_formula(void **state)
 {
     (void)state;
     sn_reduction_spec spec = {.gradient = 1000, .tail = 24, .microbatches = 8};
@@ -133,11 +134,11 @@ static void the_model_of_the_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_are_the_configurations_choices),
-        cmocka_unit_test(rules),
+        cmocka_unit_test(names_are_the_choices_of_the_key),
+        cmocka_unit_test(impossible_settings_are_refused_with_their_key),
         cmocka_unit_test(every_microbatch_has_one_rank),
-        cmocka_unit_test(memory),
-        cmocka_unit_test(the_model_of_the_time),
+        cmocka_unit_test(the_bytes_are_those_of_the_buffers),
+        cmocka_unit_test(the_predicted_time_is_the_formula),
     };
     return cmocka_run_group_tests_name("reduction", tests, NULL, NULL);
 }

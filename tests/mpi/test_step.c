@@ -44,15 +44,15 @@ static int absent_class(const sn_engine *engine)
 {
     bool present[CLASSES] = {false};
     const sn_range batch = sn_cursor_batch(&engine->cursor);
-    int class = 0;
+    int label = 0;
     for (uint64_t at = batch.begin; at < batch.end; at++) {
         present[engine->loaded.data.train
                     .labels[sn_sampler_at(&engine->cursor.sampler, at)]] = true;
     }
-    while (present[class]) {
-        class++;
+    while (present[label]) {
+        label++;
     }
-    return class;
+    return label;
 }
 
 static void a_sum_that_overflows_is_divergence(void **state)
@@ -65,13 +65,13 @@ static void a_sum_that_overflows_is_divergence(void **state)
         sn_error err = {""};
         open_engine(&engine, reductions[i]);
         float *bias = engine.replica.parameters + engine.replica.network.layer[0].bias;
-        const int class = absent_class(&engine);
-        bias[class] = large / (float)sn_comm_size(comm);
+        const int label = absent_class(&engine);
+        bias[label] = large / (float)sn_comm_size(comm);
         sn_status status = sn_engine_step(&engine, NULL, NULL, &result, &err);
         assert_int_equal(status, SN_OK);
         assert_int_equal(result.count, sn_comm_size(comm));
         assert_true(relative_difference(result.loss_sum, (double)large, 1) < 1e-5);
-        bias[class] = 0;
+        bias[label] = 0;
         bias[absent_class(&engine)] = large;
         status = sn_engine_step(&engine, NULL, NULL, &result, &err);
         sn_engine_close(&engine);

@@ -195,7 +195,8 @@ sn_status sn_engine_choose(sn_engine *e, sn_error *err)
         status = choose_backend(&t, e->choice.backend_seconds, err);
     }
     if (status == SN_OK) {
-        if (config->compute_precision != SN_PRECISION_BF16) { /* oneDNN computes them */
+        if (config->compute_precision !=
+            SN_PRECISION_BF16) { /* bf16 uses oneDNN only */
             sn_gemm_limit_loops(e->replica.workspace.backend);
         }
         if (config->comm_reduce == SN_REDUCE_AUTO && e->context.size > 1) {

@@ -66,9 +66,8 @@ static void inject_faults(const step *s)
     }
 }
 
-/* Prefetches the images of this rank's microbatch of the next step, which lie scattered
- * in memory, while this rank computes.  This is faster only if all fit into the cache.
- */
+/* Prefetches the images of this rank's next microbatch, which lie scattered in memory,
+ * while the rank computes.  This is faster only if all of them fit into the cache. */
 static void prefetch_next(const step *s, sn_range positions)
 {
     enum { LINE = 64, CACHE_BYTES = 128 << 10 };
@@ -184,9 +183,8 @@ static sn_status combine_gradients(step *s, const float **sum, sn_error *err)
     return status;
 }
 
-/* Returns the error of a step whose sum is not finite, with the lowest rank that found
- * a non-finite number; if the products of a rank failed, returns that failure instead.
- */
+/* Returns the error of a step whose sum is not finite; it names the lowest rank that
+ * found a non-finite number.  A failure of a rank's products takes precedence. */
 static sn_status explain_divergence(const step *s, sn_error *err)
 {
     const sn_context *c = s->context;

@@ -38,7 +38,7 @@ typedef struct training {
     sn_console console;
     sn_deadline deadline;
     sn_run run;
-    sn_busy *busy; /* (size) on rank 0, NULL elsewhere */
+    sn_busy *busy; /* (size) on rank 0, empty elsewhere */
     invocation now;
 } training;
 

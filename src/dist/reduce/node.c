@@ -53,8 +53,7 @@ static size_t padded(size_t count)
     return (count + LANES - 1) / LANES * LANES;
 }
 
-/* Returns the first element of a rank's range; ranges differ by at most LANES elements.
- */
+/* Returns the first element of a range; ranges differ by at most LANES elements. */
 static size_t range_begin(size_t count, int size, int rank)
 {
     const size_t blocks = padded(count) / LANES;

@@ -42,7 +42,7 @@ sn_status sn_reduction_check(const sn_reduction_spec *spec, int size, const char
     return spec->gradient <= most
                ? SN_OK
                : sn_fail(err, SN_ERANGE,
-                         "model: %zu parameters exceed one MPI message (%zu); use a "
+                         "model: %zu parameters exceed one reduction (%zu); use a "
                          "smaller model",
                          spec->gradient, most);
 }

@@ -45,7 +45,7 @@ typedef struct sn_reduction_kind sn_reduction_kind;
 typedef struct sn_reduction_spec {
     const sn_reduction_kind *kind;
     size_t gradient, tail; /* elements; the tail follows the gradient */
-    int microbatches;      /* per batch, where the order of additions is fixed */
+    int microbatches;      /* per batch, if the order of additions is fixed */
     size_t bucket;         /* elements that overlap sends at once, at least 1 */
     sn_wire wire;          /* format of the gradient between ranks */
 } sn_reduction_spec;

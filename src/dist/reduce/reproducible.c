@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The reproducible reduction: a fixed tree gives the same bits on any number of ranks.
  *
- * The batch is cut into L microbatches, L a power of two.  Every rank computes a
- * microbatch with the same shapes, and the gradient buffers are added along one fixed
- * binary tree, node (h, j) = node (h-1, 2j) + node (h-1, 2j+1).  Every element thus
- * undergoes the same additions on any number of ranks.
+ * The batch is cut into L microbatches, L a power of two.  A microbatch has the same
+ * shapes on every rank.  The gradient buffers are added along one fixed binary tree,
+ * node (h, j) = node (h-1, 2j) + node (h-1, 2j+1).  Every element thus undergoes the
+ * same additions on any number of ranks.
  *
  * 1. Rank r owns the microbatches [L r / p, L (r + 1) / p).  It adds each one as soon
  *    as it is computed, to the maximal subtrees that lie within its range: at most

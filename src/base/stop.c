@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,21 +16,33 @@ enum { WATCHED = sizeof watched / sizeof watched[0] };
 
 /* A signal handler can access only static variables. */
 static volatile sig_atomic_t requested;
-static _Atomic double first_request; /* time of the first signal, or 0 */
+static _Atomic double first_request;   /* time of the first signal, or 0 */
+static _Atomic double first_interrupt; /* time of the first SIGINT, or 0 */
 static const char *_Atomic last_message;
-static volatile sig_atomic_t second_exit_code; /* exit code at a second request */
+static volatile sig_atomic_t exit_code; /* of a process that a signal ends at once */
+static volatile sig_atomic_t finished;
 static struct sigaction previous[WATCHED];
 static int watchers;
+
+/* Returns true if the request at the time *first is another one; sets *first if there
+ * is none. */
+static bool is_repeated(_Atomic double *first, double now)
+{
+    static const double same_request_seconds = 1;
+    double none = 0;
+    return !atomic_compare_exchange_strong(first, &none, now) &&
+           now - none > same_request_seconds;
+}
 
 /* Calls only functions that are async-signal-safe: clock_gettime, write, _exit. */
 static void on_signal(int signal_number)
 {
-    static const double same_request_seconds = 1;
     const double now = sn_clock_seconds();
-    double none = 0;
+    const bool again = is_repeated(&first_request, now);
+    const bool interrupted_again =
+        signal_number == SIGINT && is_repeated(&first_interrupt, now);
     requested = signal_number;
-    if (atomic_compare_exchange_strong(&first_request, &none, now) ||
-        now - none <= same_request_seconds) {
+    if (!interrupted_again && !(finished && again)) {
         return;
     }
     const char *text = last_message;
@@ -37,7 +50,7 @@ static void on_signal(int signal_number)
         const ssize_t written = write(STDERR_FILENO, text, strlen(text));
         (void)written;
     }
-    _exit(second_exit_code);
+    _exit(exit_code);
 }
 
 void sn_stop_watch(const char *message)
@@ -48,9 +61,10 @@ void sn_stop_watch(const char *message)
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     requested = 0;
-    first_request = 0;
+    first_request = first_interrupt = 0;
+    finished = 0;
     last_message = message;
-    second_exit_code = sn_status_exit_code(SN_ESTOPPED);
+    exit_code = sn_status_exit_code(SN_ESTOPPED);
     for (size_t i = 0; i < WATCHED; i++) {
         sigaction(watched[i], &action, &previous[i]);
         if (watched[i] == SIGHUP && previous[i].sa_handler == SIG_IGN) { /* nohup */
@@ -59,10 +73,11 @@ void sn_stop_watch(const char *message)
     }
 }
 
-void sn_stop_finish(int exit_code)
+void sn_stop_finish(int code)
 {
-    second_exit_code = exit_code;
+    exit_code = code;
     last_message = NULL;
+    finished = 1;
 }
 
 void sn_stop_unwatch(void)

@@ -4,17 +4,18 @@
 #define SHARDNET_BASE_STOP_H
 
 /** Installs handlers: from now on SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU and,
- *  unless it is ignored, SIGHUP request a stop instead of ending the process.  A second
- *  signal more than one second later prints message (static storage; NULL prints
- *  nothing) to stderr and ends the process at once with exit code 75.  A signal within
- *  one second belongs to the first request, because launchers deliver a signal twice.
- *  Calls nest: only the first call installs the handlers and uses its message, so that
- *  a request made before training is not lost. */
+ *  unless it is ignored, SIGHUP request a stop instead of ending the process.  Further
+ *  signals change nothing, because batch systems send several before they kill a job.
+ *  Only a second SIGINT, from a user at the keyboard, ends the process at once with exit
+ *  code 75; it prints message (static storage; NULL prints nothing) to stderr.  A SIGINT
+ *  within one second of the first is the same request, because launchers deliver a
+ *  signal twice.  Calls nest: only the first call installs the handlers and uses its
+ *  message, so that a request made before training is not lost. */
 void sn_stop_watch(const char *message);
 
-/** Sets the exit code of a process whose work is done: from now on a second signal, for
- *  example a launcher's SIGTERM to ranks that are still shutting down, ends the process
- *  with exit_code and without a message. */
+/** Sets the exit code of a process whose work is done: from now on a signal after the
+ *  first, for example a launcher's SIGTERM to ranks that are still shutting down, ends
+ *  the process with exit_code and without a message. */
 void sn_stop_finish(int exit_code);
 
 /** Ends one sn_stop_watch; the last call restores the previous handlers and clears the

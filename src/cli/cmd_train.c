@@ -60,7 +60,7 @@ static sn_status body(sn_comm *comm, const void *user, sn_error *err)
     return status;
 }
 
-static const char message[] = "shardnet: stopped at once on a second request: no "
+static const char message[] = "shardnet: stopped at once on a second Ctrl-C: no "
                               "checkpoint of this step; continue with --resume\n";
 
 static sn_status run(const void *given, sn_error *err)

@@ -70,21 +70,23 @@ finish
 expect_text err '^shardnet: stopped early on request'
 checked "two signals in one moment: one request"
 
-# a step that never ends: only a second signal helps
-start 3 env SHARDNET_FAULT=step.hang@1:14 "$program" train job.ini --out stuck
+# in a step that never ends no signal helps but a second SIGINT
+start 0 env SHARDNET_FAULT=step.hang@0:14 "$program" train job.ini --out stuck
 wait_for '^epoch 14/'
-kill -USR1 "$job"
-sleep 1.1 # requests within a second are one
-kill -0 "$job" 2>/dev/null || wrong "the first signal ended a job that could not obey"
-kill -USR1 "$job"
+for signal in USR1 TERM INT; do
+    kill "-$signal" "$job"
+    sleep 1.1 # the time after which a signal is a second one
+    kill -0 "$job" 2>/dev/null || wrong "SIG$signal ended a job that could not write its checkpoint"
+done
+kill -INT "$job"
 finish
 [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
 [ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line about the end"
-expect_text err '^shardnet: stopped at once on a second request: .*--resume$'
+expect_text err '^shardnet: stopped at once on a second Ctrl-C: .*--resume$'
 expect_exit 0 "$program" verify stuck
 expect_mpi_exit 75 2 "$program" train job.ini --out stuck --resume --set train.max_steps=5
 expect_text out '^resume .*step 10$'
-checked "a second signal: exit 75 at once, and resumed from the checkpoint before"
+checked "signals after the first change nothing, a second SIGINT ends the run: exit 75 at once, resumed from the checkpoint before"
 
 begun=$SECONDS
 expect_mpi_exit 75 2 env SLURM_JOB_END_TIME=$(($(date +%s) + 20)) "$program" train job.ini --out limited

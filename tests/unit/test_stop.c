@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Requests to stop: the first sets a flag, and the second ends the process. */
+/* Requests to stop: the first sets a flag, and a second SIGINT ends the process. */
 #include "support.h"
 
 #include <signal.h>
@@ -19,26 +19,26 @@ static void pause_milliseconds(long milliseconds)
     (void)nanosleep(&pause, NULL);
 }
 
-/* Requests a stop twice, with more than one second between; between the requests it
- * calls sn_stop_finish(code) unless code is negative.  Exits with 1 if the second
- * request does not end the process. */
-static void request_twice(int code)
+/* Raises the signals first and second, with more than one second between; between them
+ * it calls sn_stop_finish(code) unless code is negative.  Exits with 1 if the second
+ * signal does not end the process. */
+static void request_twice(int first, int second, int code)
 {
     sn_stop_watch(message);
-    (void)raise(SIGUSR1);
-    if (sn_stop_requested() != SIGUSR1) {
+    (void)raise(first);
+    if (sn_stop_requested() != first) {
         _exit(2);
     }
     if (code >= 0) {
         sn_stop_finish(code);
     }
     pause_milliseconds(1200);
-    (void)raise(SIGTERM);
+    (void)raise(second);
     _exit(1);
 }
 
 /* Runs request_twice in a child.  Returns its exit code; printed := its stderr. */
-static int run(int code, char printed[64])
+static int run(int first, int second, int code, char printed[64])
 {
     int ends[2], result = 0;
     assert_int_equal(pipe(ends), 0);
@@ -46,7 +46,7 @@ static int run(int code, char printed[64])
     assert_true(child >= 0);
     if (child == 0) {
         (void)dup2(ends[1], STDERR_FILENO);
-        request_twice(code);
+        request_twice(first, second, code);
     }
     close(ends[1]);
     const ssize_t got = read(ends[0], printed, 63);
@@ -58,12 +58,24 @@ static int run(int code, char printed[64])
     return WEXITSTATUS(result);
 }
 
-static void a_second_request_ends_the_process_with_code_75_and_a_message(void **state)
+static void a_second_sigint_ends_the_process_with_code_75_and_a_message(void **state)
 {
     (void)state;
     char printed[64];
-    assert_int_equal(run(-1, printed), 75);
+    assert_int_equal(run(SIGINT, SIGINT, -1, printed), 75);
     assert_string_equal(printed, message);
+}
+
+static void other_signals_after_the_first_change_nothing(void **state)
+{
+    (void)state;
+    static const int pairs[][2] = {
+        {SIGUSR1, SIGTERM}, {SIGTERM, SIGUSR1}, {SIGTERM, SIGINT}, {SIGINT, SIGTERM}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        char printed[64];
+        assert_int_equal(run(pairs[i][0], pairs[i][1], -1, printed), 1);
+        assert_string_equal(printed, "");
+    }
 }
 
 static void after_sn_stop_finish_a_second_request_ends_without_a_message(void **state)
@@ -72,7 +84,7 @@ static void after_sn_stop_finish_a_second_request_ends_without_a_message(void **
     static const int codes[] = {0, 75, 76};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         char printed[64];
-        assert_int_equal(run(codes[i], printed), codes[i]);
+        assert_int_equal(run(SIGUSR1, SIGTERM, codes[i], printed), codes[i]);
         assert_string_equal(printed, "");
     }
 }
@@ -80,7 +92,8 @@ static void after_sn_stop_finish_a_second_request_ends_without_a_message(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_second_request_ends_the_process_with_code_75_and_a_message),
+        cmocka_unit_test(a_second_sigint_ends_the_process_with_code_75_and_a_message),
+        cmocka_unit_test(other_signals_after_the_first_change_nothing),
         cmocka_unit_test(after_sn_stop_finish_a_second_request_ends_without_a_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

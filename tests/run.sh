@@ -6,8 +6,9 @@
 #
 # The default is the preset dev without the tests that carry the label slow or long.
 #     --all   also the slow tests, and the labels unit, mpi and fuzz under AddressSanitizer
-#             and UndefinedBehaviorSanitizer (preset asan).  Skipping a test is a failure
-#             where a package, or root, would have prevented it and apt-get can install.
+#             and UndefinedBehaviorSanitizer (preset asan), and the tests of the threads under
+#             ThreadSanitizer (preset tsan).  Skipping a test is a failure where a package, or
+#             root, would have prevented it and apt-get can install.
 #     --asan  every test, but only under the sanitizers
 # CTest's arguments select among these tests, for example -R resume or -L mpi.  Tests that
 # need MNIST read it from the folder SHARDNET_DATA.
@@ -94,6 +95,7 @@ if [ -z "$only_asan" ]; then
     run_tests dev "dev$all" "$@"
     if [ -n "$all" ]; then
         run_tests asan asan -L '^(unit|mpi|fuzz)$' --no-tests=ignore "$@"
+        run_tests tsan tsan --no-tests=ignore "$@"
     fi
 else
     run_tests asan asan "$@"

@@ -46,7 +46,7 @@ diff titles wanted >out || wrong "other sections"
 
 # --- commands: usage, text, operands and options as help prints them
 
-# entries: of a help text, one per line: the indented names with their explanations
+# entries: prints the indented names of a help text and their explanations, one per line
 entries() {
     awk '/^  [^ ]/ { if (line != "") print line; line = $0; next }
          /^ / && line != "" { line = line " " $0; next }

@@ -10,7 +10,7 @@ cd -- "$scratch"
 write_config mnist.ini data.source=mnist data.validation=5000 model.hidden=30 train.batch=64
 given=(--gflops 10 --memory-gbyte 8 --latency-us 5 --bandwidth-gbit 4)
 
-# value NAME COLUMN: of the table in out
+# value NAME COLUMN: prints a value of the table in out
 value() {
     awk -v name="$1" -v column="$2" 'index($0, name) == 1 {
         $0 = substr($0, length(name) + 1); print $column; exit }' out

@@ -27,7 +27,7 @@ near() {
         wrong "the losses of $1 and $2 differ by $(cat worst) relative"
 }
 
-# setting RUN KEY: of its config.ini
+# setting RUN KEY: prints the value of a key in RUN/config.ini
 setting() {
     sed -n "s/^$2 = //p" "$1/config.ini"
 }

@@ -20,7 +20,7 @@ elif [ "$code" -ne 0 ]; then
     wrong "exit code $code"
 fi
 
-# setting RUN KEY: of its config.ini
+# setting RUN KEY: prints the value of a key in RUN/config.ini
 setting() {
     sed -n "s/^$2 = //p" "$1/config.ini"
 }

@@ -131,8 +131,8 @@ limit_in_run() {
 
 # --- memory that suffices for training, not for the file that is made in it
 
-# address_space: of $job, in bytes, while it makes no such file: the least that is seen while
-# a file comes and goes
+# address_space: prints the smallest address space of $job, in bytes, that it has while a
+# file comes and goes
 address_space() {
     local least=0 kib high=0 cycles=0 end=$((SECONDS + limit))
     until ((cycles == 2)); do

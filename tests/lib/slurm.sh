@@ -104,7 +104,7 @@ wait_for_start() {
     wait_for_log "$1" "^== job .*, start $2,"
 }
 
-# wait_for_state NAME STATE [TASK]: of job $id, or of a task of it
+# wait_for_state NAME STATE [TASK]: waits until job $id, or a task of it, has this state
 wait_for_state() {
     local end=$((SECONDS + patience)) job=$id${3:+_$3}
     until [ "$(state "$job")" = "$2" ]; do

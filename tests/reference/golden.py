@@ -292,7 +292,7 @@ def compare(found, expected):
 
 
 def check_rows(table, names, expected, samples):
-    """What is wrong with a table of metrics.  An error may be off by one sample, whose two
+    """Returns the faults of a table of metrics.  An error may be off by one sample, whose two
     largest outputs are nearly the same."""
     wrong = [] if len(table) == len(expected) else [f"{len(table)} rows"]
     for name, column in zip(names, np.array(expected, dtype=float).T):

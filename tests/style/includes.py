@@ -76,7 +76,7 @@ def folder_of(path):
 
 
 def check_include(path, quote, target):
-    """What is wrong with this include, or None."""
+    """Returns the fault of this include, or None."""
     if quote == "<":
         for library, allowed in LIBRARIES:
             if re.match(library, target) and not re.match(allowed, path):

@@ -63,6 +63,6 @@ checked "plain sums differ between 1 and 3 ranks"
 
 expect_one_line_error 78 9 'leaves.*9 ranks' "$program" train all.ini --out many
 expect_one_line_error 78 0 'leaves.*power of two' "$program" train all.ini --out odd --set comm.leaves=6
-expect_one_line_error 78 2 'reproducible with 8 leaves.*with 16' \
+expect_one_line_error 78 2 'reproducible reduction with 8 leaves.*with 16' \
     "$program" train all.ini --out moving --resume --set comm.leaves=16
 checked "too few leaves, no power of two, other leaves on resume: exit 78"

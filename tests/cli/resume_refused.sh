@@ -26,10 +26,10 @@ refused() {
         "$program" train job.ini --out run --resume "${options[@]}"
     diff -r run kept >out 2>&1 || wrong "a refused run was changed"
 }
-refused 'other training data of 260 samples' data.dir=data2
-refused 'other training data of 260 samples' data.validation=30
+refused 'other training data: 260 samples' data.dir=data2
+refused 'other training data: 260 samples' data.validation=30
 refused 'seed 1, this configuration 2' train.seed=2
-refused 'the global batch 20, this configuration 26' train.batch=26
+refused 'has global batch 20, this configuration 26' train.batch=26
 refused 'momentum_kind heavy_ball, this configuration nesterov' optimizer.momentum_kind=nesterov
 refused '4 leaves, .* with 8' comm.leaves=8
 refused '4 leaves, .* allreduce' comm.reduce=allreduce

@@ -89,9 +89,12 @@ diverges() {
         env SHARDNET_FAULT="train.nan@1:14" "$program" train curve.ini --out curve
     [ "$(table curve steps step | tail -n 1)" = 14 ] || wrong "not 14 steps: $(table curve steps step)"
     [ "$(table curve epochs epoch | tail -n 1)" = 1 ] || wrong "not 1 epoch"
-    expect_one_line_error 76 2 \
-        'step 115\): .*; continue with --resume from curve/checkpoints/step-00000100\.h5$' \
-        env SHARDNET_FAULT="train.nan@1:114" "$program" train curve.ini --out curve --resume
+    expect_mpi_exit 76 2 env SHARDNET_FAULT="train.nan@1:114" \
+        "$program" train curve.ini --out curve --resume
+    expect_text err '^shardnet: warning: .*curve/metrics\.h5 renamed to '
+    expect_text err \
+        '^shardnet: error: .*step 115\): .*; continue with --resume from curve/checkpoints/step-00000100\.h5$'
+    [ "$(grep -c '^shardnet:' err)" -eq 2 ] || wrong "other lines than a warning and an error"
     [ "$(table curve steps step | tail -n 1)" = 114 ] || wrong "not 114 steps"
     expect_mpi_exit 0 2 "$program" train curve.ini --out curve --resume
     [ "$(table curve steps step | tail -n +2 | uniq | wc -l)" = 200 ] || wrong "not 200 steps"

@@ -46,8 +46,10 @@ for rank in 0 1 2; do
     checked "${signals[rank]} to rank $rank of 3 after step $before: exit 75, checkpoint of step $after"
 done
 
-("${slow[@]}" "$program" train job.ini --out piped --set train.epochs=20 2>err || true) |
+("${slow[@]}" "$program" train job.ini --out piped --set train.epochs=20 2>err || echo $? >piped.code) |
     grep -m 1 '^epoch' >out
+[ "$(cat piped.code)" -eq 74 ] || wrong "exit code $(cat piped.code) instead of 74"
+expect_text err '^shardnet: error: cannot write to standard output'
 expect_exit 0 "$program" verify piped/checkpoints/step-00000020.h5
 checked "nobody reads the log any more: trained to the end"
 

@@ -53,7 +53,7 @@ checked "train accepts the keys, as lines of a file and as options"
 
 expect_exit 0 "${tune[@]}" "$program" "$(dirname -- "$program")" small.ini "${short[@]}" --cores 1 \
     --set comm.reduce=reproducible
-ways | awk '$1 != "1x1" || $3 != "reproducible" { exit 1 } END { exit NR < 2 }' ||
+ways | awk '$1 != "1x1" || $3 != "reproducible" { bad = 1 } END { exit bad || NR < 2 }' ||
     wrong "a reproducible run is offered other reductions"
 [ "$(grep -c "^ .* reproducible .* $program\$" out)" -eq $((2 * ${#backends[@]})) ] ||
     wrong "the programs are not named"

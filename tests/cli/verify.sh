@@ -88,6 +88,7 @@ ln -s gone moving/run/checkpoints/step-00000012.h5
 expect_exit 0 "$program" inspect moving/run
 expect_no_text out 'step-00000012'
 expect_exit 0 "$program" report moving/run
+[ -s moving/run/report.html ] || wrong "no page"
 ! grep -q 'step-00000012' moving/run/report.html || wrong "the report names a file that was removed"
 checked "checkpoints that a running job removes meanwhile are skipped"
 

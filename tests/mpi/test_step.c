@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The values that one step shares between ranks: requests of one rank, and a loss whose
- * sum over ranks is not finite although the loss of each rank is. */
+/* The values that one step shares between ranks: requests of one rank, a loss whose sum
+ * over ranks is not finite although the loss of each rank is, and replicas that must be
+ * the same. */
 #include "support.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "train/engine.h"
+#include "train/replica_check.h"
 
 static sn_comm *comm;
 
@@ -115,6 +117,38 @@ static void a_request_of_one_rank_reaches_all(void **state)
     }
 }
 
+/* Flips the lowest bit of one number on one rank. */
+static void flip(float *number, int rank)
+{
+    if (sn_comm_rank(comm) == rank) {
+        uint32_t bits;
+        memcpy(&bits, number, sizeof bits);
+        bits ^= 1;
+        memcpy(number, &bits, sizeof bits);
+    }
+}
+
+static void a_bit_that_differs_is_found(void **state)
+{
+    (void)state;
+    const int last = sn_comm_size(comm) - 1;
+    sn_engine engine;
+    sn_error err;
+    open_engine(&engine, reductions[0]);
+    sn_replica *r = &engine.replica;
+    float *const numbers[] = {r->parameters, r->parameters + r->network.arena - 1,
+                              r->velocity, r->velocity + r->network.arena - 1};
+    assert_int_equal(sn_replica_check(&engine.context, r, 1, &err), SN_OK);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        flip(numbers[i], last);
+        assert_int_equal(sn_replica_check(&engine.context, r, 1, &err),
+                         last > 0 ? SN_EINTERNAL : SN_OK);
+        flip(numbers[i], last);
+        assert_int_equal(sn_replica_check(&engine.context, r, 1, &err), SN_OK);
+    }
+    sn_engine_close(&engine);
+}
+
 int main(int argc, char **argv)
 {
     sn_error err;
@@ -124,7 +158,8 @@ int main(int argc, char **argv)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sum_that_overflows_is_divergence),
-        cmocka_unit_test(a_request_of_one_rank_reaches_all)};
+        cmocka_unit_test(a_request_of_one_rank_reaches_all),
+        cmocka_unit_test(a_bit_that_differs_is_found)};
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     sn_comm_finish(&comm);
     return failed;

@@ -2,6 +2,7 @@
 /* The configuration: parsing, refusals with line numbers, text that parses back. */
 #include "support.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -304,6 +305,35 @@ static void long_lines_are_refused(void **state)
     assert_non_null(strstr(err.message, "x.ini:2"));
 }
 
+/* Appends "section.key a b;" to a text. */
+static void list_difference(void *user, const char *section, const char *key,
+                            const char *a, const char *b)
+{
+    char *text = user;
+    const size_t used = strlen(text);
+    snprintf(text + used, 200 - used, "%s.%s %s %s;", section, key,
+             a != NULL ? a : "none", b != NULL ? b : "none");
+}
+
+static void differences_of_both_sides_are_listed(void **state)
+{
+    (void)state;
+    static const char a[] = "[one]\nx = 1\ny = 2\nonly = a\n[two]\nx = 5\n",
+                      b[] = "[two]\nx = 6\nnew = b\n[one]\ny = 2\nx = 1\n";
+    char found[200] = "";
+    size_t count;
+    sn_error err;
+    assert_int_equal(sn_config_compare(a, b, list_difference, found, &count, &err),
+                     SN_OK);
+    assert_string_equal(found, "one.only a none;two.x 5 6;two.new none b;");
+    assert_int_equal(count, 3);
+    found[0] = '\0';
+    assert_int_equal(sn_config_compare(b, b, list_difference, found, &count, &err),
+                     SN_OK);
+    assert_string_equal(found, "");
+    assert_int_equal(count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +346,7 @@ int main(void)
         cmocka_unit_test(paths_of_any_length_parse_back),
         cmocka_unit_test(long_lists_parse_back),
         cmocka_unit_test(overrides_are_checked_like_lines),
+        cmocka_unit_test(differences_of_both_sides_are_listed),
         cmocka_unit_test(data_folder_comes_from_the_environment),
         cmocka_unit_test(early_stopping_needs_a_validation_set),
         cmocka_unit_test(long_lines_are_refused)};

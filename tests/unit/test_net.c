@@ -212,6 +212,34 @@ static void zero_rows_have_a_gradient_of_zero(void **state)
     close_fixture(&f);
 }
 
+/* Rows of one class with huge inputs and first weights of zero: the loss and the gradient
+ * of each row are finite, the sum over the rows is not. */
+static void a_gradient_that_overflows_is_found(void **state)
+{
+    (void)state;
+    static const size_t hidden[] = {16};
+    static const sn_dropout none = {.seed = 1};
+    for (size_t layers = 0; layers <= 1; layers++) {
+        fixture f;
+        open_fixture(&f, hidden, layers);
+        const sn_layer *first = &f.network.layer[0];
+        memset(f.parameters + first->weight, 0,
+               first->in * first->out * sizeof *f.parameters);
+        memset(f.labels, 0, sizeof f.labels);
+        for (size_t rows = 1; rows <= ROWS; rows += ROWS - 1) {
+            for (size_t i = 0; i < (size_t)ROWS * INPUT; i++) {
+                f.x[i] = 3e38F;
+            }
+            const sn_pass found =
+                sn_net_gradient(&f.network, f.parameters, &f.workspace, f.x, f.labels,
+                                f.samples, rows, &none, f.gradient);
+            assert_true(isfinite(found.loss.sum));
+            assert_int_equal(found.non_finite, rows == 1 ? 0 : 1);
+        }
+        close_fixture(&f);
+    }
+}
+
 /* The relative error of an operand is at most 2^-8, and about a third of that on
  * average.  A few operands with independent errors are between a weight and the loss:
  * the error of the whole gradient is then between 1/8 and 4 times 2^-8. */
@@ -402,6 +430,7 @@ int main(void)
         cmocka_unit_test(observed_gradients_are_final_from_the_end_of_the_arena),
         cmocka_unit_test(backends_differ_only_by_rounding),
         cmocka_unit_test(zero_rows_have_a_gradient_of_zero),
+        cmocka_unit_test(a_gradient_that_overflows_is_found),
         cmocka_unit_test(bf16_operands_change_the_gradient_by_about_2_to_the_minus_8),
         cmocka_unit_test(a_bf16_gradient_matches_plain_loops)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -124,6 +124,19 @@ static void defaults_stay_and_the_last_value_wins(void **state)
     assert_int_equal(given.files.count, 1);
 }
 
+static void bounds_belong_to_the_range(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        "a b -o x --ranks 1 --ranks 1000000 --seconds 0.5",
+        "a b -o x --seed 0 --seconds 10"};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        static arguments given;
+        sn_error err;
+        assert_int_equal(parse(&copy, lines[i], &given, &err), SN_OK);
+    }
+}
+
 static void options_end_at_two_dashes(void **state)
 {
     (void)state;
@@ -157,6 +170,9 @@ static void refusals_have_one_form(void **state)
         {"a b -o x --quiet=1", "unexpected value (--quiet=1): --quiet has no value"},
         {"a b -o x --ranks 0",
          "wrong value (--ranks 0): it must be an integer in [1, 1000000]"},
+        {"a b -o x --ranks 1000001", "wrong value (--ranks 1000001)"},
+        {"a b -o x --seconds 0.49", "wrong value (--seconds 0.49)"},
+        {"a b -o x --seconds 10.01", "wrong value (--seconds 10.01)"},
         {"a b -o x --ranks 1.5", "wrong value (--ranks 1.5)"},
         {"a b -o x --ranks -1", "wrong value (--ranks -1)"},
         {"a b -o x --seconds nan",
@@ -269,6 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_reach_their_fields),
         cmocka_unit_test(defaults_stay_and_the_last_value_wins),
+        cmocka_unit_test(bounds_belong_to_the_range),
         cmocka_unit_test(options_end_at_two_dashes),
         cmocka_unit_test(refusals_have_one_form),
         cmocka_unit_test(commands_are_found),

@@ -402,7 +402,7 @@ def main():
         OMPI_MCA_btl_vader_single_copy_mechanism="none")
     with tempfile.TemporaryDirectory() as scratch:
         data = os.path.join(scratch, "data")
-        subprocess.run([program, "data", "synth", data, "--train", "600", "--test", "90"],
+        subprocess.run([program, "data", "synth", data, "--train", "600", "--test", "600"],
                        check=True, stdout=subprocess.DEVNULL)
         sets = {name: [read_idx(os.path.join(data, f"{prefix}-{file}-ubyte"))
                        for file in ("images-idx3", "labels-idx1")]

@@ -71,6 +71,10 @@ assert abs(products - r["products_seconds"]["mean"]) <= 1e-6 * products
 for name in ("large_product_gflop_per_second", "triad_gigabytes_per_second",
              "efficiency_ratio"):
     assert r[name]["min"] > 0, name
+ratio, slack = r["efficiency_ratio"], 1 + 1e-4
+spent, whole = r["products_seconds"], r["step_seconds"]
+assert spent["min"] / whole["max"] <= ratio["min"] * slack, ratio
+assert ratio["max"] <= spent["max"] / whole["min"] * slack, ratio
 assert (r["allreduce_seconds"]["min"] > 0) == (ranks > 1)
 assert r["images_per_second"] > 0 and r["gflop_per_second"] > 0
 assert r["costs_most"] in names and len(r["notes"]) <= 3

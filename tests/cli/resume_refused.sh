@@ -11,6 +11,14 @@ cd -- "$scratch"
 for seed in 1 2; do
     "$program" data synth "data$seed" --train 300 --test 50 --seed "$seed" >out
 done
+# the last label, which is held out for validation, is another digit in data3
+cp -r data1 data3
+labels=data3/train-labels-idx1-ubyte
+last=$(od -An -tu1 -j 307 "$labels")
+head -c 307 data1/train-labels-idx1-ubyte >"$labels"
+# shellcheck disable=SC2059
+printf "\\$(printf %o $(((last + 1) % 10)))" >>"$labels"
+cmp data1/train-labels-idx1-ubyte "$labels" >out && wrong "the labels are the same"
 write_config job.ini data.source=idx data.dir=data1 data.validation=40 model.hidden=12 train.epochs=3 \
     train.batch=20 comm.reduce=reproducible comm.leaves=4
 expect_exit 75 "$program" train job.ini --out run --set train.max_steps=5
@@ -28,6 +36,7 @@ refused() {
 }
 refused 'other training data: 260 samples' data.dir=data2
 refused 'other training data: 260 samples' data.validation=30
+refused 'other training data: 260 samples' data.dir=data3
 refused 'seed 1, this configuration 2' train.seed=2
 refused 'has global batch 20, this configuration 26' train.batch=26
 refused 'momentum_kind heavy_ball, this configuration nesterov' optimizer.momentum_kind=nesterov

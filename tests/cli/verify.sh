@@ -261,6 +261,14 @@ lines 8 '^  /(model|optimizer)/layer[01]/(weight|bias) +identical$'
 expect_no_text out 'differ'
 checked "diff of a file with itself"
 
+expect_exit 0 "$(dirname -- "$program")/tests/foreign_checkpoint" $newest velocity.h5 velocity
+expect_exit 0 "$program" diff $newest velocity.h5
+lines 1 '^  /optimizer/layer1/bias +1 of 10 differ, '
+lines 7 '^  /(model|optimizer)/layer[01]/(weight|bias) +identical$'
+last different
+rm velocity.h5
+checked "diff of two files that differ in one velocity"
+
 expect_exit 0 "$program" diff run/checkpoints/step-00000008.h5 run
 lines 1 "^B: $newest$"
 lines 1 '^  step: 8 -> 24$'

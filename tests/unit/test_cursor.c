@@ -58,7 +58,7 @@ static void the_first_of_equal_errors_is_the_best(void **state)
     const sn_position *p = &cursor.position;
     for (size_t i = 0; i < sizeof epochs / sizeof epochs[0]; i++) {
         sn_cursor_close_epoch(&cursor);
-        assert_int_equal(sn_cursor_note_error(&cursor, epochs[i].error),
+        assert_int_equal(sn_cursor_record_error(&cursor, epochs[i].error),
                          epochs[i].improved);
         if (epochs[i].improved) {
             assert_int_equal(p->best_epoch, i + 1);

@@ -19,7 +19,7 @@ static volatile sig_atomic_t requested;
 static _Atomic double first_request;   /* time of the first signal, or 0 */
 static _Atomic double first_interrupt; /* time of the first SIGINT, or 0 */
 static const char *_Atomic last_message;
-static volatile sig_atomic_t exit_code; /* of a process that a signal ends at once */
+static volatile sig_atomic_t exit_code; /* code with which a signal ends the process */
 static volatile sig_atomic_t finished;
 static struct sigaction previous[WATCHED];
 static int watchers;

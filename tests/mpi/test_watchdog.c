@@ -33,7 +33,7 @@ typedef struct scenario {
     struct {
         double at;
         size_t bytes;
-    } marks[MARKS];            /* of this rank's training thread; none at 0 */
+    } marks[MARKS];            /* marks of the training thread; none if at is 0 */
     double alive_until[RANKS]; /* heartbeats arrive once a second */
     double progress[RANKS];    /* newest mark that they report; no grace for rank 0 */
     float grace;

@@ -95,7 +95,7 @@ if [ -z "$only_asan" ]; then
     run_tests dev "dev$all" "$@"
     if [ -n "$all" ]; then
         run_tests asan asan -L '^(unit|mpi|fuzz)$' --no-tests=ignore "$@"
-        run_tests tsan tsan --no-tests=ignore "$@"
+        run_tests tsan tsan -L '^threads$' --no-tests=ignore "$@"
     fi
 else
     run_tests asan asan "$@"

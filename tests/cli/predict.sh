@@ -25,7 +25,7 @@ expect_lines() {
     good=$(grep -Ec "^[^$tab]+${tab}[0-9]+${tab}[0-9]${tab}[01]\.[0-9]{6}${tab}[0-9]${tab}[01]\.[0-9]{6}\$" \
         "$1") || true
     if [ "$good" -ne "$2" ] || [ "$(wc -l <"$1")" -ne "$2" ]; then
-        wrong "$1 has not $2 lines of results alone"
+        wrong "$1 is not $2 lines of results"
     fi
 }
 

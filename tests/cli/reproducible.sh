@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # reduce = reproducible: the same bits on any number of ranks and threads, also when a run
-# goes on with another number of ranks.
+# is resumed on another number of ranks.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"

@@ -92,7 +92,7 @@ done
 same 0 quota_of no-such-file
 checked "cores: no more than the quota of a cgroup, version 1 and 2"
 
-# Slurm's variables without Slurm, and an mpirun that tells how it was called
+# Slurm's variables without Slurm, and an mpirun that prints its arguments
 mkdir bin
 cat >bin/mpirun <<END
 #!/bin/sh

@@ -87,7 +87,7 @@ expect_text out 'of 2000 correct'
 checked "eval of a run's newest checkpoint, splits validation and train"
 
 expect_exit 0 "$program" metrics run
-[ "$(wc -l <out)" -eq 3 ] || wrong "metrics has not a header and 2 epochs"
+[ "$(wc -l <out)" -eq 3 ] || wrong "metrics does not print a header and 2 epochs"
 for rows in epochs:3 steps:7 ranks:5; do
     expect_exit 0 "$program" metrics run --csv --table "${rows%:*}"
     [ "$(wc -l <out)" -eq "${rows#*:}" ] || wrong "not ${rows#*:} lines in table ${rows%:*}"

@@ -40,7 +40,8 @@ static bool is_plain_path(const char *path)
     for (size_t i = 0; i < length; i++) {
         const unsigned char c = (unsigned char)path[i];
         const bool outer = i == 0 || i + 1 == length;
-        if (iscntrl(c) || (isspace(c) && (outer || path[i + 1] == ';'))) {
+        if (iscntrl(c) ||
+            (isspace(c) && (outer || strchr(";#", path[i + 1]) != NULL))) {
             return false;
         }
     }
@@ -51,7 +52,7 @@ static bool is_plain_path(const char *path)
         }
         rest += line;
     }
-    return path[0] != ';';
+    return path[0] != ';' && path[0] != '#';
 }
 
 sn_status sn_config_check_reduction(const sn_config *config, size_t gradient,
@@ -115,8 +116,8 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
         return sn_config_refuse(
             config, "data", "dir", err,
             "an INI file cannot hold the path '%s': white space at an end or before "
-            "';', a control character, or a long run of blanks; use another name or a "
-            "symbolic link",
+            "';' or '#', a control character, or a long run of blanks; rename the "
+            "folder",
             config->data_dir);
     }
     if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {

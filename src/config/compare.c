@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "config/ini.h"
+#include "config/keys.h"
 
 /* The keys of a text as strings in one buffer: '\0', section, '\0', key, '\0', value,
  * and so on. */
@@ -71,6 +72,16 @@ static const char *find(const listing *in, const entry *wanted)
     return NULL;
 }
 
+/* True if both texts are the same value.  Other versions of the program write numbers
+ * with other digits. */
+static bool is_same(const entry *at, const char *other)
+{
+    const sn_key *key = sn_key_find(at->section, at->key);
+    return strcmp(at->value, other) == 0 ||
+           (key != NULL && key->type == SN_KEY_REAL &&
+            strtod(at->value, NULL) == strtod(other, NULL));
+}
+
 sn_status sn_config_compare(const char *a, const char *b, sn_config_difference *differs,
                             void *user, size_t *count, sn_error *err)
 {
@@ -82,7 +93,7 @@ sn_status sn_config_compare(const char *a, const char *b, sn_config_difference *
     }
     for (entry at = {NULL, NULL, NULL}; status == SN_OK && advance(&left, &at);) {
         const char *other = find(&right, &at);
-        if (other == NULL || strcmp(at.value, other) != 0) {
+        if (other == NULL || !is_same(&at, other)) {
             ++*count;
             differs(user, at.section, at.key, at.value, other);
         }

@@ -3,9 +3,11 @@
  *
  *      [section]
  *      key = value ; comment
- *          continuation of the value
- *      # comment
- */
+ *      list = 1, 2 # comment
+ *          , 3
+ *
+ *  Keys and sections may be indented.  An indented line that is neither continues the
+ *  last value.  Line ends are LF or CRLF; a UTF-8 byte order mark is ignored. */
 #ifndef SHARDNET_CONFIG_INI_H
 #define SHARDNET_CONFIG_INI_H
 

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/config.h"
 #include "config/keys.h"
@@ -65,11 +66,27 @@ static bool read_real(const sn_key *key, const char *text, void *field,
     return true;
 }
 
+/* Returns true or false for the words that users write for them, else text. */
+static const char *normalize_boolean(const char *text)
+{
+    static const char *const words[][2] = {{"true", "true"}, {"yes", "true"},
+                                           {"on", "true"},   {"false", "false"},
+                                           {"no", "false"},  {"off", "false"}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcasecmp(text, words[i][0]) == 0) {
+            return words[i][1];
+        }
+    }
+    return text;
+}
+
 static bool read_choice(const sn_key *key, const char *text, void *field,
                         char why[SN_KEY_WHY_BYTES])
 {
+    const bool boolean = strcmp(key->choices[0], "false") == 0;
+    const char *wanted = boolean ? normalize_boolean(text) : text;
     for (int i = 0; key->choices[i] != NULL; i++) {
-        if (strcmp(key->choices[i], text) == 0) {
+        if (strcmp(key->choices[i], wanted) == 0) {
             memcpy(field, &i, sizeof i);
             return true;
         }
@@ -200,6 +217,17 @@ static void write_widths(FILE *out, const sn_widths *widths)
     }
 }
 
+/* Writes the shortest decimal that reads back as the same number. */
+static void write_real(FILE *out, double value)
+{
+    char text[32];
+    int digits = 15;
+    do {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+    } while (strtod(text, NULL) != value && ++digits <= 17);
+    fprintf(out, "%s", text);
+}
+
 void sn_key_write(FILE *out, const sn_key *key, const sn_config *config)
 {
     const char *field = (const char *)config + key->offset;
@@ -218,7 +246,7 @@ void sn_key_write(FILE *out, const sn_key *key, const sn_config *config)
         break;
     case SN_KEY_REAL:
         memcpy(&real, field, sizeof real);
-        fprintf(out, "%.17g", real);
+        write_real(out, real);
         break;
     case SN_KEY_CHOICE:
         memcpy(&choice, field, sizeof choice);

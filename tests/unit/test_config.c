@@ -200,7 +200,7 @@ static void paths_of_any_length_parse_back(void **state)
         assert_string_equal(c.data_dir, d.data_dir);
         free(text);
     }
-    static const char *const wrong[] = {"a ;b", " a", "a ", "a\nb", ";a"};
+    static const char *const wrong[] = {"a ;b", "a #b", " a", "a ", "a\nb", ";a", "#a"};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         strcpy(c.data_dir, wrong[i]);
         assert_int_equal(sn_config_check(&c, &err), SN_ECONFIG);
@@ -209,8 +209,107 @@ static void paths_of_any_length_parse_back(void **state)
     c.data_dir[0] = '/';
     c.data_dir[400] = '\0';
     assert_int_equal(sn_config_check(&c, &err), SN_ECONFIG);
-    assert_int_equal(parse(&c, "[train]\nepochs = 3\n  batch = 4\n", &err), SN_ECONFIG);
+    assert_int_equal(parse(&c, "[train]\nepochs = 3\n  4\n", &err), SN_ECONFIG);
     assert_non_null(strstr(err.message, "x.ini:3"));
+}
+
+static void files_are_read_as_people_write_them(void **state)
+{
+    (void)state;
+    static sn_config c;
+    sn_error err;
+    const char *text = "\xef\xbb\xbf[train] # the loop\r\n"
+                       "\tepochs = 7   # a tab before, a comment behind\r\n"
+                       "  batch=32\t; another comment\r\n"
+                       "    # an indented comment\r\n"
+                       "\r\n"
+                       "  [data]\r\n"
+                       "  source = synthetic\r\n"
+                       "  dir = /a#b/c # not d\r\n"
+                       "  validation = 5\r\n"
+                       "[model]\r\n"
+                       "  hidden = 16,   # two layers\r\n"
+                       "      8\r\n"
+                       "[checkpoint]\r\n"
+                       "keep_best = Off\r\n"
+                       "[metrics]\r\n"
+                       "per_rank = YES";
+    /* a list needs its comma at the start of the second line */
+    assert_int_equal(parse(&c, text, &err), SN_ECONFIG);
+    assert_non_null(strstr(err.message, "x.ini:11"));
+
+    text = "\xef\xbb\xbf[train] # the loop\r\n"
+           "\tepochs = 7   # a tab before, a comment behind\r\n"
+           "  batch=32\t; another comment\r\n"
+           "    # an indented comment\r\n"
+           "\r\n"
+           "  [data]\r\n"
+           "  source = synthetic\r\n"
+           "  dir = /a#b/c # not d\r\n"
+           "  validation = 5\r\n"
+           "[model]\r\n"
+           "  hidden = 16   # two layers\r\n"
+           "      , 8\r\n"
+           "[checkpoint]\r\n"
+           "keep_best = Off\r\n"
+           "[metrics]\r\n"
+           "per_rank = YES";
+    assert_int_equal(parse(&c, text, &err), SN_OK);
+    assert_int_equal(c.train_epochs, 7);
+    assert_int_equal(c.train_batch, 32);
+    assert_int_equal(c.data_source, SN_SOURCE_SYNTHETIC);
+    assert_string_equal(c.data_dir, "/a#b/c");
+    assert_int_equal(c.data_validation, 5);
+    assert_int_equal(c.model_hidden.count, 2);
+    assert_int_equal(c.model_hidden.width[1], 8);
+    assert_false(c.checkpoint_keep_best);
+    assert_true(c.metrics_per_rank);
+}
+
+static void numbers_are_written_with_few_digits(void **state)
+{
+    (void)state;
+    static sn_config c;
+    static const struct {
+        double value;
+        const char *line;
+    } cases[] = {{0.05, "\nlearning_rate = 0.05\n"},
+                 {1e-5, "\nlearning_rate = 1e-05\n"},
+                 {0.1 + 0.2, "\nlearning_rate = 0.30000000000000004\n"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sn_config_init(&c);
+        c.optimizer_learning_rate = cases[i].value;
+        char *text = sn_config_text(&c);
+        assert_non_null(text);
+        assert_non_null(strstr(text, cases[i].line));
+        free(text);
+    }
+}
+
+static void ignore_difference(void *user, const char *section, const char *key,
+                              const char *a, const char *b)
+{
+    (void)user, (void)section, (void)key, (void)a, (void)b;
+}
+
+static void numbers_with_other_digits_are_the_same(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        size_t differences;
+    } cases[] = {{"0.050000000000000003", "0.05", 0},
+                 {"0.05", "0.050000000000000017", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char a[80], b[80];
+        size_t count;
+        sn_error err;
+        snprintf(a, sizeof a, "[optimizer]\nlearning_rate = %s\n", cases[i].a);
+        snprintf(b, sizeof b, "[optimizer]\nlearning_rate = %s\n", cases[i].b);
+        assert_int_equal(sn_config_compare(a, b, ignore_difference, NULL, &count, &err),
+                         SN_OK);
+        assert_int_equal(count, cases[i].differences);
+    }
 }
 
 static void long_lists_parse_back(void **state)
@@ -301,6 +400,9 @@ static void long_lines_are_refused(void **state)
     char text[1024] = "[model]\n# ";
     memset(text + 10, 'x', 600);
     strcpy(text + 610, "\nhidden = 3\n");
+    assert_int_equal(parse(&c, text, &err), SN_OK); /* a long comment */
+    assert_int_equal(c.model_hidden.width[0], 3);
+    memcpy(text + 8, "hidden = ", 9);
     assert_int_equal(parse(&c, text, &err), SN_ECONFIG);
     assert_non_null(strstr(err.message, "x.ini:2"));
 }
@@ -344,6 +446,9 @@ int main(void)
         cmocka_unit_test(the_first_error_is_reported),
         cmocka_unit_test(text_parses_back_to_the_same_values),
         cmocka_unit_test(paths_of_any_length_parse_back),
+        cmocka_unit_test(files_are_read_as_people_write_them),
+        cmocka_unit_test(numbers_are_written_with_few_digits),
+        cmocka_unit_test(numbers_with_other_digits_are_the_same),
         cmocka_unit_test(long_lists_parse_back),
         cmocka_unit_test(overrides_are_checked_like_lines),
         cmocka_unit_test(differences_of_both_sides_are_listed),

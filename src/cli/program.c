@@ -14,8 +14,8 @@ const sn_command sn_program = {
         "shardnet trains multilayer perceptrons on images with MPI: each rank computes "
         "the gradient of its shard of every minibatch.\n\n"
         "`shardnet help COMMAND` or `shardnet COMMAND --help` explains a command; `--` "
-        "ends the options. `shardnet train --help-config` prints every configuration "
-        "key.\n\n"
+        "ends the options. A value in parentheses is the default. `shardnet train "
+        "--help-config` prints every configuration key.\n\n"
         "train, eval and bench run alone or as one MPI job under mpirun or srun. The "
         "other commands do not use MPI: each task of a job runs the command on its "
         "own, but data runs in the first task only.",

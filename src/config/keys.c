@@ -65,7 +65,7 @@ const sn_key sn_keys[] = {
     REAL("augment", "shift", augment_shift, "0", 0, 1000, 0,
          "maximum shift along each axis, pixels"),
     REAL("augment", "sigma", augment_sigma, "5", 0.1, 100, 0,
-         "elastic: default_text deviation of the Gaussian filter of the displacement "
+         "elastic: standard deviation of the Gaussian filter of the displacement "
          "fields, pixels"),
     REAL("augment", "alpha", augment_alpha, "36", 0, 10000, 0,
          "elastic: factor on the filtered displacement fields, pixels"),
@@ -151,8 +151,8 @@ const sn_key sn_keys[] = {
         "reproducible: number of microbatches per batch; a power of two, at least the "
         "number of ranks"),
     REAL("comm", "timeout_seconds", comm_timeout_seconds, "300", 0, 1e6, 0,
-         "watchdog: if no rank makes progress for this time, at least 1, report the "
-         "cause and end the job with exit code 75; 0 = off"),
+         "watchdog: if no rank makes progress for this time, report the cause and end "
+         "the job with exit code 75; at least 1, or 0 = off"),
     INTEGER(
         "comm", "check_replicas_every", comm_check_replicas_every, "1000", 0, 9e15,
         "number of updates between two checks that all ranks hold the same parameters; "
@@ -161,11 +161,10 @@ const sn_key sn_keys[] = {
         "compute", "backend", compute_backend, "openblas", backends,
         "library for matrix products; auto: the faster one for this network, measured "
         "at the start and kept for the whole run"),
-    CHOICE(
-        "compute", "precision", compute_precision, "fp32", precisions,
-        "format of the operands of the matrix products in training, whose results are "
-        "fp32; bf16 needs oneDNN and a CPU with AVX512-BF16 or AMX; bf16_emulated "
-        "rounds in the same way on any CPU, but is slower than fp32"),
+    CHOICE("compute", "precision", compute_precision, "fp32", precisions,
+           "format of the operands of matrix products in training; the results are "
+           "fp32; bf16 needs oneDNN and a CPU with AVX512-BF16 or AMX; bf16_emulated "
+           "rounds in the same way on any CPU, but is slower than fp32"),
     {"compute", "threads", SN_KEY_INTEGER, FIELD(compute_threads), "auto", 1, 4096, 0,
      NULL, "auto",
      "threads per rank; auto: the rank's share of the cores in the affinity masks; "

@@ -127,23 +127,6 @@ static sn_status change(const char *path, size_t more_bytes, edit *edits,
     return status == SN_ECREATE ? SN_EIO : status;
 }
 
-/* Appends rows first .. count - 1 of a table. */
-static bool append_from(hid_t dataset, sn_metrics_kind kind, uint64_t present,
-                        const sn_rows *added, size_t first, sn_h5_reason *why)
-{
-    const sn_table *table = &sn_metrics_tables[kind];
-    const size_t count = added->table[kind].count - first;
-    const char *rows = added->table[kind].rows;
-    hid_t type = sn_table_type(table, false);
-    const hsize_t extent = present + count;
-    bool done =
-        (type >= 0 && H5Dset_extent(dataset, &extent) >= 0) || sn_h5_fail_library(why);
-    done = done && sn_table_write(dataset, type, present, count,
-                                  rows + first * table->row_bytes, why);
-    sn_h5_close(&type);
-    return done;
-}
-
 /* Opens a table and checks its last chunk alone: new rows may extend it; no other chunk
  * is read. */
 static bool open_end(hid_t file, sn_metrics_kind kind, hid_t *dataset,
@@ -160,23 +143,6 @@ static bool open_end(hid_t file, sn_metrics_kind kind, hid_t *dataset,
     return true;
 }
 
-static bool append_table(hid_t file, sn_metrics_kind kind, const void *user,
-                         sn_h5_reason *why)
-{
-    const sn_rows *added = user;
-    hid_t dataset;
-    uint64_t present;
-    if (added->table[kind].count == 0) {
-        return true;
-    }
-    if (!open_end(file, kind, &dataset, &present, why)) {
-        return false;
-    }
-    const bool done = append_from(dataset, kind, present, added, 0, why);
-    sn_h5_close(&dataset);
-    return done;
-}
-
 /* Reads the steps of rows first .. first + count - 1. */
 static bool read_steps(hid_t dataset, uint64_t first, size_t count, int64_t *steps,
                        sn_h5_reason *why)
@@ -189,35 +155,45 @@ static bool read_steps(hid_t dataset, uint64_t first, size_t count, int64_t *ste
     return done;
 }
 
-static bool restore_table(hid_t file, sn_metrics_kind kind, const void *user,
-                          sn_h5_reason *why)
+/* The rows to append; if only_missing, those after the last step of the table. */
+typedef struct addition {
+    const sn_rows *rows;
+    bool only_missing;
+} addition;
+
+static bool append_table(hid_t file, sn_metrics_kind kind, const void *user,
+                         sn_h5_reason *why)
 {
-    const sn_rows *added = user;
+    const addition *added = user;
+    const sn_table *table = &sn_metrics_tables[kind];
+    const size_t count = added->rows->table[kind].count;
+    const char *rows = added->rows->table[kind].rows;
     hid_t dataset;
     uint64_t present;
     int64_t last = 0;
     size_t first = 0;
-    if (added->table[kind].count == 0) {
+    if (count == 0) {
         return true;
     }
     if (!open_end(file, kind, &dataset, &present, why)) {
         return false;
     }
-    bool done = present == 0 || read_steps(dataset, present - 1, 1, &last, why);
-    while (first < added->table[kind].count &&
-           sn_table_step(&sn_metrics_tables[kind], added->table[kind].rows, first) <=
-               last) {
+    bool done = !added->only_missing || present == 0 ||
+                read_steps(dataset, present - 1, 1, &last, why);
+    while (added->only_missing && first < count &&
+           sn_table_step(table, rows, first) <= last) {
         first++;
     }
-    done = done && (first == added->table[kind].count ||
-                    append_from(dataset, kind, present, added, first, why));
+    done = done && sn_table_append(dataset, table, present,
+                                   rows + first * table->row_bytes, count - first, why);
     sn_h5_close(&dataset);
     return done;
 }
 
-static sn_status append(const char *path, const sn_rows *rows, edit *edits,
+static sn_status append(const char *path, const sn_rows *rows, bool only_missing,
                         sn_error *err)
 {
+    const addition added = {rows, only_missing};
     sn_h5_silence();
     if (sn_fault_check("metrics.append", 0, sn_rows_last_step(rows), err) != SN_OK) {
         return SN_EIO;
@@ -228,19 +204,19 @@ static sn_status append(const char *path, const sn_rows *rows, edit *edits,
     }
     sn_status status = sn_file_exists(path) ? SN_OK : create_empty(path, err);
     if (status == SN_OK && bytes > 0) {
-        status = change(path, bytes, edits, rows, err);
+        status = change(path, bytes, append_table, &added, err);
     }
     return status == SN_EDATA ? SN_EIO : status;
 }
 
 sn_status sn_metrics_append(const char *path, const sn_rows *rows, sn_error *err)
 {
-    return append(path, rows, append_table, err);
+    return append(path, rows, false, err);
 }
 
 sn_status sn_metrics_restore(const char *path, const sn_rows *rows, sn_error *err)
 {
-    return append(path, rows, restore_table, err);
+    return append(path, rows, true, err);
 }
 
 /* Sets *kept to the number of rows up to the last one with 1 <= step <= limit.  Reads

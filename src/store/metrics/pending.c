@@ -21,19 +21,14 @@ static bool write_table(hid_t group, sn_metrics_kind kind, const sn_rows *rows,
                         sn_h5_reason *why)
 {
     const sn_table *table = &sn_metrics_tables[kind];
-    const hsize_t count = rows->table[kind].count;
     hid_t dataset;
     uint64_t present;
     if (!sn_table_create(group, table, true, why) ||
         !sn_table_open(group, table, &dataset, &present, why)) {
         return false;
     }
-    hid_t type = sn_table_type(table, false);
-    bool done =
-        (type >= 0 && H5Dset_extent(dataset, &count) >= 0) || sn_h5_fail_library(why);
-    done = done && (count == 0 || sn_table_write(dataset, type, 0, (size_t)count,
-                                                 rows->table[kind].rows, why));
-    sn_h5_close(&type);
+    const bool done = sn_table_append(dataset, table, 0, rows->table[kind].rows,
+                                      rows->table[kind].count, why);
     sn_h5_close(&dataset);
     return done;
 }

@@ -213,6 +213,21 @@ bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
     return transfer(dataset, type, first, count, NULL, rows, why);
 }
 
+bool sn_table_append(hid_t dataset, const sn_table *table, uint64_t present,
+                     const void *rows, size_t count, sn_h5_reason *why)
+{
+    if (count == 0) {
+        return true;
+    }
+    hid_t type = sn_table_type(table, false);
+    const hsize_t extent = present + count;
+    bool done =
+        (type >= 0 && H5Dset_extent(dataset, &extent) >= 0) || sn_h5_fail_library(why);
+    done = done && sn_table_write(dataset, type, present, count, rows, why);
+    sn_h5_close(&type);
+    return done;
+}
+
 bool sn_table_stream(hid_t file, const sn_table *table, uint64_t first, bool all,
                      sn_metrics_receive *receive, void *user, sn_h5_reason *why)
 {

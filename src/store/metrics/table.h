@@ -57,6 +57,10 @@ bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void
 bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
                     const void *rows, sn_h5_reason *why) SN_MUST_CHECK;
 
+/** Appends rows (count) to a dataset of present rows. */
+bool sn_table_append(hid_t dataset, const sn_table *table, uint64_t present,
+                     const void *rows, size_t count, sn_h5_reason *why) SN_MUST_CHECK;
+
 /** Opens a table, checks it with sn_h5_check_storage and passes its rows from first on
  *  to receive, block by block, until receive returns false.  The first call has no
  *  rows. */

@@ -96,7 +96,7 @@ int main(int argc, char **argv)
     if (status == SN_OK && (fflush(stdout) != 0 || ferror(stdout))) {
         status = sn_fail(&err, SN_EIO, "cannot write to standard output");
     }
-    if (status != SN_OK && err.message[0] != '\0') { /* MPI has not been started */
+    if (status != SN_OK && err.message[0] != '\0') { /* MPI is not running */
         report(command, status, &err);
     }
     return sn_status_exit_code(status);

@@ -89,7 +89,7 @@ typedef struct sn_command {
 } sn_command;
 
 /** Parses the words after argv[0] into arguments, which hold the defaults.  The
- *  function reorders argv; arguments point into it.  Errors:  SN_EUSAGE; the message
+ *  function reorders argv; arguments point into it.  Errors: SN_EUSAGE; the message
  *  names the word and a similar one. */
 sn_status sn_options_parse(const sn_command *command, int argc, char **argv,
                            void *arguments, sn_error *err) SN_MUST_CHECK;

@@ -106,7 +106,7 @@ typedef void sn_config_difference(void *user, const char *section, const char *k
 
 /** Compares two texts of sn_config_text key by key and counts the differences in
  *  *count.  Keys and values may be unknown: another version of the program may have
- *  written the text.  Errors:  SN_ENOMEM. */
+ *  written the text.  Errors: SN_ENOMEM. */
 sn_status sn_config_compare(const char *a, const char *b, sn_config_difference *differs,
                             void *user, size_t *count, sn_error *err) SN_MUST_CHECK;
 

@@ -27,7 +27,7 @@ typedef void sn_ini_receive(void *user, sn_ini_item item, const char *section,
                             const char *key, const char *value, int line);
 
 /** Calls receive for each item of text: keys in the order of their lines, a section
- *  without keys at its end, the malformed line last.  Errors:  SN_ENOMEM. */
+ *  without keys at its end, the malformed line last.  Errors: SN_ENOMEM. */
 sn_status sn_ini_read(const char *text, sn_ini_receive *receive, void *user,
                       sn_error *err) SN_MUST_CHECK;
 

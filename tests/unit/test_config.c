@@ -218,42 +218,28 @@ static void files_are_read_as_people_write_them(void **state)
     (void)state;
     static sn_config c;
     sn_error err;
-    const char *text = "\xef\xbb\xbf[train] # the loop\r\n"
-                       "\tepochs = 7   # a tab before, a comment behind\r\n"
-                       "  batch=32\t; another comment\r\n"
-                       "    # an indented comment\r\n"
-                       "\r\n"
-                       "  [data]\r\n"
-                       "  source = synthetic\r\n"
-                       "  dir = /a#b/c # not d\r\n"
-                       "  validation = 5\r\n"
-                       "[model]\r\n"
-                       "  hidden = 16,   # two layers\r\n"
-                       "      8\r\n"
-                       "[checkpoint]\r\n"
-                       "keep_best = Off\r\n"
-                       "[metrics]\r\n"
-                       "per_rank = YES";
-    /* a list needs its comma at the start of the second line */
+    static const char format[] = "\xef\xbb\xbf[train] # the loop\r\n"
+                                 "\tepochs = 7   # a comment after a value\r\n"
+                                 "  batch=32\t; another comment\r\n"
+                                 "    # an indented comment\r\n"
+                                 "\r\n"
+                                 "  [data]\r\n"
+                                 "  source = synthetic\r\n"
+                                 "  dir = /a#b/c # not d\r\n"
+                                 "  validation = 5\r\n"
+                                 "[model]\r\n"
+                                 "  hidden = 16%s   # two layers\r\n"
+                                 "      %s8\r\n"
+                                 "[checkpoint]\r\n"
+                                 "keep_best = Off\r\n"
+                                 "[metrics]\r\n"
+                                 "per_rank = YES";
+    char text[sizeof format];
+    /* The comma of a list must begin the continuation line. */
+    snprintf(text, sizeof text, format, ",", "");
     assert_int_equal(parse(&c, text, &err), SN_ECONFIG);
     assert_non_null(strstr(err.message, "x.ini:11"));
-
-    text = "\xef\xbb\xbf[train] # the loop\r\n"
-           "\tepochs = 7   # a tab before, a comment behind\r\n"
-           "  batch=32\t; another comment\r\n"
-           "    # an indented comment\r\n"
-           "\r\n"
-           "  [data]\r\n"
-           "  source = synthetic\r\n"
-           "  dir = /a#b/c # not d\r\n"
-           "  validation = 5\r\n"
-           "[model]\r\n"
-           "  hidden = 16   # two layers\r\n"
-           "      , 8\r\n"
-           "[checkpoint]\r\n"
-           "keep_best = Off\r\n"
-           "[metrics]\r\n"
-           "per_rank = YES";
+    snprintf(text, sizeof text, format, "", ", ");
     assert_int_equal(parse(&c, text, &err), SN_OK);
     assert_int_equal(c.train_epochs, 7);
     assert_int_equal(c.train_batch, 32);

@@ -74,7 +74,7 @@ typedef struct sn_report {
 
 /** Reads a run and verifies its checkpoints.  A bad checkpoint is part of the report;
  *  bad or missing metrics are an error.  report->run points to run afterwards.  The
- *  caller clears *report, also on failure.  Errors:  SN_ENOINPUT, SN_EDATA, SN_EIO,
+ *  caller clears *report, also on failure.  Errors: SN_ENOINPUT, SN_EDATA, SN_EIO,
  *  SN_ERANGE, SN_ENOMEM. */
 sn_status sn_report_load(const char *run, sn_report *report,
                          sn_error *err) SN_MUST_CHECK;

@@ -43,6 +43,7 @@ pkg-config       | pkgconf   | pkgconf   | tool:pkg-config
 dpkg-dev         | -         | -         | none
 file             | file      | file      | tool:file
 man-db           | -         | -         | tool:man
+locales          | -         | -         | none
 libcmocka-dev    | cmocka    | cmocka    | header:cmocka.h
 hdf5-tools       | hdf5      | HDF5      | tool:h5diff
 python3-numpy    | py-numpy  | SciPy-bundle | python:numpy

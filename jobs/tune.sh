@@ -19,7 +19,6 @@
 #   --seconds S               seconds of steps in each measurement (0.5)
 #   --cores N                 cores to use (all)
 set -euo pipefail
-export LC_ALL=C
 
 # shellcheck source=common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The configuration of a run: INI text and overrides of single keys.  None of these
- *  functions is collective. */
+/** The configuration of a run: INI text and overrides of single keys.  Numbers have a
+ *  decimal point in every locale.  None of these functions is collective. */
 #ifndef SHARDNET_CONFIG_H
 #define SHARDNET_CONFIG_H
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/locale.h"
 #include "config/config.h"
 #include "config/keys.h"
 #include "nn/products/gemm.h"
@@ -112,6 +113,7 @@ sn_status sn_config_check_data(const sn_config *config, const sn_dataset_shape *
 
 sn_status sn_config_check(const sn_config *config, sn_error *err)
 {
+    SN_LOCALE_C();
     if (!is_plain_path(config->data_dir)) {
         return sn_config_refuse(
             config, "data", "dir", err,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/locale.h"
 #include "config/ini.h"
 #include "config/keys.h"
 
@@ -27,6 +28,7 @@ void sn_config_init(sn_config *config)
 
 sn_status sn_config_create(sn_config **config, sn_error *err)
 {
+    SN_LOCALE_C();
     *config = malloc(sizeof **config);
     if (*config == NULL) {
         return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
@@ -144,6 +146,7 @@ static void receive(void *user, sn_ini_item item, const char *section, const cha
 sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
                           sn_error *err)
 {
+    SN_LOCALE_C();
     reader r = {.config = config, .path = path, .line = INT_MAX, .err = err};
     snprintf(config->origin_path, sizeof config->origin_path, "%s", path);
     for (size_t i = 0; i < SN_CONFIG_KEYS_MAX;
@@ -157,6 +160,7 @@ sn_status sn_config_parse(sn_config *config, const char *text, const char *path,
 
 sn_status sn_config_read(sn_config *config, const char *path, sn_error *err)
 {
+    SN_LOCALE_C();
     enum { LIMIT = 1 << 20 };
     char *text = malloc(LIMIT + 1);
     if (text == NULL) {
@@ -184,6 +188,7 @@ sn_status sn_config_read(sn_config *config, const char *path, sn_error *err)
 
 sn_status sn_config_set(sn_config *config, const char *assignment, sn_error *err)
 {
+    SN_LOCALE_C();
     char section[64], name[64], why[SN_KEY_WHY_BYTES];
     int end = 0;
     if (sscanf(assignment, "%63[^.=].%63[^=]%n", section, name, &end) != 2 ||

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/locale.h"
 #include "base/near.h"
 #include "config/config.h"
 
@@ -253,6 +254,7 @@ static void begin_section(FILE *out, const sn_key *key)
 
 char *sn_config_text(const sn_config *config)
 {
+    SN_LOCALE_C();
     char *text = NULL;
     size_t bytes = 0;
     FILE *out = open_memstream(&text, &bytes);
@@ -302,6 +304,7 @@ void sn_key_print_range(FILE *out, const sn_key *key)
 
 void sn_config_help(FILE *out)
 {
+    SN_LOCALE_C();
     for (const sn_key *key = sn_keys; key->section != NULL; key++) {
         begin_section(out, key);
         fprintf(out, "  %s = %s\n      ", key->name, key->default_text);

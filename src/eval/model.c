@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/locale.h"
 #include "config/config.h"
 #include "eval/evaluate.h"
 #include "eval/loader.h"
@@ -58,6 +59,7 @@ static sn_status broadcast(sn_comm *comm, sn_model *model, sn_error *err)
 
 sn_status sn_model_load(sn_comm *comm, const char *path, sn_model **out, sn_error *err)
 {
+    SN_LOCALE_C();
     sn_model *model = calloc(1, sizeof *model);
     sn_status status =
         model == NULL ? sn_fail(err, SN_ENOMEM, "model: out of memory") : SN_OK;
@@ -183,6 +185,7 @@ sn_status sn_model_evaluate(sn_comm *comm, const sn_model *model, const char *da
                             sn_split_name name, sn_evaluation *evaluation,
                             sn_error *err)
 {
+    SN_LOCALE_C();
     sn_dataset_spec spec = model->spec;
     sn_loaded loaded = {0};
     const sn_split *split = NULL;

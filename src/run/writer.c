@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/locale.h"
 #include "base/mem.h"
 #include "run/folder.h"
 
@@ -112,6 +113,7 @@ static void lower_priority(void)
 
 static void *work(void *user)
 {
+    SN_LOCALE_C();
     sn_writer *writer = user;
     lower_priority();
     pthread_mutex_lock(&writer->mutex);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/locale.h"
 #include "base/stop.h"
 #include "dist/watchdog/watchdog.h"
 #include "eval/evaluate.h"
@@ -448,6 +449,7 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
                    const sn_train_options *options, sn_train_result *result,
                    sn_error *err)
 {
+    SN_LOCALE_C();
     sn_status status = sn_preflight_check(comm, config, err);
     if (status == SN_OK && options->on_hang != NULL &&
         config->comm_timeout_seconds > 0) {

@@ -25,6 +25,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/locale.h"
 #include "base/rng.h"
 #include "dist/comm/internal.h"
 #include "dist/watchdog/report.h"
@@ -172,6 +173,7 @@ static void raise_alarm(const struct sn_watchdog *w, double now)
 
 static void *watch(void *user)
 {
+    SN_LOCALE_C();
     struct sn_watchdog *w = user;
     double next = 0;
     for (;;) {

@@ -151,14 +151,41 @@ static bool write_all(int descriptor, const char *data, size_t bytes)
     return true;
 }
 
+/* Opens a new file for writing.  O_EXCL: a link at path must not redirect the data. */
+static sn_status create_file(const char *path, int *descriptor, sn_error *err)
+{
+    (void)unlink(path);
+    *descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return *descriptor >= 0
+               ? SN_OK
+               : sn_fail(err, SN_ECREATE,
+                         "cannot create (%s): %s; choose a folder you may write to",
+                         path, strerror(errno));
+}
+
+sn_status sn_file_create(const char *path, FILE **file, sn_error *err)
+{
+    int descriptor;
+    *file = NULL;
+    const sn_status status = create_file(path, &descriptor, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    *file = fdopen(descriptor, "wb");
+    if (*file == NULL) {
+        close(descriptor);
+        (void)unlink(path);
+        return sn_fail(err, SN_ENOMEM, "cannot create (%s): out of memory", path);
+    }
+    return SN_OK;
+}
+
 sn_status sn_file_write(const char *path, const void *data, size_t bytes, sn_error *err)
 {
-    /* O_EXCL creates a new file: a link at path must not redirect the data */
-    (void)unlink(path);
-    const int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor < 0) {
-        return sn_fail(err, SN_ECREATE, "cannot create (%s): %s", path,
-                       strerror(errno));
+    int descriptor;
+    const sn_status status = create_file(path, &descriptor, err);
+    if (status != SN_OK) {
+        return status;
     }
     bool done = write_all(descriptor, data, bytes);
     int reason = errno;

@@ -47,8 +47,12 @@ sn_status sn_file_publish(const char *temporary, const char *path,
 sn_status sn_file_publish_or_remove(sn_status status, const char *temporary,
                                     const char *path, sn_error *err) SN_MUST_CHECK;
 
-/** Writes data (bytes) to a new file at path and replaces a file that is there; does
- *  not fsync.  Errors: SN_ECREATE; SN_EIO, after which path does not exist. */
+/** Creates a new file at path, in place of a file or link that is there, and opens it
+ *  for writing; the caller closes *file.  Errors: SN_ECREATE, SN_ENOMEM. */
+sn_status sn_file_create(const char *path, FILE **file, sn_error *err) SN_MUST_CHECK;
+
+/** Writes data (bytes) to a new file, as sn_file_create creates it; does not fsync.
+ *  Errors: SN_ECREATE; SN_EIO, after which path does not exist. */
 sn_status sn_file_write(const char *path, const void *data, size_t bytes,
                         sn_error *err) SN_MUST_CHECK;
 

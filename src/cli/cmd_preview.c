@@ -125,17 +125,15 @@ static sn_status write_png(const char *path, const sheet *drawn, sn_error *err)
     if (sn_is_folder(path)) {
         return sn_fail(err, SN_ECREATE, "cannot create (%s): it is a folder", path);
     }
-    FILE *file = fopen(temporary, "wb");
-    if (file == NULL) {
-        return sn_fail(err, SN_ECREATE,
-                       "cannot create (%s): %s; choose a path with write permission",
-                       temporary, strerror(errno));
+    FILE *file;
+    sn_status status = sn_file_create(temporary, &file, err);
+    if (status != SN_OK) {
+        return status;
     }
     errno = 0;
     const bool good =
         png_image_write_to_stdio(&image, file, 0, drawn->pixels, 0, NULL) != 0;
     const int reason = errno;
-    sn_status status = SN_OK;
     if (fclose(file) != 0 || !good) {
         status = sn_fail(err, SN_EIO, "cannot write (%s): %s", path,
                          good          ? strerror(errno)

@@ -121,12 +121,12 @@ static sn_status unpack(const char *packed, const char *url, const char *plain,
                         const char *wanted, sn_error *err)
 {
     char digest[SN_DIGEST_TEXT_BYTES];
-    FILE *to = fopen(plain, "wb");
-    if (to == NULL) {
-        return sn_fail(err, SN_ECREATE, "cannot create (%s): %s", plain,
-                       strerror(errno));
+    FILE *to;
+    sn_status status = sn_file_create(plain, &to, err);
+    if (status != SN_OK) {
+        return status;
     }
-    sn_status status = read_contents(packed, url, to, plain, digest, err);
+    status = read_contents(packed, url, to, plain, digest, err);
     if (fclose(to) != 0 && status == SN_OK) {
         status = sn_fail(err, SN_EIO, "cannot write (%s): %s; free space", plain,
                          strerror(errno));
@@ -179,20 +179,6 @@ static sn_status try_mirrors(const char *const *mirrors, size_t mirror_count, in
     return worst;
 }
 
-/* curl reports the same error for a folder without write permission and a full disk;
- * this function recognizes the first before the download. */
-static sn_status create_empty(const char *path, sn_error *err)
-{
-    FILE *file = fopen(path, "wb");
-    if (file == NULL) {
-        return sn_fail(err, SN_ECREATE,
-                       "cannot create (%s): %s; choose a folder you may write to", path,
-                       strerror(errno));
-    }
-    (void)fclose(file);
-    return SN_OK;
-}
-
 sn_status sn_fetch_find(const char *dir, int file, const char *digest,
                         char path[SN_PATH_BYTES], bool *kept, sn_error *err)
 {
@@ -236,7 +222,9 @@ sn_status sn_fetch_file(const char *dir, int file, const char *const *mirrors,
     if (status != SN_OK) {
         return status;
     }
-    status = create_empty(packed, err);
+    /* curl reports the same error for a folder without write permission and a full
+     * disk, and writes through a link: this finds the first and replaces the second */
+    status = sn_file_write(packed, "", 0, err);
     if (status == SN_OK) {
         status = try_mirrors(mirrors, mirror_count, file, packed, plain, err);
         if (status == SN_OK) {

@@ -213,11 +213,10 @@ sn_status sn_idx_write(const char *path, int dimensions, const size_t *size,
     if (status != SN_OK) {
         return status;
     }
-    FILE *file = fopen(temporary, "wb");
-    if (file == NULL) {
-        return sn_fail(err, SN_ECREATE,
-                       "cannot create (%s): %s; choose a folder you may write to",
-                       temporary, strerror(errno));
+    FILE *file;
+    status = sn_file_create(temporary, &file, err);
+    if (status != SN_OK) {
+        return status;
     }
     bool written = fwrite(header, 1, before, file) == before &&
                    fwrite(elements, 1, payload, file) == payload;

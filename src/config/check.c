@@ -69,6 +69,60 @@ sn_status sn_config_check_reduction(const sn_config *config, size_t gradient,
     return status == SN_OK ? SN_OK : sn_fail(err, status, "%s", why.message);
 }
 
+/* Returns true if no distortion of the kind moves a pixel. */
+static bool is_still(const sn_augment_spec *spec)
+{
+    const bool affine =
+        spec->rotation > 0 || spec->shear > 0 || spec->scale > 0 || spec->shift > 0;
+    const bool elastic = spec->kind == SN_AUGMENT_ELASTIC && spec->alpha > 0;
+    return spec->kind != SN_AUGMENT_NONE && !affine && !elastic;
+}
+
+/* Refuses a value that another key, often by its default, makes useless.  A key that
+ * has no effect with another choice, such as decay with a constant schedule, is
+ * accepted: users override choices by --set. */
+static sn_status check_combinations(const sn_config *config, sn_error *err)
+{
+    const sn_schedule schedule = sn_config_schedule(config);
+    const sn_augment_spec distortion = sn_config_augment(config);
+    const bool hidden = config->model_hidden.count > 0;
+    const double timeout = config->comm_timeout_seconds;
+    const struct {
+        bool useless;
+        const char *section, *name, *why;
+    } rules[] = {
+        {schedule.kind == SN_SCHEDULE_STEP && schedule.decay == 0, "optimizer",
+         "schedule",
+         "step multiplies the rate by [optimizer] decay, and decay = 0 ends the "
+         "training after decay_every epochs; set decay, for example to 0.5"},
+        {schedule.kind == SN_SCHEDULE_INVERSE && schedule.decay == 0, "optimizer",
+         "schedule",
+         "inverse with [optimizer] decay = 0 keeps the rate constant; set decay, for "
+         "example to 0.001, or use constant"},
+        {schedule.warmup_epochs > (double)schedule.epochs, "optimizer", "warmup_epochs",
+         "the training ends before the rate has risen; use at most [train] epochs"},
+        {is_still(&distortion), "augment", "kind",
+         "all strengths are 0, so no image is distorted; set rotation, shear, scale, "
+         "shift or, for elastic, alpha, or use none"},
+        {config->model_dropout_hidden > 0 && !hidden, "model", "dropout_hidden",
+         "there is no hidden layer; set [model] hidden, or use dropout_input"},
+        {config->model_init_scale == 0 && hidden, "model", "init_scale",
+         "hidden layers whose weights are all 0 cannot learn; use a larger value"},
+        {config->train_early_stop_patience > 0 && config->data_validation == 0, "train",
+         "early_stop_patience",
+         "needs [data] validation > 0: the test set is never used for model selection"},
+        {timeout > 0 && timeout < 1, "comm", "timeout_seconds",
+         "too short; use at least 1, or 0 for no watchdog"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
+        if (rules[i].useless) {
+            return sn_config_refuse(config, rules[i].section, rules[i].name, err, "%s",
+                                    rules[i].why);
+        }
+    }
+    return SN_OK;
+}
+
 sn_status sn_config_check_all_but_data(const sn_config *config, sn_error *err)
 {
     if (!sn_gemm_supports((sn_backend)config->compute_backend)) {
@@ -81,19 +135,7 @@ sn_status sn_config_check_all_but_data(const sn_config *config, sn_error *err)
     if (reduction != SN_OK) {
         return reduction;
     }
-    if (config->train_early_stop_patience > 0 && config->data_validation == 0) {
-        return sn_config_refuse(
-            config, "train", "early_stop_patience", err,
-            "needs [data] validation > 0: the test set is never used "
-            "for model selection");
-    }
-    if (config->comm_timeout_seconds > 0 && config->comm_timeout_seconds < 1) {
-        return sn_config_refuse(config, "comm", "timeout_seconds", err,
-                                "%g is too short; use at least 1, or 0 for no "
-                                "watchdog",
-                                config->comm_timeout_seconds);
-    }
-    return SN_OK;
+    return check_combinations(config, err);
 }
 
 sn_status sn_config_check_data(const sn_config *config, const sn_dataset_shape *shape,

@@ -109,7 +109,7 @@ const sn_key sn_keys[] = {
         "in epoch i; step: multiply by decay every decay_every epochs; cosine: half a "
         "cosine down to 0"),
     REAL("optimizer", "decay", optimizer_decay, "0", 0, 1e6, 0,
-         "parameter of the schedules inverse and step"),
+         "parameter of the schedules inverse and step, which need a value above 0"),
     INTEGER("optimizer", "decay_every", optimizer_decay_every, "1", 1, 1e9,
             "step: number of epochs between two multiplications by decay"),
     REAL("optimizer", "warmup_epochs", optimizer_warmup_epochs, "0", 0, 1e9, 0,

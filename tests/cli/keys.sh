@@ -77,7 +77,7 @@ done
 changes 0 augment.sigma=2 augment.kind=elastic
 changes 0 augment.alpha=10 augment.kind=elastic
 changes 0 data.source=synthetic data.train_limit=240 data.dir=others
-changes 0 optimizer.decay=0.5 optimizer.schedule=inverse
+changes 0 optimizer.decay=0.5 optimizer.schedule=inverse optimizer.decay=0.1
 changes 0 optimizer.decay_every=2 optimizer.schedule=step optimizer.decay=0.5
 changes 0 comm.leaves=4 comm.reduce=reproducible
 changes 2 comm.reduce=reproducible

@@ -147,7 +147,7 @@ check keep_one
 best_fails() {
     expect_mpi_exit 0 2 env SHARDNET_FAULT=checkpoint.damage@0:20 "$program" train small.ini \
         --out best --set data.validation=100 --set data.train_limit=700 --set train.epochs=3 \
-        --set optimizer.momentum=0 --set optimizer.schedule=step --set optimizer.decay=0 \
+        --set optimizer.momentum=0 --set optimizer.schedule=step --set optimizer.decay=1e-30 \
         --set optimizer.decay_every=2
     expect_text err '^shardnet: warning: cannot read back'
     expect_text err '^shardnet: warning: best .*best\.h5.*not of the best epoch, 2; the last weights are used'

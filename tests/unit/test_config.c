@@ -363,19 +363,69 @@ static void data_folder_comes_from_the_environment(void **state)
     }
 }
 
-static void early_stopping_needs_a_validation_set(void **state)
+/* Rows come in pairs: a value that another key makes useless, and a similar
+ * configuration that has a meaning. */
+static void useless_values_are_refused(void **state)
 {
     (void)state;
-    static sn_config c;
-    sn_error err;
-    assert_int_equal(parse(&c,
-                           "[data]\nsource = synthetic\n[train]\nearly_stop_patience = "
-                           "3\n",
-                           &err),
-                     SN_OK);
-    assert_int_equal(sn_config_check(&c, &err), SN_ECONFIG);
-    assert_int_equal(sn_config_set(&c, "data.validation=100", &err), SN_OK);
-    assert_int_equal(sn_config_check(&c, &err), SN_OK);
+    static const struct {
+        const char *assignments[6], *refused; /* NULL: accepted */
+    } cases[] = {
+        {{"optimizer.schedule=step"}, "(--set optimizer.schedule): step "},
+        {{"optimizer.schedule=step", "optimizer.decay=0.5"}, NULL},
+        {{"optimizer.schedule=inverse"}, "(--set optimizer.schedule): inverse "},
+        {{"optimizer.schedule=inverse", "optimizer.decay=1e-9"}, NULL},
+        {{"optimizer.schedule=step", "optimizer.decay=0", "optimizer.decay_every=5"},
+         "set decay"},
+        {{"optimizer.schedule=cosine", "train.epochs=1"}, NULL},
+        {{"optimizer.warmup_epochs=10.5"}, "(--set optimizer.warmup_epochs): "},
+        {{"optimizer.warmup_epochs=10"}, NULL},
+        {{"optimizer.warmup_epochs=2", "train.epochs=1"}, "at most [train] epochs"},
+        {{"optimizer.warmup_epochs=2", "train.epochs=3"}, NULL},
+        {{"augment.kind=affine", "augment.rotation=0", "augment.shear=0",
+          "augment.scale=0"},
+         "(--set augment.kind): all strengths are 0"},
+        {{"augment.kind=affine", "augment.rotation=0", "augment.shear=0",
+          "augment.scale=0", "augment.shift=1"},
+         NULL},
+        {{"augment.kind=elastic", "augment.rotation=0", "augment.shear=0",
+          "augment.scale=0", "augment.alpha=0"},
+         "(--set augment.kind): all strengths are 0"},
+        {{"augment.kind=elastic", "augment.rotation=0", "augment.shear=0",
+          "augment.scale=0"},
+         NULL},
+        {{"model.hidden=", "model.dropout_hidden=0.5"},
+         "(--set model.dropout_hidden): there is no hidden layer"},
+        {{"model.hidden=", "model.dropout_input=0.5"}, NULL},
+        {{"model.init_scale=0"}, "(--set model.init_scale): "},
+        {{"model.hidden=", "model.init_scale=0"}, NULL},
+        {{"train.early_stop_patience=3"}, "(--set train.early_stop_patience): "},
+        {{"train.early_stop_patience=3", "data.validation=100"}, NULL},
+        {{"comm.timeout_seconds=0.5"}, "(--set comm.timeout_seconds): "},
+        {{"comm.timeout_seconds=0"}, NULL},
+        /* without effect, but without harm */
+        {{"optimizer.decay=0.5", "optimizer.decay_every=3"}, NULL},
+        {{"augment.rotation=0", "augment.alpha=0"}, NULL},
+        {{"optimizer.momentum_kind=nesterov", "optimizer.momentum=0"}, NULL},
+        {{"optimizer.learning_rate=0"}, NULL},
+        {{"comm.bucket_kib=4", "comm.reduce=node"}, NULL},
+        {{"train.eval_every=100"}, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        static sn_config c;
+        sn_error err = {""};
+        sn_config_init(&c);
+        assert_int_equal(sn_config_set(&c, "data.source=synthetic", &err), SN_OK);
+        for (size_t j = 0; j < 6 && cases[i].assignments[j] != NULL; j++) {
+            assert_int_equal(sn_config_set(&c, cases[i].assignments[j], &err), SN_OK);
+        }
+        const sn_status status = sn_config_check(&c, &err);
+        if (status != (cases[i].refused != NULL ? SN_ECONFIG : SN_OK) ||
+            (cases[i].refused != NULL &&
+             strstr(err.message, cases[i].refused) == NULL)) {
+            fail_msg("case %zu: status %d, '%s'", i, (int)status, err.message);
+        }
+    }
 }
 
 static void long_lines_are_refused(void **state)
@@ -439,7 +489,7 @@ int main(void)
         cmocka_unit_test(overrides_are_checked_like_lines),
         cmocka_unit_test(differences_of_both_sides_are_listed),
         cmocka_unit_test(data_folder_comes_from_the_environment),
-        cmocka_unit_test(early_stopping_needs_a_validation_set),
+        cmocka_unit_test(useless_values_are_refused),
         cmocka_unit_test(long_lines_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

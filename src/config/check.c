@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Cross-key constraints, and error messages that name the origin of a value. */
 #include <ctype.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/locale.h"
 #include "config/config.h"
@@ -54,6 +57,22 @@ static bool is_plain_path(const char *path)
         rest += line;
     }
     return path[0] != ';' && path[0] != '#';
+}
+
+void sn_config_make_absolute(sn_config *config)
+{
+    char found[PATH_MAX], folder[SN_PATH_BYTES], joined[SN_PATH_BYTES];
+    char *dir = config->data_dir;
+    if (dir[0] == '\0' || realpath(dir, found) == NULL) {
+        return;
+    }
+    if (is_plain_path(found) && strlen(found) < SN_PATH_BYTES) {
+        strcpy(dir, found);
+    } else if (dir[0] != '/' && getcwd(folder, sizeof folder) != NULL &&
+               sn_path_join(joined, folder, dir, NULL) == SN_OK) {
+        strcpy(dir,
+               joined); /* a symbolic link may have a name that an INI file holds */
+    }
 }
 
 sn_status sn_config_check_reduction(const sn_config *config, size_t gradient,
@@ -161,7 +180,7 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
             config, "data", "dir", err,
             "an INI file cannot hold the path '%s': white space at an end or before "
             "';' or '#', a control character, or a long run of blanks; rename the "
-            "folder",
+            "folder, or use a symbolic link to it",
             config->data_dir);
     }
     if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {

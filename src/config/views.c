@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -67,15 +65,6 @@ sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
                                .bucket = (size_t)config->comm_bucket_kib * 1024 /
                                          sizeof(float),
                                .wire = (sn_wire)config->comm_wire};
-}
-
-void sn_config_make_absolute(sn_config *config)
-{
-    char absolute[PATH_MAX];
-    if (config->data_dir[0] != '\0' && realpath(config->data_dir, absolute) != NULL &&
-        strlen(absolute) < SN_PATH_BYTES) {
-        strcpy(config->data_dir, absolute);
-    }
 }
 
 void sn_config_print_network(const sn_network *network, FILE *out)

@@ -159,6 +159,22 @@ expect_exit 0 "$program" eval deep-run
 expect_exit 0 "$program" train deep-run/config.ini --out deep-run --resume --set train.epochs=2
 checked "a data folder of ${#deep} bytes is read back from config.ini and checkpoint"
 
+# an INI file takes the end of these paths for a comment, or ends the line in them
+for name in 'set #2' 'set ;2' $'set\n2' 'set '; do
+    mkdir -p "strange/$name"
+    cp set/* "strange/$name"
+    expect_one_line_error 78 0 'data\.dir\): an INI file cannot hold the path .*; rename the folder, or use a symbolic link to it' \
+        "$program" train linear.ini --set data.dir="strange/$name" --out strange-run
+    ln -sfn "$name" strange/link
+    for path in strange/link "$scratch/strange/link"; do
+        rm -rf strange-run
+        expect_exit 0 "$program" train linear.ini --set data.dir="$path" --out strange-run
+        grep -qxF "dir = $scratch/strange/link" strange-run/config.ini || wrong "not the path of the link"
+        expect_exit 0 env -C deep "$program" eval ../strange-run
+    done
+done
+checked "data folders whose paths an INI file cannot hold: refused, but not by a symbolic link"
+
 if [ -e /dev/full ]; then
     expect_exit 74 bash -c '"$0" train deep-run/config.ini --out full >/dev/full' "$program"
     checked "a result that cannot be printed: exit 74"

@@ -17,6 +17,7 @@ static void examine(sn_lineage_record *record, const sn_lineage *lineage)
     if (sn_checkpoint_open(record->path, &checkpoint, &info, NULL) == SN_OK) {
         record->position = info.position;
         record->same_data =
+            lineage->state != NULL &&
             strcmp(info.train_digest, lineage->state->data->train_digest) == 0;
     } else {
         record->health = SN_LINEAGE_DAMAGED;
@@ -90,13 +91,21 @@ static bool is_same_file(const char *a, const char *b)
            one.st_ino == other.st_ino;
 }
 
-/* Restores the checkpoint of a record. */
+/* Restores the checkpoint of a record; only verifies it if there is no state. */
 static sn_status restore(const sn_lineage *lineage, sn_lineage_record *record,
                          char changes[SN_CHANGES_BYTES], sn_error *err)
 {
     bool damaged;
-    const sn_status status = sn_restore(record->path, lineage->state, &record->position,
-                                        changes, &damaged, err);
+    sn_status status;
+    if (lineage->state != NULL) {
+        status = sn_restore(record->path, lineage->state, &record->position, changes,
+                            &damaged, err);
+    } else {
+        sn_checkpoint_info info;
+        status = sn_checkpoint_verify(record->path, &info, err);
+        damaged = status == SN_EDATA;
+        record->position = status == SN_OK ? info.position : record->position;
+    }
     record->restored = status == SN_OK;
     record->health = damaged            ? SN_LINEAGE_DAMAGED
                      : record->restored ? SN_LINEAGE_GOOD

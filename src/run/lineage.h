@@ -77,7 +77,8 @@ size_t sn_lineage_plan(const sn_lineage_record *records, size_t count,
                        sn_lineage_action *actions);
 
 /** The checkpoints of a run.  The caller sets run, state, warn and user; the other
- *  fields are zero. */
+ *  fields are zero.  With state NULL, sn_lineage_restore verifies the checkpoint
+ *  instead of reading it into the state, and sn_lineage_apply must not be called. */
 typedef struct sn_lineage {
     const char *run;
     const sn_run_state *state;

@@ -14,12 +14,10 @@
 #include "base/file.h"
 #include "store/paths.h"
 
-enum { HOLDER_BYTES = 320 };
-
 /* Reads the text "process PID on HOST". */
-static void read_holder(int descriptor, char holder[HOLDER_BYTES])
+static void read_holder(int descriptor, char holder[SN_HOLDER_BYTES])
 {
-    const ssize_t length = pread(descriptor, holder, HOLDER_BYTES - 1, 0);
+    const ssize_t length = pread(descriptor, holder, SN_HOLDER_BYTES - 1, 0);
     holder[length > 0 ? length : 0] = '\0';
     holder[strcspn(holder, "\n")] = '\0';
     if (holder[0] == '\0') {
@@ -75,7 +73,7 @@ static sn_status wait_for_lock(int *descriptor, const char *path, const char *ru
     const double begun = sn_clock_seconds();
     int calls = 0;
     while ((*code = try_lock(descriptor, path)) == EWOULDBLOCK) {
-        char holder[HOLDER_BYTES];
+        char holder[SN_HOLDER_BYTES];
         read_holder(*descriptor, holder);
         const double waited = sn_clock_seconds() - begun;
         if (waited >= (is_on_this_host(holder) ? patience : 6 * patience)) {
@@ -115,7 +113,7 @@ sn_status sn_run_lock(const char *run, double patience, sn_run_lock_waiting *wai
         close(lock);
         return status;
     }
-    char host[256] = "", holder[HOLDER_BYTES];
+    char host[256] = "", holder[SN_HOLDER_BYTES];
     (void)gethostname(host, sizeof host - 1);
     snprintf(holder, sizeof holder, "process %ld on %s\n", (long)getpid(), host);
     write_holder(path, holder);
@@ -134,4 +132,20 @@ void sn_run_unlock(const char *run, int *descriptor)
     }
     close(*descriptor);
     *descriptor = -1;
+}
+
+void sn_run_lock_holder(const char *run, char holder[SN_HOLDER_BYTES])
+{
+    char path[SN_PATH_BYTES];
+    holder[0] = '\0';
+    const int lock = sn_path_join(path, run, SN_LOCK_FILE, NULL) == SN_OK
+                         ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+                         : -1;
+    if (lock < 0) {
+        return;
+    }
+    if (flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        read_holder(lock, holder);
+    }
+    close(lock);
 }

@@ -5,6 +5,9 @@
 
 #include "shardnet/status.h"
 
+/** Bytes of the text "process PID on HOST". */
+enum { SN_HOLDER_BYTES = 320 };
+
 /** Callback for every second of waiting.  holder describes the process that holds the
  *  lock at the first call and is NULL later. */
 typedef void sn_run_lock_waiting(const char *holder, void *user);
@@ -19,5 +22,9 @@ sn_status sn_run_lock(const char *run, double patience, sn_run_lock_waiting *wai
 
 /** Releases the lock and sets *descriptor to -1.  Accepts -1. */
 void sn_run_unlock(const char *run, int *descriptor);
+
+/** Writes a description of the process that holds the lock of a run to holder, "" if
+ *  none holds it.  Changes nothing in the folder. */
+void sn_run_lock_holder(const char *run, char holder[SN_HOLDER_BYTES]);
 
 #endif

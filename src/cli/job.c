@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "nn/products/gemm.h"
 
 void sn_job_report(sn_status status, const sn_error *err)
 {
@@ -31,7 +32,11 @@ void sn_job_hang(const char *message, void *user)
 sn_status sn_job_run(sn_job_body *body, const void *arguments, sn_error *err)
 {
     sn_comm *comm = NULL;
-    sn_status status = sn_comm_start(NULL, NULL, &comm, err);
+    /* MPI may crash where memory is short, so this check comes first */
+    sn_status status = sn_gemm_check_space(err);
+    if (status == SN_OK) {
+        status = sn_comm_start(NULL, NULL, &comm, err);
+    }
     if (comm == NULL) {
         return status;
     }

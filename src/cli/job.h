@@ -15,7 +15,8 @@
 typedef sn_status sn_job_body(sn_comm *comm, const void *arguments, sn_error *err);
 
 /** Starts MPI, runs body on every rank, prints the error once per job, and ends MPI.
- *  err is empty afterwards if the error has been printed. */
+ *  Commands that compute products call it.  err is empty afterwards if the error has
+ *  been printed. */
 sn_status sn_job_run(sn_job_body *body, const void *arguments,
                      sn_error *err) SN_MUST_CHECK;
 

@@ -168,12 +168,12 @@ static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *
     if (status != SN_OK) {
         return status;
     }
-    sn_gemm_set_threads(cores.threads);
-    sn_gemm_limit_loops(SN_BACKEND_AUTO);
+    sn_gemm_set_threads(sn_gemm_affordable_threads(cores.threads));
     sn_predictor memory;
     status = sn_predictor_init(&memory, &model->network, model->parameters, err);
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
+        sn_gemm_limit_loops(SN_BACKEND_AUTO);
         status = sn_evaluate(comm, &model->network, model->parameters,
                              &memory.workspace, memory.x, split, evaluation, err);
     }

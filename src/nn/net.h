@@ -87,9 +87,10 @@ typedef struct sn_workspace {
     void *observer_user;
 } sn_workspace;
 
-/** Allocates the buffers; the caller calls sn_workspace_clear.  hidden_dropout requests
- *  masks.  With a precision other than fp32, sn_net_gradient rounds the operands of its
- *  products to bf16; sums, results and all other values stay float32.
+/** Loads OpenBLAS and allocates the buffers; the caller calls sn_workspace_clear.
+ *  hidden_dropout requests masks.  With a precision other than fp32, sn_net_gradient
+ *  rounds the operands of its products to bf16; sums, results and all other values stay
+ *  float32.
  *  Errors: SN_ENOMEM, SN_ERANGE, SN_EINTERNAL; SN_ECONFIG if this CPU or build does not
  *  support the precision. */
 sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *network,

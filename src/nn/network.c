@@ -216,6 +216,9 @@ sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *network,
     const bool bf16 = precision != SN_PRECISION_FP32;
     *workspace = (sn_workspace){.capacity = capacity};
     sn_status status = sn_gemm_check(capacity, "batch rows", err);
+    if (status == SN_OK) {
+        status = sn_gemm_load(err);
+    }
     if (status != SN_OK) {
         return status;
     }

@@ -91,9 +91,9 @@ static sn_status measure_compute(const sn_plan_base *base, size_t rows,
     gradients g = {.rows = rows,
                    .dropout = {.hidden = base->config.model_dropout_hidden,
                                .seed = (uint64_t)base->config.train_seed}};
+    sn_gemm_set_threads(rates->threads);
     const sn_status status = prepare(&g, base, err);
     if (status == SN_OK) {
-        sn_gemm_set_threads(rates->threads);
         if (rates->threads == 1) {
             sn_set_threads(1);
         }

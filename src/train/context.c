@@ -16,7 +16,8 @@ static sn_status choose_threads(sn_context *context, const sn_config *config,
     if (sn_reduction_of(config->comm_reduce)->fixed_order) {
         wanted = 1; /* with more threads the BLAS may add in another order */
     }
-    context->threads = wanted > 0 ? (int)wanted : context->cores.threads;
+    context->threads =
+        wanted > 0 ? (int)wanted : sn_gemm_affordable_threads(context->cores.threads);
     if (wanted > context->cores.most) {
         status = sn_config_refuse(
             config, "compute", "threads", err,

@@ -78,6 +78,10 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
     }
     const bool fixed_order = sn_reduction_of(config->comm_reduce)->fixed_order;
     if (status == SN_OK && fixed_order) {
+        sn_gemm_set_threads(1); /* as sn_context_open does */
+        status = sn_comm_agree(comm, sn_gemm_load(err), err);
+    }
+    if (status == SN_OK && fixed_order) {
         status = same_text(comm, "processors", sn_gemm_library(SN_BACKEND_OPENBLAS),
                            "reduce = reproducible needs one type: request nodes of one "
                            "type, or set OPENBLAS_CORETYPE to the older type on all",

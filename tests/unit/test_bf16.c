@@ -132,6 +132,7 @@ static void check_products(sn_precision precision, sn_backend backend)
     uint16_t *bf16_b = memory(ROOM, sizeof *bf16_b);
     float *c = memory(ROOM, sizeof *c);
     sn_error err;
+    assert_int_equal(sn_gemm_load(&err), SN_OK);
     for (size_t i = 0; i < SHAPES; i++) {
         const sn_gemm_shape *s = &shapes[i];
         const size_t count_a = rows_a(s) * s->lda, count_b = rows_b(s) * s->ldb;

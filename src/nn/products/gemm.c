@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "nn/products/gemm.h"
 
-#include <cblas.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -14,12 +13,10 @@
 #endif
 
 #include "base/parallel.h"
+#include "nn/products/gemm_openblas.h"
 
-#ifdef SHARDNET_REAL_DOUBLE
-#define CBLAS_GEMM cblas_dgemm
-#else
-#define CBLAS_GEMM cblas_sgemm
-#endif
+/* The number of threads that the last sn_gemm_set_threads gave, 0: none. */
+static int chosen_threads;
 
 bool sn_gemm_supports(sn_backend backend)
 {
@@ -49,15 +46,32 @@ void sn_gemm(sn_backend backend, const sn_gemm_shape *s, const sn_real *a,
     }
 #endif
     (void)backend;
-    CBLAS_GEMM(CblasRowMajor, s->transpose_a ? CblasTrans : CblasNoTrans,
-               s->transpose_b ? CblasTrans : CblasNoTrans, (int)s->m, (int)s->n,
-               (int)s->k, 1, a, (int)s->lda, b, (int)s->ldb, 0, c, (int)s->n);
+    sn_openblas_functions()->gemm(
+        CblasRowMajor, s->transpose_a ? CblasTrans : CblasNoTrans,
+        s->transpose_b ? CblasTrans : CblasNoTrans, (int)s->m, (int)s->n, (int)s->k, 1,
+        a, (int)s->lda, b, (int)s->ldb, 0, c, (int)s->n);
+}
+
+sn_status sn_gemm_check_space(sn_error *err)
+{
+    return sn_openblas_check_space(1, err);
+}
+
+sn_status sn_gemm_load(sn_error *err)
+{
+    return sn_openblas_load(chosen_threads > 0 ? chosen_threads : sn_threads(), err);
 }
 
 void sn_gemm_set_threads(int threads)
 {
-    openblas_set_num_threads(threads);
+    chosen_threads = threads;
+    sn_openblas_set_threads(threads);
     sn_set_threads(threads);
+}
+
+int sn_gemm_affordable_threads(int threads)
+{
+    return sn_openblas_affordable(threads);
 }
 
 void sn_gemm_limit_loops(sn_backend backend)
@@ -65,8 +79,8 @@ void sn_gemm_limit_loops(sn_backend backend)
     enum { OWN_THREADS = 1 }; /* a value of openblas_get_parallel() */
     const char *policy = getenv("OMP_WAIT_POLICY");
     const bool sleep = policy != NULL && strcasecmp(policy, "passive") == 0;
-    if (backend != SN_BACKEND_ONEDNN && openblas_get_parallel() == OWN_THREADS &&
-        !sleep) {
+    if (backend != SN_BACKEND_ONEDNN &&
+        sn_openblas_functions()->get_parallel() == OWN_THREADS && !sleep) {
         sn_set_threads(1);
     }
 }
@@ -82,5 +96,5 @@ const char *sn_gemm_library(sn_backend backend)
     }
 #endif
     (void)backend;
-    return openblas_get_config();
+    return sn_openblas_functions()->get_config();
 }

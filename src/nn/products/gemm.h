@@ -37,6 +37,18 @@ typedef struct sn_gemm_shape {
     size_t m, n, k, lda, ldb;
 } sn_gemm_shape;
 
+/** Checks that the limits of the process leave the address space that sn_gemm_load
+ *  needs for one thread.  Errors: SN_ENOMEM. */
+sn_status sn_gemm_check_space(sn_error *err) SN_MUST_CHECK;
+
+/** Loads OpenBLAS with the number of threads that sn_gemm_set_threads has set, else
+ *  that of parallel loops; later calls do nothing.  sn_workspace_init calls this
+ *  function: a product, sn_gemm_limit_loops and sn_gemm_library need the library.
+ *  OMP_NUM_THREADS and OPENBLAS_NUM_THREADS have other values during the call.
+ *  Errors: SN_ENOMEM if the address space is limited; SN_EINTERNAL if the library is
+ *  missing. */
+sn_status sn_gemm_load(sn_error *err) SN_MUST_CHECK;
+
 /** Computes C with float32 operands (float64 in the double build).  No aliasing;
  *  allocates nothing itself. */
 void sn_gemm(sn_backend backend, const sn_gemm_shape *shape, const sn_real *a,
@@ -45,6 +57,10 @@ void sn_gemm(sn_backend backend, const sn_gemm_shape *shape, const sn_real *a,
 /** Sets the number of threads of a product, at least 1: for the process in OpenBLAS,
  *  for the calling thread in oneDNN and in parallel loops. */
 void sn_gemm_set_threads(int threads);
+
+/** Returns the largest number of threads, from 1 to threads, for which the limits of
+ *  the process leave enough address space. */
+int sn_gemm_affordable_threads(int threads);
 
 /** Limits parallel loops to one thread if OpenBLAS has its own threads: OpenMP threads
  *  spin while they wait, and so take cores from the products.  The function has no

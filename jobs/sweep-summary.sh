@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Prints the runs of a sweep as a table: number of epochs, last errors and speed.
+# Prints the runs of a sweep as a table: number of epochs, errors of the result and speed.
 #
 #     jobs/sweep-summary.sh FOLDER
 #
 # FOLDER is the folder of jobs/sweep.sbatch.  Every folder in it that contains metrics is a
-# run, named by task and setting.  The lowest validation error comes first; the test set is
-# never used for model selection.  The program is the one in SHARDNET, build/release/shardnet,
+# run, named by task and setting.  The result of a run is that of `shardnet eval`.  The lowest
+# validation error comes first; the test set is never used for model selection.  The program is the one in SHARDNET, build/release/shardnet,
 # or the one on the PATH.
 set -euo pipefail
 
@@ -21,16 +21,20 @@ folder=$1
 [ -d "$folder" ] || fail 66 "no folder $folder"
 program=$(find_program)
 
-# last_row: reads a table of epochs as CSV; prints the number of epochs, the last loss, the
-# last validation and test errors in percent, and the mean speed; - if not measured
-last_row() {
+# summary: reads the table of epochs as CSV, then the header and the row of the result; prints
+# the number of epochs, the last loss, validation and test errors of the result in percent, and
+# the mean speed; - if not measured
+summary() {
     awk -F, '
-        NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
+        $1 == "epoch" { for (i = 1; i <= NF; i++) column[$i] = i; headers++; next }
+        headers == 2 {
+            if ($column["test_error"] != "") test = 100 * $column["test_error"]
+            if ($column["validation_error"] != "") valid = 100 * $column["validation_error"]
+            next
+        }
         {
             epoch = $column["epoch"]; samples = $column["samples_per_second"] * $column["seconds"]
             total += samples; seconds += $column["seconds"]
-            if ($column["test_error"] != "") test = 100 * $column["test_error"]
-            if ($column["validation_error"] != "") valid = 100 * $column["validation_error"]
             loss = $column["train_loss"]
         }
         function percent(value) { return value == "" ? "-" : sprintf("%.2f", value) }
@@ -44,7 +48,10 @@ last_row() {
 printf '%6s %10s %9s %9s %11s  %s\n' epochs loss 'valid %' 'test %' images/s run
 for run in "$folder"/*/; do
     [ -e "$run/metrics.h5" ] || continue
-    row=$("$program" metrics "$run" --csv 2>/dev/null | last_row) || row="101 0 - - - -"
+    row=$({
+        "$program" metrics "$run" --csv
+        "$program" metrics "$run" --csv --result || true
+    } 2>/dev/null | summary) || row="101 0 - - - -"
     echo "$row $(basename -- "$run")"
 done | sort -s -g -k 1,1 | while read -r _ epochs loss valid test speed name; do
     printf '%6s %10s %9s %9s %11s  %s\n' "$epochs" "$loss" "$valid" "$test" "$speed" "$name"

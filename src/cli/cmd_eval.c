@@ -12,7 +12,7 @@ static const char *const splits[] = {[SN_SPLIT_TEST] = "test",
                                      NULL};
 
 typedef struct arguments {
-    const char *checkpoint;
+    const char *checkpoint, *choice;
     const char *data_dir;
     int split;
 } arguments;
@@ -22,7 +22,7 @@ static void print_result(const sn_model *model, const arguments *given,
 {
     const bool synthetic =
         given->data_dir == NULL && model->spec.source == SN_SOURCE_SYNTHETIC;
-    printf("checkpoint %s: epoch %" PRId64 ", step %" PRId64 "\n", model->path,
+    printf("checkpoint %s: epoch %" PRId64 ", step %" PRId64 "\n", model->found.path,
            model->info.position.epoch, model->info.position.step);
     const double accuracy =
         100.0 * (double)evaluation->correct / (double)evaluation->count;
@@ -38,7 +38,8 @@ static sn_status body(sn_comm *comm, const void *user, sn_error *err)
     const arguments *given = user;
     sn_model *model;
     sn_evaluation evaluation;
-    sn_status status = sn_job_model(comm, given->checkpoint, &model, err);
+    sn_status status =
+        sn_job_model(comm, given->checkpoint, given->choice, &model, err);
     if (status == SN_OK) {
         status = sn_model_evaluate(comm, model, given->data_dir,
                                    (sn_split_name)given->split, &evaluation, err);
@@ -59,15 +60,16 @@ const sn_command sn_command_eval = {
     .name = "eval",
     .summary = "print loss and accuracy of a checkpoint; alone or under mpirun",
     .text =
-        "Prints loss and accuracy of a checkpoint, or of the newest checkpoint of a "
-        "run.",
+        "Prints loss and accuracy of a checkpoint, or of the result of a run, and the "
+        "path of the checkpoint. " SN_TEXT_RESULT,
     .operands = {{SN_OPERAND("CHECKPOINT|RUN", checkpoint,
-                             "a checkpoint, or a run: its newest checkpoint")}},
+                             "a checkpoint, or a run: its result")}},
     .options =
         {{SN_TEXT(
              "data", "DIR", data_dir,
              "data folder, instead of data.dir in the checkpoint's configuration")},
-         {SN_CHOICE("split", splits, split, "samples to evaluate (test)")}},
+         {SN_CHOICE("split", splits, split, "samples to evaluate (test)")},
+         {SN_OPTION_CHECKPOINT}},
     .tasks = SN_TASKS_TOGETHER,
     .bytes = sizeof(arguments),
     .run = run};

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "cli/commands.h"
-#include "eval/target.h"
+#include "cli/job.h"
 #include "store/checkpoint/checkpoint.h"
 #include "store/metrics/metrics.h"
 #include "store/paths.h"
@@ -16,7 +16,7 @@
 enum { LAST_EPOCHS = 5 };
 
 typedef struct arguments {
-    const char *target;
+    const char *target, *choice;
     bool with_config;
 } arguments;
 
@@ -178,6 +178,17 @@ static void print_last_epochs(const char *path)
     free(rows);
 }
 
+static sn_status print_result(arguments *given, sn_error *err)
+{
+    sn_target_found found;
+    const sn_status status =
+        sn_target_result(given->target, given->choice, print_page, given, &found, err);
+    if (status == SN_OK) {
+        sn_job_warn(&found);
+    }
+    return status;
+}
+
 static sn_status run(const void *user, sn_error *err)
 {
     arguments given = *(const arguments *)user;
@@ -185,7 +196,7 @@ static sn_status run(const void *user, sn_error *err)
     size_t checkpoints = 0;
     char path[SN_PATH_BYTES];
     if (!sn_is_folder(target)) {
-        return print_page(target, &given, err);
+        return print_result(&given, err);
     }
     sn_status status = sn_target_each(target, print_checkpoint_line, &checkpoints, err);
     if (status == SN_OK) {
@@ -202,7 +213,7 @@ static sn_status run(const void *user, sn_error *err)
         printf("\nno checkpoint yet\n");
         return SN_OK;
     }
-    return sn_target_newest(target, path, print_page, &given, err);
+    return print_result(&given, err);
 }
 
 const sn_command sn_command_inspect = {
@@ -212,11 +223,12 @@ const sn_command sn_command_inspect = {
         "Verifies the digest of a checkpoint and prints its contents: network, "
         "progress, data, and the range of each layer's weights and velocities. For the "
         "folder of a run it lists the checkpoints and the last epochs, then prints the "
-        "newest checkpoint.",
+        "checkpoint with the result. " SN_TEXT_RESULT,
     .operands = {{SN_OPERAND("FILE|RUN", target,
                              "a checkpoint or the folder of a run")}},
     .options = {{SN_FLAG("config", with_config,
-                         "also print the configuration in the checkpoint")}},
+                         "also print the configuration in the checkpoint")},
+                {SN_OPTION_CHECKPOINT}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

@@ -4,13 +4,16 @@
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/stop.h"
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "config/config.h"
+#include "eval/result.h"
 #include "store/h5/format.h"
 #include "store/metrics/metrics.h"
 #include "store/paths.h"
@@ -18,7 +21,7 @@
 typedef struct arguments {
     const char *target;
     int table; /* sn_metrics_kind */
-    bool csv, follow;
+    bool csv, follow, result;
 } arguments;
 
 static void print_number(double value, int decimals)
@@ -247,10 +250,36 @@ static sn_status follow(const place *at, arguments *given, sn_error *err)
     return status;
 }
 
+/* Prints the row of the result, and the path of its checkpoint to stderr. */
+static sn_status print_result(const place *at, arguments *given, sn_error *err)
+{
+    sn_result result;
+    sn_epoch_row *rows = NULL;
+    size_t count = 0;
+    sn_status status = sn_result_find(at->folder, NULL, &result, err);
+    if (status == SN_OK) {
+        status = sn_metrics_read_epochs(at->file, &rows, &count, err);
+    }
+    if (status == SN_OK) {
+        const sn_epoch_row *row = sn_result_row(rows, count, result.info.position.step);
+        sn_job_warn(&result.found);
+        fprintf(stderr, "shardnet: checkpoint %s\n", result.found.path);
+        print_header(given);
+        (void)(row != NULL && print_rows(given, row, 1));
+    }
+    free(rows);
+    return status;
+}
+
 static sn_status run(const void *user, sn_error *err)
 {
     arguments given = *(const arguments *)user;
     place at;
+    if (given.result && (given.follow || given.table != SN_TABLE_EPOCHS)) {
+        return sn_options_refuse(&sn_command_metrics, err,
+                                 "--result prints a row of the table of epochs: "
+                                 "without --follow and another --table");
+    }
     sn_status status = find_paths(given.target, &at, err);
     if (status == SN_OK && given.follow) {
         return follow(&at, &given, err);
@@ -261,6 +290,9 @@ static sn_status run(const void *user, sn_error *err)
     }
     if (status == SN_OK) {
         status = sn_format_expect_metrics(at.file, err);
+    }
+    if (status == SN_OK && given.result) {
+        return print_result(&at, &given, err);
     }
     return status == SN_OK ? sn_metrics_each(at.file, (sn_metrics_kind)given.table,
                                              print_rows, &given, err)
@@ -276,13 +308,17 @@ const sn_command sn_command_metrics = {
         "or train.early_stop_patience is exhausted), on Ctrl-C or SIGTERM, or when the "
         "reader of its output ends. After a stopped or killed job, --follow waits for "
         "the resumed job. If a resumed job repeats steps, --follow prints a line to "
-        "stderr and the new rows.",
+        "stderr and the new rows.\n\n" SN_TEXT_RESULT,
     .operands = {{SN_OPERAND("RUN", target, "the folder of a run, or its metrics.h5")}},
     .options =
         {{SN_FLAG("csv", csv,
                   "print comma-separated values: all columns, exact numbers, empty for "
                   "values that were not measured")},
          {SN_CHOICE("table", sn_metrics_names, table, "the table to print (epochs)")},
+         {SN_FLAG(
+             "result", result,
+             "print only the epoch of the result: the last evaluated one up to its "
+             "checkpoint, whose path goes to stderr")},
          {SN_FLAG(
              "follow", follow,
              "continue to print new rows, which the job saves with each checkpoint; "

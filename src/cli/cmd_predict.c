@@ -13,7 +13,7 @@
 #include "nn/products/gemm.h"
 
 typedef struct arguments {
-    const char *checkpoint;
+    const char *checkpoint, *choice;
     sn_words images;
     bool as_is;
 } arguments;
@@ -23,6 +23,7 @@ typedef struct session {
     sn_model *model;
     sn_image_size size;
     bool warned; /* the warning about an assumed size is printed */
+    bool named;  /* the path of the checkpoint is printed */
     bool as_is;
 } session;
 
@@ -35,14 +36,15 @@ static sn_status need_size(session *now, sn_error *err)
             "image size unknown (%s): the model has %zu inputs, which is no "
             "square, and its training images are missing in %s; restore them "
             "or give an IDX file",
-            now->model->path, sn_model_input(now->model), now->model->spec.dir);
+            now->model->found.path, sn_model_input(now->model), now->model->spec.dir);
     }
     if (!now->size.recorded && !now->warned) {
         now->warned = true;
         fprintf(stderr,
                 "shardnet: warning: image size (%s): assuming %zu x %zu, because the "
                 "model's training images are missing in %s\n",
-                now->model->path, now->size.rows, now->size.cols, now->model->spec.dir);
+                now->model->found.path, now->size.rows, now->size.cols,
+                now->model->spec.dir);
     }
     return SN_OK;
 }
@@ -100,6 +102,10 @@ static sn_status print_predictions(session *now, const char *path,
 {
     enum { LINES = 256 };
     sn_prediction lines[LINES];
+    if (!now->named) {
+        now->named = true;
+        fprintf(stderr, "shardnet: checkpoint %s\n", now->model->found.path);
+    }
     for (size_t first = 0; first < images->count; first += LINES) {
         const size_t left = images->count - first, count = left < LINES ? left : LINES;
         const sn_status status = sn_model_predict(
@@ -142,7 +148,8 @@ static sn_status run(const void *user, sn_error *err)
 {
     const arguments *given = user;
     session now = {.as_is = given->as_is};
-    sn_status first = sn_job_model(NULL, given->checkpoint, &now.model, err);
+    sn_status first =
+        sn_job_model(NULL, given->checkpoint, given->choice, &now.model, err);
     if (first != SN_OK) {
         return first;
     }
@@ -166,9 +173,9 @@ const sn_command sn_command_predict = {
     .name = "predict",
     .summary = "print the predicted class of each image",
     .text =
-        "Predicts the class of each image with a checkpoint, or with the newest "
-        "checkpoint of a run. Prints one line per image, with six columns separated by "
-        "tabs:\n"
+        "Predicts the class of each image with a checkpoint, or with the result of a "
+        "run. " SN_TEXT_RESULT " Prints the path of the checkpoint to stderr and one "
+        "line per image to stdout, with six columns separated by tabs:\n"
         "    FILE  INDEX  CLASS  PROBABILITY  SECOND_CLASS  SECOND_PROBABILITY\n"
         "INDEX is the number of the image in an IDX file, from 0, and 0 for other "
         "files. A control character in a file name is printed as ?.\n\n"
@@ -183,16 +190,17 @@ const sn_command sn_command_predict = {
         "65 malformed, no ink or wrong size, 66 not found.",
     .operands =
         {{SN_OPERAND("CHECKPOINT|RUN", checkpoint,
-                     "a checkpoint, or a run: its newest checkpoint")},
+                     "a checkpoint, or a run: its result")},
          {SN_OPERAND(
               "IMAGE", images,
               "a PNG, a PGM (P2 or P5), or an IDX file of images, plain or gzip; the "
               "content determines the format, not the name"),
           .many = true}},
     .options = {{SN_FLAG(
-        "as-is", as_is,
-        "do not prepare a PNG or PGM: it must have the model's image size, with bright "
-        "ink on black")}},
+                    "as-is", as_is,
+                    "do not prepare a PNG or PGM: it must have the model's image size, "
+                    "with bright ink on black")},
+                {SN_OPTION_CHECKPOINT}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "cli/commands.h"
+#include "cli/job.h"
 #include "cli/report/report.h"
 #include "store/paths.h"
 
 typedef struct arguments {
-    const char *run, *output;
+    const char *run, *output, *choice;
 } arguments;
 
 static sn_status write_page(const char *path, const sn_report *report,
@@ -43,7 +45,8 @@ static sn_status run(const void *user, sn_error *err)
     sn_status status = sn_path_join(output, given->run, SN_REPORT_FILE, err);
     const char *path = given->output != NULL ? given->output : output;
     if (status == SN_OK) {
-        status = sn_report_load(given->run, &report, err);
+        status = sn_report_load(given->run, given->choice, &report, err);
+        sn_job_warn(&report.found.found);
     }
     if (status == SN_OK) {
         status = sn_report_draw(&report, &plots, err);
@@ -53,6 +56,13 @@ static sn_status run(const void *user, sn_error *err)
     }
     if (status == SN_OK) {
         printf("report   %s\n", path);
+        if (report.has_result) {
+            printf("result   %s: epoch %" PRId64 ", step %" PRId64 "\n",
+                   report.found.found.path, report.found.info.position.epoch,
+                   report.found.info.position.step);
+        } else {
+            printf("result   none: %s\n", report.no_result.message);
+        }
         if (plots.missing.message[0] != '\0') {
             printf("plots    none: %s\n", plots.missing.message);
         }
@@ -69,11 +79,12 @@ const sn_command sn_command_report = {
         "Writes an HTML page: result, model and data, training curves, time per rank, "
         "checkpoints and whether they are valid, configuration. The page needs no "
         "other file and no network. The program gnuplot draws the plots; without it "
-        "the page has tables only. The job may still be running.",
+        "the page has tables only. The job may still be running. " SN_TEXT_RESULT,
     .operands = {{SN_OPERAND("RUN", run, "the folder of a run")}},
     .options = {{SN_TEXT("output", "FILE", output,
                          "path of the page (RUN/report.html)"),
-                 .letter = 'o'}},
+                 .letter = 'o'},
+                {SN_OPTION_CHECKPOINT}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

@@ -102,9 +102,20 @@ sn_status sn_job_data(const sn_dataset_spec *spec, const char *digest,
                            : status;
 }
 
-sn_status sn_job_model(sn_comm *comm, const char *path, sn_model **model, sn_error *err)
+void sn_job_warn(const sn_target_found *found)
 {
-    const sn_status status = sn_model_load(comm, path, model, err);
+    if (found->notice.message[0] != '\0') {
+        fprintf(stderr, "shardnet: warning: %s\n", found->notice.message);
+    }
+}
+
+sn_status sn_job_model(sn_comm *comm, const char *path, const char *choice,
+                       sn_model **model, sn_error *err)
+{
+    const sn_status status = sn_model_load_choice(comm, path, choice, model, err);
+    if (status == SN_OK) {
+        sn_job_warn(&(*model)->found);
+    }
     if (status == SN_OK && (*model)->notice.message[0] != '\0') {
         fprintf(stderr, "shardnet: warning: %s\n", (*model)->notice.message);
     }

@@ -10,6 +10,7 @@
 #include "dist/comm/comm.h"
 #include "eval/model.h"
 #include "shardnet/status.h"
+#include "store/paths.h"
 
 /** The part of a command that every rank runs.  All ranks return the same status. */
 typedef sn_status sn_job_body(sn_comm *comm, const void *arguments, sn_error *err);
@@ -42,8 +43,21 @@ sn_status sn_job_data(const sn_dataset_spec *spec, const char *digest,
                       sn_dataset_shape *shape, uint8_t **storage, sn_dataset *data,
                       sn_error *err) SN_MUST_CHECK;
 
-/** Calls sn_model_load and prints the notice of the model, if any, to stderr. */
-sn_status sn_job_model(sn_comm *comm, const char *path, sn_model **model,
-                       sn_error *err) SN_MUST_CHECK;
+/** Calls sn_model_load_choice and prints the notices of the model, if any, to stderr.
+ */
+sn_status sn_job_model(sn_comm *comm, const char *path, const char *choice,
+                       sn_model **model, sn_error *err) SN_MUST_CHECK;
+
+/** Prints found->notice, if any, to stderr. */
+void sn_job_warn(const sn_target_found *found);
+
+/** The row of the option --checkpoint, and the text of the help about the result. */
+#define SN_OPTION_CHECKPOINT                                                           \
+    SN_TEXT("checkpoint", SN_TARGET_BEST "|" SN_TARGET_LAST "|PATH", choice,           \
+            "checkpoint of RUN to use, instead of its result: " SN_BEST_FILE           \
+            ", the newest one, or the file PATH")
+#define SN_TEXT_RESULT                                                                      \
+    "The result of a run is the checkpoint with the lowest validation error, " SN_BEST_FILE \
+    ", if data.validation > 0, else the newest checkpoint."
 
 #endif

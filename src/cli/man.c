@@ -56,7 +56,7 @@ static const entry examples[] = {
     {"mpirun -n 2 shardnet train article.ini --set data.dir=mnist --out run --resume",
      "Resume the run, here on 2 ranks."},
     {"shardnet metrics run --follow", "Print the metrics while the job runs."},
-    {"shardnet eval run", "Print loss and accuracy of the newest checkpoint."},
+    {"shardnet eval run", "Print loss and accuracy of the result."},
     {"shardnet predict run digit.png", "Print the class of an image."},
     {NULL, NULL}};
 

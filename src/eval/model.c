@@ -8,7 +8,6 @@
 #include "config/config.h"
 #include "eval/evaluate.h"
 #include "eval/loader.h"
-#include "eval/target.h"
 #include "nn/products/gemm.h"
 #include "shardnet/version.h"
 
@@ -34,7 +33,8 @@ static sn_status read_spec(sn_model *model, sn_error *err)
                       "checkpoint (%s): written by shardnet %s, with a configuration "
                       "that shardnet %s does not fully support (%s); unknown keys "
                       "ignored",
-                      model->path, info->program_version, sn_version(), why.message);
+                      model->found.path, info->program_version, sn_version(),
+                      why.message);
         const int source = sn_config_choice_value("data", "source", info->data_source);
         config.data_source = source >= 0 ? source : config.data_source;
     } else if (status != SN_OK) {
@@ -50,21 +50,29 @@ static sn_status broadcast(sn_comm *comm, sn_model *model, sn_error *err)
     sn_status status =
         sn_loader_broadcast_model(comm, &model->network, &model->parameters, err);
     if (status == SN_OK) {
-        status = sn_comm_broadcast(comm, model->path, sizeof model->path, 0, err);
+        status = sn_comm_broadcast(comm, model->found.path, sizeof model->found.path, 0,
+                                   err);
     }
     return status == SN_OK
                ? sn_comm_broadcast(comm, &model->spec, sizeof model->spec, 0, err)
                : status;
 }
 
-sn_status sn_model_load(sn_comm *comm, const char *path, sn_model **out, sn_error *err)
+sn_status sn_model_load(sn_comm *comm, const char *path, sn_model **model,
+                        sn_error *err)
+{
+    return sn_model_load_choice(comm, path, NULL, model, err);
+}
+
+sn_status sn_model_load_choice(sn_comm *comm, const char *path, const char *choice,
+                               sn_model **out, sn_error *err)
 {
     SN_LOCALE_C();
     sn_model *model = calloc(1, sizeof *model);
     sn_status status =
         model == NULL ? sn_fail(err, SN_ENOMEM, "model: out of memory") : SN_OK;
     if (status == SN_OK && (comm == NULL || sn_comm_rank(comm) == 0)) {
-        status = sn_target_newest(path, model->path, read_file, model, err);
+        status = sn_target_result(path, choice, read_file, model, &model->found, err);
         if (status == SN_OK) {
             status = read_spec(model, err);
         }
@@ -106,7 +114,7 @@ size_t sn_model_classes(const sn_model *model)
 
 const char *sn_model_path(const sn_model *model)
 {
-    return model->path;
+    return model->found.path;
 }
 
 static sn_status choose_folder(sn_dataset_spec *spec, const char *data_dir,

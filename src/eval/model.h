@@ -5,17 +5,23 @@
 
 #include "data/dataset.h"
 #include "eval/predict.h"
+#include "eval/target.h"
 #include "shardnet/model.h"
 #include "store/checkpoint/checkpoint.h"
 
 struct sn_model {
-    char path[SN_PATH_BYTES]; /* the checkpoint file */
-    sn_checkpoint_info info;  /* zeros on ranks that did not read the file */
-    sn_dataset_spec spec;     /* the data set that the configuration names */
-    sn_error notice;          /* a warning on the rank that read the file, or "" */
+    sn_target_found found;   /* the checkpoint; other ranks know its path only */
+    sn_checkpoint_info info; /* zeros on ranks that did not read the file */
+    sn_dataset_spec spec;    /* the data set that the configuration names */
+    sn_error notice;         /* a warning on the rank that read the file, or "" */
     sn_network network;
     float *parameters;      /* (network.arena) */
     sn_predictor predictor; /* zeros before the first prediction */
 };
+
+/** Loads a model as sn_model_load does.  choice: see sn_target_result.  Collective over
+ *  comm unless it is NULL.  Errors: SN_EUSAGE, those of sn_model_load. */
+sn_status sn_model_load_choice(sn_comm *comm, const char *path, const char *choice,
+                               sn_model **model, sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -25,4 +25,29 @@ sn_status sn_target_each(const char *run, sn_target_use *use, void *user,
 sn_status sn_target_newest(const char *target, char path[SN_PATH_BYTES],
                            sn_target_use *use, void *user, sn_error *err) SN_MUST_CHECK;
 
+/** The words that choose a checkpoint of a run. */
+#define SN_TARGET_BEST "best"
+#define SN_TARGET_LAST "last"
+
+/** The checkpoint that sn_target_result has chosen. */
+typedef struct sn_target_found {
+    char path[SN_PATH_BYTES]; /* the file of the last call of use */
+    bool best;                /* the rule has chosen best.h5 */
+    sn_error notice; /* the reason if the rule wants best.h5 but cannot use it, or "" */
+} sn_target_found;
+
+/** Calls use for the checkpoint with the result of target.  This function is the only
+ *  definition of a run's result: the weights of the epoch with the least validation
+ *  error (best.h5) if the newest checkpoint names such an epoch, else those of the
+ *  newest checkpoint.  If best.h5 is missing, damaged or of another epoch, uses the
+ *  newest checkpoint and sets found->notice.
+ *
+ *  choice overrides the rule: SN_TARGET_BEST, SN_TARGET_LAST or the path of a
+ *  checkpoint; NULL selects the rule.  A target that is a file is used itself, and
+ *  choice must be NULL.  use may be called a second time after it has failed.  Errors:
+ *  SN_EUSAGE, SN_ENOINPUT, SN_ERANGE, SN_ENOMEM, those of use. */
+sn_status sn_target_result(const char *target, const char *choice, sn_target_use *use,
+                           void *user, sn_target_found *found,
+                           sn_error *err) SN_MUST_CHECK;
+
 #endif

@@ -248,26 +248,19 @@ sn_status sn_restore(const char *path, const sn_run_state *state, sn_position *p
     return status;
 }
 
-sn_status sn_restore_best(const char *run, const sn_run_state *state, sn_error *err)
+sn_status sn_restore_weights(const char *path, const sn_run_state *state, sn_error *err)
 {
-    const int64_t best_epoch = state->position->best_epoch;
-    char path[SN_PATH_BYTES];
     sn_checkpoint *checkpoint = NULL;
     sn_checkpoint_info info;
-    sn_status status = sn_checkpoint_best_path(path, run, err);
-    if (status == SN_OK) {
-        status = sn_checkpoint_verify(path, &info, err);
-    }
+    sn_status status = sn_checkpoint_verify(path, &info, err);
     if (status == SN_OK) {
         status = sn_checkpoint_open(path, &checkpoint, &info, err);
     }
     if (status == SN_OK) {
-        const bool fits = info.position.epoch == best_epoch &&
-                          info.layers == (int64_t)state->network->layers;
         status =
-            fits ? sn_checkpoint_read(checkpoint, state->tensors, err)
-                 : sn_fail(err, SN_EDATA, "best (%s): not of the best epoch, %" PRId64,
-                           path, best_epoch);
+            info.layers == (int64_t)state->network->layers
+                ? sn_checkpoint_read(checkpoint, state->tensors, err)
+                : sn_fail(err, SN_EDATA, "checkpoint (%s): of another model", path);
     }
     sn_checkpoint_close(&checkpoint);
     return status;

@@ -31,10 +31,10 @@ sn_status sn_restore(const char *path, const sn_run_state *state, sn_position *p
                      char changes[SN_CHANGES_BYTES], bool *damaged,
                      sn_error *err) SN_MUST_CHECK;
 
-/** Reads parameters and velocity from best.h5 of the run, which must hold the best
- *  epoch of state->position.  Verifies the whole file first, so that a damaged file
- *  does not change the state.  Errors: SN_EDATA, SN_ENOINPUT, SN_ENOMEM. */
-sn_status sn_restore_best(const char *run, const sn_run_state *state,
-                          sn_error *err) SN_MUST_CHECK;
+/** Reads parameters and velocity from a checkpoint of the run.  Verifies the whole file
+ *  first, so that a damaged file does not change the state.  Errors: SN_EDATA,
+ *  SN_ENOINPUT, SN_ENOMEM. */
+sn_status sn_restore_weights(const char *path, const sn_run_state *state,
+                             sn_error *err) SN_MUST_CHECK;
 
 #endif

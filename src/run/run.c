@@ -15,9 +15,7 @@
 
 static const sn_activity using_files = {"files", false}, agreeing = {"agreement", true};
 
-/* Records the activity for the watchdog: rank 0 reads or writes the given number of
- * copies of parameters and velocities, and the other ranks wait for it. */
-static void mark(const sn_run *run, size_t copies)
+void sn_run_mark(const sn_run *run, size_t copies)
 {
     sn_watchdog_mark_bytes(run->comm,
                            sn_comm_rank(run->comm) == 0 ? &using_files : &agreeing, -1,
@@ -36,7 +34,7 @@ static void wait_for_lock(const char *holder, void *user)
         run->warn(run->warn_user, "run (%s): locked by %s; waiting until it ends",
                   run->folder, holder);
     }
-    mark(run, 1);
+    sn_run_mark(run, 1);
 }
 
 static sn_status open_folder(sn_run *run, const sn_network *network, sn_error *err)
@@ -61,7 +59,7 @@ sn_status sn_run_open(sn_run *run, sn_comm *comm, const char *folder,
                     .arena_bytes = network->arena * sizeof(float),
                     .lock = -1,
                     .saved_step = -1};
-    mark(run, 1);
+    sn_run_mark(run, 1);
     const sn_status status = on_rank_0(run) ? open_folder(run, network, err) : SN_OK;
     return sn_comm_agree(comm, status, err);
 }
@@ -100,7 +98,7 @@ sn_status sn_run_restore(sn_run *run, const sn_run_state *state, bool resume,
                          const char *path, char changes[SN_CHANGES_BYTES],
                          bool *resumed, sn_error *err)
 {
-    mark(run, 1);
+    sn_run_mark(run, 1);
     *resumed = false;
     changes[0] = '\0';
     sn_status status = SN_OK;
@@ -164,29 +162,10 @@ static sn_status commit(sn_run *run, bool fresh, sn_error *err)
 
 sn_status sn_run_commit(sn_run *run, bool fresh, sn_error *err)
 {
-    mark(run, 6); /* best.h5 and the checkpoint of a step: each read twice, written */
+    sn_run_mark(run,
+                6); /* best.h5 and the checkpoint of a step: each read twice, written */
     const sn_status status = on_rank_0(run) ? commit(run, fresh, err) : SN_OK;
     return sn_comm_agree(run->comm, status, err);
-}
-
-sn_status sn_run_restore_best(sn_run *run, const sn_run_state *state, bool *restored,
-                              sn_error *err)
-{
-    mark(run, 1);
-    *restored = false;
-    if (on_rank_0(run)) {
-        sn_error why;
-        *restored = sn_restore_best(run->folder, state, &why) == SN_OK;
-        if (!*restored) {
-            run->warn(run->warn_user, "%s; the last weights are used", why.message);
-        }
-    }
-    const sn_status status =
-        sn_comm_broadcast(run->comm, restored, sizeof *restored, 0, err);
-    return status == SN_OK && *restored
-               ? sn_comm_broadcast(run->comm, state->parameters, run->arena_bytes, 0,
-                                   err)
-               : status;
 }
 
 sn_status sn_run_reserve(sn_run *run, size_t steps, size_t ranks, sn_error *err)
@@ -351,7 +330,7 @@ static sn_status warn_or_fail(const sn_run *run, sn_status status, bool final,
 sn_status sn_run_checkpoint(sn_run *run, const sn_run_state *state, bool checkpoint,
                             bool best, bool final, sn_error *err)
 {
-    mark(run, 4); /* the previous write and this one, each with best.h5 */
+    sn_run_mark(run, 4); /* the previous write and this one, each with best.h5 */
     sn_status status = on_rank_0(run) ? wait_for_write(run, false, err) : SN_OK;
     status = warn_or_fail(run, sn_comm_agree(run->comm, status, err), false, err);
     if (status != SN_OK) {

@@ -54,11 +54,10 @@ sn_status sn_run_restore(sn_run *run, const sn_run_state *state, bool resume,
  *  SN_EIO, SN_ENOMEM, SN_EMPI. */
 sn_status sn_run_commit(sn_run *run, bool fresh, sn_error *err) SN_MUST_CHECK;
 
-/** Reads parameters and velocity of best.h5 on rank 0 and broadcasts the parameters.
- *  If best.h5 does not hold the best epoch, warns and sets *restored to false.
- *  Collective.  Errors: SN_EMPI. */
-sn_status sn_run_restore_best(sn_run *run, const sn_run_state *state, bool *restored,
-                              sn_error *err) SN_MUST_CHECK;
+/** Records the activity for the watchdog: rank 0 reads or writes the given number of
+ *  copies of parameters and velocities, and the other ranks wait for it.  Not
+ *  collective, but every rank calls it. */
+void sn_run_mark(const sn_run *run, size_t copies);
 
 /** Waits for the last write, stops the writer and releases the lock.  Not collective.
  */

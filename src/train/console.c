@@ -222,13 +222,15 @@ void sn_console_warn(void *user, const char *format, ...)
 }
 
 void sn_console_result(const sn_console *console, const sn_config *config,
-                       const sn_train_result *result, const sn_position *best)
+                       const sn_train_result *result, const char *checkpoint,
+                       const sn_position *best)
 {
     FILE *out = console->results;
     if (out == NULL) {
         return;
     }
     clear_line(console);
+    fprintf(out, "result   %s\n", checkpoint);
     if (best != NULL) {
         fprintf(out, "best     epoch %" PRId64 ", validation error %.2f %%\n",
                 best->best_epoch, 100 * best->best_error);

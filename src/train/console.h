@@ -48,9 +48,11 @@ void sn_console_epoch(const sn_console *console, const sn_config *config,
  *  the type sn_warn. */
 void sn_console_warn(void *console, const char *format, ...) SN_PRINTF(2, 3);
 
-/** Prints the last lines: best epoch (NULL: none), accuracy, times. */
+/** Prints the last lines: the checkpoint with the result, its epoch if it is the best
+ *  one (else best is NULL), accuracy, times. */
 void sn_console_result(const sn_console *console, const sn_config *config,
-                       const sn_train_result *result, const sn_position *best);
+                       const sn_train_result *result, const char *checkpoint,
+                       const sn_position *best);
 
 /** Prints how rank 0 spent the time of this number of steps, and names the slowest rank
  *  if waiting for it cost more than 5 % of the time.  busy (ranks) may be NULL. */

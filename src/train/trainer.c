@@ -15,6 +15,7 @@
 #include "train/deadline.h"
 #include "train/decide.h"
 #include "train/engine.h"
+#include "train/outcome.h"
 #include "train/preflight.h"
 #include "train/replica_check.h"
 
@@ -305,18 +306,16 @@ static sn_status run_loop(training *t, bool *stopped, sn_error *err)
 
 /* ---- the result */
 
-/* Evaluates the weights of the best epoch on the test set, or the newest weights if
- * there is no best epoch. */
+/* Evaluates the weights of the result on the test set. */
 static sn_status finish(training *t, sn_train_result *result, sn_error *err)
 {
     sn_engine *e = &t->engine;
     const sn_position *p = &e->cursor.position;
     const invocation *now = &t->now;
-    bool restored = false;
-    sn_status status = SN_OK;
-    if (p->best_epoch > 0 && e->config.checkpoint_keep_best) {
-        const sn_run_state state = state_of(t);
-        status = sn_run_restore_best(&t->run, &state, &restored, err);
+    const sn_run_state state = state_of(t);
+    sn_target_found found;
+    sn_status status = sn_outcome_restore(&t->run, &state, &found, err);
+    if (found.best) {
         sn_replica_weights_to_bf16(&e->replica);
     }
     sn_evaluation evaluation = {0};
@@ -337,7 +336,8 @@ static sn_status finish(training *t, sn_train_result *result, sn_error *err)
     }
     snprintf(result->checkpoint, sizeof result->checkpoint, "%s", t->run.checkpoint);
     if (status == SN_OK) {
-        sn_console_result(&t->console, &e->config, result, restored ? p : NULL);
+        sn_console_result(&t->console, &e->config, result, found.path,
+                          found.best ? p : NULL);
         sn_console_profile(&t->console, &now->run_profile, p->step - now->first_step,
                            t->busy, e->context.size);
         sn_run_print(&t->run, t->console.results);

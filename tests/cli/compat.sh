@@ -41,7 +41,7 @@ expect_exit 0 "$program" verify run
 expect_exit 0 "$program" verify finished.h5
 checked "verify: checkpoint, best.h5 and metrics.h5 are good"
 
-expect_exit 0 "$program" inspect run
+expect_exit 0 "$program" inspect run --checkpoint last
 expect_text out '^network +784-2-10, tanh, 1600 parameters$'
 expect_text out '^progress +2 epochs and 3 steps of the next; step 15, 600 samples seen,'
 expect_text out '^format +shardnet checkpoint, version 1; by shardnet 0\.1\.0 \(78b5531\)'

@@ -52,6 +52,7 @@ as_eval() {
     expect_exit 0 "$program" predict "$1" "$2"
     mv out all
     expect_lines all "$count"
+    [ "$(grep -c '^shardnet: checkpoint ' err)" -eq 1 ] || wrong "the checkpoint is not named once"
     expect_exit 0 "$program" eval "$1"
     expect_text out "\($(right all wanted) of $count correct\)"
     checked "$count images of an IDX file: as many correct as with eval, $(right all wanted)"
@@ -160,7 +161,7 @@ expect_lines out 301
 [ "$(grep -c '^shardnet: error: ' err)" -eq 3 ] || wrong "not one line per bad picture"
 expect_exit 66 "$program" predict run "$good" nowhere.png cut.png
 expect_lines out 1
-[ "$(wc -l <err)" -eq 2 ] || wrong "not one line per bad picture"
+[ "$(grep -c '^shardnet: error: ' err)" -eq 2 ] || wrong "not one line per bad picture"
 checked "bad pictures among good ones: results of the good ones, exit code of the first failure"
 
 cp -- "$good" "a${tab}b"$'\n'c
@@ -172,7 +173,7 @@ checked "control characters in a name do not break a line"
 if [ -w /dev/full ]; then
     code=0
     "$program" predict run packed >/dev/full 2>err || code=$?
-    [ "$code" -eq 74 ] && [ "$(wc -l <err)" -eq 1 ] || wrong "exit code $code on a full disk"
+    [ "$code" -eq 74 ] && [ "$(grep -c '^shardnet: error: ' err)" -eq 1 ] || wrong "exit code $code on a full disk"
     checked "results that cannot be written: exit 74"
 fi
 
@@ -215,7 +216,8 @@ for name in flat small; do
     write_config $name.ini data.source=idx data.dir="$scratch/$name" model.hidden=4 train.epochs=1
     expect_exit 0 "$program" train $name.ini --out run-$name
     expect_exit 0 "$program" predict run-$name "$good" $name/t10k-images-idx3-ubyte
-    [ ! -s err ] || wrong "a warning although the data set has the image size"
+    [ "$(cat err)" = "shardnet: checkpoint $(newest_checkpoint run-$name)" ] ||
+        wrong "more than the checkpoint's path, although the data set has the image size"
     fails 65 "wrong image size \(sheet.png\)" run-$name sheet.png --as-is
 done
 fails 65 "wrong image size.*28 x 28.*14 x 56" run-flat $images

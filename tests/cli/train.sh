@@ -78,7 +78,7 @@ for target in run/checkpoints/best.h5 "run/checkpoints/step-$(printf %08d $((32 
 done
 checked "eval gives the accuracy that train printed: $accuracy"
 
-expect_exit 0 "$program" eval run
+expect_exit 0 "$program" eval run --checkpoint last
 expect_text out '^checkpoint run/checkpoints/step-00000064\.h5: epoch 2, step 64'
 expect_exit 0 "$program" eval run --split validation
 expect_text out 'of 200 correct'
@@ -108,7 +108,7 @@ checked "inspect of a run and of a checkpoint"
 
 expect_mpi_exit 0 2 "$program" train run/config.ini --out again --quiet
 expect_text out '^test +accuracy'
-if grep -Evq '^(best|test|time|store|files) ' out; then
+if grep -Evq '^(result|best|test|time|store|files) ' out; then
     wrong "--quiet prints more than the result"
 fi
 cmp -s run/config.ini again/config.ini || wrong "config.ini changes when it is used"

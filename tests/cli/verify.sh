@@ -105,10 +105,12 @@ churn() {
 mkdir -p busy/checkpoints
 cp $newest first.h5
 ln first.h5 busy/checkpoints/step-10000100.h5
+cp run/checkpoints/best.h5 busy/checkpoints
 churn &
 job=$!
 for _ in 1 2 3 4 5 6 7 8; do
-    for command in verify inspect eval; do
+    for command in verify inspect eval "inspect --checkpoint last" "eval --checkpoint=last"; do
+        # shellcheck disable=SC2086
         expect_exit 0 "$program" $command busy
         [ ! -s err ] || wrong "$command prints errors while checkpoints are added and removed"
     done

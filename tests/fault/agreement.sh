@@ -150,7 +150,7 @@ best_fails() {
         --set optimizer.momentum=0 --set optimizer.schedule=step --set optimizer.decay=1e-30 \
         --set optimizer.decay_every=2
     expect_text err '^shardnet: warning: cannot read back'
-    expect_text err '^shardnet: warning: best .*best\.h5.*not of the best epoch, 2; the last weights are used'
+    expect_text err '^shardnet: warning: best .*best\.h5.*not of the best epoch, 2; using the newest checkpoint'
     expect_mpi_exit 0 0 "$program" verify best
     expect_text out '^good .*best\.h5: epoch 1,'
     checked "a best.h5 that cannot be written is reported again at the end"

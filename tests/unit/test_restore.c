@@ -58,13 +58,13 @@ static void a_damaged_file_does_not_change_the_state(void **state)
     sn_error err = {""};
 
     damage(path, f);
-    assert_int_equal(sn_restore_best(f->folder, &run, &err), SN_EDATA);
+    assert_int_equal(sn_restore_weights(path, &run, &err), SN_EDATA);
     for (int i = 0; i < FLOATS; i++) {
         assert_true(now.arena[i] == (float)i);
     }
 
     write_best(f, path);
-    assert_int_equal(sn_restore_best(f->folder, &run, &err), SN_OK);
+    assert_int_equal(sn_restore_weights(path, &run, &err), SN_OK);
     assert_memory_equal(now.arena, f->written.arena, sizeof now.arena);
 }
 

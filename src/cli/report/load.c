@@ -142,14 +142,27 @@ static sn_status load_metrics(sn_report *report, sn_error *err)
                : status;
 }
 
-/* Sums up times and samples, and finds the epoch of the result by the rule of training:
- * the one with the lowest validation error if best.h5 is kept, else the last one with a
- * test error. */
+/* Finds the checkpoint with the result and its epoch.  Only a checkpoint that choice
+ * names must be good. */
+static sn_status find_result(sn_report *report, const char *choice, sn_error *err)
+{
+    const sn_status status =
+        sn_result_find(report->run, choice, &report->found, &report->no_result);
+    report->has_result = status == SN_OK;
+    report->result = sn_result_row(report->epochs, report->epoch_count,
+                                   report->has_result ? report->found.info.position.step
+                                                      : INT64_MAX);
+    if (choice != NULL && status != SN_OK) {
+        *err = report->no_result;
+        return status;
+    }
+    return SN_OK;
+}
+
 static void sum_up_epochs(sn_report *report)
 {
     const sn_config *config = report->config;
-    const bool keeps_best = config == NULL || config->checkpoint_keep_best;
-    const sn_epoch_row *best = NULL, *last = NULL;
+    const sn_epoch_row *best = NULL;
     double samples = 0;
     for (size_t i = 0; i < report->epoch_count; i++) {
         const sn_epoch_row *row = &report->epochs[i];
@@ -159,11 +172,8 @@ static void sum_up_epochs(sn_report *report)
             (best == NULL || row->validation_error < best->validation_error)) {
             best = row;
         }
-        last = isnan(row->test_error) ? last : row;
     }
     report->samples_per_second = report->seconds > 0 ? samples / report->seconds : 0;
-    report->by_validation = best != NULL && keeps_best;
-    report->result = report->by_validation ? best : last;
     if (report->epoch_count > 0 && config != NULL) {
         report->finished =
             sn_config_is_finished(config, report->epochs[report->epoch_count - 1].epoch,
@@ -225,7 +235,8 @@ static sn_status add_checkpoint(const char *path, void *user, sn_error *err)
     return SN_OK;
 }
 
-sn_status sn_report_load(const char *run, sn_report *report, sn_error *err)
+sn_status sn_report_load(const char *run, const char *choice, sn_report *report,
+                         sn_error *err)
 {
     *report = (sn_report){.run = run};
     if (!sn_is_folder(run)) {
@@ -235,6 +246,9 @@ sn_status sn_report_load(const char *run, sn_report *report, sn_error *err)
     sn_status status = load_metrics(report, err);
     if (status == SN_OK) {
         status = sn_target_each(run, add_checkpoint, report, err);
+    }
+    if (status == SN_OK) {
+        status = find_result(report, choice, err);
     }
     if (status != SN_OK) {
         return status;

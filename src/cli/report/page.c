@@ -103,6 +103,28 @@ static void write_head(FILE *out, const sn_report *report)
     fputs("</p>\n", out);
 }
 
+/* Writes the file with the weights of the result. */
+static void write_result(FILE *out, const sn_report *report)
+{
+    const sn_epoch_row *row = report->result;
+    const sn_position *p = &report->found.info.position;
+    if (!report->has_result) {
+        text(out, "<p class=\"quiet\">No checkpoint holds the result: ",
+             report->no_result.message, ".</p>\n");
+        return;
+    }
+    text(out, "<p class=\"quiet\">The weights of the result are in ",
+         report->found.found.path, "");
+    fprintf(out, ": epoch %" PRId64 ", step %" PRId64, p->epoch, p->step);
+    if (row != NULL && report->found.found.best) {
+        fprintf(out, ", the epoch with the lowest validation error, %.2f&nbsp;%%",
+                100 * row->validation_error);
+    } else if (row != NULL && row->step != p->step) {
+        fprintf(out, "; accuracy and error are those of step %" PRId64, row->step);
+    }
+    fputs(".</p>\n", out);
+}
+
 /* Writes the most important numbers. */
 static void write_figures(FILE *out, const sn_report *report)
 {
@@ -116,7 +138,7 @@ static void write_figures(FILE *out, const sn_report *report)
     }
     if (result != NULL) {
         fprintf(out, "<div><b>%" PRId64 "</b><span>%s</span></div>\n", result->epoch,
-                report->by_validation ? "best epoch" : "last evaluated epoch");
+                report->found.found.best ? "best epoch" : "last evaluated epoch");
     }
     if (report->epoch_count > 0) {
         fprintf(out,
@@ -126,13 +148,7 @@ static void write_figures(FILE *out, const sn_report *report)
                 report->samples_per_second);
     }
     fputs("</div>\n", out);
-    if (result != NULL && report->by_validation) {
-        fprintf(
-            out,
-            "<p class=\"quiet\">Test accuracy and error belong to the epoch with the "
-            "lowest validation error, %.2f&nbsp;%%; best.h5 has its weights.</p>\n",
-            100 * result->validation_error);
-    }
+    write_result(out, report);
     if (report->epoch_count > 0) {
         fputs("<p class=\"quiet\">Training time and images/s do not include start-up, "
               "evaluation and checkpoints.</p>\n",

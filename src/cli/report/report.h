@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "config/config.h"
+#include "eval/result.h"
 #include "store/checkpoint/checkpoint.h"
 #include "store/metrics/metrics.h"
 
@@ -54,8 +55,10 @@ typedef struct sn_report {
 
     sn_epoch_row *epochs; /* (epoch_count) */
     size_t epoch_count;
-    const sn_epoch_row *result; /* the epoch of the result; NULL if there is none */
-    bool by_validation;         /* true: it has the lowest validation error */
+    bool has_result;            /* a good checkpoint has the result */
+    sn_result found;            /* this checkpoint */
+    sn_error no_result;         /* the reason if there is none */
+    const sn_epoch_row *result; /* the last evaluated epoch up to it; may be NULL */
     bool finished;
     double seconds; /* training time over all epochs */
     double samples_per_second;
@@ -73,10 +76,11 @@ typedef struct sn_report {
 } sn_report;
 
 /** Reads a run and verifies its checkpoints.  A bad checkpoint is part of the report;
- *  bad or missing metrics are an error.  report->run points to run afterwards.  The
- *  caller clears *report, also on failure.  Errors: SN_ENOINPUT, SN_EDATA, SN_EIO,
- *  SN_ERANGE, SN_ENOMEM. */
-sn_status sn_report_load(const char *run, sn_report *report,
+ *  bad or missing metrics are an error, and so is a bad checkpoint that choice names
+ *  (see sn_target_result).  report->run points to run afterwards.  The caller clears
+ *  *report, also on failure.  Errors: SN_ENOINPUT, SN_EDATA, SN_EIO, SN_ERANGE,
+ *  SN_ENOMEM. */
+sn_status sn_report_load(const char *run, const char *choice, sn_report *report,
                          sn_error *err) SN_MUST_CHECK;
 
 /** Frees the contents of *report. */

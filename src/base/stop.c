@@ -23,6 +23,8 @@ static volatile sig_atomic_t exit_code; /* code with which a signal ends the pro
 static volatile sig_atomic_t finished;
 static struct sigaction previous[WATCHED];
 static int watchers;
+static struct sigaction inherited[WATCHED];
+static bool knows_inherited;
 
 /* Returns true if the request at the time *first is another one; sets *first if there
  * is none. */
@@ -53,24 +55,49 @@ static void on_signal(int signal_number)
     _exit(exit_code);
 }
 
+static void install_handlers(void)
+{
+    const struct sigaction *first = knows_inherited ? inherited : previous;
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < WATCHED; i++) {
+        const bool nohup = watched[i] == SIGHUP && first[i].sa_handler == SIG_IGN;
+        sigaction(watched[i], nohup ? &first[i] : &action, NULL);
+    }
+}
+
+void sn_stop_inherit(void)
+{
+    for (size_t i = 0; i < WATCHED; i++) {
+        sigaction(watched[i], NULL, &inherited[i]);
+    }
+    knows_inherited = true;
+}
+
+void sn_stop_reinstall(void)
+{
+    if (watchers > 0) {
+        install_handlers();
+    }
+    for (size_t i = 0; watchers == 0 && knows_inherited && i < WATCHED; i++) {
+        sigaction(watched[i], &inherited[i], NULL);
+    }
+}
+
 void sn_stop_watch(const char *message)
 {
     if (watchers++ > 0) {
         return;
     }
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
     requested = 0;
     first_request = first_interrupt = 0;
     finished = 0;
     last_message = message;
     exit_code = sn_status_exit_code(SN_ESTOPPED);
     for (size_t i = 0; i < WATCHED; i++) {
-        sigaction(watched[i], &action, &previous[i]);
-        if (watched[i] == SIGHUP && previous[i].sa_handler == SIG_IGN) { /* nohup */
-            sigaction(SIGHUP, &previous[i], NULL);
-        }
+        sigaction(watched[i], NULL, &previous[i]);
     }
+    install_handlers();
 }
 
 void sn_stop_finish(int code)

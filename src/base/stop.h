@@ -4,7 +4,7 @@
 #define SHARDNET_BASE_STOP_H
 
 /** Installs handlers: from now on SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU and,
- *  unless it is ignored, SIGHUP request a stop instead of ending the process.  Further
+ *  unless it is ignored (nohup), SIGHUP request a stop instead of ending the process.  Further
  *  signals change nothing, because batch systems send several before they kill a job.
  *  Only a second SIGINT, from a user at the keyboard, ends the process at once with exit
  *  code 75; it prints message (static storage; NULL prints nothing) to stderr.  A SIGINT
@@ -12,6 +12,14 @@
  *  signal twice.  Calls nest: only the first call installs the handlers and uses its
  *  message, so that a request made before training is not lost. */
 void sn_stop_watch(const char *message);
+
+/** Remembers what the process that started this one has set for these signals.  Call it
+ *  before the initialisers of shared libraries: UCX's installs a handler for SIGHUP. */
+void sn_stop_inherit(void);
+
+/** Undoes what a library has changed meanwhile: installs the handlers again or, outside
+ *  of sn_stop_watch, sets what sn_stop_inherit remembers. */
+void sn_stop_reinstall(void);
 
 /** Sets the exit code of a process whose work is done: from now on a signal after the
  *  first, for example a launcher's SIGTERM to ranks that are still shutting down, ends

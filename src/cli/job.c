@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/stop.h"
 #include "nn/products/gemm.h"
 
 void sn_job_report(sn_status status, const sn_error *err)
@@ -36,6 +37,7 @@ sn_status sn_job_run(sn_job_body *body, const void *arguments, sn_error *err)
     sn_status status = sn_gemm_check_space(err);
     if (status == SN_OK) {
         status = sn_comm_start(NULL, NULL, &comm, err);
+        sn_stop_reinstall();
     }
     if (comm == NULL) {
         return status;

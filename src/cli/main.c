@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "dist/comm/comm.h"
@@ -86,10 +87,15 @@ static void report(const sn_command *command, sn_status status, const sn_error *
     }
 }
 
+/* The loader calls these functions before the initialisers of shared libraries. */
+__attribute__((section(".preinit_array"),
+               used)) static void (*first)(void) = sn_stop_inherit;
+
 int main(int argc, char **argv)
 {
     const sn_command *command = &sn_program;
     sn_error err = {""};
+    sn_stop_reinstall();
     /* beyond the file-size limit write() must fail; SIGXFSZ would end the process */
     (void)signal(SIGXFSZ, SIG_IGN);
     sn_status status = dispatch(&command, argc, argv, &err);

@@ -53,15 +53,33 @@ expect_text err '^shardnet: error: cannot write to standard output'
 expect_exit 0 "$program" verify piped/checkpoints/step-00000020.h5
 checked "nobody reads the log any more: trained to the end"
 
-(
-    trap '' HUP
-    exec "${slow[@]}" "$program" train job.ini --out kept --set train.epochs=15 >out 2>err
-) &
-job=$!
-wait_for '^epoch 3/'
-kill -HUP "$job"
-wait "$job" || wrong "exit code $? instead of 0"
-checked "HUP under nohup: trained to the end"
+# hang_up WAY ENVIRONMENT...: HUP under nohup, then without
+hang_up() {
+    rm -rf kept
+    : >out
+    (
+        trap '' HUP
+        exec "${slow[@]}" "${@:2}" "$program" train job.ini --out kept --set train.epochs=15 >out 2>err
+    ) &
+    job=$!
+    wait_for '^epoch 3/'
+    kill -HUP "$job"
+    wait "$job" || wrong "$1: exit code $? instead of 0"
+    start 0 "${slow[@]}" "${@:2}" "$program" train job.ini --out kept --resume
+    wait_for '^epoch 18/'
+    kill -HUP "$job"
+    finish
+    [ "$code" -eq 75 ] || wrong "$1: exit code $code instead of 75"
+    checked "$1: HUP under nohup: trained to the end; without: exit 75"
+}
+
+hang_up "no other library"
+library=$(dirname -- "$program")/tests/libtake_hangup.so
+if [ -e "$library" ]; then
+    hang_up "a library with a handler of its own" LD_PRELOAD="$library"
+else
+    lack_part "a library with a handler of its own: sanitizers permit no preloaded library"
+fi
 
 start 3 "${slow[@]}" "$program" train job.ini --out twice
 wait_for '^epoch 3/'

@@ -66,6 +66,48 @@ static void a_second_sigint_ends_the_process_with_code_75_and_a_message(void **s
     assert_string_equal(printed, message);
 }
 
+static void swallow(int signal_number)
+{
+    (void)signal_number;
+}
+
+/* Runs in a child, whose parent has set the disposition of SIGHUP. */
+static int hang_up(bool watch)
+{
+    sn_stop_inherit();
+    (void)signal(SIGHUP, swallow); /* a library, before main */
+    sn_stop_reinstall();
+    if (watch) {
+        sn_stop_watch(NULL);
+        (void)signal(SIGHUP, swallow); /* a library, in MPI_Init */
+        sn_stop_reinstall();
+    }
+    (void)raise(SIGHUP);
+    return sn_stop_requested();
+}
+
+static int result_of_hangup(void (*disposition)(int), bool watch)
+{
+    int result = 0;
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)signal(SIGHUP, disposition);
+        _exit(hang_up(watch));
+    }
+    assert_int_equal(waitpid(child, &result, 0), child);
+    return WIFEXITED(result) ? WEXITSTATUS(result) : -WTERMSIG(result);
+}
+
+static void handlers_of_libraries_do_not_last(void **state)
+{
+    (void)state;
+    assert_int_equal(result_of_hangup(SIG_DFL, true), SIGHUP);
+    assert_int_equal(result_of_hangup(SIG_DFL, false), -SIGHUP);
+    assert_int_equal(result_of_hangup(SIG_IGN, true), 0);
+    assert_int_equal(result_of_hangup(SIG_IGN, false), 0);
+}
+
 static void other_signals_after_the_first_change_nothing(void **state)
 {
     (void)state;
@@ -93,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_second_sigint_ends_the_process_with_code_75_and_a_message),
+        cmocka_unit_test(handlers_of_libraries_do_not_last),
         cmocka_unit_test(other_signals_after_the_first_change_nothing),
         cmocka_unit_test(after_sn_stop_finish_a_second_request_ends_without_a_message),
     };

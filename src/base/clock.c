@@ -4,11 +4,21 @@
 #include <math.h>
 #include <time.h>
 
-double sn_clock_seconds(void)
+static double read_clock(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double sn_clock_seconds(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+double sn_clock_thread_seconds(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 void sn_clock_utc_text(char text[SN_UTC_TEXT_BYTES])

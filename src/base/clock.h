@@ -9,6 +9,10 @@ enum { SN_UTC_TEXT_BYTES = 24 };
 /** Returns the monotonic time in seconds since an arbitrary start. */
 double sn_clock_seconds(void);
 
+/** Returns the processor time of the calling thread in seconds.  It does not count the
+ *  time during which the thread waits for a core. */
+double sn_clock_thread_seconds(void);
+
 /** text := the current time as 2026-01-31T23:59:59Z. */
 void sn_clock_utc_text(char text[SN_UTC_TEXT_BYTES]);
 

@@ -20,6 +20,7 @@ static const sn_list usual_ranks = {
 
 /* The column of one number of ranks. */
 typedef struct plan_column {
+    int64_t rows; /* number of images in the measured gradient */
     sn_plan_rates rates;
     sn_plan plan;
 } plan_column;
@@ -34,6 +35,7 @@ static sn_status make_column(const sn_plan_base *base, const arguments *given,
     const int node_ranks = given->node_ranks > 0 ? (int)given->node_ranks : ranks;
     const int64_t threads = base->config.compute_threads;
     *column = (plan_column){
+        .rows = sn_plan_rows(base, ranks),
         .rates = {.threads = given->threads > 0 ? (int)given->threads
                              : threads > 0      ? (int)threads
                                                 : 1,
@@ -44,8 +46,12 @@ static sn_status make_column(const sn_plan_base *base, const arguments *given,
                                                  : 1e9 * given->memory_gbyte,
                   .latency_seconds = 1e-6 * given->latency_us,
                   .bytes_per_second = bytes_per_gbit * given->bandwidth_gbit}};
-    const int64_t rows = (base->batch + ranks - 1) / ranks;
-    const sn_status status = sn_plan_measure(base, rows, &column->rates, err);
+    for (size_t i = 0; i < index; i++) {
+        if (columns[i].rows == column->rows) {
+            column->rates.flops_per_second = columns[i].rates.flops_per_second;
+        }
+    }
+    const sn_status status = sn_plan_measure(base, column->rows, &column->rates, err);
     if (status == SN_OK) {
         column->plan = sn_plan_make(base, &column->rates, ranks, node_ranks);
     }
@@ -90,6 +96,7 @@ static line line_of(size_t index, const sn_plan_base *base, const plan_column *c
         {"  compute", 3, 1e3 * plan->compute_seconds},
         {"  gather", 3, 1e3 * plan->gather_seconds},
         {"  reduction", 3, 1e3 * plan->reduce_seconds},
+        {"  reduction, between nodes", 3, 1e3 * plan->network_seconds},
         {"  reduction, hidden part", 3, 1e3 * plan->hidden_seconds},
         {"  update", 3, 1e3 * plan->update_seconds},
         {"  total", 3, 1e3 * plan->step_seconds},
@@ -225,13 +232,15 @@ const sn_command sn_command_plan = {
         "Predicts memory and step time of training on N ranks. Runs no training and "
         "needs no data: if the files are missing, it assumes 60000 + 10000 images of "
         "28 x 28 in ten classes.\n\n"
-        "The model of the step time on p ranks, where shard is the largest shard, n "
-        "the bytes of the gradient buffer, and memory a rate in bytes/s:\n"
+        "The model of the step time on m nodes with q ranks each, where shard is the "
+        "largest shard, n the bytes of the gradient buffer, and memory a rate in "
+        "bytes/s:\n"
         "    compute    operations of the shard / rate\n"
         "    gather     5 bytes per pixel of the shard / memory\n"
-        "    reduction  2 ceil(log2 p) latency + 2 (p - 1) / p n / bandwidth\n"
+        "    reduction  R(q) inside a node + R(m) between nodes, with\n"
+        "               R(p) = 2 ceil(log2 p) latency + 2 (p - 1) / p n / bandwidth\n"
         "    update     20 bytes per parameter / memory\n"
-        "On one node, latency is 1 us and bandwidth a third of memory. With "
+        "Inside a node, latency is 1 us and bandwidth a third of memory. With "
         "comm.reduce = overlap the backward pass hides a part of the reduction. The "
         "model ignores distortions, ranks that compete for memory or wait for slow "
         "ranks, checkpoints and evaluation. `shardnet bench` measures real steps.",

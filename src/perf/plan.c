@@ -67,7 +67,7 @@ void sn_plan_clear(sn_plan_base *base)
     sn_network_clear(&base->network);
 }
 
-static sn_reduction_spec spec_of(const sn_plan_base *base)
+sn_reduction_spec sn_plan_reduction(const sn_plan_base *base)
 {
     return sn_config_reduction(&base->config, base->network.arena, SN_TAIL_ELEMENTS);
 }
@@ -75,7 +75,7 @@ static sn_reduction_spec spec_of(const sn_plan_base *base)
 /* Returns the number of images in a rank's shard of a full batch. */
 static int64_t images_of(const sn_plan_base *base, int rank, int ranks)
 {
-    const sn_reduction_spec spec = spec_of(base);
+    const sn_reduction_spec spec = sn_plan_reduction(base);
     const sn_microbatches microbatches = sn_reduction_microbatches(&spec, rank, ranks);
     int64_t images = 0;
     for (int p = microbatches.begin; p < microbatches.end; p++) {
@@ -106,7 +106,7 @@ static void cut_batch(const sn_plan_base *base, sn_plan *plan)
 static void add_memory(const sn_plan_base *base, sn_plan *plan)
 {
     static const size_t process = (size_t)SN_PLAN_PROCESS_MIB << 20;
-    const sn_reduction_spec spec = spec_of(base);
+    const sn_reduction_spec spec = sn_plan_reduction(base);
     const sn_network *network = &base->network;
     const sn_replica_sizes sizes =
         sn_replica_sizes_of(&base->config, network, base->train_count, plan->ranks);
@@ -128,18 +128,22 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
     plan->rank_bytes = others + plan->reduction;
 }
 
-static double reduce_seconds(const sn_plan_base *base, const sn_plan_rates *rates,
-                             const sn_plan *plan)
+/* Sets the times of the reduction: inside each node, then between the nodes, whose
+ * ranks share one link. */
+static void add_reduction(const sn_plan_base *base, const sn_plan_rates *rates,
+                          sn_plan *plan)
 {
     static const double node_latency_seconds = 1e-6, node_share_of_memory = 1 / 3.0;
-    const bool alone = plan->nodes == 1;
-    const sn_reduction_spec spec = spec_of(base);
-    const sn_reduction_links links = {
-        .ranks = plan->ranks,
-        .latency_seconds = alone ? node_latency_seconds : rates->latency_seconds,
-        .bytes_per_second = alone ? rates->memory_per_second * node_share_of_memory
-                                  : rates->bytes_per_second};
-    return sn_reduction_seconds(&spec, &links);
+    const sn_reduction_spec spec = sn_plan_reduction(base);
+    const sn_reduction_links inside = {.ranks = plan->node_ranks,
+                                       .latency_seconds = node_latency_seconds,
+                                       .bytes_per_second = rates->memory_per_second *
+                                                           node_share_of_memory};
+    const sn_reduction_links between = {.ranks = plan->nodes,
+                                        .latency_seconds = rates->latency_seconds,
+                                        .bytes_per_second = rates->bytes_per_second};
+    plan->network_seconds = sn_reduction_seconds(&spec, &between);
+    plan->reduce_seconds = sn_reduction_seconds(&spec, &inside) + plan->network_seconds;
 }
 
 static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
@@ -156,14 +160,14 @@ static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
         gather_bytes * images * (double)base->network.input / rates->memory_per_second;
     plan->update_seconds =
         update_bytes * (double)base->network.arena / rates->update_per_second;
-    plan->reduce_seconds = reduce_seconds(base, rates, plan);
+    add_reduction(base, rates, plan);
     plan->hidden_seconds =
-        spec_of(base).kind->ready != NULL
+        sn_plan_reduction(base).kind->ready != NULL
             ? fmin(plan->reduce_seconds, backward * plan->compute_seconds)
             : 0;
     plan->step_seconds = plan->compute_seconds + plan->gather_seconds +
-                         plan->update_seconds + plan->reduce_seconds -
-                         plan->hidden_seconds;
+                         plan->update_seconds +
+                         (plan->reduce_seconds - plan->hidden_seconds);
 }
 
 sn_plan sn_plan_make(const sn_plan_base *base, const sn_plan_rates *rates, int ranks,

@@ -2,19 +2,21 @@
 /** The plan: memory, communication, operations and time per step of a run, predicted
  *  without running it.  No function is collective.
  *
- *  The time of a step on the rank with the largest shard, for a gradient buffer of m
- *  bytes on p ranks:
+ *  The time of a step on the rank with the largest shard, for a gradient buffer of n
+ *  bytes on m nodes with q ranks each:
  *      compute   = operations of the matrix products / rate; the rate includes the
  *                  work between the products
  *      gather    = 5 bytes per pixel / memory bandwidth
- *      reduction = 2 ceil(log2 p) latency + 2 (p - 1) / p m / bandwidth
+ *      reduction = R(q) inside a node + R(m) between nodes, where
+ *      R(p)      = 2 ceil(log2 p) latency + 2 (p - 1) / p n / bandwidth
  *                  (Rabenseifner 2004)
  *      update    = 20 bytes per parameter / memory bandwidth, or the bandwidth of a
  *                  cache that holds the model: three arrays are read, two written
- *  Between ranks of one node the latency is 1 us and the bandwidth a third of the
- *  memory bandwidth.  A reduction during the backward pass hides behind that pass,
- *  which takes two thirds of compute.  The model omits distortions, ranks that share a
- *  memory or a cache, waiting for slow ranks, checkpoints and evaluation. */
+ *  Inside a node the latency is 1 us and the bandwidth a third of the memory bandwidth;
+ *  between nodes they are those of the link that the ranks of a node share.  A
+ *  reduction during the backward pass hides behind that pass, which takes two thirds of
+ *  compute.  The model omits distortions, ranks that share a memory or a cache, waiting
+ *  for slow ranks, checkpoints and evaluation. */
 #ifndef SHARDNET_PERF_PLAN_H
 #define SHARDNET_PERF_PLAN_H
 
@@ -71,8 +73,9 @@ typedef struct sn_plan {
     size_t copy, file;  /* rank 0: copy for a checkpoint; file while it is written */
     size_t node_bytes;  /* node of rank 0: ranks, data set, processes */
     double compute_seconds, gather_seconds, reduce_seconds, update_seconds;
-    double hidden_seconds; /* the part of reduce_seconds during the backward pass */
-    double step_seconds;   /* the four times minus hidden_seconds */
+    double network_seconds; /* the part of reduce_seconds between nodes */
+    double hidden_seconds;  /* the part of reduce_seconds during the backward pass */
+    double step_seconds;    /* the four times minus hidden_seconds */
 } sn_plan;
 
 /** Sets the network and the sizes of the data.  The sizes come from the headers of the
@@ -85,10 +88,17 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base,
 /** Frees the memory of base. */
 void sn_plan_clear(sn_plan_base *base);
 
-/** Measures the rates that are 0: gradients of the model on shards of this number of
- *  rows, or of fewer rows if a gradient takes long, and triads on large arrays and on
- *  arrays of the model's size.  The measurement takes about a second and 96 to 512 MiB.
- *  Errors: SN_ENOMEM. */
+/** Returns the settings of the reduction. */
+sn_reduction_spec sn_plan_reduction(const sn_plan_base *base);
+
+/** Returns the number of images on which sn_plan_measure should measure a gradient for
+ *  this number of ranks: those that a rank computes at once, or fewer if a gradient
+ *  takes long.  The rate depends on this number alone.  Pure. */
+int64_t sn_plan_rows(const sn_plan_base *base, int ranks);
+
+/** Measures the rates that are 0: gradients of the model on this number of rows, and
+ *  triads on large arrays and on arrays of the model's size.  Each measurement takes a
+ *  tenth of a second to a second; the triads need 96 to 512 MiB.  Errors: SN_ENOMEM. */
 sn_status sn_plan_measure(const sn_plan_base *base, int64_t rows, sn_plan_rates *rates,
                           sn_error *err) SN_MUST_CHECK;
 

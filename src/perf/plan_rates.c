@@ -1,54 +1,71 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* sn_plan_measure: each rate follows from the fastest of several short runs. */
+/* sn_plan_measure: each rate follows from the shortest of several runs. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/parallel.h"
+#include "data/sampler.h"
 #include "nn/products/gemm.h"
 #include "perf/measure.h"
 #include "perf/plan.h"
 #include "train/replica.h"
 
-/* The measurement of a gradient with each library that the configuration allows. */
+/* Runs once and returns the seconds on the clock. */
+typedef double timed_run(double (*clock)(void), void *user);
+
+/* Returns the seconds of the shortest of many runs: the three shortest agree, or a
+ * second is over.  A run on one thread counts its processor time, which other work on
+ * the machine changes least. */
+static double shortest(timed_run *run, void *user, int threads)
+{
+    static const double least_seconds = 0.1, most_seconds = 1, agreement = 1.02;
+    enum { AGREEING = 3 };
+    double (*clock)(void) = threads == 1 ? sn_clock_thread_seconds : sn_clock_seconds;
+    double best[AGREEING] = {INFINITY, INFINITY, INFINITY}, spent = 0;
+    while (spent < least_seconds ||
+           (spent < most_seconds && best[AGREEING - 1] > agreement * best[0])) {
+        double seconds = run(clock, user);
+        spent += seconds;
+        for (int i = 0; i < AGREEING; i++) {
+            const double longer = fmax(best[i], seconds);
+            best[i] = fmin(best[i], seconds);
+            seconds = longer;
+        }
+    }
+    return best[0];
+}
+
+/* The measurement of a gradient. */
 typedef struct gradients {
     sn_replica replica;
     sn_dropout dropout;
     size_t rows;
     float *gradient; /* (arena) */
-    sn_backend backend[SN_BACKENDS];
 } gradients;
 
-static double run_gradient(void *user, int which)
+static double run_gradient(double (*clock)(void), void *user)
 {
     gradients *g = user;
     sn_replica *r = &g->replica;
-    r->workspace.backend = g->backend[which];
-    const double begun = sn_clock_seconds();
+    const double begun = clock();
     (void)sn_net_gradient(&r->network, r->parameters, &r->workspace, r->batch.x,
                           r->batch.labels, r->batch.samples, g->rows, &g->dropout,
                           g->gradient);
-    return sn_clock_seconds() - begun;
+    return clock() - begun;
 }
 
-/* Returns the seconds of a gradient with the fastest library. */
-static double gradient_seconds(gradients *g, int wanted)
+/* Returns the seconds of a gradient with the fastest library that the key allows. */
+static double gradient_seconds(gradients *g, int wanted, int threads)
 {
-    static const double enough_seconds = 0.05;
-    enum { FEWEST = 2, MOST = 2000 };
-    double seconds[SN_BACKENDS], least = INFINITY;
-    int count = 0;
+    double least = INFINITY;
     for (int b = SN_BACKEND_OPENBLAS; b < SN_BACKENDS; b++) {
         if ((wanted == SN_BACKEND_AUTO || wanted == b) &&
             sn_gemm_supports((sn_backend)b)) {
-            g->backend[count++] = (sn_backend)b;
+            g->replica.workspace.backend = (sn_backend)b;
+            least = fmin(least, shortest(run_gradient, g, threads));
         }
-    }
-    sn_repeat_minimum(run_gradient, g, count, FEWEST, MOST, count * enough_seconds,
-                      seconds);
-    for (int i = 0; i < count; i++) {
-        least = fmin(least, seconds[i]);
     }
     return least;
 }
@@ -97,8 +114,9 @@ static sn_status measure_compute(const sn_plan_base *base, size_t rows,
         if (rates->threads == 1) {
             sn_set_threads(1);
         }
-        rates->flops_per_second = sn_net_product_flops(&base->network, rows) /
-                                  gradient_seconds(&g, base->config.compute_backend);
+        rates->flops_per_second =
+            sn_net_product_flops(&base->network, rows) /
+            gradient_seconds(&g, base->config.compute_backend, rates->threads);
     }
     sn_replica_close(&g.replica);
     free(g.gradient);
@@ -111,25 +129,20 @@ typedef struct triads {
     float *scratch;
 } triads;
 
-static double run_triad(void *user, int which)
+static double run_triad(double (*clock)(void), void *user)
 {
     const triads *t = user;
-    (void)which;
-    const double begun = sn_clock_seconds();
+    const double begun = clock();
     sn_measure_triad(t->third, 0.5F, t->scratch + t->third, t->scratch + 2 * t->third,
                      t->scratch);
-    return sn_clock_seconds() - begun;
+    return clock() - begun;
 }
 
 /* Returns the bytes per second of a triad on arrays of third elements. */
 static double triad_per_second(size_t third, float *scratch)
 {
-    static const double enough_seconds = 0.05;
-    enum { FEWEST = 3, MOST = 10000 };
     triads t = {third, scratch};
-    double seconds;
-    sn_repeat_minimum(run_triad, &t, 1, FEWEST, MOST, enough_seconds, &seconds);
-    return 3.0 * (double)third * sizeof *scratch / seconds;
+    return 3.0 * (double)third * sizeof *scratch / shortest(run_triad, &t, 1);
 }
 
 static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,
@@ -155,17 +168,23 @@ static sn_status measure_memory(const sn_plan_base *base, sn_plan_rates *rates,
 sn_status sn_plan_measure(const sn_plan_base *base, int64_t rows, sn_plan_rates *rates,
                           sn_error *err)
 {
-    static const double most_flops = 1e10; /* operations of one gradient */
-    enum { FEWEST_ROWS = 32 };             /* fewer rows would distort the rate */
     sn_status status = SN_OK;
     if (rates->flops_per_second == 0) {
-        const double affordable = most_flops / sn_net_product_flops(&base->network, 1);
-        double taken = affordable > FEWEST_ROWS ? affordable : FEWEST_ROWS;
-        taken = (double)rows < taken ? (double)rows : taken;
-        status = measure_compute(base, taken < 1 ? 1 : (size_t)taken, rates, err);
+        status = measure_compute(base, (size_t)rows, rates, err);
     }
     if (status == SN_OK && rates->memory_per_second == 0) {
         status = measure_memory(base, rates, err);
     }
     return status;
+}
+
+int64_t sn_plan_rows(const sn_plan_base *base, int ranks)
+{
+    static const double most_flops = 1e10; /* operations of one gradient */
+    enum { FEWEST_ROWS = 32 };             /* fewer rows would distort the rate */
+    const sn_reduction_spec spec = sn_plan_reduction(base);
+    const int microbatches = sn_reduction_microbatches(&spec, 0, ranks).total;
+    const double rows = (double)sn_rank_range_max((uint64_t)base->batch, microbatches);
+    const double affordable = most_flops / sn_net_product_flops(&base->network, 1);
+    return (int64_t)fmin(rows, fmax(affordable, FEWEST_ROWS));
 }

@@ -41,7 +41,11 @@ is '  compute' 1 0.6136
 is '  compute' 2 0.1534
 is '  gather' 2 "$(awk 'BEGIN { print 5 * 16 * 784 / 8e6 }')"
 is '  reduction' 1 0
-is '  reduction' 2 "$(awk -v n="$bytes" 'BEGIN { print 4 * 5e-3 + 1.5 * n / 5e5 }')"
+inside=$(awk -v n="$bytes" 'BEGIN { print 2e-3 + n / (8e6 / 3) }')
+between=$(awk -v n="$bytes" 'BEGIN { print 2 * 5e-3 + n / 5e5 }')
+is '  reduction' 2 "$(awk -v a="$inside" -v b="$between" 'BEGIN { print a + b }')"
+is '  reduction, between nodes' 1 0
+is '  reduction, between nodes' 2 "$between"
 is 'images/s' 1 "$(awk -v t="$(value '  total' 1)" -v u="$(sed -n '/^predicted/,$p' out |
     awk '$1 == "total" { print $2 }')" 'BEGIN { print 64 / u * 1e3 }')"
 is '  data set, one copy' 1 "$(awk 'BEGIN { print 70000 * 785 / 1048576 }')"
@@ -55,7 +59,21 @@ expect_text out '^note +16 ranks: train refuses more ranks than comm\.leaves = 8
 expect_text out '^note +these times do not include distortions'
 checked "reduce = overlap, reduce = reproducible, distortions"
 
+expect_exit 0 "$program" plan mnist.ini "${given[@]}" --ranks 64 --ranks 128 --ranks-per-node 64
+[ "$(value '  reduction, between nodes' 1)" = 0 ] || wrong "one node uses the network"
+awk '$1 == "reduction" { exit !($3 > $2) }' out || wrong "a second node makes the reduction shorter"
+checked "a second node adds the time of the network"
+
 # --- measured rates
+
+expect_exit 0 "$program" plan mnist.ini --ranks 64 --ranks 128 --ranks 1000 --ranks-per-node 64
+for row in '  compute' '  gather' '  update' 'compute, GFLOP/s per rank'; do
+    if [ -z "$(value "$row" 1)" ] || [ "$(value "$row" 1)" != "$(value "$row" 2)" ] ||
+        [ "$(value "$row" 2)" != "$(value "$row" 3)" ]; then
+        wrong "'$row' differs between ranks with a shard of one image"
+    fi
+done
+checked "the same shard has the same time for any number of ranks"
 
 before=$(ls)
 expect_exit 0 "$program" plan mnist.ini --set model.dropout_hidden=0.5 --set model.dropout_input=0.2

@@ -147,8 +147,11 @@ static void the_times_follow_the_model(void **state)
     plan = sn_plan_make(&base, &rates, 4, 2);
     assert_int_equal(plan.nodes, 2);
     assert_near(plan.compute_seconds, base.flops / 4 / 1e9);
-    assert_near(plan.reduce_seconds, 4e-3 + 1.5 * base.gradient_buffer_bytes / 1e6);
+    assert_near(plan.network_seconds, 2e-3 + base.gradient_buffer_bytes / 1e6);
+    assert_near(plan.reduce_seconds,
+                plan.network_seconds + 2e-6 + base.gradient_buffer_bytes / (1e9 / 3));
     plan = sn_plan_make(&base, &rates, 4, 4);
+    assert_true(plan.network_seconds == 0);
     assert_near(plan.reduce_seconds,
                 4e-6 + 1.5 * base.gradient_buffer_bytes / (1e9 / 3));
 
@@ -158,6 +161,90 @@ static void the_times_follow_the_model(void **state)
     assert_near(plan.step_seconds, plan.compute_seconds + plan.gather_seconds +
                                        plan.update_seconds + plan.reduce_seconds -
                                        plan.hidden_seconds);
+    sn_plan_clear(&base);
+}
+
+static void more_nodes_never_make_the_reduction_shorter(void **state)
+{
+    (void)state;
+    /* a network that is slower than the memory of a node, and one that is faster */
+    static const double bandwidths[] = {1e6, 1e12}, latencies[] = {1e-3, 0};
+    for (int i = 0; i < SN_REDUCE_AUTO; i++) {
+        char reduce[64];
+        snprintf(reduce, sizeof reduce, "comm.reduce=%s", sn_reduction_of(i)->name);
+        const char *const chosen[] = {"train.batch=512", "comm.leaves=65536", reduce};
+        sn_plan_base base = open_plan(chosen, 3);
+        for (size_t j = 0; j < 2; j++) {
+            sn_plan_rates given = rates;
+            given.bytes_per_second = bandwidths[j];
+            given.latency_seconds = latencies[j];
+            for (int node_ranks = 1; node_ranks <= 64; node_ranks *= 4) {
+                const sn_plan one = sn_plan_make(&base, &given, node_ranks, node_ranks);
+                double least = one.reduce_seconds;
+                for (int nodes = 2; nodes <= 40; nodes++) {
+                    const sn_plan plan =
+                        sn_plan_make(&base, &given, nodes * node_ranks, node_ranks);
+                    assert_int_equal(plan.nodes, nodes);
+                    assert_true(plan.reduce_seconds > least);
+                    assert_near(plan.reduce_seconds,
+                                one.reduce_seconds + plan.network_seconds);
+                    least = plan.reduce_seconds;
+                }
+            }
+        }
+        sn_plan_clear(&base);
+    }
+}
+
+static void more_bytes_never_make_a_step_shorter(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"train.batch=512"};
+    static const int reductions[] = {SN_REDUCE_ALLREDUCE, SN_REDUCE_OVERLAP};
+    sn_plan_rates given = rates;
+    given.bytes_per_second = 1e8; /* overlap hides a part of the reductions */
+    given.latency_seconds = 0;
+    sn_plan_base base = open_plan(chosen, 1);
+    const size_t arena = base.network.arena;
+    for (size_t i = 0; i < 2; i++) {
+        double least[] = {0, 0};
+        base.config.comm_reduce = reductions[i];
+        for (size_t twentieths = 1; twentieths <= 40; twentieths++) {
+            double seconds[2];
+            base.network.arena = arena * twentieths / 20;
+            for (int wire = SN_WIRE_FP32; wire <= SN_WIRE_BF16; wire++) {
+                base.config.comm_wire = wire;
+                const sn_plan plan = sn_plan_make(&base, &given, 64, 8);
+                seconds[wire] = plan.step_seconds;
+                assert_true(plan.hidden_seconds <= plan.reduce_seconds);
+                assert_true(plan.step_seconds > least[wire]);
+                least[wire] = plan.step_seconds;
+            }
+            assert_true(seconds[SN_WIRE_BF16] <= seconds[SN_WIRE_FP32]);
+        }
+    }
+    base.network.arena = arena;
+    sn_plan_clear(&base);
+}
+
+static void the_measured_rows_are_those_of_a_rank(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"train.batch=64"};
+    static const char *const fixed[] = {"train.batch=64", "comm.reduce=reproducible"};
+    static const char *const large[] = {"train.batch=4096", "model.hidden=8192,8192"};
+    sn_plan_base base = open_plan(chosen, 1);
+    assert_int_equal(sn_plan_rows(&base, 1), 64);
+    assert_int_equal(sn_plan_rows(&base, 3), 22);
+    assert_int_equal(sn_plan_rows(&base, 64), 1);
+    assert_int_equal(sn_plan_rows(&base, 128), 1);
+    sn_plan_clear(&base);
+    base = open_plan(fixed, 2); /* one of eight microbatches */
+    assert_int_equal(sn_plan_rows(&base, 1), 8);
+    assert_int_equal(sn_plan_rows(&base, 3), 8);
+    sn_plan_clear(&base);
+    base = open_plan(large, 2); /* a gradient on all rows would take minutes */
+    assert_int_equal(sn_plan_rows(&base, 1), 32);
     sn_plan_clear(&base);
 }
 
@@ -186,6 +273,9 @@ int main(void)
         cmocka_unit_test(shards_of_the_reproducible_reduction_are_whole_microbatches),
         cmocka_unit_test(the_memory_is_the_sum_of_all_arrays),
         cmocka_unit_test(the_times_follow_the_model),
+        cmocka_unit_test(more_nodes_never_make_the_reduction_shorter),
+        cmocka_unit_test(more_bytes_never_make_a_step_shorter),
+        cmocka_unit_test(the_measured_rows_are_those_of_a_rank),
         cmocka_unit_test(only_rates_of_zero_are_measured),
     };
     return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

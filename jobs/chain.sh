@@ -41,6 +41,7 @@ for ((i = 1; i <= count; i++)); do
     previous=$(sbatch --parsable "--job-name=${run##*/}-$i" ${options[@]+"${options[@]}"} \
         --no-requeue ${previous:+"--dependency=afterany:$previous"} \
         "$source_root/jobs/train.sbatch" "$config" "$run" "$@")
+    export SHARDNET_FIRST_START=no # the next job ignores --resume=PATH
     previous=${previous%%;*} # "number;cluster" if there are several clusters
     echo "$previous"
 done

@@ -21,10 +21,13 @@ stand_in() {
     stand_in srun '[ "$*" != --mpi=list ] || { echo pmix; exit; }' \
         'until [ "$1" = -n ]; do shift; done' 'exec "${@:3}"'
     stand_in mpirun 'until [ "$1" = -n ]; do shift; done' 'exec "${@:3}"'
-    stand_in sleep
-    stand_in sbatch 'n=$(grep -c ^sbatch "$(dirname "$0")/../calls")' 'echo "$((100 + n));lab"'
-    # the program: $RESULT is its exit code and, where one comes, the checkpoint that it writes
-    stand_in program 'read -r code file <<<"$RESULT"' 'mkdir -p "$4/checkpoints"' \
+    stand_in sleep '[ "$1" = 60 ] || exec /bin/sleep 0.1'
+    stand_in sbatch 'echo "${SHARDNET_FIRST_START:-yes}" >>"$(dirname "$0")/../first"' \
+        'n=$(grep -c ^sbatch "$(dirname "$0")/../calls")' 'echo "$((100 + n));lab"'
+    # the program: $RESULT is its exit code and, where one comes, the checkpoint that it writes;
+    # $STATUS is the exit code of "status"
+    stand_in program '[ "$1" != status ] || exit "${STATUS:-0}"' \
+        'read -r code file <<<"$RESULT"' 'mkdir -p "$4/checkpoints"' \
         '[ -z "$file" ] || touch "$4/checkpoints/$file"' \
         'if ((code > 128)); then kill -$((code - 128)) $$; fi' 'exit "$code"'
 }
@@ -33,14 +36,12 @@ export SHARDNET=$scratch/commands/program SLURM_JOB_ID=7 SLURM_SUBMIT_DIR=$scrat
     SLURM_JOB_NODELIST=node1 SLURM_JOB_END_TIME=1
 unset SHARDNET_HOME SHARDNET_LAUNCHER SHARDNET_REQUEUE SLURM_RESTART_COUNT SLURM_ARRAY_TASK_ID
 
-# decide RESULT CODE yes|no WHAT [VARIABLE=VALUE...]: runs train.sbatch, whose job has a program
-# that ends with RESULT; the script must exit with CODE and requeue the job, or not
-decide() {
+# start_job RESULT CODE yes|no WHAT [VARIABLE=VALUE...]: runs train.sbatch, whose job has a
+# program that ends with RESULT; the script must exit with CODE and requeue the job, or not
+start_job() {
     local result=$1 expected=$2 requeues=$3 what=$4 found=no
     shift 4
-    rm -rf run calls
-    mkdir -p run/checkpoints
-    touch run/checkpoints/step-00000001.h5
+    rm -f calls
     code=0 # 137 is one of those expected, not a time-out as in expect_exit
     timeout "$limit" env RESULT="$result" "$@" bash "$source_root/jobs/train.sbatch" job.ini run \
         >out 2>err </dev/null || code=$?
@@ -54,25 +55,106 @@ decide() {
     [ "$found" = "$requeues" ] || wrong "$what: requeued: $found instead of $requeues"
 }
 
+# new_run [JOB COUNT]: a run with one checkpoint; COUNT starts of JOB have failed in a row
+new_run() {
+    rm -rf run
+    mkdir -p run/checkpoints
+    touch run/checkpoints/step-00000001.h5
+    if [ $# -gt 0 ]; then
+        echo "$*" >run/.restarts
+    fi
+}
+
+# decide RESULT CODE yes|no WHAT [VARIABLE=VALUE...]: start_job with a new run
+decide() {
+    new_run
+    start_job "$@"
+}
+
 new=step-00000002.h5
-for code in 0 64 65 66 70 73 74 75 76 78 137 139; do
-    broken_off=no killed=no
+# the codes of the program; mpirun, MPICH, a signal
+for code in 0 64 65 66 70 73 74 75 76 78 1 9 137 139; do
+    requeued=no
     case $code in
-    70 | 75) broken_off=yes ;;
-    137 | 139) broken_off=yes killed=yes ;;
+    1 | 9 | 70 | 75 | 137 | 139) requeued=yes ;;
     esac
-    decide "$code $new" "$code" "$broken_off" "$code after a new checkpoint"
-    decide "$code $new" "$code" "$broken_off" "$code after a new checkpoint, tenth start" \
+    decide "$code $new" "$code" "$requeued" "$code after a new checkpoint"
+    decide "$code $new" "$code" "$requeued" "$code after a new checkpoint, tenth start" \
         SLURM_RESTART_COUNT=9
     decide "$code $new" "$code" no "$code, requeueing switched off" SHARDNET_REQUEUE=no
     decide "$code $new" "$code" no "$code of a job that Slurm ends" "STATE=COMPLETING Cancelled"
-    decide "$code $new" "$code" "$broken_off" "$code at the time limit" "STATE=COMPLETING TimeLimit"
-    decide "$code" "$code" "$killed" "$code without a new checkpoint"
-    decide "$code" "$code" "$killed" "$code without a new checkpoint, second start" SLURM_RESTART_COUNT=1
-    decide "$code" "$code" no "$code without a new checkpoint, third start" SLURM_RESTART_COUNT=2
-    decide "$code $new.tmp" "$code" "$killed" "$code after an incomplete checkpoint"
+    decide "$code $new" "$code" "$requeued" "$code at the time limit" "STATE=COMPLETING TimeLimit"
+    decide "$code" "$code" "$requeued" "$code without a new checkpoint"
+    new_run 7 3
+    start_job "$code" "$code" no "$code without a new checkpoint, fourth failed start"
+    new_run 7 3
+    start_job "$code $new.tmp" "$code" no "$code after an incomplete checkpoint, fourth failed start"
+    new_run 7 3
+    [ "$code" -eq 75 ] || requeued=no
+    start_job "$code $new" "$code" "$requeued" "$code after a new checkpoint, three failed starts before"
 done
 checked "the decision after each exit code"
+
+decide "0 $new" 70 yes "a launcher that ends with 0 before the run is finished" STATUS=75
+expect_text err '^== srun ended with 0, but the run is not finished: '
+decide "0 $new" 70 no "the same, requeueing switched off" STATUS=75 SHARDNET_REQUEUE=no
+decide 0 70 yes "a launcher that ends with 0 before there is a run" STATUS=66
+checked "exit code 0 counts only if the run is finished"
+
+# starts RESULT...: starts the job with these results, until it is not requeued; prints the
+# exit codes of the starts
+starts() {
+    local result count=0
+    new_run
+    for result; do
+        rm -f calls
+        code=0
+        RESULT=$result SLURM_RESTART_COUNT=$count timeout "$limit" bash \
+            "$source_root/jobs/train.sbatch" job.ini run >out 2>err </dev/null || code=$?
+        printf '%s ' "$code"
+        grep -q '^scontrol requeue 7$' calls || break
+        count=$((count + 1))
+    done
+}
+crash() { echo "137 step-0000001$1.h5"; }
+found=$(starts "$(crash 1)" "$(crash 2)" "$(crash 3)" "$(crash 4)" "$(crash 5)" "$(crash 6)")
+[ "$found" = "137 137 137 137 " ] || wrong "a job that crashes after each new checkpoint: $found"
+expect_text err '^train\.sbatch: ended with 137: 4 starts in a row failed, SHARDNET_MAX_RESTARTS is 3: not requeued$'
+found=$(SHARDNET_MAX_RESTARTS=1 starts "$(crash 1)" "$(crash 2)" "$(crash 3)")
+[ "$found" = "137 137 " ] || wrong "SHARDNET_MAX_RESTARTS=1: $found"
+found=$(SHARDNET_MAX_RESTARTS=0 starts "$(crash 1)" "$(crash 2)")
+[ "$found" = "137 " ] || wrong "SHARDNET_MAX_RESTARTS=0: $found"
+[ ! -e run/.restarts ] || wrong "the count is left after the last start"
+found=$(starts 137 75 137 "75 $new" 137 9 70 139 137)
+[ "$found" = "137 75 137 75 137 9 70 139 " ] || wrong "failed starts before and after a 75: $found"
+for record in "8 3" "7 many" ""; do
+    new_run "$record"
+    start_job 137 137 yes "a count of another job, or a damaged one: '$record'"
+    [ "$(cat run/.restarts)" = "7 1" ] || wrong "the count is $(cat run/.restarts)"
+done
+new_run
+mkdir run/.restarts
+start_job 137 137 no "failed starts that cannot be counted"
+expect_text err '^train\.sbatch: ended with 137: cannot count failed starts in run/\.restarts'
+expect_exit 64 env RESULT=0 SHARDNET_MAX_RESTARTS=many bash "$source_root/jobs/train.sbatch" job.ini run
+checked "at most SHARDNET_MAX_RESTARTS restarts in a row"
+
+# resumed WORD... [-- VARIABLE=VALUE...]: the script passes these words after --resume
+resumed() {
+    local expected=$1
+    rm -f calls
+    RESULT=0 expect_exit 0 env "${@:2}" bash "$source_root/jobs/train.sbatch" job.ini run \
+        --set a.b=1 --resume=older.h5 --quiet
+    grep -q "^program train job.ini --out run --resume --set a.b=1 $expected--quiet\$" calls ||
+        wrong "another command: $(grep '^program train' calls)"
+}
+new_run
+resumed '--resume=older.h5 ' SLURM_RESTART_COUNT=0
+resumed '' SLURM_RESTART_COUNT=1
+resumed '' SHARDNET_FIRST_START=no
+rm run/checkpoints/*
+resumed '--resume=older.h5 ' SLURM_RESTART_COUNT=1
+checked "--resume=PATH applies to the first start, and until the run has a checkpoint"
 
 rm -f calls
 RESULT="75 $new" SCONTROL_CODE=1 expect_exit 75 bash "$source_root/jobs/train.sbatch" job.ini forbidden
@@ -96,6 +178,13 @@ expect_exit 64 bash "$source_root/jobs/train.sbatch" job.ini
 RESULT=0 SHARDNET_LAUNCHER=other expect_exit 64 bash "$source_root/jobs/train.sbatch" job.ini run
 checked "the command that is launched"
 
+for script in train scaling; do
+    SHARDNET=$scratch/none/shardnet PATH=/usr/bin:/bin expect_exit 66 \
+        bash "$source_root/jobs/$script.sbatch" job.ini new
+    expect_text err "^$script\.sbatch: no program $scratch/none/shardnet: submit from the source tree, or set SHARDNET\$"
+done
+checked "a program that does not exist is named"
+
 rm -f calls
 touch job.ini
 expect_exit 0 "$source_root/jobs/chain.sh" 3 job.ini runs/chain -t 5 -- --set train.seed=7
@@ -106,4 +195,36 @@ for i in 1 2 3; do
     echo "sbatch --parsable --job-name=chain-$i -t 5 --no-requeue $dependency$source_root/jobs/train.sbatch job.ini runs/chain --set train.seed=7"
 done >expected
 diff calls expected >out 2>&1 || wrong "other jobs"
+[ "$(tr '\n' ' ' <first)" = "yes no no " ] || wrong "--resume=PATH of the jobs: $(cat first)"
 checked "a chain of three jobs"
+
+# --- signals
+
+# signalled STATE COUNT: the script gets TERM twice while Slurm reports STATE; the program, which
+# would run until the script can no longer send a signal, gets USR1 COUNT times
+signalled() {
+    local end=$((SECONDS + limit)) script
+    mkdir commands
+    # shellcheck disable=SC2016
+    stand_in slow 'trap "echo USR1 >>signals; exit 75" USR1' 'touch started' \
+        'while ((SECONDS < 13)); do /bin/sleep 0.1; done' 'exit 75'
+    STATE=$1 SHARDNET=$scratch/commands/slow SHARDNET_REQUEUE=no bash \
+        "$source_root/jobs/train.sbatch" job.ini run >out 2>err </dev/null &
+    script=$!
+    until [ -e started ]; do
+        ((SECONDS < end)) || wrong "the program does not start within $limit s"
+        /bin/sleep 0.05
+    done
+    kill -TERM "$script"
+    /bin/sleep 0.5
+    kill -TERM "$script"
+    code=0
+    wait "$script" || code=$?
+    [ "$code" -eq 75 ] || wrong "the script ends with $code after TERM"
+    touch signals
+    [ "$(grep -c USR1 signals)" -eq "$2" ] || wrong "$1: signals of the ranks: $(cat signals)"
+}
+apart signalled 'COMPLETING None' 0
+apart signalled 'RUNNING None' 1
+together
+checked "TERM to the script only is passed on, once; TERM of a job that Slurm ends is not"

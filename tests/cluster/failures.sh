@@ -1,11 +1,26 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A more important job preempts a job, which later loses a node: it is requeued and resumed
+# scontrol requeues a job at once.  A more important job preempts a job, which later loses a node: it is requeued and resumed
 # each time, and ends with the bytes of an undisturbed run.
 set -euo pipefail
 # shellcheck source=../lib/slurm.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
 setup_cluster "$@"
+
+for launcher in srun mpirun; do
+    write_job "$endless"
+    SHARDNET_LAUNCHER=$launcher train "early-$launcher"
+    wait_for_log "early-$launcher" '^shardnet [0-9]'
+    scontrol requeue "$id"
+    wait_for_log "early-$launcher" 'because Slurm ends the job'
+    compgen -G "early-$launcher/checkpoints/step-*.h5" >out || fail_job "early-$launcher" "no checkpoint"
+    write_job 20
+    wait_for_start "early-$launcher" 1
+    wait_for_state "early-$launcher" COMPLETED
+    expect_exit 0 grep -q '^resume' "early-$launcher.log"
+    same_as_undisturbed "early-$launcher"
+    checked "$launcher: requeued by scontrol in its first second: a checkpoint, resumed"
+done
 
 write_job "$endless"
 options=(-p low)

@@ -59,8 +59,20 @@ static void srun_without_a_pmi_is_refused(void **state)
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         setenv(signs[i], "1", 1);
         assert_int_equal(sn_launch_check_before(&launch, &err), SN_OK);
+        sn_launch_alone();
+        sn_launch_read(&launch);
+        assert_int_equal(launch.tasks, 4);
         unsetenv(signs[i]);
     }
+    sn_launch_alone();
+    sn_launch_read(&launch);
+    assert_int_equal(launch.tasks, 1);
+    assert_int_equal(sn_launch_check_before(&launch, &err), SN_OK);
+    assert_int_equal(sn_launch_check(&launch, 1, &err), SN_OK);
+    setenv("OMPI_COMM_WORLD_SIZE", "3", 1);
+    sn_launch_alone();
+    sn_launch_read(&launch);
+    assert_int_equal(launch.tasks, 3);
 }
 
 static void the_tasks_of_each_node_come_from_slurms_list(void **state)

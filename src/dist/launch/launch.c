@@ -103,23 +103,41 @@ static sn_status refuse(const sn_launch *launch, int size, sn_error *err)
                    launch->variable, launch->tasks, size, size == 1 ? "" : "s");
 }
 
-sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
+/* Returns true unless srun has started this task without a PMI.  srun with a PMI sets
+ * one of these variables, and so does PALS. */
+static bool has_pmi(const sn_launch *launch)
 {
-#ifdef OPEN_MPI
-    /* srun with a PMI sets one of these variables, and so does PALS.  Without any, Open
-     * MPI either ends the process in MPI_Init or starts it as a single rank. */
     static const char *const signs[] = {"PMIX_NAMESPACE", "PMIX_RANK",
                                         "PMI_FD",         "PMI_RANK",
                                         "PALS_RANKID",    "PMI_CONTROL_PORT"};
-    bool has_pmi = launch->variable == NULL ||
-                   strcmp(launch->variable, "SLURM_STEP_NUM_TASKS") != 0;
+    bool found = launch->variable == NULL ||
+                 strcmp(launch->variable, "SLURM_STEP_NUM_TASKS") != 0;
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
-        has_pmi = has_pmi || getenv(signs[i]) != NULL;
+        found = found || getenv(signs[i]) != NULL;
     }
+    return found;
+}
+
+void sn_launch_alone(void)
+{
+    sn_launch launch;
+    sn_launch_read(&launch);
+    if (!has_pmi(&launch)) {
+        (void)unsetenv("SLURM_STEP_NUM_TASKS");
+        (void)unsetenv("SLURM_STEP_ID"); /* Open MPI 4 would end the process */
+    }
+}
+
+sn_status sn_launch_check_before(const sn_launch *launch, sn_error *err)
+{
+#ifdef OPEN_MPI
+    /* without a PMI, Open MPI either ends the process in MPI_Init or starts it as a
+     * single rank */
+    const bool may_start = has_pmi(launch);
 #else
-    const bool has_pmi = true; /* MPICH and its relatives use Slurm's own PMI */
+    const bool may_start = true; /* MPICH and its relatives use Slurm's own PMI */
 #endif
-    return has_pmi || launch->tasks == 1 ? SN_OK : refuse(launch, 1, err);
+    return may_start || launch->tasks == 1 ? SN_OK : refuse(launch, 1, err);
 }
 
 sn_status sn_launch_check(const sn_launch *launch, int size, sn_error *err)

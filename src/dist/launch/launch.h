@@ -23,6 +23,12 @@ void sn_launch_read(sn_launch *launch);
  *  allreduce takes microseconds instead of milliseconds.  Call it before MPI starts. */
 void sn_launch_prepare(const sn_launch *launch);
 
+/** Lets a task that srun has started without a PMI, or a command in a shell of such a
+ *  task, start MPI as the only rank of its own job: removes variables of the step from
+ *  the environment, so that sn_launch_read finds no launcher.  Call it before MPI
+ *  starts. */
+void sn_launch_alone(void);
+
 /** Checks, before MPI starts, that srun provides a PMI to tasks of Open MPI.  With
  *  other MPI libraries the check always passes, and sn_launch_check detects the
  *  failure.  Errors: SN_ECONFIG, with the remedy in the message. */

@@ -22,10 +22,10 @@ typedef enum sn_resume {
     SN_RESUME_PATH   /* resume from the checkpoint resume_path */
 } sn_resume;
 
-/** The library calls the handler once, on a thread of its own, when the job hangs.
- *  message is the line to print; it is NULL if another rank prints the line.  The
- *  training thread waits in MPI or in a file operation and cannot return, so the
- *  handler must end the process. */
+/** The library calls the handler once, on a thread of its own with the locale C, when
+ *  the job hangs.  message is the line to print; it is NULL if another rank prints the
+ *  line.  The training thread waits in MPI or in a file operation and cannot return, so
+ *  the handler must end the process. */
 typedef void sn_hang_handler(const char *message, void *user);
 
 typedef struct sn_train_options {

@@ -2,6 +2,10 @@
 /* Reading back a valid checkpoint that differs from the one written reports the
  * difference. */
 #include "checkpoint_fixture.h"
+
+#include <hdf5.h>
+#include <sys/stat.h>
+
 #include "store/checkpoint/layout.h"
 
 /* Returns info with the digest of the file at f->path. */
@@ -108,6 +112,65 @@ static void test_file_size(void **state)
     free(values);
 }
 
+typedef enum elsewhere { EXTERNAL, VIRTUAL, VIRTUAL_UNLIMITED } elsewhere;
+
+/* Replaces the dataset at name by one whose data lie in the file source. */
+static void store_elsewhere(const char *path, const char *name, const char *source,
+                            elsewhere where)
+{
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    const hid_t old = H5Dopen2(file, name, H5P_DEFAULT);
+    const hid_t type = H5Dget_type(old), creation = H5Pcreate(H5P_DATASET_CREATE);
+    hid_t space = H5Dget_space(old);
+    hsize_t extents[2], most[2];
+    assert_int_equal(H5Sget_simple_extent_dims(space, extents, NULL), 2);
+    memcpy(most, extents, sizeof most);
+    if (where == EXTERNAL) {
+        assert_true(H5Pset_external(creation, source, 0, H5F_UNLIMITED) >= 0);
+    } else {
+        const hsize_t start[2] = {0, 0}, count[2] = {1, 1};
+        most[0] = where == VIRTUAL ? extents[0] : H5S_UNLIMITED;
+        H5Sclose(space);
+        space = H5Screate_simple(2, extents, most);
+        assert_true(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count,
+                                        most[0] == extents[0] ? extents : most) >= 0);
+        assert_true(H5Pset_virtual(creation, space, source, name, space) >= 0);
+    }
+    assert_true(H5Ldelete(file, name, H5P_DEFAULT) >= 0);
+    const hid_t made =
+        H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    assert_true(made >= 0);
+    H5Dclose(made);
+    H5Dclose(old);
+    H5Tclose(type);
+    H5Pclose(creation);
+    H5Sclose(space);
+    H5Fclose(file);
+}
+
+/* A checkpoint must not make a reader open other files: a FIFO would block it. */
+static void test_data_in_other_files_are_refused(void **state)
+{
+    enum { HANG_SECONDS = 30 };
+    fixture *f = *state;
+    char fifo[160];
+    snprintf(fifo, sizeof fifo, "%s/fifo", f->folder);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    alarm(HANG_SECONDS);
+    for (elsewhere where = EXTERNAL; where <= VIRTUAL_UNLIMITED; where++) {
+        sn_error err = {""};
+        sn_checkpoint_info info;
+        sn_checkpoint_state loaded;
+        write_good(f, f->path);
+        store_elsewhere(f->path, "/model/layer1/weight", fifo, where);
+        assert_int_equal(sn_checkpoint_verify(f->path, &info, &err), SN_EDATA);
+        assert_non_null(strstr(err.message, "/model/layer1/weight: stored in another"));
+        assert_int_equal(sn_checkpoint_load(f->path, &loaded, &err), SN_EDATA);
+    }
+    alarm(0);
+    assert_int_equal(unlink(fifo), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -116,6 +179,7 @@ int main(void)
         CASE(test_every_tensor_is_compared),
         CASE(test_attributes_and_shapes_are_compared),
         CASE(test_file_size),
+        CASE(test_data_in_other_files_are_refused),
     };
     return cmocka_run_group_tests_name("read_back", tests, NULL, NULL);
 }

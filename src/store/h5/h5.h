@@ -59,8 +59,8 @@ sn_status sn_h5_check_file(const char *path, sn_error *err) SN_MUST_CHECK;
 bool sn_h5_open(const char *path, hid_t *file, sn_h5_reason *why) SN_MUST_CHECK;
 
 /** Opens the group or dataset (type H5I_GROUP or H5I_DATASET) at path, which has at
- *  most 63 bytes.  Fails if a link on the path is not a hard link, because other links
- *  can point outside the file. */
+ *  most 63 bytes.  Fails if a link on the path is not a hard link, or if a dataset is
+ *  virtual or has external storage, because these can point outside the file. */
 bool sn_h5_open_object(hid_t file, const char *path, H5I_type_t type, hid_t *object,
                        sn_h5_reason *why) SN_MUST_CHECK;
 

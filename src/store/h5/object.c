@@ -27,6 +27,23 @@ static bool links_are_hard(hid_t file, const char *path, sn_h5_reason *why)
     return true;
 }
 
+/* HDF5 opens the sources of a virtual dataset already when it reads the shape; a source
+ * that is a FIFO would block for ever. */
+static bool is_stored_in_file(hid_t dataset, sn_h5_reason *why)
+{
+    hid_t creation = H5Dget_create_plist(dataset);
+    const H5D_layout_t layout =
+        creation >= 0 ? H5Pget_layout(creation) : H5D_LAYOUT_ERROR;
+    const bool external =
+        layout == H5D_VIRTUAL ||
+        (layout == H5D_CONTIGUOUS && H5Pget_external_count(creation) != 0);
+    sn_h5_close(&creation);
+    return layout < 0 ? sn_h5_fail_library_as(why, "its layout is not readable")
+           : !external
+               ? true
+               : sn_h5_fail(why, "stored in another file, which is not supported");
+}
+
 bool sn_h5_open_object(hid_t file, const char *path, H5I_type_t type, hid_t *object,
                        sn_h5_reason *why)
 {
@@ -40,11 +57,14 @@ bool sn_h5_open_object(hid_t file, const char *path, H5I_type_t type, hid_t *obj
     if (*object < 0) {
         return sn_h5_fail_library_as(why, text);
     }
-    if (H5Iget_type(*object) != type) {
-        sn_h5_close(object);
-        return sn_h5_fail(why, "%s", text);
+    bool done = H5Iget_type(*object) == type || sn_h5_fail(why, "%s", text);
+    if (done && type == H5I_DATASET) {
+        done = is_stored_in_file(*object, why);
     }
-    return true;
+    if (!done) {
+        sn_h5_close(object);
+    }
+    return done;
 }
 
 bool sn_h5_create_group(hid_t parent, const char *name, hid_t *group, sn_h5_reason *why)
@@ -286,13 +306,8 @@ static bool check_layout(const storage *s, sn_h5_reason *why)
     if (s->all && H5Dget_storage_size(s->dataset) < needed) {
         return sn_h5_fail(why, "the file does not contain all of its data");
     }
-    const H5D_layout_t layout = H5Pget_layout(s->creation);
-    if (layout == H5D_CHUNKED) {
-        return needed == 0 || check_chunked(s, why);
-    }
-    return layout == H5D_COMPACT ||
-           (layout == H5D_CONTIGUOUS && H5Pget_external_count(s->creation) == 0) ||
-           sn_h5_fail(why, "stored in an external file, which is not supported");
+    return needed == 0 || H5Pget_layout(s->creation) != H5D_CHUNKED ||
+           check_chunked(s, why);
 }
 
 bool sn_h5_check_storage(hid_t dataset, hsize_t first, hsize_t end, bool all,

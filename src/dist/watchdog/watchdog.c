@@ -99,11 +99,13 @@ static void update_own_report(struct sn_watchdog *w, double now)
     if (marks != w->marks_before) {
         w->marks_before = marks;
         own->progress = now;
+        /* The training thread writes the grace before the mark.  A grace without its
+         * mark would change the deadline of the former activity. */
+        own->grace = (double)atomic_load_explicit(&w->grace, memory_order_relaxed);
     }
     own->last_heartbeat = now;
     own->activity = *atomic_load_explicit(&w->activity, memory_order_relaxed);
     own->step = atomic_load_explicit(&w->step, memory_order_relaxed);
-    own->grace = (double)atomic_load_explicit(&w->grace, memory_order_relaxed);
 }
 
 static sn_heartbeat own_heartbeat(const struct sn_watchdog *w, sn_heartbeat_kind kind,

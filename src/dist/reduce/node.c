@@ -143,10 +143,12 @@ static void raise_flag(hierarchical *h)
 static void wait_for_flags(const hierarchical *h)
 {
     for (int r = 0; r < h->base.comm->node_size; r++) {
-        for (int reads = 0; atomic_load_explicit(&flag_of(h, r)->done,
-                                                 memory_order_acquire) < h->round;
-             reads++) {
-            if (reads >= SPINS) {
+        int spins = SPINS;
+        while (atomic_load_explicit(&flag_of(h, r)->done, memory_order_acquire) <
+               h->round) {
+            if (spins > 0) {
+                spins--;
+            } else {
                 sched_yield();
             }
         }

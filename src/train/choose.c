@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* sn_engine_choose: the program measures the candidates for each key that is auto. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
+#include "dist/watchdog/watchdog.h"
 #include "train/engine.h"
 
 /* The state of the measurements. */
@@ -16,6 +18,17 @@ typedef struct trial {
     sn_status status;        /* status of the candidate */
     sn_error *err;
 } trial;
+
+/* One pass may take nearly the time-out of the watchdog, all passes together more. */
+static void mark(const trial *t)
+{
+    static const sn_activity measuring = {"measurement", false};
+    sn_comm *comm = t->engine->context.comm;
+    sn_watchdog_mark(comm, &measuring, -1);
+    if (sn_fault_check("choose.slow", sn_comm_rank(comm), -1, NULL) != SN_OK) {
+        sleep(1);
+    }
+}
 
 static sn_reduction_spec spec_of(const sn_engine *e)
 {
@@ -41,6 +54,7 @@ static double time_backend(void *user, int which)
     trial *t = user;
     sn_replica *r = &t->engine->replica;
     r->workspace.backend = (sn_backend)(SN_BACKEND_OPENBLAS + which);
+    mark(t);
     double forward_seconds;
     return sn_net_time_products(&r->network, r->parameters, &r->workspace, r->batch.x,
                                 t->rows, t->gradient, &forward_seconds);
@@ -119,11 +133,13 @@ static double time_reduction(void *user, int which)
     }
     const double begun = sn_clock_seconds();
     if (t->status == SN_OK) {
+        mark(t);
         sn_reduction_begin(t->reduction);
         (void)sn_net_gradient(&r->network, r->parameters, &r->workspace, r->batch.x,
                               r->batch.labels, r->batch.samples, t->rows, &none,
                               sn_reduction_buffer(t->reduction));
         sn_reduction_push(t->reduction);
+        sn_watchdog_mark(t->engine->context.comm, &sn_watchdog_agreement, -1);
         t->status = sn_reduction_finish(t->reduction, &sum, t->err);
     }
     return sn_clock_seconds() - begun;

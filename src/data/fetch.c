@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -36,10 +37,14 @@ const char *const sn_fetch_digests[4] = {
 static sn_status download(const char *url, const char *output, sn_error *err)
 {
     /* The shell reads URL and path from the environment, so that neither needs quotes.
-     * --globoff turns off the special meaning of brackets in a URL. */
+     * ulimit, in blocks of 512 bytes, also ends a file whose size the mirror does not
+     * announce.  --globoff turns off the special meaning of brackets in a URL. */
     static const char command[] =
-        "exec curl -fsSL --globoff --retry 2 --connect-timeout 10 -o "
+        "ulimit -f 131072 2>/dev/null; "
+        "exec curl -fsSL --globoff --retry 2 --retry-max-time 20 --connect-timeout 10 "
+        "--speed-limit 1000 --speed-time 20 -o "
         "\"$SHARDNET_FETCH_OUTPUT\" -- \"$SHARDNET_FETCH_URL\" </dev/null 2>&1";
+    _Static_assert(CONTENT_BYTES_MAX == 131072 * 512, "the limit of ulimit above");
     char reason[REASON_BYTES] = "curl was stopped";
     FILE *errors = NULL;
     if (setenv("SHARDNET_FETCH_OUTPUT", output, 1) == 0 &&
@@ -65,6 +70,12 @@ static sn_status download(const char *url, const char *output, sn_error *err)
             "cannot run the program curl (%s): %s; install curl, or put the four "
             "files into the folder by hand",
             url, strerror(ENOENT));
+    }
+    struct stat info;
+    if (stat(output, &info) == 0 && info.st_size >= CONTENT_BYTES_MAX) {
+        return sn_fail(err, SN_EDATA,
+                       "not MNIST (%s): the file is too large; try another mirror",
+                       url);
     }
     const bool full = code == CURL_WRITE_ERROR;
     return sn_fail(err, full ? SN_EIO : SN_ENOINPUT, "cannot download (%s): %s; %s",

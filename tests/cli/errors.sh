@@ -123,6 +123,38 @@ fails_on "2 3" 65 "300 images.*299 labels" "count mismatch" "${arguments[@]}"
 fails 65 "cut/$train_images" "data check of a truncated IDX" data check cut
 fails 66 "$scratch/none" "data check of no folder" data check "$scratch/none"
 
+# --- mirrors that never end
+
+cat >mirror.py <<'EOF'
+import http.server
+import time
+
+
+class Mirror(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"\x1f\x8b")
+        self.wfile.flush()
+        while "endless" in self.path:
+            self.wfile.write(bytes(1 << 20))
+        time.sleep(600)
+
+    def log_message(self, *arguments):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
+print(server.server_port, flush=True)
+server.serve_forever()
+EOF
+python3 mirror.py >port 2>/dev/null &
+until [ -s port ]; do sleep 0.1; done
+fails 65 "too large" "data fetch from a mirror that sends without end" \
+    data fetch endless --from "http://127.0.0.1:$(cat port)/endless"
+fails 66 "cannot download .*too slow" "data fetch from a mirror that stalls" \
+    data fetch stalled --from "http://127.0.0.1:$(cat port)/stalled"
+
 # --- existing data of the user are neither overwritten nor hidden
 
 # refused WORDS FILE: fetch and synth into own, which holds FILE

@@ -75,21 +75,20 @@ static sn_status dispatch(const sn_command **command, int argc, char **argv,
 }
 
 /* Every task finds a wrong command line, or a failure before MPI starts: the first task
- * reports it.  A command that each task runs on its own may fail in one task only. */
+ * reports it.  A command that each task runs on its own may fail in one task only, and
+ * so may an allocation. */
 static void report(const sn_command *command, sn_status status, const sn_error *err)
 {
     const bool own = command->tasks == SN_TASKS_EACH && status != SN_EUSAGE;
-    if (own || sn_comm_launch_task() <= 0) {
-        sn_job_report(status, err);
-    } else {
+    const bool first = sn_comm_launch_task() <= 0;
+    if (!own && !first) {
         /* the launcher kills all tasks when one exits: task 0 must print first */
         nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
     }
+    if (own || first || status == SN_ENOMEM) {
+        sn_job_report(status, err);
+    }
 }
-
-/* The loader calls these functions before the initialisers of shared libraries. */
-__attribute__((section(".preinit_array"),
-               used)) static void (*first)(void) = sn_stop_inherit;
 
 int main(int argc, char **argv)
 {

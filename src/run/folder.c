@@ -28,8 +28,9 @@ static sn_status keep_old(const char *config, const char *text, const char *metr
 {
     const bool other = sn_file_exists(config) && !has_content(config, text);
     size_t count[SN_TABLES];
-    const bool rows = sn_metrics_verify(metrics, count, NULL) == SN_OK &&
-                      count[0] + count[1] + count[2] > 0;
+    const bool empty = sn_metrics_verify(metrics, count, NULL) == SN_OK &&
+                       count[0] + count[1] + count[2] == 0;
+    const bool rows = sn_file_exists(metrics) && !empty; /* or unreadable */
     char aside[SN_PATH_BYTES];
     sn_status status = SN_OK;
     if (other) {

@@ -220,18 +220,17 @@ static sn_status save(const char *temporary, const sn_checkpoint_info *info,
     const size_t bytes = sn_checkpoint_bytes(tensors, info->layers) +
                          sn_pending_bytes(pending) + EXTRA_BYTES +
                          (size_t)info->layers * EXTRA_LAYER_BYTES;
-    bool built = sn_h5_image_open(NULL, bytes, &file, &why) &&
-                 write_info(file, info, &why) &&
-                 write_tensors(file, info, tensors, &why) &&
-                 sn_pending_write(file, pending, &why);
-    sn_status status =
-        built
-            ? sn_h5_image_save(file, temporary, err)
-            : sn_fail(err, SN_ENOMEM,
-                      "cannot build in memory (%s): %s; rank 0 needs %.0f MB more: "
-                      "raise the limit (ulimit -v, Slurm: --mem) or start fewer ranks "
-                      "on its node",
-                      temporary, why.text, (double)bytes / 1e6);
+    sn_status status = sn_h5_image_check_room(temporary, bytes, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    const bool built = sn_h5_image_open(NULL, bytes, &file, &why) &&
+                       write_info(file, info, &why) &&
+                       write_tensors(file, info, tensors, &why) &&
+                       sn_pending_write(file, pending, &why);
+    status = built ? sn_h5_image_save(file, temporary, err)
+                   : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s",
+                             temporary, why.text);
     sn_h5_close(&file);
     return status;
 }

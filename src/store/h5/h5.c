@@ -89,21 +89,25 @@ static hid_t file_access(bool writable)
     return access;
 }
 
+sn_status sn_h5_image_check_room(const char *path, size_t bytes, sn_error *err)
+{
+    enum { LIBRARY_BYTES = 4 << 20 }; /* the library's copies of chunks of 1 MiB */
+    void *room = malloc(bytes + LIBRARY_BYTES);
+    free(room);
+    return room != NULL
+               ? SN_OK
+               : sn_fail(err, SN_ENOMEM,
+                         "cannot build in memory (%s): out of memory; rank 0 needs "
+                         "%zu MB more: raise the limit (ulimit -v, Slurm: --mem) or "
+                         "start fewer ranks on its node",
+                         path, ((bytes + LIBRARY_BYTES) >> 20) + 1);
+}
+
 bool sn_h5_image_open(const char *path, size_t bytes, hid_t *file, sn_h5_reason *why)
 {
     /* HDF5 looks for a file of this name first; none can exist here. */
     static const char none[] = "/dev/null/memory";
-    /* HDF5 cannot close a file after an allocation failed.  Check first that memory
-     * suffices for the file and for the library's copies of a chunk (at most 1 MiB). */
-    enum { LIBRARY_BYTES = 4 << 20 };
     *file = H5I_INVALID_HID;
-    void *room = malloc(bytes + LIBRARY_BYTES);
-    if (room == NULL) {
-        sn_h5_fail(why, "out of memory");
-        why->status = SN_ENOMEM;
-        return false;
-    }
-    free(room);
     hid_t access = file_access(true);
     const bool done = access >= 0 && H5Pset_fapl_core(access, bytes, 0) >= 0 &&
                       (*file = path != NULL ? H5Fopen(path, H5F_ACC_RDWR, access)

@@ -40,10 +40,16 @@ bool sn_h5_fail_library_as(sn_h5_reason *why, const char *text);
 /** Closes the object *id, if it is valid, and sets *id to H5I_INVALID_HID. */
 void sn_h5_close(hid_t *id);
 
+/** Returns SN_ENOMEM if memory for a file of about bytes at path is short.  HDF5 cannot
+ *  close a file after an allocation failed, so this check must pass before
+ *  sn_h5_image_open. */
+sn_status sn_h5_image_check_room(const char *path, size_t bytes,
+                                 sn_error *err) SN_MUST_CHECK;
+
 /** Loads the file at path into memory, or creates an empty file in memory if path is
  *  NULL.  The caller changes it and saves it with sn_h5_image_save.  HDF5 thus never
  *  writes to a full disk: it cannot close a file that it cannot flush.  bytes is the
- *  approximate final size of the file.  Fails with SN_ENOMEM if memory is short. */
+ *  approximate final size of the file. */
 bool sn_h5_image_open(const char *path, size_t bytes, hid_t *file,
                       sn_h5_reason *why) SN_MUST_CHECK;
 

@@ -40,6 +40,10 @@ static sn_status create_empty(const char *path, sn_error *err)
     sn_h5_reason why;
     hid_t file;
     const int64_t version = 1;
+    sn_status status = sn_h5_image_check_room(path, EMPTY_BYTES, err);
+    if (status != SN_OK) {
+        return status;
+    }
     bool built =
         sn_h5_image_open(NULL, EMPTY_BYTES, &file, &why) &&
         sn_h5_write_text(file, "format", SN_FORMAT_NAME_METRICS, &why) &&
@@ -47,10 +51,9 @@ static sn_status create_empty(const char *path, sn_error *err)
     for (int i = 0; built && i < SN_TABLES; i++) {
         built = sn_table_create(file, &sn_metrics_tables[i], false, &why);
     }
-    const sn_status status =
-        built ? publish(file, path, NULL, err)
-              : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s", path,
-                        why.text);
+    status = built ? publish(file, path, NULL, err)
+                   : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s", path,
+                             why.text);
     sn_h5_close(&file);
     return status;
 }
@@ -106,15 +109,18 @@ static sn_status change(const char *path, size_t more_bytes, edit *edits,
                         const void *user, sn_error *err)
 {
     enum { EXTRA_BYTES = 1 << 20 }; /* the last chunks and the index */
-    struct stat former;
+    struct stat former = {0};
     sn_h5_reason why;
     hid_t file;
     sn_status status = check_file(path, &former, err);
+    const size_t bytes = (size_t)former.st_size + more_bytes + EXTRA_BYTES;
+    if (status == SN_OK) {
+        status = sn_h5_image_check_room(path, bytes, err);
+    }
     if (status != SN_OK) {
         return status;
     }
-    bool done = sn_h5_image_open(
-        path, (size_t)former.st_size + more_bytes + EXTRA_BYTES, &file, &why);
+    bool done = sn_h5_image_open(path, bytes, &file, &why);
     for (int i = 0; done && i < SN_TABLES; i++) {
         done = edits(file, (sn_metrics_kind)i, user, &why);
     }

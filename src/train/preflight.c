@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "train/preflight.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "data/formats/gunzip.h"
 #include "nn/products/gemm.h"
 #include "shardnet/version.h"
 #include "train/console.h"
@@ -66,13 +68,24 @@ static sn_status check_config(sn_comm *comm, const sn_config *config, sn_error *
     return status;
 }
 
+/* Compares the version and the optional libraries of the builds. */
+static sn_status check_program(sn_comm *comm, sn_error *err)
+{
+    const int rank = sn_comm_rank(comm);
+    const bool other = sn_fault_check("preflight.version", rank, -1, NULL) != SN_OK;
+    const bool flip = sn_fault_check("preflight.libraries", rank, -1, NULL) != SN_OK;
+    const bool onednn = sn_gemm_supports(SN_BACKEND_ONEDNN) != flip;
+    char text[256];
+    snprintf(text, sizeof text, "%s\noneDNN: %s\ngzip: %s",
+             other ? "another version" : sn_version(), onednn ? "yes" : "no",
+             sn_gunzip_library());
+    return same_text(comm, "program", text, "start the same program on every node",
+                     err);
+}
+
 sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *err)
 {
-    const bool other =
-        sn_fault_check("preflight.version", sn_comm_rank(comm), -1, NULL);
-    sn_status status =
-        same_text(comm, "program", other ? "another version" : sn_version(),
-                  "start the same program on every node", err);
+    sn_status status = check_program(comm, err);
     if (status == SN_OK) {
         status = check_config(comm, config, err);
     }

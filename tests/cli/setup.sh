@@ -32,6 +32,8 @@ refused "configuration: rank 2 on .* has 'timeout_seconds = 0'" \
     "$program" train job.ini --set comm.timeout_seconds=0
 refused "program: rank 2 on .* has 'another version', rank 0 has .*same program" \
     env SHARDNET_FAULT=preflight.version@2 "$program" train job.ini
+refused "program: rank 2 on .* has 'oneDNN: (yes|no)', rank 0 has 'oneDNN: (yes|no)'; start the same program" \
+    env SHARDNET_FAULT=preflight.libraries@2 "$program" train job.ini
 
 # another type of processor; whichever this one is, it is not both
 common=(--set comm.reduce=reproducible --set comm.leaves=4)

@@ -15,6 +15,8 @@ typedef enum state { CONTINUES, MEMBER_ENDS, DAMAGED, WRONG_CHECKSUM, NO_MEMORY 
 
 #include <isa-l/igzip_lib.h>
 
+static const char library[] = "ISA-L";
+
 static void *stream_create(void)
 {
     struct inflate_state *stream = malloc(sizeof *stream);
@@ -57,6 +59,8 @@ static state stream_run(struct inflate_state *stream, const unsigned char **inpu
 
 #define ZLIB_CONST /* declares the input as const */
 #include <zlib.h>
+
+static const char library[] = "zlib";
 
 static void *stream_create(void)
 {
@@ -119,6 +123,11 @@ static sn_status no_memory(const sn_gunzip *gunzip, sn_error *err)
 {
     return sn_fail(err, SN_ENOMEM, "cannot uncompress (%s): out of memory",
                    gunzip->path);
+}
+
+const char *sn_gunzip_library(void)
+{
+    return library;
 }
 
 sn_status sn_gunzip_open(sn_gunzip *gunzip, const char *path, const char *wanted,

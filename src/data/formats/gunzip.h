@@ -23,6 +23,9 @@ typedef struct sn_gunzip {
     unsigned char input[32768];
 } sn_gunzip;
 
+/** Returns the name of the library that uncompresses. */
+const char *sn_gunzip_library(void);
+
 /** Opens the file at path; the caller closes it.  The string path must outlive gunzip.
  *  wanted completes the error message "give ...".  Errors: SN_ENOINPUT, SN_ENOMEM. */
 sn_status sn_gunzip_open(sn_gunzip *gunzip, const char *path, const char *wanted,

@@ -9,12 +9,14 @@
 #define SN_STATUS_TABLE(X)                                                             \
     X(SN_OK, 0, "success")                                                             \
     X(SN_ESTOPPED, 75, "stopped early on request")                                     \
+    X(SN_EBUSY, 75, "output locked; try again later")                                  \
     X(SN_EUSAGE, 64, "wrong command line")                                             \
     X(SN_ECONFIG, 78, "configuration error")                                           \
     X(SN_ENOINPUT, 66, "input not found or unreadable")                                \
     X(SN_EDATA, 65, "input data malformed")                                            \
     X(SN_ECREATE, 73, "output cannot be created")                                      \
     X(SN_EIO, 74, "input/output error")                                                \
+    X(SN_ETAKEN, 74, "output taken over by another job")                               \
     X(SN_EDIVERGED, 76, "training diverged")                                           \
     X(SN_ERANGE, 70, "a size exceeds the limit of a library call")                     \
     X(SN_ENOMEM, 70, "out of memory")                                                  \

@@ -5,41 +5,61 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/stop.h"
+#include "base/thread.h"
+#include "run/lease.h"
 #include "store/paths.h"
 
-/* Reads the text "process PID on HOST". */
-static void read_holder(int descriptor, char holder[SN_HOLDER_BYTES])
+struct sn_run_lock {
+    char run[SN_PATH_BYTES], path[SN_PATH_BYTES];
+    char self[SN_HOLDER_BYTES];
+    bool beating; /* the thread runs */
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    /* under mutex while the thread runs */
+    bool ending;
+    int descriptor;                 /* locked if the file system can lock files */
+    char expected[SN_HOLDER_BYTES]; /* first line of the file while this job holds it */
+};
+
+/* The lock file as a waiting job sees it. */
+typedef struct view {
+    char text[SN_LEASE_BYTES];
+    double changed; /* time of the last change */
+    bool beats;     /* the text has changed since the first look */
+} view;
+
+/* Opens the lock file, for reading only, because a file open for writing prevents a
+ * read-only remount.  Returns 0 or errno; EINVAL if it is not a file. */
+static int open_file(const char *path, int flags, int *descriptor)
 {
-    const ssize_t length = pread(descriptor, holder, SN_HOLDER_BYTES - 1, 0);
-    holder[length > 0 ? length : 0] = '\0';
-    holder[strcspn(holder, "\n")] = '\0';
-    if (holder[0] == '\0') {
-        strcpy(holder, "another process");
+    struct stat info;
+    *descriptor =
+        open(path, flags | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (*descriptor < 0) {
+        return errno == ELOOP ? EINVAL : errno;
     }
+    if (fstat(*descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
+        close(*descriptor);
+        *descriptor = -1;
+        return EINVAL;
+    }
+    return 0;
 }
 
-/* Writes the holder for messages of waiting jobs.  Errors are ignored: waiting works
- * without the text. */
-static void write_holder(const char *path, const char *holder)
-{
-    const int descriptor = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-    if (descriptor >= 0) {
-        (void)dprintf(descriptor, "%s", holder);
-        close(descriptor);
-    }
-}
-
-/* Tries to lock without blocking.  Returns 0 or errno.  The file is open for reading,
- * because a file open for writing prevents a read-only remount.  NFS locks only files
- * open for writing (EBADF): then opens it again for writing. */
-static int try_lock(int *descriptor, const char *path)
+/* Tries to lock without blocking.  Returns 0 or errno.  NFS locks only files open for
+ * writing (EBADF): then opens it again for writing. */
+static int try_lock(const char *path, int *descriptor)
 {
     if (flock(*descriptor, LOCK_EX | LOCK_NB) == 0) {
         return 0;
@@ -47,105 +67,354 @@ static int try_lock(int *descriptor, const char *path)
     if (errno != EBADF) {
         return errno;
     }
-    const int writable = open(path, O_RDWR | O_CLOEXEC);
-    if (writable < 0) {
-        return errno;
-    }
     close(*descriptor);
-    *descriptor = writable;
-    return flock(writable, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    const int code = open_file(path, O_RDWR, descriptor);
+    if (code != 0) {
+        return code;
+    }
+    return flock(*descriptor, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
 }
 
-static bool is_on_this_host(const char *holder)
+static void look(view *seen, const char *path)
 {
-    char host[256] = "";
-    const char *at = strstr(holder, " on ");
-    (void)gethostname(host, sizeof host - 1);
-    return at != NULL && strcmp(at + 4, host) == 0;
+    char text[SN_LEASE_BYTES];
+    if (sn_lease_read(path, text, NULL) == 0 && strcmp(text, seen->text) != 0) {
+        seen->beats = seen->changed > 0;
+        seen->changed = sn_clock_seconds();
+        strcpy(seen->text, text);
+    } else if (seen->changed <= 0) {
+        seen->changed = sn_clock_seconds();
+    }
 }
 
-/* Tries until the lock is free or the time is over.  Calls waiting once per second,
- * first after one second: a killed job usually ends within it. */
-static sn_status wait_for_lock(int *descriptor, const char *path, const char *run,
-                               double patience, sn_run_lock_waiting *waiting,
-                               void *user, int *code, sn_error *err)
+/* True if this job may take the run.  code is that of try_lock. */
+static bool is_free(int code, const view *seen, double patience)
+{
+    char holder[SN_HOLDER_BYTES];
+    sn_lease_holder(seen->text, holder);
+    const double quiet = sn_clock_seconds() - seen->changed;
+    if (code == EWOULDBLOCK) {
+        return false;
+    }
+    return holder[0] == '\0' || quiet >= patience ||
+           (code == 0 && (sn_lease_is_local(holder) || quiet >= patience / 4));
+}
+
+/* Writes this job into the file.  Where the file system cannot lock files, another job
+ * may do so at the same time: returns false if that one was the last. */
+static bool claim(sn_run_lock *lock, int code, const view *seen)
+{
+    char text[SN_LEASE_BYTES], holder[SN_HOLDER_BYTES];
+    sn_lease_holder(seen->text, lock->expected);
+    const bool written = sn_lease_write(lock->path, lock->expected, lock->self);
+    if (written) {
+        strcpy(lock->expected, lock->self);
+    } /* else the file is read-only, the disk is full, or another job was faster */
+    if (written && code != 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
+    }
+    (void)sn_lease_read(lock->path, text, NULL);
+    sn_lease_holder(text, holder);
+    return strcmp(holder, lock->expected) == 0;
+}
+
+/* Decides whether waiting has lasted long enough. */
+static sn_status wait_or_refuse(const sn_run_lock *lock, const view *seen,
+                                double waited, double patience, sn_error *err)
+{
+    char holder[SN_HOLDER_BYTES];
+    sn_lease_holder(seen->text, holder);
+    const char *name = holder[0] != '\0' ? holder : "another process";
+    const double quiet = sn_clock_seconds() - seen->changed;
+    if (sn_stop_requested() != 0) {
+        return sn_fail(err, SN_ESTOPPED,
+                       "stopped early on request: run (%s) was locked by %s", lock->run,
+                       name);
+    }
+    if (seen->beats && quiet < patience) {
+        return waited < patience
+                   ? SN_OK
+                   : sn_fail(err, SN_ECREATE,
+                             "run (%s): locked by %s, which is running; wait until it "
+                             "ends, or choose another --out",
+                             lock->run, name);
+    }
+    return waited < (sn_lease_is_local(holder) ? patience : 6 * patience)
+               ? SN_OK
+               : sn_fail(
+                     err, SN_EBUSY,
+                     "run (%s): locked by %s, which is suspended or dead: no "
+                     "heartbeat for %.0f s; try again later, or remove " SN_LOCK_FILE
+                     " if that process no longer exists",
+                     lock->run, name, quiet);
+}
+
+static void report_taking(const sn_run_lock *lock, int code, const view *seen,
+                          double patience, sn_run_lock_report *report, void *user)
+{
+    char holder[SN_HOLDER_BYTES];
+    sn_error line;
+    sn_lease_holder(seen->text, holder);
+    if (code == 0) {
+        return;
+    }
+    (void)sn_fail(
+        &line, SN_OK,
+        "run (%s): this file system cannot lock files (%s); a heartbeat in " SN_LOCK_FILE
+        " keeps other jobs out",
+        lock->run, strerror(code));
+    report(line.message, user);
+    if (holder[0] != '\0') {
+        (void)sn_fail(&line, SN_OK,
+                      "run (%s): no heartbeat of %s for %.0f s; this job takes the run "
+                      "over",
+                      lock->run, holder, patience);
+        report(line.message, user);
+    }
+}
+
+static sn_status refuse_file(const sn_run_lock *lock, int code, sn_error *err)
+{
+    return code == EINVAL
+               ? sn_fail(err, SN_ECREATE,
+                         "run (%s): " SN_LOCK_FILE " is not a lock file; remove it",
+                         lock->run)
+               : sn_fail(err, SN_ECREATE,
+                         "run (%s): cannot create " SN_LOCK_FILE
+                         ": %s; choose a writable path",
+                         lock->run, strerror(code));
+}
+
+static void report_waiting(const sn_run_lock *lock, const view *seen,
+                           sn_run_lock_report *report, void *user)
+{
+    sn_error line;
+    char holder[SN_HOLDER_BYTES];
+    if (seen != NULL) {
+        sn_lease_holder(seen->text, holder);
+        (void)sn_fail(&line, SN_OK, "run (%s): locked by %s; waiting until it ends",
+                      lock->run, holder[0] != '\0' ? holder : "another process");
+    }
+    report(seen != NULL ? line.message : NULL, user);
+}
+
+/* Waits until the run is free.  Opens the file at each attempt, because the former
+ * holder may have removed it. */
+static sn_status take(sn_run_lock *lock, double patience, sn_run_lock_report *report,
+                      void *user, sn_error *err)
 {
     const double begun = sn_clock_seconds();
-    int calls = 0;
-    while ((*code = try_lock(descriptor, path)) == EWOULDBLOCK) {
-        char holder[SN_HOLDER_BYTES];
-        read_holder(*descriptor, holder);
+    view seen = {.changed = 0};
+    for (int calls = 0;;) {
+        if (lock->descriptor >= 0) {
+            close(lock->descriptor);
+        }
+        int code = open_file(lock->path, O_RDONLY, &lock->descriptor);
+        if (code != 0) {
+            return refuse_file(lock, code, err);
+        }
+        code = try_lock(lock->path, &lock->descriptor);
+        look(&seen, lock->path);
+        if (seen.text[0] != '\0' && strncmp(seen.text, "process ", 8) != 0) {
+            return refuse_file(lock, EINVAL, err);
+        }
+        if (is_free(code, &seen, patience) && claim(lock, code, &seen)) {
+            report_taking(lock, code, &seen, patience, report, user);
+            return SN_OK;
+        }
         const double waited = sn_clock_seconds() - begun;
-        if (waited >= (is_on_this_host(holder) ? patience : 6 * patience)) {
-            return sn_fail(err, SN_ECREATE,
-                           "run (%s): locked by %s; wait until it ends, choose another "
-                           "--out, or remove " SN_LOCK_FILE
-                           " if that process no longer exists",
-                           run, holder);
+        const sn_status status = wait_or_refuse(lock, &seen, waited, patience, err);
+        if (status != SN_OK) {
+            return status;
         }
         if (waited >= calls + 1) {
-            waiting(calls++ == 0 ? holder : NULL, user);
+            report_waiting(lock, calls++ == 0 ? &seen : NULL, report, user);
         }
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     }
-    return SN_OK;
 }
 
-sn_status sn_run_lock(const char *run, double patience, sn_run_lock_waiting *waiting,
-                      void *user, int *descriptor, sn_error *err)
+static void *refresh(void *user)
 {
-    char path[SN_PATH_BYTES];
-    *descriptor = -1;
-    sn_status status = sn_path_join(path, run, SN_LOCK_FILE, err);
+    sn_run_lock *lock = user;
+    struct timespec next;
+    pthread_mutex_lock(&lock->mutex);
+    while (!lock->ending) {
+        clock_gettime(CLOCK_MONOTONIC, &next);
+        next.tv_sec += 1;
+        (void)pthread_cond_timedwait(&lock->changed, &lock->mutex, &next);
+        if (!lock->ending && sn_lease_write(lock->path, lock->expected, lock->self)) {
+            strcpy(lock->expected, lock->self);
+        }
+    }
+    pthread_mutex_unlock(&lock->mutex);
+    return NULL;
+}
+
+static sn_status start_beating(sn_run_lock *lock, sn_error *err)
+{
+    lock->beating = sn_thread_start(&lock->thread, refresh, lock) == 0;
+    return lock->beating ? SN_OK
+                         : sn_fail(err, SN_EINTERNAL,
+                                   "run (%s): cannot create a thread; raise the limit "
+                                   "on processes (ulimit -u)",
+                                   lock->run);
+}
+
+static sn_run_lock *create(void)
+{
+    pthread_condattr_t monotonic;
+    sn_run_lock *lock = calloc(1, sizeof *lock);
+    if (lock != NULL) {
+        lock->descriptor = -1;
+        sn_lease_self(lock->self);
+        (void)pthread_mutex_init(&lock->mutex, NULL);
+        (void)pthread_condattr_init(&monotonic);
+        (void)pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+        (void)pthread_cond_init(&lock->changed, &monotonic);
+        (void)pthread_condattr_destroy(&monotonic);
+    }
+    return lock;
+}
+
+sn_status sn_run_lock_acquire(const char *run, double patience,
+                              sn_run_lock_report *report, void *user,
+                              sn_run_lock **lock, sn_error *err)
+{
+    *lock = create();
+    if (*lock == NULL) {
+        return sn_fail(err, SN_ENOMEM, "run (%s): out of memory", run);
+    }
+    sn_status status = sn_path_format((*lock)->run, err, "%s", run);
+    if (status == SN_OK) {
+        status = sn_path_join((*lock)->path, run, SN_LOCK_FILE, err);
+    }
+    if (status == SN_OK) {
+        status = take(*lock, patience, report, user, err);
+    }
+    if (status == SN_OK) {
+        status = start_beating(*lock, err);
+    }
     if (status != SN_OK) {
-        return status;
+        sn_run_lock_release(lock);
     }
-    int lock = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (lock < 0) {
-        return sn_fail(err, SN_ECREATE,
-                       "run (%s): cannot create " SN_LOCK_FILE
-                       ": %s; choose a writable path",
-                       run, strerror(errno));
-    }
-    int code;
-    status = wait_for_lock(&lock, path, run, patience, waiting, user, &code, err);
-    if (status != SN_OK || code != 0) {
-        close(lock);
-        return status;
-    }
-    char host[256] = "", holder[SN_HOLDER_BYTES];
-    (void)gethostname(host, sizeof host - 1);
-    snprintf(holder, sizeof holder, "process %ld on %s\n", (long)getpid(), host);
-    write_holder(path, holder);
-    *descriptor = lock;
-    return SN_OK;
+    return status;
 }
 
-void sn_run_unlock(const char *run, int *descriptor)
+/* Locks the file that is now at the path, instead of the former one; flags are further
+ * ones of open.  Returns false if another job has the file.  Other failures are ignored:
+ * the caller will not be able to write either, and checks again. */
+static bool lock_again(sn_run_lock *lock, int flags)
 {
-    char path[SN_PATH_BYTES];
-    if (*descriptor < 0) {
+    int descriptor;
+    int code = open_file(lock->path, O_RDONLY | flags, &descriptor);
+    if (code != 0) {
+        return code != EEXIST;
+    }
+    /* sn_run_lock_holder of another process may have it for a moment */
+    for (int tries = 0; tries < 20; tries++) {
+        code = try_lock(lock->path, &descriptor);
+        if (code != EWOULDBLOCK) {
+            break;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+    if (code == EWOULDBLOCK || descriptor < 0) {
+        close(descriptor);
+        return code != EWOULDBLOCK;
+    }
+    close(lock->descriptor);
+    lock->descriptor = descriptor;
+    if (sn_lease_write(lock->path, lock->expected, lock->self)) {
+        strcpy(lock->expected, lock->self);
+    }
+    return true;
+}
+
+/* True unless the lock file is another job's; holder := its first line. */
+static bool is_own(sn_run_lock *lock, char holder[SN_HOLDER_BYTES])
+{
+    char text[SN_LEASE_BYTES];
+    struct stat now, locked;
+    const int code = sn_lease_read(lock->path, text, &now);
+    sn_lease_holder(text, holder);
+    if (code == ENOENT || code == ENOTDIR) {
+        return sn_folder_create(lock->run, NULL) != SN_OK || lock_again(lock, O_EXCL);
+    }
+    if (code != 0) {
+        return true; /* it cannot be read now, for example because of EIO */
+    }
+    if (fstat(lock->descriptor, &locked) == 0 && now.st_dev == locked.st_dev &&
+        now.st_ino == locked.st_ino) {
+        return holder[0] == '\0' || strcmp(holder, lock->expected) == 0;
+    }
+    /* a copy of the folder has this job's lock file */
+    return holder[0] != '\0' && strcmp(holder, lock->expected) == 0 &&
+           lock_again(lock, 0);
+}
+
+sn_status sn_run_lock_check(sn_run_lock *lock, sn_error *err)
+{
+    char holder[SN_HOLDER_BYTES];
+    if (lock == NULL) {
+        return SN_OK;
+    }
+    pthread_mutex_lock(&lock->mutex);
+    const bool own = is_own(lock, holder);
+    pthread_mutex_unlock(&lock->mutex);
+    return own ? SN_OK
+               : sn_fail(err, SN_ETAKEN,
+                         "run (%s): taken over by %s while this job trained; this job "
+                         "writes nothing more; choose another --out",
+                         lock->run, holder[0] != '\0' ? holder : "another process");
+}
+
+void sn_run_lock_release(sn_run_lock **lock)
+{
+    if (*lock == NULL) {
         return;
     }
-    if (sn_path_join(path, run, SN_LOCK_FILE, NULL) == SN_OK) {
-        write_holder(path, "");
+    if ((*lock)->beating) {
+        pthread_mutex_lock(&(*lock)->mutex);
+        (*lock)->ending = true;
+        pthread_cond_broadcast(&(*lock)->changed);
+        pthread_mutex_unlock(&(*lock)->mutex);
+        (void)pthread_join((*lock)->thread, NULL);
+        sn_lease_clear((*lock)->path, (*lock)->self);
     }
-    close(*descriptor);
-    *descriptor = -1;
+    if ((*lock)->descriptor >= 0) {
+        close((*lock)->descriptor);
+    }
+    pthread_mutex_destroy(&(*lock)->mutex);
+    pthread_cond_destroy(&(*lock)->changed);
+    free(*lock);
+    *lock = NULL;
 }
 
 void sn_run_lock_holder(const char *run, char holder[SN_HOLDER_BYTES])
 {
+    static const double patience_seconds = 6;
     char path[SN_PATH_BYTES];
+    view seen = {.changed = 0};
     holder[0] = '\0';
     const int lock = sn_path_join(path, run, SN_LOCK_FILE, NULL) == SN_OK
-                         ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+                         ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
                          : -1;
     if (lock < 0) {
         return;
     }
-    if (flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        read_holder(lock, holder);
-    }
+    const int code = flock(lock, LOCK_SH | LOCK_NB) == 0 ? 0 : errno;
     close(lock);
+    look(&seen, path);
+    while (!is_free(code, &seen, patience_seconds) && code != EWOULDBLOCK &&
+           !seen.beats) {
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        look(&seen, path);
+    }
+    if (code == EWOULDBLOCK || seen.beats) {
+        sn_lease_holder(seen.text, holder);
+    }
+    if (code == EWOULDBLOCK && holder[0] == '\0') {
+        strcpy(holder, "another process");
+    }
 }

@@ -1,30 +1,48 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** A run folder is locked by one job.  Not collective. */
+/** A run folder is locked by one job, by a file lock and by a heartbeat (lease.h) in the
+ *  same file.  Not collective. */
 #ifndef SHARDNET_RUN_LOCK_H
 #define SHARDNET_RUN_LOCK_H
 
+#include "run/lease.h"
 #include "shardnet/status.h"
 
-/** Bytes of the text "process PID on HOST". */
-enum { SN_HOLDER_BYTES = 320 };
+typedef struct sn_run_lock sn_run_lock;
 
-/** Callback for every second of waiting.  holder describes the process that holds the
- *  lock at the first call and is NULL later. */
-typedef void sn_run_lock_waiting(const char *holder, void *user);
+/** Callback for every second of waiting, with message NULL, and for a message to the
+ *  user. */
+typedef void sn_run_lock_report(const char *message, void *user);
 
-/** Locks RUN/.lock until sn_run_unlock or the end of the process.  Waits up to patience
- *  seconds for a holder on this host, and six times as long for one on another host,
- *  because a file server keeps the lock of a crashed host for some time.  Returns SN_OK
- *  with *descriptor = -1 if the file system does not support locks.  Errors: SN_ECREATE
- *  if the lock cannot be created or stays busy; err then names the holder. */
-sn_status sn_run_lock(const char *run, double patience, sn_run_lock_waiting *waiting,
-                      void *user, int *descriptor, sn_error *err) SN_MUST_CHECK;
+/** Locks RUN/.lock and starts a thread that refreshes its heartbeat.
+ *
+ *  Waits for another holder.  One whose heartbeat changes still runs: gives up after
+ *  patience seconds with SN_ECREATE.  One whose heartbeat does not change is suspended,
+ *  or it is dead and a file server keeps its lock: gives up with SN_EBUSY after
+ *  patience seconds, after six times as long if it is on another host.
+ *
+ *  If the file system cannot lock files, reports so once, and takes the run over from a
+ *  holder whose heartbeat has not changed for patience seconds.  If it can, waits a
+ *  quarter of patience for the heartbeat of a holder on another host nevertheless,
+ *  because some mounts lock files on one host only.
+ *
+ *  Ends with SN_ESTOPPED at a request to stop.  Other errors: SN_ECREATE if the file
+ *  cannot be created or is not a lock file, SN_ENOMEM, SN_EINTERNAL. */
+sn_status sn_run_lock_acquire(const char *run, double patience,
+                              sn_run_lock_report *report, void *user,
+                              sn_run_lock **lock, sn_error *err) SN_MUST_CHECK;
 
-/** Releases the lock and sets *descriptor to -1.  Accepts -1. */
-void sn_run_unlock(const char *run, int *descriptor);
+/** Checks before a write that the folder is still this job's.  If the lock file is
+ *  gone, for example because the folder was moved, creates folder and lock again.
+ *  Accepts NULL.  Errors: SN_ETAKEN if the lock file is another job's; the caller must
+ *  write nothing more. */
+sn_status sn_run_lock_check(sn_run_lock *lock, sn_error *err) SN_MUST_CHECK;
+
+/** Releases the lock, frees it and sets *lock to NULL.  Accepts NULL. */
+void sn_run_lock_release(sn_run_lock **lock);
 
 /** Writes a description of the process that holds the lock of a run to holder, "" if
- *  none holds it.  Changes nothing in the folder. */
+ *  none holds it.  Changes nothing in the folder.  Without file locks it watches the
+ *  heartbeat for up to six seconds. */
 void sn_run_lock_holder(const char *run, char holder[SN_HOLDER_BYTES]);
 
 #endif

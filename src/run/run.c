@@ -9,7 +9,6 @@
 #include "data/batch.h"
 #include "dist/watchdog/watchdog.h"
 #include "run/folder.h"
-#include "run/lock.h"
 #include "shardnet/version.h"
 #include "store/paths.h"
 
@@ -27,12 +26,11 @@ static bool on_rank_0(const sn_run *run)
     return sn_comm_rank(run->comm) == 0;
 }
 
-static void wait_for_lock(const char *holder, void *user)
+static void report_lock(const char *message, void *user)
 {
     sn_run *run = user;
-    if (holder != NULL) {
-        run->warn(run->warn_user, "run (%s): locked by %s; waiting until it ends",
-                  run->folder, holder);
+    if (message != NULL) {
+        run->warn(run->warn_user, "%s", message);
     }
     sn_run_mark(run, 1);
 }
@@ -42,8 +40,8 @@ static sn_status open_folder(sn_run *run, const sn_network *network, sn_error *e
     static const double patience_seconds = 20; /* time for a killed job to end */
     sn_status status = sn_folder_create(run->folder, err);
     if (status == SN_OK) {
-        status = sn_run_lock(run->folder, patience_seconds, wait_for_lock, run,
-                             &run->lock, err);
+        status = sn_run_lock_acquire(run->folder, patience_seconds, report_lock, run,
+                                     &run->lock, err);
     }
     return status == SN_OK ? sn_writer_create(network, &run->writer, err) : status;
 }
@@ -57,7 +55,6 @@ sn_status sn_run_open(sn_run *run, sn_comm *comm, const char *folder,
                     .warn = warn,
                     .warn_user = warn_user,
                     .arena_bytes = network->arena * sizeof(float),
-                    .lock = -1,
                     .saved_step = -1};
     sn_run_mark(run, 1);
     const sn_status status = on_rank_0(run) ? open_folder(run, network, err) : SN_OK;
@@ -69,7 +66,7 @@ void sn_run_close(sn_run *run)
     sn_writer_destroy(&run->writer);
     sn_lineage_clear(&run->lineage);
     sn_rows_clear(&run->rows);
-    sn_run_unlock(run->folder, &run->lock);
+    sn_run_lock_release(&run->lock);
 }
 
 /* Rank 0 only. */
@@ -149,7 +146,10 @@ static sn_status prepare_folder(sn_run *run, bool fresh, const sn_rows *pending,
 static sn_status commit(sn_run *run, bool fresh, sn_error *err)
 {
     sn_rows pending = {{{NULL, 0, 0}}};
-    sn_status status = read_pending(run, &pending, err);
+    sn_status status = sn_run_lock_check(run->lock, err);
+    if (status == SN_OK) {
+        status = read_pending(run, &pending, err);
+    }
     if (status == SN_OK) {
         status = sn_lineage_apply(&run->lineage, err);
     }
@@ -300,6 +300,7 @@ static sn_status submit(sn_run *run, const sn_run_state *state, bool checkpoint,
         return status;
     }
     const sn_writer_job job = {.run = run->folder,
+                               .lock = run->lock,
                                .step = checkpoint,
                                .best = best,
                                .keep = (size_t)state->config->checkpoint_keep,

@@ -22,7 +22,7 @@ typedef struct sn_run {
     sn_warn *warn;
     void *warn_user;
     /* rank 0 only */
-    int lock; /* descriptor of the lock, -1 for none */
+    sn_run_lock *lock;
     sn_writer *writer;
     sn_lineage lineage;
     sn_rows rows;                   /* rows since the last write */
@@ -33,8 +33,8 @@ typedef struct sn_run {
 
 /** Creates and locks the folder and starts the writer.  Rank 0 waits for the lock of
  *  another job, see run/lock.h.  The caller calls sn_run_close, also after a failure;
- *  folder must stay valid until then.  Collective.  Errors: SN_ECREATE, SN_ENOMEM,
- *  SN_EINTERNAL, SN_EMPI. */
+ *  folder must stay valid until then.  Collective.  Errors: SN_ECREATE, SN_EBUSY,
+ *  SN_ESTOPPED, SN_ENOMEM, SN_EINTERNAL, SN_EMPI. */
 sn_status sn_run_open(sn_run *run, sn_comm *comm, const char *folder,
                       const sn_network *network, sn_warn *warn, void *warn_user,
                       sn_error *err) SN_MUST_CHECK;
@@ -85,8 +85,9 @@ sn_status sn_run_add_ranks(sn_run *run, const sn_rank_row *mine,
  *  waits for this one.
  *
  *  A failed write is a warning at the next call, not an error.  Only if final, a
- *  failure to write the checkpoint or the metrics returns SN_EIO.  Collective.  Errors:
- *  SN_EIO, SN_EMPI. */
+ *  failure to write the checkpoint or the metrics returns SN_EIO.  If another job has
+ *  taken the folder over, nothing is written, now and later.  Collective.  Errors:
+ *  SN_ETAKEN, SN_EIO, SN_EMPI. */
 sn_status sn_run_checkpoint(sn_run *run, const sn_run_state *state, bool checkpoint,
                             bool best, bool final, sn_error *err) SN_MUST_CHECK;
 

@@ -2,8 +2,6 @@
 #include "run/writer.h"
 
 #include <math.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +10,7 @@
 #include "base/clock.h"
 #include "base/locale.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "run/folder.h"
 
 struct sn_writer {
@@ -26,6 +25,7 @@ struct sn_writer {
     sn_layer_tensors *tensors;
     sn_checkpoint_info info;
     char run[SN_PATH_BYTES];
+    sn_run_lock *lock;
     bool step, best; /* as in sn_writer_job */
     size_t keep;
     bool best_failed; /* the copied weights of the best epoch are not in any file */
@@ -81,11 +81,15 @@ static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
 
 /* Writes the metrics before the checkpoints: a resumed run removes rows after its
  * checkpoint, but it cannot recompute rows before it.  A failure to write metrics does
- * not prevent the checkpoints. */
+ * not prevent the checkpoints, but a folder that another job has taken over does. */
 static void do_job(sn_writer *writer)
 {
     sn_writer_outcome *outcome = &writer->outcome;
     *outcome = nothing;
+    outcome->metrics.status = sn_run_lock_check(writer->lock, &outcome->metrics.err);
+    if (outcome->metrics.status != SN_OK) {
+        return;
+    }
     outcome->metrics.status =
         sn_folder_append(writer->run, writer->info.config_text, &writer->backlog,
                          &outcome->warning, &outcome->metrics.err);
@@ -137,17 +141,6 @@ static void *work(void *user)
     return NULL;
 }
 
-/* Starts the thread with all signals blocked: the training thread handles them. */
-static int start_thread(sn_writer *writer)
-{
-    sigset_t all, former;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-    const int failed = pthread_create(&writer->thread, NULL, work, writer);
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
-    return failed;
-}
-
 static void release(sn_writer *writer)
 {
     pthread_mutex_destroy(&writer->mutex);
@@ -184,7 +177,7 @@ sn_status sn_writer_create(const sn_network *network, sn_writer **out, sn_error 
         status = sn_fail(err, SN_ENOMEM,
                          "checkpoint writer (a copy of %zu parameters): out of memory",
                          network->parameters);
-    } else if (start_thread(writer) != 0) {
+    } else if (sn_thread_start(&writer->thread, work, writer) != 0) {
         status = sn_fail(err, SN_EINTERNAL,
                          "checkpoint writer: cannot create a thread; "
                          "raise the limit on processes (ulimit -u)");
@@ -220,13 +213,17 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
     const double begun = sn_clock_seconds();
     sn_writer_result retried = {.status = SN_OK};
     if (writer->best_failed && !job->best) {
-        write_checkpoint(writer, true, &retried);
+        retried.status = sn_run_lock_check(job->lock, &retried.err);
+        if (retried.status == SN_OK) {
+            write_checkpoint(writer, true, &retried);
+        }
         writer->best_failed = false;
         *err = retried.err;
     }
     writer->info = *info;
     writer->keep = job->keep;
     strcpy(writer->run, job->run);
+    writer->lock = job->lock;
     writer->step = job->step;
     writer->best = job->best;
     /* If memory is short, the rows stay in job->rows until the next job. */

@@ -7,6 +7,7 @@
 #define SHARDNET_RUN_WRITER_H
 
 #include "nn/net.h"
+#include "run/lock.h"
 #include "store/checkpoint/checkpoint.h"
 #include "store/metrics/rows.h"
 
@@ -29,10 +30,11 @@ void sn_writer_destroy(sn_writer **writer);
 /** One job of the writer. */
 typedef struct sn_writer_job {
     const char *run;
-    bool step;     /* write the checkpoint of the step */
-    bool best;     /* write best.h5 */
-    size_t keep;   /* number of checkpoints of steps that rotation keeps */
-    sn_rows *rows; /* rows for metrics.h5; sn_writer_submit moves them out */
+    sn_run_lock *lock; /* checked before each write; may be NULL */
+    bool step;         /* write the checkpoint of the step */
+    bool best;         /* write best.h5 */
+    size_t keep;       /* number of checkpoints of steps that rotation keeps */
+    sn_rows *rows;     /* rows for metrics.h5; sn_writer_submit moves them out */
 } sn_writer_job;
 
 /** Copies job, info, parameters and velocity (network.arena each) and returns; the

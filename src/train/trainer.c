@@ -405,7 +405,8 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
                          "): checkpoint written; continue with --resume",
                          p->epoch, p->step);
     }
-    if (status != SN_OK && status != SN_ESTOPPED && status != SN_EMPI) {
+    if (status != SN_OK && status != SN_ESTOPPED && status != SN_ETAKEN &&
+        status != SN_EMPI) {
         const sn_run_state state = state_of(t);
         sn_run_leave(&t->run, &state, err);
     }
@@ -421,7 +422,6 @@ static sn_status train(sn_comm *comm, const sn_config *config,
                   .console = sn_console_open(sn_comm_rank(comm), options->out,
                                              options->warnings, options->quiet),
                   .deadline = sn_deadline_start(started),
-                  .run = {.lock = -1},
                   .now = {.started = started, .checked_step = -1}};
     sn_engine *e = &t.engine;
     sn_status status = sn_engine_open(e, comm, config, err);

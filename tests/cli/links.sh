@@ -48,6 +48,13 @@ replaced run/report.html.tmp "$program" report run
 replaced picture.png.tmp "$program" data preview small.ini -o picture.png
 replaced "idx/train-images-idx3-ubyte.tmp idx/t10k-labels-idx1-ubyte.tmp" \
     "$program" data synth idx --train 20 --test 10
+mkdir locked
+plant locked/.lock
+expect_one_line_error 73 0 'run \(locked\): \.lock is not a lock file; remove it' \
+    "$program" train small.ini --out locked
+[ "$(cat victims/.lock)" = precious ] || wrong "the lock is written through a link"
+checked "train: a link at .lock is refused"
+
 gzip -c /dev/null >pixel.gz
 mkdir fetched mirror
 for name in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do

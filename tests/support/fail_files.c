@@ -8,6 +8,8 @@
  *                  enospc: this operation and all later ones that write fail with
  *                  ENOSPC
  *                  kill: the process ends before this operation
+ *                  nolock: the folder cannot be locked: flock and fcntl fail with errno
+ *                  FAIL_AT, and nothing else does
  *     FAIL_LOG     a file that gets one line per operation: its number, its name, and
  *                  whether it reads or writes
  *
@@ -36,7 +38,7 @@ static atomic_bool watched[DESCRIPTORS];
 static atomic_long count;
 static const char *folder;
 static long at;
-static enum { COUNT_ONLY, EIO_ONCE, ENOSPC_FROM, KILL } kind;
+static enum { COUNT_ONLY, EIO_ONCE, ENOSPC_FROM, KILL, NO_LOCK } kind;
 static int log_descriptor = -1;
 
 /* The function of the C library of this name. */
@@ -52,6 +54,7 @@ __attribute__((constructor)) static void begin(void)
         kind = strcmp(text, "eio") == 0      ? EIO_ONCE
                : strcmp(text, "enospc") == 0 ? ENOSPC_FROM
                : strcmp(text, "kill") == 0   ? KILL
+               : strcmp(text, "nolock") == 0 ? NO_LOCK
                                              : COUNT_ONLY;
     }
 }
@@ -168,7 +171,38 @@ ON_DESCRIPTOR(ssize_t, pread64, (int fd, void *data, size_t bytes, off64_t offse
 ON_DESCRIPTOR(int, fsync, (int fd), (fd), true)
 ON_DESCRIPTOR(int, ftruncate, (int fd, off_t bytes), (fd, bytes), true)
 ON_DESCRIPTOR(int, ftruncate64, (int fd, off64_t bytes), (fd, bytes), true)
-ON_DESCRIPTOR(int, flock, (int fd, int operation), (fd, operation), false)
+
+/* Returns true, with errno set, if the lock of this descriptor must fail. */
+static bool lock_fails(int fd, bool waits_or_tries)
+{
+    if (kind != NO_LOCK || !waits_or_tries || !is_watched(fd)) {
+        return false;
+    }
+    errno = (int)at;
+    return true;
+}
+
+int flock(int fd, int operation)
+{
+    return lock_fails(fd, true) || (is_watched(fd) && fails("flock", false))
+               ? -1
+               : REAL(flock)(fd, operation);
+}
+
+#define FCNTL(name)                                                                    \
+    int name(int fd, int command, ...)                                                 \
+    {                                                                                  \
+        va_list arguments;                                                             \
+        va_start(arguments, command);                                                  \
+        void *argument = va_arg(arguments, void *);                                    \
+        va_end(arguments);                                                             \
+        return lock_fails(fd, command == F_SETLK || command == F_SETLKW ||             \
+                                  command == F_OFD_SETLK || command == F_OFD_SETLKW)   \
+                   ? -1                                                                \
+                   : REAL(name)(fd, command, argument);                                \
+    }
+FCNTL(fcntl)
+FCNTL(fcntl64)
 
 int mkdir(const char *path, mode_t mode)
 {

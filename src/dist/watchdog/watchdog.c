@@ -14,8 +14,6 @@
 
 #include <math.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +25,7 @@
 #include "base/fault.h"
 #include "base/locale.h"
 #include "base/rng.h"
+#include "base/thread.h"
 #include "dist/comm/internal.h"
 #include "dist/watchdog/report.h"
 
@@ -289,13 +288,9 @@ static sn_status start_thread(struct sn_watchdog *w, sn_error *err)
             report->last_by_path[path] = -INFINITY;
         }
     }
-    sigset_t all, former; /* the training thread handles the signals */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
     const int failed =
         sn_fault_check("watchdog.thread", w->view.rank, -1, NULL) != SN_OK ||
-        pthread_create(&w->thread, NULL, watch, w) != 0;
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
+        sn_thread_start(&w->thread, watch, w) != 0;
     return failed ? sn_fail(err, SN_EINTERNAL,
                             "watchdog: cannot create a thread; raise the limit on "
                             "processes (ulimit -u)")

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/number.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "dist/launch/launch.h"
@@ -24,13 +25,14 @@ static void print_result(const sn_model *model, const arguments *given,
     const bool synthetic =
         given->data_dir == NULL && model->spec.source == SN_SOURCE_SYNTHETIC;
     printf("checkpoint %s: epoch %" PRId64 ", step %" PRId64 "\n", model->found.path,
-           model->info.position.epoch, model->info.position.step);
+           sn_position_epoch(&model->info.position), model->info.position.step);
+    char loss[SN_NUMBER_BYTES];
     const double accuracy =
         100.0 * (double)evaluation->correct / (double)evaluation->count;
     printf("%s: accuracy %.2f %%, error %.2f %% (%" PRId64 " of %" PRId64
-           " correct), loss %.6f%s\n",
+           " correct), loss %s%s\n",
            splits[given->split], accuracy, 100 - accuracy, evaluation->correct,
-           evaluation->count, evaluation->loss,
+           evaluation->count, sn_number_text(evaluation->loss, 6, loss),
            synthetic ? "; synthetic, not MNIST" : "");
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/number.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "store/checkpoint/checkpoint.h"
@@ -138,7 +139,8 @@ static sn_status print_checkpoint_line(const char *path, void *user, sn_error *e
     }
     if (sn_checkpoint_open(path, &checkpoint, &info, &why) == SN_OK) {
         printf("  %-20s epoch %5" PRId64 "  step %9" PRId64 "  %s%s\n", name,
-               info.position.epoch, info.position.step, info.created_utc, remark);
+               sn_position_epoch(&info.position), info.position.step, info.created_utc,
+               remark);
         sn_checkpoint_close(&checkpoint);
     } else if (sn_file_exists(path)) { /* else the job has removed it */
         printf("  %-20s %s%s\n", name, why.message, remark);
@@ -168,8 +170,9 @@ static void print_last_epochs(const char *path)
     printf("last epochs, of %zu\n", count);
     printf("  epoch       step       loss    train    valid     test error\n");
     for (size_t i = count > LAST_EPOCHS ? count - LAST_EPOCHS : 0; i < count; i++) {
-        printf("  %5" PRId64 " %10" PRId64 " %10.5f", rows[i].epoch, rows[i].step,
-               rows[i].train_loss);
+        char loss[SN_NUMBER_BYTES];
+        printf("  %5" PRId64 " %10" PRId64 " %10s", rows[i].epoch, rows[i].step,
+               sn_number_text(rows[i].train_loss, 5, loss));
         print_percent(rows[i].train_error);
         print_percent(rows[i].validation_error);
         print_percent(rows[i].test_error);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "base/stop.h"
 #include "cli/commands.h"
 #include "cli/job.h"
@@ -29,7 +30,8 @@ static void print_number(double value, int decimals)
     if (isnan(value)) {
         printf(" %9s", "-");
     } else {
-        printf(" %9.*f", decimals, value);
+        char number[SN_NUMBER_BYTES];
+        printf(" %9s", sn_number_text(value, decimals, number));
     }
 }
 

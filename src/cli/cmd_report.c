@@ -58,7 +58,8 @@ static sn_status run(const void *user, sn_error *err)
         printf("report   %s\n", path);
         if (report.has_result) {
             printf("result   %s: epoch %" PRId64 ", step %" PRId64 "\n",
-                   report.found.found.path, report.found.info.position.epoch,
+                   report.found.found.path,
+                   sn_position_epoch(&report.found.info.position),
                    report.found.info.position.step);
         } else {
             printf("result   none: %s\n", report.no_result.message);

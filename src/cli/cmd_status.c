@@ -66,7 +66,7 @@ static void print_position(const sn_survey *found)
     const sn_position *p = &found->position;
     const bool within = p->step_in_epoch > 0;
     printf("%s epoch %" PRId64 " of %" PRId64 ", step %" PRId64,
-           within ? "in" : "after", p->epoch + within, found->epochs, p->step);
+           within ? "in" : "after", sn_position_epoch(p), found->epochs, p->step);
 }
 
 static void print_line(const sn_survey *found)

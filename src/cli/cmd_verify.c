@@ -46,7 +46,7 @@ static sn_status check_checkpoint(const char *path, void *user, sn_error *err)
     (void)err;
     if (status == SN_OK) {
         printf("good  %s: epoch %" PRId64 ", step %" PRId64 ", SHA-256 %s\n", path,
-               info.position.epoch, info.position.step, info.digest);
+               sn_position_epoch(&info.position), info.position.step, info.digest);
     }
     if (status == SN_OK || sn_file_exists(path)) { /* else the job has removed it */
         count_file(user, path, status, &why);

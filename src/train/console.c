@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "nn/products/gemm.h"
 #include "shardnet/version.h"
 
@@ -39,10 +40,11 @@ sn_console sn_console_open(int rank, FILE *out, FILE *warnings, bool quiet)
                         .live = !quiet && is_live(out)};
 }
 
-static void clear_line(const sn_console *console)
+void sn_console_clear_line(const sn_console *console)
 {
     if (console->live) {
         fputs("\r\033[K", console->results);
+        fflush(console->results);
     }
 }
 
@@ -151,7 +153,7 @@ void sn_console_start(const sn_console *console, const sn_deadline *deadline,
     }
     if (checkpoint != NULL) {
         fprintf(out, "resume   %s: epoch %" PRId64 ", step %" PRId64 "\n", checkpoint,
-                position->epoch, position->step);
+                sn_position_epoch(position), position->step);
     }
     if (changes[0] != '\0') {
         fprintf(out, "changed  %s\n", changes);
@@ -159,25 +161,38 @@ void sn_console_start(const sn_console *console, const sn_deadline *deadline,
     fflush(out);
 }
 
-void sn_console_step(sn_console *console, const sn_config *config,
-                     const sn_cursor *cursor, int64_t first_step, double begun,
-                     double now, double loss)
+/* Returns the number of steps that this invocation still has to do, unless the
+ * validation error, a signal or the time ends it. */
+static int64_t steps_left(const sn_config *config, const sn_cursor *cursor,
+                          int64_t first_step)
 {
-    static const double interval = 0.5;
-    if (!console->live || now - console->last_line < interval) {
+    const int64_t step = cursor->position.step;
+    const int64_t left = config->train_epochs * cursor->steps_per_epoch - step;
+    const int64_t allowed = first_step + config->train_max_steps - step;
+    return config->train_max_steps > 0 && allowed < left ? allowed : left;
+}
+
+void sn_console_step(sn_console *console, const sn_config *config,
+                     const sn_cursor *cursor, const sn_pace *pace, double loss)
+{
+    static const double interval = 0.5, least_seconds = 1;
+    FILE *out = console->out;
+    char number[SN_NUMBER_BYTES];
+    if (!console->live || pace->now - console->last_line < interval) {
         return;
     }
     const sn_position *p = &cursor->position;
-    const double done = (double)(p->step - first_step), elapsed = now - begun;
-    const double left =
-        (double)(config->train_epochs * cursor->steps_per_epoch - p->step);
-    fprintf(console->out,
-            "\r\033[Kepoch %" PRId64 "/%" PRId64 "  step %" PRId64
-            "  loss %.4f  %.0f images/s  %.0f s left",
-            p->epoch + 1, config->train_epochs, p->step, loss,
-            done * (double)config->train_batch / elapsed, left / done * elapsed);
-    fflush(console->out);
-    console->last_line = now;
+    fprintf(out, "\r\033[Kepoch %" PRId64 "/%" PRId64 "  step %" PRId64 "  loss %s",
+            sn_position_epoch(p), config->train_epochs, p->step,
+            sn_number_text(loss, 4, number));
+    if (pace->step_seconds >= least_seconds) {
+        const double rate =
+            (double)(p->step - pace->first_step) / (pace->now - pace->begun);
+        fprintf(out, "  %.0f images/s  %.0f s left", rate * (double)config->train_batch,
+                (double)steps_left(config, cursor, pace->first_step) / rate);
+    }
+    fflush(out);
+    console->last_line = pace->now;
 }
 
 static void print_error(FILE *out, const char *name, double error)
@@ -191,13 +206,15 @@ void sn_console_epoch(const sn_console *console, const sn_config *config,
                       const sn_epoch_row *row)
 {
     FILE *out = console->out;
+    char number[SN_NUMBER_BYTES];
     if (out == NULL || (row->epoch % config->train_report_every != 0 &&
                         row->epoch != 1 && row->epoch != config->train_epochs)) {
         return;
     }
-    clear_line(console);
-    fprintf(out, "epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "  loss %.6f",
-            row->epoch, config->train_epochs, row->step, row->train_loss);
+    sn_console_clear_line(console);
+    fprintf(out, "epoch %" PRId64 "/%" PRId64 "  step %" PRId64 "  loss %s", row->epoch,
+            config->train_epochs, row->step,
+            sn_number_text(row->train_loss, 6, number));
     print_error(out, "train error", row->train_error);
     print_error(out, "validation error", row->validation_error);
     print_error(out, "test error", row->test_error);
@@ -212,6 +229,7 @@ void sn_console_warn(void *user, const char *format, ...)
     if (out == NULL) {
         return;
     }
+    sn_console_clear_line(console);
     va_list arguments;
     va_start(arguments, format);
     fputs("shardnet: warning: ", out);
@@ -222,32 +240,36 @@ void sn_console_warn(void *user, const char *format, ...)
 }
 
 void sn_console_result(const sn_console *console, const sn_config *config,
-                       const sn_train_result *result, const char *checkpoint,
-                       const sn_position *best)
+                       const sn_train_result *result, const sn_ending *ending)
 {
     FILE *out = console->results;
+    char number[SN_NUMBER_BYTES];
     if (out == NULL) {
         return;
     }
-    clear_line(console);
-    fprintf(out, "result   %s\n", checkpoint);
-    if (best != NULL) {
+    sn_console_clear_line(console);
+    fprintf(out, "end      %s\nresult   %s\n", ending->reason, ending->checkpoint);
+    if (ending->best != NULL) {
         fprintf(out, "best     epoch %" PRId64 ", validation error %.2f %%\n",
-                best->best_epoch, 100 * best->best_error);
+                ending->best->best_epoch, 100 * ending->best->best_error);
     }
     if (result->test_count > 0) {
         const double accuracy =
             100.0 * (double)result->test_correct / (double)result->test_count;
         fprintf(out,
                 "test     accuracy %.2f %%, error %.2f %% (%" PRId64 " of %" PRId64
-                " correct), loss %.6f%s\n",
+                " correct), loss %s%s\n",
                 accuracy, 100 - accuracy, result->test_correct, result->test_count,
-                result->test_loss,
+                sn_number_text(result->test_loss, 6, number),
                 config->data_source == SN_SOURCE_SYNTHETIC ? "; synthetic, not MNIST"
                                                            : "");
     }
-    fprintf(out, "time     %.2f s, of which training %.2f s; %.0f images/s\n",
-            result->seconds, result->train_seconds, result->samples_per_second);
+    fprintf(out, "time     %.2f s, of which training %.2f s", result->seconds,
+            result->train_seconds);
+    if (result->train_seconds > 0) {
+        fprintf(out, "; %.0f images/s", result->samples_per_second);
+    }
+    fputc('\n', out);
 }
 
 /* Prints the slowest rank if waiting for it cost a considerable share of the time. */

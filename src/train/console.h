@@ -33,12 +33,20 @@ void sn_console_start(const sn_console *console, const sn_deadline *deadline,
                       const char *checkpoint, const sn_position *position,
                       const char *changes);
 
+/** The steps of this invocation so far. */
+typedef struct sn_pace {
+    int64_t first_step;  /* number of finished updates before */
+    double begun, now;   /* clock: before the first step, after the last one */
+    double step_seconds; /* the part of it spent in steps */
+} sn_pace;
+
 /** Rewrites the line of a step, at most twice per second and on a terminal only.
- *  first_step and begun (clock) are those of this invocation's first step; now is the
- *  clock. */
+ *  Estimates speed and time left only after a second of steps. */
 void sn_console_step(sn_console *console, const sn_config *config,
-                     const sn_cursor *cursor, int64_t first_step, double begun,
-                     double now, double loss);
+                     const sn_cursor *cursor, const sn_pace *pace, double loss);
+
+/** Removes the line of a step, so that other lines do not continue it. */
+void sn_console_clear_line(const sn_console *console);
 
 /** Prints the line of a finished epoch. */
 void sn_console_epoch(const sn_console *console, const sn_config *config,
@@ -48,11 +56,16 @@ void sn_console_epoch(const sn_console *console, const sn_config *config,
  *  the type sn_warn. */
 void sn_console_warn(void *console, const char *format, ...) SN_PRINTF(2, 3);
 
-/** Prints the last lines: the checkpoint with the result, its epoch if it is the best
- *  one (else best is NULL), accuracy, times. */
+/** The first of the last lines. */
+typedef struct sn_ending {
+    const char *reason;      /* see sn_outcome_describe_end */
+    const char *checkpoint;  /* the file with the result */
+    const sn_position *best; /* NULL if it is not best.h5 */
+} sn_ending;
+
+/** Prints the last lines: reason, checkpoint, best epoch, accuracy, times. */
 void sn_console_result(const sn_console *console, const sn_config *config,
-                       const sn_train_result *result, const char *checkpoint,
-                       const sn_position *best);
+                       const sn_train_result *result, const sn_ending *ending);
 
 /** Prints how rank 0 spent the time of this number of steps, and names the slowest rank
  *  if waiting for it cost more than 5 % of the time.  busy (ranks) may be NULL. */

@@ -31,9 +31,12 @@ void sn_deadline_update(sn_deadline *deadline, double longest_write_seconds)
     deadline->stop_seconds = deadline->job_seconds - margin;
 }
 
-bool sn_deadline_has_passed(const sn_deadline *deadline, double max_minutes, double now)
+sn_limit sn_deadline_passed(const sn_deadline *deadline, double max_minutes, double now)
 {
     const double seconds = now - deadline->started;
-    return seconds >= deadline->stop_seconds ||
-           (max_minutes > 0 && seconds >= 60 * max_minutes);
+    if (seconds >= deadline->stop_seconds) {
+        return SN_LIMIT_JOB;
+    }
+    return max_minutes > 0 && seconds >= 60 * max_minutes ? SN_LIMIT_MINUTES
+                                                          : SN_LIMIT_NONE;
 }

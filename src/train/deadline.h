@@ -4,8 +4,6 @@
 #ifndef SHARDNET_TRAIN_DEADLINE_H
 #define SHARDNET_TRAIN_DEADLINE_H
 
-#include <stdbool.h>
-
 /** Times are seconds since started. */
 typedef struct sn_deadline {
     double started;                    /* clock of base/clock.h */
@@ -25,9 +23,15 @@ sn_deadline sn_deadline_start(double started);
  *  is longer, but at most by half of job_seconds. */
 void sn_deadline_update(sn_deadline *deadline, double longest_write_seconds);
 
-/** Returns true if stop_seconds has passed, or max_minutes (0: no limit) since started.
- */
-bool sn_deadline_has_passed(const sn_deadline *deadline, double max_minutes,
+/** The limits of time. */
+typedef enum sn_limit {
+    SN_LIMIT_NONE,
+    SN_LIMIT_JOB,    /* stop_seconds */
+    SN_LIMIT_MINUTES /* train.max_minutes */
+} sn_limit;
+
+/** Returns the limit that has passed.  max_minutes since started; 0: no limit. */
+sn_limit sn_deadline_passed(const sn_deadline *deadline, double max_minutes,
                             double now);
 
 #endif

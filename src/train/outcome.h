@@ -1,10 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The weights of the result at the end of training. */
+/** The end of training: its reason, and the weights of the result. */
 #ifndef SHARDNET_TRAIN_OUTCOME_H
 #define SHARDNET_TRAIN_OUTCOME_H
 
 #include "eval/target.h"
 #include "run/run.h"
+#include "train/deadline.h"
+
+/** Bytes of the texts below. */
+enum { SN_REASON_BYTES = 160 };
+
+/** Writes why a finished run ends at the position: all epochs, early stopping, or, if
+ *  this invocation has done no step, that there is nothing to do. */
+void sn_outcome_describe_end(const sn_config *config, const sn_position *position,
+                             bool trained, char text[SN_REASON_BYTES]);
+
+/** Writes why a run stops early after this number of steps: train.max_steps, the signal
+ *  that this rank received (0: none), or the limit of time; else another rank received
+ *  a signal. */
+void sn_outcome_describe_stop(const sn_config *config, int64_t steps, int signal_number,
+                              sn_limit limit, char text[SN_REASON_BYTES]);
 
 /** Finds the checkpoint with the result by the rule of sn_target_result.  If it is
  *  best.h5, reads it on rank 0 and broadcasts its parameters; else the weights in

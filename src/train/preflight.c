@@ -108,22 +108,37 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
     return status;
 }
 
-sn_status sn_preflight_warn_binding(const sn_context *context, sn_console *console,
-                                    sn_error *err)
+/* Describes a node whose ranks outnumber the cores that they use; all: its processors. */
+static void describe_crowd(const char *host, int ranks, int cores, long all,
+                           sn_error *text)
+{
+    const char *end = cores == 1 ? "" : "s";
+    if (ranks <= all) {
+        sn_fail(text, SN_OK,
+                "binding (%s): %d ranks are bound to %d core%s of %ld; bind each rank "
+                "to its own cores (srun --cpu-bind=cores, mpirun --bind-to core)",
+                host, ranks, cores, end, all);
+    } else {
+        sn_fail(
+            text, SN_OK,
+            "oversubscribed (%s): %d ranks share %d core%s, and every step waits for "
+            "all of them; start at most %d per node (mpirun -n, srun "
+            "--ntasks-per-node)",
+            host, ranks, cores, end, cores);
+    }
+}
+
+sn_status sn_preflight_warn_cores(const sn_context *context, sn_console *console,
+                                  sn_error *err)
 {
     sn_comm *comm = context->comm;
     const int ranks = sn_comm_node_size(comm), cores = context->cores.node_cores;
-    const long all = sysconf(_SC_NPROCESSORS_ONLN);
     bool crowded;
     sn_error found;
-    sn_fail(
-        &found, SN_OK,
-        "binding (%s): %d ranks are bound to %d core%s of %ld; bind each rank to its "
-        "own cores (srun --cpu-bind=cores, mpirun --bind-to core)",
-        sn_comm_host(comm), ranks, cores, cores == 1 ? "" : "s", all);
-    const sn_status status =
-        sn_comm_share_first(comm, cores < ranks && cores < all, found.message,
-                            sizeof found.message, &crowded, err);
+    describe_crowd(sn_comm_host(comm), ranks, cores, sysconf(_SC_NPROCESSORS_ONLN),
+                   &found);
+    const sn_status status = sn_comm_share_first(comm, cores < ranks, found.message,
+                                                 sizeof found.message, &crowded, err);
     if (status == SN_OK && crowded) {
         sn_console_warn(console, "%s", found.message);
     }

@@ -14,9 +14,9 @@
 sn_status sn_preflight_check(sn_comm *comm, const sn_config *config,
                              sn_error *err) SN_MUST_CHECK;
 
-/** Warns if the ranks of a node outnumber the cores to which they are bound although
- *  the node has more cores.  Collective.  Errors: SN_EMPI. */
-sn_status sn_preflight_warn_binding(const sn_context *context, sn_console *console,
-                                    sn_error *err) SN_MUST_CHECK;
+/** Warns if the ranks of a node outnumber the cores to which they are bound.
+ *  Collective.  Errors: SN_EMPI. */
+sn_status sn_preflight_warn_cores(const sn_context *context, sn_console *console,
+                                  sn_error *err) SN_MUST_CHECK;
 
 #endif

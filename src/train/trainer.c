@@ -27,6 +27,7 @@ typedef struct invocation {
     int64_t samples_before;       /* number of samples processed before its start */
     int64_t epoch_samples_before; /* the same for the running epoch */
     int64_t checked_step;         /* step of the newest comparison of the replicas */
+    sn_limit limit;               /* the limit of time that has passed; rank 0 only */
     double train_seconds;
     double last_train_loss;
     sn_profile epoch_profile; /* since the start of the epoch */
@@ -168,13 +169,14 @@ static sn_status open_epoch(training *t, sn_error *err)
 
 static sn_requests poll(void *user, double now)
 {
-    const training *t = user;
+    training *t = user;
     const sn_engine *e = &t->engine;
     sn_requests own = {.stop = sn_stop_requested() != 0};
     if (e->context.rank == 0) {
         const double minutes = e->config.checkpoint_every_minutes;
-        own.stop = own.stop || sn_deadline_has_passed(&t->deadline,
-                                                      e->config.train_max_minutes, now);
+        t->now.limit =
+            sn_deadline_passed(&t->deadline, e->config.train_max_minutes, now);
+        own.stop = own.stop || t->now.limit != SN_LIMIT_NONE;
         own.checkpoint = minutes > 0 && now - t->now.last_checkpoint >= 60 * minutes;
     }
     return own;
@@ -197,8 +199,9 @@ static void record_step(training *t, const sn_step_result *result)
                                        .error = 1 - (double)result->correct / count,
                                        .seconds = result->seconds});
     }
-    sn_console_step(&t->console, &e->config, &e->cursor, t->now.first_step,
-                    t->now.loop_started, sn_clock_seconds(), loss);
+    const sn_pace pace = {t->now.first_step, t->now.loop_started, sn_clock_seconds(),
+                          t->now.train_seconds};
+    sn_console_step(&t->console, &e->config, &e->cursor, &pace, loss);
 }
 
 /* Compares the replicas, unless this is switched off or done for this step. */
@@ -336,8 +339,10 @@ static sn_status finish(training *t, sn_train_result *result, sn_error *err)
     }
     snprintf(result->checkpoint, sizeof result->checkpoint, "%s", t->run.checkpoint);
     if (status == SN_OK) {
-        sn_console_result(&t->console, &e->config, result, found.path,
-                          found.best ? p : NULL);
+        char reason[SN_REASON_BYTES];
+        sn_outcome_describe_end(&e->config, p, p->step > now->first_step, reason);
+        const sn_ending ending = {reason, found.path, found.best ? p : NULL};
+        sn_console_result(&t->console, &e->config, result, &ending);
         sn_console_profile(&t->console, &now->run_profile, p->step - now->first_step,
                            t->busy, e->context.size);
         sn_run_print(&t->run, t->console.results);
@@ -392,7 +397,7 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     sn_console_header(&t->console, e);
     sn_console_start(&t->console, &t->deadline, resumed ? t->run.checkpoint : NULL, p,
                      changes);
-    status = sn_preflight_warn_binding(&e->context, &t->console, err);
+    status = sn_preflight_warn_cores(&e->context, &t->console, err);
     now->loop_started = now->last_checkpoint = sn_clock_seconds();
     if (status == SN_OK) {
         status = run_loop(t, &stopped, err);
@@ -400,11 +405,15 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     if (status == SN_OK && !stopped) {
         status = finish(t, result, err);
     } else if (status == SN_OK) {
+        char reason[SN_REASON_BYTES];
+        sn_outcome_describe_stop(&e->config, p->step - now->first_step,
+                                 sn_stop_requested(), now->limit, reason);
         status = sn_fail(err, SN_ESTOPPED,
                          "stopped early on request (epoch %" PRId64 ", step %" PRId64
-                         "): checkpoint written; continue with --resume",
-                         p->epoch, p->step);
+                         "): %s; checkpoint written; continue with --resume",
+                         sn_position_epoch(p), p->step, reason);
     }
+    sn_console_clear_line(&t->console);
     if (status != SN_OK && status != SN_ESTOPPED && status != SN_ETAKEN &&
         status != SN_EMPI) {
         const sn_run_state state = state_of(t);

@@ -113,12 +113,13 @@ train 0 0 patient data.validation=40 optimizer.learning_rate=0.0000001 train.epo
 key train.early_stop_patience=2
 train 75 0 stopped train.max_steps=5
 [ "$(step_of stopped)" -eq 5 ] || wrong "not stopped after step 5"
+expect_text err '^shardnet: stopped early on request .*: train\.max_steps = 5; checkpoint written;'
 key train.max_steps=5
 
 # steps of a tenth of a second: 600 s of training, of which only max_minutes makes 3
 fault=(env SHARDNET_FAULT=step.slow)
 train 75 0 timed train.epochs=500 train.max_minutes=0.05
-expect_text err '^shardnet: stopped early on request'
+expect_text err '^shardnet: stopped early on request .*: train\.max_minutes = 0\.05; checkpoint written;'
 step=$(step_of timed)
 ((step > 0 && step <= 31)) || wrong "$step steps of 0.1 s in 3 s"
 key train.max_minutes=0.05

@@ -113,7 +113,7 @@ checked "folder names with code are escaped and not executed"
 expect_exit 75 "$program" train small.ini --out young --set train.max_steps=3
 expect_exit 0 "$program" report young
 page young/report.html
-expect_page 'No epoch has finished yet' 'step-00000003\.h5 0 3 [0-9.]+ .* good'
+expect_page 'No epoch has finished yet' 'step-00000003\.h5 1 3 [0-9.]+ .* good'
 cp -r run broken
 truncate -s -100 broken/checkpoints/step-00000040.h5
 echo 'unknown = 1' >broken/config.ini

@@ -130,6 +130,6 @@ expect_exit 75 "$program" train worse.ini --out part --set data.validation=0 --s
 expect_exit 0 "$program" metrics part --result --csv
 [ "$(cut -d, -f1,2 out | tail -n 1)" = 2,38 ] || wrong "not the last evaluated epoch"
 expect_exit 0 "$program" report part
-tr '\n' ' ' <part/report.html | grep -q 'step-00000050\.h5: epoch 2, step 50; accuracy and error are those of step 38' ||
+tr '\n' ' ' <part/report.html | grep -q 'step-00000050\.h5: epoch 3, step 50; accuracy and error are those of step 38' ||
     wrong "the page does not say that the figures are older than the weights"
 checked "a checkpoint inside an epoch: the row of the last evaluated epoch, and the page says so"

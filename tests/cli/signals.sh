@@ -41,6 +41,9 @@ for rank in 0 1 2; do
     finish
     [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
     [ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line about the end"
+    reason="another rank received a signal"
+    [ $rank -gt 0 ] || reason=SIG${signals[rank]}
+    expect_text err "^shardnet: stopped early on request .*: $reason; checkpoint written; continue with --resume\$"
     after=$(saved_step "one-$rank")
     ((after <= before + 2)) || wrong "signalled after step $before, checkpoint at step $after"
     checked "${signals[rank]} to rank $rank of 3 after step $before: exit 75, checkpoint of step $after"
@@ -111,7 +114,7 @@ checked "signals after the first change nothing, a second SIGINT ends the run: e
 begun=$SECONDS
 expect_mpi_exit 75 2 env SLURM_JOB_END_TIME=$(($(date +%s) + 20)) "$program" train job.ini --out limited
 ((SECONDS - begun < 20)) || wrong "stopped only after $((SECONDS - begun)) s of 20"
-expect_text err '^shardnet: stopped early on request'
+expect_text err '^shardnet: stopped early on request .*: the batch job ends soon; checkpoint written;'
 expect_text out '^limit '
 expect_exit 75 env SLURM_JOB_END_TIME=$(($(date +%s) - 10)) "$program" train job.ini --out limited \
     --resume --set train.max_steps=50

@@ -108,7 +108,7 @@ checked "inspect of a run and of a checkpoint"
 
 expect_mpi_exit 0 2 "$program" train run/config.ini --out again --quiet
 expect_text out '^test +accuracy'
-if grep -Evq '^(result|best|test|time|store|files) ' out; then
+if grep -Evq '^(end|result|best|test|time|store|files) ' out; then
     wrong "--quiet prints more than the result"
 fi
 cmp -s run/config.ini again/config.ini || wrong "config.ini changes when it is used"

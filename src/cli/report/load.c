@@ -224,7 +224,7 @@ static sn_status add_checkpoint(const char *path, void *user, sn_error *err)
         return SN_OK;
     }
     report->checkpoint_count++;
-    found->epoch = info.position.epoch;
+    found->epoch = sn_position_epoch(&info.position);
     found->step = info.position.step;
     memcpy(found->created_utc, info.created_utc, sizeof found->created_utc);
     if (!report->has_checkpoint) {

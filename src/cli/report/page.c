@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/number.h"
 #include "cli/report/html.h"
 #include "cli/report/report.h"
 #include "shardnet/version.h"
@@ -69,7 +70,8 @@ static void cell(FILE *out, double value, int decimals)
     if (isnan(value)) {
         fputs("<td>&ndash;</td>", out);
     } else {
-        fprintf(out, "<td>%.*f</td>", decimals, value);
+        char number[SN_NUMBER_BYTES];
+        fprintf(out, "<td>%s</td>", sn_number_text(value, decimals, number));
     }
 }
 
@@ -115,7 +117,7 @@ static void write_result(FILE *out, const sn_report *report)
     }
     text(out, "<p class=\"quiet\">The weights of the result are in ",
          report->found.found.path, "");
-    fprintf(out, ": epoch %" PRId64 ", step %" PRId64, p->epoch, p->step);
+    fprintf(out, ": epoch %" PRId64 ", step %" PRId64, sn_position_epoch(p), p->step);
     if (row != NULL && report->found.found.best) {
         fprintf(out, ", the epoch with the lowest validation error, %.2f&nbsp;%%",
                 100 * row->validation_error);

@@ -231,3 +231,8 @@ void sn_checkpoint_digest_tensor(sn_digest *digest, int64_t layer, int kind,
     sn_tensor_name(name, layer, kind);
     add_item(digest, name, values, count, sizeof *values);
 }
+
+int64_t sn_position_epoch(const sn_position *position)
+{
+    return position->epoch + (position->step_in_epoch > 0);
+}

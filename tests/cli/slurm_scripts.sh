@@ -20,7 +20,8 @@ stand_in() {
     stand_in squeue '[ "${*: -1}" != "%T %r" ] || echo "${STATE-}"'
     stand_in srun '[ "$*" != --mpi=list ] || { echo pmix; exit; }' \
         'until [ "$1" = -n ]; do shift; done' 'exec "${@:3}"'
-    stand_in mpirun 'until [ "$1" = -n ]; do shift; done' 'exec "${@:3}"'
+    stand_in mpirun 'env | sed -n "s/_MCA_oob_tcp_keepalive_/ /p" | sort >keepalive' \
+        'until [ "$1" = -n ]; do shift; done' 'exec "${@:3}"'
     stand_in sleep '[ "$1" = 60 ] || exec /bin/sleep 0.1'
     stand_in sbatch 'echo "${SHARDNET_FIRST_START:-yes}" >>"$(dirname "$0")/../first"' \
         'n=$(grep -c ^sbatch "$(dirname "$0")/../calls")' 'echo "$((100 + n));lab"'
@@ -170,6 +171,9 @@ for launcher in srun mpirun; do
         wrong "another command: $(cat calls)"
 done
 grep -q '^mpirun --bind-to none -n 2 ' calls || wrong "threads share a core: $(cat calls)"
+for library in OMPI PRTE; do
+    printf '%s\n' "$library intvl=10" "$library probes=3" "$library time=20"
+done | diff keepalive - >out || wrong "mpirun gives up a node at another time"
 rm -f calls
 RESULT=0 expect_exit 0 bash "$source_root/jobs/train.sbatch" job.ini run
 grep -q '^srun --mpi=pmix --kill-on-bad-exit=1 --cpus-per-task=1 -n 2 ' calls ||

@@ -85,17 +85,19 @@ static void write_lock(const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
-/* A process that holds the run for some seconds; it holds the run when this returns. */
-static pid_t start_job(double seconds)
+/* A process that will hold the run for some seconds.  ThreadSanitizer permits a fork only
+ * while this process has no thread: before it holds a run. */
+static pid_t prepare_job(double seconds, int go[2], int ready[2])
 {
-    int ready[2];
     char byte;
+    assert_int_equal(pipe(go), 0);
     assert_int_equal(pipe(ready), 0);
     const pid_t child = fork();
     if (child == 0) {
         sn_run_lock *lock;
         sn_error err;
-        if (acquire(0, &lock, &err) != SN_OK || write(ready[1], "", 1) != 1) {
+        if (read(go[0], &byte, 1) != 1 || acquire(0, &lock, &err) != SN_OK ||
+            write(ready[1], "", 1) != 1) {
             _exit(1);
         }
         usleep((useconds_t)(1e6 * seconds));
@@ -103,9 +105,26 @@ static pid_t start_job(double seconds)
         _exit(0);
     }
     assert_true(child > 0);
+    close(go[0]);
     close(ready[1]);
+    return child;
+}
+
+/* The process holds the run when this returns. */
+static void begin_job(const int go[2], const int ready[2])
+{
+    char byte;
+    assert_int_equal(write(go[1], "", 1), 1);
     assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(go[1]);
     close(ready[0]);
+}
+
+static pid_t start_job(double seconds)
+{
+    int go[2], ready[2];
+    const pid_t child = prepare_job(seconds, go, ready);
+    begin_job(go, ready);
     return child;
 }
 
@@ -294,11 +313,13 @@ static void a_folder_that_another_job_has_taken_is_left_alone(void **state)
     sn_error err = {""};
     sn_run_lock *lock;
     for (int i = 0; i < 3; i++) {
+        int go[2], ready[2];
         lock_error = i == 2 ? ENOLCK : 0;
+        const pid_t child = prepare_job(i == 1 ? 0 : 60, go, ready);
         assert_int_equal(acquire(0, &lock, &err), SN_OK);
         assert_int_equal(rename(folder, other), 0);
         assert_int_equal(mkdir(folder, 0777), 0);
-        const pid_t child = start_job(i == 1 ? 0 : 60);
+        begin_job(go, ready);
         if (i == 1) { /* it has ended, and its files are there */
             expect_exit(child);
         }

@@ -26,7 +26,7 @@ if [ -n "${SHARDNET_DATA-}" ]; then
 fi
 allow_mpirun_as_root
 allow_oversubscription
-export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_hwloc_base_binding_policy=none
+export OMPI_MCA_hwloc_base_binding_policy=none
 # tests with a limit of time run slower with counters
 export SHARDNET_TEST_SECONDS="${SHARDNET_TEST_SECONDS-240}"
 

@@ -37,8 +37,6 @@ if [ -n "${SHARDNET_DATA-}" ]; then
 fi
 allow_mpirun_as_root
 allow_oversubscription
-# containers forbid one process to read the memory of another
-export OMPI_MCA_btl_vader_single_copy_mechanism=none
 # or MPI jobs that run side by side are all bound to the first cores
 export OMPI_MCA_hwloc_base_binding_policy=none
 export LSAN_OPTIONS=suppressions=$source_root/tests/support/lsan.supp:print_suppressions=0

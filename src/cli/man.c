@@ -41,9 +41,12 @@ static const entry variables[] = {
      "Number of tasks of the job, with the related variables of mpirun, hydra and srun "
      "for the number of this task and the tasks of its node. The program refuses a job "
      "whose tasks MPI does not connect."},
-    {"OMPI_MCA_mpi_yield_when_idle",
-     "Setting of Open MPI. If it is not set and a node has more ranks than cores, the "
-     "program sets it to 1."},
+    {"OMPI_MCA_mpi_yield_when_idle, MPIR_CVAR_DEVICE_COLLECTIVES",
+     "Settings of Open MPI and MPICH. If one is not set and a node has more ranks than "
+     "cores, the program sets it to 1 or none."},
+    {"OMPI_MCA_btl_vader_single_copy_mechanism",
+     "Setting of Open MPI 4. If it is not set and the ranks cannot read the memory of "
+     "each other, as in many containers, the program sets it to none."},
     {"OMP_WAIT_POLICY",
      "With `passive`, loops use all threads even if OpenBLAS has threads of its own."},
     {"PATH", "Search path for curl (`data fetch`) and gnuplot (`report`)."},

@@ -89,7 +89,7 @@ apart interrupted killed-3 '^epoch 3/'
 terminated() {
     start 1 "$program" train "$runs/endless.ini" --out "$runs/terminated"
     wait_for '^epoch 1/'
-    kill -TERM "$(children_of "$job")"
+    kill -TERM "$(ranks_of_job)"
     finish
     [ "$code" -eq 75 ] || wrong "exit code $code instead of 75 after TERM"
     checked "TERM to a rank: exit 75"
@@ -141,7 +141,7 @@ two_jobs() {
     local second rank run=$runs/shared
     start 2 env SHARDNET_FAULT=step.slow "$program" train "$runs/plain.ini" --out "$run"
     wait_for '^model '
-    for rank in $(children_of "$job"); do
+    for rank in $(ranks_of_job); do
         kill -STOP "$rank" # the first job cannot end before the second one waits
     done
     "$mpirun" -n 2 "$program" train "$runs/plain.ini" --out "$run" --resume \
@@ -151,7 +151,7 @@ two_jobs() {
         kill -0 $second 2>/dev/null || wrong "the second job does not wait: $(cat second.err)"
         sleep 0.02
     done
-    for rank in $(children_of "$job"); do
+    for rank in $(ranks_of_job); do
         kill -CONT "$rank"
     done
     kill -USR1 "$job"

@@ -51,6 +51,17 @@ for type in Prescott Nehalem; do
     checked "processors of two types and plain sums: trains"
 done
 
+# 100 KB per message: Open MPI would read it from the memory of the other rank
+deny=$(dirname -- "$program")/tests/deny_memory_of_others
+if "$deny" true; then
+    expect_mpi_exit 0 2 "$deny" env -u OMPI_MCA_btl_vader_single_copy_mechanism \
+        "$program" train job.ini --out denied --set model.hidden=200
+    [ ! -s err ] || wrong "lines about the memory of other processes"
+    checked "processes cannot read each other's memory: no line about it"
+else
+    lack_part "processes that cannot read each other's memory: this kernel has no seccomp filters"
+fi
+
 if ! command -v taskset >/dev/null; then
     skip_part "affinity masks: no taskset (Debian: util-linux)"
 elif [ "$(nproc --all)" -eq 1 ]; then

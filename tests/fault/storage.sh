@@ -53,7 +53,7 @@ begin() {
     advances "its first checkpoint"
     rank=$job
     if [ "$2" -gt 0 ]; then
-        rank=$(children_of "$job" | sort -n | head -n 1) # mpirun starts it first
+        rank=$(ranks_of_job | head -n 1)
     fi
 }
 unprivileged=()

@@ -41,7 +41,7 @@ write_config long.ini data.source=synthetic data.train_limit=600 model.hidden=16
     comm.timeout_seconds=10
 start 2 "$program" train long.ini --out signalled
 wait_for '^epoch 2/'
-for rank in $(children_of "$job"); do
+for rank in $(ranks_of_job); do
     kill -USR1 "$rank"
 done
 finish

@@ -38,7 +38,7 @@ wait_for_ranks() {
 # strike job|rank|mpirun: kill -9 of all processes, of one rank, of mpirun alone
 strike() {
     local victims
-    mapfile -t victims < <(children_of "$job")
+    mapfile -t victims < <(ranks_of_job)
     if [ ${#victims[@]} -eq 0 ] || ! kill -0 "${victims[@]}"; then
         wrong "the job was over before it was killed"
     fi

@@ -22,7 +22,6 @@ setup_test() {
     trap clean_up EXIT
     allow_mpirun_as_root
     allow_oversubscription
-    export OMPI_MCA_btl_vader_single_copy_mechanism=none
     # tests share the cores: neither ranks nor threads may spin while they wait
     export OMPI_MCA_mpi_yield_when_idle=1 OMP_WAIT_POLICY=passive
     # these modules take 0.2 s of every start
@@ -335,6 +334,27 @@ same_loss() {
 children_of() {
     { grep -ls "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status || true; } |
         sed 's|/proc/\([0-9]*\)/.*|\1|'
+}
+
+# descendants_of PID
+descendants_of() {
+    local child
+    for child in $(children_of "$1"); do
+        echo "$child"
+        descendants_of "$child"
+    done
+}
+
+# ranks_of_job: prints the processes of the job in the background that run the program, in
+# the order of their ranks; MPICH's mpirun starts them by a proxy
+ranks_of_job() {
+    local pid
+    for pid in $(descendants_of "$job"); do
+        if [ "/proc/$pid/exe" -ef "$program" ]; then
+            echo "$(tr '\0' '\n' <"/proc/$pid/environ" |
+                sed -nE 's/^(OMPI_COMM_WORLD_RANK|PMI_RANK)=//p') $pid"
+        fi
+    done | sort -n | cut -d' ' -f2
 }
 
 # kill_tree PID: kill -9 of a job of this test, mpirun and all ranks at once

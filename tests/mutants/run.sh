@@ -138,7 +138,6 @@ fi
 
 allow_mpirun_as_root
 allow_oversubscription
-export OMPI_MCA_btl_vader_single_copy_mechanism=none
 copy_tree
 expected=$(for patch in "${patches[@]}"; do tests_of "$patch"; done | sort -u | paste -sd '|')
 if killer=$(try_tests -R "$expected"); then

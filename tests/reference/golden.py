@@ -398,8 +398,7 @@ def main():
     os.environ.update(
         OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
         OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1",
-        PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe",
-        OMPI_MCA_btl_vader_single_copy_mechanism="none")
+        PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe")
     with tempfile.TemporaryDirectory() as scratch:
         data = os.path.join(scratch, "data")
         subprocess.run([program, "data", "synth", data, "--train", "600", "--test", "600"],

@@ -100,17 +100,21 @@ static void waiting_ranks_yield_if_tasks_outnumber_cores(void **state)
 {
     (void)state;
     static const char yield[] = "OMPI_MCA_mpi_yield_when_idle";
+    static const char device[] = "MPIR_CVAR_DEVICE_COLLECTIVES";
     char all[16];
     sn_launch launch;
     sn_launch_read(&launch);
     unsetenv(yield);
+    unsetenv(device);
     sn_launch_prepare(&launch);
     assert_null(getenv(yield));
+    assert_null(getenv(device));
     setenv("OMPI_COMM_WORLD_SIZE", "100000", 1);
     setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "100000", 1);
     sn_launch_read(&launch);
     sn_launch_prepare(&launch);
     assert_string_equal(getenv(yield), "1");
+    assert_string_equal(getenv(device), "none");
     setenv(yield, "0", 1);
     sn_launch_prepare(&launch); /* the user's value stays */
     assert_string_equal(getenv(yield), "0");

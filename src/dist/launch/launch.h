@@ -18,9 +18,12 @@ typedef struct sn_launch {
  *  are those of a step: the batch script itself has none of them. */
 void sn_launch_read(sn_launch *launch);
 
-/** Sets OMPI_MCA_mpi_yield_when_idle, unless the environment sets it, if this node has
- *  more tasks than cores.  Waiting ranks of Open MPI then yield their core, and an
- *  allreduce takes microseconds instead of milliseconds.  Call it before MPI starts. */
+/** Sets parameters of MPI, unless the environment sets them; call it before MPI starts.
+ *  If this node has more tasks than cores: OMPI_MCA_mpi_yield_when_idle=1 and
+ *  MPIR_CVAR_DEVICE_COLLECTIVES=none (MPICH), so that waiting ranks yield their core and
+ *  an allreduce takes microseconds instead of milliseconds.  If this process cannot read
+ *  the memory of others: OMPI_MCA_btl_vader_single_copy_mechanism=none, or Open MPI 4
+ *  prints a line per large message. */
 void sn_launch_prepare(const sn_launch *launch);
 
 /** Lets a task that srun has started without a PMI, or a command in a shell of such a

@@ -132,20 +132,21 @@ parameters() {
 }
 [ "$(parameters common.sh | wc -l)" -gt 5 ] || wrong "no parameters of Open MPI in common.sh"
 diff <(parameters train.sbatch) <(parameters common.sh) >out || wrong "the parameters differ"
-# expect_parameters EXPECTED [NAME=VALUE]...: eager limit, algorithm and mtl
+# expect_parameters EXPECTED [NAME=VALUE]...: eager limit, algorithm, mtl and btl
 expect_parameters() {
-    same "$1" env -u OMPI_MCA_btl_tcp_eager_limit -u OMPI_MCA_coll_libnbc_iallreduce_algorithm \
+    same "$1" env -u OMPI_MCA_btl -u OMPI_MCA_btl_tcp_eager_limit -u OMPI_MCA_coll_libnbc_iallreduce_algorithm \
         -u OMPI_MCA_mtl -u OMPI_MCA_pml "${@:2}" bash -c '. "$1" && tune_open_mpi
             echo "$OMPI_MCA_btl_tcp_eager_limit $OMPI_MCA_coll_libnbc_iallreduce_algorithm \
-${OMPI_MCA_mtl-unset}"' parameters "$jobs/common.sh"
+${OMPI_MCA_mtl-unset} ${OMPI_MCA_btl-unset}"' parameters "$jobs/common.sh"
 }
-mtl="unset"
+modules="unset unset"
 if [ -z "$(compgen -G '/sys/class/infiniband/*')" ]; then
-    mtl=^psm,psm2,ofi
+    modules="^psm,psm2,ofi ^ofi"
 fi
-expect_parameters "532480 ring $mtl"
-expect_parameters '7 ring psm' OMPI_MCA_btl_tcp_eager_limit=7 OMPI_MCA_mtl=psm
-expect_parameters '532480  unset' OMPI_MCA_coll_libnbc_iallreduce_algorithm= OMPI_MCA_pml=cm
+expect_parameters "532480 ring $modules"
+expect_parameters "7 ring psm ${modules#* }" OMPI_MCA_btl_tcp_eager_limit=7 OMPI_MCA_mtl=psm
+expect_parameters "532480  unset ${modules#* }" OMPI_MCA_coll_libnbc_iallreduce_algorithm= OMPI_MCA_pml=cm
+expect_parameters "532480 ring ${modules% *} tcp,self" OMPI_MCA_btl=tcp,self
 checked "parameters of Open MPI: set where the environment has none"
 device=MPIR_CVAR_ALLREDUCE_DEVICE_COLLECTIVE
 for words in "0 -u $device" "1 $device=1"; do

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Functions of the tests that disturb a small run in many ways, one way per case.  A test
+# sources test.sh and this file, calls setup_small_run, and defines
+#
+#     try CASE RUN    trains in RUN while CASE disturbs it; output in RUN.out and RUN.err;
+#                     prints a line if this goes wrong
+#
+# shellcheck shell=bash disable=SC2154
+
+# setup_small_run COMMAND...: sets $training to the command line without --out; $whole is the
+# undisturbed run, whole.rows its rows
+setup_small_run() {
+    write_config small.ini data.source=synthetic data.train_limit=200 data.validation=50 \
+        model.hidden=8 train.epochs=3 train.batch=50 metrics.every_steps=1 \
+        comm.reduce=reproducible
+    training=("$@" "$program" train small.ini --quiet)
+    "${training[@]}" --out whole >whole.out 2>whole.err || wrong "the undisturbed run fails: $(cat whole.err)"
+    rows whole >whole.rows
+    [ "$(wc -l <whole.rows)" -ge $((1 + 3 + 1 + 9 + 1 + 3)) ] || wrong "other rows: $(cat whole.rows)"
+}
+
+# rows RUN: prints all rows of metrics without measured times
+rows() {
+    "$program" metrics "$1" --csv --table epochs | cut -d, -f 1-10
+    "$program" metrics "$1" --csv --table steps | cut -d, -f 1-5
+    "$program" metrics "$1" --csv --table ranks | cut -d, -f 1-3
+}
+
+# check_end CODE RUN ACCEPTED...: prints a line if the exit code is not one of ACCEPTED, or
+# if stderr does not have one error for a code other than 0 and 75, and at most one for these
+check_end() {
+    local code=$1 run=$2 errors
+    [[ " ${*:3} " == *" $code "* ]] || echo "exit code $code: $(tail -n 1 "$run.err")"
+    errors=$(grep -c '^shardnet: error' "$run.err") || true
+    if ((errors > 1 || (errors == 0 && code > 0 && code < 128 && code != 75))); then
+        echo "exit code $code with $errors error lines"
+    fi
+}
+
+# check_resumed RUN: continues RUN; prints a line if it ends otherwise than $whole
+check_resumed() {
+    local run=$1 code=0
+    timeout "$limit" "${training[@]}" --resume --out "$run" >"$run.out" 2>"$run.err" || code=$?
+    if ((code != 0)); then
+        echo "--resume ends with $code: $(tail -n 1 "$run.err")"
+    elif ! "$program" diff whole "$run" | tail -n 1 | grep -qx identical; then
+        echo "the resumed run has another checkpoint"
+    elif ! "$program" diff whole/checkpoints/best.h5 "$run/checkpoints/best.h5" | tail -n 1 | grep -qx identical; then
+        echo "the resumed run has another best.h5"
+    elif ! rows "$run" | cmp -s - whole.rows; then
+        echo "the resumed run has other rows: $(rows "$run" | diff whole.rows - | head -n 3 | tr '\n' ' ')"
+    fi
+}
+
+# worker FIRST: tries every second case
+worker() {
+    local line run
+    awk -v first="$1" 'NR % 2 == first' cases | while read -r line; do
+        run=${line// /-}
+        {
+            try "$line" "$run"
+            check_resumed "$run"
+        } </dev/null | sed "s/^/$line: /"
+        echo "$line" >>"tried-$1"
+        rm -rf -- "$run" "$run".*
+    done >"wrong-$1" 2>"killed-$1" # bash reports killed processes there
+}
+
+# try_cases: tries all lines of the file "cases", two at a time
+try_cases() {
+    worker 0 &
+    worker 1
+    wait $!
+    cat wrong-0 wrong-1 >out
+    [ ! -s out ] || wrong "$(wc -l <out) lines about $(wc -l <cases) cases"
+    sort -- tried-? | cmp -s - <(sort cases) || wrong "not every case was tried"
+}

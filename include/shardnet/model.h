@@ -60,7 +60,8 @@ SN_API const char *sn_model_path(const sn_model *model);
 
 /** Computes the mean loss and counts the correct predictions over a split of the data
  *  set in the folder data_dir.  data_dir NULL selects the data set that the
- *  configuration of the checkpoint names.  The result does not depend on the number of
+ *  configuration of the checkpoint names or, if that is missing, the one in the folder
+ *  SHARDNET_DATA, if it has the same training set.  The result does not depend on the number of
  *  ranks.  Collective: the model must have been loaded with the same comm; the
  *  arguments must be the same on all ranks; all ranks return the same status.  The
  *  function sets the number of threads for matrix products to the rank's share of the

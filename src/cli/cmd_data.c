@@ -13,6 +13,7 @@
 #include "data/fetch.h"
 #include "data/formats/idx.h"
 #include "data/synth.h"
+#include "eval/loader.h"
 
 enum { SAMPLES_MAX = 1000000, FROM_MAX = 8, FILES = 4 };
 
@@ -196,7 +197,7 @@ static sn_status run_check(const void *user, sn_error *err)
     if (length < 0 || length >= SN_PATH_BYTES) {
         return sn_fail(err, SN_EUSAGE, "path too long (%s)", chosen->dir);
     }
-    sn_status status = sn_job_data(&spec, NULL, &shape, &storage, &data, err);
+    sn_status status = sn_loader_read(&spec, NULL, &shape, &storage, &data, err);
     if (status == SN_OK) {
         printf("folder  %s\n", spec.dir);
         printf("images  %zu x %zu, %zu classes\n", data.rows, data.cols, data.classes);

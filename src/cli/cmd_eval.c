@@ -41,13 +41,16 @@ static sn_status body(sn_comm *comm, const void *user, sn_error *err)
     const arguments *given = user;
     sn_model *model;
     sn_evaluation evaluation;
+    sn_error notice = {""};
     sn_status status =
         sn_job_model(comm, given->checkpoint, given->choice, &model, err);
     if (status == SN_OK) {
-        status = sn_model_evaluate(comm, model, given->data_dir,
-                                   (sn_split_name)given->split, &evaluation, err);
+        status = sn_model_evaluate_moved(comm, model, given->data_dir,
+                                         (sn_split_name)given->split, &evaluation,
+                                         &notice, err);
     }
     if (status == SN_OK && sn_comm_rank(comm) == 0) {
+        sn_job_warn(&notice);
         print_result(model, given, &evaluation);
     }
     sn_model_destroy(&model);
@@ -71,7 +74,8 @@ const sn_command sn_command_eval = {
     .options =
         {{SN_TEXT(
              "data", "DIR", data_dir,
-             "data folder, instead of data.dir in the checkpoint's configuration")},
+             "data folder, instead of data.dir in the checkpoint's configuration; if that "
+             "is missing, SHARDNET_DATA is used if it has the same training samples")},
          {SN_CHOICE("split", splits, split, "samples to evaluate (test)")},
          {SN_OPTION_CHECKPOINT}},
     .tasks = SN_TASKS_TOGETHER,

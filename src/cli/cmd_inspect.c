@@ -187,7 +187,7 @@ static sn_status print_result(arguments *given, sn_error *err)
     const sn_status status =
         sn_target_result(given->target, given->choice, print_page, given, &found, err);
     if (status == SN_OK) {
-        sn_job_warn(&found);
+        sn_job_warn(&found.notice);
     }
     return status;
 }

@@ -264,7 +264,7 @@ static sn_status print_result(const place *at, arguments *given, sn_error *err)
     }
     if (status == SN_OK) {
         const sn_epoch_row *row = sn_result_row(rows, count, result.info.position.step);
-        sn_job_warn(&result.found);
+        sn_job_warn(&result.found.notice);
         fprintf(stderr, "shardnet: checkpoint %s\n", result.found.path);
         print_header(given);
         (void)(row != NULL && print_rows(given, row, 1));

@@ -10,10 +10,11 @@
 #include "data/formats/image.h"
 #include "data/formats/prepare.h"
 #include "eval/model.h"
+#include "eval/moved.h"
 #include "nn/products/gemm.h"
 
 typedef struct arguments {
-    const char *checkpoint, *choice;
+    const char *checkpoint, *choice, *data_dir;
     sn_words images;
     bool as_is;
 } arguments;
@@ -27,16 +28,34 @@ typedef struct session {
     bool as_is;
 } session;
 
+/* Sets the size of the model's images, which for idx is in the training images. */
+static sn_status find_size(session *now, const char *data_dir, sn_error *err)
+{
+    sn_dataset_spec *spec = &now->model->spec;
+    sn_error notice = {""}, ignored;
+    if (data_dir != NULL) {
+        const sn_status status = sn_path_format(spec->dir, err, "%s", data_dir);
+        if (status != SN_OK) {
+            return status;
+        }
+    } else if (spec->source == SN_SOURCE_IDX &&
+               sn_moved_find(&now->model->info, spec, &notice, &ignored) == SN_OK) {
+        sn_job_warn(&notice);
+    }
+    now->size = sn_dataset_image_size(spec, sn_model_input(now->model));
+    return SN_OK;
+}
+
 /* Checks that the model's image size is known, which a PNG or PGM needs. */
 static sn_status need_size(session *now, sn_error *err)
 {
     if (now->size.rows == 0) {
-        return sn_fail(
-            err, SN_EDATA,
-            "image size unknown (%s): the model has %zu inputs, which is no "
-            "square, and its training images are missing in %s; restore them "
-            "or give an IDX file",
-            now->model->found.path, sn_model_input(now->model), now->model->spec.dir);
+        return sn_fail(err, SN_EDATA,
+                       "image size unknown (%s): the model has %zu inputs, which is no "
+                       "square, and its training images are missing in %s; give their "
+                       "folder with --data DIR, or an IDX file",
+                       now->model->found.path, sn_model_input(now->model),
+                       now->model->spec.dir);
     }
     if (!now->size.recorded && !now->warned) {
         now->warned = true;
@@ -153,7 +172,11 @@ static sn_status run(const void *user, sn_error *err)
     if (first != SN_OK) {
         return first;
     }
-    now.size = sn_dataset_image_size(&now.model->spec, sn_model_input(now.model));
+    first = find_size(&now, given->data_dir, err);
+    if (first != SN_OK) {
+        sn_model_destroy(&now.model);
+        return first;
+    }
     /* scripts run many processes at once; single images gain nothing from threads */
     sn_gemm_set_threads(1);
     for (size_t i = 0; i < given->images.count; i++) {
@@ -200,7 +223,10 @@ const sn_command sn_command_predict = {
                     "as-is", as_is,
                     "do not prepare a PNG or PGM: it must have the model's image size, "
                     "with bright ink on black")},
-                {SN_OPTION_CHECKPOINT}},
+                {SN_OPTION_CHECKPOINT},
+                {SN_TEXT("data", "DIR", data_dir,
+                         "folder of the training images, instead of data.dir in the "
+                         "checkpoint's configuration; only their size is read")}},
     .tasks = SN_TASKS_EACH,
     .bytes = sizeof(arguments),
     .run = run};

@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "data/augment.h"
 #include "data/dataset.h"
+#include "eval/loader.h"
 
 /* Lengths in pixels of the picture, which shows a pixel of an image as SCALE x SCALE.
  */
@@ -151,7 +152,7 @@ static sn_status preview(const arguments *given, const sn_config *config, sn_err
     uint8_t *storage;
     sn_dataset data = {0};
     sheet drawn = {.pixels = NULL};
-    sn_status status = sn_job_data(&spec, no_digest, &shape, &storage, &data, err);
+    sn_status status = sn_loader_read(&spec, no_digest, &shape, &storage, &data, err);
     if (status == SN_ECONFIG) {
         status =
             sn_config_check_data(config, &shape, err); /* this message names the key */

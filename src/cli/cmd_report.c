@@ -46,7 +46,7 @@ static sn_status run(const void *user, sn_error *err)
     const char *path = given->output != NULL ? given->output : output;
     if (status == SN_OK) {
         status = sn_report_load(given->run, given->choice, &report, err);
-        sn_job_warn(&report.found.found);
+        sn_job_warn(&report.found.found.notice);
     }
     if (status == SN_OK) {
         status = sn_report_draw(&report, &plots, err);

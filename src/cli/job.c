@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "base/stop.h"
 #include "nn/products/gemm.h"
 
@@ -79,35 +78,10 @@ sn_status sn_job_config(const char *path, const sn_list *set,
     return status;
 }
 
-sn_status sn_job_data(const sn_dataset_spec *spec, const char *digest,
-                      sn_dataset_shape *shape, uint8_t **storage, sn_dataset *data,
-                      sn_error *err)
+void sn_job_warn(const sn_error *notice)
 {
-    size_t bytes;
-    *storage = NULL;
-    sn_status status = sn_dataset_probe(spec, shape, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    if (sn_dataset_bytes(shape, &bytes)) {
-        *storage = sn_alloc(bytes, 1);
-    }
-    if (*storage == NULL) {
-        return sn_fail(
-            err, SN_ENOMEM,
-            "not enough memory (%s): the data set does not fit; use a machine with "
-            "more memory",
-            spec->dir);
-    }
-    status = sn_dataset_fill(spec, shape, *storage, err);
-    return status == SN_OK ? sn_dataset_view(spec, shape, *storage, digest, data, err)
-                           : status;
-}
-
-void sn_job_warn(const sn_target_found *found)
-{
-    if (found->notice.message[0] != '\0') {
-        fprintf(stderr, "shardnet: warning: %s\n", found->notice.message);
+    if (notice->message[0] != '\0') {
+        fprintf(stderr, "shardnet: warning: %s\n", notice->message);
     }
 }
 
@@ -116,10 +90,8 @@ sn_status sn_job_model(sn_comm *comm, const char *path, const char *choice,
 {
     const sn_status status = sn_model_load_choice(comm, path, choice, model, err);
     if (status == SN_OK) {
-        sn_job_warn(&(*model)->found);
-    }
-    if (status == SN_OK && (*model)->notice.message[0] != '\0') {
-        fprintf(stderr, "shardnet: warning: %s\n", (*model)->notice.message);
+        sn_job_warn(&(*model)->found.notice);
+        sn_job_warn(&(*model)->notice);
     }
     return status;
 }

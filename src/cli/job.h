@@ -6,7 +6,6 @@
 
 #include "cli/options.h"
 #include "config/config.h"
-#include "data/dataset.h"
 #include "dist/comm/comm.h"
 #include "eval/model.h"
 #include "shardnet/status.h"
@@ -36,20 +35,13 @@ sn_status sn_job_config(const char *path, const sn_list *set,
                         sn_status (*check)(const sn_config *config, sn_error *err),
                         sn_config **config, sn_error *err) SN_MUST_CHECK;
 
-/** Reads the data set of spec; sn_dataset_view explains digest.  *data points into
- *  *storage, which the caller frees, also on failure.  Not collective.  Errors: those
- *  of sn_dataset_probe, _fill and _view; SN_ENOMEM. */
-sn_status sn_job_data(const sn_dataset_spec *spec, const char *digest,
-                      sn_dataset_shape *shape, uint8_t **storage, sn_dataset *data,
-                      sn_error *err) SN_MUST_CHECK;
-
 /** Calls sn_model_load_choice and prints the notices of the model, if any, to stderr.
  */
 sn_status sn_job_model(sn_comm *comm, const char *path, const char *choice,
                        sn_model **model, sn_error *err) SN_MUST_CHECK;
 
-/** Prints found->notice, if any, to stderr. */
-void sn_job_warn(const sn_target_found *found);
+/** Prints notice, unless it is empty, as a warning to stderr. */
+void sn_job_warn(const sn_error *notice);
 
 /** The row of the option --checkpoint, and the text of the help about the result. */
 #define SN_OPTION_CHECKPOINT                                                           \

@@ -33,7 +33,9 @@ static const entry files[] = {
     {NULL, NULL}};
 
 static const entry variables[] = {
-    {"SHARDNET_DATA", "Folder of the four IDX files; the default of data.dir."},
+    {"SHARDNET_DATA",
+     "Folder of the four IDX files; the default of data.dir. `eval` and `predict` use it "
+     "if data.dir of a checkpoint is missing and the training samples are the same."},
     {"SLURM_JOB_END_TIME",
      "End of the Slurm job, in seconds since 1970. `train` stops before this time with "
      "a checkpoint and exit code 75."},

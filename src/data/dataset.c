@@ -20,9 +20,9 @@ const char *const sn_dataset_file_names[FILES] = {
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte"};
 
-#define HOW_TO_GET_DATA                                                                \
-    "get MNIST with `shardnet data fetch DIR`, name its folder in data.dir or "        \
-    "SHARDNET_DATA, or set data.source = synthetic"
+#define HOW_TO_GET_DATA                                                                  \
+    "get MNIST with `shardnet data fetch DIR`, name its folder with --set data.dir=DIR " \
+    "or, if data.dir is not set, in SHARDNET_DATA, or set data.source = synthetic"
 
 static int dimensions_of(int file)
 {

@@ -136,6 +136,31 @@ sn_status sn_loader_dataset(sn_comm *comm, const sn_config *config, sn_loaded *l
     return status;
 }
 
+sn_status sn_loader_read(const sn_dataset_spec *spec, const char *digest,
+                         sn_dataset_shape *shape, uint8_t **storage, sn_dataset *data,
+                         sn_error *err)
+{
+    size_t bytes;
+    *storage = NULL;
+    sn_status status = sn_dataset_probe(spec, shape, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    if (sn_dataset_bytes(shape, &bytes)) {
+        *storage = sn_alloc(bytes, 1);
+    }
+    if (*storage == NULL) {
+        return sn_fail(
+            err, SN_ENOMEM,
+            "not enough memory (%s): the data set does not fit; use a machine with "
+            "more memory",
+            spec->dir);
+    }
+    status = sn_dataset_fill(spec, shape, *storage, err);
+    return status == SN_OK ? sn_dataset_view(spec, shape, *storage, digest, data, err)
+                           : status;
+}
+
 void sn_loaded_clear(sn_loaded *loaded)
 {
     sn_node_memory_clear(&loaded->memory);

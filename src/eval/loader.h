@@ -29,6 +29,13 @@ sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *
 sn_status sn_loader_dataset(sn_comm *comm, const sn_config *config, sn_loaded *loaded,
                             sn_error *err) SN_MUST_CHECK;
 
+/** Reads the data set of spec; sn_dataset_view explains digest.  *data points into
+ *  *storage, which the caller frees, also on failure.  Not collective.  Errors: those
+ *  of sn_dataset_probe, _fill and _view; SN_ENOMEM. */
+sn_status sn_loader_read(const sn_dataset_spec *spec, const char *digest,
+                         sn_dataset_shape *shape, uint8_t **storage, sn_dataset *data,
+                         sn_error *err) SN_MUST_CHECK;
+
 /** Frees the data set.  Accepts zeros.  Not collective. */
 void sn_loaded_clear(sn_loaded *loaded);
 

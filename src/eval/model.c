@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "eval/evaluate.h"
 #include "eval/loader.h"
+#include "eval/moved.h"
 #include "nn/products/gemm.h"
 #include "shardnet/version.h"
 
@@ -61,13 +62,13 @@ static sn_status broadcast(sn_comm *comm, sn_model *model, sn_error *err)
 sn_status sn_model_load(sn_comm *comm, const char *path, sn_model **model,
                         sn_error *err)
 {
+    SN_LOCALE_C();
     return sn_model_load_choice(comm, path, NULL, model, err);
 }
 
 sn_status sn_model_load_choice(sn_comm *comm, const char *path, const char *choice,
                                sn_model **out, sn_error *err)
 {
-    SN_LOCALE_C();
     sn_model *model = calloc(1, sizeof *model);
     sn_status status =
         model == NULL ? sn_fail(err, SN_ENOMEM, "model: out of memory") : SN_OK;
@@ -117,11 +118,20 @@ const char *sn_model_path(const sn_model *model)
     return model->found.path;
 }
 
-static sn_status choose_folder(sn_dataset_spec *spec, const char *data_dir,
-                               sn_error *err)
+/* Collective if data_dir is NULL. */
+static sn_status choose_folder(sn_comm *comm, const sn_model *model,
+                               const char *data_dir, sn_dataset_spec *spec,
+                               sn_error *notice, sn_error *err)
 {
+    *spec = model->spec;
     if (data_dir == NULL) {
-        return SN_OK;
+        sn_status status = SN_OK;
+        if (sn_comm_rank(comm) == 0) {
+            status = sn_moved_find(&model->info, spec, notice, err);
+        }
+        status = sn_comm_agree(comm, status, err);
+        return status == SN_OK ? sn_comm_broadcast(comm, spec, sizeof *spec, 0, err)
+                               : status;
     }
     if (strlen(data_dir) >= sizeof spec->dir) {
         return sn_fail(err, SN_EUSAGE, "data folder: path too long");
@@ -194,10 +204,20 @@ sn_status sn_model_evaluate(sn_comm *comm, const sn_model *model, const char *da
                             sn_error *err)
 {
     SN_LOCALE_C();
-    sn_dataset_spec spec = model->spec;
+    sn_error notice;
+    return sn_model_evaluate_moved(comm, model, data_dir, name, evaluation, &notice,
+                                   err);
+}
+
+sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
+                                  const char *data_dir, sn_split_name name,
+                                  sn_evaluation *evaluation, sn_error *notice,
+                                  sn_error *err)
+{
+    sn_dataset_spec spec;
     sn_loaded loaded = {0};
     const sn_split *split = NULL;
-    sn_status status = choose_folder(&spec, data_dir, err);
+    sn_status status = choose_folder(comm, model, data_dir, &spec, notice, err);
     if (status == SN_OK) {
         status = sn_loader_data(comm, &spec, &loaded, err);
     }

@@ -34,12 +34,14 @@ sn_status sn_job_run(sn_job_body *body, const void *arguments, sn_error *err)
     sn_comm *comm = NULL;
     /* MPI may crash where memory is short, so this check comes first */
     sn_status status = sn_gemm_check_space(err);
-    if (status == SN_OK) {
-        status = sn_comm_start(NULL, NULL, &comm, err);
-        sn_stop_reinstall();
-    }
-    if (comm == NULL) {
+    if (status != SN_OK) {
         return status;
+    }
+    status = sn_comm_start(NULL, NULL, &comm, err);
+    sn_stop_reinstall();
+    if (comm == NULL) {
+        /* main lets every task report SN_ENOMEM, but here all tasks return it */
+        return status == SN_ENOMEM ? SN_EINTERNAL : status;
     }
     if (status == SN_OK) {
         status = body(comm, arguments, err);

@@ -306,12 +306,12 @@ static sn_status submit(sn_run *run, const sn_run_state *state, bool checkpoint,
                                .keep = (size_t)state->config->checkpoint_keep,
                                .rows = &run->rows};
     sn_error why;
-    if (sn_writer_submit(run->writer, &job, &info, state->parameters, state->velocity,
-                         &why) != SN_OK) {
+    if (sn_writer_retry_best(run->writer, &job, &why) != SN_OK) {
         run->warn(run->warn_user, "%s; the weights of the best epoch are lost",
                   why.message);
     }
-    return SN_OK;
+    return sn_writer_submit(run->writer, &job, &info, state->parameters,
+                            state->velocity, err);
 }
 
 /* Turns a failed write into a warning unless final. */

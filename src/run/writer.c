@@ -206,19 +206,32 @@ void sn_writer_destroy(sn_writer **writer)
     *writer = NULL;
 }
 
+sn_status sn_writer_retry_best(sn_writer *writer, const sn_writer_job *job,
+                               sn_error *err)
+{
+    if (!writer->best_failed || job->best) {
+        return SN_OK;
+    }
+    const double begun = sn_clock_seconds();
+    sn_writer_result retried;
+    retried.status = sn_run_lock_check(job->lock, &retried.err);
+    if (retried.status == SN_OK) {
+        write_checkpoint(writer, true, &retried);
+    }
+    writer->best_failed = false;
+    writer->totals.stall_seconds += sn_clock_seconds() - begun;
+    return retried.status == SN_OK
+               ? SN_OK
+               : sn_fail(err, retried.status, "%s", retried.err.message);
+}
+
 sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                            const sn_checkpoint_info *info, const float *parameters,
                            const float *velocity, sn_error *err)
 {
     const double begun = sn_clock_seconds();
-    sn_writer_result retried = {.status = SN_OK};
-    if (writer->best_failed && !job->best) {
-        retried.status = sn_run_lock_check(job->lock, &retried.err);
-        if (retried.status == SN_OK) {
-            write_checkpoint(writer, true, &retried);
-        }
-        writer->best_failed = false;
-        *err = retried.err;
+    if (!sn_rows_move(&writer->backlog.rows, job->rows)) {
+        return sn_fail(err, SN_ENOMEM, "metrics: out of memory");
     }
     writer->info = *info;
     writer->keep = job->keep;
@@ -226,8 +239,6 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
     writer->lock = job->lock;
     writer->step = job->step;
     writer->best = job->best;
-    /* If memory is short, the rows stay in job->rows until the next job. */
-    (void)sn_rows_move(&writer->backlog.rows, job->rows);
     if (job->step || job->best) {
         memcpy(writer->parameters, parameters, writer->arena * sizeof *parameters);
         memcpy(writer->velocity, velocity, writer->arena * sizeof *velocity);
@@ -237,7 +248,7 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
     pthread_cond_broadcast(&writer->changed);
     pthread_mutex_unlock(&writer->mutex);
     writer->totals.stall_seconds += sn_clock_seconds() - begun;
-    return retried.status;
+    return SN_OK;
 }
 
 void sn_writer_wait(sn_writer *writer, sn_writer_outcome *outcome,

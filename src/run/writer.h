@@ -37,14 +37,19 @@ typedef struct sn_writer_job {
     sn_rows *rows;     /* rows for metrics.h5; sn_writer_submit moves them out */
 } sn_writer_job;
 
+/** If the last best.h5 could not be written and job has no new one, tries again while
+ *  the caller waits.  If this fails, those weights are lost.  The writer must be idle.
+ */
+sn_status sn_writer_retry_best(sn_writer *writer, const sn_writer_job *job,
+                               sn_error *err) SN_MUST_CHECK;
+
 /** Copies job, info, parameters and velocity (network.arena each) and returns; the
  *  thread then writes the rows, best.h5 and the checkpoint of the step.  Rows that
- *  cannot be written are written with the next job; rows that cannot be moved for lack
- *  of memory remain in job->rows.  The writer must be idle: call sn_writer_wait first.
+ *  cannot be written are written with the next job.  The writer must be idle: call
+ *  sn_writer_wait first.
  *
- *  If the last best.h5 could not be written and this job has no new one, tries again
- *  first while the caller waits.  Returns the status of this attempt: if it fails,
- *  those weights are lost, but the job is accepted nevertheless. */
+ *  Errors: SN_ENOMEM if there is no memory for the rows.  Nothing is written then,
+ *  because a checkpoint must not be newer than the rows; job->rows keeps them. */
 sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                            const sn_checkpoint_info *info, const float *parameters,
                            const float *velocity, sn_error *err) SN_MUST_CHECK;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The order in which the writers of checkpoints, metrics and config.ini touch the disk:
  * a file is flushed after its last write and before its rename, its folder after the
- * rename, and older checkpoints go last. */
+ * rename, and older checkpoints go last.  Without memory for the rows nothing is
+ * written. */
 #include "checkpoint_fixture.h"
 
 #include <limits.h>
@@ -14,15 +15,24 @@ ssize_t __real_write(int descriptor, const void *data, size_t bytes);
 int __real_fsync(int descriptor);
 int __real_rename(const char *from, const char *to);
 int __real_unlink(const char *path);
+void *__real_realloc(void *memory, size_t bytes);
 ssize_t __wrap_write(int descriptor, const void *data, size_t bytes);
 int __wrap_fsync(int descriptor);
 int __wrap_rename(const char *from, const char *to);
 int __wrap_unlink(const char *path);
+void *__wrap_realloc(void *memory, size_t bytes);
 
 /* The successful calls, one per line, with the last parts of the paths; writes that
  * follow one another are one. */
 static char calls[4096];
 static char top[64]; /* calls elsewhere are not recorded */
+
+static bool memory_is_short;
+
+void *__wrap_realloc(void *memory, size_t bytes)
+{
+    return memory_is_short ? NULL : __real_realloc(memory, bytes);
+}
 
 static void record(const char *call, const char *path)
 {
@@ -117,7 +127,7 @@ static void a_run_begins(void **state)
 
 typedef struct job {
     int64_t step;
-    bool best;
+    bool best, memory_is_short;
     const char *calls;
 } job;
 
@@ -139,12 +149,15 @@ static void run_jobs(const fixture *f, const char *run, const job *jobs, size_t 
         sn_rows_add(&rows, SN_TABLE_STEPS, &(sn_step_row){.step = jobs[i].step}, 1);
         const sn_writer_job submitted = {
             .run = run, .step = true, .best = jobs[i].best, .keep = 2, .rows = &rows};
+        memory_is_short = jobs[i].memory_is_short;
         assert_int_equal(
-            sn_writer_submit(writer, &submitted, &info, zeroes, zeroes, &err), SN_OK);
+            sn_writer_submit(writer, &submitted, &info, zeroes, zeroes, &err),
+            memory_is_short ? SN_ENOMEM : SN_OK);
         sn_writer_outcome outcome;
         sn_writer_totals totals;
         sn_writer_wait(writer, &outcome, &totals);
-        assert_int_equal(outcome.saved_step, jobs[i].step);
+        assert_int_equal(outcome.saved_step, memory_is_short ? -1 : jobs[i].step);
+        assert_int_equal(sn_rows_empty(&rows), !memory_is_short);
         expect_calls(jobs[i].calls);
     }
     sn_rows_clear(&rows);
@@ -159,15 +172,16 @@ static void older_checkpoints_go_after_the_new_one_is_safe(void **state)
     char run[80];
     sn_error warning, err = {""};
     static const job jobs[] = {
-        {1, true,
+        {1, true, true, ""},
+        {1, true, false,
          PUBLISHED("metrics.h5", "run") "fsync run\n" PUBLISHED(
              "best.h5", "checkpoints") PUBLISHED("step-00000001.h5", "checkpoints")},
-        {2, false,
+        {2, false, false,
          PUBLISHED("metrics.h5", "run") PUBLISHED("step-00000002.h5", "checkpoints")},
-        {3, true,
+        {3, true, false,
          PUBLISHED("metrics.h5", "run") PUBLISHED("best.h5", "checkpoints")
              PUBLISHED("step-00000003.h5", "checkpoints") "unlink step-00000001.h5\n"},
-        {9, false,
+        {9, false, false,
          PUBLISHED("metrics.h5", "run") PUBLISHED("step-00000009.h5", "checkpoints") //
          "unlink step-00000002.h5\n"}};
     open_run(f, run);

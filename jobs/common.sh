@@ -95,13 +95,10 @@ allow_mpirun_as_root() {
     fi
 }
 
-# allow_oversubscription: permits more ranks than cores; one variable each for Open MPI 4, 5.
-# In MPICH's allreduce through shared memory waiting ranks keep their core: the third variable
-# selects another one, which takes a tenth of the time; all ranks must have the same value.
+# allow_oversubscription: permits more ranks than cores; one variable each for Open MPI 4, 5
 allow_oversubscription() {
     export OMPI_MCA_rmaps_base_oversubscribe=1
     export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
-    export MPIR_CVAR_ALLREDUCE_DEVICE_COLLECTIVE="${MPIR_CVAR_ALLREDUCE_DEVICE_COLLECTIVE-0}"
 }
 
 # tune_open_mpi: exports parameters that help Open MPI; values of the environment stay

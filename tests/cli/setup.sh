@@ -148,14 +148,6 @@ expect_parameters "7 ring psm ${modules#* }" OMPI_MCA_btl_tcp_eager_limit=7 OMPI
 expect_parameters "532480  unset ${modules#* }" OMPI_MCA_coll_libnbc_iallreduce_algorithm= OMPI_MCA_pml=cm
 expect_parameters "532480 ring ${modules% *} tcp,self" OMPI_MCA_btl=tcp,self
 checked "parameters of Open MPI: set where the environment has none"
-device=MPIR_CVAR_ALLREDUCE_DEVICE_COLLECTIVE
-for words in "0 -u $device" "1 $device=1"; do
-    read -r value options <<<"$words"
-    # shellcheck disable=SC2016,SC2086
-    same "$value" env $options bash -c '. "$1" && allow_oversubscription && printenv "$2"' \
-        oversubscription "$jobs/common.sh" $device
-done
-checked "the parameter of MPICH for more ranks than cores"
 
 expect_exit 0 bash "$jobs/train.sbatch" job.ini by-script
 SCALING_EPOCHS=2 expect_exit 0 bash "$jobs/scaling.sbatch" job.ini 'my speeds'

@@ -170,3 +170,11 @@ chmod 755 bin/gnuplot
 SCALING_EPOCHS=2 expect_exit 0 bash "$jobs/scaling.sbatch" job.ini unplotted
 expect_text out '^no plot: gnuplot failed; unplotted/scaling.csv has the numbers$'
 checked "scaling: a folder with a space, a plot that fails"
+
+# a launcher that ends with 0 before the run is finished
+printf '#!/bin/sh\n[ "$1" = train ] || exec "%s" "$@"\n"%s" "$@" --set train.max_steps=1 || true\n' \
+    "$program" "$program" >bin/interrupted
+chmod 755 bin/interrupted
+SHARDNET=$scratch/bin/interrupted SCALING_EPOCHS=2 expect_exit 70 bash "$jobs/scaling.sbatch" job.ini cut
+expect_text err '^scaling.sbatch: cut/strong-1 is not finished$'
+checked "scaling: a measurement that ends early is no result"

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/stop.h"
@@ -60,13 +61,15 @@ static sn_status body(sn_comm *comm, const void *user, sn_error *err)
     return status;
 }
 
-static const char message[] = "shardnet: stopped at once on a second Ctrl-C: no "
+static const char message[] = "\nshardnet: stopped at once on a second Ctrl-C: no "
                               "checkpoint of this step; continue with --resume\n";
 
 static sn_status run(const void *given, sn_error *err)
 {
+    /* on a terminal the message begins on a new line, after "^C" */
+    const char *text = message + (isatty(STDERR_FILENO) ? 0 : 1);
     /* a stop request may arrive while a large job starts, which takes long */
-    sn_stop_watch(sn_comm_launch_task() <= 0 ? message : NULL);
+    sn_stop_watch(sn_comm_launch_task() <= 0 ? text : NULL);
     (void)signal(SIGPIPE,
                  SIG_IGN); /* training continues if the reader of its log ends */
     const sn_status status = sn_job_run(body, given, err);

@@ -21,8 +21,8 @@ void sn_job_hang(const char *message, void *user)
     /* no stdio: the training thread may hold its locks forever */
     if (message != NULL) {
         char line[SN_MESSAGE_BYTES + 32];
-        const int length =
-            snprintf(line, sizeof line, "shardnet: error: %s\n", message);
+        const int length = snprintf(line, sizeof line, "%sshardnet: error: %s\n",
+                                    isatty(STDERR_FILENO) ? "\n" : "", message);
         const ssize_t written = write(STDERR_FILENO, line, (size_t)length);
         (void)written;
     }

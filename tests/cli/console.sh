@@ -91,4 +91,7 @@ grep -E '^epoch [0-9]+/8  step [0-9]+  loss ' lines >steps || wrong "no line of 
 grep -Eq '^epoch 4/8  step 3[1-5] .* images/s  [0-9]{1,2} s left$' steps || wrong "last line: $(tail -n 1 steps)"
 ! grep -Eq ' [0-9]{3,} s left$' steps || wrong "an estimate of minutes for 35 steps of 0.1 s"
 grep -q '^shardnet: stopped early' lines || wrong "the last line continues another line"
+expect_exit 0 script -qec "bash -c 'SHARDNET_FAULT=step.slow,step.hang@0:8 \"$program\" train small.ini --out hung --set comm.timeout_seconds=1; exit 0'" "$screen"
+tr '\r' '\n' <"$screen" | grep -q '^shardnet: error: .*hang\|^shardnet: error: .*progress' ||
+    wrong "the line about a hang continues another line: $(tail -n 3 "$screen")"
 checked "the line of a step: epochs from 1, estimates after a second, removed at the end"

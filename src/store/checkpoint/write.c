@@ -34,9 +34,11 @@ static sn_status check_layer(const char *path, int64_t index,
             return sn_fail(err, SN_EINTERNAL, "checkpoint (%s): no %s", path, name);
         }
         if (!sn_tensor_finite(values, sn_tensor_count(layer, kind))) {
-            return sn_fail(err, SN_EDIVERGED,
-                           "checkpoint refused (%s): %s holds non-finite values", path,
-                           name);
+            return sn_fail(
+                err, SN_EDIVERGED,
+                "training diverged (%s): %s holds values that are not finite; "
+                "checkpoint not written; lower the learning rate",
+                path, name);
         }
     }
     return SN_OK;

@@ -94,9 +94,9 @@ copy_tree() {
 # targets_of REGEX: prints what these tests run, as targets of the build
 targets_of() {
     run_ctest -R "$1" --show-only=json-v1 | python3 -c '
-import json, os, sys
+import json, os, re, sys
 words = [word for test in json.load(sys.stdin)["tests"] for word in test["command"]]
-names = {os.path.basename(word) for word in words if word.startswith(sys.argv[1] + "/")}
+names = {re.sub("^lib(.*)[.]so$", r"\1", os.path.basename(word)) for word in words if word.startswith(sys.argv[1] + "/")}
 print(*sorted("shardnet_program" if name == "shardnet" else name for name in names))
 ' "$tree/build"
 }

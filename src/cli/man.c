@@ -45,7 +45,7 @@ static const entry variables[] = {
      "whose tasks MPI does not connect."},
     {"OMPI_MCA_mpi_yield_when_idle, MPIR_CVAR_DEVICE_COLLECTIVES",
      "Settings of Open MPI and MPICH. If one is not set and a node has more ranks than "
-     "cores, the program sets it to 1 or none."},
+     "cores, the program sets it to 1 or, in a job on one node, to none."},
     {"OMPI_MCA_btl_vader_single_copy_mechanism",
      "Setting of Open MPI 4. If it is not set and the ranks cannot read the memory of "
      "each other, as in many containers, the program sets it to none."},

@@ -115,6 +115,11 @@ static void waiting_ranks_yield_if_tasks_outnumber_cores(void **state)
     sn_launch_prepare(&launch);
     assert_string_equal(getenv(yield), "1");
     assert_string_equal(getenv(device), "none");
+    unsetenv(device);
+    setenv("OMPI_COMM_WORLD_SIZE", "100001", 1); /* one task is on another node */
+    sn_launch_read(&launch);
+    sn_launch_prepare(&launch);
+    assert_null(getenv(device));
     setenv(yield, "0", 1);
     sn_launch_prepare(&launch); /* the user's value stays */
     assert_string_equal(getenv(yield), "0");

@@ -101,7 +101,9 @@ void sn_launch_prepare(const sn_launch *launch)
 {
     if (is_crowded(launch)) {
         (void)setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
-        (void)setenv("MPIR_CVAR_DEVICE_COLLECTIVES", "none", 0);
+        if (launch->node_tasks == launch->tasks) { /* all ranks need the same value */
+            (void)setenv("MPIR_CVAR_DEVICE_COLLECTIVES", "none", 0);
+        }
     }
     if (!can_read_memory_of_processes()) {
         (void)setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);

@@ -90,6 +90,10 @@ static void report(const sn_command *command, sn_status status, const sn_error *
     }
 }
 
+/* The loader calls these functions before the initialisers of shared libraries. */
+__attribute__((section(".preinit_array"),
+               used)) static void (*before_libraries)(void) = sn_stop_inherit;
+
 int main(int argc, char **argv)
 {
     const sn_command *command = &sn_program;

@@ -134,6 +134,12 @@ for record in "8 3" "7 many" ""; do
     [ "$(cat run/.restarts)" = "7 1" ] || wrong "the count is $(cat run/.restarts)"
 done
 new_run
+echo precious >victim
+ln -s ../victim run/.restarts
+start_job 137 137 yes "the count at a link"
+[ "$(cat victim)" = precious ] || wrong "train.sbatch writes through a link"
+[ "$(cat run/.restarts)" = "7 1" ] || wrong "the count is $(cat run/.restarts)"
+new_run
 mkdir run/.restarts
 start_job 137 137 no "failed starts that cannot be counted"
 expect_text err '^train\.sbatch: ended with 137: cannot count failed starts in run/\.restarts'

@@ -37,11 +37,12 @@ summary() {
             total += samples; seconds += $column["seconds"]
             loss = $column["train_loss"]
         }
+        function short(value) { return sprintf(value < 1e4 ? "%.5f" : "%.4g", value) }
         function percent(value) { return value == "" ? "-" : sprintf("%.2f", value) }
         END {
             if (epoch == "") exit 1
-            printf "%s %d %.5f %s %s %.0f\n", (valid == "" ? 101 : percent(valid)), epoch, loss, percent(valid), \
-                percent(test), (seconds > 0 ? total / seconds : 0)
+            printf "%s %d %s %s %s %.0f\n", (valid == "" ? 101 : percent(valid)), epoch, short(loss), \
+                percent(valid), percent(test), (seconds > 0 ? total / seconds : 0)
         }'
 }
 

@@ -48,7 +48,7 @@ typedef struct sn_train_result {
     int64_t epoch, step; /* number of finished epochs and of finished steps */
     double train_loss;   /* mean loss of the last epoch that this call of sn_train
                             finished; 0 if it finished none */
-    double test_loss;    /* mean cross-entropy on the test set */
+    double test_loss;    /* mean cross-entropy of the result on the test set */
     int64_t test_correct, test_count;
     double seconds;       /* duration of this call of sn_train, start-up included */
     double train_seconds; /* the part of it spent in training steps */

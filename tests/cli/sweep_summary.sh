@@ -30,3 +30,9 @@ expect_exit 0 env SHARDNET="$program" "$source_root/jobs/sweep-summary.sh" sweep
 [ "$(awk 'NR > 1 { print $NF }' out | paste -sd ' ')" = \
     "rate-0.0001 1-no-validation 2-no-validation" ] || wrong "runs without validation are not last, by name"
 checked "runs without a validation error come last, in the order of their names"
+
+expect_exit 0 "$program" train small.ini --quiet --out large/run --set model.hidden= \
+    --set optimizer.learning_rate=1e6
+expect_exit 0 env SHARDNET="$program" "$source_root/jobs/sweep-summary.sh" large
+expect_text out '^ +2 +[0-9.]+e\+[0-9]+ '
+checked "a large loss has four digits"

@@ -37,7 +37,7 @@ typedef struct sn_train_options {
     bool quiet;               /* rank 0 prints only the result to out */
     bool handle_signals;      /* SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU, and SIGHUP
                                    unless it is ignored, stop training with a
-                                   checkpoint; a second signal, at least one second
+                                   checkpoint; a second SIGINT, at least one second
                                    later, ends the process with code 75 */
     sn_hang_handler *on_hang; /* called when a rank makes no progress for
                                    comm.timeout_seconds; NULL: no watchdog runs */

@@ -12,9 +12,15 @@ write_config job.ini data.source=synthetic data.train_limit=600 model.hidden=8 t
     train.batch=60 train.eval_every=1000000 checkpoint.every_steps=10 comm.timeout_seconds=3
 hung='^shardnet: error: no progress for [0-9]+ s'
 
+# each_ended: 75; MPICH's mpirun kills the other ranks when the first one ends, and returns 9
+each_ended() {
+    [ "$code" -eq 75 ] || [[ "$code $("$mpirun" --version)" == "9 HYDRA"* ]] ||
+        wrong "exit code $code instead of 75"
+}
+
 for rank in 0 2; do
     run "$mpirun" -n 3 env SHARDNET_FAULT="step.hang@$rank:14" "$program" train job.ini --out hung-$rank
-    [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
+    each_ended
     expect_text err "$hung \(rank $rank on .*, phase gather, last step 14\): alive.*; last heartbeat: ranks 0-2 now; continue with --resume$"
     [ "$(grep -c '^shardnet:' err)" -eq 1 ] || wrong "not one line about the hang"
     expect_mpi_exit 75 3 "$program" train job.ini --out hung-$rank --resume --set train.max_steps=5
@@ -28,12 +34,12 @@ checked "one rank without mpirun: exit 75"
 
 # no rank receives heartbeats, so every rank decides by itself
 run "$mpirun" -n 3 env SHARDNET_FAULT=watchdog.socket,step.hang@1:14 "$program" train job.ini --out no-sockets
-[ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
-# the launcher may end the others when the first rank has ended
+each_ended
+# any rank may be the first
 expect_text err "$hung \((rank [02] on .*, phase reduce|rank 1 on .*, phase gather), last step 14\): \
 .*; last heartbeat: ranks ([0-2]) now, none from ranks [0-2][-, ]+[0-2]; "
 run "$mpirun" -n 3 env SHARDNET_FAULT=watchdog.socket@0,watchdog.socket@1,step.hang@0:14 "$program" train job.ini --out one-socket
-[ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
+each_ended
 checked "a hang without datagrams: exit 75"
 
 for rank in 0 2; do

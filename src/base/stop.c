@@ -57,12 +57,11 @@ static void on_signal(int signal_number)
 
 static void install_handlers(void)
 {
-    const struct sigaction *first = knows_inherited ? inherited : previous;
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     for (size_t i = 0; i < WATCHED; i++) {
-        const bool nohup = watched[i] == SIGHUP && first[i].sa_handler == SIG_IGN;
-        sigaction(watched[i], nohup ? &first[i] : &action, NULL);
+        const bool nohup = watched[i] == SIGHUP && previous[i].sa_handler == SIG_IGN;
+        sigaction(watched[i], nohup ? &previous[i] : &action, NULL);
     }
 }
 

@@ -29,10 +29,10 @@ until limited $least "$program" --version && [ "$code" -eq 0 ]; do
 done
 
 limits=()
-for ((i = 0; i < 10; i++)); do
+for ((i = 0; i < 16; i++)); do
     limits+=($((least + i * 50000)))
 done
-limits+=(1000000 4000000)
+limits+=(4000000)
 for kib in "${limits[@]}"; do
     for command in --help "verify whole" "inspect whole" "metrics whole"; do
         # shellcheck disable=SC2086
@@ -43,6 +43,7 @@ done
 checked "--help, verify, inspect, metrics under ulimit -v $least and more"
 
 codes=
+declare -A code_of
 for kib in "${limits[@]}"; do
     for threads in auto 1 2; do
         rm -rf job
@@ -50,7 +51,10 @@ for kib in "${limits[@]}"; do
         [ "$code" -eq 0 ] || [ "$code" -eq 70 ] || [ "$(cores),$threads,$code" = 1,2,78 ] ||
             wrong "train under ulimit -v $kib: exit code $code"
         [ "$(wc -l <err)" -eq $((code != 0)) ] || wrong "not one line of error"
+        code_of[$threads]=$code
     done
+    [ "${code_of[1]}" -ne 0 ] || [ "${code_of[auto]}" -eq 0 ] ||
+        wrong "ulimit -v $kib has room for one thread, but threads = auto fails"
     codes+=" $code"
 done
 [ "$code" -eq 0 ] || [ "$(cores)" -eq 1 ] || wrong "exit code $code under ulimit -v $kib"

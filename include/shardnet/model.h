@@ -61,9 +61,9 @@ SN_API const char *sn_model_path(const sn_model *model);
 /** Computes the mean loss and counts the correct predictions over a split of the data
  *  set in the folder data_dir.  data_dir NULL selects the data set that the
  *  configuration of the checkpoint names or, if that is missing, the one in the folder
- *  SHARDNET_DATA, if it has the same training set.  The result does not depend on the number of
- *  ranks.  Collective: the model must have been loaded with the same comm; the
- *  arguments must be the same on all ranks; all ranks return the same status.  The
+ *  SHARDNET_DATA, if it has the same training set.  The result does not depend on the
+ *  number of ranks.  Collective: the model must have been loaded with the same comm;
+ *  the arguments must be the same on all ranks; all ranks return the same status.  The
  *  function sets the number of threads for matrix products to the rank's share of the
  *  node's cores.  Errors: SN_EDATA if the images or labels do not match the model,
  *  SN_ECONFIG if the split is empty, SN_EUSAGE if the path is too long, SN_ENOINPUT,

@@ -5,8 +5,8 @@
 
 enum { SN_NUMBER_BYTES = 32 };
 
-/** Writes value with this number of decimals or, if this needs more than ten characters,
- *  with four significant digits, such as 9.29e+29.  Returns text. */
+/** Writes value with this number of decimals or, if this needs more than ten
+ *  characters, with four significant digits, such as 9.29e+29.  Returns text. */
 const char *sn_number_text(double value, int decimals, char text[SN_NUMBER_BYTES]);
 
 #endif

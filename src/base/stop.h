@@ -4,13 +4,13 @@
 #define SHARDNET_BASE_STOP_H
 
 /** Installs handlers: from now on SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGXCPU and,
- *  unless it is ignored (nohup), SIGHUP request a stop instead of ending the process.  Further
- *  signals change nothing, because batch systems send several before they kill a job.
- *  Only a second SIGINT, from a user at the keyboard, ends the process at once with exit
- *  code 75; it prints message (static storage; NULL prints nothing) to stderr.  A SIGINT
- *  within one second of the first is the same request, because launchers deliver a
- *  signal twice.  Calls nest: only the first call installs the handlers and uses its
- *  message, so that a request made before training is not lost. */
+ *  unless it is ignored (nohup), SIGHUP request a stop instead of ending the process.
+ *  Further signals change nothing, because batch systems send several before they kill
+ *  a job.  Only a second SIGINT, from a user at the keyboard, ends the process at once
+ *  with exit code 75; it prints message (static storage; NULL prints nothing) to
+ *  stderr.  A SIGINT within one second of the first is the same request, because
+ *  launchers deliver a signal twice.  Calls nest: only the first call installs the
+ *  handlers and uses its message, so that a request before training is not lost. */
 void sn_stop_watch(const char *message);
 
 /** Remembers what the process that started this one has set for these signals.  Call it

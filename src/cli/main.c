@@ -101,8 +101,8 @@ int main(int argc, char **argv)
     sn_stop_reinstall();
     /* beyond the file-size limit write() must fail; SIGXFSZ would end the process */
     (void)signal(SIGXFSZ, SIG_IGN);
-    /* files are replaced, never changed: HDF5 must not need locks, which some file systems
-     * lack, whatever the environment says */
+    /* Files are replaced, never changed, so HDF5 needs no locks, which some file
+     * systems lack; the variable overrides what the program sets in HDF5. */
     (void)setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);
     sn_status status = dispatch(&command, argc, argv, &err);
     if (status == SN_OK && (fflush(stdout) != 0 || ferror(stdout))) {

@@ -136,7 +136,7 @@ sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
 sn_schedule sn_config_schedule(const sn_config *config);
 
 /** Makes data.dir absolute, so that the saved configuration is valid in every working
- *  directory.  Symbolic links are resolved unless an INI file cannot hold the result. */
+ *  directory.  Symbolic links are resolved unless an INI file cannot hold them. */
 void sn_config_make_absolute(sn_config *config);
 
 /** Prints one line such as "784-30-10, tanh, 23860 parameters". */

@@ -25,8 +25,8 @@ sn_status sn_model_load_choice(sn_comm *comm, const char *path, const char *choi
                                sn_model **model, sn_error *err) SN_MUST_CHECK;
 
 /** Evaluates a model as sn_model_evaluate does.  Writes into notice of rank 0 where it
- *  has found the data if they have moved, see sn_moved_find.  Collective.  Errors: those
- *  of sn_model_evaluate. */
+ *  has found the data if they have moved, see sn_moved_find.  Collective.  Errors:
+ *  those of sn_model_evaluate. */
 sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
                                   const char *data_dir, sn_split_name split,
                                   sn_evaluation *evaluation, sn_error *notice,

@@ -302,8 +302,8 @@ sn_status sn_run_lock_acquire(const char *run, double patience,
 }
 
 /* Locks the file that is now at the path, instead of the former one; flags are further
- * ones of open.  Returns false if another job has the file.  Other failures are ignored:
- * the caller will not be able to write either, and checks again. */
+ * ones of open.  Returns false if another job has the file.  Other failures are
+ * ignored: the caller will not be able to write either, and checks again. */
 static bool lock_again(sn_run_lock *lock, int flags)
 {
     int descriptor;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** A run folder is locked by one job, by a file lock and by a heartbeat (lease.h) in the
- *  same file.  Not collective. */
+/** A run folder is locked by one job, by a file lock and by a heartbeat (lease.h) in
+ *  the same file.  Not collective. */
 #ifndef SHARDNET_RUN_LOCK_H
 #define SHARDNET_RUN_LOCK_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Runs a command that cannot read the memory of other processes, as containers forbid it:
+/* Runs a command that cannot read the memory of other processes, as in containers:
  *
  *     deny_memory_of_others COMMAND ARGUMENT...
  */

@@ -6,8 +6,8 @@
  *     FAIL_KIND  once: this allocation fails; on: this one and all later ones fail
  *     FAIL_LOG   a file that gets the number of allocations when the process ends
  *
- * Counted are malloc, calloc, realloc and aligned_alloc, called by the executable itself.
- * Allocations inside the C library, MPI, BLAS and HDF5 are not counted and never fail. */
+ * Counted are malloc, calloc, realloc and aligned_alloc, called by the executable.
+ * Allocations inside the C library, MPI, BLAS and HDF5 never fail. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>

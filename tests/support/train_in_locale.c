@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* train_in_locale WHEN RUN SECTION.KEY=VALUE...: trains or resumes RUN and evaluates it, as
- * a program that uses the locale de_DE.UTF-8, with a decimal comma:
+/* train_in_locale WHEN RUN SECTION.KEY=VALUE...: trains or resumes RUN and evaluates
+ * it, as a program that uses the locale de_DE.UTF-8, with a decimal comma:
  *     never    does not set the locale
  *     first    sets it before the first call of the library
  *     between  sets it after the configuration is read

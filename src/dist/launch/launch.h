@@ -18,12 +18,13 @@ typedef struct sn_launch {
  *  are those of a step: the batch script itself has none of them. */
 void sn_launch_read(sn_launch *launch);
 
-/** Sets parameters of MPI, unless the environment sets them; call it before MPI starts.
- *  If this node has more tasks than cores: OMPI_MCA_mpi_yield_when_idle=1 and, in a job
- *  on one node, MPIR_CVAR_DEVICE_COLLECTIVES=none (MPICH), so that waiting ranks yield
- *  their core and an allreduce takes microseconds instead of milliseconds.  If this process cannot read
- *  the memory of others: OMPI_MCA_btl_vader_single_copy_mechanism=none, or Open MPI 4
- *  prints a line per large message. */
+/** Sets parameters of MPI, unless the environment sets them; call it before MPI
+ *  starts.  If this node has more tasks than cores: OMPI_MCA_mpi_yield_when_idle=1
+ *  and, in a job on one node, MPIR_CVAR_DEVICE_COLLECTIVES=none (MPICH), so that
+ *  waiting ranks yield their core and an allreduce takes microseconds instead of
+ *  milliseconds.  If this process cannot read the memory of others:
+ *  OMPI_MCA_btl_vader_single_copy_mechanism=none, or Open MPI 4 prints a line per large
+ *  message. */
 void sn_launch_prepare(const sn_launch *launch);
 
 /** Lets a task that srun has started without a PMI, or a command in a shell of such a

@@ -13,7 +13,8 @@
 #include "base/mem.h"
 #include "base/real.h"
 
-/* MiB of address space: LIBRARY holds its code and tables, THREAD a buffer and a stack. */
+/* MiB of address space: LIBRARY holds its code and tables, THREAD a buffer and a
+ * stack. */
 enum { LIBRARY = 64, THREAD = 144 };
 
 /* The library may compute a smaller product without its buffer. */

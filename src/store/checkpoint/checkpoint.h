@@ -134,8 +134,8 @@ void sn_checkpoint_state_clear(sn_checkpoint_state *state);
 sn_status sn_checkpoint_verify(const char *path, sn_checkpoint_info *info,
                                sn_error *err) SN_MUST_CHECK;
 
-/** Returns the epoch that the last step of the position belongs to, from 1; 0 before the
- *  first step.  Pure. */
+/** Returns the epoch that the last step of the position belongs to, from 1; 0 before
+ *  the first step.  Pure. */
 int64_t sn_position_epoch(const sn_position *position);
 
 /** Creates RUN and RUN/checkpoints if they are missing.  Errors: SN_ECREATE. */

@@ -40,9 +40,13 @@ static const sn_writer_outcome nothing = {.saved_step = -1};
 static void write_checkpoint(sn_writer *writer, bool best, sn_writer_result *part)
 {
     char path[SN_PATH_BYTES];
-    part->status = best ? sn_checkpoint_best_path(path, writer->run, &part->err)
-                        : sn_checkpoint_path(path, writer->run,
-                                             writer->info.position.step, &part->err);
+    part->status = sn_run_lock_check(writer->lock, &part->err);
+    if (part->status == SN_OK) {
+        part->status = best
+                           ? sn_checkpoint_best_path(path, writer->run, &part->err)
+                           : sn_checkpoint_path(path, writer->run,
+                                                writer->info.position.step, &part->err);
+    }
     if (part->status == SN_OK) {
         part->status = sn_checkpoint_write(path, &writer->info, writer->tensors,
                                            &writer->backlog.rows, &part->err);
@@ -74,6 +78,9 @@ static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
     write_checkpoint(writer, false, &outcome->step);
     if (outcome->step.status == SN_OK) {
         outcome->saved_step = writer->info.position.step;
+        outcome->rotate.status = sn_run_lock_check(writer->lock, &outcome->rotate.err);
+    }
+    if (outcome->step.status == SN_OK && outcome->rotate.status == SN_OK) {
         outcome->rotate.status = sn_checkpoint_rotate(
             writer->run, outcome->saved_step, writer->keep, &outcome->rotate.err);
     }
@@ -214,10 +221,7 @@ sn_status sn_writer_retry_best(sn_writer *writer, const sn_writer_job *job,
     }
     const double begun = sn_clock_seconds();
     sn_writer_result retried;
-    retried.status = sn_run_lock_check(job->lock, &retried.err);
-    if (retried.status == SN_OK) {
-        write_checkpoint(writer, true, &retried);
-    }
+    write_checkpoint(writer, true, &retried);
     writer->best_failed = false;
     writer->totals.stall_seconds += sn_clock_seconds() - begun;
     return retried.status == SN_OK

@@ -118,6 +118,7 @@ stopped_while_waiting() {
 moved() {
     locks=()
     begin run
+    sleep 0.5         # the writer may still remove older checkpoints; the next write is after 1 s
     kill -STOP "$job" # or it makes the folder again in between
     mv run gone
     second 0 "$program" train "$shared/small.ini" --out run

@@ -2,7 +2,7 @@
 # Functions that the scripts of jobs/ and tests/ share; they source this file.
 # shellcheck shell=bash
 
-# awk, sort and printf read and write numbers with a decimal point
+# awk, sort and printf must read and write numbers with a decimal point
 export LC_ALL=C
 
 source_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

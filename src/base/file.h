@@ -47,8 +47,8 @@ sn_status sn_file_publish(const char *temporary, const char *path,
 sn_status sn_file_publish_or_remove(sn_status status, const char *temporary,
                                     const char *path, sn_error *err) SN_MUST_CHECK;
 
-/** Creates a new file at path, in place of a file or link that is there, and opens it
- *  for writing; the caller closes *file.  Errors: SN_ECREATE, SN_ENOMEM. */
+/** Replaces the file or link at path, if any, by a new file and opens it to write.  The
+ *  caller closes *file.  Errors: SN_ECREATE, SN_ENOMEM. */
 sn_status sn_file_create(const char *path, FILE **file, sn_error *err) SN_MUST_CHECK;
 
 /** Writes data (bytes) to a new file, as sn_file_create creates it; does not fsync.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Numbers for people. */
+/** Formats numbers for the console and for reports. */
 #ifndef SHARDNET_BASE_NUMBER_H
 #define SHARDNET_BASE_NUMBER_H
 

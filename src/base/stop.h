@@ -13,12 +13,12 @@
  *  handlers and uses its message, so that a request before training is not lost. */
 void sn_stop_watch(const char *message);
 
-/** Remembers what the process that started this one has set for these signals.  Call it
- *  before the initialisers of shared libraries: UCX's installs a handler for SIGHUP. */
+/** Stores the inherited actions of these signals.  Call it before the initialisers of
+ *  shared libraries run: that of UCX installs a handler for SIGHUP. */
 void sn_stop_inherit(void);
 
-/** Undoes what a library has changed meanwhile: installs the handlers again or, outside
- *  of sn_stop_watch, sets what sn_stop_inherit remembers. */
+/** Overrides the handlers that a library has installed: installs those of sn_stop_watch
+ *  again or, if none are in use, restores the inherited actions. */
 void sn_stop_reinstall(void);
 
 /** Sets the exit code of a process whose work is done: from now on a signal after the

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Threads beside the one that trains. */
+/** Starts the threads that run beside training. */
 #ifndef SHARDNET_BASE_THREAD_H
 #define SHARDNET_BASE_THREAD_H
 

@@ -35,15 +35,14 @@ sn_status sn_job_config(const char *path, const sn_list *set,
                         sn_status (*check)(const sn_config *config, sn_error *err),
                         sn_config **config, sn_error *err) SN_MUST_CHECK;
 
-/** Calls sn_model_load_choice and prints the notices of the model, if any, to stderr.
- */
+/** Calls sn_model_load_choice and prints the model's notices as warnings. */
 sn_status sn_job_model(sn_comm *comm, const char *path, const char *choice,
                        sn_model **model, sn_error *err) SN_MUST_CHECK;
 
 /** Prints notice, unless it is empty, as a warning to stderr. */
 void sn_job_warn(const sn_error *notice);
 
-/** The row of the option --checkpoint, and the text of the help about the result. */
+/** These macros hold the row of the option --checkpoint and the help on the result. */
 #define SN_OPTION_CHECKPOINT                                                           \
     SN_TEXT("checkpoint", SN_TARGET_BEST "|" SN_TARGET_LAST "|PATH", choice,           \
             "checkpoint of RUN to use, instead of its result: " SN_BEST_FILE           \

@@ -30,8 +30,8 @@ sn_status sn_loader_dataset(sn_comm *comm, const sn_config *config, sn_loaded *l
                             sn_error *err) SN_MUST_CHECK;
 
 /** Reads the data set of spec; sn_dataset_view explains digest.  *data points into
- *  *storage, which the caller frees, also on failure.  Not collective.  Errors: those
- *  of sn_dataset_probe, _fill and _view; SN_ENOMEM. */
+ *  *storage, which the caller frees, also on failure.  Not collective.
+ *  Errors: as sn_dataset_probe, sn_dataset_fill, sn_dataset_view; SN_ENOMEM. */
 sn_status sn_loader_read(const sn_dataset_spec *spec, const char *digest,
                          sn_dataset_shape *shape, uint8_t **storage, sn_dataset *data,
                          sn_error *err) SN_MUST_CHECK;

@@ -20,13 +20,13 @@ struct sn_model {
 };
 
 /** Loads a model as sn_model_load does.  choice: see sn_target_result.  Collective over
- *  comm unless it is NULL.  Errors: SN_EUSAGE, those of sn_model_load. */
+ *  comm unless it is NULL.  Errors: SN_EUSAGE, or as sn_model_load. */
 sn_status sn_model_load_choice(sn_comm *comm, const char *path, const char *choice,
                                sn_model **model, sn_error *err) SN_MUST_CHECK;
 
-/** Evaluates a model as sn_model_evaluate does.  Writes into notice of rank 0 where it
- *  has found the data if they have moved, see sn_moved_find.  Collective.  Errors:
- *  those of sn_model_evaluate. */
+/** Evaluates a model as sn_model_evaluate does.  If the data have moved, notice of rank
+ *  0 names their folder, see sn_moved_find.  Collective.
+ *  Errors: as sn_model_evaluate. */
 sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
                                   const char *data_dir, sn_split_name split,
                                   sn_evaluation *evaluation, sn_error *notice,

@@ -12,14 +12,14 @@ typedef struct sn_result {
 } sn_result;
 
 /** Finds and verifies the checkpoint with the result of a run; choice: see
- *  sn_target_result.  Not collective.  Errors: those of sn_target_result and
- *  sn_checkpoint_verify. */
+ *  sn_target_result.  Not collective.
+ *  Errors: as sn_target_result and sn_checkpoint_verify. */
 sn_status sn_result_find(const char *run, const char *choice, sn_result *result,
                          sn_error *err) SN_MUST_CHECK;
 
-/** Returns the last evaluated row up to a step, NULL if there is none.  It measured the
- *  weights of a checkpoint only if it has the same step.  rows (count): in the order of
- *  their steps. */
+/** Returns the last evaluated row up to a step, NULL if there is none.  The row belongs
+ *  to the weights of a checkpoint only if both have the same step.  rows (count) are
+ *  ordered by step. */
 const sn_epoch_row *sn_result_row(const sn_epoch_row *rows, size_t count, int64_t step);
 
 #endif

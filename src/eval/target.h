@@ -25,7 +25,7 @@ sn_status sn_target_each(const char *run, sn_target_use *use, void *user,
 sn_status sn_target_newest(const char *target, char path[SN_PATH_BYTES],
                            sn_target_use *use, void *user, sn_error *err) SN_MUST_CHECK;
 
-/** The words that choose a checkpoint of a run. */
+/** These words choose a checkpoint of a run. */
 #define SN_TARGET_BEST "best"
 #define SN_TARGET_LAST "last"
 
@@ -45,7 +45,7 @@ typedef struct sn_target_found {
  *  choice overrides the rule: SN_TARGET_BEST, SN_TARGET_LAST or the path of a
  *  checkpoint; NULL selects the rule.  A target that is a file is used itself, and
  *  choice must be NULL.  use may be called a second time after it has failed.  Errors:
- *  SN_EUSAGE, SN_ENOINPUT, SN_ERANGE, SN_ENOMEM, those of use. */
+ *  SN_EUSAGE, SN_ENOINPUT, SN_ERANGE, SN_ENOMEM, and as use returns. */
 sn_status sn_target_result(const char *target, const char *choice, sn_target_use *use,
                            void *user, sn_target_found *found,
                            sn_error *err) SN_MUST_CHECK;

@@ -15,8 +15,8 @@
  *  Inside a node the latency is 1 us and the bandwidth a third of the memory bandwidth;
  *  between nodes they are those of the link that the ranks of a node share.  A
  *  reduction during the backward pass hides behind that pass, which takes two thirds of
- *  compute.  The model omits distortions, ranks that share a memory or a cache, waiting
- *  for slow ranks, checkpoints and evaluation. */
+ *  compute.  The model omits distortions, shared memories and caches, slow ranks,
+ *  checkpoints and evaluation. */
 #ifndef SHARDNET_PERF_PLAN_H
 #define SHARDNET_PERF_PLAN_H
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The text in a run's lock file, two lines:
+/** The lease is the text in a run's lock file, two lines:
  *
  *      process PID on HOST
  *      heartbeat SECONDS
  *
- *  The job that holds the run writes it every second.  A waiting job looks only at
- *  whether the text changes, because the clocks of two hosts may differ.  So it notices
- *  a running job also on a file system that cannot lock files, and it can tell a
- *  running job from a dead one whose lock a file server still keeps.
+ *  The job that holds the run writes the text every second.  A waiting job compares the
+ *  text with its earlier readings and never with its own clock, because the clocks of
+ *  two hosts may differ.  Thus it detects a running job on a file system without file
+ *  locks, and distinguishes it from a dead job whose lock a file server still holds.
  *
- *  Each function opens the file anew, without following a link: NFS shows another
- *  client's changes only to those who open the file after them.  Not collective. */
+ *  Each function opens the file again and follows no link: an NFS client sees the
+ *  changes of another client when it opens the file.  Not collective. */
 #ifndef SHARDNET_RUN_LEASE_H
 #define SHARDNET_RUN_LEASE_H
 

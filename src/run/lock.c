@@ -32,7 +32,7 @@ struct sn_run_lock {
     char expected[SN_HOLDER_BYTES]; /* first line of the file while this job holds it */
 };
 
-/* The lock file as a waiting job sees it. */
+/* The readings of the lock file by a waiting job. */
 typedef struct view {
     char text[SN_LEASE_BYTES];
     double changed; /* time of the last change */
@@ -87,7 +87,7 @@ static void look(view *seen, const char *path)
     }
 }
 
-/* True if this job may take the run.  code is that of try_lock. */
+/* True if this job may use the run.  code is the result of try_lock. */
 static bool is_free(int code, const view *seen, double patience)
 {
     char holder[SN_HOLDER_BYTES];
@@ -100,8 +100,8 @@ static bool is_free(int code, const view *seen, double patience)
            (code == 0 && (sn_lease_is_local(holder) || quiet >= patience / 4));
 }
 
-/* Writes this job into the file.  Where the file system cannot lock files, another job
- * may do so at the same time: returns false if that one was the last. */
+/* Writes this job into the file.  If the file system cannot lock files, another job may
+ * write at the same time: returns false if that job wrote last. */
 static bool claim(sn_run_lock *lock, int code, const view *seen)
 {
     char text[SN_LEASE_BYTES], holder[SN_HOLDER_BYTES];
@@ -166,8 +166,8 @@ static void report_taking(const sn_run_lock *lock, int code, const view *seen,
     report(line.message, user);
     if (holder[0] != '\0') {
         (void)sn_fail(&line, SN_OK,
-                      "run (%s): no heartbeat of %s for %.0f s; this job takes the run "
-                      "over",
+                      "run (%s): no heartbeat of %s for %.0f s; this job continues the "
+                      "run",
                       lock->run, holder, patience);
         report(line.message, user);
     }
@@ -301,9 +301,9 @@ sn_status sn_run_lock_acquire(const char *run, double patience,
     return status;
 }
 
-/* Locks the file that is now at the path, instead of the former one; flags are further
- * ones of open.  Returns false if another job has the file.  Other failures are
- * ignored: the caller will not be able to write either, and checks again. */
+/* Locks the file that is now at the path instead of the former file; open gets flags,
+ * too.  Returns false if another job holds the file.  Ignores other failures, because
+ * the caller then cannot write either, and checks again. */
 static bool lock_again(sn_run_lock *lock, int flags)
 {
     int descriptor;
@@ -311,7 +311,7 @@ static bool lock_again(sn_run_lock *lock, int flags)
     if (code != 0) {
         return code != EEXIST;
     }
-    /* sn_run_lock_holder of another process may have it for a moment */
+    /* sn_run_lock_holder of another process may hold the lock for a moment */
     for (int tries = 0; tries < 20; tries++) {
         code = try_lock(lock->path, &descriptor);
         if (code != EWOULDBLOCK) {

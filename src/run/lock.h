@@ -15,24 +15,24 @@ typedef void sn_run_lock_report(const char *message, void *user);
 
 /** Locks RUN/.lock and starts a thread that refreshes its heartbeat.
  *
- *  Waits for another holder.  One whose heartbeat changes still runs: gives up after
- *  patience seconds with SN_ECREATE.  One whose heartbeat does not change is suspended,
- *  or it is dead and a file server keeps its lock: gives up with SN_EBUSY after
- *  patience seconds, after six times as long if it is on another host.
+ *  Waits while another job holds the run.  If that job's heartbeat changes, it runs:
+ *  the function returns SN_ECREATE after patience seconds.  If it does not change, the
+ *  job is suspended, or dead and a file server still holds its lock: the function
+ *  returns SN_EBUSY after patience seconds, after six times as long for another host.
  *
- *  If the file system cannot lock files, reports so once, and takes the run over from a
- *  holder whose heartbeat has not changed for patience seconds.  If it can, waits a
- *  quarter of patience for the heartbeat of a holder on another host nevertheless,
- *  because some mounts lock files on one host only.
+ *  If the file system cannot lock files, the function prints one warning, and locks the
+ *  run if the holder's heartbeat has not changed for patience seconds.  If it can, the
+ *  function still waits a quarter of patience for the heartbeat of a holder on another
+ *  host, because some mounts lock files on one host only.
  *
- *  Ends with SN_ESTOPPED at a request to stop.  Other errors: SN_ECREATE if the file
- *  cannot be created or is not a lock file, SN_ENOMEM, SN_EINTERNAL. */
+ *  A stop request ends the wait with SN_ESTOPPED.  Other errors: SN_ECREATE if the
+ *  file cannot be created or is not a lock file, SN_ENOMEM, SN_EINTERNAL. */
 sn_status sn_run_lock_acquire(const char *run, double patience,
                               sn_run_lock_report *report, void *user,
                               sn_run_lock **lock, sn_error *err) SN_MUST_CHECK;
 
-/** Checks before a write that the folder is still this job's.  If the lock file is
- *  gone, for example because the folder was moved, creates folder and lock again.
+/** Checks before a write that this job still holds the folder.  If the lock file is
+ *  missing, for example because the folder was moved, creates folder and lock again.
  *  Accepts NULL.  Errors: SN_ETAKEN if the lock file is another job's; the caller must
  *  write nothing more. */
 sn_status sn_run_lock_check(sn_run_lock *lock, sn_error *err) SN_MUST_CHECK;

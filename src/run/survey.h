@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The state of a run, read from its folder while another job may write there.  Not
+/** Reads the state of a run from its folder, while another job may write there.  Not
  *  collective. */
 #ifndef SHARDNET_RUN_SURVEY_H
 #define SHARDNET_RUN_SURVEY_H

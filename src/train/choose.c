@@ -19,7 +19,8 @@ typedef struct trial {
     sn_error *err;
 } trial;
 
-/* One pass may take nearly the time-out of the watchdog, all passes together more. */
+/* Marks progress before each pass: all passes together may take longer than the
+ * time-out of the watchdog. */
 static void mark(const trial *t)
 {
     static const sn_activity measuring = {"measurement", false};

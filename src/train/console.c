@@ -161,8 +161,8 @@ void sn_console_start(const sn_console *console, const sn_deadline *deadline,
     fflush(out);
 }
 
-/* Returns the number of steps that this invocation still has to do, unless the
- * validation error, a signal or the time ends it. */
+/* Returns the number of steps that remain for this invocation, unless the validation
+ * error, a signal or the time ends it. */
 static int64_t steps_left(const sn_config *config, const sn_cursor *cursor,
                           int64_t first_step)
 {

@@ -33,7 +33,7 @@ void sn_console_start(const sn_console *console, const sn_deadline *deadline,
                       const char *checkpoint, const sn_position *position,
                       const char *changes);
 
-/** The steps of this invocation so far. */
+/** The times of the steps of this invocation. */
 typedef struct sn_pace {
     int64_t first_step;  /* number of finished updates before */
     double begun, now;   /* clock: before the first step, after the last one */
@@ -56,7 +56,7 @@ void sn_console_epoch(const sn_console *console, const sn_config *config,
  *  the type sn_warn. */
 void sn_console_warn(void *console, const char *format, ...) SN_PRINTF(2, 3);
 
-/** The first of the last lines. */
+/** The lines at the end of a run begin with these values. */
 typedef struct sn_ending {
     const char *reason;      /* see sn_outcome_describe_end */
     const char *checkpoint;  /* the file with the result */

@@ -7,17 +7,17 @@
 #include "run/run.h"
 #include "train/deadline.h"
 
-/** Bytes of the texts below. */
+/** The functions below write texts of at most this many bytes. */
 enum { SN_REASON_BYTES = 160 };
 
-/** Writes why a finished run ends at the position: all epochs, early stopping, or, if
- *  this invocation has done no step, that there is nothing to do. */
+/** Writes the reason why a finished run ends at the position: all epochs, early
+ *  stopping or, if this invocation has done no step, "nothing to do". */
 void sn_outcome_describe_end(const sn_config *config, const sn_position *position,
                              bool trained, char text[SN_REASON_BYTES]);
 
-/** Writes why a run stops early after this number of steps: train.max_steps, the signal
- *  that this rank received (0: none), or the limit of time; else another rank received
- *  a signal. */
+/** Writes the reason why a run stops early after this number of steps: train.max_steps,
+ *  the signal that this rank received (0: none), or the limit of time; else another
+ *  rank received a signal. */
 void sn_outcome_describe_stop(const sn_config *config, int64_t steps, int signal_number,
                               sn_limit limit, char text[SN_REASON_BYTES]);
 

@@ -108,7 +108,7 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
     return status;
 }
 
-/* Describes a node whose ranks outnumber their cores; all: its processors. */
+/* Describes a node whose ranks outnumber their cores; all counts its processors. */
 static void describe_crowd(const char *host, int ranks, int cores, long all,
                            sn_error *text)
 {

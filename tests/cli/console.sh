@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What train prints to a person: epochs counted from 1, the reason of every end, the line of a
-# step on a terminal, large numbers, more ranks than cores.
+# train prints epochs counted from 1, the reason of every end, the line of a step on a terminal,
+# large numbers with four digits, and a warning about more ranks than cores.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"

@@ -46,21 +46,21 @@ grep -q "^learning_rate = 0\.05$" run-never/config.ini || wrong "config.ini lack
 checked "a program with a decimal comma: parse, train, resume, evaluate as in the locale C"
 
 # --- the program and the scripts, by a user with this locale
-# alike COMMAND...: prints the same in both locales
-alike() {
+# same_output COMMAND...: prints the same in both locales
+same_output() {
     expect_exit 0 env LC_ALL=C "$@"
     mv out wanted
     expect_exit 0 env LC_ALL=de_DE.UTF-8 "$@"
     cmp out wanted || wrong "another output with a decimal comma: $*"
 }
-alike "$program" metrics run-never --csv
-alike "$program" metrics run-never
-alike "$program" inspect run-never/checkpoints/best.h5
-alike "$program" plan run-never/config.ini --gflops 1.5 --memory-gbyte 2.5 --set optimizer.l2=1e-5
+same_output "$program" metrics run-never --csv
+same_output "$program" metrics run-never
+same_output "$program" inspect run-never/checkpoints/best.h5
+same_output "$program" plan run-never/config.ini --gflops 1.5 --memory-gbyte 2.5 --set optimizer.l2=1e-5
 for locale in C de_DE.UTF-8; do
     expect_exit 0 env LC_ALL=$locale "$program" report run-never -o report.html
     sed 's/, at [^ ]*Z\.<.footer>//' report.html >$locale.html
 done
 cmp C.html de_DE.UTF-8.html || wrong "another report.html with a decimal comma"
-SHARDNET=$program alike "$source_root/jobs/sweep-summary.sh" .
+SHARDNET=$program same_output "$source_root/jobs/sweep-summary.sh" .
 checked "the program, gnuplot and sweep-summary.sh where the user has a decimal comma"

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The data of a finished run lie elsewhere: the commands take them from SHARDNET_DATA if they are
-# the same, else the error names the options that help.
+# The data of a finished run have moved: the commands use SHARDNET_DATA if it holds the same
+# data; else the error names the options.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 setup_test "$@"
 cd -- "$scratch"
 
-# images of 14 x 56: only the files tell their shape
+# images of 14 x 56, a shape that only the files contain
 synth() {
     local split
     expect_exit 0 "$program" data synth "$1" --train 400 --test 100 --seed "$2"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# All commands have the same result of a run: best.h5 where validation samples are held out, else
+# All commands use the same result of a run: best.h5 where validation samples are held out, else
 # the newest checkpoint; --checkpoint chooses another; a best.h5 that cannot be used is reported.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
@@ -115,7 +115,7 @@ expect_mpi_exit 0 2 "$program" train worse.ini --out lost --resume
 expect_text out "^result   lost/checkpoints/$newest\$"
 [ "$(figures)" = "$last" ] || wrong "train has $(figures), not $last"
 warned 'best \(lost/checkpoints/best\.h5\): missing'
-checked "best.h5 missing, damaged, of another epoch: the newest checkpoint, and a warning says why"
+checked "best.h5 missing, damaged, of another epoch: the newest checkpoint, and a warning with the reason"
 
 trained unkept $newest --set checkpoint.keep_best=false
 warned 'best .*: not kept, checkpoint\.keep_best is false'
@@ -131,5 +131,5 @@ expect_exit 0 "$program" metrics part --result --csv
 [ "$(cut -d, -f1,2 out | tail -n 1)" = 2,38 ] || wrong "not the last evaluated epoch"
 expect_exit 0 "$program" report part
 tr '\n' ' ' <part/report.html | grep -q 'step-00000050\.h5: epoch 3, step 50; accuracy and error are those of step 38' ||
-    wrong "the page does not say that the figures are older than the weights"
-checked "a checkpoint inside an epoch: the row of the last evaluated epoch, and the page says so"
+    wrong "the page does not state that the figures are older than the weights"
+checked "a checkpoint inside an epoch: the row of the last evaluated epoch, which the page states"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# status agrees with what train --resume does: a finished run ends at once, any other trains on.
+# status agrees with what train --resume does: a finished run ends at once, any other run continues.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"

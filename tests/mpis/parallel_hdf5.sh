@@ -4,7 +4,7 @@
 #
 #     parallel_hdf5.sh PROGRAM
 #
-# The packages lie over /usr in a mount namespace; the files of the serial one are hidden.
+# A mount namespace overlays /usr with the packages and hides the files of the serial HDF5.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A library to preload: allocations of the program's own code fail, on one rank.
  *
- *     FAIL_RANK  the rank of Open MPI; 0 is also a process without mpirun
+ *     FAIL_RANK  the rank of Open MPI; a process without mpirun is rank 0
  *     FAIL_AT    number of the allocation, from 1
  *     FAIL_KIND  once: this allocation fails; on: this one and all later ones fail
  *     FAIL_LOG   a file that gets the number of allocations when the process ends

@@ -114,7 +114,7 @@ static void test_file_size(void **state)
 
 typedef enum elsewhere { EXTERNAL, VIRTUAL, VIRTUAL_UNLIMITED } elsewhere;
 
-/* Replaces the dataset at name by one whose data lie in the file source. */
+/* Replaces the dataset at name by one whose data are in the file source. */
 static void store_elsewhere(const char *path, const char *name, const char *source,
                             elsewhere where)
 {

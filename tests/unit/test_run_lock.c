@@ -85,8 +85,8 @@ static void write_lock(const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
-/* A process that will hold the run for some seconds.  ThreadSanitizer permits a fork only
- * while this process has no thread: before it holds a run. */
+/* A process that will hold the run for some seconds.  ThreadSanitizer permits a fork
+ * only while this process has no thread: before it holds a run. */
 static pid_t prepare_job(double seconds, int go[2], int ready[2])
 {
     char byte;
@@ -182,7 +182,7 @@ static void a_released_run_is_free(void **state)
     expect_exit(start_job(0));
 }
 
-/* A waiting job takes the run as soon as the holder has released it. */
+/* A waiting job locks the run as soon as the holder has released it. */
 static void a_job_waits_for_the_holder(void **state)
 {
     (void)state;
@@ -212,7 +212,7 @@ static void the_lock_of_a_dead_job_is_free(void **state)
     kill_job(start_job(60));
     assert_int_equal(acquire(1.5, &lock, &err), SN_OK);
     assert_non_null(strstr(reported, "no heartbeat of process "));
-    assert_non_null(strstr(reported, "takes the run over"));
+    assert_non_null(strstr(reported, "this job continues the run"));
     sn_run_lock_release(&lock);
 }
 

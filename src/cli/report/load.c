@@ -46,9 +46,9 @@ static void use_checkpoint_config(sn_report *report)
     }
 }
 
-/* Adds the times of one epoch, or of one rank, to the row of rank and host.  The order
- * of ranks is the same in every epoch: *next predicts the index of the row, and
- * afterwards that of the next one.  Returns false if there is not enough memory. */
+/* Adds the times of one epoch, or of one rank, to the row of rank and host.  *next is
+ * the expected index of the row, then of the next row, because every epoch has the same
+ * order of ranks.  Returns false if there is not enough memory. */
 static bool add_times(sn_report_rows *rows, int64_t rank, const char *host,
                       const double seconds[SN_PARTS], size_t *next)
 {

@@ -27,10 +27,9 @@ void sn_launch_read(sn_launch *launch);
  *  message. */
 void sn_launch_prepare(const sn_launch *launch);
 
-/** Lets a task that srun has started without a PMI, or a command in a shell of such a
- *  task, start MPI as the only rank of its own job: removes variables of the step from
- *  the environment, so that sn_launch_read finds no launcher.  Call it before MPI
- *  starts. */
+/** Removes the variables of the step from the environment if srun has started this task
+ *  without a PMI.  The task, or a command in its shell, can then start MPI as the only
+ *  rank of its own job.  Call it before MPI starts. */
 void sn_launch_alone(void);
 
 /** Checks, before MPI starts, that srun provides a PMI to tasks of Open MPI.  With

@@ -17,13 +17,13 @@
  * stack. */
 enum { LIBRARY = 64, THREAD = 144 };
 
-/* The library may compute a smaller product without its buffer. */
+/* edge of a product for which the library takes its buffers; smaller ones need none */
 enum { EDGE = 128 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static sn_openblas functions;
 static void (*set_threads)(int threads);
-/* 0 before the library is loaded, then its largest number of threads so far */
+/* the largest number of threads of the loaded library so far, 0 before */
 static int loaded_threads;
 
 /* Returns true if the limits of the process allow this much more address space. */
@@ -116,7 +116,7 @@ static bool find_functions(void *library)
     return true;
 }
 
-/* Computes a product, so that the library takes all of its buffers. */
+/* Computes a product, for which the library allocates all its buffers. */
 static bool multiply_once(void)
 {
     sn_real *memory = sn_alloc((size_t)2 * EDGE * EDGE, sizeof *memory);

@@ -27,8 +27,8 @@ static bool links_are_hard(hid_t file, const char *path, sn_h5_reason *why)
     return true;
 }
 
-/* HDF5 opens the sources of a virtual dataset already when it reads the shape; a source
- * that is a FIFO would block for ever. */
+/* Fails if the data of a dataset are in other files.  HDF5 opens the sources of a
+ * virtual dataset when it reads the shape, and a FIFO as source would block it. */
 static bool is_stored_in_file(hid_t dataset, sn_h5_reason *why)
 {
     hid_t creation = H5Dget_create_plist(dataset);

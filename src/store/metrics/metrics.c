@@ -161,7 +161,7 @@ static bool read_steps(hid_t dataset, uint64_t first, size_t count, int64_t *ste
     return done;
 }
 
-/* The rows to append; if only_missing, those after the last step of the table. */
+/* The rows to append; only_missing selects those after the table's last step. */
 typedef struct addition {
     const sn_rows *rows;
     bool only_missing;

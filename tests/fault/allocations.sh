@@ -8,16 +8,12 @@
 #     tests/fault/allocations.sh PROGRAM LIBRARY STRIDE ["START RANK KIND NUMBER"]
 #
 # LIBRARY is the preloaded library of tests/support/fail_allocations.c.  START is new or
-# resumed, KIND is once or on.  Every STRIDEth case is tried; the last argument repeats one.
+# resumed, KIND is once or on.
 set -euo pipefail
-# shellcheck source=../lib/test.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 # shellcheck source=../lib/disturbed.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/disturbed.sh"
-setup_test "$1"
-library=$(absolute "$2") stride=$3
-cd -- "$scratch"
-setup_small_run "$mpirun" -n 2
+setup_disturbance "$@"
+setup_small_run 2
 "${training[@]}" --set train.max_steps=5 --out half >half.out 2>half.err ||
     [ $? -eq 75 ] || wrong "the run does not stop at step 5: $(cat half.err)"
 
@@ -51,9 +47,4 @@ for start in new resumed; do
         done
     done
 done >every-case
-awk -v stride="$stride" 'NR % stride == 0' every-case >cases
-if [ $# -gt 3 ]; then
-    echo "$4" >cases
-fi
 try_cases
-checked "$(wc -l <cases) of $(wc -l <every-case) cases: allocations of rank 0 and of the last rank"

@@ -9,16 +9,12 @@
 #
 # LIBRARY is the preloaded library of tests/support/fail_files.c.  START is new or over, KIND
 # is eio, enospc or kill.  An operation that only reads fails once with EIO; ENOSPC and a kill
-# are tried at those that write.  Every STRIDEth case is tried; the last argument repeats one.
+# are tried at those that write.
 set -euo pipefail
-# shellcheck source=../lib/test.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
 # shellcheck source=../lib/disturbed.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/disturbed.sh"
-setup_test "$1"
-library=$(absolute "$2") stride=$3
-cd -- "$scratch"
-setup_small_run
+setup_disturbance "$@"
+setup_small_run 0
 
 "${training[@]}" --set train.seed=2 --set train.epochs=1 --out earlier >earlier.out
 rows earlier >earlier.rows
@@ -61,9 +57,4 @@ for start in new over; do
     awk -v start="$start" '{ print start, "eio", $1 }
         $3 == "writes" { print start, "enospc", $1; print start, "kill", $1 }' counted-$start.log
 done >every-case
-awk -v stride="$stride" 'NR % stride == 0' every-case >cases
-if [ $# -gt 3 ]; then
-    echo "$4" >cases
-fi
 try_cases
-checked "$(wc -l <cases) of $(wc -l <every-case) cases: EIO, ENOSPC, kill"

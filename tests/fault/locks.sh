@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
 # File systems that cannot lock files: a run trains, is resumed, verified and followed with one
-# warning per start, and a second job in its folder is noticed.  A job whose folder another job
-# has taken stops.
+# warning per start, and a second job in its folder is refused.  A job stops if another job has
+# taken its folder over.
 #
 #     tests/fault/locks.sh PROGRAM LIBRARY
 #
@@ -20,7 +20,7 @@ write_config "$shared/long.ini" data.source=synthetic data.train_limit=200 data.
     model.hidden=8 train.epochs=1000000 train.batch=50 train.eval_every=1000000 \
     train.report_every=1000000 checkpoint.every_epochs=0 checkpoint.every_steps=10 checkpoint.keep=2
 
-# unlocked ERRNO: sets $locks, which lets each lock in this folder fail; HDF5 is told to lock
+# unlocked ERRNO: sets $locks, which lets each lock in this folder fail; the environment requests locks of HDF5
 unlocked() {
     locks=(env "FAIL_FOLDER=$PWD" FAIL_KIND=nolock "FAIL_AT=$1" "LD_PRELOAD=$library" HDF5_USE_FILE_LOCKING=TRUE)
 }
@@ -62,7 +62,7 @@ whole() {
     expect_exit 0 "${locks[@]}" "$program" train "$shared/small.ini" --out run --resume
     warned_once
     expect_text out '^resume '
-    expect_no_text err 'takes the run over'
+    expect_no_text err 'continues the run'
     wait $! || wrong "metrics --follow ends with $?"
     [ "$(wc -l <followed)" -eq 4 ] || wrong "metrics --follow prints other rows: $(cat followed)"
     expect_exit 0 "${locks[@]}" "$program" verify run
@@ -90,7 +90,7 @@ killed_job() {
     kill -9 "$job"
     finish
     expect_exit 75 "${locks[@]}" "$program" train "$shared/long.ini" --out run --resume --set train.max_steps=5
-    expect_text err '^shardnet: warning: .*no heartbeat of process [0-9]+ on .* takes the run over'
+    expect_text err '^shardnet: warning: .*no heartbeat of process [0-9]+ on .* continues the run'
     warned_once
     checked "the run of a killed job is taken over when its heartbeat is silent"
 }

@@ -1,19 +1,35 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Functions of the tests that disturb a small run in many ways, one way per case.  A test
-# sources test.sh and this file, calls setup_small_run, and defines
+# Functions of the tests that disturb a small run in many ways, one way per case:
+#
+#     TEST PROGRAM LIBRARY STRIDE [CASE]
+#
+# LIBRARY is preloaded.  Every STRIDEth case is tried; CASE repeats one.  The test calls
+# setup_disturbance, setup_small_run and try_cases, and defines
 #
 #     try CASE RUN    trains in RUN while CASE disturbs it; output in RUN.out and RUN.err;
 #                     prints a line if this goes wrong
 #
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash
 
-# setup_small_run COMMAND...: sets $training to the command line without --out; $whole is the
-# undisturbed run, whole.rows its rows
+# shellcheck source=test.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/test.sh"
+
+# setup_disturbance "$@": the arguments of the script; the working folder is $scratch then
+setup_disturbance() {
+    setup_test "$1"
+    # shellcheck disable=SC2034 # the test preloads it
+    library=$(absolute "$2") stride=$3 only=${4-}
+    cd -- "$scratch" || exit
+}
+
+# setup_small_run RANKS: sets $training to the command line without --out; RANKS = 0 for no
+# mpirun.  "whole" is the undisturbed run, whole.rows its rows
 setup_small_run() {
     write_config small.ini data.source=synthetic data.train_limit=200 data.validation=50 \
         model.hidden=8 train.epochs=3 train.batch=50 metrics.every_steps=1 \
         comm.reduce=reproducible
-    training=("$@" "$program" train small.ini --quiet)
+    on_ranks "$1" "$program" train small.ini --quiet
+    training=("${words[@]}")
     "${training[@]}" --out whole >whole.out 2>whole.err || wrong "the undisturbed run fails: $(cat whole.err)"
     rows whole >whole.rows
     [ "$(wc -l <whole.rows)" -ge $((1 + 3 + 1 + 9 + 1 + 3)) ] || wrong "other rows: $(cat whole.rows)"
@@ -37,7 +53,7 @@ check_end() {
     fi
 }
 
-# check_resumed RUN: continues RUN; prints a line if it ends otherwise than $whole
+# check_resumed RUN: continues RUN; prints a line if it ends otherwise than "whole"
 check_resumed() {
     local run=$1 code=0
     timeout "$limit" "${training[@]}" --resume --out "$run" >"$run.out" 2>"$run.err" || code=$?
@@ -66,12 +82,15 @@ worker() {
     done >"wrong-$1" 2>"killed-$1" # bash reports killed processes there
 }
 
-# try_cases: tries all lines of the file "cases", two at a time
+# try_cases: tries every STRIDEth line of the file "every-case", or CASE alone, two at a time
 try_cases() {
+    awk -v stride="$stride" -v only="$only" 'only == "" ? NR % stride == 0 : $0 == only' every-case >cases
+    [ -s cases ] || wrong "no case"
     worker 0 &
     worker 1
     wait $!
     cat wrong-0 wrong-1 >out
     [ ! -s out ] || wrong "$(wc -l <out) lines about $(wc -l <cases) cases"
     sort -- tried-? | cmp -s - <(sort cases) || wrong "not every case was tried"
+    checked "$(wc -l <cases) of $(wc -l <every-case) cases"
 }

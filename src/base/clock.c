@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/clock.h"
 
-#include <math.h>
 #include <time.h>
 
 static double read_clock(clockid_t clock)
@@ -27,23 +26,4 @@ void sn_clock_utc_text(char text[SN_UTC_TEXT_BYTES])
     struct tm parts;
     gmtime_r(&now, &parts);
     (void)strftime(text, SN_UTC_TEXT_BYTES, "%Y-%m-%dT%H:%M:%SZ", &parts);
-}
-
-void sn_repeat_minimum(sn_repeat_run *run, void *user, int candidates, int min_rounds,
-                       int max_rounds, double enough_seconds, double *minimum)
-{
-    double spent = 0;
-    for (int c = 0; c < candidates; c++) {
-        (void)run(user, c);
-        minimum[c] = INFINITY;
-    }
-    for (int round = 0;
-         round < min_rounds || (round < max_rounds && spent < enough_seconds);
-         round++) {
-        for (int c = 0; c < candidates; c++) {
-            const double seconds = run(user, c);
-            spent += seconds;
-            minimum[c] = fmin(minimum[c], seconds);
-        }
-    }
 }

@@ -16,15 +16,4 @@ double sn_clock_thread_seconds(void);
 /** text := the current time as 2026-01-31T23:59:59Z. */
 void sn_clock_utc_text(char text[SN_UTC_TEXT_BYTES]);
 
-/** Runs candidate index once and returns the seconds that it took. */
-typedef double sn_repeat_run(void *user, int index);
-
-/** Runs the candidates 0 .. candidates - 1 in turn: one round to warm up, then at least
- *  min_rounds rounds, then further rounds until all measured runs together took
- *  enough_seconds or max_rounds rounds are done.  minimum (candidates) receives the
- *  seconds of the shortest run of each candidate.  If min_rounds = max_rounds, the
- *  number of rounds does not depend on the clock, and run may be collective. */
-void sn_repeat_minimum(sn_repeat_run *run, void *user, int candidates, int min_rounds,
-                       int max_rounds, double enough_seconds, double *minimum);
-
 #endif

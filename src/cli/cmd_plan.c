@@ -171,9 +171,10 @@ static void print_notes(const sn_plan_base *base, const plan_column *columns,
         printf("note         compute is measured in fp32: bf16 needs %s\n",
                why.message);
     }
-    if (config->comm_reduce == SN_REDUCE_AUTO) {
-        printf("note         comm.reduce = auto is planned as %s\n",
-               sn_reduction_of(SN_REDUCE_AUTO)->name);
+    for (size_t c = 0; config->comm_reduce == SN_REDUCE_AUTO && c < count; c++) {
+        printf("note         comm.reduce = auto is %s on %d rank%s\n",
+               columns[c].plan.spec.kind->name, columns[c].plan.ranks,
+               columns[c].plan.ranks == 1 ? "" : "s");
     }
 }
 

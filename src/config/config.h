@@ -127,6 +127,11 @@ sn_dataset_spec sn_config_dataset(const sn_config *config);
 sn_augment_spec sn_config_augment(const sn_config *config);
 sn_optimizer sn_config_optimizer(const sn_config *config);
 
+/** Returns the library for products of the network: the key, or the choice for auto.
+ *  With a fixed order of additions that is OpenBLAS, whose type of processor the
+ *  preflight compares. */
+sn_backend sn_config_backend(const sn_config *config, const sn_network *network);
+
 /** Returns the settings of the reduction; gradient and tail are numbers of elements. */
 sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
                                       size_t tail);

@@ -135,12 +135,12 @@ const sn_key sn_keys[] = {
             "stop after this many updates of one invocation with a checkpoint and exit "
             "code 75; 0 = off"),
     CHOICE(
-        "comm", "reduce", comm_reduce, "allreduce", reductions,
+        "comm", "reduce", comm_reduce, "auto", reductions,
         "how gradients are combined over ranks; allreduce: one MPI_Allreduce; overlap: "
         "MPI_Iallreduce during the backward pass; node: shared memory inside a node, "
         "MPI between nodes; reproducible: the same bits on any number of ranks; auto: "
-        "the fastest of the first three, measured at the start and kept for the whole "
-        "run"),
+        "node if nodes hold several ranks, else overlap for gradients of 4 MiB and "
+        "more, else allreduce; kept for the whole run"),
     CHOICE(
         "comm", "wire", comm_wire, "fp32", wires,
         "format in which ranks send gradients; bf16 halves the bytes, rounds to 8 bits "
@@ -159,9 +159,10 @@ const sn_key sn_keys[] = {
         "number of updates between two checks that all ranks hold the same parameters; "
         "each checkpoint makes this check too; 0 = off"),
     CHOICE(
-        "compute", "backend", compute_backend, "openblas", backends,
-        "library for matrix products; auto: the faster one for this network, measured "
-        "at the start and kept for the whole run"),
+        "compute", "backend", compute_backend, "auto", backends,
+        "library for matrix products; auto: onednn for precision = bf16, on processors "
+        "with AVX-512, and for layers of up to 1024 units, else openblas; openblas with "
+        "reduce = reproducible and in builds without oneDNN; kept for the whole run"),
     CHOICE("compute", "precision", compute_precision, "fp32", precisions,
            "format of the operands of matrix products in training; the results are "
            "fp32; bf16 needs oneDNN and a CPU with AVX512-BF16 or AMX; bf16_emulated "

@@ -55,6 +55,21 @@ sn_schedule sn_config_schedule(const sn_config *config)
                          .warmup_epochs = config->optimizer_warmup_epochs};
 }
 
+sn_backend sn_config_backend(const sn_config *config, const sn_network *network)
+{
+    const bool bf16 = config->compute_precision == SN_PRECISION_BF16;
+    size_t widest = 0;
+    for (size_t l = 0; l < network->layers; l++) {
+        widest = network->layer[l].out > widest ? network->layer[l].out : widest;
+    }
+    if (config->compute_backend != SN_BACKEND_AUTO) {
+        return (sn_backend)config->compute_backend;
+    }
+    return !bf16 && sn_reduction_of(config->comm_reduce)->fixed_order
+               ? SN_BACKEND_OPENBLAS
+               : sn_gemm_choose(bf16, widest);
+}
+
 sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,
                                       size_t tail)
 {

@@ -67,16 +67,23 @@ void sn_plan_clear(sn_plan_base *base)
     sn_network_clear(&base->network);
 }
 
-sn_reduction_spec sn_plan_reduction(const sn_plan_base *base)
+static sn_reduction_spec spec_of(const sn_plan_base *base, int ranks, int node_ranks)
 {
-    return sn_config_reduction(&base->config, base->network.arena, SN_TAIL_ELEMENTS);
+    sn_reduction_spec spec =
+        sn_config_reduction(&base->config, base->network.arena, SN_TAIL_ELEMENTS);
+    if (base->config.comm_reduce == SN_REDUCE_AUTO) {
+        const bool even = ranks % node_ranks == 0;
+        spec.kind = sn_reduction_of(
+            (int)sn_reduction_rule(&spec, ranks, even ? node_ranks : 0));
+    }
+    return spec;
 }
 
 /* Returns the number of images in a rank's shard of a full batch. */
-static int64_t images_of(const sn_plan_base *base, int rank, int ranks)
+static int64_t images_of(const sn_plan_base *base, const sn_plan *plan, int rank)
 {
-    const sn_reduction_spec spec = sn_plan_reduction(base);
-    const sn_microbatches microbatches = sn_reduction_microbatches(&spec, rank, ranks);
+    const sn_microbatches microbatches =
+        sn_reduction_microbatches(&plan->spec, rank, plan->ranks);
     int64_t images = 0;
     for (int p = microbatches.begin; p < microbatches.end; p++) {
         const sn_range microbatch =
@@ -95,7 +102,7 @@ static void cut_batch(const sn_plan_base *base, sn_plan *plan)
     plan->largest_shard = 0;
     plan->smallest_shard = base->batch;
     for (int rank = 0; rank < plan->ranks; rank++) {
-        const int64_t shard = images_of(base, rank, plan->ranks);
+        const int64_t shard = images_of(base, plan, rank);
         plan->largest_shard = shard > plan->largest_shard ? shard : plan->largest_shard;
         plan->smallest_shard =
             shard < plan->smallest_shard ? shard : plan->smallest_shard;
@@ -106,7 +113,6 @@ static void cut_batch(const sn_plan_base *base, sn_plan *plan)
 static void add_memory(const sn_plan_base *base, sn_plan *plan)
 {
     static const size_t process = (size_t)SN_PLAN_PROCESS_MIB << 20;
-    const sn_reduction_spec spec = sn_plan_reduction(base);
     const sn_network *network = &base->network;
     const sn_replica_sizes sizes =
         sn_replica_sizes_of(&base->config, network, base->train_count, plan->ranks);
@@ -121,7 +127,7 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
     plan->node_bytes = base->data_bytes + plan->copy + plan->file;
     for (int rank = 0; rank < plan->node_ranks; rank++) {
         const size_t reduction =
-            sn_reduction_bytes(&spec, rank, plan->ranks, plan->node_ranks);
+            sn_reduction_bytes(&plan->spec, rank, plan->ranks, plan->node_ranks);
         plan->reduction = rank == 0 ? reduction : plan->reduction;
         plan->node_bytes += others + reduction + process;
     }
@@ -130,11 +136,9 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
 
 /* Sets the times of the reduction: inside each node, then between the nodes, whose
  * ranks share one link. */
-static void add_reduction(const sn_plan_base *base, const sn_plan_rates *rates,
-                          sn_plan *plan)
+static void add_reduction(const sn_plan_rates *rates, sn_plan *plan)
 {
     static const double node_latency_seconds = 1e-6, node_share_of_memory = 1 / 3.0;
-    const sn_reduction_spec spec = sn_plan_reduction(base);
     const sn_reduction_links inside = {.ranks = plan->node_ranks,
                                        .latency_seconds = node_latency_seconds,
                                        .bytes_per_second = rates->memory_per_second *
@@ -142,8 +146,9 @@ static void add_reduction(const sn_plan_base *base, const sn_plan_rates *rates,
     const sn_reduction_links between = {.ranks = plan->nodes,
                                         .latency_seconds = rates->latency_seconds,
                                         .bytes_per_second = rates->bytes_per_second};
-    plan->network_seconds = sn_reduction_seconds(&spec, &between);
-    plan->reduce_seconds = sn_reduction_seconds(&spec, &inside) + plan->network_seconds;
+    plan->network_seconds = sn_reduction_seconds(&plan->spec, &between);
+    plan->reduce_seconds =
+        sn_reduction_seconds(&plan->spec, &inside) + plan->network_seconds;
 }
 
 static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
@@ -160,9 +165,9 @@ static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
         gather_bytes * images * (double)base->network.input / rates->memory_per_second;
     plan->update_seconds =
         update_bytes * (double)base->network.arena / rates->update_per_second;
-    add_reduction(base, rates, plan);
+    add_reduction(rates, plan);
     plan->hidden_seconds =
-        sn_plan_reduction(base).kind->ready != NULL
+        plan->spec.kind->ready != NULL
             ? fmin(plan->reduce_seconds, backward * plan->compute_seconds)
             : 0;
     plan->step_seconds = plan->compute_seconds + plan->gather_seconds +
@@ -177,6 +182,7 @@ sn_plan sn_plan_make(const sn_plan_base *base, const sn_plan_rates *rates, int r
                     .node_ranks = node_ranks < ranks ? node_ranks : ranks};
     sn_error why;
     plan.nodes = (ranks + plan.node_ranks - 1) / plan.node_ranks;
+    plan.spec = spec_of(base, ranks, plan.node_ranks);
     plan.refused = sn_config_check_reduction(&base->config, base->network.arena,
                                              SN_TAIL_ELEMENTS, ranks, &why) != SN_OK;
     cut_batch(base, &plan);

@@ -61,10 +61,11 @@ typedef struct sn_plan_rates {
 typedef struct sn_plan {
     int ranks, nodes, node_ranks;          /* node_ranks: on the fullest node */
     int64_t largest_shard, smallest_shard; /* images of a full batch */
-    int empty_shards;   /* number of ranks without an image in a full batch */
-    bool refused;       /* train refuses this number of ranks */
-    int64_t last_batch; /* number of images in the last batch of an epoch */
-    size_t parameters;  /* parameters and bf16 weights */
+    sn_reduction_spec spec; /* settings of the reduction, kind not auto */
+    int empty_shards;       /* number of ranks without an image in a full batch */
+    bool refused;           /* train refuses this number of ranks */
+    int64_t last_batch;     /* number of images in the last batch of an epoch */
+    size_t parameters;      /* parameters and bf16 weights */
     size_t velocities;
     size_t reduction;   /* buffers of the reduction on rank 0 */
     size_t activations; /* the whole workspace */
@@ -87,9 +88,6 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base,
 
 /** Frees the memory of base. */
 void sn_plan_clear(sn_plan_base *base);
-
-/** Returns the settings of the reduction. */
-sn_reduction_spec sn_plan_reduction(const sn_plan_base *base);
 
 /** Returns the number of images on which sn_plan_measure should measure a gradient for
  *  this number of ranks: those that a rank computes at once, or fewer if a gradient

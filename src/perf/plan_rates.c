@@ -56,20 +56,6 @@ static double run_gradient(double (*clock)(void), void *user)
     return clock() - begun;
 }
 
-/* Returns the seconds of a gradient with the fastest library that the key allows. */
-static double gradient_seconds(gradients *g, int wanted, int threads)
-{
-    double least = INFINITY;
-    for (int b = SN_BACKEND_OPENBLAS; b < SN_BACKENDS; b++) {
-        if ((wanted == SN_BACKEND_AUTO || wanted == b) &&
-            sn_gemm_supports((sn_backend)b)) {
-            g->replica.workspace.backend = (sn_backend)b;
-            least = fmin(least, shortest(run_gradient, g, threads));
-        }
-    }
-    return least;
-}
-
 /* Opens a replica for g->rows artificial images. */
 static sn_status prepare(gradients *g, const sn_plan_base *base, sn_error *err)
 {
@@ -93,6 +79,7 @@ static sn_status prepare(gradients *g, const sn_plan_base *base, sn_error *err)
                        network->parameters, g->rows);
     }
     if (status == SN_OK) {
+        g->replica.workspace.backend = sn_config_backend(&base->config, network);
         sn_replica_draw(&g->replica, &config, g->dropout.seed);
         for (size_t i = 0; i < g->rows * network->input; i++) {
             g->replica.batch.x[i] = (float)(i % 5) / 4;
@@ -114,9 +101,8 @@ static sn_status measure_compute(const sn_plan_base *base, size_t rows,
         if (rates->threads == 1) {
             sn_set_threads(1);
         }
-        rates->flops_per_second =
-            sn_net_product_flops(&base->network, rows) /
-            gradient_seconds(&g, base->config.compute_backend, rates->threads);
+        rates->flops_per_second = sn_net_product_flops(&base->network, rows) /
+                                  shortest(run_gradient, &g, rates->threads);
     }
     sn_replica_close(&g.replica);
     free(g.gradient);
@@ -182,7 +168,8 @@ int64_t sn_plan_rows(const sn_plan_base *base, int ranks)
 {
     static const double most_flops = 1e10; /* operations of one gradient */
     enum { FEWEST_ROWS = 32 };             /* fewer rows would distort the rate */
-    const sn_reduction_spec spec = sn_plan_reduction(base);
+    const sn_reduction_spec spec =
+        sn_config_reduction(&base->config, base->network.arena, SN_TAIL_ELEMENTS);
     const int microbatches = sn_reduction_microbatches(&spec, 0, ranks).total;
     const double rows = (double)sn_rank_range_max((uint64_t)base->batch, microbatches);
     const double affordable = most_flops / sn_net_product_flops(&base->network, 1);

@@ -72,14 +72,14 @@ static void keep_choice(sn_config *config, int *choice, int former)
     }
 }
 
-/* Keeps the choices that the run made by measurement for keys with value auto. */
+/* Keeps the choices of the run for keys with value auto. */
 static void keep_choices(sn_config *config, const sn_config *former)
 {
     if (config->compute_backend == SN_BACKEND_AUTO) {
         keep_choice(config, &config->compute_backend, former->compute_backend);
     }
     if (config->comm_reduce == SN_REDUCE_AUTO &&
-        sn_reduction_of(former->comm_reduce)->measured) {
+        !sn_reduction_of(former->comm_reduce)->fixed_order) {
         keep_choice(config, &config->comm_reduce, former->comm_reduce);
     }
 }

@@ -55,41 +55,21 @@ static const char *plural(int64_t count)
 
 static void print_products(FILE *out, const sn_engine *e)
 {
-    const sn_backend backend = e->replica.workspace.backend;
-    const double *seconds = e->choice.backend_seconds;
-    fprintf(out, "blas     %s", sn_gemm_library(backend));
-    if (seconds[backend] > 0) {
-        fprintf(out, " (auto: products %.3g ms with openblas, %.3g ms with onednn)",
-                1e3 * seconds[SN_BACKEND_OPENBLAS], 1e3 * seconds[SN_BACKEND_ONEDNN]);
-    }
-    fputc('\n', out);
+    fprintf(out, "blas     %s\n", sn_gemm_library(e->replica.workspace.backend));
     if (e->replica.weights_bf16 != NULL) {
         fprintf(out, "operands bf16 in steps (%s), sums fp32; fp32 in evaluation\n",
                 sn_precision_method((sn_precision)e->config.compute_precision));
     }
 }
 
-/* Prints nothing for the default reduction unless it was measured. */
+/* Prints nothing if there is nothing to reduce. */
 static void print_reduction(FILE *out, const sn_engine *e)
 {
-    const double *seconds = e->choice.reduce_seconds;
-    const bool measured = seconds[0] > 0;
-    if (!measured &&
-        sn_reduction_of(e->config.comm_reduce) == sn_reduction_of(SN_REDUCE_AUTO)) {
-        return;
-    }
     char text[128];
-    sn_reduction_describe(e->reduction, text, sizeof text);
-    fprintf(out, "reduce   %s", text);
-    const char *before = " (auto: gradient and reduction";
-    for (int k = 0; k < SN_REDUCE_AUTO; k++) {
-        if (seconds[k] > 0) {
-            fprintf(out, "%s %s %.3g ms", before, sn_reduction_of(k)->name,
-                    1e3 * seconds[k]);
-            before = ",";
-        }
+    if (e->context.size > 1 || e->config.comm_reduce != SN_REDUCE_AUTO) {
+        sn_reduction_describe(e->reduction, text, sizeof text);
+        fprintf(out, "reduce   %s%s\n", text, e->reduction_chosen ? " (auto)" : "");
     }
-    fputs(measured ? ")\n" : "\n", out);
 }
 
 static void print_data(FILE *out, const sn_config *config, const sn_loaded *loaded)

@@ -12,21 +12,14 @@
 #include "train/replica.h"
 #include "train/step.h"
 
-/** The measurements of sn_engine_choose: mean seconds over ranks of one pass of
- *  products, and of one gradient with its reduction; 0 if not measured. */
-typedef struct sn_choice {
-    double backend_seconds[SN_BACKENDS];
-    double reduce_seconds[SN_REDUCE_AUTO];
-} sn_choice;
-
 typedef struct sn_engine {
     sn_config config; /* effective: sn_engine_choose replaces auto */
     sn_context context;
     sn_loaded loaded;
     sn_replica replica;
     sn_cursor cursor;
-    sn_choice choice;
     sn_reduction *reduction; /* NULL until sn_engine_choose */
+    bool reduction_chosen;   /* true if comm.reduce was auto */
 } sn_engine;
 
 /** Opens the context, loads the data and allocates the replica.  The cursor is at the
@@ -36,12 +29,11 @@ typedef struct sn_engine {
 sn_status sn_engine_open(sn_engine *engine, sn_comm *comm, const sn_config *config,
                          sn_error *err) SN_MUST_CHECK;
 
-/** Chooses compute.backend and comm.reduce and creates the reduction.  All ranks use
- *  the values of rank 0.  If a key is auto, the function runs each candidate a few
- *  times on the shapes of the run and stores the fastest one in config, from where it
- *  reaches config.ini and the checkpoints.  A key that needs no measurement stays auto,
- *  such as the reduction of one rank.  Clobbers the batch and the activations; only
- *  reads the parameters.  Collective.  Errors: SN_ECONFIG, SN_ENOMEM, SN_EMPI. */
+/** Gives a value to compute.backend and comm.reduce if they are auto (sn_config_backend,
+ *  sn_reduction_rule) and creates the reduction.  All ranks use the values of rank 0.
+ *  The values are stored in config, from where they reach config.ini and the
+ *  checkpoints; comm.reduce stays auto on one rank.  Collective.
+ *  Errors: SN_ECONFIG, SN_ENOMEM, SN_EMPI. */
 sn_status sn_engine_choose(sn_engine *engine, sn_error *err) SN_MUST_CHECK;
 
 /** Runs one step with the engine's parts: see sn_step_run.  Collective. */

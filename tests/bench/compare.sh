@@ -9,8 +9,7 @@
 #
 # SHARDNET_DATA names the folder of MNIST.  PYTHON is a python3 with torch (default: python3);
 # RANKS the ranks of shardnet and of DistributedDataParallel (default: all cores); SETTINGS
-# what train gets beside the model (default: --set compute.backend=auto --set
-# comm.reduce=auto); PRECISION fp32 (default) or bf16, which PyTorch then runs under
+# what train gets beside the model (default: nothing); PRECISION fp32 (default) or bf16, which PyTorch then runs under
 # autocast.  The release preset must be built.  Images/s are of the training loop,
 # start-up and evaluation apart.
 set -euo pipefail
@@ -19,7 +18,7 @@ set -euo pipefail
 here=$source_root/tests/bench
 
 hidden=${1-30} activation=${2-tanh} batch=${3-64} epochs=${4-4} rounds=${5-5}
-read -ra settings <<<"${SETTINGS---set compute.backend=auto --set comm.reduce=auto}"
+read -ra settings <<<"${SETTINGS-}"
 python=${PYTHON-python3}
 precision=${PRECISION-fp32}
 ranks=${RANKS-$(cores)}

@@ -71,12 +71,6 @@ expect_mpi_exit 0 2 env SHARDNET_FAULT=evaluate.slow@1 "$program" train job.ini 
 expect_no_text err "$hung"
 checked "an evaluation slower than the time-out: training continues"
 
-expect_mpi_exit 0 2 env SHARDNET_FAULT=choose.slow@1 "$program" train job.ini --out measured \
-    --set train.epochs=1 --set comm.reduce=auto
-expect_no_text err "$hung"
-expect_text out '^reduce .*auto: '
-checked "measurements slower than the time-out: training continues"
-
 # count_threads PID
 count_threads() {
     local threads=("/proc/$1/task/"*)

@@ -259,41 +259,6 @@ static void a_file_is_published_whole_or_not_at_all(void **state)
     assert_int_equal(system(command), 0);
 }
 
-/* Candidate c returns 10 (c + 1) + |r - 2| seconds in round r >= 1, and 0 in round 0,
- * the warm-up. */
-static double scripted_run(void *user, int index)
-{
-    int *runs = user;
-    const int round = *runs / 2;
-    assert_int_equal(index, *runs % 2);
-    ++*runs;
-    return round == 0 ? 0 : 10 * (index + 1) + abs(round - 2);
-}
-
-static void repeated_runs_return_the_minimum(void **state)
-{
-    (void)state;
-    const struct {
-        int min_rounds, max_rounds;
-        double enough_seconds;
-        int rounds; /* including the warm-up */
-        double minimum[2];
-    } cases[] = {{1, 1, 0, 2, {11, 21}},
-                 {3, 3, 0, 4, {10, 20}},
-                 {1, 10, 40, 3, {10, 20}},
-                 {1, 10, 0, 2, {11, 21}},
-                 {2, 4, 1e9, 5, {10, 20}}};
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        int runs = 0;
-        double minimum[2];
-        sn_repeat_minimum(scripted_run, &runs, 2, cases[i].min_rounds,
-                          cases[i].max_rounds, cases[i].enough_seconds, minimum);
-        assert_int_equal(runs, 2 * cases[i].rounds);
-        assert_true(minimum[0] == cases[i].minimum[0] &&
-                    minimum[1] == cases[i].minimum[1]);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,7 +272,6 @@ int main(void)
         cmocka_unit_test(a_digest_is_the_sha256),
         cmocka_unit_test(a_hash_depends_on_every_bit_length_and_position),
         cmocka_unit_test(the_parents_of_new_folders_are_fsynced),
-        cmocka_unit_test(a_file_is_published_whole_or_not_at_all),
-        cmocka_unit_test(repeated_runs_return_the_minimum)};
+        cmocka_unit_test(a_file_is_published_whole_or_not_at_all)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -322,11 +322,29 @@ static void an_update_writes_the_bf16_weights(void **state)
     sn_network_clear(&network);
 }
 
+static void auto_chooses_the_faster_library(void **state)
+{
+    (void)state;
+    static const struct {
+        bool bf16, avx512;
+        size_t widest;
+        sn_backend backend;
+    } cases[] = {{true, false, 4096, SN_BACKEND_ONEDNN},
+                 {false, true, 4096, SN_BACKEND_ONEDNN},
+                 {false, false, 1024, SN_BACKEND_ONEDNN},
+                 {false, false, 1025, SN_BACKEND_OPENBLAS}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(sn_gemm_rule(cases[i].bf16, cases[i].avx512, cases[i].widest),
+                         cases[i].backend);
+    }
+}
+
 int main(int argc, char **argv)
 {
     filter = argc > 1 ? argv[1] : NULL;
     cmocka_set_test_filter(filter);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(auto_chooses_the_faster_library),
         cmocka_unit_test(emulated_products_match_their_bf16_operands),
         cmocka_unit_test(products_by_bf16_instructions_match_their_operands),
         cmocka_unit_test(onednn_products_of_every_shape_match_in_float32),

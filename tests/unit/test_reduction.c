@@ -68,6 +68,35 @@ static void impossible_settings_are_refused_with_their_key(void **state)
     }
 }
 
+static void auto_follows_the_rule(void **state)
+{
+    (void)state;
+    enum { LARGE = (4 << 20) / 4 };
+    static const struct {
+        size_t gradient;
+        sn_wire wire;
+        int ranks, node_ranks; /* 0: unequal */
+        sn_reduce_kind kind;
+    } cases[] = {{100, SN_WIRE_FP32, 2, 2, SN_REDUCE_NODE},
+                 {100, SN_WIRE_FP32, 128, 64, SN_REDUCE_NODE},
+                 {LARGE, SN_WIRE_FP32, 128, 64, SN_REDUCE_NODE},
+                 {100, SN_WIRE_BF16, 2, 2, SN_REDUCE_ALLREDUCE},
+                 {LARGE, SN_WIRE_BF16, 2, 2, SN_REDUCE_ALLREDUCE},
+                 {LARGE, SN_WIRE_BF16, 4, 2, SN_REDUCE_OVERLAP},
+                 {LARGE - 1, SN_WIRE_BF16, 4, 2, SN_REDUCE_ALLREDUCE},
+                 {LARGE - 1, SN_WIRE_FP32, 4, 1, SN_REDUCE_ALLREDUCE},
+                 {LARGE, SN_WIRE_FP32, 4, 1, SN_REDUCE_OVERLAP},
+                 {LARGE, SN_WIRE_FP32, 5, 0, SN_REDUCE_OVERLAP},
+                 {100, SN_WIRE_FP32, 5, 0, SN_REDUCE_ALLREDUCE},
+                 {LARGE, SN_WIRE_FP32, 1, 1, SN_REDUCE_ALLREDUCE}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const sn_reduction_spec spec = {.gradient = cases[i].gradient,
+                                        .wire = cases[i].wire};
+        assert_int_equal(sn_reduction_rule(&spec, cases[i].ranks, cases[i].node_ranks),
+                         cases[i].kind);
+    }
+}
+
 static void every_microbatch_has_one_rank(void **state)
 {
     (void)state;
@@ -136,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_the_choices_of_the_key),
         cmocka_unit_test(impossible_settings_are_refused_with_their_key),
+        cmocka_unit_test(auto_follows_the_rule),
         cmocka_unit_test(every_microbatch_has_one_rank),
         cmocka_unit_test(the_bytes_are_those_of_the_buffers),
         cmocka_unit_test(the_predicted_time_is_the_formula),

@@ -47,7 +47,6 @@ static sn_status allreduce_finish(sn_reduction *r, sn_error *err)
 
 const sn_reduction_kind sn_reduction_allreduce = {.name = "allreduce",
                                                   .allows_bf16 = true,
-                                                  .measured = true,
                                                   .bytes = allreduce_bytes,
                                                   .object_bytes = sizeof(sn_reduction),
                                                   .open = allreduce_open,

@@ -198,7 +198,6 @@ static sn_status hierarchical_finish(sn_reduction *r, sn_error *err)
 }
 
 const sn_reduction_kind sn_reduction_node = {.name = "node",
-                                             .measured = true,
                                              .bytes = hierarchical_bytes,
                                              .object_bytes = sizeof(hierarchical),
                                              .open = hierarchical_open,

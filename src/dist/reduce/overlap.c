@@ -163,7 +163,6 @@ static sn_status bucketed_finish(sn_reduction *r, sn_error *err)
 
 const sn_reduction_kind sn_reduction_overlap = {.name = "overlap",
                                                 .allows_bf16 = true,
-                                                .measured = true,
                                                 .bytes = bucketed_bytes,
                                                 .object_bytes = sizeof(bucketed),
                                                 .open = bucketed_open,

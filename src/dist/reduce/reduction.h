@@ -27,7 +27,7 @@
 
 #define SN_REDUCTION_ENUM(symbol, name) SN_REDUCE_##symbol,
 typedef enum sn_reduce_kind {
-    SN_REDUCTION_TABLE(SN_REDUCTION_ENUM) SN_REDUCE_AUTO /* no kind is chosen yet */
+    SN_REDUCTION_TABLE(SN_REDUCTION_ENUM) SN_REDUCE_AUTO /* see sn_reduction_rule */
 } sn_reduce_kind;
 #undef SN_REDUCTION_ENUM
 
@@ -65,7 +65,6 @@ struct sn_reduction_kind {
     bool fixed_order; /* the sum has the same bits on any number of ranks: the batch is
                          cut into microbatches, not into one shard per rank */
     bool allows_bf16; /* wire may be SN_WIRE_BF16 */
-    bool measured;    /* reduce = auto measures this kind */
 
     size_t (*bytes)(const sn_reduction_spec *spec, int rank, int size, int node_size);
 
@@ -81,6 +80,25 @@ struct sn_reduction_kind {
 /** Returns the kind with this number, an sn_reduce_kind; allreduce for SN_REDUCE_AUTO.
  *  Pure. */
 const sn_reduction_kind *sn_reduction_of(int kind);
+
+/** Returns the kind that reduce = auto means for this gradient on ranks with node_ranks
+ *  ranks on every node, or 0 if nodes hold different numbers.  Pure.
+ *
+ *      ranks on every node   wire   gradient         kind
+ *      several               fp32   any              node
+ *      one, or unequal       any    4 MiB and more   overlap
+ *      any other case                                allreduce
+ *
+ *  A message through shared memory needs no copy and no MPI call, so node is the
+ *  fastest at every size.  Between nodes, overlap hides a large message behind the
+ *  backward pass; several messages of one bucket each are needed for that. */
+sn_reduce_kind sn_reduction_rule(const sn_reduction_spec *spec, int ranks,
+                                 int node_ranks);
+
+/** Sets *kind to that of sn_reduction_rule on the ranks of comm.  Collective; the same
+ *  kind on all ranks.  Errors: SN_EMPI. */
+sn_status sn_reduction_choose(sn_comm *comm, const sn_reduction_spec *spec,
+                              sn_reduce_kind *kind, sn_error *err) SN_MUST_CHECK;
 
 /** Checks that size ranks (0: not known yet) can use spec.  Pure.
  *  Errors: SN_ECONFIG, and *key is the key of section comm at fault; SN_ERANGE if

@@ -23,6 +23,25 @@ bool sn_gemm_supports(sn_backend backend)
     return backend != SN_BACKEND_ONEDNN || HAS_ONEDNN;
 }
 
+sn_backend sn_gemm_rule(bool bf16, bool avx512, size_t widest)
+{
+    enum { NARROW = 1024 };
+    return bf16 || avx512 || widest <= NARROW ? SN_BACKEND_ONEDNN : SN_BACKEND_OPENBLAS;
+}
+
+sn_backend sn_gemm_choose(bool bf16, size_t widest)
+{
+#if HAS_ONEDNN
+    /* the values are sets of bits */
+    const bool avx512 = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) ==
+                        dnnl_cpu_isa_avx512_core;
+    return sn_gemm_rule(bf16, avx512, widest);
+#else
+    (void)bf16, (void)widest;
+    return SN_BACKEND_OPENBLAS;
+#endif
+}
+
 sn_status sn_gemm_check(size_t dimension, const char *name, sn_error *err)
 {
     if (dimension > INT_MAX) {

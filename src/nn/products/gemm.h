@@ -13,9 +13,9 @@
 /** The library that computes products.  The bits of a result depend on the library, the
  *  shape, the number of threads and the kind of processor. */
 typedef enum sn_backend {
-    SN_BACKEND_AUTO, /* not chosen yet; OpenBLAS computes the products */
+    SN_BACKEND_AUTO, /* not chosen yet: see sn_gemm_choose */
     SN_BACKEND_OPENBLAS,
-    SN_BACKEND_ONEDNN, /* faster for small products; optional in the build */
+    SN_BACKEND_ONEDNN, /* optional in the build */
     SN_BACKENDS
 } sn_backend;
 
@@ -36,6 +36,23 @@ typedef struct sn_gemm_shape {
     bool transpose_a, transpose_b;
     size_t m, n, k, lda, ldb;
 } sn_gemm_shape;
+
+/** Returns the faster library for layers of at most widest units, in a build with
+ *  oneDNN.  Pure.
+ *
+ *      operands   processor       layers               library
+ *      bf16       any             any                  oneDNN; OpenBLAS computes none
+ *      fp32       with AVX-512    any                  oneDNN
+ *      fp32       any             up to 1024 units     oneDNN
+ *      any other case                                  OpenBLAS
+ *
+ *  OpenBLAS 0.3.21 uses its AVX2 kernels on AMD's processors with AVX-512.  With AVX2 in
+ *  both, oneDNN is 0 to 10 % faster up to 1024 units and 17 % slower at 4096. */
+sn_backend sn_gemm_rule(bool bf16, bool avx512, size_t widest);
+
+/** Returns the library of sn_gemm_rule on this processor, or OpenBLAS in a build without
+ *  oneDNN. */
+sn_backend sn_gemm_choose(bool bf16, size_t widest);
 
 /** Checks that the limits of the process leave the address space that sn_gemm_load
  *  needs for one thread.  Errors: SN_ENOMEM. */

@@ -80,8 +80,6 @@ static line line_of(size_t index, const sn_plan_base *base, const plan_column *c
         {"largest shard, images", 0, (double)plan->largest_shard},
         {"smallest shard, images", 0, (double)plan->smallest_shard},
         {"\nmemory per rank, MiB", TITLE, 0},
-        {"  parameters", 4, (double)plan->parameters / mib},
-        {"  velocities", 4, (double)plan->velocities / mib},
         {"  gradient buffers", 4, (double)plan->reduction / mib},
         {"  activations", 4, (double)plan->activations / mib},
         {"  batch", 4, (double)plan->batch / mib},
@@ -90,6 +88,9 @@ static line line_of(size_t index, const sn_plan_base *base, const plan_column *c
         {"  copy of the state", 4, (double)plan->copy / mib},
         {"  file while it is written", 4, (double)plan->file / mib},
         {node, TITLE, 0},
+        {"  copies of the state", 0, plan->copies},
+        {"  parameters", 4, (double)plan->parameters / mib},
+        {"  velocities", 4, (double)plan->velocities / mib},
         {"  data set, one copy", 4, (double)base->data_bytes / mib},
         {"  total", 4, (double)plan->node_bytes / mib},
         {"\npredicted time per step, ms", TITLE, 0},
@@ -111,10 +112,11 @@ static void print_base(const sn_plan_base *base)
 {
     fputs("model        ", stdout);
     sn_config_print_network(&base->network, stdout);
-    printf("data         training on %zu of %zu images, %zu test images, %zu x %zu%s\n",
-           base->train_count, base->data.train_count, base->data.test_count,
-           base->data.rows, base->data.cols,
-           base->data_assumed ? "; assumed: no files found" : "");
+    printf(
+        "\ndata         training on %zu of %zu images, %zu test images, %zu x %zu%s\n",
+        base->train_count, base->data.train_count, base->data.test_count,
+        base->data.rows, base->data.cols,
+        base->data_assumed ? "; assumed: no files found" : "");
     printf("updates      %" PRId64 " per epoch, of up to %" PRId64 " images\n",
            base->updates, base->batch);
     printf(

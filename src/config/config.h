@@ -144,7 +144,7 @@ sn_schedule sn_config_schedule(const sn_config *config);
  *  directory.  Symbolic links are resolved unless an INI file cannot hold them. */
 void sn_config_make_absolute(sn_config *config);
 
-/** Prints one line such as "784-30-10, tanh, 23860 parameters". */
+/** Prints text such as "784-30-10, tanh, 23860 parameters", without a newline. */
 void sn_config_print_network(const sn_network *network, FILE *out);
 
 #endif

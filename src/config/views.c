@@ -88,7 +88,7 @@ void sn_config_print_network(const sn_network *network, FILE *out)
     for (size_t l = 0; l < network->layers; l++) {
         fprintf(out, "-%zu", network->layer[l].out);
     }
-    fprintf(out, ", %s, %zu parameters\n",
+    fprintf(out, ", %s, %zu parameters",
             network->layers == 1 ? "softmax"
                                  : sn_config_choice_name("model", "activation",
                                                          (int)network->activation),

@@ -107,7 +107,8 @@ sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *
         sn_watchdog_mark_bytes(
             comm, sn_comm_node_rank(comm) == 0 ? &loading : &sn_watchdog_agreement, -1,
             bytes);
-        status = sn_node_memory_init(comm, bytes, &loaded->memory, err);
+        status =
+            sn_node_memory_init(comm, bytes, true, "data set", &loaded->memory, err);
     }
     if (status == SN_OK) {
         status = fill(comm, spec, &shape, loaded, err);

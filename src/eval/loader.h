@@ -6,7 +6,7 @@
 #include "config/config.h"
 #include "data/dataset.h"
 #include "dist/comm/comm.h"
-#include "dist/node/node.h"
+#include "dist/node/memory.h"
 #include "nn/net.h"
 #include "store/checkpoint/checkpoint.h"
 

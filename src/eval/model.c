@@ -6,6 +6,7 @@
 
 #include "base/locale.h"
 #include "config/config.h"
+#include "dist/node/node.h"
 #include "eval/evaluate.h"
 #include "eval/loader.h"
 #include "eval/moved.h"

@@ -120,17 +120,38 @@ static void limit_norm(sn_real max_norm, size_t in, sn_real *weight)
     }
 }
 
-/* Updates the weights of one layer, a few rows of W at a time while they are in the
+/* Elements [begin, end) of an arena, or rows of a layer. */
+typedef struct range {
+    size_t begin, end;
+} range;
+
+static range range_of(const sn_network *network, sn_arena_part part)
+{
+    const size_t index = (size_t)part.index, count = (size_t)part.count;
+    return (range){network->arena * index / count,
+                   network->arena * (index + 1) / count};
+}
+
+/* Returns the rows of size elements, of count rows from element first on, that begin
+ * in a range. */
+static range rows_in(range whole, size_t first, size_t size, size_t count)
+{
+    const size_t before = whole.begin > first ? whole.begin - first : 0;
+    const size_t upto = whole.end > first ? whole.end - first : 0;
+    const size_t begin = (before + size - 1) / size, end = (upto + size - 1) / size;
+    return (range){begin < count ? begin : count, end < count ? end : count};
+}
+
+/* Updates rows of the weights of one layer, a few at a time while they are in the
  * cache.  bf16 (out, in) or NULL. */
-static void update_weights(const sn_optimizer *optimizer, const sn_layer *layer, rule r,
+static void update_weights(const sn_optimizer *optimizer, size_t in, range rows, rule r,
                            const sn_real *g, sn_real *v, sn_real *w, uint16_t *bf16)
 {
     enum { CHUNK = 1 << 13 };
-    const size_t in = layer->in, out = layer->out;
     const size_t units = in < CHUNK ? CHUNK / in : 1;
-    SN_PARALLEL_IF(in * out >= SN_PARALLEL_ELEMENTS)
-    for (size_t unit = 0; unit < out; unit += units) {
-        const size_t end = out - unit < units ? out : unit + units;
+    SN_PARALLEL_IF(in * (rows.end - rows.begin) >= SN_PARALLEL_ELEMENTS)
+    for (size_t unit = rows.begin; unit < rows.end; unit += units) {
+        const size_t end = rows.end - unit < units ? rows.end : unit + units;
         update_tensor[optimizer->kind](r, (end - unit) * in, g + unit * in,
                                        v + unit * in, w + unit * in);
         for (size_t u = unit; u < end && optimizer->max_norm > 0; u++) {
@@ -143,8 +164,9 @@ static void update_weights(const sn_optimizer *optimizer, const sn_layer *layer,
 }
 
 void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *network,
-                         double rate, double gradient_scale, const sn_real *gradient,
-                         sn_real *velocity, sn_real *parameters, uint16_t *bf16)
+                         sn_arena_part part, double rate, double gradient_scale,
+                         const sn_real *gradient, sn_real *velocity,
+                         sn_real *parameters, uint16_t *bf16)
 {
     const rule weights = {.rate = (sn_real)rate,
                           .momentum = (sn_real)optimizer->momentum,
@@ -153,13 +175,17 @@ void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *networ
                           .l2 = (sn_real)optimizer->l2};
     rule biases = weights;
     biases.l1 = biases.l2 = 0;
+    const range own = range_of(network, part);
     for (size_t l = 0; l < network->layers; l++) {
         const sn_layer *layer = &network->layer[l];
-        const size_t w = layer->weight, b = layer->bias;
-        update_weights(optimizer, layer, weights, gradient + w, velocity + w,
+        const size_t w = layer->weight;
+        const range rows = rows_in(own, w, layer->in, layer->out);
+        update_weights(optimizer, layer->in, rows, weights, gradient + w, velocity + w,
                        parameters + w, bf16 == NULL ? NULL : bf16 + w);
-        update_tensor[optimizer->kind](biases, layer->out, gradient + b, velocity + b,
-                                       parameters + b);
+        const range elements = rows_in(own, layer->bias, 1, layer->out);
+        const size_t b = layer->bias + elements.begin;
+        update_tensor[optimizer->kind](biases, elements.end - elements.begin,
+                                       gradient + b, velocity + b, parameters + b);
     }
 }
 

@@ -20,15 +20,23 @@ typedef struct sn_optimizer {
     double max_norm; /* largest Euclidean norm of a row of W; 0: no limit */
 } sn_optimizer;
 
-/** Updates parameters and velocity with the sum of the gradients of all samples:
+/** One of count parts of the arena, of nearly equal size: whole rows of W, and any
+ *  elements of b.  A row belongs to the part that contains its first element. */
+typedef struct sn_arena_part {
+    int index, count;
+} sn_arena_part;
+
+/** Updates parameters and velocity of a part with the sum of the gradients of all samples:
  *      g = gradient_scale * gradient + l2 w + l1 sign(w), then the rule of sn_momentum.
  *  gradient, velocity, parameters (arena); no aliasing.  Afterwards each row of W (out,
  *  in) whose norm exceeds max_norm is scaled to that norm.  bf16 (arena), if not NULL,
  *  receives the weights as sn_network_weights_to_bf16 rounds them.  A subnormal
- *  velocity becomes 0, because arithmetic with subnormal numbers is slow. */
+ *  velocity becomes 0, because arithmetic with subnormal numbers is slow.  The bits do
+ *  not depend on the number of parts. */
 void sn_optimizer_update(const sn_optimizer *optimizer, const sn_network *network,
-                         double rate, double gradient_scale, const sn_real *gradient,
-                         sn_real *velocity, sn_real *parameters, uint16_t *bf16);
+                         sn_arena_part part, double rate, double gradient_scale,
+                         const sn_real *gradient, sn_real *velocity,
+                         sn_real *parameters, uint16_t *bf16);
 
 /** Returns the penalty, l1 sum |w| + (l2 / 2) sum w^2 over all weights.  parameters
  *  (arena). */

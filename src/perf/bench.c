@@ -313,12 +313,14 @@ static sn_status start(bench *b, sn_comm *comm, const sn_config *config, FILE *h
     }
     const sn_console console = sn_console_open(e->context.rank, header, NULL, false);
     sn_console_header(&console, e);
-    sn_replica_draw(&e->replica, &e->config, e->cursor.position.seed);
+    if (e->context.rank == 0) {
+        sn_replica_draw(&e->replica, &e->config, e->cursor.position.seed);
+    }
     sn_cursor_open_epoch(&e->cursor);
     b->batch = sn_cursor_batch(&e->cursor);
     b->full_steps = (int64_t)(e->cursor.samples / e->cursor.batch);
     b->full_steps = b->full_steps > 0 ? b->full_steps : 1;
-    return SN_OK;
+    return sn_replica_distribute(comm, &e->replica, &e->cursor.position, err);
 }
 
 static sn_status allocate(bench *b, size_t repeats, sn_error *err)

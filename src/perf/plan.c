@@ -116,15 +116,18 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
     const sn_network *network = &base->network;
     const sn_replica_sizes sizes =
         sn_replica_sizes_of(&base->config, network, base->train_count, plan->ranks);
-    plan->parameters = sizes.parameters + sizes.weights_bf16;
-    plan->velocities = sizes.velocity;
+    plan->copies =
+        sn_replica_shares_state(&sizes, plan->node_ranks) ? 1 : plan->node_ranks;
+    const size_t copies = (size_t)plan->copies;
+    plan->parameters = copies * (sizes.parameters + sizes.weights_bf16);
+    plan->velocities = copies * sizes.velocity;
     plan->activations = sizes.workspace;
     plan->batch = sizes.x + sizes.labels + sizes.samples;
-    const size_t others =
-        plan->parameters + plan->velocities + plan->activations + plan->batch;
+    const size_t others = plan->activations + plan->batch;
     plan->copy = sn_writer_bytes(network);
     plan->file = base->checkpoint_bytes;
-    plan->node_bytes = base->data_bytes + plan->copy + plan->file;
+    plan->node_bytes = plan->parameters + plan->velocities + base->data_bytes +
+                       plan->copy + plan->file;
     for (int rank = 0; rank < plan->node_ranks; rank++) {
         const size_t reduction =
             sn_reduction_bytes(&plan->spec, rank, plan->ranks, plan->node_ranks);
@@ -163,8 +166,8 @@ static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
         rates->flops_per_second;
     plan->gather_seconds =
         gather_bytes * images * (double)base->network.input / rates->memory_per_second;
-    plan->update_seconds =
-        update_bytes * (double)base->network.arena / rates->update_per_second;
+    plan->update_seconds = update_bytes * (double)base->network.arena * plan->copies /
+                           plan->node_ranks / rates->update_per_second;
     add_reduction(rates, plan);
     plan->hidden_seconds =
         plan->spec.kind->ready != NULL

@@ -11,7 +11,8 @@
  *      R(p)      = 2 ceil(log2 p) latency + 2 (p - 1) / p n / bandwidth
  *                  (Rabenseifner 2004)
  *      update    = 20 bytes per parameter / memory bandwidth, or the bandwidth of a
- *                  cache that holds the model: three arrays are read, two written
+ *                  cache that holds the model: three arrays are read, two written; a
+ *                  rank that shares the state of its node updates 1/q of it
  *  Inside a node the latency is 1 us and the bandwidth a third of the memory bandwidth;
  *  between nodes they are those of the link that the ranks of a node share.  A
  *  reduction during the backward pass hides behind that pass, which takes two thirds of
@@ -65,14 +66,15 @@ typedef struct sn_plan {
     int empty_shards;       /* number of ranks without an image in a full batch */
     bool refused;           /* train refuses this number of ranks */
     int64_t last_batch;     /* number of images in the last batch of an epoch */
-    size_t parameters;      /* parameters and bf16 weights */
-    size_t velocities;
-    size_t reduction;   /* buffers of the reduction on rank 0 */
-    size_t activations; /* the whole workspace */
-    size_t batch;       /* images of a shard as floats, labels, indices */
-    size_t rank_bytes;  /* sum of the five sizes above */
-    size_t copy, file;  /* rank 0: copy for a checkpoint; file while it is written */
-    size_t node_bytes;  /* node of rank 0: ranks, data set, processes */
+    size_t reduction;       /* buffers of the reduction on rank 0 */
+    size_t activations;     /* the whole workspace */
+    size_t batch;           /* images of a shard as floats, labels, indices */
+    size_t rank_bytes;      /* sum of the three sizes above */
+    size_t copy, file; /* rank 0: copy for a checkpoint; file while it is written */
+    size_t parameters; /* parameters and bf16 weights of all copies */
+    size_t velocities; /* velocities of all copies */
+    int copies;        /* number of copies of the state on the node */
+    size_t node_bytes; /* node of rank 0: state, data set, ranks, processes */
     double compute_seconds, gather_seconds, reduce_seconds, update_seconds;
     double network_seconds; /* the part of reduce_seconds between nodes */
     double hidden_seconds;  /* the part of reduce_seconds during the backward pass */

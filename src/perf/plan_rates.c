@@ -70,7 +70,7 @@ static sn_status prepare(gradients *g, const sn_plan_base *base, sn_error *err)
     if (sn_precision_check((sn_precision)config.compute_precision, NULL) != SN_OK) {
         config.compute_precision = SN_PRECISION_FP32;
     }
-    sn_status status = sn_replica_open(&g->replica, &config, &data, 1, 1, err);
+    sn_status status = sn_replica_open(NULL, &g->replica, &config, &data, 1, err);
     g->gradient = sn_alloc(network->arena, sizeof *g->gradient);
     if (status == SN_ENOMEM || g->gradient == NULL) {
         return sn_fail(err, SN_ENOMEM,

@@ -84,7 +84,7 @@ static void print_data(FILE *out, const sn_config *config, const sn_loaded *load
             "classes%s\n",
             data->train.count, data->validation.count, data->test.count, data->rows,
             data->cols, data->classes,
-            loaded->memory.shared.base != NULL ? ", one copy per node" : "");
+            loaded->memory.parts > 1 ? ", one copy per node" : "");
 }
 
 void sn_console_header(const sn_console *console, const sn_engine *engine)
@@ -109,6 +109,7 @@ void sn_console_header(const sn_console *console, const sn_engine *engine)
     print_data(out, config, &engine->loaded);
     fputs("model    ", out);
     sn_config_print_network(&engine->replica.network, out);
+    fputs(engine->replica.state.parts > 1 ? ", one copy per node\n" : "\n", out);
     if (config->optimizer_scale_from_batch > 0) {
         fprintf(out, "rate     %g, scaled from batch %" PRId64 " to %" PRId64 "\n",
                 sn_config_schedule(config).rate, config->optimizer_scale_from_batch,

@@ -16,8 +16,8 @@ sn_status sn_engine_open(sn_engine *engine, sn_comm *comm, const sn_config *conf
     }
     const sn_context *context = &engine->context;
     const sn_dataset *data = &engine->loaded.data;
-    status = sn_replica_open(&engine->replica, config, data, context->size,
-                             context->threads, err);
+    status =
+        sn_replica_open(comm, &engine->replica, config, data, context->threads, err);
     if (status == SN_OK) {
         status = sn_fault_check("engine.allocate", context->rank, -1, err);
     }

@@ -100,7 +100,5 @@ sn_status sn_outcome_restore(sn_run *run, const sn_run_state *state,
     bool best = found->best;
     const sn_status status = sn_comm_broadcast(run->comm, &best, sizeof best, 0, err);
     found->best = best;
-    return status == SN_OK && best ? sn_comm_broadcast(run->comm, state->parameters,
-                                                       run->arena_bytes, 0, err)
-                                   : status;
+    return status;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "data/sampler.h"
 #include "dist/reduce/reduction.h"
@@ -40,6 +41,17 @@ sn_replica_sizes sn_replica_sizes_of(const sn_config *config, const sn_network *
         .samples = rows * sizeof(uint32_t)};
 }
 
+static size_t state_bytes(const sn_replica_sizes *sizes)
+{
+    return sizes->parameters + sizes->velocity + sizes->weights_bf16;
+}
+
+bool sn_replica_shares_state(const sn_replica_sizes *sizes, int node_ranks)
+{
+    static const size_t least_bytes = (size_t)16 << 20; /* sum of the private copies */
+    return node_ranks > 1 && state_bytes(sizes) >= least_bytes / (size_t)node_ranks;
+}
+
 sn_status sn_replica_network(const sn_config *config, size_t input, size_t classes,
                              int size, sn_network *network, sn_error *err)
 {
@@ -59,32 +71,36 @@ sn_status sn_replica_network(const sn_config *config, size_t input, size_t class
     return status;
 }
 
-static sn_status allocate_weights(sn_replica *replica, const sn_config *config,
-                                  const sn_replica_sizes *sizes, sn_error *err)
+/* Allocates the state.  Collective. */
+static sn_status allocate_state(sn_comm *comm, sn_replica *replica,
+                                const sn_replica_sizes *sizes, sn_error *err)
 {
     const sn_network *network = &replica->network;
-    const sn_precision precision = (sn_precision)config->compute_precision;
-    replica->parameters = sn_alloc(sizes->parameters, 1);
-    replica->velocity = sn_alloc(sizes->velocity, 1);
-    if (replica->parameters == NULL || replica->velocity == NULL) {
+    const bool share =
+        comm != NULL &&
+        (sn_replica_shares_state(sizes, sn_comm_node_size(comm)) ||
+         sn_fault_check("replica.share", sn_comm_rank(comm), -1, NULL) != SN_OK);
+    const sn_status status = sn_node_memory_init(comm, state_bytes(sizes), share,
+                                                 "model", &replica->state, err);
+    if (status == SN_ENOMEM) {
         return sn_fail(err, SN_ENOMEM,
                        "model (%zu parameters): out of memory; use a smaller model, or "
                        "fewer ranks per node",
                        network->parameters);
     }
-    sn_checkpoint_tensors(network, replica->parameters, replica->velocity,
-                          replica->tensors);
-    if (precision == SN_PRECISION_FP32) {
-        return SN_OK;
+    if (status == SN_OK) {
+        uint8_t *data = replica->state.data;
+        replica->parameters = (float *)(void *)data;
+        replica->velocity = (float *)(void *)(data + sizes->parameters);
+        replica->weights_bf16 =
+            sizes->weights_bf16 == 0
+                ? NULL
+                : (uint16_t *)(void *)(data + sizes->parameters + sizes->velocity);
+        replica->workspace.weights_bf16 = replica->weights_bf16;
+        sn_checkpoint_tensors(network, replica->parameters, replica->velocity,
+                              replica->tensors);
     }
-    replica->weights_bf16 = sn_alloc(sizes->weights_bf16, 1);
-    replica->workspace.weights_bf16 = replica->weights_bf16;
-    return replica->weights_bf16 == NULL
-               ? sn_fail(err, SN_ENOMEM,
-                         "model (%zu parameters in bf16): out of memory; use precision "
-                         "= fp32",
-                         network->parameters)
-               : SN_OK;
+    return status;
 }
 
 static sn_status allocate_augment(sn_batch *batch, const sn_config *config,
@@ -121,61 +137,59 @@ static sn_status allocate_batch(sn_batch *batch, const sn_replica_sizes *sizes,
                          sizes->rows);
 }
 
-sn_status sn_replica_open(sn_replica *replica, const sn_config *config,
-                          const sn_dataset *data, int size, int threads, sn_error *err)
+/* Allocates all that the ranks of a node do not share. */
+static sn_status allocate_private(sn_replica *replica, const sn_config *config,
+                                  const sn_dataset *data, int threads,
+                                  const sn_replica_sizes *sizes, sn_error *err)
 {
-    *replica = (sn_replica){.optimizer = sn_config_optimizer(config),
-                            .dropout = {.input = config->model_dropout_input,
-                                        .hidden = config->model_dropout_hidden}};
-    sn_status status = sn_replica_network(config, data->features, data->classes, size,
-                                          &replica->network, err);
-    if (status != SN_OK) {
-        return status;
-    }
-    const sn_replica_sizes sizes =
-        sn_replica_sizes_of(config, &replica->network, data->train.count, size);
-    status = sn_workspace_init(&replica->workspace, &replica->network, sizes.rows,
-                               config->model_dropout_hidden > 0,
-                               (sn_precision)config->compute_precision, err);
+    sn_status status = sn_workspace_init(&replica->workspace, &replica->network,
+                                         sizes->rows, config->model_dropout_hidden > 0,
+                                         (sn_precision)config->compute_precision, err);
     if (status == SN_OK) {
-        status = allocate_weights(replica, config, &sizes, err);
-    }
-    if (status == SN_OK) {
-        status = allocate_batch(&replica->batch, &sizes, err);
+        status = allocate_batch(&replica->batch, sizes, err);
     }
     return status == SN_OK
                ? allocate_augment(&replica->batch, config, data, threads, err)
                : status;
 }
 
+sn_status sn_replica_open(sn_comm *comm, sn_replica *replica, const sn_config *config,
+                          const sn_dataset *data, int threads, sn_error *err)
+{
+    const int size = comm == NULL ? 1 : sn_comm_size(comm);
+    sn_replica_sizes sizes = {0};
+    *replica = (sn_replica){.optimizer = sn_config_optimizer(config),
+                            .dropout = {.input = config->model_dropout_input,
+                                        .hidden = config->model_dropout_hidden}};
+    sn_status status = sn_replica_network(config, data->features, data->classes, size,
+                                          &replica->network, err);
+    if (status == SN_OK) {
+        sizes = sn_replica_sizes_of(config, &replica->network, data->train.count, size);
+        status = allocate_private(replica, config, data, threads, &sizes, err);
+    }
+    if (comm != NULL) {
+        status = sn_comm_agree(comm, status, err);
+    }
+    return status == SN_OK ? allocate_state(comm, replica, &sizes, err) : status;
+}
+
 void sn_replica_draw(sn_replica *replica, const sn_config *config, uint64_t seed)
 {
     sn_init_parameters(&replica->network, (sn_init)config->model_init,
                        config->model_init_scale, seed, replica->parameters);
-    sn_replica_weights_to_bf16(replica);
-}
-
-void sn_replica_weights_to_bf16(sn_replica *replica)
-{
-    if (replica->weights_bf16 != NULL) {
-        sn_network_weights_to_bf16(&replica->network, replica->parameters,
-                                   replica->weights_bf16);
-    }
 }
 
 sn_status sn_replica_distribute(sn_comm *comm, sn_replica *replica,
                                 sn_position *position, sn_error *err)
 {
-    const size_t bytes = replica->network.arena * sizeof(float);
-    sn_status status = sn_comm_broadcast(comm, position, sizeof *position, 0, err);
-    if (status == SN_OK) {
-        status = sn_comm_broadcast(comm, replica->parameters, bytes, 0, err);
+    if (sn_comm_rank(comm) == 0 && replica->weights_bf16 != NULL) {
+        sn_network_weights_to_bf16(&replica->network, replica->parameters,
+                                   replica->weights_bf16);
     }
-    if (status == SN_OK) {
-        status = sn_comm_broadcast(comm, replica->velocity, bytes, 0, err);
-    }
-    sn_replica_weights_to_bf16(replica);
-    return status;
+    const sn_status status =
+        sn_comm_broadcast(comm, position, sizeof *position, 0, err);
+    return status == SN_OK ? sn_node_memory_distribute(comm, &replica->state, err)
+                           : status;
 }
 
 void sn_replica_close(sn_replica *replica)
@@ -183,9 +197,7 @@ void sn_replica_close(sn_replica *replica)
     sn_batch *batch = &replica->batch;
     sn_workspace_clear(&replica->workspace);
     sn_network_clear(&replica->network);
-    free(replica->parameters);
-    free(replica->velocity);
-    free(replica->weights_bf16);
+    sn_node_memory_clear(&replica->state);
     free(batch->x);
     free(batch->labels);
     free(batch->samples);

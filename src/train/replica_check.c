@@ -9,8 +9,9 @@
 #include "base/digest.h"
 #include "base/fault.h"
 
-/* The hash of a rank's replica. */
+/* The hash that a rank computes. */
 typedef struct copy {
+    bool exists; /* false if another rank of the node computes the hash of its copy */
     uint64_t hash;
     char host[SN_HOST_BYTES];
 } copy;
@@ -21,20 +22,22 @@ static uint64_t hash_of(const sn_replica *replica)
     return sn_hash(sn_hash(0, replica->parameters, bytes), replica->velocity, bytes);
 }
 
-static int count_same(const copy *all, int size, uint64_t hash)
+/* Returns the number of copies with the hash of rank like, or of all if like is -1. */
+static int count(const copy *all, int size, int like)
 {
-    int count = 0;
+    int found = 0;
     for (int i = 0; i < size; i++) {
-        count += all[i].hash == hash;
+        found += all[i].exists && (like < 0 || all[i].hash == all[like].hash);
     }
-    return count;
+    return found;
 }
 
-/* Returns a rank whose hash more than half of all ranks have, -1 if there is none. */
+/* Returns a rank whose hash more than half of all copies have, -1 if there is none. */
 static int find_majority(const copy *all, int size)
 {
-    for (int i = 0; 2 * i <= size; i++) {
-        if (2 * count_same(all, size, all[i].hash) > size) {
+    const int copies = count(all, size, -1);
+    for (int i = 0; i < size; i++) {
+        if (all[i].exists && 2 * count(all, size, i) > copies) {
             return i;
         }
     }
@@ -50,7 +53,7 @@ static void list_ranks(const copy *all, int size, int good, char *text, size_t b
     size_t used = 0;
     text[0] = '\0';
     for (int i = 0; i < size; i++) {
-        if (good >= 0 && all[i].hash == all[good].hash) {
+        if (!all[i].exists || (good >= 0 && all[i].hash == all[good].hash)) {
             continue;
         }
         if (found++ < NAMED) {
@@ -81,17 +84,16 @@ static sn_status report_difference(const copy *all, int size, int64_t step,
 }
 
 /* Gathers the hashes of all ranks and reports the difference. */
-static sn_status find_culprits(const sn_context *context, uint64_t hash, int64_t step,
+static sn_status find_culprits(const sn_context *context, copy *mine, int64_t step,
                                sn_error *err)
 {
-    copy mine = {.hash = hash};
-    const size_t count = context->rank == 0 ? (size_t)context->size : 0;
+    const size_t ranks = context->rank == 0 ? (size_t)context->size : 0;
     sn_status status;
-    snprintf(mine.host, sizeof mine.host, "%s", sn_comm_host(context->comm));
-    copy *all = sn_comm_allocate(context->comm, count, sizeof mine, "replicas differ",
+    snprintf(mine->host, sizeof mine->host, "%s", sn_comm_host(context->comm));
+    copy *all = sn_comm_allocate(context->comm, ranks, sizeof *mine, "replicas differ",
                                  &status, err);
     if (status == SN_OK) {
-        status = sn_comm_gather(context->comm, &mine, sizeof mine, all, err);
+        status = sn_comm_gather(context->comm, mine, sizeof *mine, all, err);
     }
     if (status == SN_OK) {
         status = context->rank == 0 ? report_difference(all, context->size, step, err)
@@ -105,17 +107,19 @@ static sn_status find_culprits(const sn_context *context, uint64_t hash, int64_t
 sn_status sn_replica_check(const sn_context *context, const sn_replica *replica,
                            int64_t step, sn_error *err)
 {
-    if (context->size == 1) {
+    const sn_node_memory *state = &replica->state;
+    if (state->parts == context->size) { /* one rank, or one copy that all share */
         return SN_OK;
     }
-    const uint64_t hash = hash_of(replica);
-    uint64_t first = hash;
+    copy mine = {.exists = state->part == 0};
+    mine.hash = mine.exists ? hash_of(replica) : 0;
+    uint64_t first = mine.hash;
     sn_status status = sn_comm_broadcast(context->comm, &first, sizeof first, 0, err);
     if (status == SN_OK) {
-        status =
-            sn_comm_agree(context->comm, first == hash ? SN_OK : SN_EINTERNAL, err);
+        const bool same = !mine.exists || mine.hash == first;
+        status = sn_comm_agree(context->comm, same ? SN_OK : SN_EINTERNAL, err);
     }
-    return status == SN_EINTERNAL ? find_culprits(context, hash, step, err) : status;
+    return status == SN_EINTERNAL ? find_culprits(context, &mine, step, err) : status;
 }
 
 void sn_replica_inject_fault(const sn_context *context, sn_replica *replica,

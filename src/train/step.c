@@ -17,7 +17,8 @@
 
 static const sn_activity gathering = {"gather", false},
                          differentiating = {"gradient", false},
-                         reducing = {"reduce", true}, updating = {"update", false};
+                         reducing = {"reduce", true}, updating = {"update", false},
+                         meeting = {"update", true};
 
 /* A step in progress. */
 typedef struct step {
@@ -161,6 +162,22 @@ static void compute_microbatch(step *s, sn_range positions, float *buffer)
     s->profile.backward += computed - gathered - pass.forward_seconds;
 }
 
+/* Updates the state with the sum of the gradients over count samples: this rank's part
+ * of the node's copy, and then all parts are valid. */
+static void update(step *s, const float *sum, double rate, double count)
+{
+    const double begun = sn_clock_seconds();
+    const int64_t number = s->cursor->position.step;
+    sn_replica *r = s->replica;
+    const sn_arena_part own = {r->state.part, r->state.parts};
+    sn_watchdog_mark(s->context->comm, &updating, number);
+    sn_optimizer_update(&r->optimizer, &r->network, own, rate, 1 / count, sum,
+                        r->velocity, r->parameters, r->weights_bf16);
+    sn_watchdog_mark(s->context->comm, &meeting, number);
+    sn_node_memory_meet(&r->state);
+    s->profile.update = sn_clock_seconds() - begun;
+}
+
 /* Sets *sum to gradient || tail summed over the microbatches of all ranks. */
 static sn_status combine_gradients(step *s, const float **sum, sn_error *err)
 {
@@ -235,14 +252,8 @@ sn_status sn_step_run(const sn_context *context, const sn_split *train,
     if (status != SN_OK) {
         return status;
     }
-    const double reduced = sn_clock_seconds();
-    sn_watchdog_mark(context->comm, &updating, cursor->position.step);
     const double rate = sn_cursor_rate(cursor);
-    sn_optimizer_update(&replica->optimizer, &replica->network, rate,
-                        1 / (double)tail[SN_TAIL_COUNT], sum, replica->velocity,
-                        replica->parameters, replica->weights_bf16);
-    const double updated = sn_clock_seconds();
-    s.profile.update = updated - reduced;
+    update(&s, sum, rate, (double)tail[SN_TAIL_COUNT]);
     *result =
         (sn_step_result){.loss_sum = (double)tail[SN_TAIL_LOSS],
                          .correct = (int64_t)tail[SN_TAIL_CORRECT],
@@ -250,7 +261,7 @@ sn_status sn_step_run(const sn_context *context, const sn_split *train,
                          .rate = rate,
                          .requests = {.stop = tail[SN_TAIL_STOP] != 0,
                                       .checkpoint = tail[SN_TAIL_CHECKPOINT] != 0},
-                         .seconds = updated - begun,
+                         .seconds = sn_clock_seconds() - begun,
                          .profile = s.profile};
     sn_cursor_advance(cursor, rate, result->loss_sum, result->correct, result->count,
                       result->seconds);

@@ -318,8 +318,9 @@ static sn_status finish(training *t, sn_train_result *result, sn_error *err)
     const sn_run_state state = state_of(t);
     sn_target_found found;
     sn_status status = sn_outcome_restore(&t->run, &state, &found, err);
-    if (found.best) {
-        sn_replica_weights_to_bf16(&e->replica);
+    if (status == SN_OK && found.best) {
+        status = sn_replica_distribute(e->context.comm, &e->replica,
+                                       &e->cursor.position, err);
     }
     sn_evaluation evaluation = {0};
     if (status == SN_OK) {

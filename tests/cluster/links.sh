@@ -6,13 +6,29 @@ set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/net.sh"
 setup_network "$@"
 
-expect_exit 0 "$net" mpirun -n 8 --oversubscribe "$program" train job.ini --out whole \
+share=replica.share # a test-sized model too has one copy per node
+expect_exit 0 "$net" mpirun -n 8 --oversubscribe env SHARDNET_FAULT=$share \
+    "$program" train job.ini --out whole \
     --set train.epochs=3 --set comm.leaves=8
 expect_text out '^ranks +8 on 4 nodes'
 expect_text out '^data .*one copy per node'
+expect_text out '^model .*one copy per node'
 [ "$(table whole ranks host | tail -n +2 | sort | uniq -c | tr -s ' ' | tr '\n' ';')" = \
     " 6 h1; 6 h2; 6 h3; 6 h4;" ] || wrong "not two ranks a host: $(table whole ranks rank host)"
-checked "two ranks on each of four hosts: four nodes, one copy of the data on each"
+expect_mpi_exit 0 1 "$program" train job.ini --out alone --set train.epochs=3 --set comm.leaves=8
+expect_no_text out 'one copy per node'
+same_parameters "$(newest_checkpoint alone)" "$(newest_checkpoint whole)"
+checked "two ranks on each of four hosts: one copy of data and model on each, the bytes of one rank"
+
+flipped() {
+    expect_exit 70 "$net" mpirun -n 8 --oversubscribe env SHARDNET_FAULT="$share,replica.flip@$1:7" \
+        "$program" train job.ini --out flipped --set comm.check_replicas_every=1 \
+        --set comm.leaves=8 --set comm.reduce=auto
+    expect_text err "step 7\).*: the parameters of rank [0-7] on $2 differ from those of the other"
+}
+second=$(table whole ranks rank host | awk -F, '$2 == "h3" { rank = $1 } END { print rank }')
+flipped "$second" h3
+checked "a bit of the model on h3 changes: the node is named"
 
 "$program" data synth one --train 600 --test 100 >out 2>err &&
     "$program" data synth two --train 700 --test 100 >out 2>err || wrong "no data"

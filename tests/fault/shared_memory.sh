@@ -36,6 +36,29 @@ expect_text out '^reduce +node: not possible on these ranks, allreduce instead$'
 expect_text out 'one copy per node'
 checked "ulimit -f below the messages of a node: one MPI_Allreduce"
 
+write_config small.ini data.source=synthetic data.train_limit=700 data.validation=100 \
+    model.hidden=24,16 model.max_norm=1 train.epochs=2 train.batch=64 comm.leaves=4
+# both COMMAND...: the same parameters with one copy of the state and with a copy per rank
+both() {
+    expect_mpi_exit 0 3 "$program" train small.ini --out private "$@"
+    expect_no_text out '^model .*one copy per node'
+    expect_mpi_exit 0 3 env SHARDNET_FAULT=replica.share "$program" train small.ini --out shared "$@"
+    expect_text out '^model .*one copy per node'
+    same_run private shared
+    same_parameters private/checkpoints/best.h5 shared/checkpoints/best.h5
+}
+for kind in allreduce overlap node reproducible; do
+    both --set comm.reduce=$kind
+    rm -rf private shared
+done
+both --set compute.precision=bf16_emulated
+both --set compute.precision=bf16_emulated --set train.epochs=4 --resume
+rm -rf private shared
+checked "one copy of the state per node, each reduction, bf16, resumed: the bytes of private copies"
+expect_mpi_exit 0 2 "$program" train small.ini --out large --set model.hidden=1400 --set train.epochs=1
+expect_text out '^model .*one copy per node'
+checked "a state of 18 MB on two ranks is shared"
+
 if ! unshare -m mount -t tmpfs -o size=1m tmpfs /dev/shm 2>/dev/null; then
     lack_part "a small /dev/shm: this user and kernel allow no mount namespace"
     exit 0

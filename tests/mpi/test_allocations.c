@@ -68,7 +68,12 @@ static long count_in_steps(const char *reduce, const char *precision, long *befo
     allocations = 0;
     assert_int_equal(sn_engine_open(&engine, comm, &config, &err), SN_OK);
     assert_int_equal(sn_engine_choose(&engine, &err), SN_OK);
-    sn_replica_draw(&engine.replica, &engine.config, 1);
+    if (sn_comm_rank(comm) == 0) {
+        sn_replica_draw(&engine.replica, &engine.config, 1);
+    }
+    assert_int_equal(
+        sn_replica_distribute(comm, &engine.replica, &engine.cursor.position, &err),
+        SN_OK);
     sn_cursor_open_epoch(&engine.cursor);
     assert_int_equal(sn_engine_step(&engine, NULL, NULL, &result, &err), SN_OK);
     *before = allocations;

@@ -9,6 +9,7 @@
 
 #include "dist/comm/comm.h"
 #include "dist/launch/cores.h"
+#include "dist/node/memory.h"
 #include "dist/node/node.h"
 #include "dist/reduce/reduction.h"
 
@@ -203,10 +204,13 @@ static void the_ranks_of_a_node_read_the_leaders_data(void **state)
     (void)state;
     sn_node_memory memory;
     sn_error err;
-    assert_int_equal(sn_node_memory_init(comm, 4096, &memory, &err), SN_OK);
+    assert_int_equal(sn_node_memory_init(comm, 4096, true, "test", &memory, &err),
+                     SN_OK);
     const char *fault = getenv("SHARDNET_FAULT");
-    assert_int_equal(memory.shared.base != NULL,
-                     fault == NULL || strstr(fault, "node.window") == NULL);
+    const bool shared = sn_comm_node_size(comm) > 1 &&
+                        (fault == NULL || strstr(fault, "node.window") == NULL);
+    assert_int_equal(memory.parts, shared ? sn_comm_node_size(comm) : 1);
+    assert_int_equal(memory.part, shared ? sn_comm_node_rank(comm) : 0);
     if (sn_comm_node_rank(comm) == 0) {
         memset(memory.data, 0x5A, 4096);
     }
@@ -214,6 +218,20 @@ static void the_ranks_of_a_node_read_the_leaders_data(void **state)
     for (int i = 0; i < 4096; i++) {
         assert_int_equal(memory.data[i], 0x5A);
     }
+    sn_node_memory_meet(&memory);
+    if (sn_comm_rank(comm) == 0) {
+        memset(memory.data, 0x3C, 4096);
+    }
+    assert_int_equal(sn_node_memory_distribute(comm, &memory, &err), SN_OK);
+    for (int i = 0; i < 4096; i++) {
+        assert_int_equal(memory.data[i], 0x3C);
+    }
+    /* each rank writes its part, and reads the part of the next rank */
+    sn_node_memory_meet(&memory);
+    memory.data[memory.part] = (uint8_t)memory.part;
+    sn_node_memory_meet(&memory);
+    const int next = (memory.part + 1) % memory.parts;
+    assert_int_equal(memory.data[next], next);
     sn_node_memory_clear(&memory);
     assert_null(memory.data);
 }

@@ -142,7 +142,7 @@ static void a_bit_that_differs_is_found(void **state)
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         flip(numbers[i], last);
         assert_int_equal(sn_replica_check(&engine.context, r, 1, &err),
-                         last > 0 ? SN_EINTERNAL : SN_OK);
+                         last > 0 && r->state.parts == 1 ? SN_EINTERNAL : SN_OK);
         flip(numbers[i], last);
         assert_int_equal(sn_replica_check(&engine.context, r, 1, &err), SN_OK);
     }

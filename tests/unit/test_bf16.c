@@ -301,9 +301,11 @@ static void an_update_writes_the_bf16_weights(void **state)
             bf16[i] = other[i] = MARK;
         }
         memset(v, 0, network.arena * sizeof *v);
-        sn_optimizer_update(&o, &network, 0.1, 0.5, g, v, p, bf16);
+        sn_optimizer_update(&o, &network, (sn_arena_part){0, 1}, 0.1, 0.5, g, v, p,
+                            bf16);
         memset(v, 0, network.arena * sizeof *v);
-        sn_optimizer_update(&o, &network, 0.1, 0.5, g, v, q, NULL);
+        sn_optimizer_update(&o, &network, (sn_arena_part){0, 1}, 0.1, 0.5, g, v, q,
+                            NULL);
         assert_memory_equal(p, q, network.arena * sizeof *p);
         sn_network_weights_to_bf16(&network, p, other);
         assert_memory_equal(bf16, other, network.arena * sizeof *bf16);

@@ -163,6 +163,8 @@ static void initial_weights_have_the_documented_bounds_and_variance(void **state
     sn_network_clear(&network);
 }
 
+static const sn_arena_part whole = {0, 1};
+
 static void updates_follow_the_formulas_of_momentum(void **state)
 {
     (void)state;
@@ -183,7 +185,7 @@ static void updates_follow_the_formulas_of_momentum(void **state)
         for (int step = 0; step < 3; step++) {
             g[w] = 2 + (float)step;
             g[b] = -4;
-            sn_optimizer_update(&o, &network, 0.05, 0.25, g, v, p, NULL);
+            sn_optimizer_update(&o, &network, whole, 0.05, 0.25, g, v, p, NULL);
             const double gw =
                 0.05 * (0.25 * (2 + step) + 0.1 * pw + 0.01 * (pw > 0 ? 1 : -1));
             const double gb = 0.05 * (0.25 * -4);
@@ -215,7 +217,7 @@ static void a_subnormal_velocity_becomes_zero(void **state)
     float p[64] = {0}, v[64] = {0}, g[64] = {0};
     v[0] = 1.1F * FLT_MIN;
     const sn_optimizer o = {.kind = SN_HEAVY_BALL, .momentum = 0.5};
-    sn_optimizer_update(&o, &network, 0.1, 1, g, v, p, NULL);
+    sn_optimizer_update(&o, &network, whole, 0.1, 1, g, v, p, NULL);
     assert_true(v[0] == 0);
     sn_network_clear(&network);
 }
@@ -234,8 +236,8 @@ static void max_norm_limits_each_row_of_weights(void **state)
         p[74 + i] = i == 5 ? -3.0F : 0.0F;
     }
     const sn_optimizer o = {.kind = SN_HEAVY_BALL, .max_norm = 2};
-    sn_optimizer_update(&o, &network, 0.1, 1, p + network.arena, p + 2 * network.arena,
-                        p, NULL);
+    sn_optimizer_update(&o, &network, whole, 0.1, 1, p + network.arena,
+                        p + 2 * network.arena, p, NULL);
     double norms[3] = {0};
     for (int unit = 0; unit < 3; unit++) {
         for (int i = 0; i < 37; i++) {
@@ -247,10 +249,43 @@ static void max_norm_limits_each_row_of_weights(void **state)
     assert_true(fabs(sqrt(norms[2]) - 2) < 1e-5);
 
     p[0] = 3e19F; /* its square exceeds float32, and the weight must not change */
-    sn_optimizer_update(&o, &network, 0.1, 1, p + network.arena, p + 2 * network.arena,
-                        p, NULL);
+    sn_optimizer_update(&o, &network, whole, 0.1, 1, p + network.arena,
+                        p + 2 * network.arena, p, NULL);
     assert_true(p[0] == 3e19F);
     free(p);
+    sn_network_clear(&network);
+}
+
+static void the_parts_of_an_update_have_the_bits_of_the_whole(void **state)
+{
+    (void)state;
+    sn_network network;
+    sn_error err;
+    const size_t hidden[] = {13, 7};
+    const sn_optimizer o = {
+        .kind = SN_NESTEROV, .momentum = 0.9, .l2 = 0.01, .max_norm = 0.2};
+    assert_int_equal(sn_network_init(&network, 37, hidden, 2, 3, SN_TANH, &err), SN_OK);
+    const size_t arena = network.arena;
+    /* the gradient, then velocity and parameters before, whole, and in parts */
+    float *memory = sn_alloc(7 * arena, sizeof *memory);
+    assert_non_null(memory);
+    float *const before = memory + arena, *const expected = memory + 3 * arena;
+    float *const found = memory + 5 * arena;
+    for (size_t i = 0; i < 3 * arena; i++) {
+        memory[i] = (float)(i * 7919 % 101) / 101 - 0.5F;
+    }
+    memcpy(expected, before, 2 * arena * sizeof *memory);
+    sn_optimizer_update(&o, &network, whole, 0.1, 0.5, memory, expected,
+                        expected + arena, NULL);
+    for (int parts = 1; parts <= 70; parts++) {
+        memcpy(found, before, 2 * arena * sizeof *memory);
+        for (int part = parts - 1; part >= 0; part--) {
+            sn_optimizer_update(&o, &network, (sn_arena_part){part, parts}, 0.1, 0.5,
+                                memory, found, found + arena, NULL);
+        }
+        assert_memory_equal(found, expected, 2 * arena * sizeof *memory);
+    }
+    free(memory);
     sn_network_clear(&network);
 }
 
@@ -357,6 +392,7 @@ int main(void)
         cmocka_unit_test(updates_follow_the_formulas_of_momentum),
         cmocka_unit_test(a_subnormal_velocity_becomes_zero),
         cmocka_unit_test(max_norm_limits_each_row_of_weights),
+        cmocka_unit_test(the_parts_of_an_update_have_the_bits_of_the_whole),
         cmocka_unit_test(rates_follow_the_formulas_of_the_schedules),
         cmocka_unit_test(bf16_rounds_to_nearest_ties_to_even),
         cmocka_unit_test(networks_of_impossible_sizes_are_rejected)};

@@ -106,19 +106,18 @@ static void the_memory_is_the_sum_of_all_arrays(void **state)
     const size_t arena = base.network.arena * sizeof(float), rows = 1024;
     const size_t buffer = arena + SN_TAIL_ELEMENTS * sizeof(float);
     const sn_plan plan = sn_plan_make(&base, &rates, 2, 2);
-    assert_int_equal(plan.parameters, arena);
-    assert_int_equal(plan.velocities, arena);
+    assert_int_equal(plan.parameters, 2 * arena);
+    assert_int_equal(plan.velocities, 2 * arena);
     assert_int_equal(plan.reduction, buffer);
     /* outputs of both layers, gradient of the widest layer, mask */
     assert_int_equal(plan.activations, rows * ((30 + 10 + 30) * sizeof(float) + 30));
     assert_int_equal(plan.batch, rows * (784 * sizeof(float) + 1 + 4));
-    assert_int_equal(plan.rank_bytes, plan.parameters + plan.velocities +
-                                          plan.reduction + plan.activations +
-                                          plan.batch);
+    assert_int_equal(plan.rank_bytes, plan.reduction + plan.activations + plan.batch);
     assert_int_equal(plan.copy, 2 * arena);
     assert_int_equal(plan.node_bytes,
                      2 * (plan.rank_bytes + ((size_t)SN_PLAN_PROCESS_MIB << 20)) +
-                         base.data_bytes + plan.copy + plan.file);
+                         plan.parameters + plan.velocities + base.data_bytes +
+                         plan.copy + plan.file);
 
     base.config.comm_reduce = SN_REDUCE_OVERLAP;
     assert_int_equal(sn_plan_make(&base, &rates, 2, 2).reduction, 2 * buffer);
@@ -129,6 +128,25 @@ static void the_memory_is_the_sum_of_all_arrays(void **state)
     assert_int_equal(sn_plan_make(&base, &rates, 2, 1).reduction, buffer);
     base.config.compute_precision = SN_PRECISION_BF16;
     assert_int_equal(sn_plan_make(&base, &rates, 1, 1).parameters, arena + arena / 2);
+    sn_plan_clear(&base);
+}
+
+static void the_ranks_of_a_node_share_a_large_state(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"model.hidden=1024,1024"};
+    sn_plan_base base = open_plan(chosen, 1);
+    const size_t arena = base.network.arena * sizeof(float);
+    const sn_plan one = sn_plan_make(&base, &rates, 4, 1);
+    const sn_plan four = sn_plan_make(&base, &rates, 4, 4);
+    assert_int_equal(one.copies, 1);
+    assert_int_equal(four.copies, 1);
+    assert_int_equal(four.parameters, arena);
+    assert_int_equal(four.velocities, arena);
+    assert_int_equal(four.node_bytes - one.node_bytes,
+                     3 * (four.rank_bytes + ((size_t)SN_PLAN_PROCESS_MIB << 20)) +
+                         (four.reduction - one.reduction));
+    assert_near(four.update_seconds, one.update_seconds / 4);
     sn_plan_clear(&base);
 }
 
@@ -272,6 +290,7 @@ int main(void)
         cmocka_unit_test(shards_differ_by_one_image_and_may_be_empty),
         cmocka_unit_test(shards_of_the_reproducible_reduction_are_whole_microbatches),
         cmocka_unit_test(the_memory_is_the_sum_of_all_arrays),
+        cmocka_unit_test(the_ranks_of_a_node_share_a_large_state),
         cmocka_unit_test(the_times_follow_the_model),
         cmocka_unit_test(more_nodes_never_make_the_reduction_shorter),
         cmocka_unit_test(more_bytes_never_make_a_step_shorter),

@@ -263,6 +263,24 @@ sn_status sn_comm_node_broadcast(sn_comm *comm, void *data, size_t bytes, sn_err
     return broadcast(comm->node, data, bytes, 0, err);
 }
 
+sn_status sn_comm_leaders_broadcast(sn_comm *comm, void *data, size_t bytes,
+                                    sn_error *err)
+{
+    MPI_Comm leaders = MPI_COMM_NULL;
+    sn_status status = sn_mpi_check(
+        MPI_Comm_split(comm->world, comm->node_rank == 0 ? 0 : MPI_UNDEFINED,
+                       comm->rank, &leaders),
+        "MPI_Comm_split", err);
+    if (leaders != MPI_COMM_NULL) {
+        MPI_Comm_set_errhandler(leaders, MPI_ERRORS_RETURN);
+        status = broadcast(leaders, data, bytes, 0, err);
+        if (status == SN_OK) {
+            MPI_Comm_free(&leaders);
+        }
+    }
+    return status;
+}
+
 sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count, sn_error *err)
 {
     return sn_mpi_check(

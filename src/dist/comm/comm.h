@@ -43,6 +43,11 @@ sn_status sn_comm_broadcast(sn_comm *comm, void *data, size_t bytes, int root,
 sn_status sn_comm_node_broadcast(sn_comm *comm, void *data, size_t bytes,
                                  sn_error *err) SN_MUST_CHECK;
 
+/** Copies data (bytes) from rank 0 to the leaders of the other nodes.  Collective.
+ *  Errors: SN_EMPI. */
+sn_status sn_comm_leaders_broadcast(sn_comm *comm, void *data, size_t bytes,
+                                    sn_error *err) SN_MUST_CHECK;
+
 /** Sums values (count) over all ranks, in place on every rank.  Collective.  Errors:
  *  SN_EMPI. */
 sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count,

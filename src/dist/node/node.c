@@ -1,53 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dist/node/node.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
-#include "base/mem.h"
 #include "dist/comm/internal.h"
 #include "dist/launch/cores.h"
-
-sn_status sn_node_memory_init(sn_comm *comm, size_t bytes, sn_node_memory *memory,
-                              sn_error *err)
-{
-    *memory = (sn_node_memory){.bytes = bytes};
-    sn_status status = sn_shared_map(comm, bytes, 0, &memory->shared, err);
-    memory->data = (uint8_t *)memory->shared.base;
-    if (status == SN_OK && memory->data == NULL) {
-        memory->data = sn_alloc(bytes, 1);
-        status =
-            memory->data != NULL
-                ? SN_OK
-                : sn_fail(err, SN_ENOMEM, "data set (%zu bytes): out of memory", bytes);
-    }
-    status = sn_comm_agree(comm, status, err);
-    if (status != SN_OK) {
-        sn_node_memory_clear(memory);
-    }
-    return status;
-}
-
-void sn_node_memory_clear(sn_node_memory *memory)
-{
-    if (memory->shared.base == NULL) {
-        free(memory->data);
-    }
-    sn_shared_unmap(&memory->shared);
-    memory->data = NULL;
-}
-
-sn_status sn_node_memory_publish(sn_comm *comm, sn_node_memory *memory, sn_error *err)
-{
-    if (memory->shared.base == NULL) {
-        return sn_comm_node_broadcast(comm, memory->data, memory->bytes, err);
-    }
-    /* The fences order the writes, however MPI implements the barrier. */
-    atomic_thread_fence(memory_order_seq_cst);
-    const sn_status status = sn_mpi_check(MPI_Barrier(comm->node), "MPI_Barrier", err);
-    atomic_thread_fence(memory_order_seq_cst);
-    return status;
-}
 
 /* Limits threads to this rank's part of the node's quota; the result is at least 1. */
 static int within_quota(int threads, int ranks)

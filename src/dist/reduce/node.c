@@ -19,33 +19,21 @@
  *
  * The reduction is not possible with one rank per node, with different numbers of ranks
  * per node, or with too little space in /dev/shm. */
-#include <sched.h>
-#include <stdatomic.h>
-
+#include "dist/node/barrier.h"
 #include "dist/node/shared.h"
 #include "dist/reduce/internal.h"
 
 enum {
-    LANES = 16,   /* each range begins at a multiple of 64 bytes */
-    SPINS = 2000, /* reads of a flag before the rank yields its core */
-    LINE = 64,    /* bytes of a cache line */
-    BLOCK = 4096  /* elements that stay in the cache during the additions */
+    LANES = 16,  /* each range begins at a multiple of 64 bytes */
+    BLOCK = 4096 /* elements that stay in the cache during the additions */
 };
-
-/* A rank's flag, alone in its cache line.  Several processes use it, so the atomic must
- * be free of locks: a lock would be private to each process. */
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "the flags require lock-free atomics");
-typedef union flag {
-    atomic_uint_least64_t done;
-    char line[LINE];
-} flag;
 
 typedef struct hierarchical {
     sn_reduction base;
-    sn_shared shared;  /* the head holds the flags, the parts hold the buffers */
+    sn_shared shared; /* the head holds the barrier, the parts hold the buffers */
+    sn_node_barrier barrier;
     MPI_Comm across;   /* the ranks of all nodes with the same number on their node */
     size_t begin, end; /* the elements that this rank adds */
-    uint64_t round;    /* number of times that this rank has raised its flag */
 } hierarchical;
 
 static size_t padded(size_t count)
@@ -59,11 +47,6 @@ static size_t range_begin(size_t count, int size, int rank)
     const size_t blocks = padded(count) / LANES;
     const size_t begin = blocks * (size_t)rank / (size_t)size * LANES;
     return begin < count ? begin : count;
-}
-
-static flag *flag_of(const hierarchical *h, int node_rank)
-{
-    return (flag *)(void *)h->shared.base + node_rank;
 }
 
 static float *buffer_of(const hierarchical *h, int node_rank)
@@ -89,7 +72,7 @@ static sn_status map_shared(hierarchical *h, bool *shared, sn_error *err)
     if (!*shared) {
         return status;
     }
-    status = sn_shared_map(comm, (size_t)comm->node_size * sizeof(flag),
+    status = sn_shared_map(comm, sn_node_barrier_bytes(comm->node_size),
                            padded(sn_reduction_length(&h->base.spec)) * sizeof(float),
                            &h->shared, err);
     return status == SN_OK
@@ -110,6 +93,7 @@ static sn_status hierarchical_open(sn_reduction *r, sn_error *err)
     if (status != SN_OK || !shared) {
         return status;
     }
+    h->barrier = sn_node_barrier_at(comm, h->shared.base);
     r->buffer = buffer_of(h, comm->node_rank);
     r->sum = buffer_of(h, 0);
     if (comm->node_count > 1) {
@@ -132,42 +116,12 @@ static void hierarchical_close(sn_reduction *r)
     sn_shared_unmap(&h->shared);
 }
 
-static void raise_flag(hierarchical *h)
-{
-    atomic_store_explicit(&flag_of(h, h->base.comm->node_rank)->done, ++h->round,
-                          memory_order_release);
-}
-
-/* Waits until all ranks of the node have raised their flags as often as this one.  The
- * rank reads the flags in a loop and yields its core from time to time. */
-static void wait_for_flags(const hierarchical *h)
-{
-    for (int r = 0; r < h->base.comm->node_size; r++) {
-        int spins = SPINS;
-        while (atomic_load_explicit(&flag_of(h, r)->done, memory_order_acquire) <
-               h->round) {
-            if (spins > 0) {
-                spins--;
-            } else {
-                sched_yield();
-            }
-        }
-    }
-}
-
-/* A barrier of the node. */
-static void meet(hierarchical *h)
-{
-    raise_flag(h);
-    wait_for_flags(h);
-}
-
 static void hierarchical_begin(sn_reduction *r)
 {
     hierarchical *h = (hierarchical *)r;
-    raise_flag(h);
+    sn_node_barrier_raise(&h->barrier);
     if (r->comm->node_rank == 0) { /* its buffer still holds the sum */
-        wait_for_flags(h);
+        sn_node_barrier_wait(&h->barrier);
     }
 }
 
@@ -185,7 +139,7 @@ static sn_status hierarchical_finish(sn_reduction *r, sn_error *err)
 {
     hierarchical *h = (hierarchical *)r;
     sn_status status = SN_OK;
-    meet(h);
+    sn_node_barrier_meet(&h->barrier);
     add_range(h);
     if (h->across != MPI_COMM_NULL) {
         status = sn_mpi_check(MPI_Allreduce(MPI_IN_PLACE, r->sum + h->begin,
@@ -193,7 +147,7 @@ static sn_status hierarchical_finish(sn_reduction *r, sn_error *err)
                                             MPI_SUM, h->across),
                               "reduction between nodes", err);
     }
-    meet(h);
+    sn_node_barrier_meet(&h->barrier);
     return status;
 }
 

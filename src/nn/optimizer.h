@@ -26,7 +26,9 @@ typedef struct sn_arena_part {
     int index, count;
 } sn_arena_part;
 
-/** Updates parameters and velocity of a part with the sum of the gradients of all samples:
+/** Updates parameters and velocity of a part with the sum of the gradients of all
+ *  samples:
+ *
  *      g = gradient_scale * gradient + l2 w + l1 sign(w), then the rule of sn_momentum.
  *  gradient, velocity, parameters (arena); no aliasing.  Afterwards each row of W (out,
  *  in) whose norm exceeds max_norm is scaled to that norm.  bf16 (arena), if not NULL,

@@ -22,8 +22,8 @@ static sn_status share_keys(sn_comm *comm, sn_config *config, sn_error *err)
     return sn_comm_agree(comm, fits, err);
 }
 
-/* The choice is stored in the configuration, so that resumed runs keep it.  One rank has
- * nothing to reduce, and its key stays auto. */
+/* The choice is stored in the configuration, so that resumed runs keep it.  One rank
+ * has nothing to reduce, and its key stays auto. */
 static sn_status choose_reduction(sn_engine *e, sn_error *err)
 {
     const sn_reduction_spec spec =

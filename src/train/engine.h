@@ -29,11 +29,11 @@ typedef struct sn_engine {
 sn_status sn_engine_open(sn_engine *engine, sn_comm *comm, const sn_config *config,
                          sn_error *err) SN_MUST_CHECK;
 
-/** Gives a value to compute.backend and comm.reduce if they are auto (sn_config_backend,
- *  sn_reduction_rule) and creates the reduction.  All ranks use the values of rank 0.
- *  The values are stored in config, from where they reach config.ini and the
- *  checkpoints; comm.reduce stays auto on one rank.  Collective.
- *  Errors: SN_ECONFIG, SN_ENOMEM, SN_EMPI. */
+/** Gives a value to compute.backend and comm.reduce if they are auto
+ *  (sn_config_backend, sn_reduction_rule) and creates the reduction.  All ranks use the
+ *  values of rank 0.  The values are stored in config, from where they reach config.ini
+ *  and the checkpoints; comm.reduce stays auto on one rank.  Collective.  Errors:
+ *  SN_ECONFIG, SN_ENOMEM, SN_EMPI. */
 sn_status sn_engine_choose(sn_engine *engine, sn_error *err) SN_MUST_CHECK;
 
 /** Runs one step with the engine's parts: see sn_step_run.  Collective. */

@@ -23,9 +23,9 @@ void sn_outcome_describe_stop(const sn_config *config, int64_t steps, int signal
 
 /** Finds the checkpoint with the result by the rule of sn_target_result.  If it is
  *  best.h5, reads it on rank 0, and the caller calls sn_replica_distribute; else the
- *  weights in memory are those of the newest checkpoint and stay.  Warns if the rule wants best.h5
- *  but cannot use it.  *found is complete on rank 0; the other ranks know found->best.
- *  Collective.  Errors: SN_EMPI. */
+ *  weights in memory are those of the newest checkpoint and stay.  Warns if the rule
+ *  wants best.h5 but cannot use it.  *found is complete on rank 0; the other ranks know
+ *  found->best.  Collective.  Errors: SN_EMPI. */
 sn_status sn_outcome_restore(sn_run *run, const sn_run_state *state,
                              sn_target_found *found, sn_error *err) SN_MUST_CHECK;
 

@@ -13,9 +13,9 @@
 #include "train/replica.h"
 
 /** Compares a hash of parameters and velocity after step updates.  The cost is one pass
- *  over both arrays and two small collectives; nothing if there is one copy.  Collective; the
- *  same status on all ranks.  Errors: SN_EINTERNAL, with the ranks that differ and
- *  their hosts; SN_ENOMEM, SN_EMPI. */
+ *  over both arrays and two small collectives; nothing if there is one copy.
+ *  Collective; the same status on all ranks.  Errors: SN_EINTERNAL, with the ranks
+ *  that differ and their hosts; SN_ENOMEM, SN_EMPI. */
 sn_status sn_replica_check(const sn_context *context, const sn_replica *replica,
                            int64_t step, sn_error *err) SN_MUST_CHECK;
 

@@ -212,8 +212,8 @@ static void zero_rows_have_a_gradient_of_zero(void **state)
     close_fixture(&f);
 }
 
-/* Rows of one class with huge inputs and first weights of zero: the loss and the gradient
- * of each row are finite, the sum over the rows is not. */
+/* Rows of one class with huge inputs and first weights of zero: the loss and the
+ * gradient of each row are finite, the sum over the rows is not. */
 static void a_gradient_that_overflows_is_found(void **state)
 {
     (void)state;

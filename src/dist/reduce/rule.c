@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The rule of reduce = auto.  It measures nothing: two starts on the same ranks choose the
- * same reduction, and so compute the same bits. */
+/* The rule of reduce = auto.  It measures nothing: two starts on the same ranks choose
+ * the same reduction, and so compute the same bits. */
 #include "dist/comm/internal.h"
 #include "dist/reduce/internal.h"
 

@@ -46,12 +46,12 @@ typedef struct sn_gemm_shape {
  *      fp32       any             up to 1024 units     oneDNN
  *      any other case                                  OpenBLAS
  *
- *  OpenBLAS 0.3.21 uses its AVX2 kernels on AMD's processors with AVX-512.  With AVX2 in
- *  both, oneDNN is 0 to 10 % faster up to 1024 units and 17 % slower at 4096. */
+ *  OpenBLAS 0.3.21 uses its AVX2 kernels on AMD's processors with AVX-512.  With AVX2
+ *  in both, oneDNN is 0 to 10 % faster up to 1024 units and 17 % slower at 4096. */
 sn_backend sn_gemm_rule(bool bf16, bool avx512, size_t widest);
 
-/** Returns the library of sn_gemm_rule on this processor, or OpenBLAS in a build without
- *  oneDNN. */
+/** Returns the library of sn_gemm_rule on this processor, or OpenBLAS in a build
+ *  without oneDNN. */
 sn_backend sn_gemm_choose(bool bf16, size_t widest);
 
 /** Checks that the limits of the process leave the address space that sn_gemm_load

@@ -13,8 +13,8 @@
 #include "base/mem.h"
 #include "base/real.h"
 
-/* MiB of address space: LIBRARY holds the code and tables of OpenBLAS and what oneDNN,
- * if it computes the products, takes beside it; THREAD holds a buffer and a stack. */
+/* MiB of address space: LIBRARY holds the code and the tables of OpenBLAS and oneDNN,
+ * THREAD holds a buffer and a stack. */
 enum { LIBRARY = 128, THREAD = 144 };
 
 /* edge of a product for which the library takes its buffers; smaller ones need none */

@@ -49,6 +49,9 @@ sn_status sn_evaluate(sn_comm *comm, const sn_network *network, const float *par
     }
     sn_watchdog_mark(comm, &sn_watchdog_agreement, -1);
     if (status == SN_OK) {
+        status = sn_comm_agree(comm, sn_products_status(workspace->products, err), err);
+    }
+    if (status == SN_OK) {
         status = sn_comm_sum_double(comm, sums, (int)blocks + 1, err);
     }
     double loss = 0, correct = 0;

@@ -44,9 +44,11 @@ static void multiply(const sn_workspace *workspace, const sn_gemm_shape *shape,
                      operand a, operand b, sn_real *c)
 {
     if (a.bf16 == NULL) {
-        sn_gemm(workspace->backend, shape, a.real, b.real, c);
+        sn_products_run(workspace->products, workspace->backend, shape, a.real, b.real,
+                        c);
     } else {
-        sn_gemm_bf16_run(workspace->gemm, workspace->backend, shape, a.bf16, b.bf16, c);
+        sn_products_run_bf16(workspace->products, workspace->backend, shape, a.bf16,
+                             b.bf16, c);
     }
 }
 
@@ -278,7 +280,7 @@ sn_pass sn_net_gradient(const sn_network *network, const sn_real *parameters,
     const operand input = prepare_input(network, workspace, x, samples, rows, dropout);
     sn_real *z = forward(network, parameters, workspace, input, samples, rows, dropout);
     pass.loss = sn_softmax_gradient(rows, network->classes, labels, z);
-    if (workspace->gemm != NULL) {
+    if (workspace->input_bf16 != NULL) {
         sn_bf16_from_float(rows * network->classes, z,
                            workspace->layer[network->layers - 1].bf16);
     }

@@ -20,7 +20,7 @@
 #include "nn/activation.h"
 #include "nn/dropout.h"
 #include "nn/loss.h"
-#include "nn/products/gemm_bf16.h"
+#include "nn/products/products.h"
 #include "shardnet/status.h"
 
 typedef struct sn_layer {
@@ -77,13 +77,14 @@ typedef struct sn_workspace {
     void *memory;            /* contains all buffers */
     sn_layer_buffers *layer; /* (layers) */
     sn_real *gradient;       /* (capacity, widest): dA */
-    uint16_t *input_bf16; /* (capacity, input): X as bf16; NULL with precision fp32 */
-    sn_gemm_bf16 *gemm;   /* products of bf16 operands; NULL with precision fp32 */
+    uint16_t *input_bf16;  /* (capacity, input): X as bf16; NULL with precision fp32 */
+    sn_products *products; /* owned; sn_products_status has the first error */
 
     /* The owner sets these after sn_workspace_init. */
-    const uint16_t *weights_bf16; /* (arena): bf16 weights; required if gemm is set */
-    sn_backend backend;           /* library that computes the products */
-    sn_observer *observer;        /* NULL: no observer; each product is one block */
+    const uint16_t
+        *weights_bf16;     /* (arena): bf16 weights; required if input_bf16 is set */
+    sn_backend backend;    /* library that computes the products */
+    sn_observer *observer; /* NULL: no observer; each product is one block */
     void *observer_user;
 } sn_workspace;
 
@@ -120,16 +121,16 @@ typedef struct sn_pass {
 
 /** Computes the forward pass without dropout, with float32 operands for every
  *  precision.  parameters (arena), X (rows, input), rows <= capacity.  Returns the
- *  logits Z (rows, classes); the workspace owns them until its next pass.  Allocates
- *  nothing. */
+ *  logits Z (rows, classes); the workspace owns them until its next pass.  Only
+ *  products by oneDNN can allocate memory or fail: see sn_products_run. */
 sn_real *sn_net_forward(const sn_network *network, const sn_real *parameters,
                         sn_workspace *workspace, const sn_real *x, size_t rows);
 
 /** Computes forward pass, loss and backward pass.  gradient (arena) := the SUM over the
  *  rows of dLoss/dParameter; zero if rows = 0.  parameters (arena), X (rows, input),
  *  labels (rows), rows <= capacity.  Input dropout overwrites X.  samples (rows) are
- *  keys of the dropout masks.  No aliasing.  Only products of bf16 operands can
- *  allocate memory or fail: see gemm_bf16.h. */
+ *  keys of the dropout masks.  No aliasing.  Only products by oneDNN can
+ *  allocate memory or fail: see sn_products_run. */
 sn_pass sn_net_gradient(const sn_network *network, const sn_real *parameters,
                         sn_workspace *workspace, sn_real *x, const uint8_t *labels,
                         const uint32_t *samples, size_t rows, const sn_dropout *dropout,

@@ -206,7 +206,7 @@ size_t sn_workspace_bytes(const sn_network *network, size_t capacity,
     find_largest_operands(network, capacity, &a, &b);
     return capacity *
                row_bytes(network, hidden_dropout, precision != SN_PRECISION_FP32) +
-           sn_gemm_bf16_bytes(precision, a, b);
+           sn_products_bytes(precision, a, b);
 }
 
 sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *network,
@@ -238,9 +238,9 @@ sn_status sn_workspace_init(sn_workspace *workspace, const sn_network *network,
     } else {
         place_buffers(workspace, network, hidden_dropout, bf16);
     }
-    if (status == SN_OK && bf16) {
+    if (status == SN_OK) {
         find_largest_operands(network, capacity, &a, &b);
-        status = sn_gemm_bf16_create(precision, a, b, &workspace->gemm, err);
+        status = sn_products_create(precision, a, b, &workspace->products, err);
     }
     if (status != SN_OK) {
         sn_workspace_clear(workspace);
@@ -252,6 +252,6 @@ void sn_workspace_clear(sn_workspace *workspace)
 {
     free(workspace->memory);
     free(workspace->layer);
-    sn_gemm_bf16_destroy(&workspace->gemm);
+    sn_products_destroy(&workspace->products);
     *workspace = (sn_workspace){0};
 }

@@ -71,7 +71,6 @@ static size_t rows_of(const bench *b, int microbatch)
 
 static sn_status run_products(bench *b, sn_error *err)
 {
-    (void)err;
     sn_reduction *reduction = b->engine.reduction;
     sn_replica *r = &b->engine.replica;
     const sn_microbatches microbatches = sn_reduction_own_microbatches(reduction);
@@ -83,7 +82,7 @@ static sn_status run_products(bench *b, sn_error *err)
                                    sn_reduction_buffer(reduction), &forward_seconds);
         b->forward_products += forward_seconds;
     }
-    return SN_OK;
+    return sn_products_status(r->workspace.products, err);
 }
 
 /* Runs the reduction of a step on the present contents of the buffers, or on zeros. */
@@ -116,7 +115,6 @@ static bool has_reduction(const bench *b)
 
 static sn_status run_large_product(bench *b, sn_error *err)
 {
-    (void)err;
     const size_t square = (size_t)LARGE * LARGE;
     const sn_gemm_shape shape = {
         .m = LARGE, .n = LARGE, .k = LARGE, .lda = LARGE, .ldb = LARGE};
@@ -124,11 +122,12 @@ static sn_status run_large_product(bench *b, sn_error *err)
     const uint16_t *half = (const uint16_t *)a; /* any values serve */
     const sn_workspace *w = &b->engine.replica.workspace;
     if (b->engine.config.compute_precision == SN_PRECISION_BF16) {
-        sn_gemm_bf16_run(w->gemm, w->backend, &shape, half, half + square, b->scratch);
+        sn_products_run_bf16(w->products, w->backend, &shape, half, half + square,
+                             b->scratch);
     } else {
-        sn_gemm(w->backend, &shape, a, a + square, b->scratch);
+        sn_products_run(w->products, w->backend, &shape, a, a + square, b->scratch);
     }
-    return SN_OK;
+    return sn_products_status(w->products, err);
 }
 
 static sn_status run_triad(bench *b, sn_error *err)

@@ -126,7 +126,7 @@ static void check_products(step *s)
 {
     if (s->products == SN_OK) {
         s->products =
-            sn_gemm_bf16_status(s->replica->workspace.gemm, &s->products_error);
+            sn_products_status(s->replica->workspace.products, &s->products_error);
     }
     if (s->products == SN_OK) {
         s->products = sn_fault_check("step.products", s->context->rank,

@@ -32,11 +32,11 @@ typedef struct sn_step_result {
 
 /** Runs one step: the gradients of this rank's microbatches, one reduction over all
  *  ranks, one update; then advances the cursor.  train is the training set; poll may be
- *  NULL.  The step allocates nothing itself (products in bf16: see
- *  nn/products/gemm_bf16.h), writes no file and prints nothing.  Collective; the same
+ *  NULL.  The step allocates nothing itself (products by oneDNN: see
+ *  nn/products/products.h), writes no file and prints nothing.  Collective; the same
  *  status on all ranks.
  *  Errors: SN_EDIVERGED, with the place of the first non-finite number; SN_EMPI; the
- *  errors of products in bf16. */
+ *  errors of products. */
 sn_status sn_step_run(const sn_context *context, const sn_split *train,
                       sn_replica *replica, sn_reduction *reduction, sn_cursor *cursor,
                       sn_step_poll *poll, void *user, sn_step_result *result,

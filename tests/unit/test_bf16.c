@@ -13,8 +13,8 @@
 #include "nn/net.h"
 #include "nn/optimizer.h"
 #include "nn/products/bf16.h"
-#include "nn/products/gemm_bf16.h"
 #include "nn/products/gemm_matmul.h"
+#include "nn/products/products.h"
 
 static const char *filter; /* pattern of the tests to run; NULL: all */
 
@@ -136,9 +136,10 @@ static void check_products(sn_precision precision, sn_backend backend)
     for (size_t i = 0; i < SHAPES; i++) {
         const sn_gemm_shape *s = &shapes[i];
         const size_t count_a = rows_a(s) * s->lda, count_b = rows_b(s) * s->ldb;
-        sn_gemm_bf16 *gemm;
+        sn_products *products;
         assert_int_equal(
-            sn_gemm_bf16_create(precision, s->m * s->k, count_b, &gemm, &err), SN_OK);
+            sn_products_create(precision, s->m * s->k, count_b, &products, &err),
+            SN_OK);
         fill((uint32_t)(2 * i), count_a, a);
         fill((uint32_t)(2 * i + 1), count_b, b);
         sn_bf16_from_float(count_a, a, bf16_a);
@@ -146,14 +147,14 @@ static void check_products(sn_precision precision, sn_backend backend)
         sn_bf16_to_float(count_a, bf16_a, real_a);
         sn_bf16_to_float(count_b, bf16_b, real_b);
         c[s->m * s->n] = 77;
-        sn_gemm_bf16_run(gemm, backend, s, bf16_a, bf16_b, c);
-        assert_int_equal(sn_gemm_bf16_status(gemm, &err), SN_OK);
+        sn_products_run_bf16(products, backend, s, bf16_a, bf16_b, c);
+        assert_int_equal(sn_products_status(products, &err), SN_OK);
         assert_int_equal(count_errors(s, real_a, real_b, c), 0);
         assert_true(c[s->m * s->n] == 77);
         /* the product of the float32 operands would be different */
         assert_true(count_errors(s, a, b, c) > s->m * s->n / 2);
-        sn_gemm_bf16_destroy(&gemm);
-        assert_null(gemm);
+        sn_products_destroy(&products);
+        assert_null(products);
     }
     free(a), free(b), free(real_a), free(real_b), free(bf16_a), free(bf16_b), free(c);
 }
@@ -219,6 +220,32 @@ static void onednn_products_of_every_shape_match_in_float32(void **state)
     free(a), free(b), free(c), free(again);
 }
 
+static void the_first_error_of_a_product_is_kept(void **state)
+{
+    (void)state;
+    sn_error err, expected;
+    sn_products *products;
+    sn_gemm_shape invalid = shapes[0];
+    invalid.m = SIZE_MAX;
+    float *a = memory(ROOM, sizeof *a), *c = memory(ROOM, sizeof *c);
+    assert_int_equal(sn_gemm_load(&err), SN_OK);
+    assert_int_equal(sn_products_create(SN_PRECISION_FP32, 1, 1, &products, &err),
+                     SN_OK);
+    sn_products_run(products, SN_BACKEND_OPENBLAS, &shapes[0], a, a, c);
+    assert_int_equal(sn_products_status(products, &err), SN_OK);
+    sn_products_run(products, SN_BACKEND_ONEDNN, &invalid, a, a, c);
+    const sn_status first = sn_products_status(products, &expected);
+    assert_int_equal(first,
+                     sn_gemm_supports(SN_BACKEND_ONEDNN) ? SN_EINTERNAL : SN_ECONFIG);
+    sn_products_run(products, SN_BACKEND_ONEDNN, &shapes[0], a, a, c);
+    invalid.m = SIZE_MAX - 1;
+    sn_products_run(products, SN_BACKEND_ONEDNN, &invalid, a, a, c);
+    assert_int_equal(sn_products_status(products, &err), first);
+    assert_string_equal(err.message, expected.message);
+    sn_products_destroy(&products);
+    free(a), free(c);
+}
+
 /* Returns whether /proc/cpuinfo lists one of these instruction sets. */
 static bool cpu_has(const char *const *flags, size_t count)
 {
@@ -257,11 +284,11 @@ static void bf16_is_rejected_without_cpu_or_library_support(void **state)
         assert_int_equal(found, SN_OK);
         assert_string_not_equal(sn_precision_method(SN_PRECISION_BF16), "");
     }
-    sn_gemm_bf16 *gemm;
-    assert_int_equal(sn_gemm_bf16_create(SN_PRECISION_BF16, 1, 1, &gemm, &err), found);
-    assert_true((gemm == NULL) == (found != SN_OK));
-    assert_int_equal(sn_gemm_bf16_status(gemm, &err), SN_OK);
-    sn_gemm_bf16_destroy(&gemm);
+    sn_products *products;
+    assert_int_equal(sn_products_create(SN_PRECISION_BF16, 1, 1, &products, &err),
+                     found);
+    assert_true((products == NULL) == (found != SN_OK));
+    sn_products_destroy(&products);
 }
 
 static bool is_weight(const sn_network *network, size_t at)
@@ -350,6 +377,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(emulated_products_match_their_bf16_operands),
         cmocka_unit_test(products_by_bf16_instructions_match_their_operands),
         cmocka_unit_test(onednn_products_of_every_shape_match_in_float32),
+        cmocka_unit_test(the_first_error_of_a_product_is_kept),
         cmocka_unit_test(bf16_is_rejected_without_cpu_or_library_support),
         cmocka_unit_test(an_update_writes_the_bf16_weights)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,26 +51,6 @@ sn_status sn_gemm_check(size_t dimension, const char *name, sn_error *err)
     return SN_OK;
 }
 
-void sn_gemm(sn_backend backend, const sn_gemm_shape *s, const sn_real *a,
-             const sn_real *b, sn_real *c)
-{
-#if HAS_ONEDNN
-    if (backend == SN_BACKEND_ONEDNN) {
-        /* it fails only for arguments that sn_gemm_check rejects */
-        (void)dnnl_sgemm(s->transpose_a ? 'T' : 'N', s->transpose_b ? 'T' : 'N',
-                         (dnnl_dim_t)s->m, (dnnl_dim_t)s->n, (dnnl_dim_t)s->k, 1, a,
-                         (dnnl_dim_t)s->lda, b, (dnnl_dim_t)s->ldb, 0, c,
-                         (dnnl_dim_t)s->n);
-        return;
-    }
-#endif
-    (void)backend;
-    sn_openblas_functions()->gemm(
-        CblasRowMajor, s->transpose_a ? CblasTrans : CblasNoTrans,
-        s->transpose_b ? CblasTrans : CblasNoTrans, (int)s->m, (int)s->n, (int)s->k, 1,
-        a, (int)s->lda, b, (int)s->ldb, 0, c, (int)s->n);
-}
-
 sn_status sn_gemm_check_space(sn_error *err)
 {
     return sn_openblas_check_space(1, err);

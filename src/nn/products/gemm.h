@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Matrix products, row-major.  Only this folder uses the BLAS and oneDNN.  None of
- *  these functions is collective. */
+/** The libraries that compute matrix products; products.h computes them.  Only this
+ *  folder uses the BLAS and oneDNN.  None of these functions is collective. */
 #ifndef SHARDNET_NN_PRODUCTS_GEMM_H
 #define SHARDNET_NN_PRODUCTS_GEMM_H
 
@@ -23,8 +23,7 @@ typedef enum sn_backend {
 bool sn_gemm_supports(sn_backend backend);
 
 /** Returns SN_ERANGE if a dimension exceeds the BLAS integer; the message contains
- *  name.  The caller checks each dimension of network and batch once, so that sn_gemm
- *  cannot fail. */
+ *  name.  The caller checks each dimension of network and batch once. */
 sn_status sn_gemm_check(size_t dimension, const char *name,
                         sn_error *err) SN_MUST_CHECK;
 
@@ -65,11 +64,6 @@ sn_status sn_gemm_check_space(sn_error *err) SN_MUST_CHECK;
  *  Errors: SN_ENOMEM if the address space is limited; SN_EINTERNAL if the library is
  *  missing. */
 sn_status sn_gemm_load(sn_error *err) SN_MUST_CHECK;
-
-/** Computes C with float32 operands (float64 in the double build).  No aliasing;
- *  allocates nothing itself. */
-void sn_gemm(sn_backend backend, const sn_gemm_shape *shape, const sn_real *a,
-             const sn_real *b, sn_real *c);
 
 /** Sets the number of threads of a product, at least 1: for the process in OpenBLAS,
  *  for the calling thread in oneDNN and in parallel loops. */

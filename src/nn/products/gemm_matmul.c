@@ -325,7 +325,7 @@ sn_status sn_matmul_create(sn_matmul_type type, sn_matmul **matmul, sn_error *er
     }
     made->type = type == SN_MATMUL_BF16 ? dnnl_bf16 : dnnl_f32;
     sn_status status = open_engine(made, err);
-    if (status == SN_OK) {
+    if (status == SN_OK && type == SN_MATMUL_BF16) {
         status = try_product(made, err);
     }
     if (status != SN_OK) {

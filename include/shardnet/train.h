@@ -42,6 +42,9 @@ typedef struct sn_train_options {
     sn_hang_handler *on_hang; /* called when a rank makes no progress for
                                    comm.timeout_seconds; NULL: no watchdog runs */
     void *on_hang_user;
+    const char *trace;   /* rank 0 writes the times of the first steps to this file, for
+                            the viewers of Chrome and Perfetto; NULL: no trace */
+    int64_t trace_steps; /* number of steps in the trace, at least 1 */
 } sn_train_options;
 
 typedef struct sn_train_result {

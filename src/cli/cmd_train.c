@@ -16,6 +16,8 @@ typedef struct arguments {
     const char *config, *run, *resume;
     sn_list set;
     bool quiet;
+    const char *trace;
+    uint64_t trace_steps;
 } arguments;
 
 /* Rejects a folder.  Only rank 0 reads the checkpoint and calls this function. */
@@ -44,7 +46,9 @@ static sn_status body(sn_comm *comm, const void *user, sn_error *err)
         .warnings = stderr,
         .quiet = given->quiet,
         .handle_signals = true,
-        .on_hang = sn_job_hang};
+        .on_hang = sn_job_hang,
+        .trace = given->trace,
+        .trace_steps = (int64_t)given->trace_steps};
     sn_config *config;
     sn_status status =
         sn_job_config(given->config, &given->set, sn_config_check, &config, err);
@@ -98,9 +102,14 @@ const sn_command sn_command_train = {
               "default): refuse a RUN that holds checkpoints"),
           .implied = "auto"},
          {SN_FLAG("quiet", quiet, "print only the result")},
+         {SN_TEXT("trace", "FILE", trace,
+                  "write the times of the first steps on every rank as a trace for "
+                  "ui.perfetto.dev or chrome://tracing (JSON)")},
+         {SN_INTEGER("trace-steps", "N", 1, 1000000, trace_steps,
+                     "number of steps in the trace (200)")},
          {SN_PRINT("help-config", sn_config_help,
                    "print every configuration key with its default and range")}},
     .tasks = SN_TASKS_TOGETHER,
     .bytes = sizeof(arguments),
-    .defaults = &(const arguments){.resume = "never"},
+    .defaults = &(const arguments){.resume = "never", .trace_steps = 200},
     .run = run};

@@ -18,6 +18,7 @@
 #include "train/outcome.h"
 #include "train/preflight.h"
 #include "train/replica_check.h"
+#include "train/trace.h"
 
 /* Times and counts of this invocation. */
 typedef struct invocation {
@@ -41,7 +42,8 @@ typedef struct training {
     sn_console console;
     sn_deadline deadline;
     sn_run run;
-    sn_busy *busy; /* (size) on rank 0, empty elsewhere */
+    sn_busy *busy;   /* (size) on rank 0, empty elsewhere */
+    sn_trace *trace; /* NULL if none is wanted, and after it is written */
     invocation now;
 } training;
 
@@ -98,6 +100,7 @@ static sn_status evaluate_epoch(training *t, sn_epoch_row *row, sn_error *err)
         row->test_loss = test.loss;
         row->test_error = sn_evaluation_error(&test);
     }
+    sn_trace_add(t->trace, SN_PHASE_EVALUATION, t->engine.cursor.position.step, begun);
     t->deadline.longest_evaluation_seconds =
         fmax(t->deadline.longest_evaluation_seconds, sn_clock_seconds() - begun);
     sn_deadline_update(&t->deadline, t->run.totals.longest_seconds);
@@ -190,6 +193,7 @@ static void record_step(training *t, const sn_step_result *result)
     const double count = (double)result->count, loss = result->loss_sum / count;
     t->now.train_seconds += result->seconds;
     sn_profile_add(&t->now.epoch_profile, &result->profile);
+    sn_trace_add_step(t->trace, p->step, result);
     if (every > 0 && p->step % every == 0) {
         sn_run_add_step(&t->run,
                         &(sn_step_row){.step = p->step,
@@ -254,10 +258,13 @@ static sn_status write_checkpoints(training *t, const sn_decision *decision,
     /* The checkpoint holds rank 0's replica, which must be that of all ranks. */
     sn_status status = check_replicas(t, err);
     if (status == SN_OK) {
+        const double begun = sn_clock_seconds();
         const sn_run_state state = state_of(t);
         status = sn_run_checkpoint(&t->run, &state, decision->checkpoint,
                                    decision->best, decision->final, err);
         sn_deadline_update(&t->deadline, t->run.totals.longest_seconds);
+        sn_trace_add(t->trace, SN_PHASE_CHECKPOINT, t->engine.cursor.position.step,
+                     begun);
         t->now.last_checkpoint = sn_clock_seconds();
     }
     return status;
@@ -269,6 +276,9 @@ static sn_status advance(training *t, sn_decision *decision, sn_error *err)
     sn_engine *e = &t->engine;
     sn_step_result result;
     sn_status status = run_step(t, &result, err);
+    if (status == SN_OK && sn_trace_is_full(t->trace)) {
+        status = sn_trace_finish(&t->trace, &t->console, err);
+    }
     if (status != SN_OK) {
         return status;
     }
@@ -403,6 +413,9 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     if (status == SN_OK) {
         status = run_loop(t, &stopped, err);
     }
+    if (status == SN_OK) {
+        status = sn_trace_finish(&t->trace, &t->console, err);
+    }
     if (status == SN_OK && !stopped) {
         status = finish(t, result, err);
     } else if (status == SN_OK) {
@@ -439,6 +452,10 @@ static sn_status train(sn_comm *comm, const sn_config *config,
         const size_t count = e->context.rank == 0 ? (size_t)e->context.size : 0;
         t.busy = sn_comm_allocate(comm, count, sizeof *t.busy, "ranks", &status, err);
     }
+    if (status == SN_OK && options->trace != NULL) {
+        status = sn_trace_create(&e->context, options->trace, options->trace_steps,
+                                 &t.trace, err);
+    }
     if (status == SN_OK && options->handle_signals) {
         sn_stop_watch(NULL);
     }
@@ -450,6 +467,7 @@ static sn_status train(sn_comm *comm, const sn_config *config,
     }
     sn_watchdog_stop(comm); /* nothing marks progress from here on */
     sn_run_close(&t.run);
+    sn_trace_destroy(&t.trace);
     sn_engine_close(e);
     free(t.busy);
     return status;

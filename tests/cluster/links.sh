@@ -30,6 +30,14 @@ second=$(table whole ranks rank host | awk -F, '$2 == "h3" { rank = $1 } END { p
 flipped "$second" h3
 checked "a bit of the model on h3 changes: the node is named"
 
+expect_exit 0 "$net" mpirun -n 4 env SHARDNET_FAULT=clock.wrong@2 "$program" train job.ini --out traced \
+    --set train.epochs=3 --set comm.reduce=allreduce --trace trace.json --trace-steps 10
+[ "$(grep -c '"process_name"' trace.json)" -eq 4 ] || wrong "not four ranks in the trace"
+awk -F '"ts":' 'NF > 1 { if ($2 + 0 > latest) latest = $2 + 0; if ($2 + 0 < 0) early = 1 }
+    END { exit !(latest > 0 && latest < 30e6 && !early) }' trace.json ||
+    wrong "the clocks are not aligned: $(grep -c . trace.json) events over more than 30 s"
+checked "the clock of h3 is 1000 s ahead: the trace aligns it"
+
 "$program" data synth one --train 600 --test 100 >out 2>err &&
     "$program" data synth two --train 700 --test 100 >out 2>err || wrong "no data"
 each=(train job.ini --out never --set data.source=mnist)

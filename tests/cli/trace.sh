@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# train --trace writes the times of the first steps of every rank, and shows who waits for whom.
+# train --trace writes the times of the first steps of every rank, and shows who waits for whom;
+# the script in jobs/README.md writes the metrics for TensorBoard.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
@@ -67,3 +68,18 @@ finish
 expect_text err '^shardnet: warning: no trace: .*short/trace\.json'
 expect_exit 0 "$program" verify lost
 checked "a trace that cannot be written: refused at the start, a warning at the end"
+
+sed -n '/^```python$/,/^```$/p' "$source_root/jobs/README.md" | sed '1d;$d' >import.py
+if find_python "TensorBoard" h5py tensorboard; then
+    expect_exit 0 "$python" import.py run fixed
+    cat >read.py <<'END'
+import sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+events = EventAccumulator(sys.argv[1] + "/tensorboard")
+events.Reload()
+print(*[event.step for event in events.Tensors("epochs/test_error")])
+END
+    expect_exit 0 "$python" read.py run
+    [ "$(tail -n 1 out)" = "5 10 15 20" ] || wrong "TensorBoard reads other epochs: $(cat out)"
+    checked "the script in jobs/README.md: TensorBoard reads every epoch"
+fi

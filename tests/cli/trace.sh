@@ -70,8 +70,8 @@ expect_exit 0 "$program" verify lost
 checked "a trace that cannot be written: refused at the start, a warning at the end"
 
 sed -n '/^```python$/,/^```$/p' "$source_root/jobs/README.md" | sed '1d;$d' >import.py
-if find_python "TensorBoard" h5py tensorboard; then
-    expect_exit 0 "$python" import.py run fixed
+if python3 -c 'import h5py, tensorboard' 2>/dev/null; then
+    expect_exit 0 python3 import.py run fixed
     cat >read.py <<'END'
 import sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -79,7 +79,9 @@ events = EventAccumulator(sys.argv[1] + "/tensorboard")
 events.Reload()
 print(*[event.step for event in events.Tensors("epochs/test_error")])
 END
-    expect_exit 0 "$python" read.py run
+    expect_exit 0 python3 read.py run
     [ "$(tail -n 1 out)" = "5 10 15 20" ] || wrong "TensorBoard reads other epochs: $(cat out)"
     checked "the script in jobs/README.md: TensorBoard reads every epoch"
+else
+    lack_part "TensorBoard: no python3 with h5py and tensorboard, of PyPI"
 fi

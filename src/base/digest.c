@@ -80,7 +80,7 @@ sn_status sn_digest_buffer(const void *data, size_t bytes,
 enum { LANES = 32, BLOCK_BYTES = LANES * sizeof(uint32_t) };
 
 SN_HOT
-static void absorb(const unsigned char *data, size_t blocks, uint32_t lane[LANES])
+void absorb(const unsigned char *data, size_t blocks, uint32_t lane[LANES])
 {
     const uint32_t p1 = UINT32_C(0x9e3779b1), p2 = UINT32_C(0x85ebca77);
     for (size_t b = 0; b < blocks; b++, data += BLOCK_BYTES) {

@@ -10,14 +10,18 @@ typedef double sn_real;
 typedef float sn_real;
 #endif
 
-/* The compiler translates a hot loop for several instruction sets, and the dynamic
- * loader selects one of them.  Sanitizer builds cannot use this: the selection runs
- * before the sanitizer starts. */
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) &&                  \
-    !defined(__clang__) && !defined(SHARDNET_SANITIZED)
-#define SN_HOT __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define SN_HOT
+/* SN_HOT begins the definition of a static function.  The compiler translates it for
+ * several instruction sets, and the dynamic loader selects one of them.  Clang 14 makes
+ * symbols from the name, which must be unique among these functions.  Sanitizer builds
+ * cannot use this: the selection runs before the sanitizer starts. */
+#if defined(__x86_64__) && defined(__linux__) && defined(__has_attribute) &&           \
+    !defined(SHARDNET_SANITIZED)
+#if __has_attribute(target_clones)
+#define SN_HOT __attribute__((target_clones("avx512f", "avx2", "default"))) static
+#endif
+#endif
+#ifndef SN_HOT
+#define SN_HOT static
 #endif
 
 #endif

@@ -37,9 +37,8 @@ void sn_rng_block(uint64_t seed, sn_rng_purpose purpose, uint32_t stream,
 enum { CHUNK = 256 }; /* number of blocks whose words fit the first-level cache */
 
 SN_HOT
-static void philox_round(size_t count, uint32_t k0, uint32_t k1, uint32_t *restrict c0,
-                         uint32_t *restrict c1, uint32_t *restrict c2,
-                         uint32_t *restrict c3)
+void philox_round(size_t count, uint32_t k0, uint32_t k1, uint32_t *restrict c0,
+                  uint32_t *restrict c1, uint32_t *restrict c2, uint32_t *restrict c3)
 {
     for (size_t i = 0; i < count; i++) {
         const uint64_t p0 = (uint64_t)MULTIPLIER_0 * c0[i];

@@ -54,8 +54,8 @@ struct sn_augment {
  * for i = 0 .. LANES - 1; taps >= 1.  The number of sums is constant, so that
  * compilers keep them in registers. */
 SN_HOT
-static void weighted_sums(size_t taps, const float *restrict weight, ptrdiff_t step,
-                          const float *restrict in, float *restrict out)
+void weighted_sums(size_t taps, const float *restrict weight, ptrdiff_t step,
+                   const float *restrict in, float *restrict out)
 {
     float sum[LANES];
     for (int i = 0; i < LANES; i++) {
@@ -86,8 +86,8 @@ static size_t window(size_t first, size_t last, size_t radius, size_t count,
 /* dx, dy (cols) := noise of one row from its words: 2^16 values, uniform on (-scale,
  * scale). */
 SN_HOT
-static void fill_noise(size_t cols, float scale, const uint32_t *restrict words,
-                       float *restrict dx, float *restrict dy)
+void fill_noise(size_t cols, float scale, const uint32_t *restrict words,
+                float *restrict dx, float *restrict dy)
 {
     const float step = scale / 32768;
     for (size_t j = 0; j < cols; j++) {
@@ -212,8 +212,8 @@ static inline float clamp(float value, float limit)
 /* x (cols) := one row of the result.  field is NULL, or dx (width), dy (width) of the
  * row. */
 SN_HOT
-static void resample_row(const sn_augment *augment, const lookup *at, size_t row,
-                         const float *restrict field, float *restrict x)
+void resample_row(const sn_augment *augment, const lookup *at, size_t row,
+                  const float *restrict field, float *restrict x)
 {
     const size_t cols = augment->cols, width = augment->width;
     const int32_t stride = (int32_t)augment->stride;

@@ -5,11 +5,16 @@
 #include "base/real.h"
 
 SN_HOT
-void sn_bytes_to_float(size_t count, const uint8_t *restrict bytes, float *restrict x)
+void scale_bytes(size_t count, const uint8_t *restrict bytes, float *restrict x)
 {
     for (size_t i = 0; i < count; i++) {
         x[i] = (float)bytes[i] * (float)SN_INPUT_SCALE;
     }
+}
+
+void sn_bytes_to_float(size_t count, const uint8_t *bytes, float *x)
+{
+    scale_bytes(count, bytes, x);
 }
 
 void sn_batch_gather(const sn_split *split, size_t features, const uint32_t *samples,

@@ -21,8 +21,8 @@ static sn_loss evaluate_block(const sn_network *network, const float *parameters
         rows = SN_EVALUATION_ROWS;
     }
     sn_bytes_to_float(rows * network->input, split->images + first * network->input, x);
-    const float *z = sn_net_forward(network, parameters, workspace, x, rows);
-    return sn_softmax_loss(rows, network->classes, split->labels + first, z, NULL);
+    float *z = sn_net_forward(network, parameters, workspace, x, rows);
+    return sn_softmax_gradient(rows, network->classes, split->labels + first, z);
 }
 
 sn_status sn_evaluate(sn_comm *comm, const sn_network *network, const float *parameters,

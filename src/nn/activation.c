@@ -2,6 +2,7 @@
 #include "nn/activation.h"
 
 #include "base/parallel.h"
+#include "nn/elementary.h"
 
 void sn_activation_scales(sn_activation activation, double *out, double *in)
 {
@@ -10,44 +11,67 @@ void sn_activation_scales(sn_activation activation, double *out, double *in)
 }
 
 SN_HOT
-void sn_bias_add(size_t cols, const sn_real *bias, sn_real *row)
+void add_bias(size_t rows, size_t cols, const sn_real *restrict bias,
+              sn_real *restrict z)
 {
-    for (size_t j = 0; j < cols; j++) {
-        row[j] += bias[j];
+    for (size_t i = 0; i < rows; i++) {
+        sn_real *row = z + i * cols;
+        for (size_t j = 0; j < cols; j++) {
+            row[j] += bias[j];
+        }
+    }
+}
+
+void sn_bias_add(size_t rows, size_t cols, const sn_real *bias, sn_real *z)
+{
+    add_bias(rows, cols, bias, z);
+}
+
+SN_HOT
+void scaled_tanh(size_t count, sn_real out, sn_real in, sn_real *z)
+{
+    for (size_t i = 0; i < count; i++) {
+        z[i] = out * sn_tanh(in * z[i]);
     }
 }
 
 SN_HOT
-static void relu_row(size_t cols, const sn_real *restrict bias, sn_real *restrict row)
+void sigmoid(size_t count, sn_real *z)
 {
-    for (size_t j = 0; j < cols; j++) {
-        sn_real z = row[j] + bias[j];
-        row[j] = z < 0 ? 0 : z; /* a NaN stays a NaN, so that training reports it */
+    for (size_t i = 0; i < count; i++) {
+        z[i] = 1 / (1 + sn_exp(-z[i]));
     }
 }
 
-void sn_bias_activate(sn_activation activation, size_t cols, const sn_real *bias,
-                      sn_real *row)
+SN_HOT
+void relu(size_t count, sn_real *z)
+{
+    for (size_t i = 0; i < count; i++) {
+        z[i] = z[i] < 0 ? 0 : z[i]; /* a NaN stays a NaN, so that training reports it */
+    }
+}
+
+void sn_activate(sn_activation activation, size_t count, sn_real *z)
 {
     double out, in;
     sn_activation_scales(activation, &out, &in);
     switch (activation) {
     case SN_TANH:
     case SN_LECUN_TANH:
-        sn_tanh_row(cols, (sn_real)out, (sn_real)in, bias, row);
+        scaled_tanh(count, (sn_real)out, (sn_real)in, z);
         break;
     case SN_SIGMOID:
-        sn_sigmoid_row(cols, bias, row);
+        sigmoid(count, z);
         break;
     case SN_RELU:
-        relu_row(cols, bias, row);
+        relu(count, z);
         break;
     }
 }
 
 SN_HOT
-static void tanh_backward(size_t count, sn_real out, sn_real in,
-                          const sn_real *restrict da, sn_real *restrict a)
+void tanh_backward(size_t count, sn_real out, sn_real in, const sn_real *restrict da,
+                   sn_real *restrict a)
 {
     /* d/dz out tanh(in z) = out in - (in / out) a^2 */
     const sn_real constant = out * in, square = in / out;
@@ -57,8 +81,7 @@ static void tanh_backward(size_t count, sn_real out, sn_real in,
 }
 
 SN_HOT
-static void sigmoid_backward(size_t count, const sn_real *restrict da,
-                             sn_real *restrict a)
+void sigmoid_backward(size_t count, const sn_real *restrict da, sn_real *restrict a)
 {
     for (size_t i = 0; i < count; i++) {
         a[i] = da[i] * a[i] * (1 - a[i]);
@@ -66,7 +89,7 @@ static void sigmoid_backward(size_t count, const sn_real *restrict da,
 }
 
 SN_HOT
-static void relu_backward(size_t count, const sn_real *restrict da, sn_real *restrict a)
+void relu_backward(size_t count, const sn_real *restrict da, sn_real *restrict a)
 {
     for (size_t i = 0; i < count; i++) {
         a[i] = a[i] > 0 ? da[i] : 0;
@@ -94,8 +117,8 @@ void sn_activation_backward(sn_activation activation, size_t count, const sn_rea
 
 /* db (cols) := the sums of the first cols columns of dZ (rows, stride). */
 SN_HOT
-static void sum_columns(size_t rows, size_t stride, size_t cols,
-                        const sn_real *restrict dz, sn_real *restrict db)
+void sum_columns(size_t rows, size_t stride, size_t cols, const sn_real *restrict dz,
+                 sn_real *restrict db)
 {
     for (size_t j = 0; j < cols; j++) {
         db[j] = 0;

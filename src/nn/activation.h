@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Activation functions f, and the bias that is added before them.  None of these
- *  functions is collective or allocates. */
+/** Activation functions f, and the bias that is added before them.  Each element is a
+ *  function of its operands alone and has the same bits on every processor.  None of
+ *  these functions is collective or allocates. */
 #ifndef SHARDNET_NN_ACTIVATION_H
 #define SHARDNET_NN_ACTIVATION_H
 
@@ -19,18 +20,11 @@ typedef enum sn_activation {
  *  a tanh. */
 void sn_activation_scales(sn_activation activation, double *out, double *in);
 
-/** row (cols) += bias (cols); no aliasing. */
-void sn_bias_add(size_t cols, const sn_real *bias, sn_real *row);
+/** Z (rows, cols) := Z + 1 bt; bias b (cols); row-major, no aliasing. */
+void sn_bias_add(size_t rows, size_t cols, const sn_real *bias, sn_real *z);
 
-/** row (cols) := f(row + bias); bias (cols); no aliasing. */
-void sn_bias_activate(sn_activation activation, size_t cols, const sn_real *bias,
-                      sn_real *row);
-
-/** row (cols) := out * tanh(in * (row + bias)), or the sigmoid of row + bias, computed
- *  with vector mathematics; bias (cols); no aliasing. */
-void sn_tanh_row(size_t cols, sn_real out, sn_real in, const sn_real *bias,
-                 sn_real *row);
-void sn_sigmoid_row(size_t cols, const sn_real *bias, sn_real *row);
+/** Z (count) := f(Z). */
+void sn_activate(sn_activation activation, size_t count, sn_real *z);
 
 /** A (count) := dZ = dA * f'(Z).  On entry A holds f(Z); every f'(z) is a function of
  *  f(z), for example 1 - f(z)^2 for tanh.  dA (count); no aliasing. */

@@ -25,9 +25,8 @@ static uint32_t threshold_of(double p, sn_real *scale)
 /* words is in the order of sn_rng_blocks.  The low half of words[i] decides whether
  * unit 2i is kept, the high half whether unit 2i + 1 is kept. */
 SN_HOT
-static void apply_words(uint32_t threshold, sn_real scale,
-                        const uint32_t *restrict words, uint8_t *restrict keep,
-                        sn_real *restrict factor)
+void apply_words(uint32_t threshold, sn_real scale, const uint32_t *restrict words,
+                 uint8_t *restrict keep, sn_real *restrict factor)
 {
     for (size_t i = 0; i < UNITS / 2; i++) {
         keep[2 * i] = (words[i] & 0xFFFF) >= threshold;
@@ -39,7 +38,7 @@ static void apply_words(uint32_t threshold, sn_real scale,
 }
 
 SN_HOT
-static void multiply(size_t count, const sn_real *restrict factor, sn_real *restrict a)
+void multiply(size_t count, const sn_real *restrict factor, sn_real *restrict a)
 {
     for (size_t i = 0; i < count; i++) {
         a[i] *= factor[i];
@@ -67,9 +66,9 @@ void sn_dropout_apply(double p, uint64_t seed, uint32_t epoch, uint32_t layer,
 }
 
 SN_HOT
-static void mask_and_undo(sn_real scale, sn_real inverse, size_t count,
-                          const uint8_t *restrict mask, sn_real *restrict da,
-                          sn_real *restrict a)
+void mask_and_undo(sn_real scale, sn_real inverse, size_t count,
+                   const uint8_t *restrict mask, sn_real *restrict da,
+                   sn_real *restrict a)
 {
     for (size_t i = 0; i < count; i++) {
         da[i] *= mask[i] ? scale : 0;

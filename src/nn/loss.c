@@ -2,42 +2,43 @@
 #include "nn/loss.h"
 
 #include <math.h>
+#include <stdbool.h>
 
-/* Returns the index of the first largest value. */
-static size_t largest(size_t classes, const sn_real *z)
+#include "nn/elementary.h"
+
+/* Z := Z - the largest value of its row. */
+SN_HOT
+void subtract_maxima(size_t rows, size_t classes, sn_real *z)
 {
-    size_t best = 0;
-    for (size_t j = 1; j < classes; j++) {
-        if (z[j] > z[best]) {
-            best = j;
+    for (size_t i = 0; i < rows; i++) {
+        sn_real *row = z + i * classes;
+        sn_real max = row[0];
+        for (size_t j = 1; j < classes; j++) {
+            max = row[j] > max ? row[j] : max;
+        }
+        for (size_t j = 0; j < classes; j++) {
+            row[j] -= max;
         }
     }
-    return best;
 }
 
-/* e (classes) := exp(z - max); e may be z or NULL.  Returns the sum. */
-static double exponentials(size_t classes, const sn_real *z, sn_real max, sn_real *e)
+/* All rows are one array, so that short rows fill the vector registers too. */
+SN_HOT
+void exponentials(size_t count, sn_real *z)
+{
+    for (size_t i = 0; i < count; i++) {
+        z[i] = sn_exp(z[i]);
+    }
+}
+
+/* row := row / its sum.  Returns the sum. */
+static double normalize(size_t classes, sn_real *row)
 {
     double sum = 0;
     for (size_t j = 0; j < classes; j++) {
-#ifdef SHARDNET_REAL_DOUBLE
-        sn_real value = exp(z[j] - max);
-#else
-        sn_real value = expf(z[j] - max);
-#endif
-        if (e != NULL) {
-            e[j] = value;
-        }
-        sum += (double)value;
+        sum += (double)row[j];
     }
-    return sum;
-}
-
-/* row := softmax(row).  Returns the sum of exp(row - max). */
-static double normalize(size_t classes, sn_real max, sn_real *row)
-{
-    double sum = exponentials(classes, row, max, row);
-    sn_real scale = (sn_real)(1 / sum);
+    const sn_real scale = (sn_real)(1 / sum);
     for (size_t j = 0; j < classes; j++) {
         row[j] *= scale;
     }
@@ -46,41 +47,49 @@ static double normalize(size_t classes, sn_real max, sn_real *row)
 
 void sn_softmax(size_t rows, size_t classes, sn_real *z)
 {
+    subtract_maxima(rows, classes, z);
+    exponentials(rows * classes, z);
+    for (size_t i = 0; i < rows; i++) {
+        (void)normalize(classes, z + i * classes);
+    }
+}
+
+/* Returns true if label is the first largest value of row, after subtract_maxima. */
+static bool is_first_largest(size_t classes, const sn_real *row, size_t label)
+{
+    bool earlier = false;
+    for (size_t j = 0; j < classes; j++) {
+        earlier |= (j < label) & (row[j] == 0);
+    }
+    return !earlier && row[label] == 0;
+}
+
+/* sn_softmax_gradient of a few rows, which stay in the cache. */
+static void block_gradient(size_t rows, size_t classes, const uint8_t *labels,
+                           sn_real *z, sn_loss *loss)
+{
+    subtract_maxima(rows, classes, z);
+    for (size_t i = 0; i < rows; i++) {
+        const sn_real *row = z + i * classes;
+        loss->correct += is_first_largest(classes, row, labels[i]);
+        loss->sum -= (double)row[labels[i]];
+    }
+    exponentials(rows * classes, z);
     for (size_t i = 0; i < rows; i++) {
         sn_real *row = z + i * classes;
-        (void)normalize(classes, row[largest(classes, row)], row);
+        loss->sum += log(normalize(classes, row));
+        row[labels[i]] -= 1;
     }
 }
 
 sn_loss sn_softmax_gradient(size_t rows, size_t classes, const uint8_t *labels,
                             sn_real *z)
 {
+    enum { BLOCK = 64 };
     sn_loss loss = {0, 0};
-    for (size_t i = 0; i < rows; i++) {
-        sn_real *row = z + i * classes;
-        size_t best = largest(classes, row);
-        sn_real max = row[best], own = row[labels[i]];
-        loss.correct += best == labels[i];
-        loss.sum += log(normalize(classes, max, row)) - (double)(own - max);
-        row[labels[i]] -= 1;
-    }
-    return loss;
-}
-
-sn_loss sn_softmax_loss(size_t rows, size_t classes, const uint8_t *labels,
-                        const sn_real *z, uint8_t *predictions)
-{
-    sn_loss loss = {0, 0};
-    for (size_t i = 0; i < rows; i++) {
-        const sn_real *row = z + i * classes;
-        size_t best = largest(classes, row);
-        sn_real max = row[best];
-        loss.correct += best == labels[i];
-        loss.sum +=
-            log(exponentials(classes, row, max, NULL)) - (double)(row[labels[i]] - max);
-        if (predictions != NULL) {
-            predictions[i] = (uint8_t)best;
-        }
+    for (size_t i = 0; i < rows; i += BLOCK) {
+        block_gradient(rows - i < BLOCK ? rows - i : BLOCK, classes, labels + i,
+                       z + i * classes, &loss);
     }
     return loss;
 }

@@ -22,9 +22,4 @@ void sn_softmax(size_t rows, size_t classes, sn_real *z);
 sn_loss sn_softmax_gradient(size_t rows, size_t classes, const uint8_t *labels,
                             sn_real *z);
 
-/** Returns the same loss and does not change Z.  predictions (rows), if not NULL,
- *  receives the index of the first largest output of each row. */
-sn_loss sn_softmax_loss(size_t rows, size_t classes, const uint8_t *labels,
-                        const sn_real *z, uint8_t *predictions);
-
 #endif

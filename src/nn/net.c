@@ -52,35 +52,48 @@ static void multiply(const sn_workspace *workspace, const sn_gemm_shape *shape,
     }
 }
 
-/* Computes A of layer l from its product, in place: bias, activation and, in training,
- * dropout and the bf16 copy, row by row while the row is in the cache.  dropout is NULL
- * in evaluation. */
-static void finish_layer(const sn_network *network, size_t l, const sn_real *parameters,
-                         sn_workspace *workspace, const uint32_t *samples, size_t rows,
-                         const sn_dropout *dropout)
+/* Computes the rows begin .. end - 1 of A of layer l from its product, in place: bias,
+ * activation and, in training, dropout and the bf16 copy.  dropout is NULL in
+ * evaluation. */
+static void finish_rows(const sn_network *network, size_t l, const sn_real *parameters,
+                        const sn_workspace *workspace, const uint32_t *samples,
+                        size_t begin, size_t end, const sn_dropout *dropout)
 {
     const sn_layer *layer = &network->layer[l];
-    const size_t out = layer->out;
-    const sn_real *bias = parameters + layer->bias;
-    const int hidden = l + 1 < network->layers;
     const sn_layer_buffers *buffers = &workspace->layer[l];
-    uint16_t *bf16 = dropout == NULL ? NULL : buffers->bf16;
-    SN_PARALLEL_IF(rows * out >= SN_PARALLEL_ELEMENTS)
-    for (size_t i = 0; i < rows; i++) {
-        sn_real *row = buffers->output + i * out;
-        if (!hidden) {
-            sn_bias_add(out, bias, row);
-            continue;
-        }
-        sn_bias_activate(network->activation, out, bias, row);
-        if (dropout != NULL && dropout->hidden > 0) {
+    const size_t out = layer->out, first = begin * out;
+    const size_t count = (end - begin) * out;
+    sn_real *a = buffers->output + first;
+    sn_bias_add(end - begin, out, parameters + layer->bias, a);
+    if (l + 1 == network->layers) {
+        return;
+    }
+    sn_activate(network->activation, count, a);
+    if (dropout != NULL && dropout->hidden > 0) {
+        for (size_t i = begin; i < end; i++) {
             sn_dropout_apply(dropout->hidden, dropout->seed, dropout->epoch,
-                             (uint32_t)l + 1, samples[i], out, row,
-                             buffers->mask + i * out);
+                             (uint32_t)l + 1, samples[i], out,
+                             buffers->output + i * out, buffers->mask + i * out);
         }
-        if (bf16 != NULL) {
-            sn_bf16_from_float(out, row, bf16 + i * out);
-        }
+    }
+    if (dropout != NULL && buffers->bf16 != NULL) {
+        sn_bf16_from_float(count, a, buffers->bf16 + first);
+    }
+}
+
+/* Computes A (rows, out) of layer l from its product, a few rows at a time while they
+ * are in the cache. */
+static void finish_layer(const sn_network *network, size_t l, const sn_real *parameters,
+                         const sn_workspace *workspace, const uint32_t *samples,
+                         size_t rows, const sn_dropout *dropout)
+{
+    enum { CHUNK = 1 << 12 };
+    const size_t out = network->layer[l].out;
+    const size_t block = out < CHUNK ? CHUNK / out : 1;
+    SN_PARALLEL_IF(rows * out >= SN_PARALLEL_ELEMENTS)
+    for (size_t i = 0; i < rows; i += block) {
+        finish_rows(network, l, parameters, workspace, samples, i,
+                    rows - i < block ? rows : i + block, dropout);
     }
 }
 
@@ -147,7 +160,7 @@ static operand prepare_input(const sn_network *network, const sn_workspace *work
 
 /* x * 0 is 0 for every finite x and NaN for all others. */
 SN_HOT
-static int chunk_is_finite(size_t count, const sn_real *x)
+int chunk_is_finite(size_t count, const sn_real *x)
 {
     sn_real partial[16] = {0};
     size_t i = 0;

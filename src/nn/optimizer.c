@@ -46,8 +46,8 @@ static inline sn_real scaled_gradient(const rule *r, sn_real g, sn_real w)
 }
 
 SN_HOT
-static void heavy_ball(rule r, size_t count, const sn_real *restrict g,
-                       sn_real *restrict v, sn_real *restrict w)
+void heavy_ball(rule r, size_t count, const sn_real *restrict g, sn_real *restrict v,
+                sn_real *restrict w)
 {
     for (size_t i = 0; i < count; i++) {
         sn_real velocity = r.momentum * v[i] + scaled_gradient(&r, g[i], w[i]);
@@ -57,8 +57,8 @@ static void heavy_ball(rule r, size_t count, const sn_real *restrict g,
 }
 
 SN_HOT
-static void nesterov(rule r, size_t count, const sn_real *restrict g,
-                     sn_real *restrict v, sn_real *restrict w)
+void nesterov(rule r, size_t count, const sn_real *restrict g, sn_real *restrict v,
+              sn_real *restrict w)
 {
     for (size_t i = 0; i < count; i++) {
         sn_real step = scaled_gradient(&r, g[i], w[i]);
@@ -69,8 +69,8 @@ static void nesterov(rule r, size_t count, const sn_real *restrict g,
 }
 
 SN_HOT
-static void previous_gradient(rule r, size_t count, const sn_real *restrict g,
-                              sn_real *restrict v, sn_real *restrict w)
+void previous_gradient(rule r, size_t count, const sn_real *restrict g,
+                       sn_real *restrict v, sn_real *restrict w)
 {
     for (size_t i = 0; i < count; i++) {
         sn_real step = scaled_gradient(&r, g[i], w[i]);
@@ -87,7 +87,7 @@ static void (*const update_tensor[])(rule r, size_t count, const sn_real *g, sn_
 };
 
 SN_HOT
-static sn_real sum_of_squares(size_t count, const sn_real *x)
+sn_real sum_of_squares(size_t count, const sn_real *x)
 {
     sn_real partial[LANES] = {0};
     size_t i = 0;

@@ -7,12 +7,17 @@
 #include "base/real.h"
 
 SN_HOT
-void sn_measure_triad(size_t count, float s, const float *restrict b,
-                      const float *restrict c, float *restrict a)
+void triad(size_t count, float s, const float *restrict b, const float *restrict c,
+           float *restrict a)
 {
     for (size_t i = 0; i < count; i++) {
         a[i] = b[i] + s * c[i];
     }
+}
+
+void sn_measure_triad(size_t count, float s, const float *b, const float *c, float *a)
+{
+    triad(count, s, b, c, a);
 }
 
 size_t sn_measure_triad_count(int ranks)

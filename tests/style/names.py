@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Every file name of a run's folder is spelled in one place of the source tree.
+"""Every file name of a run's folder is spelled in one place of the source tree, and every name
+of a function that begins with SN_HOT is unique, as src/base/real.h demands.
 
     names.py SOURCE-FOLDER
 
@@ -32,6 +33,7 @@ NAMES = {
 # Here a literal with white space is a text for people.
 TEXTS = re.compile(r"src/(cli/(cmd_\w+|options|print/plan|report/page)|config/keys)\.c$")
 LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"')
+HOT = re.compile(r"^SN_HOT\n\w+ (\w+)\(", re.MULTILINE)
 IGNORED = re.compile(r"/\*.*?\*/|^\s*#\s*include\b[^\n]*", re.DOTALL | re.MULTILINE)
 
 
@@ -44,6 +46,11 @@ def check(sources):
             wrong += [f'{path}: "{literal}" belongs to {owner}'
                       for pattern, owner in NAMES.items()
                       if path != owner and re.search(pattern, literal)]
+    owners = {}
+    for path in sorted(sources):
+        for name in HOT.findall(sources[path]):
+            wrong += [f"{path}: SN_HOT {name} is in {owners[name]}, too"] if name in owners else []
+            owners[name] = path
     return wrong
 
 
@@ -75,6 +82,11 @@ def main():
         if not any(line.startswith(f"{path}: {literal} ") for line in check(faulty)):
             sys.exit(f"FAILED: {literal} in {path} is not found")
         print(f"ok: {literal} in {path} is found")
+    hot = "\nSN_HOT\nvoid absorb(void)\n"
+    path, _ = FAULTS[0]
+    if len(check({**sources, path: sources[path] + hot})) != 1:
+        sys.exit("FAILED: a second SN_HOT function of the same name is not found")
+    print("ok: a second SN_HOT function of the same name is found")
 
 
 main()

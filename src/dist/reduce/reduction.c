@@ -84,11 +84,16 @@ double sn_reduction_seconds(const sn_reduction_spec *spec,
 }
 
 SN_HOT
-void sn_reduction_add(size_t count, const float *restrict a, float *restrict sum)
+void add_gradient(size_t count, const float *restrict a, float *restrict sum)
 {
     for (size_t i = 0; i < count; i++) {
         sum[i] += a[i];
     }
+}
+
+void sn_reduction_add(size_t count, const float *a, float *sum)
+{
+    add_gradient(count, a, sum);
 }
 
 /* Creates a reduction of one kind; *out is NULL if the ranks cannot use it. */

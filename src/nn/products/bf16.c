@@ -25,26 +25,40 @@ static inline uint16_t from_float(float x)
 }
 
 SN_HOT
-void sn_bf16_from_float(size_t count, const sn_real *restrict x,
-                        uint16_t *restrict bf16)
+void all_from_float(size_t count, const sn_real *restrict x, uint16_t *restrict bf16)
 {
     for (size_t i = 0; i < count; i++) {
         bf16[i] = from_float((float)x[i]);
     }
 }
 
+void sn_bf16_from_float(size_t count, const sn_real *x, uint16_t *bf16)
+{
+    all_from_float(count, x, bf16);
+}
+
 SN_HOT
-void sn_bf16_to_float(size_t count, const uint16_t *restrict bf16, sn_real *restrict x)
+void all_to_float(size_t count, const uint16_t *restrict bf16, sn_real *restrict x)
 {
     for (size_t i = 0; i < count; i++) {
         x[i] = (sn_real)to_float(bf16[i]);
     }
 }
 
+void sn_bf16_to_float(size_t count, const uint16_t *bf16, sn_real *x)
+{
+    all_to_float(count, bf16, x);
+}
+
 SN_HOT
-void sn_bf16_add(size_t count, const uint16_t *restrict a, uint16_t *restrict b)
+void add_bf16(size_t count, const uint16_t *restrict a, uint16_t *restrict b)
 {
     for (size_t i = 0; i < count; i++) {
         b[i] = from_float(to_float(a[i]) + to_float(b[i]));
     }
+}
+
+void sn_bf16_add(size_t count, const uint16_t *a, uint16_t *b)
+{
+    add_bf16(count, a, b);
 }

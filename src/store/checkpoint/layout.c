@@ -93,7 +93,7 @@ void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2
 
 /* The loop has no branch, so that the compiler can vectorize it. */
 SN_HOT
-bool sn_tensor_finite(const float *values, size_t count)
+bool is_finite(const float *values, size_t count)
 {
     const uint32_t exponent = UINT32_C(0x7f800000); /* all ones: infinite or NaN */
     uint32_t found = 0;
@@ -103,6 +103,11 @@ bool sn_tensor_finite(const float *values, size_t count)
         found |= (word & exponent) == exponent;
     }
     return found == 0;
+}
+
+bool sn_tensor_finite(const float *values, size_t count)
+{
+    return is_finite(values, count);
 }
 
 const void *sn_field_value(const sn_field *field, const sn_checkpoint_info *info)

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "run/survey.h"
 
@@ -32,16 +31,9 @@ static void print_string(const char *text)
 {
     if (text[0] == '\0') {
         fputs("null", stdout);
-        return;
+    } else {
+        sn_json_print_string(stdout, text);
     }
-    putchar('"');
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\') {
-            putchar('\\');
-        }
-        putchar(iscntrl((unsigned char)*c) ? ' ' : *c);
-    }
-    putchar('"');
 }
 
 static void print_json(const sn_survey *found)

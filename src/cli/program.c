@@ -18,10 +18,11 @@ const sn_command sn_program = {
         "--help-config` prints every configuration key.\n\n"
         "train, eval and bench run alone or as one MPI job under mpirun or srun. The "
         "other commands do not use MPI: each task of a job runs the command on its "
-        "own, but data runs in the first task only.",
+        "own, but data and export run in the first task only.",
     .commands = {&sn_command_train, &sn_command_eval, &sn_command_predict,
                  &sn_command_bench, &sn_command_plan, &sn_command_inspect,
                  &sn_command_verify, &sn_command_diff, &sn_command_metrics,
-                 &sn_command_report, &sn_command_status, &sn_command_data},
+                 &sn_command_report, &sn_command_status, &sn_command_export,
+                 &sn_command_data},
     .options = {
         {SN_PRINT("version", print_version, "print the version"), .letter = 'V'}}};

@@ -39,6 +39,8 @@ ROOMS = {
 FOLDERS = {
     "nn": ["nn/products"],
     "store": [],
+    "eval": ["eval/export"],
+    "eval/export": [],
     "nn/products": [],
     "data": ["data/formats"],
     "data/formats": [],

@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "cli/commands.h"
 #include "cli/job.h"
+#include "run/survey.h"
 #include "store/checkpoint/checkpoint.h"
 #include "store/metrics/metrics.h"
 #include "store/paths.h"
@@ -192,6 +193,31 @@ static sn_status print_result(arguments *given, sn_error *err)
     return status;
 }
 
+static void ignore(void *user, const char *format, ...) SN_PRINTF(2, 3);
+
+static void ignore(void *user, const char *format, ...)
+{
+    (void)user, (void)format;
+}
+
+/* Prints the command that continues or follows the run. */
+static void print_next(const char *folder)
+{
+    sn_survey found;
+    sn_error why;
+    if (sn_run_survey(folder, ignore, NULL, &found, &why) != SN_OK) {
+        return; /* the lines above show the reason */
+    }
+    printf("\nnext       ");
+    if (found.holder[0] != '\0') {
+        printf("running; follow it: shardnet metrics %s --follow\n", folder);
+        return;
+    }
+    printf("%s: shardnet train %s/%s --out %s --resume%s\n",
+           found.finished ? "finished; to train longer" : "continue", folder,
+           SN_CONFIG_FILE, folder, found.finished ? " --set train.epochs=N" : "");
+}
+
 static sn_status run(const void *user, sn_error *err)
 {
     arguments given = *(const arguments *)user;
@@ -214,9 +240,13 @@ static sn_status run(const void *user, sn_error *err)
     }
     if (metrics && checkpoints == 0) {
         printf("\nno checkpoint yet\n");
-        return SN_OK;
+    } else {
+        status = print_result(&given, err);
     }
-    return print_result(&given, err);
+    if (status == SN_OK) {
+        print_next(target);
+    }
+    return status;
 }
 
 const sn_command sn_command_inspect = {
@@ -226,7 +256,7 @@ const sn_command sn_command_inspect = {
         "Verifies the digest of a checkpoint and prints its contents: network, "
         "progress, data, and the range of each layer's weights and velocities. For the "
         "folder of a run it lists the checkpoints and the last epochs, then prints the "
-        "checkpoint with the result. " SN_TEXT_RESULT,
+        "checkpoint with the result, and the command that continues the run. " SN_TEXT_RESULT,
     .operands = {{SN_OPERAND("FILE|RUN", target,
                              "a checkpoint or the folder of a run")}},
     .options = {{SN_FLAG("config", with_config,

@@ -142,40 +142,6 @@ void sn_console_start(const sn_console *console, const sn_deadline *deadline,
     fflush(out);
 }
 
-/* Returns the number of steps that remain for this invocation, unless the validation
- * error, a signal or the time ends it. */
-static int64_t steps_left(const sn_config *config, const sn_cursor *cursor,
-                          int64_t first_step)
-{
-    const int64_t step = cursor->position.step;
-    const int64_t left = config->train_epochs * cursor->steps_per_epoch - step;
-    const int64_t allowed = first_step + config->train_max_steps - step;
-    return config->train_max_steps > 0 && allowed < left ? allowed : left;
-}
-
-void sn_console_step(sn_console *console, const sn_config *config,
-                     const sn_cursor *cursor, const sn_pace *pace, double loss)
-{
-    static const double interval = 0.5, least_seconds = 1;
-    FILE *out = console->out;
-    char number[SN_NUMBER_BYTES];
-    if (!console->live || pace->now - console->last_line < interval) {
-        return;
-    }
-    const sn_position *p = &cursor->position;
-    fprintf(out, "\r\033[Kepoch %" PRId64 "/%" PRId64 "  step %" PRId64 "  loss %s",
-            sn_position_epoch(p), config->train_epochs, p->step,
-            sn_number_text(loss, 4, number));
-    if (pace->step_seconds >= least_seconds) {
-        const double rate =
-            (double)(p->step - pace->first_step) / (pace->now - pace->begun);
-        fprintf(out, "  %.0f images/s  %.0f s left", rate * (double)config->train_batch,
-                (double)steps_left(config, cursor, pace->first_step) / rate);
-    }
-    fflush(out);
-    console->last_line = pace->now;
-}
-
 static void print_error(FILE *out, const char *name, double error)
 {
     if (!isnan(error)) {

@@ -38,10 +38,12 @@ typedef struct sn_pace {
     int64_t first_step;  /* number of finished updates before */
     double begun, now;   /* clock: before the first step, after the last one */
     double step_seconds; /* the part of it spent in steps */
+    double reduce_share; /* share of the reductions in the steps of this epoch */
 } sn_pace;
 
-/** Rewrites the line of a step, at most twice per second and on a terminal only.
- *  Estimates speed and time left only after a second of steps. */
+/** Rewrites the line of a step, at most twice per second and on a terminal only: the
+ *  loss of the step, the error of the epoch so far, and after a second of steps the
+ *  speed and the times.  A narrow terminal shows the beginning of the line. */
 void sn_console_step(sn_console *console, const sn_config *config,
                      const sn_cursor *cursor, const sn_pace *pace, double loss);
 

@@ -204,7 +204,9 @@ static void record_step(training *t, const sn_step_result *result)
                                        .seconds = result->seconds});
     }
     const sn_pace pace = {t->now.first_step, t->now.loop_started, sn_clock_seconds(),
-                          t->now.train_seconds};
+                          t->now.train_seconds,
+                          t->now.epoch_profile.reduce /
+                              sn_profile_total(&t->now.epoch_profile)};
     sn_console_step(&t->console, &e->config, &e->cursor, &pace, loss);
 }
 

@@ -83,14 +83,20 @@ fi
 # mpirun and bash are parents whose output is a terminal, too
 screen=$scratch/screen
 fault="SHARDNET_FAULT=step.slow"
-expect_exit 0 script -qec "bash -c '$fault \"$program\" train small.ini --out live --set train.max_steps=35 \
+expect_exit 0 script -qec "stty cols 200; bash -c '$fault \"$program\" train small.ini --out live --set train.max_steps=35 \
     --set train.report_every=100; exit 0'" "$screen"
 tr '\r' '\n' <"$screen" | sed 's/^\x1b\[K//' >lines
-grep -E '^epoch [0-9]+/8  step [0-9]+  loss ' lines >steps || wrong "no line of a step on a terminal"
-[[ $(head -n 1 steps) =~ ^epoch\ 1/8\ \ step\ [12]\ \ loss\ [0-9.]+$ ]] || wrong "first line: $(head -n 1 steps)"
-grep -Eq '^epoch 4/8  step 3[1-5] .* images/s  [0-9]{1,2} s left$' steps || wrong "last line: $(tail -n 1 steps)"
-! grep -Eq ' [0-9]{3,} s left$' steps || wrong "an estimate of minutes for 35 steps of 0.1 s"
+grep -E '^epoch [0-9]+/8  step [0-9]+/35 \([0-9]+ %\)  loss ' lines >steps || wrong "no line of a step on a terminal"
+[[ $(head -n 1 steps) =~ ^epoch\ 1/8\ \ step\ [12]/35\ \([36]\ %\)\ \ loss\ [0-9.]+\ \ error\ [0-9.]+\ %$ ]] || wrong "first line: $(head -n 1 steps)"
+grep -Eq '^epoch 4/8  step 3[1-5]/35 .*  error [0-9.]+ %  [0-9]+ images/s  reduce 0 %  0:0[3-9], 0:0[0-9] left$' steps || wrong "last line: $(tail -n 1 steps)"
+! grep -Eq ' [0-9:]*[1-9][0-9]*:[0-9]+ left$' steps || wrong "an estimate of minutes for 35 steps of 0.1 s"
 grep -q '^shardnet: stopped early' lines || wrong "the last line continues another line"
+expect_exit 0 script -qec "stty cols 40; bash -c '$fault \"$program\" train small.ini --out narrow \
+    --set train.max_steps=15; exit 0'" "$screen"
+tr '\r' '\n' <"$screen" | sed 's/^\x1b\[K//' | grep '^epoch .*/15 ' >steps || wrong "no line of a step"
+[ "$(awk '{ if (length > most) most = length } END { print most }' steps)" -eq 39 ] ||
+    wrong "a line for 40 columns: $(tail -n 1 steps)"
+checked "the line of a step fits into the terminal"
 expect_exit 0 script -qec "bash -c 'SHARDNET_FAULT=step.slow,step.hang@0:8 \"$program\" train small.ini --out hung --set comm.timeout_seconds=1; exit 0'" "$screen"
 tr '\r' '\n' <"$screen" | grep -q '^shardnet: error: .*hang\|^shardnet: error: .*progress' ||
     wrong "the line about a hang continues another line: $(tail -n 3 "$screen")"

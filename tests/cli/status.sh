@@ -118,3 +118,13 @@ done
 echo '[train' >early/config.ini
 expect_one_line_error 78 0 'early/config\.ini' "$program" status early
 checked "no folder of a run: exit 66; a wrong config.ini: exit 78"
+
+expect_exit 75 "$program" train job.ini --out going --set train.max_steps=7
+expect_exit 0 "$program" inspect going
+next=$(sed -n 's/^next  *continue: shardnet //p' out)
+# shellcheck disable=SC2086
+expect_exit 0 "$program" $next --set train.max_steps=0
+expect_text out '^resume .*step 7$'
+expect_exit 0 "$program" inspect going
+expect_text out '^next +finished; to train longer: shardnet train going/config\.ini --out going --resume --set train\.epochs=N$'
+checked "inspect ends with the command that continues the run"

@@ -35,9 +35,18 @@ static inline sn_real flushed(sn_real v)
     return v;
 }
 
+/* Returns 1 with the sign of w, or 0 for 0, without a conditional too. */
 static inline sn_real sign(sn_real w)
 {
-    return (sn_real)(w > 0) - (sn_real)(w < 0);
+    const real_bits sign_bit = (real_bits)1 << (8 * sizeof(real_bits) - 1);
+    sn_real one = 1;
+    real_bits bits, one_bits;
+    memcpy(&bits, &w, sizeof bits);
+    memcpy(&one_bits, &one, sizeof one_bits);
+    one_bits |= bits & sign_bit;
+    one_bits &= (real_bits)0 - (real_bits)((bits & ~sign_bit) != 0);
+    memcpy(&one, &one_bits, sizeof one);
+    return one;
 }
 
 static inline sn_real scaled_gradient(const rule *r, sn_real g, sn_real w)

@@ -45,8 +45,9 @@ typedef struct sn_gemm_shape {
  *      fp32       any             up to 1024 units     oneDNN
  *      any other case                                  OpenBLAS
  *
- *  OpenBLAS 0.3.21 uses its AVX2 kernels on AMD's processors with AVX-512.  With AVX2
- *  in both, oneDNN is 0 to 10 % faster up to 1024 units and 17 % slower at 4096. */
+ *  README.md has the measurements.  OpenBLAS 0.3.21 uses its AVX2 kernels on AMD's
+ *  processors with AVX-512, and takes 1.8 to 2.3 times as long as oneDNN.  With AVX2 in
+ *  both, oneDNN is 17 % faster with 30 units, equal with 1024, 17 % slower with 4096. */
 sn_backend sn_gemm_rule(bool bf16, bool avx512, size_t widest);
 
 /** Returns the library of sn_gemm_rule on this processor, or OpenBLAS in a build

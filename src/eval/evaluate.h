@@ -18,10 +18,13 @@ enum { SN_EVALUATION_ROWS = 128 };
  *
  *  parameters (network->arena).  x (capacity of the workspace, features) is scratch;
  *  the capacity is at least SN_EVALUATION_ROWS.  The loss of an empty split is NAN.
+ *  confusion (classes, classes), unless NULL, := the number of samples of each label, by
+ *  row, that got each prediction, on every rank.
  *  Collective.  Errors: SN_ENOMEM, SN_EMPI. */
 sn_status sn_evaluate(sn_comm *comm, const sn_network *network, const float *parameters,
                       sn_workspace *workspace, float *x, const sn_split *split,
-                      sn_evaluation *evaluation, sn_error *err) SN_MUST_CHECK;
+                      sn_evaluation *evaluation, int64_t *confusion,
+                      sn_error *err) SN_MUST_CHECK;
 
 /** Returns the error as a fraction, NAN for an empty split.  Pure. */
 double sn_evaluation_error(const sn_evaluation *evaluation);

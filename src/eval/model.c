@@ -180,7 +180,7 @@ static sn_status find_split(const sn_dataset *data, sn_split_name name,
 }
 
 static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *split,
-                          sn_evaluation *evaluation, sn_error *err)
+                          sn_evaluation *evaluation, int64_t *confusion, sn_error *err)
 {
     sn_node_cores cores = {0};
     sn_status status = sn_node_cores_find(comm, &cores, err);
@@ -193,8 +193,9 @@ static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
         sn_gemm_limit_loops(SN_BACKEND_AUTO);
-        status = sn_evaluate(comm, &model->network, model->parameters,
-                             &memory.workspace, memory.x, split, evaluation, err);
+        status =
+            sn_evaluate(comm, &model->network, model->parameters, &memory.workspace,
+                        memory.x, split, evaluation, confusion, err);
     }
     sn_predictor_clear(&memory);
     return status;
@@ -206,14 +207,14 @@ sn_status sn_model_evaluate(sn_comm *comm, const sn_model *model, const char *da
 {
     SN_LOCALE_C();
     sn_error notice;
-    return sn_model_evaluate_moved(comm, model, data_dir, name, evaluation, &notice,
-                                   err);
+    return sn_model_evaluate_moved(comm, model, data_dir, name, evaluation, NULL,
+                                   &notice, err);
 }
 
 sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
                                   const char *data_dir, sn_split_name name,
-                                  sn_evaluation *evaluation, sn_error *notice,
-                                  sn_error *err)
+                                  sn_evaluation *evaluation, int64_t *confusion,
+                                  sn_error *notice, sn_error *err)
 {
     sn_dataset_spec spec;
     sn_loaded loaded = {0};
@@ -229,7 +230,7 @@ sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
         status = find_split(&loaded.data, name, &split, err);
     }
     if (status == SN_OK) {
-        status = evaluate(comm, model, split, evaluation, err);
+        status = evaluate(comm, model, split, evaluation, confusion, err);
     }
     sn_loaded_clear(&loaded);
     return status;

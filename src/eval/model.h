@@ -25,11 +25,11 @@ sn_status sn_model_load_choice(sn_comm *comm, const char *path, const char *choi
                                sn_model **model, sn_error *err) SN_MUST_CHECK;
 
 /** Evaluates a model as sn_model_evaluate does.  If the data have moved, notice of rank
- *  0 names their folder, see sn_moved_find.  Collective.
- *  Errors: as sn_model_evaluate. */
+ *  0 names their folder, see sn_moved_find.  confusion (classes, classes) may be NULL,
+ *  see sn_evaluate.  Collective.  Errors: as sn_model_evaluate. */
 sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
                                   const char *data_dir, sn_split_name split,
-                                  sn_evaluation *evaluation, sn_error *notice,
-                                  sn_error *err) SN_MUST_CHECK;
+                                  sn_evaluation *evaluation, int64_t *confusion,
+                                  sn_error *notice, sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -81,7 +81,7 @@ static sn_status evaluate(training *t, const sn_split *split, sn_evaluation *eva
     sn_engine *e = &t->engine;
     sn_replica *r = &e->replica;
     return sn_evaluate(e->context.comm, &r->network, r->parameters, &r->workspace,
-                       r->batch.x, split, evaluation, err);
+                       r->batch.x, split, evaluation, NULL, err);
 }
 
 /* Sets loss and error on the validation set and the test set. */

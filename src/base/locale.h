@@ -16,7 +16,7 @@ void sn_locale_leave(const locale_t *former);
  *  block ends, in any way.  Every public function that reads or writes numbers, and
  *  every thread that the library starts, begins with it; blocks may be nested. */
 #define SN_LOCALE_C()                                                                  \
-    const locale_t sn_locale_former __attribute__((cleanup(sn_locale_leave))) =        \
-        sn_locale_enter()
+    const locale_t sn_locale_former                                                    \
+        __attribute__((unused, cleanup(sn_locale_leave))) = sn_locale_enter()
 
 #endif

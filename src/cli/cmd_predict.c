@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "data/dataset.h"
@@ -16,8 +17,10 @@
 typedef struct arguments {
     const char *checkpoint, *choice, *data_dir;
     sn_words images;
-    bool as_is;
+    bool as_is, json, header, probabilities;
 } arguments;
+
+enum { BLOCK = 256 }; /* images that are predicted together */
 
 /* The model and the options that all images share. */
 typedef struct session {
@@ -25,7 +28,8 @@ typedef struct session {
     sn_image_size size;
     bool warned; /* the warning about an assumed size is printed */
     bool named;  /* the path of the checkpoint is printed */
-    bool as_is;
+    bool as_is, json;
+    float *probabilities; /* (BLOCK, classes); NULL if not wanted */
 } session;
 
 /* Sets the size of the model's images, which for idx is in the training images. */
@@ -116,28 +120,71 @@ static void print_name(const char *name)
     }
 }
 
+static void print_header(const session *now)
+{
+    fputs("file\tindex\tclass\tprobability\tsecond_class\tsecond_probability", stdout);
+    for (size_t j = 0; now->probabilities != NULL && j < sn_model_classes(now->model);
+         j++) {
+        printf("\tprobability_%zu", j);
+    }
+    putchar('\n');
+}
+
+/* Prints the probabilities of all classes of an image, if they are wanted. */
+static void print_probabilities(const session *now, size_t image, const char *separator)
+{
+    const size_t classes = sn_model_classes(now->model);
+    for (size_t j = 0; now->probabilities != NULL && j < classes; j++) {
+        printf("%s%.6f", j > 0 || !now->json ? separator : "",
+               (double)now->probabilities[image * classes + j]);
+    }
+}
+
+static void print_json(const session *now, const char *path, size_t index, size_t image,
+                       const sn_prediction *found)
+{
+    fputs("{\"file\": ", stdout);
+    sn_json_print_string(stdout, path);
+    printf(", \"index\": %zu, \"class\": %zu, \"probability\": %.6f"
+           ", \"second_class\": %zu, \"second_probability\": %.6f",
+           index, found->best, found->best_probability, found->second,
+           found->second_probability);
+    if (now->probabilities != NULL) {
+        fputs(", \"probabilities\": [", stdout);
+        print_probabilities(now, image, ", ");
+        putchar(']');
+    }
+    puts("}");
+}
+
+static void print_line(const session *now, const char *path, size_t index, size_t image,
+                       const sn_prediction *found)
+{
+    print_name(path);
+    printf("\t%zu\t%zu\t%.6f\t%zu\t%.6f", index, found->best, found->best_probability,
+           found->second, found->second_probability);
+    print_probabilities(now, image, "\t");
+    putchar('\n');
+}
+
 static sn_status print_predictions(session *now, const char *path,
                                    const sn_images *images, sn_error *err)
 {
-    enum { LINES = 256 };
-    sn_prediction lines[LINES];
+    sn_prediction found[BLOCK];
     if (!now->named) {
         now->named = true;
         fprintf(stderr, "shardnet: checkpoint %s\n", now->model->found.path);
     }
-    for (size_t first = 0; first < images->count; first += LINES) {
-        const size_t left = images->count - first, count = left < LINES ? left : LINES;
-        const sn_status status = sn_model_predict(
+    for (size_t first = 0; first < images->count; first += BLOCK) {
+        const size_t left = images->count - first, count = left < BLOCK ? left : BLOCK;
+        const sn_status status = sn_model_predict_all(
             now->model, images->pixels + first * sn_model_input(now->model), count,
-            lines, err);
+            found, now->probabilities, err);
         if (status != SN_OK) {
             return status;
         }
         for (size_t i = 0; i < count; i++) {
-            print_name(path);
-            printf("\t%zu\t%zu\t%.6f\t%zu\t%.6f\n", first + i, lines[i].best,
-                   lines[i].best_probability, lines[i].second,
-                   lines[i].second_probability);
+            (now->json ? print_json : print_line)(now, path, first + i, i, &found[i]);
         }
     }
     return SN_OK;
@@ -162,25 +209,34 @@ static sn_status predict_file(session *now, const char *path, sn_error *err)
     return status;
 }
 
-/* Prints a line of result or error for every image; returns the first failure. */
-static sn_status run(const void *user, sn_error *err)
+/* Loads the model, and allocates memory for the probabilities. */
+static sn_status start(session *now, const arguments *given, sn_error *err)
 {
-    const arguments *given = user;
-    session now = {.as_is = given->as_is};
-    sn_status first =
-        sn_job_model(NULL, given->checkpoint, given->choice, &now.model, err);
-    if (first != SN_OK) {
-        return first;
+    if (given->json && given->header) {
+        return sn_options_refuse(&sn_command_predict, err,
+                                 "--header does not go with --json");
     }
-    first = find_size(&now, given->data_dir, err);
-    if (first != SN_OK) {
-        sn_model_destroy(&now.model);
-        return first;
+    sn_status status =
+        sn_job_model(NULL, given->checkpoint, given->choice, &now->model, err);
+    if (status == SN_OK) {
+        status = find_size(now, given->data_dir, err);
     }
-    /* scripts run many processes at once; single images gain nothing from threads */
-    sn_gemm_set_threads(1);
-    for (size_t i = 0; i < given->images.count; i++) {
-        const sn_status status = predict_file(&now, given->images.word[i], err);
+    if (status == SN_OK && given->probabilities) {
+        now->probabilities =
+            sn_alloc(sn_model_classes(now->model), BLOCK * sizeof(float));
+        if (now->probabilities == NULL) {
+            status = sn_fail(err, SN_ENOMEM, "predict: out of memory");
+        }
+    }
+    return status;
+}
+
+/* Prints a line of result or error for every image; returns the first failure. */
+static sn_status predict_files(session *now, const sn_words *images, sn_error *err)
+{
+    sn_status first = SN_OK;
+    for (size_t i = 0; i < images->count; i++) {
+        const sn_status status = predict_file(now, images->word[i], err);
         if (status != SN_OK) {
             fflush(stdout);
             sn_job_report(status, err);
@@ -188,8 +244,25 @@ static sn_status run(const void *user, sn_error *err)
         }
     }
     err->message[0] = '\0'; /* printed */
-    sn_model_destroy(&now.model);
     return first;
+}
+
+static sn_status run(const void *user, sn_error *err)
+{
+    const arguments *given = user;
+    session now = {.as_is = given->as_is, .json = given->json};
+    sn_status status = start(&now, given, err);
+    if (status == SN_OK) {
+        /* scripts run many processes at once; single images gain nothing from threads */
+        sn_gemm_set_threads(1);
+        if (given->header) {
+            print_header(&now);
+        }
+        status = predict_files(&now, &given->images, err);
+    }
+    free(now.probabilities);
+    sn_model_destroy(&now.model);
+    return status;
 }
 
 const sn_command sn_command_predict = {
@@ -201,7 +274,9 @@ const sn_command sn_command_predict = {
         "line per image to stdout, with six columns separated by tabs:\n"
         "    FILE  INDEX  CLASS  PROBABILITY  SECOND_CLASS  SECOND_PROBABILITY\n"
         "INDEX is the number of the image in an IDX file, from 0, and 0 for other "
-        "files. A control character in a file name is printed as ?.\n\n"
+        "files. A control character in a file name is printed as ?. --json prints "
+        "objects with file, index, class, probability, second_class and "
+        "second_probability; with --probabilities also probabilities, an array.\n\n"
         "A PNG or PGM, which should show one digit with a margin around it, is "
         "prepared like MNIST: the ink, dark on bright or bright on dark, is cut out, "
         "scaled to 20/28 of the model's image size, and centred by its centre of mass. "
@@ -224,6 +299,10 @@ const sn_command sn_command_predict = {
                     "do not prepare a PNG or PGM: it must have the model's image size, "
                     "with bright ink on black")},
                 {SN_OPTION_CHECKPOINT},
+                {SN_FLAG("header", header, "first print a line with column names")},
+                {SN_FLAG("json", json, "print one JSON object per image and line")},
+                {SN_FLAG("probabilities", probabilities,
+                         "also print the probabilities of all classes, in order")},
                 {SN_TEXT("data", "DIR", data_dir,
                          "folder of the training images, instead of data.dir in the "
                          "checkpoint's configuration; only their size is read")}},

@@ -239,6 +239,13 @@ sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
 sn_status sn_model_predict(sn_model *model, const uint8_t *images, size_t count,
                            sn_prediction *predictions, sn_error *err)
 {
+    return sn_model_predict_all(model, images, count, predictions, NULL, err);
+}
+
+sn_status sn_model_predict_all(sn_model *model, const uint8_t *images, size_t count,
+                               sn_prediction *predictions, float *probabilities,
+                               sn_error *err)
+{
     if (model->predictor.x == NULL) {
         const sn_status status = sn_predictor_init(&model->predictor, &model->network,
                                                    model->parameters, err);
@@ -247,6 +254,6 @@ sn_status sn_model_predict(sn_model *model, const uint8_t *images, size_t count,
             return status;
         }
     }
-    sn_predict(&model->predictor, images, count, predictions);
+    sn_predict(&model->predictor, images, count, predictions, probabilities);
     return SN_OK;
 }

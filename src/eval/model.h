@@ -32,4 +32,10 @@ sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
                                   sn_evaluation *evaluation, int64_t *confusion,
                                   sn_error *notice, sn_error *err) SN_MUST_CHECK;
 
+/** Predicts as sn_model_predict does; probabilities (count, classes) may be NULL, see
+ *  sn_predict.  Errors: as sn_model_predict. */
+sn_status sn_model_predict_all(sn_model *model, const uint8_t *images, size_t count,
+                               sn_prediction *predictions, float *probabilities,
+                               sn_error *err) SN_MUST_CHECK;
+
 #endif

@@ -2,6 +2,7 @@
 #include "eval/predict.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "data/batch.h"
@@ -47,7 +48,7 @@ static sn_prediction choose(size_t classes, const float *p)
 }
 
 void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
-                sn_prediction *predictions)
+                sn_prediction *predictions, float *probabilities)
 {
     const sn_network *network = predictor->network;
     for (size_t first = 0; first < count; first += ROWS) {
@@ -57,6 +58,10 @@ void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
         float *z = sn_net_forward(network, predictor->parameters, &predictor->workspace,
                                   predictor->x, rows);
         sn_softmax(rows, network->classes, z);
+        if (probabilities != NULL) {
+            memcpy(probabilities + first * network->classes, z,
+                   rows * network->classes * sizeof *z);
+        }
         for (size_t i = 0; i < rows; i++) {
             predictions[first + i] = choose(network->classes, z + i * network->classes);
         }

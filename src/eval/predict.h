@@ -26,8 +26,9 @@ void sn_predictor_clear(sn_predictor *predictor);
 
 /** Writes predictions (count) of images (count, input), which are bytes as for
  *  sn_bytes_to_float.  Uses the same forward pass as sn_evaluate, then softmax.
- *  Allocates nothing. */
+ *  probabilities (count, classes), unless NULL, := those of all classes.  Allocates
+ *  nothing. */
 void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
-                sn_prediction *predictions);
+                sn_prediction *predictions, float *probabilities);
 
 #endif

@@ -99,6 +99,26 @@ for kind in png png16 rgb rgba pgm; do
 done
 checked "png, png16, rgb, rgba, pgm with --as-is: the results of the IDX file within 1e-5"
 
+# --- other forms of the results
+
+expect_exit 0 "$program" predict run $images --header --probabilities
+mv out wide
+[ "$(head -n 1 wide)" = "$(printf 'file\tindex\tclass\tprobability\tsecond_class\tsecond_probability'
+    printf '\tprobability_%d' {0..9})" ] || wrong "another header: $(head -n 1 wide)"
+sed 1d wide | cut -f 1-6 | cmp -s - all || wrong "--header and --probabilities change the results"
+sed 1d wide | awk -F '\t' '{ sum = 0; for (i = 7; i <= NF; i++) sum += $i
+    if (NF != 16 || sum < 0.99999 || sum > 1.00001 || $(7 + $3) != $4 || $(7 + $5) != $6) exit 1 }' ||
+    wrong "the probabilities are not those of the classes"
+expect_exit 0 "$program" predict run $images --json --probabilities
+mv out lines
+sed -E 's/^\{"file": "(.*)", "index": (.*), "class": (.*), "probability": (.*), "second_class": (.*), "second_probability": (.*), "probabilities": \[(.*)\]\}$/\1 \2 \3 \4 \5 \6 \7/; s/,//g' lines |
+    tr ' ' '\t' | cmp -s - <(sed 1d wide) || wrong "JSON has other figures"
+expect_exit 0 "$program" predict run $images --json
+expect_no_text out probabilities
+[ "$(wc -l <out)" -eq 300 ] || wrong "not one object for each image"
+expect_one_line_error 64 0 '--header.*--json' "$program" predict run $images --json --header
+checked "--header, --probabilities and --json have the figures of the plain lines"
+
 prepared run $images 300 pgm 1 dark
 prepared run $images 300 rgb 3.3 dark
 prepared run $images 300 rgba 1.5 bright

@@ -29,6 +29,7 @@ static void best_and_second_agree_with_softmax(void **state)
     sn_predictor predictor;
     static uint8_t images[IMAGES * INPUT];
     static sn_prediction found[IMAGES];
+    static float all[IMAGES * CLASSES];
     float *parameters = make_network(&network, CLASSES);
     const sn_layer *layer = &network.layer[0];
     for (size_t i = 0; i < CLASSES * INPUT; i++) {
@@ -39,7 +40,7 @@ static void best_and_second_agree_with_softmax(void **state)
     }
     assert_int_equal(sn_predictor_init(&predictor, &network, parameters, &err), SN_OK);
     /* IMAGES exceeds the rows of one forward pass. */
-    sn_predict(&predictor, images, IMAGES, found);
+    sn_predict(&predictor, images, IMAGES, found, all);
     for (size_t i = 0; i < IMAGES; i++) {
         double e[CLASSES], sum = 0;
         for (size_t j = 0; j < CLASSES; j++) {
@@ -53,6 +54,7 @@ static void best_and_second_agree_with_softmax(void **state)
         }
         const sn_prediction *p = &found[i];
         assert_true(p->best != p->second);
+        assert_true((double)all[i * CLASSES + p->best] == p->best_probability);
         assert_true(fabs(p->best_probability - e[p->best] / sum) < 1e-5);
         assert_true(fabs(p->second_probability - e[p->second] / sum) < 1e-5);
         for (size_t j = 0; j < CLASSES; j++) {
@@ -78,7 +80,7 @@ static void equal_classes_are_ordered_by_index(void **state)
         float *parameters = make_network(&network, classes); /* zero */
         assert_int_equal(sn_predictor_init(&predictor, &network, parameters, &err),
                          SN_OK);
-        sn_predict(&predictor, image, 1, &p);
+        sn_predict(&predictor, image, 1, &p, NULL);
         assert_int_equal(p.best, 0);
         assert_int_equal(p.second, classes > 1 ? 1 : 0);
         assert_true(fabs(p.best_probability - 1.0 / (double)classes) < 1e-6);

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <dirent.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
@@ -231,16 +235,63 @@ static sn_status start(session *now, const arguments *given, sn_error *err)
     return status;
 }
 
+/* Prints the error of status, if it is one, and sets *first unless it holds a failure. */
+static void report(sn_status status, const sn_error *err, sn_status *first)
+{
+    if (status != SN_OK) {
+        fflush(stdout);
+        sn_job_report(status, err);
+        *first = *first == SN_OK ? status : *first;
+    }
+}
+
+static int is_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* Predicts the files in a folder in the order of their names.  Ignores hidden files and
+ * folders. */
+static void predict_folder(session *now, const char *folder, sn_status *first)
+{
+    struct dirent **entries;
+    sn_error err;
+    size_t files = 0;
+    const int count = scandir(folder, &entries, is_visible, alphasort);
+    if (count < 0) {
+        report(sn_fail(&err, SN_ENOINPUT, "cannot read folder (%s): %s", folder,
+                       strerror(errno)),
+               &err, first);
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        char path[SN_PATH_BYTES];
+        sn_status status = sn_path_join(path, folder, entries[i]->d_name, &err);
+        if (status != SN_OK || !sn_is_folder(path)) {
+            files++;
+            status = status == SN_OK ? predict_file(now, path, &err) : status;
+            report(status, &err, first);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    if (files == 0) {
+        report(sn_fail(&err, SN_ENOINPUT, "no picture (%s): the folder has no files",
+                       folder),
+               &err, first);
+    }
+}
+
 /* Prints a line of result or error for every image; returns the first failure. */
 static sn_status predict_files(session *now, const sn_words *images, sn_error *err)
 {
     sn_status first = SN_OK;
     for (size_t i = 0; i < images->count; i++) {
-        const sn_status status = predict_file(now, images->word[i], err);
-        if (status != SN_OK) {
-            fflush(stdout);
-            sn_job_report(status, err);
-            first = first == SN_OK ? status : first;
+        const char *path = images->word[i];
+        if (sn_is_folder(path)) {
+            predict_folder(now, path, &first);
+        } else {
+            report(predict_file(now, path, err), err, &first);
         }
     }
     err->message[0] = '\0'; /* printed */
@@ -292,7 +343,7 @@ const sn_command sn_command_predict = {
          {SN_OPERAND(
               "IMAGE", images,
               "a PNG, a PGM (P2 or P5), or an IDX file of images, plain or gzip; the "
-              "content determines the format, not the name"),
+              "content determines the format, not the name; or a folder of such files"),
           .many = true}},
     .options = {{SN_FLAG(
                     "as-is", as_is,

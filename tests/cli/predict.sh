@@ -156,7 +156,8 @@ fails 64 '--top.*--help' run "$good" --top
 fails 66 'nowhere' nowhere "$good"
 fails 65 "$images" $images "$good"
 fails 66 'nowhere.png' run nowhere.png
-fails 66 'pictures.*folder' run pictures
+mkdir -p empty/inner
+fails 66 'no picture \(empty\)' run empty
 checked "wrong arguments: exit 64; no checkpoint, no picture: exit 66"
 
 pictures $images 1 png 2 dark
@@ -183,6 +184,20 @@ expect_exit 66 "$program" predict run "$good" nowhere.png cut.png
 expect_lines out 1
 [ "$(grep -c '^shardnet: error: ' err)" -eq 2 ] || wrong "not one line per bad picture"
 checked "bad pictures among good ones: results of the good ones, exit code of the first failure"
+
+expect_exit 0 "$program" predict run "${files[@]}" "$good"
+mv out single
+mkdir folder
+cp -- pictures/* folder
+cp -- "$good" folder/.hidden
+mkdir folder/inner
+expect_exit 0 "$program" predict run folder "$good"
+sed 's|^folder/|pictures/|' out | cmp -s - single || wrong "a folder gives other results"
+cp -- cut.png folder/0.png
+expect_exit 65 "$program" predict run folder
+expect_text err '^shardnet: error: malformed.*\(folder/0\.png\)'
+head -n 1 single | cut -f 2- | cmp -s - <(cut -f 2- out) || wrong "a bad picture hides the others"
+checked "a folder: its files in order, errors for the bad ones; exit 66 without files"
 
 cp -- "$good" "a${tab}b"$'\n'c
 expect_exit 0 "$program" predict run "a${tab}b"$'\n'c

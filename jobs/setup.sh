@@ -32,7 +32,8 @@ libinih-dev      | inih      | inih      | header:ini.h
 zlib1g-dev       | zlib      | zlib      | header:zlib.h
 libpng-dev       | libpng    | libpng    | header:png.h
 libssl-dev       | openssl   | OpenSSL   | header:openssl/evp.h
-libdnnl-dev      | onednn    | oneDNN    | none'
+libdnnl-dev      | onednn    | oneDNN    | none
+libzip-dev       | libzip    | libzip    | none'
 if [ "$(uname -m)" = x86_64 ]; then # the only architecture for which Debian has it
     build_needs+='
 libisal-dev      | isa-l     | ISA-L     | none'

@@ -12,13 +12,15 @@
 #include "data/dataset.h"
 #include "data/fetch.h"
 #include "data/formats/idx.h"
+#include "data/import.h"
 #include "data/synth.h"
 #include "eval/loader.h"
 
 enum { SAMPLES_MAX = 1000000, FROM_MAX = 8, FILES = 4 };
 
 typedef struct arguments {
-    const char *dir;
+    const char *source, *dir;
+    sn_import_options import;
     uint64_t train, test, seed;
     sn_list from;
 } arguments;
@@ -168,6 +170,20 @@ static void print_labels(const char *name, const sn_split *split, size_t classes
     }
 }
 
+/* A class without training samples is often a label that starts at 1. */
+static void print_empty_classes(const sn_dataset *data)
+{
+    size_t count[256] = {0};
+    for (size_t i = 0; i < data->train.count; i++) {
+        count[data->train.labels[i]]++;
+    }
+    for (size_t label = 0; label < data->classes; label++) {
+        if (count[label] == 0) {
+            printf("note    class %zu is empty: it has no training samples\n", label);
+        }
+    }
+}
+
 static sn_status print_origin(const idx_file files[FILES], sn_error *err)
 {
     for (int i = 0; i < FILES; i++) {
@@ -185,17 +201,16 @@ static sn_status print_origin(const idx_file files[FILES], sn_error *err)
     return SN_OK;
 }
 
-static sn_status run_check(const void *user, sn_error *err)
+static sn_status describe_set(const char *dir, sn_error *err)
 {
-    const arguments *chosen = user;
     sn_dataset_spec spec = {.source = SN_SOURCE_IDX};
     sn_dataset_shape shape;
     sn_dataset data;
     uint8_t *storage;
     idx_file files[FILES];
-    int length = snprintf(spec.dir, sizeof spec.dir, "%s", chosen->dir);
+    int length = snprintf(spec.dir, sizeof spec.dir, "%s", dir);
     if (length < 0 || length >= SN_PATH_BYTES) {
-        return sn_fail(err, SN_EUSAGE, "path too long (%s)", chosen->dir);
+        return sn_fail(err, SN_EUSAGE, "path too long (%s)", dir);
     }
     sn_status status = sn_loader_read(&spec, NULL, &shape, &storage, &data, err);
     if (status == SN_OK) {
@@ -203,12 +218,45 @@ static sn_status run_check(const void *user, sn_error *err)
         printf("images  %zu x %zu, %zu classes\n", data.rows, data.cols, data.classes);
         print_labels("train  ", &data.train, data.classes);
         print_labels("test   ", &data.test, data.classes);
+        print_empty_classes(&data);
         printf("digest  %s (training images and labels)\n", data.train_digest);
         describe(&shape, storage, files);
         status = print_origin(files, err);
     }
     free(storage);
     return status;
+}
+
+/* A folder without any of the four files may hold a data set of another form. */
+static sn_status run_check(const void *user, sn_error *err)
+{
+    const arguments *chosen = user;
+    char path[SN_PATH_BYTES];
+    bool found = false;
+    for (int i = 0; i < FILES && !found && sn_is_folder(chosen->dir); i++) {
+        const sn_status status =
+            sn_dataset_find_file(chosen->dir, i, path, &found, err);
+        if (status != SN_OK) {
+            return status;
+        }
+        if (i == FILES - 1 && !found) {
+            return sn_import_explain(chosen->dir, err);
+        }
+    }
+    return describe_set(chosen->dir, err);
+}
+
+static sn_status run_import(const void *user, sn_error *err)
+{
+    const arguments *chosen = user;
+    const sn_status status =
+        sn_import(chosen->source, chosen->dir, &chosen->import, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    printf("wrote   %s; to train on it, set data.source = idx and data.dir\n",
+           chosen->dir);
+    return describe_set(chosen->dir, err);
 }
 
 static const sn_command synth = {
@@ -255,15 +303,40 @@ static const sn_command check = {
     .summary = "check and describe the four IDX files of a folder",
     .text =
         "Reads the four IDX files of DIR, plain or .gz, and prints the image size, the "
-        "number of samples per label, a digest, and whether the files are MNIST.",
+        "number of samples per label, a digest, and whether the files are MNIST. If DIR "
+        "holds a data set of another form, prints the command that imports it.",
     .operands = {{OPERAND_DIR}},
     .tasks = SN_TASKS_FIRST,
     .bytes = sizeof(arguments),
     .run = run_check};
 
+static const sn_command import = {
+    .name = "data import",
+    .summary = "write the data set of another program as four IDX files",
+    .text =
+        "Reads SOURCE and writes the four IDX files to DIR. SOURCE is one of: a folder "
+        "with IDX files under the names of MNIST, EMNIST or QMNIST (or such a folder "
+        "and the beginning of the names: gzip/emnist-letters); mnist.npz of Keras; a "
+        "CSV table with the column label first, or a folder with a table of training "
+        "and one of test samples; a folder with one folder of PNG or PGM pictures per "
+        "class, or with such folders in train and test. IDX and CSV may be gzip files. "
+        "Pixels are not changed: MNIST has white digits on black. All files appear at "
+        "the end, or none.",
+    .operands = {{SN_OPERAND("SOURCE", source, "file or folder to import")},
+                 {OPERAND_DIR}},
+    .options = {{SN_FLAG("transpose", import.transpose,
+                         "swap rows and columns of each image, for EMNIST")},
+                {SN_REAL("test-fraction", "F", 0.001, 0.9, import.test_fraction,
+                         "make a test set from this share of each class, if SOURCE "
+                         "has a training set only")},
+                {SN_FLAG("force", import.force, "replace a data set in DIR")}},
+    .tasks = SN_TASKS_FIRST,
+    .bytes = sizeof(arguments),
+    .run = run_import};
+
 const sn_command sn_command_data = {
     .name = "data",
-    .summary = "make, download, check or preview a data set",
-    .text = "Makes, downloads, checks and shows data sets.",
-    .commands = {&synth, &fetch, &check, &sn_command_preview},
+    .summary = "make, download, import, check or preview a data set",
+    .text = "Makes, downloads, imports, checks and shows data sets.",
+    .commands = {&synth, &fetch, &import, &check, &sn_command_preview},
     .tasks = SN_TASKS_FIRST};

@@ -195,8 +195,8 @@ size_t sn_idx_format_header(int dimensions, const size_t *size,
     return 4 + 4 * (size_t)dimensions;
 }
 
-sn_status sn_idx_write(const char *path, int dimensions, const size_t *size,
-                       const uint8_t *elements, sn_error *err)
+sn_status sn_idx_write_unpublished(const char *path, int dimensions, const size_t *size,
+                                   const uint8_t *elements, sn_error *err)
 {
     uint8_t header[SN_IDX_HEADER_BYTES_MAX];
     size_t payload;
@@ -208,13 +208,8 @@ sn_status sn_idx_write(const char *path, int dimensions, const size_t *size,
             "4294967295",
             path);
     }
-    char temporary[SN_PATH_BYTES];
-    sn_status status = sn_path_temporary(temporary, path, err);
-    if (status != SN_OK) {
-        return status;
-    }
     FILE *file;
-    status = sn_file_create(temporary, &file, err);
+    const sn_status status = sn_file_create(path, &file, err);
     if (status != SN_OK) {
         return status;
     }
@@ -225,9 +220,19 @@ sn_status sn_idx_write(const char *path, int dimensions, const size_t *size,
         written = false;
         reason = errno;
     }
-    if (!written) {
-        status = sn_fail(err, SN_EIO, "cannot write (%s): %s; free space", path,
-                         strerror(reason));
+    return written ? SN_OK
+                   : sn_fail(err, SN_EIO, "cannot write (%s): %s; free space", path,
+                             strerror(reason));
+}
+
+sn_status sn_idx_write(const char *path, int dimensions, const size_t *size,
+                       const uint8_t *elements, sn_error *err)
+{
+    char temporary[SN_PATH_BYTES];
+    sn_status status = sn_path_temporary(temporary, path, err);
+    if (status == SN_OK) {
+        status = sn_idx_write_unpublished(temporary, dimensions, size, elements, err);
+        status = sn_file_publish_or_remove(status, temporary, path, err);
     }
-    return sn_file_publish_or_remove(status, temporary, path, err);
+    return status;
 }

@@ -46,4 +46,10 @@ size_t sn_idx_format_header(int dimensions, const size_t *size,
 sn_status sn_idx_write(const char *path, int dimensions, const size_t *size,
                        const uint8_t *elements, sn_error *err) SN_MUST_CHECK;
 
+/** Writes the file to path itself; the caller publishes or removes it.  Errors: as
+ *  sn_idx_write. */
+sn_status sn_idx_write_unpublished(const char *path, int dimensions, const size_t *size,
+                                   const uint8_t *elements,
+                                   sn_error *err) SN_MUST_CHECK;
+
 #endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* mnist.npz as Keras has it: a zip archive with the arrays x_train, y_train, x_test and
+ * y_test in NumPy's format NPY, versions 1 and 2.  Elements are unsigned bytes, labels
+ * also little-endian integers of 4 or 8 bytes, in C order. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "data/formats/source.h"
+
+#ifdef SHARDNET_ZIP
+#include <zip.h>
+#endif
+
+static bool find(const char *path, sn_source *source)
+{
+    source->has_test = true;
+    return !sn_is_folder(path) && sn_file_exists(path) && strlen(path) > 4 &&
+           strcmp(path + strlen(path) - 4, ".npz") == 0 &&
+           sn_path_format(source->file[0], NULL, "%s", path) == SN_OK;
+}
+
+#ifdef SHARDNET_ZIP
+
+enum { HEADER_MAX = 4096, MAGIC_BYTES = 6, DIMENSIONS_MAX = 3, WIDTH_MAX = 8 };
+
+typedef struct array {
+    const char *path, *name;
+    zip_file_t *file;
+    int width, dimensions;
+    size_t size[DIMENSIONS_MAX];
+    sn_error *err;
+} array;
+
+static sn_status malformed(const array *a, const char *why)
+{
+    return sn_fail(a->err, SN_EDATA, "malformed NPZ file (%s): %s: %s; get it again",
+                   a->path, a->name, why);
+}
+
+static bool read_all(const array *a, void *buffer, size_t bytes)
+{
+    uint8_t *next = buffer;
+    while (bytes > 0) {
+        const zip_int64_t got = zip_fread(a->file, next, bytes);
+        if (got <= 0) {
+            return false;
+        }
+        next += got;
+        bytes -= (size_t)got;
+    }
+    return true;
+}
+
+/* Parses the text of the header, a Python dictionary. */
+static sn_status parse_header(array *a, const char *text)
+{
+    const char *descr = strstr(text, "'descr': '"), *shape = strstr(text, "'shape': (");
+    char kind, order;
+    if (descr == NULL || shape == NULL ||
+        sscanf(descr, "'descr': '%c%c%1d'", &order, &kind, &a->width) != 3) {
+        return malformed(a, "its header is not that of an array");
+    }
+    if (strstr(text, "'fortran_order': False") == NULL) {
+        return malformed(a, "its order is not C");
+    }
+    if (order == '>' || (kind != 'u' && kind != 'i') ||
+        (a->width != 1 && a->width != 4 && a->width != WIDTH_MAX)) {
+        return malformed(a, "its elements are not bytes or little-endian integers");
+    }
+    const char *at = strchr(shape, '(') + 1;
+    int used;
+    for (a->dimensions = 0; a->dimensions < DIMENSIONS_MAX &&
+                            sscanf(at, "%9zu%n", &a->size[a->dimensions], &used) == 1;
+         a->dimensions++) {
+        at += used;
+        at += strspn(at, ", ");
+    }
+    return *at == ')' ? SN_OK : malformed(a, "its shape is not supported");
+}
+
+static sn_status read_header(array *a)
+{
+    uint8_t start[MAGIC_BYTES + 6];
+    char text[HEADER_MAX + 1];
+    if (!read_all(a, start, MAGIC_BYTES + 4) || memcmp(start, "\x93NUMPY", 6) != 0 ||
+        (start[6] != 1 && start[6] != 2)) {
+        return malformed(a, "it is not in the format NPY, version 1 or 2");
+    }
+    size_t length = (size_t)start[8] | (size_t)start[9] << 8;
+    if (start[6] == 2) {
+        if (!read_all(a, start + 10, 2) || start[10] != 0 || start[11] != 0) {
+            return malformed(a, "its header is too long");
+        }
+    }
+    length = length < HEADER_MAX ? length : HEADER_MAX;
+    if (!read_all(a, text, length)) {
+        return malformed(a, "its header is cut off");
+    }
+    text[length] = '\0';
+    return parse_header(a, text);
+}
+
+/* Opens the array and reads its header; the caller closes array->file. */
+static sn_status array_open(array *a, zip_t *archive, const char *path,
+                            const char *name, int dimensions, sn_error *err)
+{
+    *a = (array){.path = path, .name = name, .err = err};
+    a->file = zip_fopen(archive, name, 0);
+    if (a->file == NULL) {
+        return sn_fail(err, SN_EDATA, "malformed NPZ file (%s): %s: %s; get it again",
+                       path, name, zip_strerror(archive));
+    }
+    sn_status status = read_header(a);
+    if (status == SN_OK && a->dimensions != dimensions) {
+        status = malformed(a, "it has the wrong number of dimensions");
+    }
+    return status;
+}
+
+/* The end of the array must be the end of its file; reading it checks the checksum. */
+static sn_status expect_end(const array *a)
+{
+    char extra;
+    return zip_fread(a->file, &extra, 1) == 0
+               ? SN_OK
+               : malformed(a, "bytes follow, or its checksum is wrong");
+}
+
+static sn_status read_images(array *a, sn_samples *samples)
+{
+    if (a->width != 1 || a->size[0] < 1 || a->size[1] < 1 || a->size[2] < 1) {
+        return malformed(a, "its elements are not bytes, or it is empty");
+    }
+    samples->rows = a->size[1];
+    samples->cols = a->size[2];
+    sn_status status = sn_samples_reserve(samples, a->size[0], a->path, a->err);
+    if (status != SN_OK) {
+        return status;
+    }
+    samples->count = a->size[0];
+    return read_all(a, samples->images, samples->count * samples->rows * samples->cols)
+               ? expect_end(a)
+               : malformed(a, "it is cut off or damaged");
+}
+
+static sn_status read_labels(array *a, sn_samples *samples)
+{
+    uint8_t value[WIDTH_MAX];
+    if (a->size[0] != samples->count) {
+        return malformed(a, "it has not as many labels as there are images");
+    }
+    for (size_t i = 0; i < samples->count; i++) {
+        if (!read_all(a, value, (size_t)a->width)) {
+            return malformed(a, "it is cut off or damaged");
+        }
+        for (int k = 1; k < a->width; k++) {
+            if (value[k] != 0) {
+                return sn_fail(a->err, SN_EDATA,
+                               "label out of range (%s): %s: row %zu is not 0 to 255; "
+                               "check the file",
+                               a->path, a->name, i);
+            }
+        }
+        samples->labels[i] = value[0];
+    }
+    return expect_end(a);
+}
+
+static sn_status read(const sn_source *source, bool test, sn_samples *samples,
+                      sn_error *err)
+{
+    const char *path = source->file[0];
+    int reason;
+    array a = {.file = NULL};
+    zip_t *archive = zip_open(path, ZIP_RDONLY, &reason);
+    if (archive == NULL) {
+        zip_error_t why;
+        zip_error_init_with_code(&why, reason);
+        const sn_status status =
+            sn_fail(err, SN_EDATA, "cannot read NPZ file (%s): %s; get it again", path,
+                    zip_error_strerror(&why));
+        zip_error_fini(&why);
+        return status;
+    }
+    sn_status status =
+        array_open(&a, archive, path, test ? "x_test.npy" : "x_train.npy", 3, err);
+    if (status == SN_OK) {
+        status = read_images(&a, samples);
+    }
+    if (a.file != NULL) {
+        (void)zip_fclose(a.file);
+    }
+    if (status == SN_OK) {
+        status =
+            array_open(&a, archive, path, test ? "y_test.npy" : "y_train.npy", 1, err);
+        if (status == SN_OK) {
+            status = read_labels(&a, samples);
+        }
+        if (a.file != NULL) {
+            (void)zip_fclose(a.file);
+        }
+    }
+    zip_discard(archive);
+    return status;
+}
+
+#else
+
+static sn_status read(const sn_source *source, bool test, sn_samples *samples,
+                      sn_error *err)
+{
+    (void)test;
+    (void)samples;
+    return sn_fail(err, SN_ENOINPUT,
+                   "cannot read NPZ files (%s): this build has no libzip; install it "
+                   "(Debian: libzip-dev; Spack, EasyBuild: libzip) and build again",
+                   source->file[0]);
+}
+
+#endif
+
+const sn_source_form sn_source_npz = {"an NPZ archive", find, read};

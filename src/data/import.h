@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** Import of data sets in other forms as the four IDX files that training reads.  None
+ *  of these functions is collective. */
+#ifndef SHARDNET_DATA_IMPORT_H
+#define SHARDNET_DATA_IMPORT_H
+
+#include <stdbool.h>
+
+#include "shardnet/status.h"
+
+typedef struct sn_import_options {
+    bool transpose;       /* swap rows and columns of each image */
+    bool force;           /* replace an existing data set */
+    double test_fraction; /* share of the training set that becomes the test set if
+                             the source has none; 0: the source must have one */
+} sn_import_options;
+
+/** Reads the data set at source and writes the four files to dir.  It reads and checks
+ *  everything before it creates a file, writes to temporary names and renames all four
+ *  at the end.  The test samples that test_fraction takes are spread evenly over each
+ *  class.
+ *  Errors: SN_ENOINPUT if the source is missing or no known form, or an optional
+ *  library is; SN_EDATA; SN_EUSAGE if an option does not fit the source; SN_ECREATE if
+ *  dir has a data set; SN_EIO, SN_ENOMEM, SN_ERANGE. */
+sn_status sn_import(const char *source, const char *dir,
+                    const sn_import_options *options, sn_error *err) SN_MUST_CHECK;
+
+/** Explains what a folder without the four files holds: returns SN_ENOINPUT, and err
+ *  names the form found there and the command that imports it, or some of its files. */
+sn_status sn_import_explain(const char *dir, sn_error *err) SN_MUST_CHECK;
+
+#endif

@@ -18,7 +18,7 @@
 #include "nn/schedule.h"
 #include "shardnet/config.h"
 
-enum { SN_MAX_HIDDEN = 64, SN_CONFIG_KEYS_MAX = 96 };
+enum { SN_MAX_HIDDEN = 64, SN_CONFIG_KEYS_MAX = 96, SN_EVERY_EPOCHS_AUTO = -1 };
 
 /** The origin of a value: its line in the file, or one of these. */
 enum {
@@ -64,8 +64,9 @@ struct sn_config {
     int compute_precision; /* sn_precision */
     int compute_backend;   /* sn_backend */
     double comm_timeout_seconds;
-    int64_t compute_threads; /* 0: auto */
-    int64_t checkpoint_every_epochs, checkpoint_every_steps;
+    int64_t compute_threads;         /* 0: auto */
+    int64_t checkpoint_every_epochs; /* SN_EVERY_EPOCHS_AUTO: auto */
+    int64_t checkpoint_every_steps;
     double checkpoint_every_minutes;
     int64_t checkpoint_keep;
     int checkpoint_keep_best;

@@ -171,10 +171,10 @@ const sn_key sn_keys[] = {
      NULL, "auto",
      "threads per rank; auto: the rank's share of the cores in the affinity masks; "
      "always 1 with reduce = reproducible"},
-    INTEGER(
-        "checkpoint", "every_epochs", checkpoint_every_epochs, "1", 0, 1e9,
-        "number of epochs between two checkpoints; 0 = off (the last state is always "
-        "saved)"),
+    {"checkpoint", "every_epochs", SN_KEY_INTEGER, FIELD(checkpoint_every_epochs),
+     "auto", 0, 1e9, 0, NULL, "auto",
+     "number of epochs between two checkpoints; auto: each epoch, but at most one "
+     "checkpoint in 5 seconds; 0 = off (the last state is always saved)"},
     INTEGER("checkpoint", "every_steps", checkpoint_every_steps, "0", 0, 9e15,
             "number of updates between two checkpoints; 0 = off"),
     REAL("checkpoint", "every_minutes", checkpoint_every_minutes, "0", 0, 1e9, 0,

@@ -28,7 +28,7 @@ typedef struct sn_key {
     double min, max;
     int max_open;               /* true: the range excludes max */
     const char *const *choices; /* names, terminated by NULL */
-    const char *automatic;      /* the word for 0 of an integer key, or NULL */
+    const char *automatic;      /* the word for min - 1 of an integer key, or NULL */
     const char *help;
 } sn_key;
 

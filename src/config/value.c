@@ -31,7 +31,7 @@ static bool read_integer(const sn_key *key, const char *text, void *field,
     const char *word = key->automatic == NULL ? "" : key->automatic;
     const char *or_word = key->automatic == NULL ? "" : " or ";
     if (key->automatic != NULL && strcmp(text, key->automatic) == 0) {
-        value = 0;
+        value = (long long)key->min - 1;
     } else if (end == text || *end != '\0') {
         return refuse(why, "'%.80s' is not an integer%s%s", text, or_word, word);
     } else if (errno == ERANGE || (double)value < key->min ||
@@ -238,7 +238,7 @@ void sn_key_write(FILE *out, const sn_key *key, const sn_config *config)
     switch (key->type) {
     case SN_KEY_INTEGER:
         memcpy(&integer, field, sizeof integer);
-        if (integer == 0 && key->automatic != NULL) {
+        if (key->automatic != NULL && (double)integer < key->min) {
             fprintf(out, "%s", key->automatic);
         } else {
             fprintf(out, "%lld", (long long)integer);

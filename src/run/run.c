@@ -305,11 +305,6 @@ static sn_status submit(sn_run *run, const sn_run_state *state, bool checkpoint,
                                .best = best,
                                .keep = (size_t)state->config->checkpoint_keep,
                                .rows = &run->rows};
-    sn_error why;
-    if (sn_writer_retry_best(run->writer, &job, &why) != SN_OK) {
-        run->warn(run->warn_user, "%s; the weights of the best epoch are lost",
-                  why.message);
-    }
     return sn_writer_submit(run->writer, &job, &info, state->parameters,
                             state->velocity, err);
 }
@@ -328,12 +323,36 @@ static sn_status warn_or_fail(const sn_run *run, sn_status status, bool final,
     return may_retry ? SN_EIO : status;
 }
 
-sn_status sn_run_checkpoint(sn_run *run, const sn_run_state *state, bool checkpoint,
-                            bool best, bool final, sn_error *err)
+/* Waits for the last write; its failure is a warning.  Collective. */
+static sn_status finish_last_write(sn_run *run, sn_error *err)
 {
-    sn_run_mark(run, 4); /* the previous write and this one, each with best.h5 */
-    sn_status status = on_rank_0(run) ? wait_for_write(run, false, err) : SN_OK;
-    status = warn_or_fail(run, sn_comm_agree(run->comm, status, err), false, err);
+    sn_run_mark(run, 4); /* the previous write and the next, each with best.h5 */
+    const sn_status status = on_rank_0(run) ? wait_for_write(run, false, err) : SN_OK;
+    return warn_or_fail(run, sn_comm_agree(run->comm, status, err), false, err);
+}
+
+sn_status sn_run_hold_best(sn_run *run, const sn_run_state *state, sn_error *err)
+{
+    sn_status status = finish_last_write(run, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    if (on_rank_0(run)) {
+        sn_checkpoint_info info;
+        status = fill_info(state, &info, err);
+        if (status == SN_OK &&
+            sn_writer_hold_best(run->writer, &info, state->parameters, state->velocity,
+                                err) != SN_OK) {
+            status = submit(run, state, false, true, err);
+        }
+    }
+    return warn_or_fail(run, sn_comm_agree(run->comm, status, err), false, err);
+}
+
+sn_status sn_run_write(sn_run *run, const sn_run_state *state, bool checkpoint,
+                       bool best, bool final, sn_error *err)
+{
+    sn_status status = finish_last_write(run, err);
     if (status != SN_OK) {
         return status;
     }

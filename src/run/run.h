@@ -81,15 +81,20 @@ sn_status sn_run_add_ranks(sn_run *run, const sn_rank_row *mine,
                            const sn_rank_row **all, sn_error *err) SN_MUST_CHECK;
 
 /** Passes the rows and the state to the writer.  checkpoint: write the checkpoint of
- *  the step; best: write best.h5.  First waits for the previous write; if final, also
+ *  the step; best: write best.h5, else that of sn_run_hold_best.  First waits for the previous write; if final, also
  *  waits for this one.
  *
  *  A failed write is a warning at the next call, not an error.  Only if final, a
  *  failure to write the checkpoint or the metrics returns SN_EIO.  If another job has
  *  taken the folder over, nothing is written, now and later.  Collective.  Errors:
  *  SN_ETAKEN, SN_EIO, SN_EMPI. */
-sn_status sn_run_checkpoint(sn_run *run, const sn_run_state *state, bool checkpoint,
-                            bool best, bool final, sn_error *err) SN_MUST_CHECK;
+sn_status sn_run_write(sn_run *run, const sn_run_state *state, bool checkpoint,
+                       bool best, bool final, sn_error *err) SN_MUST_CHECK;
+
+/** Copies the state for best.h5, which the next write of files writes; without memory
+ *  for the copy, writes it now.  Collective.  Errors: those of sn_run_write. */
+sn_status sn_run_hold_best(sn_run *run, const sn_run_state *state,
+                           sn_error *err) SN_MUST_CHECK;
 
 /** Called before all ranks exit because of an error, except of MPI.  Waits for the last
  *  write, writes the remaining rows, warns about failures and appends to err the

@@ -13,6 +13,13 @@
 #include "base/thread.h"
 #include "run/folder.h"
 
+/* A copy of the state of training. */
+typedef struct snapshot {
+    sn_checkpoint_info info;
+    float *parameters, *velocity; /* (arena) */
+    sn_layer_tensors *tensors;    /* views of them */
+} snapshot;
+
 struct sn_writer {
     pthread_t thread;
     pthread_mutex_t mutex;
@@ -20,15 +27,14 @@ struct sn_writer {
     bool busy, ending; /* under mutex */
 
     /* The caller uses these while the writer is idle, the thread while it is busy. */
-    size_t arena;
-    float *parameters, *velocity;
-    sn_layer_tensors *tensors;
-    sn_checkpoint_info info;
+    const sn_network *network;
+    snapshot *state; /* state of the job */
+    snapshot *held;  /* state of the best epoch; NULL until it is needed */
+    bool best_held;  /* held must still be written to best.h5 */
     char run[SN_PATH_BYTES];
     sn_run_lock *lock;
     bool step, best; /* as in sn_writer_job */
     size_t keep;
-    bool best_failed; /* the copied weights of the best epoch are not in any file */
     sn_backlog backlog;
 
     sn_writer_outcome outcome; /* results of the last job */
@@ -37,18 +43,18 @@ struct sn_writer {
 
 static const sn_writer_outcome nothing = {.saved_step = -1};
 
-static void write_checkpoint(sn_writer *writer, bool best, sn_writer_result *part)
+static void write_checkpoint(sn_writer *writer, const snapshot *from, bool best,
+                             sn_writer_result *part)
 {
     char path[SN_PATH_BYTES];
     part->status = sn_run_lock_check(writer->lock, &part->err);
     if (part->status == SN_OK) {
-        part->status = best
-                           ? sn_checkpoint_best_path(path, writer->run, &part->err)
-                           : sn_checkpoint_path(path, writer->run,
-                                                writer->info.position.step, &part->err);
+        part->status = best ? sn_checkpoint_best_path(path, writer->run, &part->err)
+                            : sn_checkpoint_path(path, writer->run,
+                                                 from->info.position.step, &part->err);
     }
     if (part->status == SN_OK) {
-        part->status = sn_checkpoint_write(path, &writer->info, writer->tensors,
+        part->status = sn_checkpoint_write(path, &from->info, from->tensors,
                                            &writer->backlog.rows, &part->err);
     }
     writer->totals.count += part->status == SN_OK;
@@ -59,8 +65,9 @@ static void write_checkpoint(sn_writer *writer, bool best, sn_writer_result *par
  * checkpoints last, when the new one is verified. */
 static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
 {
-    writer->best_failed = writer->best;
-    if (!writer->step && !writer->best) {
+    const snapshot *best = writer->best ? writer->state : writer->held;
+    writer->best_held = writer->best_held || writer->best;
+    if (!writer->step && !writer->best_held) {
         return;
     }
     sn_writer_result *first = writer->step ? &outcome->step : &outcome->best;
@@ -68,21 +75,31 @@ static void write_checkpoints(sn_writer *writer, sn_writer_outcome *outcome)
     if (first->status != SN_OK) {
         return;
     }
-    if (writer->best) {
-        write_checkpoint(writer, true, &outcome->best);
-        writer->best_failed = outcome->best.status != SN_OK;
+    if (writer->best_held) {
+        write_checkpoint(writer, best, true, &outcome->best);
+        writer->best_held = outcome->best.status != SN_OK;
     }
     if (!writer->step) {
         return;
     }
-    write_checkpoint(writer, false, &outcome->step);
+    write_checkpoint(writer, writer->state, false, &outcome->step);
     if (outcome->step.status == SN_OK) {
-        outcome->saved_step = writer->info.position.step;
+        outcome->saved_step = writer->state->info.position.step;
         outcome->rotate.status = sn_run_lock_check(writer->lock, &outcome->rotate.err);
     }
     if (outcome->step.status == SN_OK && outcome->rotate.status == SN_OK) {
         outcome->rotate.status = sn_checkpoint_rotate(
             writer->run, outcome->saved_step, writer->keep, &outcome->rotate.err);
+    }
+}
+
+/* Keeps the state of the job for the next one if best.h5 could not be written. */
+static void hold_failed_best(sn_writer *writer)
+{
+    if (writer->best && writer->best_held) {
+        snapshot *older = writer->held;
+        writer->held = writer->state;
+        writer->state = older;
     }
 }
 
@@ -98,9 +115,10 @@ static void do_job(sn_writer *writer)
         return;
     }
     outcome->metrics.status =
-        sn_folder_append(writer->run, writer->info.config_text, &writer->backlog,
+        sn_folder_append(writer->run, writer->state->info.config_text, &writer->backlog,
                          &outcome->warning, &outcome->metrics.err);
     write_checkpoints(writer, outcome);
+    hold_failed_best(writer);
 }
 
 /* Returns how long this thread was ready to run but waited for a core, as Linux counts
@@ -148,14 +166,52 @@ static void *work(void *user)
     return NULL;
 }
 
+static void snapshot_destroy(snapshot *s)
+{
+    if (s != NULL) {
+        free(s->parameters);
+        free(s->velocity);
+        free(s->tensors);
+        free(s);
+    }
+}
+
+/* Allocates *at unless it exists.  Returns false if memory is short. */
+static bool snapshot_create(snapshot **at, const sn_network *network)
+{
+    if (*at != NULL) {
+        return true;
+    }
+    snapshot *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return false;
+    }
+    s->parameters = sn_alloc(network->arena, sizeof(float));
+    s->velocity = sn_alloc(network->arena, sizeof(float));
+    s->tensors = calloc(network->layers, sizeof *s->tensors);
+    if (s->parameters == NULL || s->velocity == NULL || s->tensors == NULL) {
+        snapshot_destroy(s);
+        return false;
+    }
+    sn_checkpoint_tensors(network, s->parameters, s->velocity, s->tensors);
+    *at = s;
+    return true;
+}
+
+static void snapshot_copy(snapshot *s, size_t arena, const float *parameters,
+                          const float *velocity)
+{
+    memcpy(s->parameters, parameters, arena * sizeof *parameters);
+    memcpy(s->velocity, velocity, arena * sizeof *velocity);
+}
+
 static void release(sn_writer *writer)
 {
     pthread_mutex_destroy(&writer->mutex);
     pthread_cond_destroy(&writer->changed);
     sn_rows_clear(&writer->backlog.rows);
-    free(writer->parameters);
-    free(writer->velocity);
-    free(writer->tensors);
+    snapshot_destroy(writer->state);
+    snapshot_destroy(writer->held);
     free(writer);
 }
 
@@ -174,13 +230,9 @@ sn_status sn_writer_create(const sn_network *network, sn_writer **out, sn_error 
     (void)pthread_mutex_init(&writer->mutex, NULL);
     (void)pthread_cond_init(&writer->changed, NULL);
     writer->outcome = nothing;
-    writer->arena = network->arena;
-    writer->parameters = sn_alloc(network->arena, sizeof(float));
-    writer->velocity = sn_alloc(network->arena, sizeof(float));
-    writer->tensors = calloc(network->layers, sizeof *writer->tensors);
+    writer->network = network;
     sn_status status = SN_OK;
-    if (writer->parameters == NULL || writer->velocity == NULL ||
-        writer->tensors == NULL) {
+    if (!snapshot_create(&writer->state, network)) {
         status = sn_fail(err, SN_ENOMEM,
                          "checkpoint writer (a copy of %zu parameters): out of memory",
                          network->parameters);
@@ -193,8 +245,6 @@ sn_status sn_writer_create(const sn_network *network, sn_writer **out, sn_error 
         release(writer);
         return status;
     }
-    sn_checkpoint_tensors(network, writer->parameters, writer->velocity,
-                          writer->tensors);
     *out = writer;
     return SN_OK;
 }
@@ -213,20 +263,17 @@ void sn_writer_destroy(sn_writer **writer)
     *writer = NULL;
 }
 
-sn_status sn_writer_retry_best(sn_writer *writer, const sn_writer_job *job,
-                               sn_error *err)
+sn_status sn_writer_hold_best(sn_writer *writer, const sn_checkpoint_info *info,
+                              const float *parameters, const float *velocity,
+                              sn_error *err)
 {
-    if (!writer->best_failed || job->best) {
-        return SN_OK;
+    if (!snapshot_create(&writer->held, writer->network)) {
+        return sn_fail(err, SN_ENOMEM, "best.h5: out of memory");
     }
-    const double begun = sn_clock_seconds();
-    sn_writer_result retried;
-    write_checkpoint(writer, true, &retried);
-    writer->best_failed = false;
-    writer->totals.stall_seconds += sn_clock_seconds() - begun;
-    return retried.status == SN_OK
-               ? SN_OK
-               : sn_fail(err, retried.status, "%s", retried.err.message);
+    writer->held->info = *info;
+    snapshot_copy(writer->held, writer->network->arena, parameters, velocity);
+    writer->best_held = true;
+    return SN_OK;
 }
 
 sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
@@ -234,18 +281,18 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
                            const float *velocity, sn_error *err)
 {
     const double begun = sn_clock_seconds();
-    if (!sn_rows_move(&writer->backlog.rows, job->rows)) {
+    if (!snapshot_create(&writer->state, writer->network) ||
+        !sn_rows_move(&writer->backlog.rows, job->rows)) {
         return sn_fail(err, SN_ENOMEM, "metrics: out of memory");
     }
-    writer->info = *info;
+    writer->state->info = *info;
     writer->keep = job->keep;
     strcpy(writer->run, job->run);
     writer->lock = job->lock;
     writer->step = job->step;
     writer->best = job->best;
     if (job->step || job->best) {
-        memcpy(writer->parameters, parameters, writer->arena * sizeof *parameters);
-        memcpy(writer->velocity, velocity, writer->arena * sizeof *velocity);
+        snapshot_copy(writer->state, writer->network->arena, parameters, velocity);
     }
     pthread_mutex_lock(&writer->mutex);
     writer->busy = true;

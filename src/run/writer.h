@@ -14,13 +14,14 @@
 typedef struct sn_writer sn_writer;
 
 /** Starts the thread with low priority and allocates a copy of parameters and velocity.
- *  The caller destroys the writer.  Errors: SN_ENOMEM; SN_EINTERNAL if no thread can be
+ *  The caller destroys the writer; network must stay valid until then.  Errors: SN_ENOMEM; SN_EINTERNAL if no thread can be
  *  created. */
 sn_status sn_writer_create(const sn_network *network, sn_writer **writer,
                            sn_error *err) SN_MUST_CHECK;
 
 /** Returns the bytes of that copy.  While a file is written, its size in memory adds to
- *  it. */
+ *  it.  A second copy exists if sn_writer_hold_best was called or best.h5 could not be
+ *  written. */
 size_t sn_writer_bytes(const sn_network *network);
 
 /** Waits for the last write, stops the thread, frees the writer and sets *writer to
@@ -37,16 +38,17 @@ typedef struct sn_writer_job {
     sn_rows *rows;     /* rows for metrics.h5; sn_writer_submit moves them out */
 } sn_writer_job;
 
-/** If the last best.h5 could not be written and job has no new one, tries again while
- *  the caller waits.  If this fails, those weights are lost.  The writer must be idle.
- */
-sn_status sn_writer_retry_best(sn_writer *writer, const sn_writer_job *job,
-                               sn_error *err) SN_MUST_CHECK;
+/** Copies info, parameters and velocity (network.arena each) for best.h5, which the next
+ *  job writes, unless it has a new best.h5 itself.  The first call allocates memory.
+ *  The writer must be idle.  Errors: SN_ENOMEM; then the copy is unchanged. */
+sn_status sn_writer_hold_best(sn_writer *writer, const sn_checkpoint_info *info,
+                              const float *parameters, const float *velocity,
+                              sn_error *err) SN_MUST_CHECK;
 
 /** Copies job, info, parameters and velocity (network.arena each) and returns; the
- *  thread then writes the rows, best.h5 and the checkpoint of the step.  Rows that
- *  cannot be written are written with the next job.  The writer must be idle: call
- *  sn_writer_wait first.
+ *  thread then writes the rows, best.h5 and the checkpoint of the step.  Rows and a
+ *  best.h5 that cannot be written are written with the next job.  The writer must be
+ *  idle: call sn_writer_wait first.
  *
  *  Errors: SN_ENOMEM if there is no memory for the rows.  Nothing is written then,
  *  because a checkpoint must not be newer than the rows; job->rows keeps them. */

@@ -26,6 +26,7 @@ typedef enum sn_tail {
     SN_TAIL_NON_FINITE, /* microbatches with a non-finite number or failed products */
     SN_TAIL_STOP,       /* microbatches whose rank requests a stop */
     SN_TAIL_CHECKPOINT, /* microbatches whose rank requests a checkpoint */
+    SN_TAIL_FILES,      /* microbatches whose rank requests a write of files */
     SN_TAIL_ELEMENTS = 16
 } sn_tail;
 

@@ -109,8 +109,7 @@ static void gather(const step *s, sn_range positions)
 static void write_tail(const step *s, const sn_pass *pass, size_t rows, double now,
                        float *tail)
 {
-    const sn_requests own =
-        s->poll == NULL ? (sn_requests){false, false} : s->poll(s->user, now);
+    const sn_requests own = s->poll == NULL ? (sn_requests){0} : s->poll(s->user, now);
     memset(tail, 0, SN_TAIL_ELEMENTS * sizeof *tail);
     tail[SN_TAIL_LOSS] = (float)pass->loss.sum;
     tail[SN_TAIL_CORRECT] = (float)pass->loss.correct;
@@ -119,6 +118,7 @@ static void write_tail(const step *s, const sn_pass *pass, size_t rows, double n
         pass->non_finite != 0 || s->products != SN_OK ? 1.0F : 0.0F;
     tail[SN_TAIL_STOP] = own.stop;
     tail[SN_TAIL_CHECKPOINT] = own.checkpoint;
+    tail[SN_TAIL_FILES] = own.files;
 }
 
 /* Keeps the first failure of this rank's products. */
@@ -254,15 +254,15 @@ sn_status sn_step_run(const sn_context *context, const sn_split *train,
     }
     const double rate = sn_cursor_rate(cursor);
     update(&s, sum, rate, (double)tail[SN_TAIL_COUNT]);
-    *result =
-        (sn_step_result){.loss_sum = (double)tail[SN_TAIL_LOSS],
-                         .correct = (int64_t)tail[SN_TAIL_CORRECT],
-                         .count = (int64_t)tail[SN_TAIL_COUNT],
-                         .rate = rate,
-                         .requests = {.stop = tail[SN_TAIL_STOP] != 0,
-                                      .checkpoint = tail[SN_TAIL_CHECKPOINT] != 0},
-                         .seconds = sn_clock_seconds() - begun,
-                         .profile = s.profile};
+    *result = (sn_step_result){.loss_sum = (double)tail[SN_TAIL_LOSS],
+                               .correct = (int64_t)tail[SN_TAIL_CORRECT],
+                               .count = (int64_t)tail[SN_TAIL_COUNT],
+                               .rate = rate,
+                               .requests = {.stop = tail[SN_TAIL_STOP] != 0,
+                                            .checkpoint = tail[SN_TAIL_CHECKPOINT] != 0,
+                                            .files = tail[SN_TAIL_FILES] != 0},
+                               .seconds = sn_clock_seconds() - begun,
+                               .profile = s.profile};
     sn_cursor_advance(cursor, rate, result->loss_sum, result->correct, result->count,
                       result->seconds);
     return SN_OK;

@@ -12,7 +12,7 @@
 
 /** Requests of a rank to all ranks. */
 typedef struct sn_requests {
-    bool stop, checkpoint;
+    bool stop, checkpoint, files; /* files: write files at the end of an epoch */
 } sn_requests;
 
 /** Returns the requests of this rank.  The step calls it after the gradient of each

@@ -24,6 +24,7 @@
 typedef struct invocation {
     double started, loop_started; /* clock */
     double last_checkpoint;       /* clock of the newest checkpoint */
+    double last_write;            /* clock of the newest write of files */
     int64_t first_step;           /* number of finished updates at its start */
     int64_t samples_before;       /* number of samples processed before its start */
     int64_t epoch_samples_before; /* the same for the running epoch */
@@ -181,6 +182,7 @@ static sn_requests poll(void *user, double now)
             sn_deadline_passed(&t->deadline, e->config.train_max_minutes, now);
         own.stop = own.stop || t->now.limit != SN_LIMIT_NONE;
         own.checkpoint = minutes > 0 && now - t->now.last_checkpoint >= 60 * minutes;
+        own.files = now - t->now.last_write >= SN_FILES_SECONDS;
     }
     return own;
 }
@@ -251,23 +253,26 @@ static sn_run_state state_of(training *t)
                           .position = &e->cursor.position};
 }
 
-static sn_status write_checkpoints(training *t, const sn_decision *decision,
-                                   sn_error *err)
+static sn_status write_files(training *t, const sn_decision *decision, sn_error *err)
 {
-    if (!decision->checkpoint && !decision->best) {
-        return SN_OK;
+    const sn_run_state state = state_of(t);
+    /* A checkpoint holds rank 0's replica, which must be that of all ranks. */
+    sn_status status =
+        decision->checkpoint || decision->best ? check_replicas(t, err) : SN_OK;
+    if (status == SN_OK && decision->best && !decision->write) {
+        status = sn_run_hold_best(&t->run, &state, err);
     }
-    /* The checkpoint holds rank 0's replica, which must be that of all ranks. */
-    sn_status status = check_replicas(t, err);
-    if (status == SN_OK) {
-        const double begun = sn_clock_seconds();
-        const sn_run_state state = state_of(t);
-        status = sn_run_checkpoint(&t->run, &state, decision->checkpoint,
-                                   decision->best, decision->final, err);
-        sn_deadline_update(&t->deadline, t->run.totals.longest_seconds);
-        sn_trace_add(t->trace, SN_PHASE_CHECKPOINT, t->engine.cursor.position.step,
-                     begun);
-        t->now.last_checkpoint = sn_clock_seconds();
+    if (status != SN_OK || !decision->write) {
+        return status;
+    }
+    const double begun = sn_clock_seconds();
+    status = sn_run_write(&t->run, &state, decision->checkpoint, decision->best,
+                          decision->final, err);
+    sn_deadline_update(&t->deadline, t->run.totals.longest_seconds);
+    sn_trace_add(t->trace, SN_PHASE_CHECKPOINT, t->engine.cursor.position.step, begun);
+    t->now.last_write = sn_clock_seconds();
+    if (decision->checkpoint) {
+        t->now.last_checkpoint = t->now.last_write;
     }
     return status;
 }
@@ -287,6 +292,7 @@ static sn_status advance(training *t, sn_decision *decision, sn_error *err)
     const sn_position *p = &e->cursor.position;
     sn_moment moment = {.stop_requested = result.requests.stop,
                         .checkpoint_due = result.requests.checkpoint,
+                        .files_due = result.requests.files,
                         .epoch_closed = p->step_in_epoch == e->cursor.steps_per_epoch};
     if (moment.epoch_closed) {
         status = close_epoch(t, &moment.improved, err);
@@ -297,7 +303,7 @@ static sn_status advance(training *t, sn_decision *decision, sn_error *err)
     moment.best_epoch = p->best_epoch;
     *decision = sn_decide(&e->config, &moment);
     if (status == SN_OK) {
-        status = write_checkpoints(t, decision, err);
+        status = write_files(t, decision, err);
     }
     if (status == SN_OK && moment.epoch_closed && !decision->leave) {
         status = open_epoch(t, err);
@@ -411,7 +417,7 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     sn_console_start(&t->console, &t->deadline, resumed ? t->run.checkpoint : NULL, p,
                      changes);
     status = sn_preflight_warn_cores(&e->context, &t->console, err);
-    now->loop_started = now->last_checkpoint = sn_clock_seconds();
+    now->loop_started = now->last_checkpoint = now->last_write = sn_clock_seconds();
     if (status == SN_OK) {
         status = run_loop(t, &stopped, err);
     }

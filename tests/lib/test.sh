@@ -240,11 +240,15 @@ obey_permissions() {
     fi
 }
 
-# write_config FILE SECTION.KEY=VALUE...: keys of one section stand together
+# write_config FILE SECTION.KEY=VALUE...: keys of one section stand together.  Unless it is
+# set, every_epochs is 1, so that a short epoch, too, has its checkpoint.
 write_config() {
     local file=$1 setting section last=
     shift
     : >"$file"
+    if [[ " $* " != *" checkpoint.every_epochs="* ]]; then
+        set -- "$@" checkpoint.every_epochs=1
+    fi
     for setting in "$@"; do
         section=${setting%%.*}
         if [ "$section" != "$last" ]; then

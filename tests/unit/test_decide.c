@@ -7,7 +7,8 @@
 
 #include "train/decide.h"
 
-/* Letters: C checkpoint, B best, F final, L leave, S stopped. */
+/* Letters: C checkpoint, B best, W write without checkpoint, F final, L leave, S
+ * stopped. */
 typedef struct row {
     const char *name;
     int64_t every_epochs, every_steps, max_steps, patience;
@@ -32,6 +33,22 @@ static const row rows[] = {
     {"epoch", 1, 0, 0, 0, 1, {EPOCH}, "C"},
     {"epoch between checkpoints", 3, 0, 0, 0, 1, {EPOCH}, ""},
     {"epoch without checkpoints", 0, 0, 0, 0, 1, {EPOCH}, ""},
+    {"auto, step, files due", -1, 0, 0, 0, 1, {STEP, .files_due = true}, ""},
+    {"auto, epoch", -1, 0, 0, 0, 1, {EPOCH}, ""},
+    {"auto, epoch, files due", -1, 0, 0, 0, 1, {EPOCH, .files_due = true}, "C"},
+    {"auto, best epoch", -1, 0, 0, 0, 1, {EPOCH, .improved = true}, "B"},
+    {"auto, every_steps divides step", -1, 6, 0, 0, 1, {EPOCH}, "C"},
+    {"auto, last epoch", -1, 0, 0, 0, 1, {CLOSED, .epoch = 9}, "CFL"},
+    {"auto, stop requested", -1, 0, 0, 0, 1, {STEP, .stop_requested = true}, "CFLS"},
+    {"epoch, files due", 3, 0, 0, 0, 1, {EPOCH, .files_due = true}, "W"},
+    {"best epoch, files due",
+     3,
+     0,
+     0,
+     0,
+     1,
+     {EPOCH, .improved = true, .files_due = true},
+     "BW"},
     {"best epoch, no checkpoint", 3, 0, 0, 0, 1, {EPOCH, .improved = true}, "B"},
     {"best epoch, checkpoint", 2, 0, 0, 0, 1, {EPOCH, .improved = true}, "CB"},
     {"best epoch, keep_best off", 3, 0, 0, 0, 0, {EPOCH, .improved = true}, ""},
@@ -90,9 +107,10 @@ static void each_state_has_its_decision(void **state)
         config.checkpoint_keep_best = r->keep_best;
         const sn_decision d = sn_decide(&config, &r->moment);
         char found[8];
-        snprintf(found, sizeof found, "%s%s%s%s%s", d.checkpoint ? "C" : "",
-                 d.best ? "B" : "", d.final ? "F" : "", d.leave ? "L" : "",
-                 d.stopped ? "S" : "");
+        snprintf(found, sizeof found, "%s%s%s%s%s%s", d.checkpoint ? "C" : "",
+                 d.best ? "B" : "", d.write && !d.checkpoint ? "W" : "",
+                 d.final ? "F" : "", d.leave ? "L" : "", d.stopped ? "S" : "");
+        assert_true(d.write || !d.checkpoint);
         if (strcmp(found, r->expected) != 0) {
             fail_msg("%s: '%s' instead of '%s'", r->name, found, r->expected);
         }

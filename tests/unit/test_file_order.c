@@ -6,6 +6,7 @@
 #include "checkpoint_fixture.h"
 
 #include <limits.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "run/folder.h"
@@ -125,13 +126,14 @@ static void a_run_begins(void **state)
         "config.ini", "run") PUBLISHED("metrics.h5", "run"));
 }
 
-typedef struct job {
+typedef struct step_job {
     int64_t step;
     bool best, memory_is_short;
     const char *calls;
-} job;
+} step_job;
 
-static void run_jobs(const fixture *f, const char *run, const job *jobs, size_t count)
+static void run_jobs(const fixture *f, const char *run, const step_job *jobs,
+                     size_t count)
 {
     static const size_t hidden[] = {30, 20}, room[SN_TABLES] = {0, 1, 0};
     sn_network shape;
@@ -171,7 +173,7 @@ static void older_checkpoints_go_after_the_new_one_is_safe(void **state)
     const fixture *f = *state;
     char run[80];
     sn_error warning, err = {""};
-    static const job jobs[] = {
+    static const step_job jobs[] = {
         {1, true, true, ""},
         {1, true, false,
          PUBLISHED("metrics.h5", "run") "fsync run\n" PUBLISHED(
@@ -192,11 +194,97 @@ static void older_checkpoints_go_after_the_new_one_is_safe(void **state)
     run_jobs(f, run, jobs, sizeof jobs / sizeof jobs[0]);
 }
 
+/* Runs one job and returns the outcome of its best.h5. */
+static sn_status run_job(sn_writer *writer, const char *run, bool step, bool best,
+                         const sn_checkpoint_info *info, const float *values)
+{
+    sn_error err = {""};
+    sn_rows rows = {0};
+    const sn_writer_job job = {
+        .run = run, .step = step, .best = best, .keep = 9, .rows = &rows};
+    assert_int_equal(sn_writer_submit(writer, &job, info, values, values, &err), SN_OK);
+    sn_writer_outcome outcome;
+    sn_writer_totals totals;
+    sn_writer_wait(writer, &outcome, &totals);
+    assert_int_equal(outcome.step.status, SN_OK);
+    return outcome.best.status;
+}
+
+static void expect_best(const char *run, int64_t step, float value)
+{
+    char path[SN_PATH_BYTES];
+    sn_checkpoint_state found;
+    sn_error err = {""};
+    assert_int_equal(sn_checkpoint_best_path(path, run, &err), SN_OK);
+    assert_int_equal(sn_checkpoint_load(path, &found, &err), SN_OK);
+    assert_int_equal(found.info.position.step, step);
+    assert_true(found.layers[0].weight[0] == value);
+    assert_true(found.layers[0].weight_velocity[0] == value);
+    sn_checkpoint_state_clear(&found);
+}
+
+/* best.h5 holds the state of its own step, however late it is written. */
+static void the_best_state_waits_in_memory(void **state)
+{
+    const fixture *f = *state;
+    static const size_t hidden[] = {30, 20};
+    char run[80], path[SN_PATH_BYTES];
+    sn_network shape;
+    sn_writer *writer;
+    sn_checkpoint_info info = f->info;
+    sn_error warning, err = {""};
+    open_run(f, run);
+    assert_int_equal(sn_folder_prepare(run, "", true, 0, NULL, &warning, &err), SN_OK);
+    assert_int_equal(sn_network_init(&shape, 60, hidden, 2, 10, SN_TANH, &err), SN_OK);
+    assert_int_equal(sn_writer_create(&shape, &writer, &err), SN_OK);
+    float *values[10];
+    for (int i = 0; i < 10; i++) {
+        values[i] = calloc(shape.arena, sizeof **values);
+        assert_non_null(values[i]);
+        values[i][0] = (float)i;
+    }
+#define AT(number) (info.position.step = (number), &info), values[number]
+    calls[0] = '\0';
+    assert_int_equal(sn_writer_hold_best(writer, AT(1), values[1], &err), SN_OK);
+    assert_int_equal(sn_writer_hold_best(writer, AT(2), values[2], &err), SN_OK);
+    expect_calls("");
+    assert_int_equal(run_job(writer, run, true, false, AT(3)), SN_OK);
+    expect_calls("fsync run\n" PUBLISHED("best.h5", "checkpoints")
+                     PUBLISHED("step-00000003.h5", "checkpoints"));
+    expect_best(run, 2, 2);
+    assert_int_equal(run_job(writer, run, true, false, AT(4)), SN_OK);
+    expect_best(run, 2, 2);
+
+    /* A state that cannot be written is written with the next job. */
+    assert_int_equal(sn_checkpoint_best_path(path, run, &err), SN_OK);
+    assert_int_equal(remove(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_not_equal(run_job(writer, run, true, true, AT(5)), SN_OK);
+    assert_int_not_equal(run_job(writer, run, true, false, AT(6)), SN_OK);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(run_job(writer, run, false, false, AT(7)), SN_OK);
+    expect_best(run, 5, 5);
+
+    /* A newer best state replaces the one in memory. */
+    assert_int_equal(sn_writer_hold_best(writer, AT(7), values[7], &err), SN_OK);
+    assert_int_equal(run_job(writer, run, false, true, AT(8)), SN_OK);
+    assert_int_equal(run_job(writer, run, true, false, AT(9)), SN_OK);
+    expect_best(run, 8, 8);
+#undef AT
+    for (int i = 0; i < 10; i++) {
+        free(values[i]);
+    }
+    sn_writer_destroy(&writer);
+    sn_network_clear(&shape);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_run_begins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(older_checkpoints_go_after_the_new_one_is_safe,
-                                        set_up, tear_down)};
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_best_state_waits_in_memory, set_up,
+                                        tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

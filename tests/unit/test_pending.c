@@ -68,6 +68,32 @@ static void test_a_checkpoint_returns_its_rows(void **state)
     sn_rows_clear(&found);
 }
 
+/* best.h5 can be older than the newest rows. */
+static void test_a_checkpoint_has_no_rows_after_its_step(void **state)
+{
+    fixture *f = *state;
+    sn_error err;
+    sn_rows rows = {0}, found = {0}, none = {0};
+    make_rows(&rows);
+    f->info.position.step = STEPS / EPOCHS;
+    assert_int_equal(
+        sn_checkpoint_write(f->path, &f->info, f->written.layers, &rows, &err), SN_OK);
+    assert_int_equal(read_pending(f->path, &found), SN_OK);
+    sn_rows up_to_step = rows;
+    up_to_step.table[SN_TABLE_EPOCHS].count = 1;
+    up_to_step.table[SN_TABLE_STEPS].count = STEPS / EPOCHS;
+    up_to_step.table[SN_TABLE_RANKS].count = RANKS;
+    assert_same_rows(&up_to_step, &found);
+
+    f->info.position.step = 0;
+    assert_int_equal(
+        sn_checkpoint_write(f->path, &f->info, f->written.layers, &rows, &err), SN_OK);
+    assert_int_equal(read_pending(f->path, &none), SN_OK);
+    assert_true(sn_rows_empty(&none));
+    sn_rows_clear(&rows);
+    sn_rows_clear(&found);
+}
+
 /* Changes the first of the doubles that are equal to value. */
 static void damage(const char *path, double value)
 {
@@ -140,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_a_checkpoint_returns_its_rows),
+        CASE(test_a_checkpoint_has_no_rows_after_its_step),
         CASE(test_a_damaged_row_is_found),
         CASE(test_only_missing_rows_are_restored),
     };

@@ -229,7 +229,7 @@ static sn_status save(const char *temporary, const sn_checkpoint_info *info,
     const bool built = sn_h5_image_open(NULL, bytes, &file, &why) &&
                        write_info(file, info, &why) &&
                        write_tensors(file, info, tensors, &why) &&
-                       sn_pending_write(file, pending, &why);
+                       sn_pending_write(file, pending, info->position.step, &why);
     status = built ? sn_h5_image_save(file, temporary, err)
                    : sn_fail(err, SN_ENOMEM, "cannot build in memory (%s): %s",
                              temporary, why.text);

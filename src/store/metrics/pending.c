@@ -18,30 +18,35 @@ size_t sn_pending_bytes(const sn_rows *rows)
 }
 
 static bool write_table(hid_t group, sn_metrics_kind kind, const sn_rows *rows,
-                        sn_h5_reason *why)
+                        int64_t step, sn_h5_reason *why)
 {
     const sn_table *table = &sn_metrics_tables[kind];
     hid_t dataset;
     uint64_t present;
+    size_t count = rows->table[kind].count;
+    while (count > 0 &&
+           sn_table_step(table, rows->table[kind].rows, count - 1) > step) {
+        count--;
+    }
     if (!sn_table_create(group, table, true, why) ||
         !sn_table_open(group, table, &dataset, &present, why)) {
         return false;
     }
-    const bool done = sn_table_append(dataset, table, 0, rows->table[kind].rows,
-                                      rows->table[kind].count, why);
+    const bool done =
+        sn_table_append(dataset, table, 0, rows->table[kind].rows, count, why);
     sn_h5_close(&dataset);
     return done;
 }
 
-bool sn_pending_write(hid_t file, const sn_rows *rows, sn_h5_reason *why)
+bool sn_pending_write(hid_t file, const sn_rows *rows, int64_t step, sn_h5_reason *why)
 {
     hid_t group;
-    if (sn_rows_empty(rows)) {
+    if (sn_rows_first_step(rows) > step) {
         return true;
     }
     bool done = sn_h5_create_group(file, group_name, &group, why);
     for (int i = 0; done && i < SN_TABLES; i++) {
-        done = write_table(group, (sn_metrics_kind)i, rows, why);
+        done = write_table(group, (sn_metrics_kind)i, rows, step, why);
     }
     sn_h5_close(&group);
     return done;

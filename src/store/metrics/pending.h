@@ -12,8 +12,9 @@
 /** Returns the approximate size in bytes of the group in the file. */
 size_t sn_pending_bytes(const sn_rows *rows);
 
-/** Writes the group; writes nothing if rows is empty. */
-bool sn_pending_write(hid_t file, const sn_rows *rows, sn_h5_reason *why) SN_MUST_CHECK;
+/** Writes the group with the rows up to step; writes nothing if there are none. */
+bool sn_pending_write(hid_t file, const sn_rows *rows, int64_t step,
+                      sn_h5_reason *why) SN_MUST_CHECK;
 
 /** Appends the rows of the group, if it exists, to rows.  HDF5 checks their checksums.
  */

@@ -268,7 +268,7 @@ sn_status sn_writer_hold_best(sn_writer *writer, const sn_checkpoint_info *info,
                               sn_error *err)
 {
     if (!snapshot_create(&writer->held, writer->network)) {
-        return sn_fail(err, SN_ENOMEM, "best.h5: out of memory");
+        return sn_fail(err, SN_ENOMEM, "copy of the best epoch: out of memory");
     }
     writer->held->info = *info;
     snapshot_copy(writer->held, writer->network->arena, parameters, velocity);

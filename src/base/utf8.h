@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/** Returns the length of the UTF-8 character at text (bytes), or 0 if it is invalid: cut
- *  off, overlong, a surrogate or beyond U+10FFFF (RFC 3629). */
+/** Returns the length of the UTF-8 character at text (bytes), or 0 if it is invalid:
+ *  cut off, overlong, a surrogate or beyond U+10FFFF (RFC 3629). */
 size_t sn_utf8_length(const char *text, size_t bytes);
 
 /** Writes text as a JSON string, quotes included (RFC 8259).  Control characters are

@@ -235,7 +235,8 @@ static sn_status start(session *now, const arguments *given, sn_error *err)
     return status;
 }
 
-/* Prints the error of status, if it is one, and sets *first unless it holds a failure. */
+/* Prints the error of status, if it is one, and sets *first unless it holds a failure.
+ */
 static void report(sn_status status, const sn_error *err, sn_status *first)
 {
     if (status != SN_OK) {

@@ -26,8 +26,8 @@ static void count_predictions(size_t rows, size_t classes, const uint8_t *labels
     }
 }
 
-/* Returns the loss of the block that begins at sample first, and adds its predictions to
- * confusion (classes, classes) unless that is NULL. */
+/* Returns the loss of the block that begins at sample first, and adds its predictions
+ * to confusion (classes, classes) unless that is NULL. */
 static sn_loss evaluate_block(const sn_network *network, const float *parameters,
                               sn_workspace *workspace, float *x, const sn_split *split,
                               size_t first, double *confusion)

@@ -81,8 +81,8 @@ sn_status sn_run_add_ranks(sn_run *run, const sn_rank_row *mine,
                            const sn_rank_row **all, sn_error *err) SN_MUST_CHECK;
 
 /** Passes the rows and the state to the writer.  checkpoint: write the checkpoint of
- *  the step; best: write best.h5, else that of sn_run_hold_best.  First waits for the previous write; if final, also
- *  waits for this one.
+ *  the step; best: write best.h5, else that of sn_run_hold_best.  First waits for the
+ *  previous write; if final, also waits for this one.
  *
  *  A failed write is a warning at the next call, not an error.  Only if final, a
  *  failure to write the checkpoint or the metrics returns SN_EIO.  If another job has

@@ -13,9 +13,9 @@
 
 typedef struct sn_writer sn_writer;
 
-/** Starts the thread with low priority and allocates a copy of parameters and velocity.
- *  The caller destroys the writer; network must stay valid until then.  Errors: SN_ENOMEM; SN_EINTERNAL if no thread can be
- *  created. */
+/** Starts the thread with low priority and allocates a copy of parameters and
+ *  velocity.  The caller destroys the writer; network must stay valid until then.
+ *  Errors: SN_ENOMEM; SN_EINTERNAL if no thread can be created. */
 sn_status sn_writer_create(const sn_network *network, sn_writer **writer,
                            sn_error *err) SN_MUST_CHECK;
 
@@ -38,9 +38,10 @@ typedef struct sn_writer_job {
     sn_rows *rows;     /* rows for metrics.h5; sn_writer_submit moves them out */
 } sn_writer_job;
 
-/** Copies info, parameters and velocity (network.arena each) for best.h5, which the next
- *  job writes, unless it has a new best.h5 itself.  The first call allocates memory.
- *  The writer must be idle.  Errors: SN_ENOMEM; then the copy is unchanged. */
+/** Copies info, parameters and velocity (network.arena each) for best.h5, which the
+ *  next job writes, unless it has a new best.h5 itself.  The first call allocates
+ *  memory.  The writer must be idle.  Errors: SN_ENOMEM; then the copy is unchanged.
+ */
 sn_status sn_writer_hold_best(sn_writer *writer, const sn_checkpoint_info *info,
                               const float *parameters, const float *velocity,
                               sn_error *err) SN_MUST_CHECK;

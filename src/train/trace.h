@@ -41,8 +41,8 @@ void sn_trace_add(sn_trace *trace, sn_phase phase, int64_t step, double begun);
 /** Returns true if all steps are in the trace; false if trace is NULL. */
 bool sn_trace_is_full(const sn_trace *trace);
 
-/** Writes the file on rank 0 and destroys *trace, which may be NULL.  The reduction of a
- *  rank is divided: the rank waits until the last rank has begun, and then reduces.
+/** Writes the file on rank 0 and destroys *trace, which may be NULL.  The reduction of
+ *  a rank is divided: the rank waits until the last rank has begun, and then reduces.
  *  Warns if the file cannot be written.  Collective; the same status on all ranks.
  *  Errors: SN_EMPI. */
 sn_status sn_trace_finish(sn_trace **trace, sn_console *console,

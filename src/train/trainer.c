@@ -417,7 +417,8 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
     sn_console_start(&t->console, &t->deadline, resumed ? t->run.checkpoint : NULL, p,
                      changes);
     status = sn_preflight_warn_cores(&e->context, &t->console, err);
-    now->loop_started = now->last_checkpoint = now->last_write = sn_clock_seconds();
+    now->loop_started = now->last_checkpoint = sn_clock_seconds();
+    now->last_write = -SN_FILES_SECONDS; /* the first epoch ends with a checkpoint */
     if (status == SN_OK) {
         status = run_loop(t, &stopped, err);
     }

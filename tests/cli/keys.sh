@@ -159,17 +159,17 @@ train 0 0 no-epochs checkpoint.every_epochs=0
 count 1 find no-epochs/checkpoints -name 'step-*.h5'
 train 0 0 both-epochs
 count 2 find both-epochs/checkpoints -name 'step-*.h5'
-# short epochs: best.h5 waits in memory; all is complete at the end
+# short epochs: files after the first and the last; best.h5 waits in memory until then
 train 0 0 short checkpoint.every_epochs=auto train.epochs=9 data.validation=40 checkpoint.keep=99
-count 1 find short/checkpoints -name 'step-*.h5'
+count 2 find short/checkpoints -name 'step-*.h5'
 [ "$(table short epochs epoch | tail -n 1)" = 9 ] || wrong "metrics.h5 has not 9 epochs"
 best=$(table short epochs epoch validation_error | awk -F, 'NR == 2 || (NR > 2 && $2 < least) { least = $2; best = $1 } END { print best }')
 expect_exit 0 "$program" inspect short/checkpoints/best.h5
 expect_text out "^progress +$best epochs"
-# 6 epochs of 1.2 s: one write after 5 s, one at the end
+# 8 epochs of 1.2 s: files after the first epoch, after 5 s more, and at the end
 fault=(env SHARDNET_FAULT=step.slow)
-train 0 0 interval checkpoint.every_epochs=auto train.epochs=6 checkpoint.keep=99
-count 2 find interval/checkpoints -name 'step-*.h5'
+train 0 0 interval checkpoint.every_epochs=auto train.epochs=8 checkpoint.keep=99
+count 3 find interval/checkpoints -name 'step-*.h5'
 fault=()
 key checkpoint.every_epochs=0
 train 0 0 steps checkpoint.every_steps=5 checkpoint.keep=99

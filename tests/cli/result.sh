@@ -10,7 +10,7 @@ cd -- "$scratch"
 
 # a rate that spoils the network: the best epoch is not the last one
 write_config worse.ini data.source=synthetic data.train_limit=600 data.validation=100 model.hidden=16 \
-    optimizer.learning_rate=2.9 train.epochs=8 train.batch=32
+    optimizer.learning_rate=1 train.epochs=8 train.batch=32
 expect_exit 0 "$program" data synth set --train 10 --test 40
 images=set/t10k-images-idx3-ubyte
 

@@ -164,7 +164,8 @@ static void expect_name(field text, const char *wanted)
     assert_memory_equal(text.content, wanted, text.value);
 }
 
-/* Checks the operators of the graph, in order, and that each node reads its predecessor. */
+/* Checks the operators of the graph, in order, and that each node reads its
+ * predecessor. */
 static void expect_nodes(field graph, const char *const operators[])
 {
     field before = {.value = 6, .content = (const unsigned char *)"pixels"};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Matrix products by oneDNN for one type of operands; only products.c and tests
  *  include this header.  oneDNN makes a primitive for each shape, and the primitives
- *  are kept.  With AVX-512 a product of a known shape allocates nothing: its buffers are
- *  a scratchpad that all products share. */
+ *  are kept.  With AVX-512 a product of a known shape allocates nothing: its buffers
+ *  are a scratchpad that all products share. */
 #ifndef SHARDNET_NN_PRODUCTS_GEMM_MATMUL_H
 #define SHARDNET_NN_PRODUCTS_GEMM_MATMUL_H
 

@@ -84,6 +84,9 @@ head -c 9000 csv/mnist_train.csv >"$name"
 refuses 65 "line 4: it has fewer columns|line [0-9]+: " --test-fraction 0.1 "$name"
 truncate -s 1000 qmnist/qmnist-train-labels-idx2-int
 refuses 65 "labels-idx2-int\): row 30: it is cut off" qmnist
+refuses 65 "signed.npz\): y_train.npy: its elements are not bytes" signed.npz
+refuses 65 "swapped.npz\): y_test.npy: its elements are not bytes" swapped.npz
+refuses 65 "fortran.npz\): x_train.npy: its order is not C" fortran.npz
 printf 'P5 2 2 255\nabcd' >pictures/train/3/small.pgm
 refuses 65 "3/small.pgm\): it has 2 x 2 pixels" pictures
 printf 'P5 28 28 255\nabcd' >pictures/train/3/small.pgm

@@ -86,6 +86,9 @@ def main():
     wide = {name: array.astype("<i8") if name[0] == "y" else array for name, array in arrays.items()}
     numpy.savez(f"{out}/wide.npz", **wide)
     numpy.savez(f"{out}/large.npz", **{**wide, "y_train": wide["y_train"] + 250})
+    numpy.savez(f"{out}/signed.npz", **{**arrays, "y_train": arrays["y_train"].astype("i1")})
+    numpy.savez(f"{out}/swapped.npz", **{**arrays, "y_test": arrays["y_test"].astype(">i4")})
+    numpy.savez(f"{out}/fortran.npz", **{**arrays, "x_train": numpy.asfortranarray(arrays["x_train"])})
 
 
 main()

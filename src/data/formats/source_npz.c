@@ -64,7 +64,7 @@ static sn_status parse_header(array *a, const char *text)
     if (strstr(text, "'fortran_order': False") == NULL) {
         return malformed(a, "its order is not C");
     }
-    if (order == '>' || (kind != 'u' && kind != 'i') ||
+    if (order == '>' || (kind != 'u' && (kind != 'i' || a->width == 1)) ||
         (a->width != 1 && a->width != 4 && a->width != WIDTH_MAX)) {
         return malformed(a, "its elements are not bytes or little-endian integers");
     }

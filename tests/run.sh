@@ -72,8 +72,8 @@ run_tests() {
     say "building preset $preset"
     build "$preset"
     say "testing preset $preset, $((SECONDS - begun)) s after the start of its build"
-    # tests count quarters of a core
-    (cd -- "$source_root" && ctest --preset "$tests" -j $((4 * $(processors))) "$@") || failed=1
+    # tests count quarters of a core; an eighth more, because they also wait
+    (cd -- "$source_root" && ctest --preset "$tests" -j $((9 * $(processors) / 2)) "$@") || failed=1
     skipped=$(print_skipped "$preset")
     if [ -n "$skipped" ]; then
         say "skipped in preset $preset: $(wc -l <<<"$skipped")"

@@ -45,8 +45,8 @@ static sn_status try_path(const char *path, sn_error *err)
         status = sn_file_create(temporary, &file, err);
     }
     if (file != NULL) {
-        fclose(file);
-        remove(temporary);
+        (void)fclose(file);
+        (void)remove(temporary);
     }
     return status;
 }

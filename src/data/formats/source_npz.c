@@ -3,6 +3,7 @@
  * y_test in NumPy's format NPY, versions 1 and 2.  Elements are unsigned bytes, labels
  * also little-endian integers of 4 or 8 bytes, in C order. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -22,7 +23,13 @@ static bool find(const char *path, sn_source *source)
 
 #ifdef SHARDNET_ZIP
 
-enum { HEADER_MAX = 4096, MAGIC_BYTES = 6, DIMENSIONS_MAX = 3, WIDTH_MAX = 8 };
+enum {
+    HEADER_MAX = 4096,
+    MAGIC_BYTES = 6,
+    DIMENSIONS_MAX = 3,
+    WIDTH_MAX = 8,
+    SIZE_MOST = 1 << 30
+};
 
 typedef struct array {
     const char *path, *name;
@@ -55,25 +62,27 @@ static bool read_all(const array *a, void *buffer, size_t bytes)
 /* Parses the text of the header, a Python dictionary. */
 static sn_status parse_header(array *a, const char *text)
 {
-    const char *descr = strstr(text, "'descr': '"), *shape = strstr(text, "'shape': (");
-    char kind, order;
-    if (descr == NULL || shape == NULL ||
-        sscanf(descr, "'descr': '%c%c%1d'", &order, &kind, &a->width) != 3) {
+    static const char key[] = "'descr': '";
+    const char *descr = strstr(text, key), *shape = strstr(text, "'shape': (");
+    if (descr == NULL || shape == NULL || strlen(descr) < sizeof key + 3) {
         return malformed(a, "its header is not that of an array");
     }
+    /* such as <i8: the order of the bytes, the kind, the number of bytes */
+    const char order = descr[sizeof key - 1], kind = descr[sizeof key];
+    a->width = descr[sizeof key + 1] - '0';
     if (strstr(text, "'fortran_order': False") == NULL) {
         return malformed(a, "its order is not C");
     }
-    if (order == '>' || (kind != 'u' && (kind != 'i' || a->width == 1)) ||
+    if (order == '>' || descr[sizeof key + 2] != '\'' ||
+        (kind != 'u' && (kind != 'i' || a->width == 1)) ||
         (a->width != 1 && a->width != 4 && a->width != WIDTH_MAX)) {
         return malformed(a, "its elements are not bytes or little-endian integers");
     }
-    const char *at = strchr(shape, '(') + 1;
-    int used;
-    for (a->dimensions = 0; a->dimensions < DIMENSIONS_MAX &&
-                            sscanf(at, "%9zu%n", &a->size[a->dimensions], &used) == 1;
+    char *at = strchr(shape, '(') + 1;
+    for (a->dimensions = 0; a->dimensions < DIMENSIONS_MAX && *at >= '0' && *at <= '9';
          a->dimensions++) {
-        at += used;
+        const unsigned long long size = strtoull(at, &at, 10);
+        a->size[a->dimensions] = size < SIZE_MOST ? (size_t)size : SIZE_MOST;
         at += strspn(at, ", ");
     }
     return *at == ')' ? SN_OK : malformed(a, "its shape is not supported");

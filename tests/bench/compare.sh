@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# shardnet against PyTorch on the same cores, in one go: the same network, global batch,
-# precision and number of updates, run in turn, the ratio taken within each round.
+# shardnet against PyTorch and JAX on the same cores, in one go: the same network, global
+# batch, precision and number of updates, run in turn, the ratio taken within each round.
 #
 #     tests/bench/compare.sh [HIDDEN [ACTIVATION [BATCH [EPOCHS [ROUNDS]]]]]
 #     tests/bench/compare.sh 30 tanh 64 4 5
 #     tests/bench/compare.sh 1024,1024,1024 relu 1024 1 5
 #
-# SHARDNET_DATA names the folder of MNIST.  PYTHON is a python3 with torch (default: python3);
-# RANKS the ranks of shardnet and of DistributedDataParallel (default: all cores); SETTINGS
-# what train gets beside the model (default: nothing); PRECISION fp32 (default) or bf16, which PyTorch then runs under
-# autocast.  The release preset must be built.  Images/s are of the training loop,
-# start-up and evaluation apart.
+# SHARDNET_DATA names the folder of MNIST.  PYTHON is a python3 with torch and jax (default:
+# python3); PEERS the peers (default: "torch compile ddp jax"): PyTorch in one process,
+# the same with torch.compile, DistributedDataParallel over gloo, and JAX; RANKS the ranks
+# of shardnet and of DistributedDataParallel (default: all cores); SETTINGS what train gets
+# beside the model (default: nothing); PRECISION fp32 (default) or bf16, in which PyTorch
+# runs under autocast and JAX multiplies bfloat16 matrices.  The release preset must be
+# built.  Images/s are of the training loop, without start-up and evaluation.
 set -euo pipefail
 # shellcheck source=../../jobs/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../../jobs/common.sh"
@@ -19,13 +21,21 @@ here=$source_root/tests/bench
 
 hidden=${1-30} activation=${2-tanh} batch=${3-64} epochs=${4-4} rounds=${5-5}
 read -ra settings <<<"${SETTINGS-}"
+read -ra peers <<<"${PEERS-torch compile ddp jax}"
 python=${PYTHON-python3}
 precision=${PRECISION-fp32}
 ranks=${RANKS-$(cores)}
 data=$(absolute "${SHARDNET_DATA:?names the folder of MNIST}")
 program=$source_root/build/release/shardnet
 [ -x "$program" ] || fail 69 "build/release/shardnet is missing: cmake --preset release && cmake --build --preset release"
-"$python" -c 'import torch' 2>/dev/null || fail 69 "$python has no torch; set PYTHON"
+for peer in "${peers[@]}"; do
+    case $peer in
+    torch | compile | ddp) module=torch ;;
+    jax) module=jax ;;
+    *) fail 64 "PEERS has the words torch, compile, ddp and jax, not $peer" ;;
+    esac
+    "$python" -c "import $module" 2>/dev/null || fail 69 "$python has no $module; set PYTHON or PEERS"
+done
 allow_mpirun_as_root
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
@@ -45,32 +55,47 @@ ours() {
         --set compute.precision="$precision" --set optimizer.learning_rate=0.01 "${settings[@]}" --quiet --out "$scratch/run" |
         sed -n 's/^time.*; \([0-9]*\) images\/s.*/\1/p'
 }
-torch_alone() { "$python" "$here/torch_mlp.py" "${model[@]}"; }
-torch_ddp() {
-    OMP_NUM_THREADS=$(($(cores) / ranks)) "$python" -m torch.distributed.run \
-        --nproc-per-node "$ranks" "$here/torch_mlp.py" "${model[@]}" --ddp 2>"$scratch/ddp.err" ||
-        { cat "$scratch/ddp.err" >&2 && false; }
+run_peer() {
+    case $1 in
+    torch) "$python" "$here/torch_mlp.py" "${model[@]}" ;;
+    compile) "$python" "$here/torch_mlp.py" "${model[@]}" --compile ;;
+    ddp)
+        OMP_NUM_THREADS=$(($(cores) / ranks)) "$python" -m torch.distributed.run \
+            --nproc-per-node "$ranks" "$here/torch_mlp.py" "${model[@]}" --ddp
+        ;;
+    jax) "$python" "$here/jax_mlp.py" "${model[@]}" ;;
+    esac 2>"$scratch/peer.err" || { cat "$scratch/peer.err" >&2 && false; }
 }
 
 ours >/dev/null # files into the page cache
 for ((round = 1; round <= rounds; round++)); do
-    printf '%s %s %s\n' "$(ours)" "$(torch_alone)" "$(torch_ddp)" | tee -a "$scratch/rounds" >&2
+    line=$(ours)
+    for peer in "${peers[@]}"; do
+        line+=" $(run_peer "$peer")"
+    done
+    echo "$line" | tee -a "$scratch/rounds" >&2
 done
 
 echo "784-${hidden//,/-}-10, $activation, batch $batch, $epochs epochs, $precision, $rounds rounds, $ranks ranks"
-echo "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1), $(processors) processors; PyTorch $("$python" -c 'import torch; print(torch.__version__)')"
-awk '
+echo "$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1), $(processors) processors; $("$python" -c '
+import importlib.metadata as m
+print(", ".join(d.name + " " + d.version for d in m.distributions() if d.name in ("torch", "jax")))')"
+awk -v peers="shardnet ${peers[*]}" '
     function spread(values, n,   i, j, t) {
         for (i = 2; i <= n; i++) for (j = i; j > 1 && values[j] < values[j-1]; j--) {
             t = values[j]; values[j] = values[j-1]; values[j-1] = t }
         return sprintf("%12.4g %12.4g %12.4g", values[int((n + 1) / 2)], values[1], values[n])
     }
-    { a[NR] = $1; b[NR] = $2; c[NR] = $3; r[NR] = $1 / $2; s[NR] = $1 / $3 }
+    { for (i = 1; i <= NF; i++) rate[i, NR] = $i }
     END {
+        count = split(peers, name, " ")
         printf "%-34s %12s %12s %12s\n", "", "median", "min", "max"
-        printf "%-34s %s\n", "shardnet, images/s", spread(a, NR)
-        printf "%-34s %s\n", "PyTorch, one process, images/s", spread(b, NR)
-        printf "%-34s %s\n", "PyTorch, DDP over gloo, images/s", spread(c, NR)
-        printf "%-34s %s\n", "shardnet / PyTorch one process", spread(r, NR)
-        printf "%-34s %s\n", "shardnet / PyTorch DDP", spread(s, NR)
+        for (i = 1; i <= count; i++) {
+            for (k = 1; k <= NR; k++) v[k] = rate[i, k]
+            printf "%-34s %s\n", name[i] ", images/s", spread(v, NR)
+        }
+        for (i = 2; i <= count; i++) {
+            for (k = 1; k <= NR; k++) v[k] = rate[1, k] / rate[i, k]
+            printf "%-34s %s\n", "shardnet / " name[i], spread(v, NR)
+        }
     }' "$scratch/rounds"

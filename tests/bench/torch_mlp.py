@@ -6,7 +6,8 @@
     torchrun --nproc-per-node 2 torch_mlp.py ... --ddp     one process a rank, gloo
 
 The data lies in memory as float rows; the loop does what a careful user would write.  With
---ddp each process takes its part of every global batch.  --bf16 runs under autocast.
+--ddp each process takes its part of every global batch.  --bf16 runs under autocast,
+--compile with torch.compile.
 """
 import argparse
 import gzip
@@ -34,6 +35,7 @@ def main():
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--ddp", action="store_true")
     parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--compile", action="store_true")
     options = parser.parse_args()
 
     cores = len(os.sched_getaffinity(0))
@@ -55,6 +57,8 @@ def main():
     model = nn.Sequential(*layers, nn.Linear(widths[-1], 10))
     if options.ddp:
         model = nn.parallel.DistributedDataParallel(model)
+    if options.compile:
+        model = torch.compile(model)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     loss_of = nn.CrossEntropyLoss()
 
@@ -70,8 +74,10 @@ def main():
         for batch in order.split(options.batch):
             step(batch.tensor_split(size)[rank])
 
-    for batch in torch.randperm(len(x))[: 10 * options.batch].split(options.batch):  # warm-up
-        step(batch.tensor_split(size)[rank])
+    # warm-up, also of the smaller last batch, for which torch.compile compiles again
+    for count in (10 * options.batch, len(x) % options.batch):
+        for batch in torch.randperm(len(x))[:count].split(options.batch):
+            step(batch.tensor_split(size)[rank])
     begun = time.perf_counter()
     for _ in range(options.epochs):
         epoch()

@@ -86,8 +86,8 @@ static sn_status download(const char *url, const char *output, sn_error *err)
 
 /* text := the SHA-256 of the contents of path, uncompressed if it is a gzip file.
  * Copies the contents to the stream to, if not NULL; plain is the path of that stream,
- * for messages.  The function does not detect a truncated gzip file, whose digest
- * differs. */
+ * for messages.  A truncated gzip file is no error here: its digest differs from the
+ * expected one. */
 static sn_status read_contents(const char *path, const char *url, FILE *to,
                                const char *plain, char text[SN_DIGEST_TEXT_BYTES],
                                sn_error *err)

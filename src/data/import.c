@@ -167,7 +167,7 @@ sn_status sn_import(const char *source, const char *dir,
                        "no data set (%s): %s; `shardnet data import --help` lists what "
                        "can be imported",
                        source,
-                       sn_file_exists(source) ? "it has no known form"
+                       sn_file_exists(source) ? "its format is unknown"
                                               : "it does not exist");
     }
     if (found.has_test && options->test_fraction > 0) {

@@ -18,9 +18,9 @@ enum { SN_EVALUATION_ROWS = 128 };
  *
  *  parameters (network->arena).  x (capacity of the workspace, features) is scratch;
  *  the capacity is at least SN_EVALUATION_ROWS.  The loss of an empty split is NAN.
- *  confusion (classes, classes), unless NULL, := the number of samples of each label,
- *  by row, that got each prediction, on every rank.  Collective.  Errors: SN_ENOMEM,
- *  SN_EMPI. */
+ *  confusion (classes, classes), unless NULL: row l, column p receives the number of
+ *  samples with label l and prediction p, on every rank.  Collective.  Errors:
+ *  SN_ENOMEM, SN_EMPI. */
 sn_status sn_evaluate(sn_comm *comm, const sn_network *network, const float *parameters,
                       sn_workspace *workspace, float *x, const sn_split *split,
                       sn_evaluation *evaluation, int64_t *confusion,

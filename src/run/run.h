@@ -91,8 +91,9 @@ sn_status sn_run_add_ranks(sn_run *run, const sn_rank_row *mine,
 sn_status sn_run_write(sn_run *run, const sn_run_state *state, bool checkpoint,
                        bool best, bool final, sn_error *err) SN_MUST_CHECK;
 
-/** Copies the state for best.h5, which the next write of files writes; without memory
- *  for the copy, writes it now.  Collective.  Errors: those of sn_run_write. */
+/** Copies the state; the next write of files writes it as best.h5.  If there is no
+ *  memory for the copy, writes best.h5 now.  Collective.  Errors: those of
+ *  sn_run_write. */
 sn_status sn_run_hold_best(sn_run *run, const sn_run_state *state,
                            sn_error *err) SN_MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The replica: the state, which is parameters and velocity, and the memory that a step
- *  of this rank uses.
+/** The replica contains the state, which is parameters and velocity, and the memory
+ *  that this rank uses in a step.
  *
  *  A node holds one copy of a large state, and each rank updates its part of this copy:
  *  the optimizer is sharded inside the node (Rajbhandari et al. 2020, ZeRO), and all

@@ -162,8 +162,8 @@ static void compute_microbatch(step *s, sn_range positions, float *buffer)
     s->profile.backward += computed - gathered - pass.forward_seconds;
 }
 
-/* Updates the state with the sum of the gradients over count samples: this rank's part
- * of the node's copy, and then all parts are valid. */
+/* Updates the state with the sum of the gradients over count samples.  Each rank
+ * updates its part of the node's copy; at the end all parts are complete. */
 static void update(step *s, const float *sum, double rate, double count)
 {
     const double begun = sn_clock_seconds();

@@ -7,35 +7,18 @@
 The data lies on the device; one jitted function runs a whole epoch (lax.scan over the
 batches of a new permutation).  --bf16 computes the matrix products in bfloat16.
 """
-import argparse
-import gzip
-import os
 import time
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-
-def read_idx(path):
-    raw = gzip.open(path + ".gz").read() if os.path.exists(path + ".gz") else open(path, "rb").read()
-    shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(raw[3])]
-    return np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * raw[3]).reshape(shape)
+from mlp import parse, training_set
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--hidden", required=True)
-    parser.add_argument("--activation", default="relu", choices=["relu", "tanh", "sigmoid"])
-    parser.add_argument("--batch", type=int, required=True)
-    parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--bf16", action="store_true")
-    options = parser.parse_args()
+    options = parse("--bf16")
 
-    images = read_idx(os.path.join(options.data, "train-images-idx3-ubyte"))
-    x = jnp.asarray(images.reshape(len(images), -1).astype(np.float32) / 255)
-    y = jnp.asarray(read_idx(os.path.join(options.data, "train-labels-idx1-ubyte")).astype(np.int32))
+    x, y = map(jnp.asarray, training_set(options.data))
     activation = {"relu": jax.nn.relu, "tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}[options.activation]
     operand = jnp.bfloat16 if options.bf16 else jnp.float32
     widths = [x.shape[1]] + [int(w) for w in options.hidden.split(",") if w] + [10]

@@ -9,8 +9,6 @@ The data lies in memory as float rows; the loop does what a careful user would w
 --ddp each process takes its part of every global batch.  --bf16 runs under autocast,
 --compile with torch.compile.
 """
-import argparse
-import gzip
 import os
 import time
 
@@ -18,25 +16,11 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-
-def read_idx(path):
-    raw = gzip.open(path + ".gz").read() if os.path.exists(path + ".gz") else open(path, "rb").read()
-    dims = raw[3]
-    shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(dims)]
-    return torch.frombuffer(bytearray(raw[4 + 4 * dims :]), dtype=torch.uint8).reshape(shape)
+from mlp import parse, training_set
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--hidden", required=True)
-    parser.add_argument("--activation", default="relu", choices=["relu", "tanh", "sigmoid"])
-    parser.add_argument("--batch", type=int, required=True)
-    parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--ddp", action="store_true")
-    parser.add_argument("--bf16", action="store_true")
-    parser.add_argument("--compile", action="store_true")
-    options = parser.parse_args()
+    options = parse("--ddp", "--bf16", "--compile")
 
     cores = len(os.sched_getaffinity(0))
     rank, size = 0, 1
@@ -46,9 +30,7 @@ def main():
     torch.set_num_threads(max(1, cores // size))
     torch.manual_seed(1)
 
-    x = read_idx(os.path.join(options.data, "train-images-idx3-ubyte"))
-    x = x.reshape(len(x), -1).float() / 255
-    y = read_idx(os.path.join(options.data, "train-labels-idx1-ubyte")).long()
+    x, y = map(torch.from_numpy, training_set(options.data))
     activation = {"relu": nn.ReLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[options.activation]
     widths = [x.shape[1]] + [int(w) for w in options.hidden.split(",") if w]
     layers = []

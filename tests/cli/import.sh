@@ -72,7 +72,7 @@ checked "an imported set is trained on, and a picture of it predicted"
 refuses 64 "no test set .*--test-fraction" csv/mnist_train.csv
 refuses 64 "has a test set" --test-fraction 0.1 dots
 refuses 66 "it does not exist" none
-refuses 66 "no known form" gzip
+refuses 66 "its format is unknown" gzip
 sed '3s/,0,/,256,/' csv/mnist_train.csv >pixel.csv
 refuses 65 "pixel.csv\): line 3: a pixel is not a number 0 to 255" --test-fraction 0.1 pixel.csv
 sed '4s/,0,/,/' csv/mnist_train.csv >short.csv

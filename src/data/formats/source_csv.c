@@ -76,8 +76,8 @@ static sn_status malformed(table *t, const char *why)
                          t->from.path, t->line, why);
 }
 
-/* Reads a number 0 to 255 and the character after it, which must be a comma or the end
- * of the line.  Returns -1 if it is not such a number. */
+/* Reads a number and the next character, *after: a comma or the end of the line.
+ * Returns the number, or -1 if the text is no number from 0 to 255. */
 static int read_value(table *t, int c, int *after)
 {
     int value = -1;

@@ -130,8 +130,8 @@ static sn_status read_table(sn_gunzip *from, int dimensions, size_t count,
                                              : 1;
     if (columns < 1 || columns > COLUMNS_MAX) {
         return sn_fail(err, SN_EDATA,
-                       "malformed IDX file (%s): its header is cut off or has not 1 to "
-                       "%d columns; get the file again",
+                       "malformed IDX file (%s): its header is cut off, or the number "
+                       "of columns is not 1 to %d; get the file again",
                        from->path, COLUMNS_MAX);
     }
     return number_at(sizes) == count

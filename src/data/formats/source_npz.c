@@ -157,7 +157,7 @@ static sn_status read_labels(array *a, sn_samples *samples)
 {
     uint8_t value[WIDTH_MAX];
     if (a->size[0] != samples->count) {
-        return malformed(a, "it has not as many labels as there are images");
+        return malformed(a, "the number of labels differs from the number of images");
     }
     for (size_t i = 0; i < samples->count; i++) {
         if (!read_all(a, value, (size_t)a->width)) {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/numeric/digest.h"
+#include "base/system/file.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "data/dataset.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/number.h"
+#include "base/text/number.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "run/survey.h"

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
-#include "base/number.h"
-#include "base/stop.h"
+#include "base/system/file.h"
+#include "base/system/stop.h"
+#include "base/text/number.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "config/config.h"

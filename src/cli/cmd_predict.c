@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
-#include "base/utf8.h"
+#include "base/system/file.h"
+#include "base/text/utf8.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "data/dataset.h"

@@ -9,8 +9,8 @@
 
 #include <png.h>
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/system/file.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "config/config.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/stop.h"
+#include "base/system/stop.h"
 #include "nn/products/gemm.h"
 
 void sn_job_report(sn_status status, const sn_error *err)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/stop.h"
+#include "base/system/stop.h"
 #include "cli/commands.h"
 #include "cli/job.h"
 #include "dist/comm/comm.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/near.h"
+#include "base/text/near.h"
 
 /* The state while a command line is parsed. */
 typedef struct parser {

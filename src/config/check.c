@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/locale.h"
+#include "base/system/locale.h"
 #include "config/config.h"
 #include "config/keys.h"
 #include "nn/products/gemm.h"

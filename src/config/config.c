@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/locale.h"
+#include "base/system/locale.h"
 #include "config/ini.h"
 #include "config/keys.h"
 

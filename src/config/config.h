@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/file.h"
+#include "base/system/file.h"
 #include "data/augment.h"
 #include "data/dataset.h"
 #include "dist/reduce/reduction.h"

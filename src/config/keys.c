@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/locale.h"
-#include "base/near.h"
+#include "base/system/locale.h"
+#include "base/text/near.h"
 #include "config/config.h"
 
 /* Names of the choices, in the order of the enumerations in config.h. */

@@ -21,8 +21,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/real.h"
-#include "base/rng.h"
+#include "base/numeric/real.h"
+#include "base/numeric/rng.h"
 #include "data/batch.h"
 
 enum {

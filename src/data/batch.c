@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "data/batch.h"
 
-#include "base/parallel.h"
-#include "base/real.h"
+#include "base/numeric/parallel.h"
+#include "base/numeric/real.h"
 
 SN_HOT
 void scale_bytes(size_t count, const uint8_t *restrict bytes, float *restrict x)

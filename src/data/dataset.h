@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/digest.h"
-#include "base/file.h"
+#include "base/numeric/digest.h"
+#include "base/system/file.h"
 #include "shardnet/status.h"
 
 typedef enum sn_data_source {

@@ -10,8 +10,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "base/digest.h"
-#include "base/file.h"
+#include "base/numeric/digest.h"
+#include "base/system/file.h"
 #include "data/dataset.h"
 
 enum {

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/file.h"
+#include "base/system/file.h"
 #include "shardnet/status.h"
 
 enum { SN_FETCH_MIRRORS = 2 };

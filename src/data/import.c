@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/system/file.h"
 #include "data/dataset.h"
 #include "data/formats/idx.h"
 #include "data/formats/source.h"

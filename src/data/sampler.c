@@ -15,7 +15,7 @@
 
 #include <stddef.h>
 
-#include "base/rng.h"
+#include "base/numeric/rng.h"
 
 enum {
     ROUNDS = 6,

@@ -16,8 +16,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/parallel.h"
-#include "base/rng.h"
+#include "base/numeric/parallel.h"
+#include "base/numeric/rng.h"
 
 enum {
     PIXELS = SN_SYNTH_ROWS * SN_SYNTH_COLS,

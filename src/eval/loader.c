@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/fault.h"
 #include "base/mem.h"
+#include "base/numeric/digest.h"
 #include "config/config.h"
 #include "dist/watchdog/watchdog.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/locale.h"
+#include "base/system/locale.h"
 #include "config/config.h"
 #include "dist/node/node.h"
 #include "eval/evaluate.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "nn/activation.h"
 
-#include "base/parallel.h"
+#include "base/numeric/parallel.h"
 #include "nn/elementary.h"
 
 void sn_activation_scales(sn_activation activation, double *out, double *in)

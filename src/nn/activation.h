@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-#include "base/real.h"
+#include "base/numeric/real.h"
 
 typedef enum sn_activation {
     SN_TANH,

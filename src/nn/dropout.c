@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/rng.h"
+#include "base/numeric/rng.h"
 
 enum {
     MASKS_PER_BLOCK = 8, /* one Philox block is four words, with two masks per word */

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/real.h"
+#include "base/numeric/real.h"
 
 /** Dropout of a training step. */
 typedef struct sn_dropout {

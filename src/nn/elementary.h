@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/real.h"
+#include "base/numeric/real.h"
 
 #ifdef SHARDNET_REAL_DOUBLE
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/real.h"
+#include "base/numeric/real.h"
 
 typedef struct sn_loss {
     double sum;      /* sum over the rows of -log p(label), natural logarithm */

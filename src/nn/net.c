@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/parallel.h"
+#include "base/numeric/parallel.h"
+#include "base/system/clock.h"
 #include "nn/products/bf16.h"
 
 /* An operand of a product: float32 values, and their bf16 copy if products use bf16. */

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/real.h"
+#include "base/numeric/real.h"
 #include "nn/activation.h"
 #include "nn/dropout.h"
 #include "nn/loss.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "base/parallel.h"
-#include "base/rng.h"
+#include "base/numeric/parallel.h"
+#include "base/numeric/rng.h"
 #include "nn/net.h"
 #include "nn/products/bf16.h"
 

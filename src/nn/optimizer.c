@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/parallel.h"
+#include "base/numeric/parallel.h"
 #include "nn/products/bf16.h"
 
 #ifdef SHARDNET_REAL_DOUBLE

@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
+#include "base/system/clock.h"
 #include "nn/products/gemm.h"
 #include "perf/measure.h"
-#include "train/console.h"
+#include "train/console/console.h"
 
 enum { LARGE = 2048, MIB = 1 << 20 };
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "train/engine.h"
+#include "train/step/engine.h"
 
 /** The figures, measured on every rank in every repeat: name, unit. */
 #define SN_BENCH_TABLE(X)                                                              \

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "base/real.h"
+#include "base/numeric/real.h"
 
 SN_HOT
 void triad(size_t count, float s, const float *restrict b, const float *restrict c,

@@ -6,7 +6,7 @@
 #include "data/sampler.h"
 #include "run/writer.h"
 #include "store/checkpoint/checkpoint.h"
-#include "train/replica.h"
+#include "train/step/replica.h"
 
 static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
 {

@@ -3,14 +3,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
-#include "base/parallel.h"
+#include "base/numeric/parallel.h"
+#include "base/system/clock.h"
 #include "data/sampler.h"
 #include "nn/products/gemm.h"
 #include "perf/measure.h"
 #include "perf/plan.h"
-#include "train/replica.h"
+#include "train/step/replica.h"
 
 /* Runs once and returns the seconds on the clock. */
 typedef double timed_run(double (*clock)(void), void *user);

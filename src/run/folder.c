@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "base/file.h"
+#include "base/system/file.h"
 #include "store/paths.h"
 
 /* True if the file at path contains exactly text. */

@@ -12,10 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/file.h"
-#include "base/stop.h"
-#include "base/thread.h"
+#include "base/system/clock.h"
+#include "base/system/file.h"
+#include "base/system/stop.h"
+#include "base/system/thread.h"
 #include "run/lease.h"
 #include "store/paths.h"
 

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "base/clock.h"
-#include "base/locale.h"
 #include "base/mem.h"
-#include "base/thread.h"
+#include "base/system/clock.h"
+#include "base/system/locale.h"
+#include "base/system/thread.h"
 #include "run/folder.h"
 
 /* A copy of the state of training. */

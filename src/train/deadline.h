@@ -6,7 +6,7 @@
 
 /** Times are seconds since started. */
 typedef struct sn_deadline {
-    double started;                    /* clock of base/clock.h */
+    double started;                    /* clock of base/system/clock.h */
     double job_seconds;                /* end of the batch job, INFINITY if unknown */
     double stop_seconds;               /* end of training, INFINITY if unknown */
     double longest_evaluation_seconds; /* duration */

@@ -3,8 +3,8 @@
 #ifndef SHARDNET_TRAIN_PREFLIGHT_H
 #define SHARDNET_TRAIN_PREFLIGHT_H
 
-#include "train/console.h"
-#include "train/context.h"
+#include "train/console/console.h"
+#include "train/step/context.h"
 
 /** Checks that every rank runs the same version of the program with the same
  *  configuration (except data.dir), and, for a reduction with a fixed order, on the

@@ -4,21 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/locale.h"
-#include "base/stop.h"
+#include "base/system/clock.h"
+#include "base/system/locale.h"
+#include "base/system/stop.h"
 #include "dist/watchdog/watchdog.h"
 #include "eval/evaluate.h"
 #include "run/run.h"
 #include "shardnet/train.h"
-#include "train/console.h"
+#include "train/console/console.h"
+#include "train/console/trace.h"
 #include "train/deadline.h"
 #include "train/decide.h"
-#include "train/engine.h"
 #include "train/outcome.h"
 #include "train/preflight.h"
-#include "train/replica_check.h"
-#include "train/trace.h"
+#include "train/step/engine.h"
+#include "train/step/replica_check.h"
 
 /* Times and counts of this invocation. */
 typedef struct invocation {

@@ -30,8 +30,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/rng.h"
+#include "base/numeric/rng.h"
+#include "base/system/clock.h"
 #include "fuzz.h"
 
 enum {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "train/engine.h"
+#include "train/step/engine.h"
 
 static long allocations;
 

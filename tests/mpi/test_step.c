@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "train/engine.h"
-#include "train/replica_check.h"
+#include "train/step/engine.h"
+#include "train/step/replica_check.h"
 
 static sn_comm *comm;
 

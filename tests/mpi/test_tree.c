@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
+#include "base/numeric/rng.h"
 #include "dist/comm/comm.h"
 #include "dist/reduce/reduction.h"
 

@@ -37,6 +37,13 @@ ROOMS = {
 }
 # Sub-folder: the other folders of its room that it may include.
 FOLDERS = {
+    "base": [],
+    "base/system": ["base"],
+    "base/text": ["base"],
+    "base/numeric": ["base", "base/system"],
+    "train": ["train/console", "train/step"],
+    "train/console": ["train", "train/step"],
+    "train/step": [],
     "nn": ["nn/products"],
     "store": [],
     "eval": ["eval/export"],
@@ -146,7 +153,7 @@ FAULTS = [
     ("src/dist/comm/comm.c", '#include "dist/watchdog/watchdog.h"'),
     ("src/store/checkpoint/write.c", '#include "dist/comm/comm.h"'),
     ("src/store/h5/h5.c", '#include "store/metrics/metrics.h"'),
-    ("src/store/metrics/metrics.c", '#include "train/step.h"'),
+    ("src/store/metrics/metrics.c", '#include "train/step/step.h"'),
     ("src/eval/evaluate.c", '#include "run/lock.h"'),
     ("src/train/trainer.c", '#include "perf/bench.h"'),
     ("src/train/trainer.c", '#include "cli/job.h"'),
@@ -156,11 +163,11 @@ FAULTS = [
     ("src/data/formats/idx.c", "#include <png.h>"),
     ("src/cli/main.c", "#include <ini.h>"),
     ("include/shardnet/comm.h", "#include <mpi.h>"),
-    ("include/shardnet/train.h", '#include "train/step.h"'),
+    ("include/shardnet/train.h", '#include "train/step/step.h"'),
 ]
 CIRCLE = [("src/base/mem.c", "int sn_one(void)\n{\n    return sn_two();\n}\n"),
-          ("src/base/clock.c", "int sn_two(void)\n{\n    return sn_three();\n}\n"),
-          ("src/base/rng.c", "int sn_three(void)\n{\n    return sn_one();\n}\n")]
+          ("src/base/system/clock.c", "int sn_two(void)\n{\n    return sn_three();\n}\n"),
+          ("src/base/numeric/rng.c", "int sn_three(void)\n{\n    return sn_one();\n}\n")]
 
 
 def try_fault(root, additions):

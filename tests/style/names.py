@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Every file name of a run's folder is spelled in one place of the source tree, and every name
-of a function that begins with SN_HOT is unique, as src/base/real.h demands.
+of a function that begins with SN_HOT is unique, as src/base/numeric/real.h demands.
 
     names.py SOURCE-FOLDER
 
@@ -15,7 +15,7 @@ import sys
 from sources import read_sources
 
 # Pattern in a string literal: the one file that may hold it.
-PATHS, FILE = "src/store/paths.h", "src/base/file.h"
+PATHS, FILE = "src/store/paths.h", "src/base/system/file.h"
 NAMES = {
     r"config\.ini": PATHS,
     r"metrics\.h5": PATHS,

@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/rng.h"
+#include "base/numeric/rng.h"
 #include "store/checkpoint/checkpoint.h"
 #include "support.h"
 

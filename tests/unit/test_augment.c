@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
-#include "base/rng.h"
+#include "base/numeric/digest.h"
+#include "base/numeric/rng.h"
 #include "data/augment.h"
 #include "data/batch.h"
 #include "data/synth.h"

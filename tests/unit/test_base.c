@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/digest.h"
-#include "base/file.h"
 #include "base/mem.h"
-#include "base/rng.h"
+#include "base/numeric/digest.h"
+#include "base/numeric/rng.h"
+#include "base/system/clock.h"
+#include "base/system/file.h"
 #include "shardnet/status.h"
 
 static void exit_codes_are_those_of_sysexits(void **state)

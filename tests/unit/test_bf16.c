@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/rng.h"
+#include "base/numeric/rng.h"
 #include "nn/net.h"
 #include "nn/optimizer.h"
 #include "nn/products/bf16.h"

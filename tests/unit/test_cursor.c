@@ -2,7 +2,7 @@
 /* The position of a run over three epochs of three steps, and its best epoch. */
 #include "support.h"
 
-#include "train/cursor.h"
+#include "train/step/cursor.h"
 
 static sn_cursor start(void)
 {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "eval/export/export.h"
 
 enum { INPUT = 3, HIDDEN = 2, CLASSES = 4, FILE_BYTES = 1 << 16 };

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "base/rng.h"
+#include "base/numeric/rng.h"
 #include "nn/net.h"
 #include "nn/optimizer.h"
 

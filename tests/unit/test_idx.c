@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "base/file.h"
+#include "base/system/file.h"
 #include "data/formats/idx.h"
 
 static char folder[] = "test_idx.XXXXXX";

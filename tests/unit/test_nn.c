@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
 #include "base/mem.h"
+#include "base/numeric/digest.h"
 #include "nn/activation.h"
 #include "nn/dropout.h"
 #include "nn/elementary.h"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/near.h"
+#include "base/text/near.h"
 #include "cli/options.h"
 
 typedef struct arguments {

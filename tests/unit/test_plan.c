@@ -6,7 +6,7 @@
 
 #include "perf/plan.h"
 #include "support.h"
-#include "train/replica.h"
+#include "train/step/replica.h"
 
 enum { PARAMETERS = 784 * 30 + 30 + 30 * 10 + 10 };
 

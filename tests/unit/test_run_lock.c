@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-#include "base/file.h"
-#include "base/stop.h"
+#include "base/system/clock.h"
+#include "base/system/file.h"
+#include "base/system/stop.h"
 #include "run/lock.h"
 
 int __real_flock(int descriptor, int operation);

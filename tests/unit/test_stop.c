@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/stop.h"
+#include "base/system/stop.h"
 
 static const char message[] = "at once";
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/digest.h"
+#include "base/numeric/digest.h"
 #include "data/synth.h"
 
 enum { PIXELS = SN_SYNTH_ROWS * SN_SYNTH_COLS, COUNT = 600 };

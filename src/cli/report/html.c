@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 /* Returns the replacement of an ASCII character, NULL if it needs none. */
 static const char *replacement(char c)

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "base/number.h"
+#include "base/system/clock.h"
+#include "base/text/number.h"
 #include "cli/report/html.h"
 #include "cli/report/report.h"
 #include "shardnet/version.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/system/file.h"
 
 /* stream_run uncompresses bytes of input (*left) to output (room).  It advances *input
  * and *left by the bytes that it read; *got := the number of bytes that it wrote. */

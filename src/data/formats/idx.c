@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/system/file.h"
 #include "data/formats/gunzip.h"
 
 enum {

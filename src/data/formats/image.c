@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/system/file.h"
 #include "data/formats/idx.h"
 #include "data/formats/image_file.h"
 

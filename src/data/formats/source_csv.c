@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/system/file.h"
 #include "data/formats/gunzip.h"
 #include "data/formats/source.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/system/file.h"
 #include "data/formats/source.h"
 
 #ifdef SHARDNET_ZIP

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/mem.h"
+#include "base/system/file.h"
 #include "data/formats/image.h"
 #include "data/formats/source.h"
 

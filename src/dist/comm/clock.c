@@ -4,8 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/fault.h"
+#include "base/system/clock.h"
 #include "dist/comm/internal.h"
 
 enum { EXCHANGES = 20, TAG = 1 };

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/system/file.h"
 
 enum { CPUS = (int)(8 * sizeof(sn_node_mask)) };
 

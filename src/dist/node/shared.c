@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
-#include "base/rng.h"
+#include "base/numeric/rng.h"
 #include "dist/comm/internal.h"
 
 enum { NAME_BYTES = 64 };

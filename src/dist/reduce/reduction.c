@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/real.h"
+#include "base/numeric/real.h"
 #include "data/sampler.h"
 #include "dist/reduce/internal.h"
 

@@ -21,11 +21,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fault.h"
-#include "base/locale.h"
-#include "base/rng.h"
-#include "base/thread.h"
+#include "base/numeric/rng.h"
+#include "base/system/clock.h"
+#include "base/system/locale.h"
+#include "base/system/thread.h"
 #include "dist/comm/internal.h"
 #include "dist/watchdog/report.h"
 

@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/system/file.h"
 
 static const sn_export_writer *const writers[] = {
     [SN_EXPORT_ONNX] = &sn_export_onnx,

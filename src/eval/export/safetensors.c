@@ -7,7 +7,7 @@
  * Linear, ...): layer l is module 2 l. */
 #include <inttypes.h>
 
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 #include "eval/export/export.h"
 #include "shardnet/version.h"
 

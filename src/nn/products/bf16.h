@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/real.h"
+#include "base/numeric/real.h"
 
 /** bf16 (count) := x (count), rounded to nearest, ties to even; a NaN stays a NaN. */
 void sn_bf16_from_float(size_t count, const sn_real *x, uint16_t *bf16);

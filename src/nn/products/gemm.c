@@ -12,7 +12,7 @@
 #define HAS_ONEDNN 0
 #endif
 
-#include "base/parallel.h"
+#include "base/numeric/parallel.h"
 #include "nn/products/gemm_openblas.h"
 
 /* The number of threads that the last sn_gemm_set_threads gave, 0: none. */

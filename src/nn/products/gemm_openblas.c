@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 
 #include "base/mem.h"
-#include "base/real.h"
+#include "base/numeric/real.h"
 
 /* MiB of address space: LIBRARY holds the code and the tables of OpenBLAS and oneDNN,
  * THREAD holds a buffer and a stack. */

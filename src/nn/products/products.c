@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "base/parallel.h"
+#include "base/numeric/parallel.h"
 #include "nn/products/bf16.h"
 #include "nn/products/gemm_matmul.h"
 #include "nn/products/gemm_openblas.h"

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/digest.h"
-#include "base/file.h"
+#include "base/numeric/digest.h"
+#include "base/system/file.h"
 #include "nn/net.h"
 #include "shardnet/status.h"
 #include "store/metrics/rows.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/real.h"
+#include "base/numeric/real.h"
 
 #define AT(member)   offsetof(sn_checkpoint_info, member)
 #define SIZE(member) sizeof(((sn_checkpoint_info *)0)->member)

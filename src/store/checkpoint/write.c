@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/fault.h"
+#include "base/system/clock.h"
 #include "store/checkpoint/layout.h"
 
 static sn_status fault(const char *point, const sn_checkpoint_info *info, sn_error *err)

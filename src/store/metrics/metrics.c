@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
-#include "base/file.h"
+#include "base/system/file.h"
 #include "store/h5/format.h"
 #include "store/metrics/rows.h"
 #include "store/metrics/table.h"

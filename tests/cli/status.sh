@@ -92,7 +92,7 @@ checked "finished by train.early_stop_patience"
 live() {
     local end=$((SECONDS + limit))
     start 0 env SHARDNET_FAULT=step.slow "$program" train job.ini --out "$1" \
-        --set train.epochs=1000 "${@:3}"
+        --set train.epochs=1000 --quiet "${@:3}" # or it writes into out, as status does
     : >line
     until grep -Eq "^running, process $job on [^;]+; $2\$" line; do
         kill -0 "$job" || wrong "the job ended before status printed '$2'"

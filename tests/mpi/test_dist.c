@@ -199,6 +199,13 @@ static void bf16_rounds_the_gradient_but_not_the_tail(void **state)
     check_bf16(SN_REDUCE_OVERLAP);
 }
 
+static void assert_holds(const sn_node_memory *memory, uint8_t value)
+{
+    for (size_t i = 0; i < memory->bytes; i++) {
+        assert_int_equal(memory->data[i], value);
+    }
+}
+
 static void the_ranks_of_a_node_read_the_leaders_data(void **state)
 {
     (void)state;
@@ -215,17 +222,13 @@ static void the_ranks_of_a_node_read_the_leaders_data(void **state)
         memset(memory.data, 0x5A, 4096);
     }
     assert_int_equal(sn_node_memory_publish(comm, &memory, &err), SN_OK);
-    for (int i = 0; i < 4096; i++) {
-        assert_int_equal(memory.data[i], 0x5A);
-    }
+    assert_holds(&memory, 0x5A);
     sn_node_memory_meet(&memory);
     if (sn_comm_rank(comm) == 0) {
         memset(memory.data, 0x3C, 4096);
     }
     assert_int_equal(sn_node_memory_distribute(comm, &memory, &err), SN_OK);
-    for (int i = 0; i < 4096; i++) {
-        assert_int_equal(memory.data[i], 0x3C);
-    }
+    assert_holds(&memory, 0x3C);
     /* each rank writes its part, and reads the part of the next rank */
     sn_node_memory_meet(&memory);
     memory.data[memory.part] = (uint8_t)memory.part;

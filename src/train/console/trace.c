@@ -7,6 +7,7 @@
 
 #include "base/system/clock.h"
 #include "base/system/file.h"
+#include "base/text/utf8.h"
 #include "dist/comm/clock.h"
 
 enum { PHASES_OF_STEP = 5, OTHERS = 64 }; /* events per step, and per trace */
@@ -183,10 +184,15 @@ static void print_reduction(const all *a, int rank, size_t index)
 
 static void print_rank(const all *a, int rank)
 {
-    fprintf(a->out,
-            "%s\n{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":%d,\"args\":{\"name\":"
-            "\"rank %d on %s\"}}",
-            rank == 0 ? "" : ",", rank, rank, a->host + (size_t)rank * SN_HOST_BYTES);
+    char name[SN_HOST_BYTES + 32];
+    snprintf(name, sizeof name, "rank %d on %s", rank,
+             a->host + (size_t)rank * SN_HOST_BYTES);
+    fprintf(
+        a->out,
+        "%s\n{\"name\":\"process_name\",\"ph\":\"M\",\"pid\":%d,\"args\":{\"name\":",
+        rank == 0 ? "" : ",", rank);
+    sn_json_print_string(a->out, name);
+    fputs("}}", a->out);
     for (size_t i = 0; i < a->count; i++) {
         const event *e = event_of(a, rank, i);
         if (e->phase == SN_PHASE_REDUCE) {

@@ -11,15 +11,29 @@ say() {
     printf '== %s\n' "$*"
 }
 
-# fail CODE MESSAGE
+# fail CODE MESSAGE; schedulers run a copy of a script by another name than $script_name
 fail() {
-    printf '%s: %s\n' "${0##*/}" "$2" >&2
+    printf '%s: %s\n' "${script_name:-${0##*/}}" "$2" >&2
     exit "$1"
 }
+
+# require_bash MAJOR MINOR: older versions treat an empty array as an unset variable
+require_bash() {
+    (($1 * 100 + $2 >= 404)) ||
+        fail 69 "bash $1.$2 is too old: bash 4.4 or newer is needed; load a newer one, or install it (macOS: brew install bash)"
+}
+require_bash "${BASH_VERSINFO[0]}" "${BASH_VERSINFO[1]}"
 
 # print_usage: prints the comment at the top of the script that runs
 print_usage() {
     awk 'NR == 1 || /^# SPDX-/ { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "$0"
+}
+
+# offer_help WORD...: prints the usage and ends the script if the first word asks for it
+offer_help() {
+    case ${1-} in
+    -h | --help) print_usage && exit 0 ;;
+    esac
 }
 
 # show WORD...: prints a command in a form that can be pasted
@@ -95,15 +109,23 @@ allow_mpirun_as_root() {
     fi
 }
 
-# allow_oversubscription: permits more ranks than cores; one variable each for Open MPI 4, 5
+# these variables of Open MPI 4 and 5 permit more ranks than cores
+oversubscription=(OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe)
+
 allow_oversubscription() {
-    export OMPI_MCA_rmaps_base_oversubscribe=1
-    export PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
+    export "${oversubscription[@]}"
 }
 
 # tune_open_mpi: exports parameters that help Open MPI; values of the environment stay
 tune_open_mpi() {
-    local device
+    local device library pair name
+    # mpirun gives up an unreachable node after 25 seconds instead of 8 minutes
+    for library in OMPI PRTE; do # Open MPI 4, 5
+        for pair in time=10 intvl=5 probes=3; do
+            name=${library}_MCA_oob_tcp_keepalive_${pair%=*}
+            export "$name=${!name:-${pair#*=}}"
+        done
+    done
     # comm.reduce = overlap: a ring for every number of ranks; over TCP, buckets of up to
     # 520 KiB are sent without a handshake
     export OMPI_MCA_coll_libnbc_iallreduce_algorithm="${OMPI_MCA_coll_libnbc_iallreduce_algorithm-ring}"
@@ -156,12 +178,10 @@ build() {
     rm -f -- "$log"
 }
 
-# find_program: prints the program in SHARDNET, of the release build, or on the PATH
+# find_program: prints the program in SHARDNET; if that is not set, the release build, or the
+# program on the PATH
 find_program() {
     local program=${SHARDNET:-$source_root/build/release/shardnet}
-    if [ -x "$program" ]; then
-        echo "$program"
-    else
-        command -v shardnet || fail 66 "no program $program: build it, or set SHARDNET"
-    fi
+    command -v "$program" || { [ -z "${SHARDNET-}" ] && command -v shardnet; } ||
+        fail 66 "no program $program: build it, or set SHARDNET"
 }

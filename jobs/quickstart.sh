@@ -13,9 +13,7 @@ set -euo pipefail
 # shellcheck source=common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-case ${1-} in
--h | --help) print_usage && exit 0 ;;
-esac
+offer_help "$@"
 ranks=${1-$(cores)}
 if [ $# -gt 1 ] || ! [[ $ranks =~ ^[1-9][0-9]{0,5}$ ]]; then
     fail 64 "usage: jobs/quickstart.sh [RANKS], RANKS a whole number from 1"
@@ -85,12 +83,15 @@ fi
 
 say "4/4 training on $ranks rank$([ "$ranks" -eq 1 ] || echo s)"
 run=$(new_run)
+launch=() # the launcher in the commands to try
 allow_mpirun_as_root
 if ((ranks > $(cores))); then
     allow_oversubscription
+    launch=(env "${oversubscription[@]}")
 fi
 tune_open_mpi
 mpirun=$(mpirun_of "$build_folder")
+launch+=("$mpirun")
 code=0
 "$mpirun" -n "$ranks" "$program" train "$source_root/configs/quickstart.ini" \
     "${settings[@]}" --out "$run" || code=$?
@@ -100,15 +101,13 @@ if [ -e "$run/metrics.h5" ]; then
     "$program" metrics "$run" || true
 fi
 
-as_root=()
 if [ "$(id -u)" -eq 0 ]; then
-    as_root=(--allow-run-as-root)
+    launch+=(--allow-run-as-root)
 fi
 echo
 echo "Next commands to try:"
 show "$program" eval "$run"
 show "$program" inspect "$run"
-# bash before 4.4 treats an empty array as unset
-show "$mpirun" ${as_root[@]+"${as_root[@]}"} -n "$ranks" "$program" train "$run/config.ini" \
+show "${launch[@]}" -n "$ranks" "$program" train "$run/config.ini" \
     --set train.epochs=20 --out "$run" --resume
 exit "$code"

@@ -33,6 +33,7 @@ zlib1g-dev       | zlib      | zlib      | header:zlib.h
 libpng-dev       | libpng    | libpng    | header:png.h
 libssl-dev       | openssl   | OpenSSL   | header:openssl/evp.h
 libdnnl-dev      | onednn    | oneDNN    | none
+libjpeg-dev      | libjpeg-turbo | libjpeg-turbo | none
 libzip-dev       | libzip    | libzip    | none'
 if [ "$(uname -m)" = x86_64 ]; then # the only architecture for which Debian has it
     build_needs+='
@@ -48,6 +49,7 @@ locales          | -         | -         | none
 libcmocka-dev    | cmocka    | cmocka    | header:cmocka.h
 hdf5-tools       | hdf5      | HDF5      | tool:h5diff
 python3-numpy    | py-numpy  | SciPy-bundle | python:numpy
+python3-pil      | py-pillow | Pillow    | python:PIL
 python3-h5py     | py-h5py   | h5py      | python:h5py'
 
 # Packages that are installed only where apt-get can: the tests that need them are skipped
@@ -55,7 +57,7 @@ python3-h5py     | py-h5py   | h5py      | python:h5py'
 plot_packages=(gnuplot-nox)
 style_packages=(clang-format shellcheck man-db)
 cluster_packages=(slurmctld slurmd slurm-client munge iproute2)
-large_packages=(clang-tidy gcovr python3-venv)
+large_packages=(clang-tidy gcovr python3-venv zsh mandoc chromium)
 
 # shellcheck source=common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
@@ -74,7 +76,8 @@ has_package() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# Where modules, Spack and distributions put headers that a compiler does not find alone.
+# header_folders: prints options for the folders of headers that a compiler does not search by
+# itself: those of modules, Spack and distributions
 header_folders() {
     local prefix search=${CMAKE_PREFIX_PATH-}
     for prefix in "${HDF5_ROOT-}" "${HDF5_DIR-}" "${EBROOTHDF5-}" "${OPENBLAS_ROOT-}" \
@@ -117,7 +120,8 @@ is_present() {
     esac
 }
 
-# Lines of the table that are missing by the check of $1, a function of a line's fields.
+# missing_lines CHECK: prints the lines of the table that the function CHECK does not find; it
+# gets the fields PACKAGE and CHECK of a line
 missing_lines() {
     local debian spack easybuild check
     while IFS='|' read -r debian spack easybuild check; do

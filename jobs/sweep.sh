@@ -3,7 +3,8 @@
 # Trains one network with every combination of settings on this machine, one after the other.
 #
 #     jobs/sweep.sh CONFIG FOLDER KEY=VALUES... [-- TRAIN ARGUMENT...]
-#     jobs/sweep.sh configs/article.ini runs/rates learning_rate=0.01,0.1 seed=1..3
+#     jobs/sweep.sh configs/article.ini runs/rates learning_rate=0.01,0.1 seed=1..3 \
+#         -- --set data.validation=5000 --quiet
 #
 # KEY is SECTION.KEY, or KEY alone if only one section has it.  VALUES are separated by commas;
 # A..B stands for the whole numbers from A to B, and + for a comma inside a value:
@@ -21,12 +22,10 @@
 #   SHARDNET  the program        (default: build/release/shardnet, else on the PATH)
 set -euo pipefail
 
-# shellcheck source=common.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=batch.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/batch.sh"
 
-case ${1-} in
--h | --help) print_usage && exit 0 ;;
-esac
+offer_help "$@"
 usage="usage: jobs/sweep.sh CONFIG FOLDER KEY=VALUES... [-- TRAIN ARGUMENT...]"
 [ $# -ge 3 ] || fail 64 "$usage"
 config=$1 folder=$2 ranks=${RANKS-$(cores)}
@@ -85,36 +84,18 @@ done
 [ -n "${grid[0]}" ] || fail 64 "$usage"
 [ $# -eq 0 ] || shift # the --
 
+# Without validation samples no run has a rank; runs that differ only in their seeds need none.
+if tr ' ' '\n' <<<"${grid[0]}" | grep -qv '^train\.seed=\|^$' && ! {
+    sed -n '/^ *\[data\]/,/^ *\[/s/^ *validation *= *//p' "$config"
+    printf '%s\n' "${grid[0]}" "$@" | sed -n 's/.*data\.validation=//p'
+} | tail -n 1 | grep -q '^[1-9]'; then
+    say "no validation samples: the table cannot rank the runs; add -- --set data.validation=N" >&2
+fi
 allow_mpirun_as_root
 tune_open_mpi
 mpirun=$(mpirun_of "$(dirname -- "$program")")
-child='' stopped=no
-# mpirun passes USR1 to the ranks, which write a checkpoint and end with 75
-stop_run() {
-    stopped=yes
-    [ -z "$child" ] || kill -USR1 "$child" 2>/dev/null || true
-}
-trap stop_run INT TERM USR1
-
-# train_run RUN SETTING...: sets code to the exit code of the run
-train_run() {
-    local run=$1 setting
-    local arguments=(train "$config" --out "$run" --resume)
-    shift
-    for setting in "${settings[@]}"; do
-        arguments+=(--set "$setting")
-    done
-    # an own process group: Ctrl-C reaches this script only
-    setsid "$mpirun" -n "$ranks" "$program" "${arguments[@]}" "$@" &
-    child=$! code=0
-    wait "$child" || code=$?
-    while kill -0 "$child" 2>/dev/null; do # a signal interrupted wait
-        code=0
-        wait "$child" || code=$?
-    done
-    child=''
-}
-
+trap request_stop INT TERM USR1
+start_seconds=2
 result=0 number=0
 for line in "${grid[@]}"; do
     read -r -a settings <<<"$line"
@@ -122,8 +103,11 @@ for line in "${grid[@]}"; do
     number=$((number + 1))
     say "run $number of ${#grid[@]}: $name"
     mkdir -p -- "$folder"
-    train_run "$folder/$name" "$@"
-    if [ "$stopped" = yes ]; then
+    run=$folder/$name arguments=("${settings[@]/#/--set=}" "$@")
+    # the ranks have their own process group: Ctrl-C reaches this script only
+    start_ranks setsid "$mpirun" -n "$ranks"
+    wait_for_ranks
+    if [ "$stopping" = yes ]; then
         result=75
         break
     elif [ "$code" -ne 0 ]; then
@@ -131,5 +115,5 @@ for line in "${grid[@]}"; do
         [ "$result" -ne 0 ] || result=$code
     fi
 done
-"$source_root/jobs/sweep-summary.sh" "$folder"
+SHARDNET=$program "$source_root/jobs/sweep-summary.sh" "$folder" || true
 exit "$result"

@@ -83,7 +83,7 @@ reason() {
 
 # probe PROGRAM: sets reductions and backends; stops if CONFIG cannot be trained
 probe() {
-    local brief=("$1" bench "$config" --json --seconds 0.001 --repeats 1 ${settings[@]+"${settings[@]}"})
+    local brief=("$1" bench "$config" --json --seconds 0.001 --repeats 1 "${settings[@]}")
     bench "${brief[@]}"
     [ "$code" -eq 0 ] || fail "$code" "$(reason)"
     reductions=(allreduce overlap node reproducible)
@@ -139,7 +139,7 @@ measure() {
     launch_of "$program" "$ranks" "$threads"
     keys_of "$threads" "$backend" "$reduce"
     bench "${launch[@]}" "${programs[program]}" bench "$config" --json --seconds "$seconds" \
-        --repeats 1 ${settings[@]+"${settings[@]}"} "${keys[@]}"
+        --repeats 1 "${settings[@]}" "${keys[@]}"
     if [ "$code" -ne 0 ]; then
         left_out[$1]="$ranks x $threads, $backend, $reduce: $(reason)"
         return
@@ -177,7 +177,7 @@ print_table() {
             -v way="$(printf '%5d %7d  %-8s %-12s' "$ranks" "$threads" "$backend" "$reduce")" 'BEGIN {
             printf "%s %9.1f %9.1f %9.1f %11.0f%s\n", way, 1e6 * a, 1e6 * b, 1e6 * c, n / b, name }'
     done <"$scratch/summary"
-    for way in ${left_out[@]+"${left_out[@]}"}; do
+    for way in "${left_out[@]}"; do
         echo "not measured: $way"
     done
 }
@@ -194,11 +194,11 @@ print_best() {
     say "the best keys, for $ranks x $threads"
     printf '[compute]\nthreads = %s\nbackend = %s\n[comm]\nreduce = %s\n' "$threads" "$backend" "$reduce"
     say "the same as options"
-    show "${launch[@]}" ${as_root[@]+"${as_root[@]}"} "${programs[program]}" train "$config" \
-        ${settings[@]+"${settings[@]}"} "${keys[@]}" --out RUN
+    show "${launch[@]}" "${as_root[@]}" "${programs[program]}" train "$config" \
+        "${settings[@]}" "${keys[@]}" --out RUN
     if [ -n "$in_slurm" ]; then
         show sbatch -N 1 "--ntasks-per-node=$ranks" "--cpus-per-task=$threads" \
-            "$source_root/jobs/train.sbatch" "$config" RUN ${settings[@]+"${settings[@]}"} "${keys[@]}"
+            "$source_root/jobs/train.sbatch" "$config" RUN "${settings[@]}" "${keys[@]}"
     fi
 }
 

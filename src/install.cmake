@@ -11,6 +11,10 @@ install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/shardnet"
 
 if(NOT CMAKE_CROSSCOMPILING)
   install(FILES "${SHARDNET_MAN_PAGE}" DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES "${SHARDNET_BASH_COMPLETION}"
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+  install(FILES "${SHARDNET_ZSH_COMPLETION}"
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 endif()
 
 # find_package(shardnet) gives the targets shardnet::shardnet, which is shared, and
@@ -72,4 +76,5 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "openmpi-bin, libopenblas0")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
+set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_CURRENT_SOURCE_DIR}/debian.cmake)
 include(CPack)

@@ -17,9 +17,7 @@ here=$(dirname -- "${BASH_SOURCE[0]}")
 # shellcheck source=../jobs/common.sh
 . "$here/../jobs/common.sh"
 
-case ${1-} in
--h | --help) print_usage && exit 0 ;;
-esac
+offer_help "$@"
 if [ -n "${SHARDNET_DATA-}" ]; then
     SHARDNET_DATA=$(absolute "$SHARDNET_DATA")
     export SHARDNET_DATA
@@ -27,15 +25,15 @@ fi
 allow_mpirun_as_root
 allow_oversubscription
 export OMPI_MCA_hwloc_base_binding_policy=none
-# tests with a limit of time run slower with counters
-export SHARDNET_TEST_SECONDS="${SHARDNET_TEST_SECONDS-240}"
+# tests with a limit of time run slower with counters; CTest ends most scripts after 240 s
+export SHARDNET_TEST_SECONDS="${SHARDNET_TEST_SECONDS-180}"
 
 "$source_root/jobs/setup.sh" all
 command -v gcovr >/dev/null || fail 69 "gcovr is missing (Debian: gcovr)"
 cd -- "$source_root"
 # without the man page, the build runs its generator again
 if [ -d build/coverage ]; then
-    find build/coverage \( -name '*.gcda' -o -name shardnet.1 \) -delete
+    find build/coverage \( -name '*.gcda' -o -name shardnet.1 -o -path '*/completion/*' \) -delete
 fi
 build coverage
 failed=0

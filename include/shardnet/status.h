@@ -4,10 +4,12 @@
 #ifndef SHARDNET_STATUS_H
 #define SHARDNET_STATUS_H
 
-/* Columns: name, exit code (sysexits.h), short text.  Rows are in order of severity: if
- * the statuses of the ranks differ, all ranks return the last of them in this table. */
+/* Columns: name, exit code (sysexits.h; 1 as diff(1) has it), short text.  Rows are in
+ * order of severity: if the statuses of the ranks differ, all ranks return the last of
+ * them in this table. */
 #define SN_STATUS_TABLE(X)                                                             \
     X(SN_OK, 0, "success")                                                             \
+    X(SN_EDIFFERENT, 1, "`diff` found a difference")                                   \
     X(SN_ESTOPPED, 75, "stopped early on request")                                     \
     X(SN_EBUSY, 75, "output locked; try again later")                                  \
     X(SN_EUSAGE, 64, "wrong command line")                                             \
@@ -59,7 +61,8 @@ SN_API sn_status sn_fail(sn_error *err, sn_status status, const char *format, ..
 #define sn_fail(err, status, ...) ((void)sn_fail(err, status, __VA_ARGS__), (status))
 #endif
 
-/** Returns the exit code of a process: 0 for SN_OK, else a value of sysexits.h. */
+/** Returns the exit code of a process: 0 for SN_OK, 1 for SN_EDIFFERENT, else a code
+ *  from sysexits.h. */
 SN_API int sn_status_exit_code(sn_status status);
 
 /** Returns the short text of a status; never NULL. */

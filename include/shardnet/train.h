@@ -63,12 +63,12 @@ typedef struct sn_train_result {
 /** Trains the network that config describes.  Rank 0 writes config.ini, metrics.h5 and
  *  checkpoints/ into the run's folder.  Collective: config and options must be the same
  *  on all ranks; all ranks return the same status.  *result is valid only after SN_OK.
- *  Errors: SN_ESTOPPED if a stop was requested (the checkpoint is written);
- *  SN_EDIVERGED; SN_EBUSY if a job that shows no sign of life holds the run; SN_ETAKEN
- *  if another job has taken the run over; SN_ECONFIG, SN_ENOINPUT, SN_EDATA,
- *  SN_ECREATE, SN_EIO, SN_ENOMEM, SN_ERANGE; SN_EINTERNAL if the parameters of the
- *  ranks differ or a thread cannot be created; SN_EMPI, after which the caller may call
- *  only sn_comm_abort. */
+ *  Errors: SN_ESTOPPED if a stop was requested (the checkpoint is written, unless
+ *  training had not begun); SN_EDIVERGED; SN_EBUSY if a job that shows no sign of life
+ *  holds the run; SN_ETAKEN if another job has taken the run over; SN_ECONFIG,
+ *  SN_ENOINPUT, SN_EDATA, SN_ECREATE, SN_EIO, SN_ENOMEM, SN_ERANGE; SN_EINTERNAL if the
+ *  parameters of the ranks differ or a thread cannot be created; SN_EMPI, after which
+ *  the caller may call only sn_comm_abort. */
 SN_API sn_status sn_train(sn_comm *comm, const sn_config *config,
                           const sn_train_options *options, sn_train_result *result,
                           sn_error *err) SN_MUST_CHECK;

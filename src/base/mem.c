@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE /* madvise */
 #include "base/mem.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 bool sn_size_multiply(size_t a, size_t b, size_t *product)
 {
@@ -28,4 +31,14 @@ void *sn_alloc(size_t count, size_t element_bytes)
         memset(memory, 0, padded);
     }
     return memory;
+}
+
+void sn_mem_discard(void *memory, size_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)memory;
+    const size_t before = (page - begin % page) % page;
+    if (bytes >= SN_LARGE_BYTES) {
+        (void)madvise((char *)memory + before, (bytes - before) / page * page,
+                      MADV_DONTNEED);
+    }
 }

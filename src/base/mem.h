@@ -18,4 +18,11 @@ bool sn_size_multiply(size_t a, size_t b, size_t *product) SN_MUST_CHECK;
  *  is no memory, and a valid pointer if count is 0. */
 void *sn_alloc(size_t count, size_t element_bytes) SN_MUST_CHECK;
 
+enum { SN_LARGE_BYTES = 64 << 20 };
+
+/** Returns the pages of memory to the system, which loses the contents; the memory stays
+ *  allocated and takes pages again when it is written.  Keeps memory of less than
+ *  SN_LARGE_BYTES, whose pages would cost more time than they save space. */
+void sn_mem_discard(void *memory, size_t bytes);
+
 #endif

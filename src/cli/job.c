@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/system/stop.h"
+#include "eval/committee.h"
 #include "nn/products/gemm.h"
 
 void sn_job_report(sn_status status, const sn_error *err)
@@ -13,6 +14,13 @@ void sn_job_report(sn_status status, const sn_error *err)
         err->message[0] == '\0' ? sn_status_text(status) : err->message;
     fprintf(stderr, status == SN_ESTOPPED ? "shardnet: %s\n" : "shardnet: error: %s\n",
             detail);
+}
+
+sn_status sn_job_flush(sn_error *err)
+{
+    return fflush(stdout) != 0 || ferror(stdout)
+               ? sn_fail(err, SN_EIO, "cannot write to standard output")
+               : SN_OK;
 }
 
 void sn_job_hang(const char *message, void *user)
@@ -88,12 +96,26 @@ void sn_job_warn(const sn_error *notice)
 }
 
 sn_status sn_job_model(sn_comm *comm, const char *path, const char *choice,
-                       sn_model **model, sn_error *err)
+                       sn_model **committee, sn_error *err)
 {
-    const sn_status status = sn_model_load_choice(comm, path, choice, model, err);
+    const sn_status status = sn_committee_add(comm, path, choice, committee, err);
     if (status == SN_OK) {
-        sn_job_warn(&(*model)->found.notice);
-        sn_job_warn(&(*model)->notice);
+        const sn_model *added = *committee;
+        while (added->next != NULL) {
+            added = added->next;
+        }
+        sn_job_warn(&added->found.notice);
+        sn_job_warn(&added->notice);
+    }
+    return status;
+}
+
+sn_status sn_job_models(sn_comm *comm, const sn_words *paths, const char *choice,
+                        sn_model **committee, sn_error *err)
+{
+    sn_status status = SN_OK;
+    for (size_t i = 0; i < paths->count && status == SN_OK; i++) {
+        status = sn_job_model(comm, paths->word[i], choice, committee, err);
     }
     return status;
 }

@@ -105,8 +105,9 @@ int main(int argc, char **argv)
      * systems lack; the variable overrides what the program sets in HDF5. */
     (void)setenv("HDF5_USE_FILE_LOCKING", "FALSE", 1);
     sn_status status = dispatch(&command, argc, argv, &err);
-    if (status == SN_OK && (fflush(stdout) != 0 || ferror(stdout))) {
-        status = sn_fail(&err, SN_EIO, "cannot write to standard output");
+    if (status == SN_OK || status == SN_EDIFFERENT) {
+        const sn_status written = sn_job_flush(&err);
+        status = written != SN_OK ? written : status;
     }
     if (status != SN_OK && err.message[0] != '\0') { /* MPI is not running */
         report(command, status, &err);

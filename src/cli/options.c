@@ -244,8 +244,10 @@ static sn_status parse_option(const parser *p, int *i)
     return store(p, option, value);
 }
 
-/* Stores the words (count), which are all operands, in their fields. */
-static sn_status store_operands(const parser *p, char **words, size_t count)
+/* Stores the words (count), which are all operands, in their fields; marked of them
+ * precede `--`. */
+static sn_status store_operands(const parser *p, char **words, size_t count,
+                                size_t marked)
 {
     const sn_operand *operand = p->command->operands;
     size_t next = 0;
@@ -255,13 +257,21 @@ static sn_status store_operands(const parser *p, char **words, size_t count)
             return sn_options_refuse(p->command, p->err, "missing argument (%s)",
                                      operand->name);
         }
+        const size_t end = operand->many ? count : next + 1;
+        for (size_t i = next; i < end; i++) {
+            if (words[i][0] == '\0') {
+                return sn_options_refuse(p->command, p->err, "empty argument (%s)",
+                                         operand->name);
+            }
+        }
         if (operand->many) {
-            *(sn_words *)(void *)field = (sn_words){count - next, words + next};
-            next = count;
+            *(sn_words *)(void *)field = (sn_words){count - next, words + next,
+                                                    marked > next ? marked - next : 0};
         } else {
-            const char *word = words[next++];
+            const char *word = words[next];
             memcpy(field, &word, sizeof word);
         }
+        next = end;
     }
     return next == count ? SN_OK
                          : sn_options_refuse(p->command, p->err,
@@ -289,18 +299,20 @@ sn_status sn_options_parse(const sn_command *command, int argc, char **argv,
     const parser p = {command, argc, argv, arguments, err};
     sn_status status = SN_OK;
     bool ended = false;
-    size_t operands = 0; /* number of words moved to the front of argv + 1 */
+    size_t operands = 0,
+           marked = 0; /* number of words moved to the front of argv + 1 */
     for (int i = 1; i < argc && status == SN_OK; i++) {
         if (ended || argv[i][0] != '-' || argv[i][1] == '\0') {
             argv[1 + operands++] = argv[i];
         } else if (strcmp(argv[i], "--") == 0) {
             ended = true;
+            marked = operands;
         } else {
             status = parse_option(&p, &i);
         }
     }
     if (status == SN_OK) {
-        status = store_operands(&p, argv + 1, operands);
+        status = store_operands(&p, argv + 1, operands, marked);
     }
     return status == SN_OK ? check_required(&p) : status;
 }

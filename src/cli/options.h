@@ -52,10 +52,11 @@ typedef struct sn_option {
     const char *help;
 } sn_option;
 
-/** The field of an operand that may be repeated. */
+/** The field of an operand that may be repeated.  No word is empty. */
 typedef struct sn_words {
     size_t count;
-    char **word; /* (count), in argv */
+    char **word;   /* (count), in argv */
+    size_t marked; /* number of words before `--`; 0 without it */
 } sn_words;
 
 typedef struct sn_operand {

@@ -22,7 +22,7 @@ const sn_command sn_program = {
     .commands = {&sn_command_train, &sn_command_eval, &sn_command_predict,
                  &sn_command_bench, &sn_command_plan, &sn_command_inspect,
                  &sn_command_verify, &sn_command_diff, &sn_command_metrics,
-                 &sn_command_report, &sn_command_status, &sn_command_export,
-                 &sn_command_data},
+                 &sn_command_report, &sn_command_compare, &sn_command_status,
+                 &sn_command_export, &sn_command_data},
     .options = {
         {SN_PRINT("version", print_version, "print the version"), .letter = 'V'}}};

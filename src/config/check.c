@@ -97,6 +97,11 @@ static bool is_still(const sn_augment_spec *spec)
     return spec->kind != SN_AUGMENT_NONE && !affine && !elastic;
 }
 
+static bool has_default(const sn_config *config, const char *section, const char *name)
+{
+    return config->origin[sn_key_find(section, name) - sn_keys] == SN_ORIGIN_DEFAULT;
+}
+
 /* Refuses a value that another key, often by its default, makes useless.  A key that
  * has no effect with another choice, such as decay with a constant schedule, is
  * accepted: users override choices by --set. */
@@ -118,6 +123,19 @@ static sn_status check_combinations(const sn_config *config, sn_error *err)
          "schedule",
          "inverse with [optimizer] decay = 0 keeps the rate constant; set decay, for "
          "example to 0.001, or use constant"},
+        {schedule.kind == SN_SCHEDULE_WARMUP_STABLE_DECAY &&
+             schedule.decay_fraction == 0,
+         "optimizer", "schedule",
+         "warmup_stable_decay with [optimizer] decay_fraction = 0 never lowers the "
+         "rate; set decay_fraction, for example to 0.2, or use constant"},
+        {config->optimizer_weight_decay > 0 && config->optimizer_kind != SN_KIND_ADAMW,
+         "optimizer", "weight_decay",
+         "only kind = adamw uses it; with momentum use l2, or 0"},
+        {config->optimizer_kind == SN_KIND_ADAMW &&
+             has_default(config, "optimizer", "learning_rate"),
+         "optimizer", "kind",
+         "adamw moves each weight by about the rate in every update, and the default of "
+         "learning_rate is far too large; set it, for example to 0.001"},
         {schedule.warmup_epochs > (double)schedule.epochs, "optimizer", "warmup_epochs",
          "the training ends before the rate has risen; use at most [train] epochs"},
         {is_still(&distortion), "augment", "kind",
@@ -161,15 +179,12 @@ sn_status sn_config_check_data(const sn_config *config, const sn_dataset_shape *
                                sn_error *err)
 {
     const sn_dataset_spec spec = sn_config_dataset(config);
-    const size_t limit = spec.train_limit;
-    const size_t used =
-        limit > 0 && limit < shape->train_count ? limit : shape->train_count;
     return sn_dataset_train_count(&spec, shape) > 0
                ? SN_OK
                : sn_config_refuse(config, "data", "validation", err,
                                   "no sample left to train on: %zu of %zu training "
                                   "samples are held out; use a smaller value",
-                                  spec.validation, used);
+                                  spec.validation, sn_dataset_used_count(&spec, shape));
 }
 
 sn_status sn_config_check(const sn_config *config, sn_error *err)
@@ -184,6 +199,12 @@ sn_status sn_config_check(const sn_config *config, sn_error *err)
             config->data_dir);
     }
     if (config->data_source != SN_SOURCE_SYNTHETIC && config->data_dir[0] == '\0') {
+        const int origin = config->origin[sn_key_find("data", "dir") - sn_keys];
+        const char *variable = getenv("SHARDNET_DATA");
+        if (origin == SN_ORIGIN_VARIABLE && variable != NULL && variable[0] != '\0') {
+            return sn_config_refuse(config, "data", "dir", err,
+                                    "path longer than %d bytes", SN_PATH_BYTES - 1);
+        }
         return sn_config_refuse(config, "data", "dir", err,
                                 "no data folder; set it, or SHARDNET_DATA, or use "
                                 "`[data] source = synthetic`");

@@ -72,16 +72,6 @@ static const char *find(const listing *in, const entry *wanted)
     return NULL;
 }
 
-/* True if both texts are the same value.  Other versions of the program write numbers
- * with other digits. */
-static bool is_same(const entry *at, const char *other)
-{
-    const sn_key *key = sn_key_find(at->section, at->key);
-    return strcmp(at->value, other) == 0 ||
-           (key != NULL && key->type == SN_KEY_REAL &&
-            strtod(at->value, NULL) == strtod(other, NULL));
-}
-
 sn_status sn_config_compare(const char *a, const char *b, sn_config_difference *differs,
                             void *user, size_t *count, sn_error *err)
 {
@@ -93,7 +83,8 @@ sn_status sn_config_compare(const char *a, const char *b, sn_config_difference *
     }
     for (entry at = {NULL, NULL, NULL}; status == SN_OK && advance(&left, &at);) {
         const char *other = find(&right, &at);
-        if (other == NULL || !is_same(&at, other)) {
+        if (other == NULL ||
+            !sn_key_is_same(sn_key_find(at.section, at.key), at.value, other)) {
             ++*count;
             differs(user, at.section, at.key, at.value, other);
         }

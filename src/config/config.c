@@ -20,8 +20,9 @@ void sn_config_init(sn_config *config)
         (void)sn_key_read(key, key->default_text, config, why);
     }
     const char *dir = getenv("SHARDNET_DATA");
-    if (dir != NULL && strlen(dir) < SN_PATH_BYTES) {
-        strcpy(config->data_dir, dir);
+    if (dir != NULL) {
+        /* sn_config_check refuses a path that is too long */
+        strcpy(config->data_dir, strlen(dir) < SN_PATH_BYTES ? dir : "");
         config->origin[sn_key_find("data", "dir") - sn_keys] = SN_ORIGIN_VARIABLE;
     }
 }

@@ -27,6 +27,9 @@ enum {
     SN_ORIGIN_VARIABLE = -2 /* SHARDNET_DATA */
 };
 
+/** The values of optimizer.kind; momentum_kind chooses the rule of momentum. */
+typedef enum sn_optimizer_kind { SN_KIND_MOMENTUM, SN_KIND_ADAMW } sn_optimizer_kind;
+
 /** A list of layer widths. */
 typedef struct sn_widths {
     size_t count;
@@ -38,32 +41,35 @@ typedef struct sn_widths {
 struct sn_config {
     int data_source; /* sn_data_source */
     char data_dir[SN_PATH_BYTES];
-    int64_t data_validation, data_train_limit;
+    int64_t data_validation, data_train_limit, data_width;
     int augment_kind; /* sn_augment_kind */
     double augment_rotation, augment_shear, augment_scale, augment_shift, augment_sigma,
-        augment_alpha;
+        augment_alpha, augment_noise;
     sn_widths model_hidden;
     int model_activation; /* sn_activation */
     int model_init;       /* sn_init */
     double model_init_scale, model_dropout_input, model_dropout_hidden, model_max_norm;
+    int optimizer_kind; /* sn_optimizer_kind */
     double optimizer_learning_rate, optimizer_momentum;
-    int optimizer_momentum_kind; /* sn_momentum */
-    double optimizer_l2, optimizer_l1;
+    int optimizer_momentum_kind; /* sn_rule, but not SN_ADAMW */
+    double optimizer_beta1, optimizer_beta2, optimizer_epsilon, optimizer_weight_decay;
+    double optimizer_l2, optimizer_l1, optimizer_clip_norm;
     int optimizer_schedule; /* sn_schedule_kind */
     double optimizer_decay;
     int64_t optimizer_decay_every;
-    double optimizer_warmup_epochs;
+    double optimizer_decay_fraction, optimizer_warmup_epochs;
     int64_t optimizer_scale_from_batch;
     int64_t train_epochs, train_batch, train_seed, train_eval_every, train_report_every,
         train_early_stop_patience;
-    double train_max_minutes;
+    double train_label_smoothing;
+    double train_max_minutes, train_average;
     int64_t train_max_steps;
     int comm_reduce; /* sn_reduce_kind */
     int comm_wire;   /* sn_wire */
     int64_t comm_bucket_kib, comm_leaves, comm_check_replicas_every;
-    int compute_precision; /* sn_precision */
-    int compute_backend;   /* sn_backend */
-    double comm_timeout_seconds;
+    int compute_precision;           /* sn_precision */
+    int compute_backend;             /* sn_backend */
+    double comm_timeout_seconds;     /* negative: auto */
     int64_t compute_threads;         /* 0: auto */
     int64_t checkpoint_every_epochs; /* SN_EVERY_EPOCHS_AUTO: auto */
     int64_t checkpoint_every_steps;
@@ -129,8 +135,8 @@ sn_augment_spec sn_config_augment(const sn_config *config);
 sn_optimizer sn_config_optimizer(const sn_config *config);
 
 /** Returns the library for products of the network: the key, or the choice for auto.
- *  With a fixed order of additions that is OpenBLAS, whose type of processor the
- *  preflight compares. */
+ *  With a fixed order of additions and other operands than bf16 that is OpenBLAS, whose
+ *  type of processor the preflight compares. */
 sn_backend sn_config_backend(const sn_config *config, const sn_network *network);
 
 /** Returns the settings of the reduction; gradient and tail are numbers of elements. */

@@ -14,9 +14,11 @@ static const char *const augments[] = {"none", "affine", "elastic", NULL};
 static const char *const activations[] = {"tanh", "sigmoid", "relu", "lecun_tanh",
                                           NULL};
 static const char *const inits[] = {"uniform", "xavier", "he", NULL};
+static const char *const optimizers[] = {"momentum", "adamw", NULL};
 static const char *const momentum_kinds[] = {"heavy_ball", "nesterov",
                                              "previous_gradient", NULL};
-static const char *const schedules[] = {"constant", "inverse", "step", "cosine", NULL};
+static const char *const schedules[] = {
+    "constant", "inverse", "step", "cosine", "linear", "warmup_stable_decay", NULL};
 #define NAME(symbol, name) #name,
 static const char *const reductions[] = {SN_REDUCTION_TABLE(NAME) "auto", NULL};
 #undef NAME
@@ -55,6 +57,9 @@ const sn_key sn_keys[] = {
         "number of samples held out for validation, from the end of the training set"),
     INTEGER("data", "train_limit", data_train_limit, "0", 0, 4e9,
             "use only this many samples from the start of the training set; 0 = all"),
+    INTEGER("data", "width", data_width, "0", 0, 4096,
+            "width normalization: resample the ink of each image to this many columns, "
+            "in training, evaluation and prediction; 0 = off"),
     CHOICE("augment", "kind", augment_kind, "none", augments,
            "random distortion of the training images; elastic includes affine"),
     REAL("augment", "rotation", augment_rotation, "10", 0, 180, 0,
@@ -70,6 +75,10 @@ const sn_key sn_keys[] = {
          "fields, pixels"),
     REAL("augment", "alpha", augment_alpha, "36", 0, 10000, 0,
          "elastic: factor on the filtered displacement fields, pixels"),
+    REAL(
+        "augment", "noise", augment_noise, "0", 0, 10, 0,
+        "standard deviation of Gaussian noise on the inputs, which are in [0, 1], with "
+        "every kind"),
     {"model", "hidden", SN_KEY_WIDTHS, FIELD(model_hidden), "30", 1, 2147483647, 0,
      NULL, NULL,
      "widths of the hidden layers, separated by commas; empty = linear softmax "
@@ -88,6 +97,11 @@ const sn_key sn_keys[] = {
          "dropout probability of a hidden unit"),
     REAL("model", "max_norm", model_max_norm, "0", 0, 1e6, 0,
          "maximum Euclidean norm of the incoming weights of a unit; 0 = no limit"),
+    CHOICE(
+        "optimizer", "kind", optimizer_kind, "momentum", optimizers,
+        "update rule; momentum: see momentum_kind; adamw: Adam with decoupled weight "
+        "decay, which needs a smaller learning_rate, such as 0.001, and ignores "
+        "momentum and momentum_kind"),
     REAL("optimizer", "learning_rate", optimizer_learning_rate, "0.1", 0, 1e6, 0,
          "learning rate; the loss is the mean over the global minibatch"),
     REAL("optimizer", "momentum", optimizer_momentum, "0.9", 0, 1, 1,
@@ -98,20 +112,37 @@ const sn_key sn_keys[] = {
         "update rule, with rate r, momentum m, gradient g; heavy_ball: v = m v + r g, "
         "w -= v; nesterov: v = m v + r g, w -= m v + r g; previous_gradient: w -= r g "
         "+ m v, v = r g"),
+    REAL("optimizer", "beta1", optimizer_beta1, "0.9", 0, 1, 1,
+         "adamw: decay of the mean of the gradients"),
+    REAL("optimizer", "beta2", optimizer_beta2, "0.999", 0, 1, 1,
+         "adamw: decay of the mean of the squares of the gradients"),
+    REAL("optimizer", "epsilon", optimizer_epsilon, "1e-8", 1e-12, 1, 0,
+         "adamw: added to the root of the mean square"),
+    REAL("optimizer", "weight_decay", optimizer_weight_decay, "0", 0, 1e6, 0,
+         "adamw: w -= rate weight_decay w in each update, for the weights, not the "
+         "biases"),
     REAL("optimizer", "l2", optimizer_l2, "0", 0, 1e6, 0,
          "L2 penalty: adds (l2/2) sum w^2 over the weights, not the biases, to the "
          "loss"),
     REAL("optimizer", "l1", optimizer_l1, "0", 0, 1e6, 0,
          "L1 penalty: adds l1 sum |w| over the weights, not the biases, to the loss"),
+    REAL(
+        "optimizer", "clip_norm", optimizer_clip_norm, "0", 0, 1e6, 0,
+        "maximum Euclidean norm of the gradient of the mean loss, without penalties: a "
+        "larger one is scaled to it; 0 = no limit"),
     CHOICE(
         "optimizer", "schedule", optimizer_schedule, "constant", schedules,
         "learning rate over the epochs; inverse: rate(i) = rate(i-1) / (1 + decay i) "
         "in epoch i; step: multiply by decay every decay_every epochs; cosine: half a "
-        "cosine down to 0"),
+        "cosine down to 0; linear: a line down to 0; warmup_stable_decay: constant, then "
+        "a line down to 0 in the last decay_fraction of the training"),
     REAL("optimizer", "decay", optimizer_decay, "0", 0, 1e6, 0,
          "parameter of the schedules inverse and step, which need a value above 0"),
     INTEGER("optimizer", "decay_every", optimizer_decay_every, "1", 1, 1e9,
             "step: number of epochs between two multiplications by decay"),
+    REAL("optimizer", "decay_fraction", optimizer_decay_fraction, "0.2", 0, 1, 0,
+         "warmup_stable_decay: part of the training, at its end, in which the rate "
+         "falls"),
     REAL("optimizer", "warmup_epochs", optimizer_warmup_epochs, "0", 0, 1e9, 0,
          "number of epochs, also a fraction, in which the rate rises linearly from 0"),
     INTEGER("optimizer", "scale_from_batch", optimizer_scale_from_batch, "0", 0, 4e9,
@@ -120,6 +151,9 @@ const sn_key sn_keys[] = {
             "number of passes over the training set"),
     INTEGER("train", "batch", train_batch, "64", 1, 16777216,
             "size of the GLOBAL minibatch: samples per update over all ranks"),
+    REAL("train", "label_smoothing", train_label_smoothing, "0", 0, 1, 1,
+         "part of the target that all classes share evenly in the training loss; "
+         "evaluation uses the labels as they are"),
     INTEGER("train", "seed", train_seed, "1", 0, 9e15,
             "seed of initial weights, sample order, dropout and distortions"),
     INTEGER("train", "eval_every", train_eval_every, "1", 1, 1e9,
@@ -129,6 +163,11 @@ const sn_key sn_keys[] = {
     INTEGER("train", "early_stop_patience", train_early_stop_patience, "0", 0, 1e9,
             "stop after this many evaluations without a lower validation error; needs "
             "data.validation > 0; 0 = off"),
+    REAL(
+        "train", "average", train_average, "0", 0, 1, 1,
+        "exponential moving average of the weights: a = d a + (1 - d) w after update t "
+        "with d = min(average, (1 + t) / (10 + t)); the average is evaluated, saved and "
+        "chosen in the place of the weights, which training continues from; 0 = off"),
     REAL("train", "max_minutes", train_max_minutes, "0", 0, 1e9, 0,
          "stop after this time with a checkpoint and exit code 75; 0 = off"),
     INTEGER("train", "max_steps", train_max_steps, "0", 0, 9e15,
@@ -151,9 +190,12 @@ const sn_key sn_keys[] = {
         "comm", "leaves", comm_leaves, "8", 1, 65536,
         "reproducible: number of microbatches per batch; a power of two, at least the "
         "number of ranks"),
-    REAL("comm", "timeout_seconds", comm_timeout_seconds, "300", 0, 1e6, 0,
-         "watchdog: if no rank makes progress for this time, report the cause and end "
-         "the job with exit code 75; at least 1, or 0 = off"),
+    {"comm", "timeout_seconds", SN_KEY_REAL, FIELD(comm_timeout_seconds), "auto", 0,
+     1e6, 0, NULL, "auto",
+     "watchdog: if no rank makes progress for this time, report the cause and end the "
+     "job with exit code 75; at least 1, or 0 = off; auto: 10 times the longest phase "
+     "so far, but at least 30 in steps, and 300 before steps and in evaluations, "
+     "output and work on files"},
     INTEGER(
         "comm", "check_replicas_every", comm_check_replicas_every, "1000", 0, 9e15,
         "number of updates between two checks that all ranks hold the same parameters; "
@@ -162,7 +204,8 @@ const sn_key sn_keys[] = {
         "compute", "backend", compute_backend, "auto", backends,
         "library for matrix products; auto: onednn for precision = bf16, on processors "
         "with AVX-512, and for layers of up to 1024 units, else openblas; openblas with "
-        "reduce = reproducible and in builds without oneDNN; kept for the whole run"),
+        "reduce = reproducible, except for precision = bf16, and in builds without "
+        "oneDNN; kept for the whole run"),
     CHOICE("compute", "precision", compute_precision, "fp32", precisions,
            "format of the operands of matrix products in training; the results are "
            "fp32; bf16 needs oneDNN and a CPU with AVX512-BF16 or AMX; bf16_emulated "
@@ -200,6 +243,14 @@ const sn_key *sn_key_find(const char *section, const char *name)
         }
     }
     return NULL;
+}
+
+bool sn_key_is_same(const sn_key *key, const char *a, const char *b)
+{
+    char *a_end, *b_end;
+    const double a_value = strtod(a, &a_end), b_value = strtod(b, &b_end);
+    return strcmp(a, b) == 0 || (key != NULL && key->type == SN_KEY_REAL &&
+                                 a_end != a && b_end != b && a_value == b_value);
 }
 
 const sn_key *sn_key_near(const char *section, const char *name)
@@ -278,15 +329,15 @@ char *sn_config_text(const sn_config *config)
 
 void sn_key_print_range(FILE *out, const sn_key *key)
 {
+    const char *word = key->automatic == NULL ? "" : key->automatic;
+    const char *or_word = key->automatic == NULL ? "" : " or ";
     switch (key->type) {
     case SN_KEY_INTEGER:
-        fprintf(out, "integer in [%.0f, %.0f]%s%s", key->min, key->max,
-                key->automatic == NULL ? "" : " or ",
-                key->automatic == NULL ? "" : key->automatic);
+        fprintf(out, "integer in [%.0f, %.0f]%s%s", key->min, key->max, or_word, word);
         break;
     case SN_KEY_REAL:
-        fprintf(out, "number in [%g, %g%c", key->min, key->max,
-                key->max_open ? ')' : ']');
+        fprintf(out, "number in [%g, %g%c%s%s", key->min, key->max,
+                key->max_open ? ')' : ']', or_word, word);
         break;
     case SN_KEY_CHOICE:
         for (int i = 0; key->choices[i] != NULL; i++) {

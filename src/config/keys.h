@@ -28,7 +28,7 @@ typedef struct sn_key {
     double min, max;
     int max_open;               /* true: the range excludes max */
     const char *const *choices; /* names, terminated by NULL */
-    const char *automatic;      /* the word for min - 1 of an integer key, or NULL */
+    const char *automatic;      /* the word for min - 1 of a number, or NULL */
     const char *help;
 } sn_key;
 
@@ -37,6 +37,10 @@ extern const sn_key sn_keys[];
 
 /** Returns the key, NULL if it is unknown. */
 const sn_key *sn_key_find(const char *section, const char *name);
+
+/** Returns true if both texts are the same value of the key.  Other versions of the
+ *  program write the same number with other digits.  key may be NULL. */
+bool sn_key_is_same(const sn_key *key, const char *a, const char *b);
 
 /** Returns the key that is most similar to an unknown one, NULL if there is none: a
  *  key with a similar spelling, or the key of this name in another section.  If name

@@ -22,6 +22,12 @@ static SN_PRINTF(2, 3) bool refuse(char why[SN_KEY_WHY_BYTES], const char *forma
     return false;
 }
 
+/* Returns true if text is the word for min - 1 of this key. */
+static bool is_automatic(const sn_key *key, const char *text)
+{
+    return key->automatic != NULL && strcmp(text, key->automatic) == 0;
+}
+
 static bool read_integer(const sn_key *key, const char *text, void *field,
                          char why[SN_KEY_WHY_BYTES])
 {
@@ -30,7 +36,7 @@ static bool read_integer(const sn_key *key, const char *text, void *field,
     long long value = strtoll(text, &end, 10);
     const char *word = key->automatic == NULL ? "" : key->automatic;
     const char *or_word = key->automatic == NULL ? "" : " or ";
-    if (key->automatic != NULL && strcmp(text, key->automatic) == 0) {
+    if (is_automatic(key, text)) {
         value = (long long)key->min - 1;
     } else if (end == text || *end != '\0') {
         return refuse(why, "'%.80s' is not an integer%s%s", text, or_word, word);
@@ -50,8 +56,15 @@ static bool read_real(const sn_key *key, const char *text, void *field,
     char *end;
     errno = 0;
     double value = strtod(text, &end);
+    const char *word = key->automatic == NULL ? "" : key->automatic;
+    const char *or_word = key->automatic == NULL ? "" : " or ";
+    if (is_automatic(key, text)) {
+        value = key->min - 1;
+        memcpy(field, &value, sizeof value);
+        return true;
+    }
     if (end == text || *end != '\0' || !isfinite(value)) {
-        return refuse(why, "'%.80s' is not a number", text);
+        return refuse(why, "'%.80s' is not a number%s%s", text, or_word, word);
     }
     if (value == 0 && errno == ERANGE) {
         return refuse(why,
@@ -59,8 +72,8 @@ static bool read_real(const sn_key *key, const char *text, void *field,
                       text);
     }
     if (value < key->min || value > key->max || (key->max_open && value == key->max)) {
-        return refuse(why, "%.80s is out of range [%g, %g%c", text, key->min, key->max,
-                      key->max_open ? ')' : ']');
+        return refuse(why, "%.80s is out of range [%g, %g%c%s%s", text, key->min,
+                      key->max, key->max_open ? ')' : ']', or_word, word);
     }
     memcpy(field, &value, sizeof value);
     return true;
@@ -246,7 +259,11 @@ void sn_key_write(FILE *out, const sn_key *key, const sn_config *config)
         break;
     case SN_KEY_REAL:
         memcpy(&real, field, sizeof real);
-        write_real(out, real);
+        if (key->automatic != NULL && real < key->min) {
+            fprintf(out, "%s", key->automatic);
+        } else {
+            write_real(out, real);
+        }
         break;
     case SN_KEY_CHOICE:
         memcpy(&choice, field, sizeof choice);

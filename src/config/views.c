@@ -15,7 +15,8 @@ sn_dataset_spec sn_config_dataset(const sn_config *config)
 {
     sn_dataset_spec spec = {.source = (sn_data_source)config->data_source,
                             .train_limit = (size_t)config->data_train_limit,
-                            .validation = (size_t)config->data_validation};
+                            .validation = (size_t)config->data_validation,
+                            .width = (size_t)config->data_width};
     strcpy(spec.dir, config->data_dir);
     return spec;
 }
@@ -28,15 +29,24 @@ sn_augment_spec sn_config_augment(const sn_config *config)
                              .scale = config->augment_scale,
                              .shift = config->augment_shift,
                              .sigma = config->augment_sigma,
-                             .alpha = config->augment_alpha};
+                             .alpha = config->augment_alpha,
+                             .noise = config->augment_noise};
 }
 
 sn_optimizer sn_config_optimizer(const sn_config *config)
 {
-    return (sn_optimizer){.kind = (sn_momentum)config->optimizer_momentum_kind,
+    const bool adamw = config->optimizer_kind == SN_KIND_ADAMW;
+    return (sn_optimizer){.kind = adamw ? SN_ADAMW
+                                        : (sn_rule)config->optimizer_momentum_kind,
                           .momentum = config->optimizer_momentum,
+                          .beta1 = config->optimizer_beta1,
+                          .beta2 = config->optimizer_beta2,
+                          .epsilon = config->optimizer_epsilon,
+                          .weight_decay = config->optimizer_weight_decay,
                           .l1 = config->optimizer_l1,
                           .l2 = config->optimizer_l2,
+                          .average = config->train_average,
+                          .clip_norm = config->optimizer_clip_norm,
                           .max_norm = config->model_max_norm};
 }
 
@@ -52,22 +62,19 @@ sn_schedule sn_config_schedule(const sn_config *config)
                          .decay = config->optimizer_decay,
                          .decay_every = config->optimizer_decay_every,
                          .epochs = config->train_epochs,
-                         .warmup_epochs = config->optimizer_warmup_epochs};
+                         .warmup_epochs = config->optimizer_warmup_epochs,
+                         .decay_fraction = config->optimizer_decay_fraction};
 }
 
 sn_backend sn_config_backend(const sn_config *config, const sn_network *network)
 {
     const bool bf16 = config->compute_precision == SN_PRECISION_BF16;
-    size_t widest = 0;
-    for (size_t l = 0; l < network->layers; l++) {
-        widest = network->layer[l].out > widest ? network->layer[l].out : widest;
-    }
     if (config->compute_backend != SN_BACKEND_AUTO) {
         return (sn_backend)config->compute_backend;
     }
     return !bf16 && sn_reduction_of(config->comm_reduce)->fixed_order
                ? SN_BACKEND_OPENBLAS
-               : sn_gemm_choose(bf16, widest);
+               : sn_gemm_choose(bf16, network->widest);
 }
 
 sn_reduction_spec sn_config_reduction(const sn_config *config, size_t gradient,

@@ -4,29 +4,25 @@
  *     p = M q + o + field(q)
  *
  * relative to the centre of the image.  M and o are the inverse of scale, then shear,
- * then rotation, then shift.  Most of the time is spent on the fields:
+ * then rotation, then shift; elastic.h computes the field, which takes most of the time.
+ * The image is sampled bilinearly, from a copy with a black border.
  *
- *   words      one Philox word per pixel; the low half is for dx, the high half for dy
- *   across     smooth each row of noise along the row
- *   down       smooth the result along the columns, one row at a time
- *   resample   bilinear, from a copy of the image with a black border
- *
- * Noise outside the image is zero, so the fields become weaker towards the corners.
  * All additions have a fixed order and no function of a mathematics library is called:
  * the result has the same bits on every machine. */
 #include "data/augment.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "base/numeric/real.h"
 #include "base/numeric/rng.h"
+#include "base/numeric/series.h"
 #include "data/batch.h"
+#include "data/elastic.h"
+#include "data/noise.h"
 
 enum {
-    LANES = 32, /* number of sums that stay in registers */
     BORDER = 3, /* black rows and columns: one before the image, two after it */
     PIXELS_MAX = 1 << 30
 };
@@ -34,135 +30,12 @@ enum {
 struct sn_augment {
     sn_augment_spec spec;
     size_t rows, cols;
-    size_t stride;    /* columns of image */
-    float *image;     /* (rows + BORDER, stride): the input with its border */
-    float *fractions; /* fractions of one row of p: x (cols), then y (cols) */
-    int32_t *index;   /* (cols): index into image of the pixel above and left of p */
-    /* The following fields are used only by SN_AUGMENT_ELASTIC. */
-    size_t width;    /* cols rounded up to a multiple of LANES */
-    size_t radius;   /* radius of the kernel in pixels */
-    float *kernel;   /* weights of -reach .. reach, reach = radius + LANES - 1 */
-    float *middle;   /* points to the weight of 0 in kernel */
-    size_t blocks;   /* number of Philox blocks, four pixels each */
-    uint32_t *words; /* (4, blocks) */
-    float *noise;    /* one row: dx (cols), then dy (cols) */
-    float *across;   /* (rows, 2, width): dx and dy smoothed along the rows */
-    float *field;    /* one row: dx (width), then dy (width) */
+    size_t stride;       /* columns of image */
+    float *image;        /* (rows + BORDER, stride): the input with its border */
+    float *fractions;    /* fractions of one row of p: x (cols), then y (cols) */
+    int32_t *index;      /* (cols): index into image of the pixel above and left of p */
+    sn_elastic *elastic; /* NULL unless the kind is SN_AUGMENT_ELASTIC */
 };
-
-/* out[i] := sum of weight[t] * in[t * step + i] over t = 0 .. taps - 1, in this order,
- * for i = 0 .. LANES - 1; taps >= 1.  The number of sums is constant, so that
- * compilers keep them in registers. */
-SN_HOT
-void weighted_sums(size_t taps, const float *restrict weight, ptrdiff_t step,
-                   const float *restrict in, float *restrict out)
-{
-    float sum[LANES];
-    for (int i = 0; i < LANES; i++) {
-        sum[i] = weight[0] * in[i];
-    }
-    for (size_t t = 1; t < taps; t++) {
-        const float *tap = in + (ptrdiff_t)t * step;
-        const float w = weight[t];
-        for (int i = 0; i < LANES; i++) {
-            sum[i] += w * tap[i];
-        }
-    }
-    for (int i = 0; i < LANES; i++) {
-        out[i] = sum[i];
-    }
-}
-
-/* Limits the window first - radius .. last + radius to 0 .. count - 1.  *begin := its
- * first index.  Returns its length. */
-static size_t window(size_t first, size_t last, size_t radius, size_t count,
-                     size_t *begin)
-{
-    *begin = first > radius ? first - radius : 0;
-    const size_t end = last + radius < count ? last + radius + 1 : count;
-    return end - *begin;
-}
-
-/* dx, dy (cols) := noise of one row from its words: 2^16 values, uniform on (-scale,
- * scale). */
-SN_HOT
-void fill_noise(size_t cols, float scale, const uint32_t *restrict words,
-                float *restrict dx, float *restrict dy)
-{
-    const float step = scale / 32768;
-    for (size_t j = 0; j < cols; j++) {
-        dx[j] = ((float)(int32_t)(words[j] & 0xFFFF) - 32767.5F) * step;
-        dy[j] = ((float)(int32_t)(words[j] >> 16) - 32767.5F) * step;
-    }
-}
-
-/* across (width) := one row of noise, smoothed along the row.  The sum runs over the
- * noise with shifted kernels, because an image is often narrower than the kernel. */
-static void smooth_across(const sn_augment *augment, const float *noise, float *across)
-{
-    const size_t radius = augment->radius;
-    for (size_t first = 0; first < augment->width; first += LANES) {
-        size_t begin;
-        const size_t taps =
-            window(first, first + LANES - 1, radius, augment->cols, &begin);
-        const float *kernel = augment->middle + ((ptrdiff_t)first - (ptrdiff_t)begin);
-        weighted_sums(taps, noise + begin, -1, kernel, across + first);
-    }
-}
-
-/* field := row r of both fields: dx (width), then dy (width). */
-static void smooth_down(const sn_augment *augment, size_t r, float *field)
-{
-    const size_t width = 2 * augment->width;
-    size_t begin;
-    const size_t taps = window(r, r, augment->radius, augment->rows, &begin);
-    const float *weight = augment->middle + ((ptrdiff_t)begin - (ptrdiff_t)r);
-    const float *across = augment->across + begin * width;
-    for (size_t first = 0; first < width; first += LANES) {
-        weighted_sums(taps, weight, (ptrdiff_t)width, across + first, field + first);
-    }
-}
-
-/* Draws the noise of all rows and smooths it along the rows. */
-static void begin_fields(sn_augment *augment, uint64_t seed, uint32_t epoch,
-                         uint32_t sample)
-{
-    const size_t cols = augment->cols, width = augment->width;
-    float *dx = augment->noise, *dy = dx + cols;
-    sn_rng_blocks(seed, SN_RNG_AUGMENT, SN_AUGMENT_STREAM_NOISE, epoch, sample, 0,
-                  augment->blocks, augment->words);
-    for (size_t r = 0; r < augment->rows; r++) {
-        float *across = augment->across + r * 2 * width;
-        fill_noise(cols, (float)augment->spec.alpha, augment->words + r * cols, dx, dy);
-        smooth_across(augment, dx, across);
-        smooth_across(augment, dy, across + width);
-    }
-}
-
-void sn_augment_fields(sn_augment *augment, uint64_t seed, uint32_t epoch,
-                       uint32_t sample, float *dx, float *dy)
-{
-    const size_t cols = augment->cols;
-    begin_fields(augment, seed, epoch, sample);
-    for (size_t r = 0; r < augment->rows; r++) {
-        smooth_down(augment, r, augment->field);
-        memcpy(dx + r * cols, augment->field, cols * sizeof *dx);
-        memcpy(dy + r * cols, augment->field + augment->width, cols * sizeof *dy);
-    }
-}
-
-void sn_augment_sine_cosine(double angle, double *sine, double *cosine)
-{
-    enum { TERMS = 16 };
-    const double square = angle * angle;
-    double s = 1, c = 1;
-    for (int k = 2 * TERMS; k > 0; k -= 2) {
-        s = 1 - square / (k * (k + 1)) * s;
-        c = 1 - square / (k * (k - 1)) * c;
-    }
-    *sine = angle * s;
-    *cosine = c;
-}
 
 /* The affine map: x = xc * col + xr * row + x0, likewise y.  x and y are coordinates in
  * the image with border; (1, 1) is the first pixel of the image. */
@@ -185,7 +58,7 @@ static lookup draw_lookup(const sn_augment *augment, uint64_t seed, uint32_t epo
     sn_rng rng;
     sn_rng_init(&rng, seed, SN_RNG_AUGMENT, SN_AUGMENT_STREAM_AFFINE, epoch, sample);
     double sine, cosine;
-    sn_augment_sine_cosine(degree * draw_within(&rng, spec->rotation), &sine, &cosine);
+    sn_sine_cosine(degree * draw_within(&rng, spec->rotation), &sine, &cosine);
     const double shear = draw_within(&rng, spec->shear);
     const double scale_x = 1 + draw_within(&rng, spec->scale);
     const double scale_y = 1 + draw_within(&rng, spec->scale);
@@ -209,13 +82,13 @@ static inline float clamp(float value, float limit)
     return value < limit ? value : limit;
 }
 
-/* x (cols) := one row of the result.  field is NULL, or dx (width), dy (width) of the
- * row. */
+/* x (cols) := one row of the result.  dx (cols) and dy (cols) are its displacements;
+ * dx may be NULL. */
 SN_HOT
 void resample_row(const sn_augment *augment, const lookup *at, size_t row,
-                  const float *restrict field, float *restrict x)
+                  const float *restrict dx, const float *restrict dy, float *restrict x)
 {
-    const size_t cols = augment->cols, width = augment->width;
+    const size_t cols = augment->cols;
     const int32_t stride = (int32_t)augment->stride;
     const float right = (float)(cols + 1), low = (float)(augment->rows + 1);
     const float x0 = (float)(at->xr * (double)row + at->x0);
@@ -226,9 +99,9 @@ void resample_row(const sn_augment *augment, const lookup *at, size_t row,
     for (size_t j = 0; j < cols; j++) {
         const float col = (float)(int32_t)j;
         float px = x0 + xc * col, py = y0 + yc * col;
-        if (field != NULL) {
-            px += field[j];
-            py += field[width + j];
+        if (dx != NULL) {
+            px += dx[j];
+            py += dy[j];
         }
         px = clamp(px, right);
         py = clamp(py, low);
@@ -246,8 +119,8 @@ void resample_row(const sn_augment *augment, const lookup *at, size_t row,
     }
 }
 
-void sn_augment_apply(sn_augment *augment, uint64_t seed, uint32_t epoch,
-                      uint32_t sample, const uint8_t *image, float *x)
+static void distort(sn_augment *augment, uint64_t seed, uint32_t epoch, uint32_t sample,
+                    const uint8_t *image, float *x)
 {
     const size_t rows = augment->rows, cols = augment->cols;
     if (augment->spec.kind == SN_AUGMENT_NONE) {
@@ -259,53 +132,31 @@ void sn_augment_apply(sn_augment *augment, uint64_t seed, uint32_t epoch,
                           augment->image + (r + 1) * augment->stride + 1);
     }
     const lookup at = draw_lookup(augment, seed, epoch, sample);
-    const bool elastic = augment->spec.kind == SN_AUGMENT_ELASTIC;
-    if (elastic) {
-        begin_fields(augment, seed, epoch, sample);
+    const float *dx = NULL, *dy = NULL;
+    if (augment->elastic != NULL) {
+        sn_elastic_begin(augment->elastic, seed, epoch, sample);
     }
     for (size_t r = 0; r < rows; r++) {
-        if (elastic) {
-            smooth_down(augment, r, augment->field);
+        if (augment->elastic != NULL) {
+            sn_elastic_row(augment->elastic, r, &dx, &dy);
         }
-        resample_row(augment, &at, r, augment->field, x + r * cols);
+        resample_row(augment, &at, r, dx, dy, x + r * cols);
     }
 }
 
-/* Returns exp(-x) for x >= 0: the Taylor series of exp(-x / 64), squared six times. */
-static double exp_minus(double x)
+void sn_augment_apply(sn_augment *augment, uint64_t seed, uint32_t epoch,
+                      uint32_t sample, const uint8_t *image, float *x)
 {
-    const double small = x / 64;
-    double value = 1;
-    for (int k = 30; k > 0; k--) {
-        value = 1 - small / k * value;
+    distort(augment, seed, epoch, sample, image, x);
+    if (augment->spec.noise > 0) {
+        sn_noise_add(augment->spec.noise, seed, epoch, sample,
+                     augment->rows * augment->cols, x);
     }
-    for (int i = 0; i < 6; i++) {
-        value *= value;
-    }
-    return value;
 }
 
-/* Computes a Gaussian kernel that ends after full pixels (three standard deviations)
- * and has the sum 1.  middle receives only the weights up to radius <= full, because an
- * image has no pixels that are farther apart. */
-static void fill_kernel(double sigma, size_t full, size_t radius, float *middle)
+bool sn_augment_is_active(const sn_augment_spec *spec)
 {
-    /* g(k) = exp(-k^2 / (2 sigma^2)) = g(k - 1) ratio^(2k - 1) */
-    const double ratio = exp_minus(1 / (2 * sigma * sigma));
-    double g = 1, power = ratio, sum = 1;
-    for (size_t k = 1; k <= full; k++) {
-        g *= power;
-        power *= ratio * ratio;
-        sum += 2 * g;
-    }
-    g = 1 / sum;
-    power = ratio;
-    middle[0] = (float)g;
-    for (size_t k = 1; k <= radius; k++) {
-        g *= power;
-        power *= ratio * ratio;
-        middle[k] = middle[-(ptrdiff_t)k] = (float)g;
-    }
+    return spec->kind != SN_AUGMENT_NONE || spec->noise > 0;
 }
 
 static bool is_within(double value, double low, double high)
@@ -320,17 +171,18 @@ static sn_status check(const sn_augment_spec *spec, size_t rows, size_t cols,
         const char *key;
         double value, low, high;
     } ranges[] = {
-        {"rotation", spec->rotation, 0, 180},   {"shear", spec->shear, 0, 10},
-        {"scale", spec->scale, 0, 1 - 0x1p-52}, {"shift", spec->shift, 0, 1e6},
-        {"sigma", spec->sigma, 0.1, 100},       {"alpha", spec->alpha, 0, 1e6},
+        {"noise", spec->noise, 0, 10},  {"rotation", spec->rotation, 0, 180},
+        {"shear", spec->shear, 0, 10},  {"scale", spec->scale, 0, 1 - 0x1p-52},
+        {"shift", spec->shift, 0, 1e6}, {"sigma", spec->sigma, 0.1, 100},
+        {"alpha", spec->alpha, 0, 1e6},
     };
     if ((unsigned)spec->kind > SN_AUGMENT_ELASTIC) {
         return sn_fail(err, SN_ECONFIG, "unknown distortion (augment.kind = %d)",
                        (int)spec->kind);
     }
-    const size_t count = spec->kind == SN_AUGMENT_ELASTIC  ? 6
-                         : spec->kind == SN_AUGMENT_AFFINE ? 4
-                                                           : 0;
+    const size_t count = spec->kind == SN_AUGMENT_ELASTIC  ? 7
+                         : spec->kind == SN_AUGMENT_AFFINE ? 5
+                                                           : 1;
     for (size_t i = 0; i < count; i++) {
         if (!is_within(ranges[i].value, ranges[i].low, ranges[i].high)) {
             return sn_fail(err, SN_ECONFIG,
@@ -350,30 +202,6 @@ static sn_status check(const sn_augment_spec *spec, size_t rows, size_t cols,
     return SN_OK;
 }
 
-static sn_status allocate_elastic(sn_augment *augment, sn_error *err)
-{
-    const size_t rows = augment->rows, cols = augment->cols;
-    const size_t longest = rows > cols ? rows : cols;
-    const size_t full = (size_t)(3 * augment->spec.sigma) + 1;
-    augment->radius = full < longest ? full : longest - 1;
-    augment->width = (cols + LANES - 1) / LANES * LANES;
-    augment->blocks = (rows * cols + 3) / 4;
-    const size_t reach = augment->radius + LANES - 1;
-    augment->kernel = sn_alloc(2 * reach + 1, sizeof(float));
-    augment->words = sn_alloc(4 * augment->blocks, sizeof(uint32_t));
-    augment->noise = sn_alloc(2 * cols, sizeof(float));
-    augment->across = sn_alloc(2 * augment->width * rows, sizeof(float));
-    augment->field = sn_alloc(2 * augment->width, sizeof(float));
-    if (augment->kernel == NULL || augment->words == NULL || augment->noise == NULL ||
-        augment->across == NULL || augment->field == NULL) {
-        return sn_fail(err, SN_ENOMEM, "not enough memory (distortions of %zu x %zu)",
-                       rows, cols);
-    }
-    augment->middle = augment->kernel + reach;
-    fill_kernel(augment->spec.sigma, full, augment->radius, augment->middle);
-    return SN_OK;
-}
-
 static sn_status allocate(sn_augment *augment, sn_error *err)
 {
     const size_t rows = augment->rows, cols = augment->cols;
@@ -386,8 +214,11 @@ static sn_status allocate(sn_augment *augment, sn_error *err)
         return sn_fail(err, SN_ENOMEM, "not enough memory (distortions of %zu x %zu)",
                        rows, cols);
     }
-    return augment->spec.kind == SN_AUGMENT_ELASTIC ? allocate_elastic(augment, err)
-                                                    : SN_OK;
+    const sn_augment_spec *spec = &augment->spec;
+    return spec->kind == SN_AUGMENT_ELASTIC
+               ? sn_elastic_create(spec->sigma, spec->alpha, rows, cols,
+                                   &augment->elastic, err)
+               : SN_OK;
 }
 
 sn_status sn_augment_create(const sn_augment_spec *spec, size_t rows, size_t cols,
@@ -422,11 +253,7 @@ void sn_augment_destroy(sn_augment **augment)
     free(a->image);
     free(a->fractions);
     free(a->index);
-    free(a->kernel);
-    free(a->words);
-    free(a->noise);
-    free(a->across);
-    free(a->field);
+    sn_elastic_destroy(&a->elastic);
     free(a);
     *augment = NULL;
 }

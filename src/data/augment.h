@@ -17,6 +17,7 @@
 #ifndef SHARDNET_DATA_AUGMENT_H
 #define SHARDNET_DATA_AUGMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,9 +30,9 @@ typedef enum sn_augment_kind {
     SN_AUGMENT_ELASTIC
 } sn_augment_kind;
 
-/** Half-widths of the ranges.  SN_AUGMENT_AFFINE uses the first four,
- *  SN_AUGMENT_ELASTIC uses all, SN_AUGMENT_NONE uses none; unused values are not
- *  checked. */
+/** Half-widths of the ranges, and the noise.  Every kind uses noise;
+ *  SN_AUGMENT_AFFINE also uses the first four, SN_AUGMENT_ELASTIC uses all.  Unused
+ *  values are not checked. */
 typedef struct sn_augment_spec {
     sn_augment_kind kind;
     double rotation; /* degrees, 0 .. 180 */
@@ -40,7 +41,11 @@ typedef struct sn_augment_spec {
     double shift;    /* pixels along each axis; 0 .. 1e6 */
     double sigma;    /* standard deviation of the Gaussian in pixels; 0.1 .. 100 */
     double alpha;    /* amplitude of the noise in pixels; 0 .. 1e6 */
+    double noise;    /* standard deviation of the noise on inputs; 0 .. 10 */
 } sn_augment_spec;
+
+/** Returns true if the spec changes images.  Pure. */
+bool sn_augment_is_active(const sn_augment_spec *spec);
 
 /** Tables and scratch memory for one image size, about 25 bytes per pixel.  Each thread
  *  needs its own. */
@@ -56,27 +61,13 @@ sn_status sn_augment_create(const sn_augment_spec *spec, size_t rows, size_t col
 /** Frees *augment, which may be NULL, and sets it to NULL. */
 void sn_augment_destroy(sn_augment **augment);
 
-/** x (rows, cols) := the distorted image (rows, cols), bytes times SN_INPUT_SCALE.  The
- *  distortion is a function of (seed, epoch, sample) and the spec.  SN_AUGMENT_NONE and
- *  ranges of zero do not change the image.  Not collective; allocates nothing; writes
- *  to the scratch memory of augment.
+/** x (rows, cols) := the distorted image (rows, cols), bytes times SN_INPUT_SCALE, plus
+ *  Gaussian noise, which is not clipped.  The result is a function of (seed, epoch,
+ *  sample) and the spec.  SN_AUGMENT_NONE and ranges of zero do not change the image.
+ *  Not collective; allocates nothing; writes to the scratch memory of augment.
  *  Cost for 28 x 28 pixels on one core: about 2 microseconds for affine, 7 to 10 for
  *  elastic with sigma 6. */
 void sn_augment_apply(sn_augment *augment, uint64_t seed, uint32_t epoch,
                       uint32_t sample, const uint8_t *image, float *x);
-
-/* Only tests use the following functions. */
-
-/** Values of stream for SN_RNG_AUGMENT. */
-enum { SN_AUGMENT_STREAM_AFFINE, SN_AUGMENT_STREAM_NOISE };
-
-/** Returns sine and cosine of an angle in [-pi, pi] by Taylor series, with errors below
- *  1e-14.  The mathematics library may round differently on another machine. */
-void sn_augment_sine_cosine(double angle, double *sine, double *cosine);
-
-/** dx (rows, cols), dy (rows, cols) := the elastic fields of a sample, in pixels: the
- *  displacement of the column and of the row at which a pixel is sampled. */
-void sn_augment_fields(sn_augment *augment, uint64_t seed, uint32_t epoch,
-                       uint32_t sample, float *dx, float *dy);
 
 #endif

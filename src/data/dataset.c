@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "data/formats/idx.h"
 #include "data/synth.h"
+#include "data/width.h"
 
 enum { TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS, FILES };
 
@@ -42,12 +43,27 @@ sn_status sn_dataset_find_file(const char *dir, int file, char path[SN_PATH_BYTE
                                            : status;
 }
 
+bool sn_dataset_is_unfinished(const char *dir, int file)
+{
+    char path[SN_PATH_BYTES], temporary[SN_PATH_BYTES];
+    bool found;
+    return sn_dataset_find_file(dir, file, path, &found, NULL) == SN_OK && !found &&
+           sn_path_temporary(temporary, path, NULL) == SN_OK &&
+           sn_file_exists(temporary);
+}
+
 static sn_status find_file(const char *dir, int file, char path[SN_PATH_BYTES],
                            sn_error *err)
 {
     bool found;
     const char *name = sn_dataset_file_names[file];
     const sn_status status = sn_dataset_find_file(dir, file, path, &found, err);
+    if (status == SN_OK && !found && sn_dataset_is_unfinished(dir, file)) {
+        return sn_fail(err, SN_ENOINPUT,
+                       "unfinished data set (%s/%s" SN_TEMPORARY_SUFFIX
+                       "): an import was interrupted; run `shardnet data import` again",
+                       dir, name);
+    }
     return status != SN_OK || found
                ? status
                : sn_fail(
@@ -104,8 +120,8 @@ static sn_status check_headers(const sn_dataset_spec *spec,
     return SN_OK;
 }
 
-sn_status sn_dataset_probe(const sn_dataset_spec *spec, sn_dataset_shape *shape,
-                           sn_error *err)
+static sn_status probe(const sn_dataset_spec *spec, sn_dataset_shape *shape,
+                       sn_error *err)
 {
     if (spec->source == SN_SOURCE_SYNTHETIC) {
         *shape = (sn_dataset_shape){SN_SYNTH_TRAIN_COUNT, SN_SYNTH_TEST_COUNT,
@@ -132,13 +148,25 @@ sn_status sn_dataset_probe(const sn_dataset_spec *spec, sn_dataset_shape *shape,
     return status;
 }
 
+sn_status sn_dataset_probe(const sn_dataset_spec *spec, sn_dataset_shape *shape,
+                           sn_error *err)
+{
+    const sn_status status = probe(spec, shape, err);
+    return status != SN_OK || spec->width <= shape->cols
+               ? status
+               : sn_fail(err, SN_ECONFIG,
+                         "images too narrow (data.width = %zu): they have %zu columns; "
+                         "use a smaller width, or 0",
+                         spec->width, shape->cols);
+}
+
 sn_image_size sn_dataset_image_size(const sn_dataset_spec *spec, size_t features)
 {
     sn_dataset_shape shape = {.rows = MNIST_ROWS, .cols = MNIST_COLS};
     sn_error why;
     size_t pixels;
     const bool found =
-        spec->source != SN_SOURCE_IDX || sn_dataset_probe(spec, &shape, &why) == SN_OK;
+        spec->source != SN_SOURCE_IDX || probe(spec, &shape, &why) == SN_OK;
     if (found && sn_size_multiply(shape.rows, shape.cols, &pixels) &&
         pixels == features) {
         return (sn_image_size){shape.rows, shape.cols, true};
@@ -169,10 +197,17 @@ static size_t count_classes(const uint8_t *labels, size_t count)
     return (size_t)largest + 1;
 }
 
-static sn_status check_labels(const char *path, const uint8_t *labels, size_t count,
-                              size_t classes, sn_error *err)
+static sn_status check_labels(const sn_dataset_spec *spec, const char *path,
+                              const uint8_t *labels, size_t count, size_t classes,
+                              sn_error *err)
 {
     for (size_t i = 0; i < count; i++) {
+        if (labels[i] >= classes && spec->source == SN_SOURCE_MNIST) {
+            return sn_fail(err, SN_EDATA,
+                           "label out of range (%s): sample %zu has label %u, so that "
+                           "this is not MNIST; set data.source = idx for other data",
+                           path, i, labels[i]);
+        }
         if (labels[i] >= classes) {
             return sn_fail(
                 err, SN_EDATA,
@@ -200,8 +235,7 @@ static sn_status fill_file(const char *path, int file, const sn_dataset_shape *s
     return sn_idx_read_payload(path, &header, storage, err);
 }
 
-/* Returns the number of training samples that are used, validation samples included. */
-static size_t used_count(const sn_dataset_spec *spec, const sn_dataset_shape *shape)
+size_t sn_dataset_used_count(const sn_dataset_spec *spec, const sn_dataset_shape *shape)
 {
     const size_t limit = spec->train_limit;
     return limit > 0 && limit < shape->train_count ? limit : shape->train_count;
@@ -233,7 +267,7 @@ sn_status sn_dataset_classes(const sn_dataset_spec *spec, const sn_dataset_shape
 size_t sn_dataset_train_count(const sn_dataset_spec *spec,
                               const sn_dataset_shape *shape)
 {
-    const size_t used = used_count(spec, shape);
+    const size_t used = sn_dataset_used_count(spec, shape);
     return spec->validation < used ? used - spec->validation : 0;
 }
 
@@ -246,7 +280,7 @@ sn_status sn_dataset_fill(const sn_dataset_spec *spec, const sn_dataset_shape *s
     if (spec->source == SN_SOURCE_SYNTHETIC) {
         uint8_t *test = storage + bytes[TRAIN_IMAGES] + bytes[TRAIN_LABELS];
         memset(storage, 0, bytes[TRAIN_IMAGES] + bytes[TRAIN_LABELS]);
-        sn_synth_draw(SN_SYNTH_SEED, 0, used_count(spec, shape), storage,
+        sn_synth_draw(SN_SYNTH_SEED, 0, sn_dataset_used_count(spec, shape), storage,
                       storage + bytes[TRAIN_IMAGES]);
         sn_synth_draw(SN_SYNTH_SEED, shape->train_count, shape->test_count, test,
                       test + bytes[TEST_IMAGES]);
@@ -260,7 +294,7 @@ sn_status sn_dataset_fill(const sn_dataset_spec *spec, const sn_dataset_shape *s
             status = fill_file(path, file, shape, storage, err);
         }
         if (status == SN_OK && dimensions_of(file) == 1) {
-            status = check_labels(path, storage, bytes[file], classes, err);
+            status = check_labels(spec, path, storage, bytes[file], classes, err);
         }
         if (status != SN_OK) {
             return status;
@@ -273,11 +307,43 @@ sn_status sn_dataset_fill(const sn_dataset_spec *spec, const sn_dataset_shape *s
     return SN_OK;
 }
 
+static sn_status normalize(size_t width, const sn_dataset_shape *shape, size_t count,
+                           uint8_t *images, sn_error *err)
+{
+    const size_t features = shape->rows * shape->cols;
+    uint8_t *original = sn_alloc(features, 1);
+    if (original == NULL) {
+        return sn_fail(err, SN_ENOMEM, "data set: out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *image = images + i * features;
+        memcpy(original, image, features);
+        sn_width_normalize(shape->rows, shape->cols, width, original, image);
+    }
+    free(original);
+    return SN_OK;
+}
+
+sn_status sn_dataset_normalize(const sn_dataset_spec *spec,
+                               const sn_dataset_shape *shape, uint8_t *storage,
+                               sn_error *err)
+{
+    const size_t features = shape->rows * shape->cols;
+    uint8_t *test = storage + shape->train_count * (features + 1);
+    if (spec->width == 0) {
+        return SN_OK;
+    }
+    const sn_status status =
+        normalize(spec->width, shape, shape->train_count, storage, err);
+    return status == SN_OK ? normalize(spec->width, shape, shape->test_count, test, err)
+                           : status;
+}
+
 sn_status sn_dataset_view(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
                           const uint8_t *storage, const char *digest,
                           sn_dataset *dataset, sn_error *err)
 {
-    const size_t used = used_count(spec, shape);
+    const size_t used = sn_dataset_used_count(spec, shape);
     if (spec->validation >= used) {
         return sn_fail(
             err, SN_ECONFIG,

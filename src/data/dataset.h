@@ -24,6 +24,7 @@ typedef struct sn_dataset_spec {
     char dir[SN_PATH_BYTES]; /* folder of the four files; unused for synthetic */
     size_t train_limit;      /* use only the first train_limit samples; 0 = all */
     size_t validation;       /* number of samples held out at the end of these */
+    size_t width;            /* see sn_width_normalize; 0: images stay as they are */
 } sn_dataset_spec;
 
 /** Sizes of a data set, from the headers of its files. */
@@ -46,8 +47,8 @@ typedef struct sn_dataset {
     size_t rows, cols, features; /* features = rows * cols */
     size_t classes;
     sn_split train, validation, test;
-    char train_digest[SN_DIGEST_TEXT_BYTES]; /* SHA-256 of all training images,
-                                                then all training labels */
+    char train_digest[SN_DIGEST_TEXT_BYTES]; /* SHA-256 of all training images in the
+                                                files, then all training labels */
 } sn_dataset;
 
 /** The four file names, without ".gz", in the order training images, training labels,
@@ -60,9 +61,14 @@ extern const char *const sn_dataset_file_names[4];
 sn_status sn_dataset_find_file(const char *dir, int file, char path[SN_PATH_BYTES],
                                bool *found, sn_error *err) SN_MUST_CHECK;
 
+/** Returns true if file 0 .. 3 is missing in dir, but was written under its temporary
+ *  name: an import was interrupted. */
+bool sn_dataset_is_unfinished(const char *dir, int file);
+
 /** Reads the headers of the four files into *shape.  Checks that each set has as many
  *  labels as images, and that all images have the same size.
- *  Errors: SN_ENOINPUT if a file is missing or unreadable; SN_EDATA; SN_ERANGE. */
+ *  Errors: SN_ENOINPUT if a file is missing or unreadable; SN_EDATA; SN_ERANGE;
+ *  SN_ECONFIG if images are narrower than width. */
 sn_status sn_dataset_probe(const sn_dataset_spec *spec, sn_dataset_shape *shape,
                            sn_error *err) SN_MUST_CHECK;
 
@@ -82,6 +88,11 @@ sn_image_size sn_dataset_image_size(const sn_dataset_spec *spec, size_t features
 sn_status sn_dataset_classes(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
                              size_t *classes, sn_error *err) SN_MUST_CHECK;
 
+/** Returns the number of training samples after train_limit, validation samples
+ *  included. */
+size_t sn_dataset_used_count(const sn_dataset_spec *spec,
+                             const sn_dataset_shape *shape);
+
 /** Returns the number of training samples after train_limit and validation; 0 if none
  *  are left. */
 size_t sn_dataset_train_count(const sn_dataset_spec *spec,
@@ -92,19 +103,27 @@ size_t sn_dataset_train_count(const sn_dataset_spec *spec,
 bool sn_dataset_bytes(const sn_dataset_shape *shape, size_t *bytes) SN_MUST_CHECK;
 
 /** Reads (source synthetic: draws) the data set into storage, in the order of
- *  sn_dataset_file_names.  One rank per node calls it.
- *  Errors: SN_ENOINPUT, SN_ERANGE; SN_EDATA if a file is malformed, has changed since
- *  sn_dataset_probe or has a label out of range. */
+ *  sn_dataset_file_names.  One rank per node calls it.  Errors: SN_ENOINPUT, SN_ENOMEM,
+ *  SN_ERANGE; SN_EDATA if a file is malformed, has changed since sn_dataset_probe or has
+ *  a label out of range. */
 sn_status sn_dataset_fill(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
                           uint8_t *storage, sn_error *err) SN_MUST_CHECK;
 
 /** Sets dataset to views of storage, which sn_dataset_fill has filled and which must
  *  outlive dataset.  classes is 10 for mnist and synthetic, and for idx the largest
  *  training label + 1, but at least 2.  train_digest := digest; if digest is NULL, the
- *  function computes it from all training bytes.
+ *  function computes it from all training bytes, which sn_dataset_normalize must not
+ *  have changed.
  *  Errors: SN_ECONFIG if no training samples are left; SN_ENOMEM, SN_EINTERNAL. */
 sn_status sn_dataset_view(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
                           const uint8_t *storage, const char *digest,
                           sn_dataset *dataset, sn_error *err) SN_MUST_CHECK;
+
+/** Normalizes the width of all images in storage if spec->width > 0, see
+ *  sn_width_normalize.  One rank per node calls it, after sn_dataset_view has computed
+ *  the digest.  Errors: SN_ENOMEM. */
+sn_status sn_dataset_normalize(const sn_dataset_spec *spec,
+                               const sn_dataset_shape *shape, uint8_t *storage,
+                               sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -85,8 +85,8 @@ static sn_status download(const char *url, const char *output, sn_error *err)
 }
 
 /* text := the SHA-256 of the contents of path, uncompressed if it is a gzip file.
- * Copies the contents to the stream to, if not NULL; plain is the path of that stream,
- * for messages.  A truncated gzip file is no error here: its digest differs from the
+ * Copies the contents to the stream to, if that is not NULL; messages name the stream by
+ * its path plain.  A truncated gzip file is no error here: its digest differs from the
  * expected one. */
 static sn_status read_contents(const char *path, const char *url, FILE *to,
                                const char *plain, char text[SN_DIGEST_TEXT_BYTES],
@@ -114,7 +114,13 @@ static sn_status read_contents(const char *path, const char *url, FILE *to,
                              strerror(errno));
         }
     }
+    int reason = Z_OK;
     if (got < 0) {
+        (void)gzerror(from, &reason);
+    }
+    if (reason == Z_ERRNO) {
+        status = sn_fail(err, SN_EIO, "cannot read (%s): %s", path, strerror(errno));
+    } else if (got < 0) {
         status =
             sn_fail(err, SN_EDATA,
                     "damaged download (%s): it cannot be uncompressed; try another "
@@ -197,12 +203,14 @@ sn_status sn_fetch_find(const char *dir, int file, const char *digest,
     char own[SN_DIGEST_TEXT_BYTES];
     bool found;
     *kept = false;
-    const sn_status status = sn_dataset_find_file(dir, file, path, &found, err);
-    if (status != SN_OK || !found) {
+    sn_status status = sn_dataset_find_file(dir, file, path, &found, err);
+    if (status == SN_OK && found) {
+        status = read_contents(path, path, NULL, NULL, own, err);
+    }
+    if ((status != SN_OK && status != SN_EDATA) || !found) {
         return status;
     }
-    *kept = read_contents(path, path, NULL, NULL, own, NULL) == SN_OK &&
-            strcmp(own, digest) == 0;
+    *kept = status == SN_OK && strcmp(own, digest) == 0;
     const char *ending = path + strlen(path) - strlen(sn_dataset_file_names[file]);
     const bool plain = strcmp(ending, sn_dataset_file_names[file]) == 0;
     return *kept ? SN_OK

@@ -23,7 +23,7 @@ extern const char *const sn_fetch_digests[4];
  *  if only that exists; *kept := true if its contents have the SHA-256 digest, so that
  *  the file need not be written.
  *  Errors: SN_ECREATE if a file with other contents would be overwritten or hidden;
- *  SN_ERANGE. */
+ *  SN_EIO if the file cannot be read; SN_ERANGE, SN_ENOMEM, SN_EINTERNAL. */
 sn_status sn_fetch_find(const char *dir, int file, const char *digest,
                         char path[SN_PATH_BYTES], bool *kept,
                         sn_error *err) SN_MUST_CHECK;

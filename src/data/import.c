@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "data/import.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,10 @@
 
 #include "base/mem.h"
 #include "base/system/file.h"
+#include "base/text/shell.h"
 #include "data/dataset.h"
 #include "data/formats/idx.h"
-#include "data/formats/source.h"
+#include "data/source/source.h"
 
 enum { FILES = 4, EXPLAIN_BYTES = 256 };
 
@@ -102,95 +104,105 @@ static sn_status read_sets(const sn_source_form *form, const sn_source *found,
     return status;
 }
 
+/* An interrupted import may be repeated. */
 static sn_status expect_none(const char *dir, sn_error *err)
 {
-    char path[SN_PATH_BYTES];
-    bool found;
+    char path[SN_PATH_BYTES], first[SN_PATH_BYTES] = "";
+    bool found, unfinished = false;
     for (int i = 0; i < FILES; i++) {
         const sn_status status = sn_dataset_find_file(dir, i, path, &found, err);
         if (status != SN_OK) {
             return status;
         }
-        if (found) {
-            return sn_fail(err, SN_ECREATE,
-                           "data set exists (%s): import does not replace it; choose "
-                           "another folder or give --force",
-                           path);
+        if (found && first[0] == '\0') {
+            memcpy(first, path, sizeof first);
         }
+        unfinished = unfinished || sn_dataset_is_unfinished(dir, i);
     }
-    return SN_OK;
+    return first[0] == '\0' || unfinished
+               ? SN_OK
+               : sn_fail(err, SN_ECREATE,
+                         "data set exists (%s): import does not replace it; choose "
+                         "another folder or give --force",
+                         first);
 }
 
-/* Writes all four files to temporary names, then publishes them.  A compressed file of
- * the replaced data set is removed. */
-static sn_status write_sets(const char *dir, const sn_samples *train,
-                            const sn_samples *test, sn_error *err)
-{
+/* The paths of the four files of a folder. */
+typedef struct files {
     char path[FILES][SN_PATH_BYTES], temporary[FILES][SN_PATH_BYTES];
-    char packed[SN_PATH_BYTES];
-    sn_status status = sn_folder_create(dir, err);
-    int written = 0;
+    char packed[FILES][SN_PATH_BYTES]; /* the file that a gzip data set would have */
+} files;
+
+static sn_status name_files(const char *dir, files *f, sn_error *err)
+{
+    sn_status status = SN_OK;
     for (int i = 0; status == SN_OK && i < FILES; i++) {
-        const sn_samples *set = i < 2 ? train : test;
-        const size_t size[3] = {set->count, set->rows, set->cols};
-        status = sn_path_join(path[i], dir, sn_dataset_file_names[i], err);
+        status = sn_path_join(f->path[i], dir, sn_dataset_file_names[i], err);
         if (status == SN_OK) {
-            status = sn_path_temporary(temporary[i], path[i], err);
+            status = sn_path_temporary(f->temporary[i], f->path[i], err);
         }
         if (status == SN_OK) {
-            status =
-                sn_idx_write_unpublished(temporary[i], i % 2 == 0 ? 3 : 1, size,
-                                         i % 2 == 0 ? set->images : set->labels, err);
-            written++;
-        }
-    }
-    for (int i = 0; i < written; i++) {
-        status = sn_file_publish_or_remove(status, temporary[i], path[i], err);
-        if (status == SN_OK) {
-            status = sn_path_format(packed, err, "%s.gz", path[i]);
-        }
-        if (status == SN_OK) {
-            (void)unlink(packed);
+            status = sn_path_format(f->packed[i], err, "%s.gz", f->path[i]);
         }
     }
     return status;
 }
 
-sn_status sn_import(const char *source, const char *dir,
-                    const sn_import_options *options, sn_error *err)
+/* Removes the last file of a replaced set; training prefers the plain file, so that the
+ * packed one, which may belong to an older set, goes first. */
+static sn_status remove_last(const files *f, sn_error *err)
 {
-    sn_source found;
-    sn_samples train = {0}, test = {0};
-    const sn_source_form *form = sn_source_find(source, &found);
-    if (form == NULL) {
-        return sn_fail(err, SN_ENOINPUT,
-                       "no data set (%s): %s; `shardnet data import --help` lists what "
-                       "can be imported",
-                       source,
-                       sn_file_exists(source) ? "its format is unknown"
-                                              : "it does not exist");
+    const char *const last[] = {f->packed[FILES - 1], f->path[FILES - 1]};
+    for (int i = 0; i < 2; i++) {
+        if (unlink(last[i]) != 0 && errno != ENOENT) {
+            return sn_fail(err, SN_EIO, "cannot replace (%s): %s", last[i],
+                           strerror(errno));
+        }
     }
-    if (found.has_test && options->test_fraction > 0) {
-        return sn_fail(err, SN_EUSAGE,
-                       "--test-fraction does not fit (%s): it has a test set; leave "
-                       "the option out",
-                       source);
+    return SN_OK;
+}
+
+/* After an error the other temporary files stay; they mark the set as unfinished. */
+static sn_status publish(const files *f, sn_error *err)
+{
+    sn_status status = remove_last(f, err);
+    for (int i = 0; status == SN_OK && i < FILES; i++) {
+        status = sn_file_publish(f->temporary[i], f->path[i], err);
+        if (status == SN_OK) {
+            (void)unlink(f->packed[i]);
+        }
     }
-    if (!found.has_test && options->test_fraction <= 0) {
-        return sn_fail(err, SN_EUSAGE,
-                       "no test set (%s): it has a training set only; give "
-                       "--test-fraction 0.1 to hold out a tenth of each class",
-                       source);
-    }
-    sn_status status = options->force ? SN_OK : expect_none(dir, err);
+    return status;
+}
+
+/* Writes all four files to temporary names and flushes them, then publishes them.  The
+ * folder never holds a complete mixture of two data sets: the last file of a replaced
+ * set goes first, and that of the new one comes last. */
+static sn_status write_sets(const char *dir, const sn_samples *train,
+                            const sn_samples *test, sn_error *err)
+{
+    files f;
+    int written = 0;
+    sn_status status = sn_folder_create(dir, err);
     if (status == SN_OK) {
-        status = read_sets(form, &found, source, options, &train, &test, err);
+        status = name_files(dir, &f, err);
+    }
+    for (int i = 0; status == SN_OK && i < FILES; i++) {
+        const sn_samples *set = i < 2 ? train : test;
+        const size_t size[3] = {set->count, set->rows, set->cols};
+        status = sn_idx_write_unpublished(f.temporary[i], i % 2 == 0 ? 3 : 1, size,
+                                          i % 2 == 0 ? set->images : set->labels, err);
+        written++;
+        if (status == SN_OK) {
+            status = sn_file_sync(f.temporary[i], err);
+        }
     }
     if (status == SN_OK) {
-        status = write_sets(dir, &train, &test, err);
+        return publish(&f, err);
     }
-    sn_samples_clear(&train);
-    sn_samples_clear(&test);
+    for (int i = 0; i < written; i++) {
+        (void)unlink(f.temporary[i]);
+    }
     return status;
 }
 
@@ -215,21 +227,85 @@ static void list_names(const char *dir, char text[EXPLAIN_BYTES])
     sn_source_free_names(names, count);
 }
 
+/* Reports what path is, since it has none of the forms. */
+static sn_status refuse(const char *path, sn_error *err)
+{
+    char names[EXPLAIN_BYTES];
+    list_names(path, names);
+    return sn_fail(err, SN_ENOINPUT,
+                   "no data set (%s): %s%s; `shardnet data import --help` lists what "
+                   "can be imported, `shardnet data fetch DIR` downloads MNIST",
+                   path,
+                   sn_is_folder(path)     ? "it has "
+                   : sn_file_exists(path) ? "its format is unknown"
+                                          : "it does not exist",
+                   sn_is_folder(path) && names[0] == '\0' ? "no files" : names);
+}
+
+/* Lists the names of the classes.  sn_import calls it before it writes files, because
+ * these may lie in the source. */
+static sn_status list_classes(const sn_source_form *form, const sn_source *found,
+                              char **classes, sn_error *err)
+{
+    size_t bytes;
+    FILE *out = open_memstream(classes, &bytes);
+    if (out != NULL && form->print_classes != NULL) {
+        form->print_classes(out, found);
+    }
+    return out != NULL && fclose(out) == 0
+               ? SN_OK
+               : sn_fail(err, SN_ENOMEM, "not enough memory (names of classes)");
+}
+
+sn_status sn_import(const char *source, const char *dir,
+                    const sn_import_options *options, char **classes, sn_error *err)
+{
+    sn_source found;
+    *classes = NULL;
+    sn_samples train = {0}, test = {0};
+    const sn_source_form *form = sn_source_find(source, &found);
+    if (form == NULL) {
+        return refuse(source, err);
+    }
+    if (found.has_test && options->test_fraction > 0) {
+        return sn_fail(err, SN_EUSAGE,
+                       "--test-fraction does not fit (%s): it has a test set; leave "
+                       "the option out",
+                       source);
+    }
+    if (!found.has_test && options->test_fraction <= 0) {
+        return sn_fail(err, SN_EUSAGE,
+                       "no test set (%s): it has a training set only; give "
+                       "--test-fraction 0.1 to hold out a tenth of each class",
+                       source);
+    }
+    sn_status status = options->force ? SN_OK : expect_none(dir, err);
+    if (status == SN_OK) {
+        status = read_sets(form, &found, source, options, &train, &test, err);
+    }
+    if (status == SN_OK) {
+        status = list_classes(form, &found, classes, err);
+    }
+    if (status == SN_OK) {
+        status = write_sets(dir, &train, &test, err);
+    }
+    sn_samples_clear(&train);
+    sn_samples_clear(&test);
+    return status;
+}
+
 sn_status sn_import_explain(const char *dir, sn_error *err)
 {
     sn_source found;
-    char names[EXPLAIN_BYTES];
+    char quoted[SN_QUOTED_BYTES];
     const sn_source_form *form = sn_source_find(dir, &found);
     if (form != NULL) {
         return sn_fail(err, SN_ENOINPUT,
                        "no data set in the form that training reads (%s): it has %s; "
-                       "run `shardnet data import%s%s '%s' NEW_DIR`",
+                       "run `shardnet data import%s%s %s NEW_DIR`",
                        dir, form->name, found.transposed ? " --transpose" : "",
-                       found.has_test ? "" : " --test-fraction 0.1", dir);
+                       found.has_test ? "" : " --test-fraction 0.1",
+                       sn_shell_quote(dir, quoted));
     }
-    list_names(dir, names);
-    return sn_fail(err, SN_ENOINPUT,
-                   "no data set (%s): it has %s; `shardnet data import --help` lists "
-                   "what can be imported, `shardnet data fetch DIR` downloads MNIST",
-                   dir, names[0] == '\0' ? "no files" : names);
+    return refuse(dir, err);
 }

@@ -17,16 +17,20 @@ typedef struct sn_import_options {
 
 /** Reads the data set at source and writes the four files to dir.  It reads and checks
  *  everything before it creates a file, writes to temporary names and renames all four
- *  at the end.  The test samples that test_fraction takes are spread evenly over each
- *  class.
+ *  at the end, in an order that leaves no complete mixture of two data sets: if the
+ *  process ends in between, sn_dataset_is_unfinished is true for one of them.  The test
+ *  samples that test_fraction takes are spread evenly over each class.  *classes := a
+ *  line for each class that has a name; the caller frees it, also on failure.
  *  Errors: SN_ENOINPUT if the source is missing or no known form, or an optional
  *  library is; SN_EDATA; SN_EUSAGE if an option does not fit the source; SN_ECREATE if
  *  dir has a data set; SN_EIO, SN_ENOMEM, SN_ERANGE. */
 sn_status sn_import(const char *source, const char *dir,
-                    const sn_import_options *options, sn_error *err) SN_MUST_CHECK;
+                    const sn_import_options *options, char **classes,
+                    sn_error *err) SN_MUST_CHECK;
 
-/** Explains what a folder without the four files holds: returns SN_ENOINPUT, and err
- *  names the form found there and the command that imports it, or some of its files. */
+/** Explains what a folder without the four files holds, or what a file is: returns
+ *  SN_ENOINPUT, and err names the form found there and the command that imports it, or
+ *  some of the files. */
 sn_status sn_import_explain(const char *dir, sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -31,6 +31,19 @@ static sn_status share_shape(sn_comm *comm, const sn_dataset_spec *spec,
     return sn_comm_agree(comm, status, err);
 }
 
+/* Reads the data set into storage, sets *data to it and normalizes its images.  digest:
+ * see sn_dataset_view. */
+static sn_status read(const sn_dataset_spec *spec, const sn_dataset_shape *shape,
+                      const char *digest, uint8_t *storage, sn_dataset *data,
+                      sn_error *err)
+{
+    sn_status status = sn_dataset_fill(spec, shape, storage, err);
+    if (status == SN_OK) {
+        status = sn_dataset_view(spec, shape, storage, digest, data, err);
+    }
+    return status == SN_OK ? sn_dataset_normalize(spec, shape, storage, err) : status;
+}
+
 /* Reads the data set on one rank per node; every rank gets a view of it. */
 static sn_status fill(sn_comm *comm, const sn_dataset_spec *spec,
                       const sn_dataset_shape *shape, sn_loaded *loaded, sn_error *err)
@@ -38,10 +51,7 @@ static sn_status fill(sn_comm *comm, const sn_dataset_spec *spec,
     uint8_t *storage = loaded->memory.data;
     sn_status status = sn_fault_check("data.fill", sn_comm_rank(comm), -1, err);
     if (status == SN_OK && sn_comm_node_rank(comm) == 0) {
-        status = sn_dataset_fill(spec, shape, storage, err);
-        if (status == SN_OK) {
-            status = sn_dataset_view(spec, shape, storage, NULL, &loaded->data, err);
-        }
+        status = read(spec, shape, NULL, storage, &loaded->data, err);
     }
     status = sn_comm_agree(comm, status, err);
     if (status != SN_OK) {
@@ -98,7 +108,7 @@ static sn_status compare(sn_comm *comm, const sn_dataset_spec *spec,
 sn_status sn_loader_data(sn_comm *comm, const sn_dataset_spec *spec, sn_loaded *loaded,
                          sn_error *err)
 {
-    static const sn_activity loading = {"loading", false};
+    static const sn_activity loading = {"loading", false, false};
     *loaded = (sn_loaded){.memory = {.data = NULL}};
     sn_dataset_shape shape = {0};
     size_t bytes = 0;
@@ -157,9 +167,7 @@ sn_status sn_loader_read(const sn_dataset_spec *spec, const char *digest,
             "more memory",
             spec->dir);
     }
-    status = sn_dataset_fill(spec, shape, *storage, err);
-    return status == SN_OK ? sn_dataset_view(spec, shape, *storage, digest, data, err)
-                           : status;
+    return read(spec, shape, digest, *storage, data, err);
 }
 
 void sn_loaded_clear(sn_loaded *loaded)
@@ -226,7 +234,8 @@ sn_status sn_loader_read_model(const char *path, sn_checkpoint_info *info,
     }
     if (status == SN_OK) {
         sn_layer_tensors tensors[SN_MAX_HIDDEN + 1];
-        sn_checkpoint_tensors(network, *parameters, NULL, tensors);
+        const sn_state state = {.parameters = *parameters};
+        sn_checkpoint_tensors(network, &state, tensors);
         status = sn_checkpoint_read(checkpoint, tensors, err);
     }
     sn_checkpoint_close(&checkpoint);

@@ -4,12 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/system/locale.h"
 #include "config/config.h"
+#include "data/width.h"
 #include "dist/node/node.h"
 #include "eval/evaluate.h"
 #include "eval/loader.h"
 #include "eval/moved.h"
+#include "eval/vote.h"
 #include "nn/products/gemm.h"
 #include "shardnet/version.h"
 
@@ -20,8 +23,8 @@ static sn_status read_file(const char *path, void *user, sn_error *err)
                                 err);
 }
 
-/* Sets the data set that the configuration in the checkpoint names.  Ignores unknown
- * keys of another version of the program and sets a notice. */
+/* Sets the data set that the configuration in the checkpoint names, and the size of its
+ * images.  Ignores unknown keys of another version of the program and sets a notice. */
 static sn_status read_spec(sn_model *model, sn_error *err)
 {
     const sn_checkpoint_info *info = &model->info;
@@ -43,6 +46,7 @@ static sn_status read_spec(sn_model *model, sn_error *err)
         *err = why;
     }
     model->spec = sn_config_dataset(&config);
+    model->size = sn_dataset_image_size(&model->spec, model->network.input);
     return status;
 }
 
@@ -55,8 +59,11 @@ static sn_status broadcast(sn_comm *comm, sn_model *model, sn_error *err)
         status = sn_comm_broadcast(comm, model->found.path, sizeof model->found.path, 0,
                                    err);
     }
+    if (status == SN_OK) {
+        status = sn_comm_broadcast(comm, &model->spec, sizeof model->spec, 0, err);
+    }
     return status == SN_OK
-               ? sn_comm_broadcast(comm, &model->spec, sizeof model->spec, 0, err)
+               ? sn_comm_broadcast(comm, &model->size, sizeof model->size, 0, err)
                : status;
 }
 
@@ -96,6 +103,7 @@ void sn_model_destroy(sn_model **out)
 {
     sn_model *model = *out;
     if (model != NULL) {
+        sn_model_destroy(&model->next);
         sn_predictor_clear(&model->predictor);
         sn_network_clear(&model->network);
         free(model->parameters);
@@ -114,17 +122,29 @@ size_t sn_model_classes(const sn_model *model)
     return model->network.classes;
 }
 
+size_t sn_model_members(const sn_model *committee)
+{
+    size_t count = 0;
+    for (const sn_model *m = committee; m != NULL; m = m->next) {
+        count++;
+    }
+    return count;
+}
+
 const char *sn_model_path(const sn_model *model)
 {
     return model->found.path;
 }
 
-/* Collective if data_dir is NULL. */
+/* Collective if data_dir is NULL and comm is not. */
 static sn_status choose_folder(sn_comm *comm, const sn_model *model,
                                const char *data_dir, sn_dataset_spec *spec,
                                sn_error *notice, sn_error *err)
 {
     *spec = model->spec;
+    if (data_dir == NULL && comm == NULL) {
+        return sn_moved_find(&model->info, spec, notice, err);
+    }
     if (data_dir == NULL) {
         sn_status status = SN_OK;
         if (sn_comm_rank(comm) == 0) {
@@ -140,6 +160,26 @@ static sn_status choose_folder(sn_comm *comm, const sn_model *model,
     strcpy(spec->dir, data_dir);
     if (spec->source == SN_SOURCE_SYNTHETIC) {
         spec->source = SN_SOURCE_IDX;
+    }
+    return SN_OK;
+}
+
+sn_status sn_model_find_size(sn_model *model, const char *data_dir, sn_error *notice,
+                             sn_error *err)
+{
+    sn_dataset_spec spec;
+    sn_error why;
+    if (model->spec.source != SN_SOURCE_IDX ||
+        (data_dir == NULL && model->size.recorded)) {
+        return SN_OK;
+    }
+    const sn_status status = choose_folder(NULL, model, data_dir, &spec, notice, &why);
+    if (status == SN_OK) {
+        model->spec = spec;
+        model->size = sn_dataset_image_size(&spec, model->network.input);
+    } else if (status != SN_ENOINPUT) {
+        *err = why;
+        return status;
     }
     return SN_OK;
 }
@@ -179,25 +219,49 @@ static sn_status find_split(const sn_dataset *data, sn_split_name name,
                                          splits[name].name, splits[name].why);
 }
 
-static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *split,
-                          sn_evaluation *evaluation, int64_t *confusion, sn_error *err)
+/* Allocates memory (count) and voters (count) for the members. */
+static sn_status prepare_voters(const sn_model *model, size_t count, size_t cols,
+                                sn_predictor **memory, sn_voter **voters, sn_error *err)
 {
+    *memory = calloc(count, sizeof **memory);
+    *voters = calloc(count, sizeof **voters);
+    sn_status status = *memory != NULL && *voters != NULL
+                           ? SN_OK
+                           : sn_fail(err, SN_ENOMEM, "evaluation: out of memory");
+    for (size_t i = 0; i < count && status == SN_OK; i++, model = model->next) {
+        sn_predictor *own = *memory + i;
+        status = sn_predictor_init(own, &model->network, model->parameters, err);
+        (*voters)[i] = (sn_voter){&model->network, model->parameters, &own->workspace,
+                                  cols, model->spec.width};
+    }
+    return status;
+}
+
+static sn_status evaluate(sn_comm *comm, const sn_model *model, const sn_split *split,
+                          size_t cols, sn_evaluation *evaluation, int64_t *confusion,
+                          sn_error *err)
+{
+    const size_t count = sn_model_members(model);
+    sn_predictor *memory = NULL;
+    sn_voter *voters = NULL;
     sn_node_cores cores = {0};
     sn_status status = sn_node_cores_find(comm, &cores, err);
     if (status != SN_OK) {
         return status;
     }
     sn_gemm_set_threads(sn_gemm_affordable_threads(cores.threads));
-    sn_predictor memory;
-    status = sn_predictor_init(&memory, &model->network, model->parameters, err);
+    status = prepare_voters(model, count, cols, &memory, &voters, err);
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
         sn_gemm_limit_loops(SN_BACKEND_AUTO);
-        status =
-            sn_evaluate(comm, &model->network, model->parameters, &memory.workspace,
-                        memory.x, split, evaluation, confusion, err);
+        status = sn_evaluate_committee(comm, voters, count, memory->x, split,
+                                       evaluation, confusion, err);
     }
-    sn_predictor_clear(&memory);
+    for (size_t i = 0; i < count && memory != NULL; i++) {
+        sn_predictor_clear(&memory[i]);
+    }
+    free(memory);
+    free(voters);
     return status;
 }
 
@@ -220,6 +284,7 @@ sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
     sn_loaded loaded = {0};
     const sn_split *split = NULL;
     sn_status status = choose_folder(comm, model, data_dir, &spec, notice, err);
+    spec.width = 0; /* each member normalizes the images itself */
     if (status == SN_OK) {
         status = sn_loader_data(comm, &spec, &loaded, err);
     }
@@ -230,9 +295,33 @@ sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
         status = find_split(&loaded.data, name, &split, err);
     }
     if (status == SN_OK) {
-        status = evaluate(comm, model, split, evaluation, confusion, err);
+        status =
+            evaluate(comm, model, split, loaded.data.cols, evaluation, confusion, err);
     }
     sn_loaded_clear(&loaded);
+    return status;
+}
+
+sn_status sn_model_read_split(sn_model *model, const char *data_dir, sn_split_name name,
+                              uint8_t **storage, sn_dataset *data,
+                              const sn_split **split, sn_error *notice, sn_error *err)
+{
+    static const char no_digest[SN_DIGEST_TEXT_BYTES] = "";
+    sn_dataset_spec spec;
+    sn_dataset_shape shape;
+    *storage = NULL;
+    sn_status status = choose_folder(NULL, model, data_dir, &spec, notice, err);
+    spec.width = 0; /* sn_model_predict normalizes the images itself */
+    if (status == SN_OK) {
+        status = sn_loader_read(&spec, no_digest, &shape, storage, data, err);
+    }
+    if (status == SN_OK) {
+        status = check_fit(data, &model->network, err);
+    }
+    if (status == SN_OK) {
+        model->size = (sn_image_size){data->rows, data->cols, true};
+        status = find_split(data, name, split, err);
+    }
     return status;
 }
 
@@ -242,18 +331,77 @@ sn_status sn_model_predict(sn_model *model, const uint8_t *images, size_t count,
     return sn_model_predict_all(model, images, count, predictions, NULL, err);
 }
 
+/* Returns a copy of images (count) with the model's data.width; the caller frees it. */
+static sn_status normalize(const sn_model *model, const uint8_t *images, size_t count,
+                           uint8_t **normalized, sn_error *err)
+{
+    const size_t input = model->network.input, width = model->spec.width;
+    const sn_image_size size = model->size;
+    if (!size.recorded || width > size.cols) {
+        return sn_fail(err, SN_EDATA,
+                       "image size unknown (%s): data.width needs it, and the model's "
+                       "training images are missing in %s; give their folder with "
+                       "--data DIR",
+                       model->found.path, model->spec.dir);
+    }
+    *normalized = sn_alloc(count, input);
+    if (*normalized == NULL) {
+        return sn_fail(err, SN_ENOMEM, "predict: out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        sn_width_normalize(size.rows, size.cols, width, images + i * input,
+                           *normalized + i * input);
+    }
+    return SN_OK;
+}
+
+static sn_status predict(sn_model *model, const uint8_t *images, size_t count,
+                         sn_prediction *predictions, float *probabilities,
+                         sn_error *err)
+{
+    uint8_t *normalized = NULL;
+    sn_status status = SN_OK;
+    if (model->predictor.x == NULL) {
+        status = sn_predictor_init(&model->predictor, &model->network,
+                                   model->parameters, err);
+        if (status != SN_OK) {
+            sn_predictor_clear(&model->predictor);
+        }
+    }
+    if (status == SN_OK && model->spec.width > 0) {
+        status = normalize(model, images, count, &normalized, err);
+    }
+    if (status == SN_OK) {
+        sn_predict(&model->predictor, normalized != NULL ? normalized : images, count,
+                   predictions, probabilities);
+    }
+    free(normalized);
+    return status;
+}
+
 sn_status sn_model_predict_all(sn_model *model, const uint8_t *images, size_t count,
                                sn_prediction *predictions, float *probabilities,
                                sn_error *err)
 {
-    if (model->predictor.x == NULL) {
-        const sn_status status = sn_predictor_init(&model->predictor, &model->network,
-                                                   model->parameters, err);
-        if (status != SN_OK) {
-            sn_predictor_clear(&model->predictor);
-            return status;
+    if (model->next == NULL) {
+        return predict(model, images, count, predictions, probabilities, err);
+    }
+    const size_t classes = model->network.classes, members = sn_model_members(model);
+    float *p = sn_alloc(2 * count, classes * sizeof *p), *mean = p + count * classes;
+    sn_status status =
+        p == NULL ? sn_fail(err, SN_ENOMEM, "predict: out of memory") : SN_OK;
+    for (sn_model *m = model; m != NULL && status == SN_OK; m = m->next) {
+        status = predict(m, images, count, predictions, p, err);
+        if (status == SN_OK) {
+            sn_vote_add(members, count * classes, p, mean);
         }
     }
-    sn_predict(&model->predictor, images, count, predictions, probabilities);
-    return SN_OK;
+    for (size_t i = 0; i < count && status == SN_OK; i++) {
+        predictions[i] = sn_vote_result(classes, mean + i * classes);
+    }
+    if (status == SN_OK && probabilities != NULL) {
+        memcpy(probabilities, mean, count * classes * sizeof *mean);
+    }
+    free(p);
+    return status;
 }

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "data/batch.h"
 #include "eval/evaluate.h"
+#include "eval/vote.h"
 #include "nn/loss.h"
 
 enum { ROWS = 2 * SN_EVALUATION_ROWS };
@@ -30,23 +31,6 @@ void sn_predictor_clear(sn_predictor *predictor)
     *predictor = (sn_predictor){0};
 }
 
-/* Returns the two most probable classes.  p (classes): probabilities. */
-static sn_prediction choose(size_t classes, const float *p)
-{
-    size_t best = 0, second = classes;
-    for (size_t j = 1; j < classes; j++) {
-        if (p[j] > p[best]) {
-            second = best;
-            best = j;
-        } else if (second == classes || p[j] > p[second]) {
-            second = j;
-        }
-    }
-    return second == classes
-               ? (sn_prediction){best, best, (double)p[best], 0}
-               : (sn_prediction){best, second, (double)p[best], (double)p[second]};
-}
-
 void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
                 sn_prediction *predictions, float *probabilities)
 {
@@ -63,7 +47,8 @@ void sn_predict(sn_predictor *predictor, const uint8_t *images, size_t count,
                    rows * network->classes * sizeof *z);
         }
         for (size_t i = 0; i < rows; i++) {
-            predictions[first + i] = choose(network->classes, z + i * network->classes);
+            predictions[first + i] =
+                sn_vote_result(network->classes, z + i * network->classes);
         }
     }
 }

@@ -64,32 +64,51 @@ static bool is_first_largest(size_t classes, const sn_real *row, size_t label)
     return !earlier && row[label] == 0;
 }
 
+/* Returns the sum over the classes of target times output. */
+static double expected_output(size_t classes, const sn_real *row, size_t label,
+                              double smoothing)
+{
+    if (smoothing == 0) { /* other outputs may be infinite */
+        return (double)row[label];
+    }
+    double sum = 0;
+    for (size_t j = 0; j < classes; j++) {
+        sum += (double)row[j];
+    }
+    return (1 - smoothing) * (double)row[label] + smoothing / (double)classes * sum;
+}
+
 /* sn_softmax_gradient of a few rows, which stay in the cache. */
 static void block_gradient(size_t rows, size_t classes, const uint8_t *labels,
-                           sn_real *z, sn_loss *loss)
+                           double smoothing, sn_real *z, sn_loss *loss)
 {
+    const sn_real own = (sn_real)(1 - smoothing);
+    const sn_real even = (sn_real)(smoothing / (double)classes);
     subtract_maxima(rows, classes, z);
     for (size_t i = 0; i < rows; i++) {
         const sn_real *row = z + i * classes;
         loss->correct += is_first_largest(classes, row, labels[i]);
-        loss->sum -= (double)row[labels[i]];
+        loss->sum -= expected_output(classes, row, labels[i], smoothing);
     }
     exponentials(rows * classes, z);
     for (size_t i = 0; i < rows; i++) {
         sn_real *row = z + i * classes;
         loss->sum += log(normalize(classes, row));
-        row[labels[i]] -= 1;
+        for (size_t j = 0; smoothing > 0 && j < classes; j++) {
+            row[j] -= even;
+        }
+        row[labels[i]] -= own;
     }
 }
 
 sn_loss sn_softmax_gradient(size_t rows, size_t classes, const uint8_t *labels,
-                            sn_real *z)
+                            double smoothing, sn_real *z)
 {
     enum { BLOCK = 64 };
     sn_loss loss = {0, 0};
     for (size_t i = 0; i < rows; i += BLOCK) {
         block_gradient(rows - i < BLOCK ? rows - i : BLOCK, classes, labels + i,
-                       z + i * classes, &loss);
+                       smoothing, z + i * classes, &loss);
     }
     return loss;
 }

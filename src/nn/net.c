@@ -292,7 +292,8 @@ sn_pass sn_net_gradient(const sn_network *network, const sn_real *parameters,
     const double begun = sn_clock_seconds();
     const operand input = prepare_input(network, workspace, x, samples, rows, dropout);
     sn_real *z = forward(network, parameters, workspace, input, samples, rows, dropout);
-    pass.loss = sn_softmax_gradient(rows, network->classes, labels, z);
+    pass.loss = sn_softmax_gradient(rows, network->classes, labels,
+                                    workspace->label_smoothing, z);
     if (workspace->input_bf16 != NULL) {
         sn_bf16_from_float(rows * network->classes, z,
                            workspace->layer[network->layers - 1].bf16);

@@ -82,9 +82,10 @@ typedef struct sn_workspace {
 
     /* The owner sets these after sn_workspace_init. */
     const uint16_t
-        *weights_bf16;     /* (arena): bf16 weights; required if input_bf16 is set */
-    sn_backend backend;    /* library that computes the products */
-    sn_observer *observer; /* NULL: no observer; each product is one block */
+        *weights_bf16;      /* (arena): bf16 weights; required if input_bf16 is set */
+    sn_backend backend;     /* library that computes the products */
+    double label_smoothing; /* changes the targets of sn_net_gradient; in [0, 1) */
+    sn_observer *observer;  /* NULL: no observer; each product is one block */
     void *observer_user;
 } sn_workspace;
 

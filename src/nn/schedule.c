@@ -15,6 +15,23 @@ static double half_cosine(double t)
     return sum * sum;
 }
 
+bool sn_schedule_uses_length(sn_schedule_kind kind)
+{
+    return kind == SN_SCHEDULE_COSINE || kind == SN_SCHEDULE_LINEAR ||
+           kind == SN_SCHEDULE_WARMUP_STABLE_DECAY;
+}
+
+/* Returns the factor on the rate after the part t of the run, in [0, 1]. */
+static double length_factor(const sn_schedule *schedule, double t)
+{
+    if (schedule->kind == SN_SCHEDULE_COSINE) {
+        return half_cosine(t);
+    }
+    const bool whole = schedule->kind == SN_SCHEDULE_LINEAR;
+    const double factor = (1 - t) / (whole ? 1 : schedule->decay_fraction);
+    return factor < 1 ? factor : 1;
+}
+
 double sn_schedule_epoch_rate(const sn_schedule *schedule, int64_t epoch)
 {
     double rate = schedule->rate;
@@ -37,9 +54,9 @@ double sn_schedule_step_rate(const sn_schedule *schedule, double epoch_rate,
 {
     const double done = (double)epoch + (double)step_in_epoch / (double)steps_per_epoch;
     double rate = epoch_rate;
-    if (schedule->kind == SN_SCHEDULE_COSINE) {
-        double t = done / (double)schedule->epochs;
-        rate *= half_cosine(t < 1 ? t : 1);
+    if (sn_schedule_uses_length(schedule->kind)) {
+        const double t = done / (double)schedule->epochs;
+        rate *= length_factor(schedule, t < 1 ? t : 1);
     }
     if (done < schedule->warmup_epochs) {
         /* one step is added, so that the rate of the first update is not 0 */

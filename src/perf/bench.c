@@ -77,7 +77,7 @@ static sn_status run_products(bench *b, sn_error *err)
     for (int microbatch = microbatches.begin; microbatch < microbatches.end;
          microbatch++) {
         double forward_seconds;
-        (void)sn_net_time_products(&r->network, r->parameters, &r->workspace,
+        (void)sn_net_time_products(&r->network, r->state.parameters, &r->workspace,
                                    r->batch.x, rows_of(b, microbatch),
                                    sn_reduction_buffer(reduction), &forward_seconds);
         b->forward_products += forward_seconds;

@@ -29,14 +29,17 @@ static sn_status find_data(sn_plan_base *base, size_t *classes, sn_error *err)
                            : status;
 }
 
-static size_t checkpoint_bytes(const sn_network *network)
+static size_t checkpoint_bytes(const sn_network *network, const sn_optimizer *optimizer)
 {
+    const sn_checkpoint_info info = {.layers = (int64_t)network->layers,
+                                     .second_moments = optimizer->kind == SN_ADAMW,
+                                     .averaged = optimizer->average > 0};
     sn_layer_tensors shapes[SN_MAX_HIDDEN + 1] = {{.in = 0}};
     for (size_t l = 0; l < network->layers; l++) {
         shapes[l].in = (int64_t)network->layer[l].in;
         shapes[l].out = (int64_t)network->layer[l].out;
     }
-    return sn_checkpoint_bytes(shapes, (int64_t)network->layers);
+    return sn_checkpoint_bytes(&info, shapes);
 }
 
 sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *err)
@@ -51,7 +54,8 @@ sn_status sn_plan_open(const sn_config *config, sn_plan_base *base, sn_error *er
     if (status != SN_OK) {
         return status;
     }
-    base->checkpoint_bytes = checkpoint_bytes(&base->network);
+    base->optimizer = sn_config_optimizer(config);
+    base->checkpoint_bytes = checkpoint_bytes(&base->network, &base->optimizer);
     const uint64_t batch = (uint64_t)config->train_batch;
     const sn_range first = sn_step_range(base->train_count, batch, 0);
     base->updates = (int64_t)sn_steps_per_epoch(base->train_count, batch);
@@ -119,15 +123,19 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
     plan->copies =
         sn_replica_shares_state(&sizes, plan->node_ranks) ? 1 : plan->node_ranks;
     const size_t copies = (size_t)plan->copies;
-    plan->parameters = copies * (sizes.parameters + sizes.weights_bf16);
-    plan->velocities = copies * sizes.velocity;
+    plan->parameters = copies * (sizes.parameters + sizes.weights_bf16 + sizes.squares);
+    plan->moments = copies * sizes.moments;
+    plan->average = copies * sizes.average;
     plan->activations = sizes.workspace;
     plan->batch = sizes.x + sizes.labels + sizes.samples;
     const size_t others = plan->activations + plan->batch;
-    plan->copy = sn_writer_bytes(network);
+    plan->copy = sn_writer_bytes(network, &base->optimizer);
+    plan->best = base->config.checkpoint_keep_best && base->config.data_validation > 0
+                     ? plan->copy
+                     : 0;
     plan->file = base->checkpoint_bytes;
-    plan->node_bytes = plan->parameters + plan->velocities + base->data_bytes +
-                       plan->copy + plan->file;
+    plan->node_bytes = plan->parameters + plan->moments + plan->average +
+                       base->data_bytes + plan->copy + plan->best + plan->file;
     for (int rank = 0; rank < plan->node_ranks; rank++) {
         const size_t reduction =
             sn_reduction_bytes(&plan->spec, rank, plan->ranks, plan->node_ranks);
@@ -142,37 +150,47 @@ static void add_memory(const sn_plan_base *base, sn_plan *plan)
 static void add_reduction(const sn_plan_rates *rates, sn_plan *plan)
 {
     static const double node_latency_seconds = 1e-6, node_share_of_memory = 1 / 3.0;
-    const sn_reduction_links inside = {.ranks = plan->node_ranks,
-                                       .latency_seconds = node_latency_seconds,
-                                       .bytes_per_second = rates->memory_per_second *
-                                                           node_share_of_memory};
-    const sn_reduction_links between = {.ranks = plan->nodes,
-                                        .latency_seconds = rates->latency_seconds,
-                                        .bytes_per_second = rates->bytes_per_second};
-    plan->network_seconds = sn_reduction_seconds(&plan->spec, &between);
+    const double bytes = sn_reduction_sent_bytes(&plan->spec);
+    const sn_reduction_traffic inside = sn_reduction_halving(plan->node_ranks),
+                               between = sn_reduction_between(&plan->spec, plan->nodes,
+                                                              plan->node_ranks);
+    const double link = between.messages * rates->latency_seconds +
+                        between.volume * bytes / rates->bytes_per_second;
+    plan->core_seconds =
+        rates->served_per_second > 0
+            ? between.volume * bytes / plan->node_ranks / rates->served_per_second
+            : 0;
+    plan->network_seconds = fmax(link, plan->core_seconds);
     plan->reduce_seconds =
-        sn_reduction_seconds(&plan->spec, &inside) + plan->network_seconds;
+        inside.messages * node_latency_seconds +
+        inside.volume * bytes / (rates->memory_per_second * node_share_of_memory) +
+        plan->network_seconds;
 }
 
 static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
                       sn_plan *plan)
 {
     static const double gather_bytes = 5;   /* per pixel */
-    static const double update_bytes = 20;  /* per parameter */
     static const double backward = 2 / 3.0; /* share of the operations */
     const double images = (double)plan->largest_shard;
+    /* the gradient, twice with clipping, and all arrays are read, these are written */
+    const size_t gradients = base->optimizer.clip_norm > 0 ? 2 : 1;
+    const double update_bytes =
+        (double)(2 * sn_state_elements(&base->optimizer, &base->network) +
+                 gradients * base->network.arena) *
+        sizeof(float);
     plan->compute_seconds =
         sn_net_product_flops(&base->network, (size_t)plan->largest_shard) /
         rates->flops_per_second;
     plan->gather_seconds =
         gather_bytes * images * (double)base->network.input / rates->memory_per_second;
-    plan->update_seconds = update_bytes * (double)base->network.arena * plan->copies /
-                           plan->node_ranks / rates->update_per_second;
+    plan->update_seconds =
+        update_bytes * plan->copies / plan->node_ranks / rates->update_per_second;
     add_reduction(rates, plan);
-    plan->hidden_seconds =
-        plan->spec.kind->ready != NULL
-            ? fmin(plan->reduce_seconds, backward * plan->compute_seconds)
-            : 0;
+    plan->hidden_seconds = plan->spec.kind->ready != NULL
+                               ? fmin(plan->reduce_seconds - plan->core_seconds,
+                                      backward * plan->compute_seconds)
+                               : 0;
     plan->step_seconds = plan->compute_seconds + plan->gather_seconds +
                          plan->update_seconds +
                          (plan->reduce_seconds - plan->hidden_seconds);

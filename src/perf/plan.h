@@ -7,17 +7,22 @@
  *      compute   = operations of the matrix products / rate; the rate includes the
  *                  work between the products
  *      gather    = 5 bytes per pixel / memory bandwidth
- *      reduction = R(q) inside a node + R(m) between nodes, where
- *      R(p)      = 2 ceil(log2 p) latency + 2 (p - 1) / p n / bandwidth
+ *      reduction = R(q) inside a node + max(link, core) between nodes, where
+ *      R(q)      = 2 ceil(log2 q) latency + 2 (q - 1) / q n / bandwidth
  *                  (Rabenseifner 2004)
+ *      link      = messages latency + v n / bandwidth, with the number of messages and
+ *                  the volume v of the reduction (sn_reduction_between)
+ *      core      = v n / q / the rate at which a core serves the network
  *      update    = 20 bytes per parameter / memory bandwidth, or the bandwidth of a
- *                  cache that holds the model: three arrays are read, two written; a
- *                  rank that shares the state of its node updates 1/q of it
+ *                  cache that holds the model: three arrays are read, two written;
+ *                  adamw and the average each add 8 bytes, clipping 4; a rank that
+ *                  shares the state of its node updates 1/q of it
  *  Inside a node the latency is 1 us and the bandwidth a third of the memory bandwidth;
  *  between nodes they are those of the link that the ranks of a node share.  A
  *  reduction during the backward pass hides behind that pass, which takes two thirds of
- *  compute.  The model omits distortions, shared memories and caches, slow ranks,
- *  checkpoints and evaluation. */
+ *  compute; the work of the core makes that pass longer, so it is not hidden.  The model
+ *  omits distortions, shared memories and caches, slow ranks, checkpoints and
+ *  evaluation. */
 #ifndef SHARDNET_PERF_PLAN_H
 #define SHARDNET_PERF_PLAN_H
 
@@ -41,6 +46,7 @@ typedef struct sn_plan_base {
     size_t data_bytes;  /* one copy of the data set */
     size_t train_count; /* number of training samples */
     sn_network network;
+    sn_optimizer optimizer;
     int64_t updates; /* number of updates per epoch */
     int64_t batch;   /* number of images in a full batch */
     double gradient_buffer_bytes;
@@ -55,6 +61,8 @@ typedef struct sn_plan_rates {
     double memory_per_second; /* bytes; 0: sn_plan_measure sets this and the next */
     double update_per_second; /* bytes, for arrays of the model's size */
     double latency_seconds, bytes_per_second; /* network */
+    double served_per_second; /* bytes that a core sends, while it receives and adds as
+                                 many; 0: the network needs no core (RDMA) */
 } sn_plan_rates;
 
 /** The plan for one number of ranks.  Sizes are bytes of one rank, unless stated
@@ -71,12 +79,15 @@ typedef struct sn_plan {
     size_t batch;           /* images of a shard as floats, labels, indices */
     size_t rank_bytes;      /* sum of the three sizes above */
     size_t copy, file; /* rank 0: copy for a checkpoint; file while it is written */
-    size_t parameters; /* parameters and bf16 weights of all copies */
-    size_t velocities; /* velocities of all copies */
+    size_t best;       /* rank 0: copy of a best epoch that is not yet written */
+    size_t parameters; /* parameters, bf16 weights, norms of all copies */
+    size_t moments;    /* velocities and second moments of all copies */
+    size_t average;    /* averages of the parameters of all copies */
     int copies;        /* number of copies of the state on the node */
     size_t node_bytes; /* node of rank 0: state, data set, ranks, processes */
     double compute_seconds, gather_seconds, reduce_seconds, update_seconds;
     double network_seconds; /* the part of reduce_seconds between nodes */
+    double core_seconds;    /* the part of network_seconds that occupies the core */
     double hidden_seconds;  /* the part of reduce_seconds during the backward pass */
     double step_seconds;    /* the four times minus hidden_seconds */
 } sn_plan;

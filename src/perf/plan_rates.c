@@ -50,7 +50,7 @@ static double run_gradient(double (*clock)(void), void *user)
     gradients *g = user;
     sn_replica *r = &g->replica;
     const double begun = clock();
-    (void)sn_net_gradient(&r->network, r->parameters, &r->workspace, r->batch.x,
+    (void)sn_net_gradient(&r->network, r->state.parameters, &r->workspace, r->batch.x,
                           r->batch.labels, r->batch.samples, g->rows, &g->dropout,
                           g->gradient);
     return clock() - begun;
@@ -65,6 +65,7 @@ static sn_status prepare(gradients *g, const sn_plan_base *base, sn_error *err)
                              .train = {.count = g->rows}};
     sn_config config = base->config;
     config.augment_kind = SN_AUGMENT_NONE;
+    config.augment_noise = 0;
     config.comm_reduce = SN_REDUCE_ALLREDUCE; /* one microbatch of all rows */
     config.train_batch = (int64_t)g->rows;
     if (sn_precision_check((sn_precision)config.compute_precision, NULL) != SN_OK) {

@@ -85,10 +85,12 @@ static sn_status recreate_if_missing(const char *run, const char *config_text,
     if (status == SN_OK) {
         status = sn_folder_prepare(run, config_text, false, step, NULL, warning, err);
     }
-    (void)sn_fail(warning, SN_OK,
-                  "run (%s): the folder or its " SN_CONFIG_FILE
-                  " has disappeared; created again without the former content",
-                  run);
+    if (status == SN_OK && warning->message[0] == '\0') {
+        (void)sn_fail(warning, SN_OK,
+                      "run (%s): the folder or its " SN_CONFIG_FILE
+                      " has disappeared; created again without the former content",
+                      run);
+    }
     return status;
 }
 

@@ -10,33 +10,35 @@
 #include "store/paths.h"
 
 /* Fills the record from everything in the file except the tensors. */
-static void examine(sn_lineage_record *record, const sn_lineage *lineage)
+static sn_status examine(sn_lineage_record *record, const sn_lineage *lineage,
+                         sn_error *err)
 {
     sn_checkpoint *checkpoint = NULL;
     sn_checkpoint_info info;
-    if (sn_checkpoint_open(record->path, &checkpoint, &info, NULL) == SN_OK) {
+    const sn_status status = sn_checkpoint_open(record->path, &checkpoint, &info, err);
+    if (status == SN_OK) {
         record->position = info.position;
         record->same_data =
             lineage->state != NULL &&
             strcmp(info.train_digest, lineage->state->data->train_digest) == 0;
-    } else {
+    } else if (sn_checkpoint_is_damaged(status, &info)) {
         record->health = SN_LINEAGE_DAMAGED;
     }
     if (record->kind != SN_LINEAGE_STEP) {
-        record->step =
-            record->health == SN_LINEAGE_DAMAGED ? -1 : record->position.step;
+        record->step = status == SN_OK ? record->position.step : -1;
     }
     sn_checkpoint_close(&checkpoint);
+    return status == SN_ENOMEM ? status : SN_OK;
 }
 
 /* Appends a record; its memory is already allocated. */
-static void append(sn_lineage *lineage, sn_lineage_kind kind, int64_t step,
-                   const char *path)
+static sn_status append(sn_lineage *lineage, sn_lineage_kind kind, int64_t step,
+                        const char *path, sn_error *err)
 {
     sn_lineage_record *record = &lineage->records[lineage->count++];
     *record = (sn_lineage_record){.kind = kind, .step = step};
     snprintf(record->path, sizeof record->path, "%s", path);
-    examine(record, lineage);
+    return examine(record, lineage, err);
 }
 
 /* Returns a negative number if a is to be restored before b. */
@@ -63,7 +65,7 @@ sn_status sn_lineage_scan(sn_lineage *lineage, sn_error *err)
     for (size_t i = 0; status == SN_OK && i < count; i++) {
         status = sn_checkpoint_path(path, run, steps[i], err);
         if (status == SN_OK) {
-            append(lineage, SN_LINEAGE_STEP, steps[i], path);
+            status = append(lineage, SN_LINEAGE_STEP, steps[i], path, err);
         }
     }
     free(steps);
@@ -71,7 +73,7 @@ sn_status sn_lineage_scan(sn_lineage *lineage, sn_error *err)
         status = sn_checkpoint_best_path(path, run, err);
     }
     if (status == SN_OK && sn_file_exists(path)) {
-        append(lineage, SN_LINEAGE_BEST, 0, path);
+        status = append(lineage, SN_LINEAGE_BEST, 0, path, err);
         qsort(lineage->records, lineage->count, sizeof *lineage->records, newest_first);
     }
     return status;
@@ -103,7 +105,7 @@ static sn_status restore(const sn_lineage *lineage, sn_lineage_record *record,
     } else {
         sn_checkpoint_info info;
         status = sn_checkpoint_verify(record->path, &info, err);
-        damaged = status == SN_EDATA;
+        damaged = sn_checkpoint_is_damaged(status, &info);
         record->position = status == SN_OK ? info.position : record->position;
     }
     record->restored = status == SN_OK;
@@ -152,15 +154,18 @@ static sn_status restore_path(sn_lineage *lineage, const char *path,
     while (i < lineage->count && !is_same_file(path, lineage->records[i].path)) {
         i++;
     }
+    sn_status status = SN_OK;
     if (i == lineage->count) {
-        append(lineage, SN_LINEAGE_OTHER, 0, path);
+        status = append(lineage, SN_LINEAGE_OTHER, 0, path, err);
     }
-    if (!own && sn_path_join(best, folder, SN_BEST_FILE, NULL) == SN_OK &&
+    if (status == SN_OK && !own &&
+        sn_path_join(best, folder, SN_BEST_FILE, NULL) == SN_OK &&
         sn_file_exists(best)) {
-        append(lineage, SN_LINEAGE_OTHER, 0, best);
+        status = append(lineage, SN_LINEAGE_OTHER, 0, best, err);
     }
     *restored = &lineage->records[i];
-    return restore(lineage, &lineage->records[i], changes, err);
+    return status == SN_OK ? restore(lineage, &lineage->records[i], changes, err)
+                           : status;
 }
 
 sn_status sn_lineage_restore(sn_lineage *lineage, bool resume, const char *path,
@@ -180,12 +185,12 @@ sn_status sn_lineage_restore(sn_lineage *lineage, bool resume, const char *path,
     return lineage->count > 0 ? restore_newest(lineage, changes, restored, err) : SN_OK;
 }
 
-/* Verifies the files that the plan depends on.  Returns true if one is damaged: the
- * plan must then be computed again. */
-static bool find_damage(sn_lineage *lineage, const sn_lineage_action *actions,
-                        size_t count)
+/* Verifies the files that the plan depends on.  Sets *found to true if one is damaged:
+ * the plan must then be computed again. */
+static sn_status find_damage(sn_lineage *lineage, const sn_lineage_action *actions,
+                             size_t count, bool *found, sn_error *err)
 {
-    bool found = false;
+    *found = false;
     for (size_t i = 0; i < count; i++) {
         sn_lineage_record *record = &lineage->records[actions[i].record];
         if ((actions[i].verb != SN_LINEAGE_KEEP &&
@@ -194,11 +199,14 @@ static bool find_damage(sn_lineage *lineage, const sn_lineage_action *actions,
             continue;
         }
         sn_checkpoint_info info;
-        const bool good = sn_checkpoint_verify(record->path, &info, NULL) == SN_OK;
-        record->health = good ? SN_LINEAGE_GOOD : SN_LINEAGE_DAMAGED;
-        found = found || !good;
+        const sn_status status = sn_checkpoint_verify(record->path, &info, err);
+        if (status == SN_ENOMEM) {
+            return status;
+        }
+        record->health = status == SN_OK ? SN_LINEAGE_GOOD : SN_LINEAGE_DAMAGED;
+        *found = *found || status != SN_OK;
     }
-    return found;
+    return SN_OK;
 }
 
 /* The new names of renamed files, as many as fit. */
@@ -246,17 +254,23 @@ static sn_status abandon(sn_lineage_record *record, names *moved, sn_error *err)
     return status;
 }
 
-/* Copies a checkpoint to a path in the folder of the run. */
+/* Copies a checkpoint, with the rows that it carries, to a path in the folder of the
+ * run. */
 static sn_status copy(const char *run, const char *from, const char *to, sn_error *err)
 {
     sn_checkpoint_state held = {0};
+    sn_rows pending = {{{NULL, 0, 0}}};
     sn_status status = sn_checkpoint_create_folder(run, err);
     if (status == SN_OK) {
         status = sn_checkpoint_load(from, &held, err);
     }
     if (status == SN_OK) {
-        status = sn_checkpoint_write(to, &held.info, held.layers, NULL, err);
+        status = sn_checkpoint_pending(from, &pending, err);
     }
+    if (status == SN_OK) {
+        status = sn_checkpoint_write(to, &held.info, held.layers, &pending, err);
+    }
+    sn_rows_clear(&pending);
     sn_checkpoint_state_clear(&held);
     return status;
 }
@@ -312,11 +326,13 @@ sn_status sn_lineage_apply(sn_lineage *lineage, sn_error *err)
         return sn_fail(err, SN_ENOMEM, "resume: out of memory");
     }
     size_t count;
+    bool again;
+    sn_status status;
     do {
         count = sn_lineage_plan(lineage->records, lineage->count, position,
                                 config->checkpoint_keep_best, finished, actions);
-    } while (find_damage(lineage, actions, count));
-    sn_status status = SN_OK;
+        status = find_damage(lineage, actions, count, &again, err);
+    } while (status == SN_OK && again);
     for (size_t i = 0; i < count && status == SN_OK; i++) {
         status = execute(lineage, &actions[i], &moved, err);
     }

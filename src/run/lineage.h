@@ -104,7 +104,7 @@ sn_status sn_lineage_restore(sn_lineage *lineage, bool resume, const char *path,
 
 /** Plans and executes the actions for a restored run, before the run writes its first
  *  file.  Warns about renamed files and if the best epoch is lost; state->position then
- *  has no best epoch.  Needs memory for another copy of parameters and velocities.
+ *  has no best epoch.  Needs memory for another copy of the state.
  *  Errors: SN_ECREATE, SN_EIO, SN_ENOMEM. */
 sn_status sn_lineage_apply(sn_lineage *lineage, sn_error *err) SN_MUST_CHECK;
 

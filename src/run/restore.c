@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/keys.h"
 #include "shardnet/version.h"
 #include "store/paths.h"
 
@@ -93,6 +94,21 @@ static sn_status check_settings(const sn_config *config, const char *path,
                       "global batch %" PRId64 ", this configuration %" PRId64,
                       former->train_batch, config->train_batch);
     }
+    if (former->data_validation != config->data_validation) {
+        return refuse(err, path,
+                      "%" PRId64 " validation samples, this configuration %" PRId64,
+                      former->data_validation, config->data_validation);
+    }
+    if (former->data_width != config->data_width) {
+        return refuse(err, path, "data.width %" PRId64 ", this configuration %" PRId64,
+                      former->data_width, config->data_width);
+    }
+    if (former->optimizer_kind != config->optimizer_kind) {
+        return refuse(
+            err, path, "optimizer kind %s, this configuration %s",
+            sn_config_choice_name("optimizer", "kind", former->optimizer_kind),
+            sn_config_choice_name("optimizer", "kind", config->optimizer_kind));
+    }
     if (former->optimizer_momentum_kind != config->optimizer_momentum_kind) {
         return refuse(err, path, "momentum_kind %s, this configuration %s",
                       sn_config_choice_name("optimizer", "momentum_kind",
@@ -118,14 +134,16 @@ static bool affects_training(const sn_config *config, const char *section,
                              const char *key)
 {
     static const char *const keys[][2] = {
-        {"augment", NULL},      {"model", NULL},         {"optimizer", NULL},
-        {"comm", "reduce"},     {"comm", "wire"},        {"comm", "bucket_kib"},
-        {"compute", "backend"}, {"compute", "precision"}};
+        {"augment", NULL},        {"model", NULL},
+        {"optimizer", NULL},      {"train", "label_smoothing"},
+        {"comm", "reduce"},       {"comm", "wire"},
+        {"comm", "bucket_kib"},   {"compute", "backend"},
+        {"compute", "precision"}, {"train", "average"}};
     if (strcmp(section, "model") == 0 && strncmp(key, "init", 4) == 0) {
         return false;
     }
     if (strcmp(section, "train") == 0 && strcmp(key, "epochs") == 0) {
-        return config->optimizer_schedule == SN_SCHEDULE_COSINE;
+        return sn_schedule_uses_length((sn_schedule_kind)config->optimizer_schedule);
     }
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (strcmp(section, keys[i][0]) == 0 &&
@@ -141,11 +159,21 @@ typedef struct change_list {
     char *text; /* (SN_CHANGES_BYTES) */
 } change_list;
 
+/* True if a checkpoint of an older version, which lacks the key, has the same value. */
+static bool is_new_default(const char *section, const char *name, const char *former,
+                           const char *present)
+{
+    const sn_key *key = sn_key_find(section, name);
+    return former == NULL && key != NULL &&
+           sn_key_is_same(key, present, key->default_text);
+}
+
 static void append_change(void *user, const char *section, const char *key,
                           const char *former, const char *present)
 {
     const change_list *list = user;
-    if (affects_training(list->config, section, key)) {
+    if (affects_training(list->config, section, key) &&
+        !is_new_default(section, key, former, present)) {
         const size_t used = strlen(list->text);
         snprintf(list->text + used, SN_CHANGES_BYTES - used, "%s%s.%s = %s (was %s)",
                  used > 0 ? ", " : "", section, key,
@@ -214,6 +242,32 @@ static sn_status check_run(const sn_run_state *state, const char *path,
                         info->position.seed, state->config->train_seed);
 }
 
+/* Reads the tensors.  If averaging is on, but was off, the average starts from the
+ * parameters.  If it is off, but was on, the average in the file is not used. */
+static sn_status read_tensors(const sn_run_state *state, sn_checkpoint *checkpoint,
+                              const sn_checkpoint_info *info, sn_error *err)
+{
+    sn_layer_tensors tensors[SN_MAX_HIDDEN + 1];
+    const bool averaged = state->tensors[0].weight_current != NULL;
+    for (size_t l = 0; l < state->network->layers; l++) {
+        sn_layer_tensors *t = &tensors[l];
+        *t = state->tensors[l];
+        if (averaged && !info->averaged) {
+            t->weight = t->weight_current;
+            t->bias = t->bias_current;
+        } else if (!averaged && info->averaged) {
+            t->weight_current = t->weight;
+            t->bias_current = t->bias;
+            t->weight = t->bias = NULL;
+        }
+    }
+    const sn_status status = sn_checkpoint_read(checkpoint, tensors, err);
+    if (status == SN_OK && averaged && !info->averaged) {
+        sn_state_start_average(state->network, state->arrays);
+    }
+    return status;
+}
+
 /* sn_checkpoint_read verifies the digest of all attributes; later checks rely on it. */
 sn_status sn_restore(const char *path, const sn_run_state *state, sn_position *position,
                      char changes[SN_CHANGES_BYTES], bool *damaged, sn_error *err)
@@ -225,9 +279,9 @@ sn_status sn_restore(const char *path, const sn_run_state *state, sn_position *p
         status = check_model(state, path, checkpoint, &info, err);
     }
     if (status == SN_OK) {
-        status = sn_checkpoint_read(checkpoint, state->tensors, err);
+        status = read_tensors(state, checkpoint, &info, err);
     }
-    *damaged = status == SN_EDATA;
+    *damaged = sn_checkpoint_is_damaged(status, &info);
     if (status == SN_OK) {
         status = check_run(state, path, &info, err);
     }

@@ -12,13 +12,14 @@
 #include "shardnet/version.h"
 #include "store/paths.h"
 
-static const sn_activity using_files = {"files", false}, agreeing = {"agreement", true};
+static const sn_activity using_files = {"files", false, false},
+                         agreeing = {"agreement", true, false};
 
 void sn_run_mark(const sn_run *run, size_t copies)
 {
     sn_watchdog_mark_bytes(run->comm,
                            sn_comm_rank(run->comm) == 0 ? &using_files : &agreeing, -1,
-                           copies * 2 * run->arena_bytes);
+                           copies * run->state_bytes);
 }
 
 static bool on_rank_0(const sn_run *run)
@@ -35,7 +36,8 @@ static void report_lock(const char *message, void *user)
     sn_run_mark(run, 1);
 }
 
-static sn_status open_folder(sn_run *run, const sn_network *network, sn_error *err)
+static sn_status open_folder(sn_run *run, const sn_network *network,
+                             const sn_optimizer *optimizer, sn_error *err)
 {
     static const double patience_seconds = 20; /* time for a killed job to end */
     sn_status status = sn_folder_create(run->folder, err);
@@ -43,21 +45,24 @@ static sn_status open_folder(sn_run *run, const sn_network *network, sn_error *e
         status = sn_run_lock_acquire(run->folder, patience_seconds, report_lock, run,
                                      &run->lock, err);
     }
-    return status == SN_OK ? sn_writer_create(network, &run->writer, err) : status;
+    return status == SN_OK ? sn_writer_create(network, optimizer, &run->writer, err)
+                           : status;
 }
 
 sn_status sn_run_open(sn_run *run, sn_comm *comm, const char *folder,
-                      const sn_network *network, sn_warn *warn, void *warn_user,
-                      sn_error *err)
+                      const sn_network *network, const sn_optimizer *optimizer,
+                      sn_warn *warn, void *warn_user, sn_error *err)
 {
-    *run = (sn_run){.comm = comm,
-                    .folder = folder,
-                    .warn = warn,
-                    .warn_user = warn_user,
-                    .arena_bytes = network->arena * sizeof(float),
-                    .saved_step = -1};
+    *run =
+        (sn_run){.comm = comm,
+                 .folder = folder,
+                 .warn = warn,
+                 .warn_user = warn_user,
+                 .state_bytes = sn_state_elements(optimizer, network) * sizeof(float),
+                 .saved_step = -1};
     sn_run_mark(run, 1);
-    const sn_status status = on_rank_0(run) ? open_folder(run, network, err) : SN_OK;
+    const sn_status status =
+        on_rank_0(run) ? open_folder(run, network, optimizer, err) : SN_OK;
     return sn_comm_agree(comm, status, err);
 }
 
@@ -111,17 +116,8 @@ sn_status sn_run_restore(sn_run *run, const sn_run_state *state, bool resume,
 /* Reads the rows that the restored checkpoint, if any, carries. */
 static sn_status read_pending(const sn_run *run, sn_rows *rows, sn_error *err)
 {
-    sn_checkpoint *checkpoint;
-    sn_checkpoint_info info;
-    if (run->saved_step < 0) {
-        return SN_OK;
-    }
-    sn_status status = sn_checkpoint_open(run->checkpoint, &checkpoint, &info, err);
-    if (status == SN_OK) {
-        status = sn_checkpoint_pending(checkpoint, rows, err);
-        sn_checkpoint_close(&checkpoint);
-    }
-    return status;
+    return run->saved_step < 0 ? SN_OK
+                               : sn_checkpoint_pending(run->checkpoint, rows, err);
 }
 
 static sn_status prepare_folder(sn_run *run, bool fresh, const sn_rows *pending,
@@ -228,7 +224,9 @@ static sn_status fill_info(const sn_run_state *state, sn_checkpoint_info *info,
                                  .layers = (int64_t)network->layers,
                                  .input_scale = SN_INPUT_SCALE,
                                  .train_count = (int64_t)state->data->train.count,
-                                 .position = *state->position};
+                                 .position = *state->position,
+                                 .second_moments = state->arrays->second_moment != NULL,
+                                 .averaged = state->arrays->average != NULL};
     snprintf(info->program_version, sizeof info->program_version, "%s", sn_version());
     snprintf(info->activation, sizeof info->activation, "%s",
              sn_config_choice_name("model", "activation", config->model_activation));
@@ -262,9 +260,39 @@ static void warn_if_failed(const sn_run *run, const sn_writer_result *result,
     }
 }
 
-/* Waits for the last write.  Fails if the checkpoint of the step or the metrics were
- * not written; other failures are warnings.  Rank 0 only. */
-static sn_status wait_for_write(sn_run *run, bool final, sn_error *err)
+/* After a write, a run continues in one of these ways. */
+typedef enum ending {
+    RUNS_ON,
+    ENDS_EARLY, /* best.h5 may be missing: a resumed run looks for a best epoch again */
+    FINISHES
+} ending;
+
+/* Returns the first failure that ends the run; the others are warnings. */
+static sn_status judge(const sn_run *run, const sn_writer_outcome *outcome, ending end,
+                       sn_error *err)
+{
+    const sn_writer_result *const results[] = {&outcome->step, &outcome->metrics,
+                                               &outcome->best};
+    const size_t required = end == FINISHES ? 3 : 2;
+    sn_status status = SN_OK;
+    for (size_t i = 0; i < 3; i++) {
+        if (status == SN_OK && i < required) {
+            status = results[i]->status;
+            if (status != SN_OK) {
+                *err = results[i]->err;
+            }
+        } else {
+            warn_if_failed(run, results[i],
+                           i == 2 && end == RUNS_ON ? "; retried at the next checkpoint"
+                                                    : "");
+        }
+    }
+    return status;
+}
+
+/* Waits for the last write.  Fails if the checkpoint of the step, the metrics or, at
+ * the end of a finished run, best.h5 were not written.  Rank 0 only. */
+static sn_status wait_for_write(sn_run *run, ending end, sn_error *err)
 {
     sn_writer_outcome outcome;
     sn_writer_wait(run->writer, &outcome, &run->totals);
@@ -276,26 +304,17 @@ static sn_status wait_for_write(sn_run *run, bool final, sn_error *err)
     if (outcome.warning.message[0] != '\0') {
         run->warn(run->warn_user, "%s", outcome.warning.message);
     }
-    warn_if_failed(run, &outcome.best, final ? "" : "; retried at the next checkpoint");
     warn_if_failed(run, &outcome.rotate, "; older checkpoints were not removed");
-    const sn_writer_result *failed = &outcome.step;
-    if (failed->status == SN_OK) {
-        failed = &outcome.metrics;
-    } else {
-        warn_if_failed(run, &outcome.metrics, "");
-    }
-    if (failed->status != SN_OK) {
-        *err = failed->err;
-    }
-    return failed->status;
+    return judge(run, &outcome, end, err);
 }
 
-/* Passes the rows and the state to the writer.  Rank 0 only. */
+/* Passes the rows and the state to the writer.  If this fails, the writer holds the
+ * best epoch for the next job.  Rank 0 only. */
 static sn_status submit(sn_run *run, const sn_run_state *state, bool checkpoint,
                         bool best, sn_error *err)
 {
     sn_checkpoint_info info;
-    const sn_status status = fill_info(state, &info, err);
+    sn_status status = fill_info(state, &info, err);
     if (status != SN_OK) {
         return status;
     }
@@ -305,8 +324,13 @@ static sn_status submit(sn_run *run, const sn_run_state *state, bool checkpoint,
                                .best = best,
                                .keep = (size_t)state->config->checkpoint_keep,
                                .rows = &run->rows};
-    return sn_writer_submit(run->writer, &job, &info, state->parameters,
-                            state->velocity, err);
+    status = sn_writer_submit(run->writer, &job, &info, state->arrays, err);
+    sn_error why;
+    if (status != SN_OK && best &&
+        sn_writer_hold_best(run->writer, &info, state->arrays, &why) != SN_OK) {
+        run->warn(run->warn_user, "%s; " SN_BEST_FILE " will be missing", why.message);
+    }
+    return status;
 }
 
 /* Turns a failed write into a warning unless final. */
@@ -327,7 +351,7 @@ static sn_status warn_or_fail(const sn_run *run, sn_status status, bool final,
 static sn_status finish_last_write(sn_run *run, sn_error *err)
 {
     sn_run_mark(run, 4); /* the previous write and the next, each with best.h5 */
-    const sn_status status = on_rank_0(run) ? wait_for_write(run, false, err) : SN_OK;
+    const sn_status status = on_rank_0(run) ? wait_for_write(run, RUNS_ON, err) : SN_OK;
     return warn_or_fail(run, sn_comm_agree(run->comm, status, err), false, err);
 }
 
@@ -341,8 +365,7 @@ sn_status sn_run_hold_best(sn_run *run, const sn_run_state *state, sn_error *err
         sn_checkpoint_info info;
         status = fill_info(state, &info, err);
         if (status == SN_OK &&
-            sn_writer_hold_best(run->writer, &info, state->parameters, state->velocity,
-                                err) != SN_OK) {
+            sn_writer_hold_best(run->writer, &info, state->arrays, err) != SN_OK) {
             status = submit(run, state, false, true, err);
         }
     }
@@ -357,10 +380,15 @@ sn_status sn_run_write(sn_run *run, const sn_run_state *state, bool checkpoint,
         return status;
     }
     if (on_rank_0(run)) {
-        const bool saved = run->saved_step == state->position->step;
-        status = submit(run, state, checkpoint && !saved, best, err);
+        status = submit(run, state, checkpoint, best, err);
         if (status == SN_OK && final) {
-            status = wait_for_write(run, true, err);
+            const sn_position *p = state->position;
+            status = wait_for_write(
+                run,
+                sn_config_is_finished(state->config, p->epoch, p->best_epoch)
+                    ? FINISHES
+                    : ENDS_EARLY,
+                err);
         }
     }
     return warn_or_fail(run, sn_comm_agree(run->comm, status, err), final, err);
@@ -372,13 +400,16 @@ void sn_run_leave(sn_run *run, const sn_run_state *state, sn_error *err)
         return;
     }
     sn_error why;
-    if (wait_for_write(run, true, &why) != SN_OK) {
+    sn_run_mark(run,
+                2); /* the other ranks may have ended: nothing else marks progress */
+    if (wait_for_write(run, ENDS_EARLY, &why) != SN_OK) {
         run->warn(run->warn_user, "%s", why.message);
     }
     if (!sn_rows_empty(&run->rows)) {
+        sn_run_mark(run, 1);
         sn_status status = submit(run, state, false, false, &why);
         if (status == SN_OK) {
-            status = wait_for_write(run, true, &why);
+            status = wait_for_write(run, ENDS_EARLY, &why);
         }
         if (status != SN_OK) {
             run->warn(run->warn_user, "%s", why.message);

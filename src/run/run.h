@@ -18,7 +18,7 @@
 typedef struct sn_run {
     sn_comm *comm;
     const char *folder;
-    size_t arena_bytes; /* bytes of the parameters; the velocities have as many */
+    size_t state_bytes; /* bytes of the state of training */
     sn_warn *warn;
     void *warn_user;
     /* rank 0 only */
@@ -36,8 +36,8 @@ typedef struct sn_run {
  *  folder must stay valid until then.  Collective.  Errors: SN_ECREATE, SN_EBUSY,
  *  SN_ESTOPPED, SN_ENOMEM, SN_EINTERNAL, SN_EMPI. */
 sn_status sn_run_open(sn_run *run, sn_comm *comm, const char *folder,
-                      const sn_network *network, sn_warn *warn, void *warn_user,
-                      sn_error *err) SN_MUST_CHECK;
+                      const sn_network *network, const sn_optimizer *optimizer,
+                      sn_warn *warn, void *warn_user, sn_error *err) SN_MUST_CHECK;
 
 /** Restores the state from the checkpoint at path or, if path is NULL and resume is
  *  true, from the newest good one.  Sets state and changes (see sn_restore) on rank 0
@@ -55,7 +55,7 @@ sn_status sn_run_restore(sn_run *run, const sn_run_state *state, bool resume,
 sn_status sn_run_commit(sn_run *run, bool fresh, sn_error *err) SN_MUST_CHECK;
 
 /** Records the activity for the watchdog: rank 0 reads or writes the given number of
- *  copies of parameters and velocities, and the other ranks wait for it.  Not
+ *  copies of the state, and the other ranks wait for it.  Not
  *  collective, but every rank calls it. */
 void sn_run_mark(const sn_run *run, size_t copies);
 
@@ -80,14 +80,15 @@ void sn_run_add_epoch(sn_run *run, const sn_epoch_row *row);
 sn_status sn_run_add_ranks(sn_run *run, const sn_rank_row *mine,
                            const sn_rank_row **all, sn_error *err) SN_MUST_CHECK;
 
-/** Passes the rows and the state to the writer.  checkpoint: write the checkpoint of
- *  the step; best: write best.h5, else that of sn_run_hold_best.  First waits for the
+/** Passes the rows and the state to the writer.  checkpoint: write the checkpoint of the
+ *  step; best: write best.h5, else that of sn_run_hold_best.  First waits for the
  *  previous write; if final, also waits for this one.
  *
  *  A failed write is a warning at the next call, not an error.  Only if final, a
- *  failure to write the checkpoint or the metrics returns SN_EIO.  If another job has
- *  taken the folder over, nothing is written, now and later.  Collective.  Errors:
- *  SN_ETAKEN, SN_EIO, SN_EMPI. */
+ *  failure to write the checkpoint or the metrics, or best.h5 of a finished run,
+ *  returns SN_EIO.  If another job has taken the folder over, nothing is written, now
+ *  and later.  Collective.  Errors: SN_ETAKEN, SN_EIO, SN_EMPI; SN_EDIVERGED, SN_ERANGE
+ *  and SN_EINTERNAL of sn_checkpoint_write. */
 sn_status sn_run_write(sn_run *run, const sn_run_state *state, bool checkpoint,
                        bool best, bool final, sn_error *err) SN_MUST_CHECK;
 

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/system/clock.h"
 #include "base/system/locale.h"
@@ -16,8 +18,8 @@
 /* A copy of the state of training. */
 typedef struct snapshot {
     sn_checkpoint_info info;
-    float *parameters, *velocity; /* (arena) */
-    sn_layer_tensors *tensors;    /* views of them */
+    sn_state arrays;
+    sn_layer_tensors *tensors; /* views of the arrays */
 } snapshot;
 
 struct sn_writer {
@@ -28,6 +30,7 @@ struct sn_writer {
 
     /* The caller uses these while the writer is idle, the thread while it is busy. */
     const sn_network *network;
+    const sn_optimizer *optimizer;
     snapshot *state; /* state of the job */
     snapshot *held;  /* state of the best epoch; NULL until it is needed */
     bool best_held;  /* held must still be written to best.h5 */
@@ -103,6 +106,14 @@ static void hold_failed_best(sn_writer *writer)
     }
 }
 
+/* Discards the contents of a copy that no write needs. */
+static void snapshot_discard(snapshot *s)
+{
+    if (s != NULL) {
+        sn_mem_discard(s->arrays.parameters, s->arrays.elements * sizeof(float));
+    }
+}
+
 /* Writes the metrics before the checkpoints: a resumed run removes rows after its
  * checkpoint, but it cannot recompute rows before it.  A failure to write metrics does
  * not prevent the checkpoints, but a folder that another job has taken over does. */
@@ -110,6 +121,9 @@ static void do_job(sn_writer *writer)
 {
     sn_writer_outcome *outcome = &writer->outcome;
     *outcome = nothing;
+    if (sn_fault_check("writer.slow", 0, -1, NULL) != SN_OK) {
+        sleep(4);
+    }
     outcome->metrics.status = sn_run_lock_check(writer->lock, &outcome->metrics.err);
     if (outcome->metrics.status != SN_OK) {
         return;
@@ -119,6 +133,10 @@ static void do_job(sn_writer *writer)
                          &outcome->warning, &outcome->metrics.err);
     write_checkpoints(writer, outcome);
     hold_failed_best(writer);
+    snapshot_discard(writer->state);
+    if (!writer->best_held) {
+        snapshot_discard(writer->held);
+    }
 }
 
 /* Returns how long this thread was ready to run but waited for a core, as Linux counts
@@ -169,15 +187,14 @@ static void *work(void *user)
 static void snapshot_destroy(snapshot *s)
 {
     if (s != NULL) {
-        free(s->parameters);
-        free(s->velocity);
+        free(s->arrays.parameters);
         free(s->tensors);
         free(s);
     }
 }
 
 /* Allocates *at unless it exists.  Returns false if memory is short. */
-static bool snapshot_create(snapshot **at, const sn_network *network)
+static bool snapshot_create(snapshot **at, const sn_writer *writer)
 {
     if (*at != NULL) {
         return true;
@@ -186,23 +203,26 @@ static bool snapshot_create(snapshot **at, const sn_network *network)
     if (s == NULL) {
         return false;
     }
-    s->parameters = sn_alloc(network->arena, sizeof(float));
-    s->velocity = sn_alloc(network->arena, sizeof(float));
+    const sn_network *network = writer->network;
+    /* calloc leaves the pages of a large copy to the first snapshot_copy */
+    float *memory =
+        calloc(sn_state_elements(writer->optimizer, network), sizeof *memory);
+    s->arrays.parameters = memory;
     s->tensors = calloc(network->layers, sizeof *s->tensors);
-    if (s->parameters == NULL || s->velocity == NULL || s->tensors == NULL) {
+    if (memory == NULL || s->tensors == NULL) {
         snapshot_destroy(s);
         return false;
     }
-    sn_checkpoint_tensors(network, s->parameters, s->velocity, s->tensors);
+    s->arrays = sn_state_at(writer->optimizer, network, memory);
+    sn_checkpoint_tensors(network, &s->arrays, s->tensors);
     *at = s;
     return true;
 }
 
-static void snapshot_copy(snapshot *s, size_t arena, const float *parameters,
-                          const float *velocity)
+static void snapshot_copy(snapshot *s, const sn_state *state)
 {
-    memcpy(s->parameters, parameters, arena * sizeof *parameters);
-    memcpy(s->velocity, velocity, arena * sizeof *velocity);
+    memcpy(s->arrays.parameters, state->parameters,
+           state->elements * sizeof *state->parameters);
 }
 
 static void release(sn_writer *writer)
@@ -215,12 +235,13 @@ static void release(sn_writer *writer)
     free(writer);
 }
 
-size_t sn_writer_bytes(const sn_network *network)
+size_t sn_writer_bytes(const sn_network *network, const sn_optimizer *optimizer)
 {
-    return 2 * network->arena * sizeof(float);
+    return sn_state_elements(optimizer, network) * sizeof(float);
 }
 
-sn_status sn_writer_create(const sn_network *network, sn_writer **out, sn_error *err)
+sn_status sn_writer_create(const sn_network *network, const sn_optimizer *optimizer,
+                           sn_writer **out, sn_error *err)
 {
     *out = NULL;
     sn_writer *writer = calloc(1, sizeof *writer);
@@ -231,8 +252,9 @@ sn_status sn_writer_create(const sn_network *network, sn_writer **out, sn_error 
     (void)pthread_cond_init(&writer->changed, NULL);
     writer->outcome = nothing;
     writer->network = network;
+    writer->optimizer = optimizer;
     sn_status status = SN_OK;
-    if (!snapshot_create(&writer->state, network)) {
+    if (!snapshot_create(&writer->state, writer)) {
         status = sn_fail(err, SN_ENOMEM,
                          "checkpoint writer (a copy of %zu parameters): out of memory",
                          network->parameters);
@@ -264,24 +286,23 @@ void sn_writer_destroy(sn_writer **writer)
 }
 
 sn_status sn_writer_hold_best(sn_writer *writer, const sn_checkpoint_info *info,
-                              const float *parameters, const float *velocity,
-                              sn_error *err)
+                              const sn_state *state, sn_error *err)
 {
-    if (!snapshot_create(&writer->held, writer->network)) {
+    if (!snapshot_create(&writer->held, writer)) {
         return sn_fail(err, SN_ENOMEM, "copy of the best epoch: out of memory");
     }
     writer->held->info = *info;
-    snapshot_copy(writer->held, writer->network->arena, parameters, velocity);
+    snapshot_copy(writer->held, state);
     writer->best_held = true;
     return SN_OK;
 }
 
 sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
-                           const sn_checkpoint_info *info, const float *parameters,
-                           const float *velocity, sn_error *err)
+                           const sn_checkpoint_info *info, const sn_state *state,
+                           sn_error *err)
 {
     const double begun = sn_clock_seconds();
-    if (!snapshot_create(&writer->state, writer->network) ||
+    if (!snapshot_create(&writer->state, writer) ||
         !sn_rows_move(&writer->backlog.rows, job->rows)) {
         return sn_fail(err, SN_ENOMEM, "metrics: out of memory");
     }
@@ -292,7 +313,7 @@ sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
     writer->step = job->step;
     writer->best = job->best;
     if (job->step || job->best) {
-        snapshot_copy(writer->state, writer->network->arena, parameters, velocity);
+        snapshot_copy(writer->state, state);
     }
     pthread_mutex_lock(&writer->mutex);
     writer->busy = true;

@@ -13,16 +13,16 @@
 
 typedef struct sn_writer sn_writer;
 
-/** Starts the thread with low priority and allocates a copy of parameters and
- *  velocity.  The caller destroys the writer; network must stay valid until then.
+/** Starts the thread with low priority and allocates a copy of the state.
+ *  The caller destroys the writer; network and optimizer must stay valid until then.
  *  Errors: SN_ENOMEM; SN_EINTERNAL if no thread can be created. */
-sn_status sn_writer_create(const sn_network *network, sn_writer **writer,
-                           sn_error *err) SN_MUST_CHECK;
+sn_status sn_writer_create(const sn_network *network, const sn_optimizer *optimizer,
+                           sn_writer **writer, sn_error *err) SN_MUST_CHECK;
 
-/** Returns the bytes of that copy.  While a file is written, its size in memory adds to
- *  it.  A second copy exists if sn_writer_hold_best was called or best.h5 could not be
- *  written. */
-size_t sn_writer_bytes(const sn_network *network);
+/** Returns the bytes of that copy, whose pages return to the system after each write if
+ *  it is large.  While a file is written, its size in memory adds to it.  A second copy
+ *  exists if sn_writer_hold_best was called or best.h5 could not be written. */
+size_t sn_writer_bytes(const sn_network *network, const sn_optimizer *optimizer);
 
 /** Waits for the last write, stops the thread, frees the writer and sets *writer to
  *  NULL.  Accepts NULL. */
@@ -38,15 +38,14 @@ typedef struct sn_writer_job {
     sn_rows *rows;     /* rows for metrics.h5; sn_writer_submit moves them out */
 } sn_writer_job;
 
-/** Copies info, parameters and velocity (network.arena each) for best.h5, which the
+/** Copies info and state for best.h5, which the
  *  next job writes, unless it has a new best.h5 itself.  The first call allocates
  *  memory.  The writer must be idle.  Errors: SN_ENOMEM; then the copy is unchanged.
  */
 sn_status sn_writer_hold_best(sn_writer *writer, const sn_checkpoint_info *info,
-                              const float *parameters, const float *velocity,
-                              sn_error *err) SN_MUST_CHECK;
+                              const sn_state *state, sn_error *err) SN_MUST_CHECK;
 
-/** Copies job, info, parameters and velocity (network.arena each) and returns; the
+/** Copies job, info and state and returns; the
  *  thread then writes the rows, best.h5 and the checkpoint of the step.  Rows and a
  *  best.h5 that cannot be written are written with the next job.  The writer must be
  *  idle: call sn_writer_wait first.
@@ -54,8 +53,8 @@ sn_status sn_writer_hold_best(sn_writer *writer, const sn_checkpoint_info *info,
  *  Errors: SN_ENOMEM if there is no memory for the rows.  Nothing is written then,
  *  because a checkpoint must not be newer than the rows; job->rows keeps them. */
 sn_status sn_writer_submit(sn_writer *writer, const sn_writer_job *job,
-                           const sn_checkpoint_info *info, const float *parameters,
-                           const float *velocity, sn_error *err) SN_MUST_CHECK;
+                           const sn_checkpoint_info *info, const sn_state *state,
+                           sn_error *err) SN_MUST_CHECK;
 
 /** The result of one write; err is set only if status is not SN_OK. */
 typedef struct sn_writer_result {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** File names in a run folder.  Each name is written here and nowhere else in src; the
- *  suffix of an unfinished file is in base/file.h.
+ *  suffix of an unfinished file is in base/system/file.h.
  *
  *      RUN/config.ini
  *      RUN/metrics.h5

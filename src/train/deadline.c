@@ -7,7 +7,10 @@
 
 static double seconds_left(void)
 {
-    const char *text = getenv("SLURM_JOB_END_TIME");
+    const char *text = getenv("SHARDNET_END_TIME");
+    if (text == NULL) {
+        text = getenv("SLURM_JOB_END_TIME");
+    }
     if (text == NULL || *text == '\0') {
         return INFINITY;
     }

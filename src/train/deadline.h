@@ -13,8 +13,8 @@ typedef struct sn_deadline {
 } sn_deadline;
 
 /** Returns the deadline of a process that started at this clock.  The job ends at
- *  SLURM_JOB_END_TIME (seconds since 1970); job_seconds is INFINITY if the variable is
- *  absent, not a number or in the past. */
+ *  SHARDNET_END_TIME, else SLURM_JOB_END_TIME (seconds since 1970); job_seconds is
+ *  INFINITY if both are absent, or the time is not a number or in the past. */
 sn_deadline sn_deadline_start(double started);
 
 /** Recomputes stop_seconds after an evaluation or a write.  longest_write_seconds is

@@ -8,13 +8,13 @@
 #include "base/system/locale.h"
 #include "base/system/stop.h"
 #include "dist/watchdog/watchdog.h"
-#include "eval/evaluate.h"
 #include "run/run.h"
 #include "shardnet/train.h"
 #include "train/console/console.h"
 #include "train/console/trace.h"
 #include "train/deadline.h"
 #include "train/decide.h"
+#include "train/epoch.h"
 #include "train/outcome.h"
 #include "train/preflight.h"
 #include "train/step/engine.h"
@@ -55,18 +55,10 @@ typedef struct training {
 static sn_status record_ranks(training *t, const sn_epoch_row *epoch, sn_error *err)
 {
     sn_engine *e = &t->engine;
-    const sn_profile *profile = &t->now.epoch_profile;
     if (!e->config.metrics_per_rank) {
         return SN_OK;
     }
-    sn_rank_row mine = {.epoch = epoch->epoch,
-                        .step = epoch->step,
-                        .rank = e->context.rank,
-                        .gather_seconds = profile->gather,
-                        .compute_seconds = profile->forward + profile->backward,
-                        .reduce_seconds = profile->reduce,
-                        .update_seconds = profile->update};
-    snprintf(mine.host, sizeof mine.host, "%s", sn_comm_host(e->context.comm));
+    const sn_rank_row mine = sn_epoch_describe_rank(e, &t->now.epoch_profile, epoch);
     const sn_rank_row *all = NULL;
     const sn_status status = sn_run_add_ranks(&t->run, &mine, &all, err);
     for (int r = 0; status == SN_OK && all != NULL && r < e->context.size; r++) {
@@ -76,31 +68,10 @@ static sn_status record_ranks(training *t, const sn_epoch_row *epoch, sn_error *
     return status;
 }
 
-static sn_status evaluate(training *t, const sn_split *split, sn_evaluation *evaluation,
-                          sn_error *err)
-{
-    sn_engine *e = &t->engine;
-    sn_replica *r = &e->replica;
-    return sn_evaluate(e->context.comm, &r->network, r->parameters, &r->workspace,
-                       r->batch.x, split, evaluation, NULL, err);
-}
-
-/* Sets loss and error on the validation set and the test set. */
 static sn_status evaluate_epoch(training *t, sn_epoch_row *row, sn_error *err)
 {
     const double begun = sn_clock_seconds();
-    const sn_dataset *data = &t->engine.loaded.data;
-    sn_evaluation validation, test;
-    sn_status status = evaluate(t, &data->validation, &validation, err);
-    if (status == SN_OK) {
-        status = evaluate(t, &data->test, &test, err);
-    }
-    if (status == SN_OK) {
-        row->validation_loss = validation.loss;
-        row->validation_error = sn_evaluation_error(&validation);
-        row->test_loss = test.loss;
-        row->test_error = sn_evaluation_error(&test);
-    }
+    const sn_status status = sn_epoch_complete(&t->engine, row, err);
     sn_trace_add(t->trace, SN_PHASE_EVALUATION, t->engine.cursor.position.step, begun);
     t->deadline.longest_evaluation_seconds =
         fmax(t->deadline.longest_evaluation_seconds, sn_clock_seconds() - begun);
@@ -108,36 +79,11 @@ static sn_status evaluate_epoch(training *t, sn_epoch_row *row, sn_error *err)
     return status;
 }
 
-/* Returns the row of the epoch whose last step is done; the cursor is still in this
- * epoch.  samples_per_second counts the samples of this invocation only. */
-static sn_epoch_row describe_epoch(const training *t)
-{
-    const sn_position *p = &t->engine.cursor.position;
-    const sn_replica *r = &t->engine.replica;
-    const double samples = (double)p->epoch_samples;
-    const double seconds = sn_profile_total(&t->now.epoch_profile);
-    const double penalty =
-        sn_optimizer_penalty(&r->optimizer, &r->network, r->parameters);
-    return (sn_epoch_row){.epoch = p->epoch + 1,
-                          .step = p->step,
-                          .learning_rate = p->learning_rate,
-                          .train_loss = p->epoch_loss_sum / samples + penalty,
-                          .penalty = penalty,
-                          .train_error = 1 - (double)p->epoch_correct / samples,
-                          .validation_loss = NAN,
-                          .validation_error = NAN,
-                          .test_loss = NAN,
-                          .test_error = NAN,
-                          .seconds = seconds,
-                          .samples_per_second =
-                              (samples - (double)t->now.epoch_samples_before) /
-                              seconds};
-}
-
 static sn_status close_epoch(training *t, bool *improved, sn_error *err)
 {
     sn_engine *e = &t->engine;
-    sn_epoch_row row = describe_epoch(t);
+    sn_epoch_row row =
+        sn_epoch_describe(e, &t->now.epoch_profile, t->now.epoch_samples_before);
     t->now.last_train_loss = row.train_loss;
     sn_profile_add(&t->now.run_profile, &t->now.epoch_profile);
     sn_cursor_close_epoch(&e->cursor);
@@ -146,12 +92,14 @@ static sn_status close_epoch(training *t, bool *improved, sn_error *err)
     if (row.epoch % e->config.train_eval_every == 0 ||
         row.epoch == e->config.train_epochs) {
         status = evaluate_epoch(t, &row, err);
+        if (status != SN_OK) {
+            return status;
+        }
         *improved = sn_cursor_record_error(&e->cursor, row.validation_error);
     }
-    if (status == SN_OK) {
-        sn_run_add_epoch(&t->run, &row);
-        status = record_ranks(t, &row, err);
-    }
+    sn_run_add_epoch(&t->run, &row);
+    status = record_ranks(t, &row, err);
+    sn_watchdog_mark(e->context.comm, &sn_watchdog_output, -1);
     sn_console_epoch(&t->console, &e->config, &row);
     return status;
 }
@@ -209,6 +157,7 @@ static void record_step(training *t, const sn_step_result *result)
                           t->now.train_seconds,
                           t->now.epoch_profile.reduce /
                               sn_profile_total(&t->now.epoch_profile)};
+    sn_watchdog_mark(e->context.comm, &sn_watchdog_output, -1);
     sn_console_step(&t->console, &e->config, &e->cursor, &pace, loss);
 }
 
@@ -246,8 +195,7 @@ static sn_run_state state_of(training *t)
     return (sn_run_state){.config = &e->config,
                           .data = &e->loaded.data,
                           .network = &e->replica.network,
-                          .parameters = e->replica.parameters,
-                          .velocity = e->replica.velocity,
+                          .arrays = &e->replica.state,
                           .tensors = e->replica.tensors,
                           .steps_per_epoch = e->cursor.steps_per_epoch,
                           .position = &e->cursor.position};
@@ -342,7 +290,7 @@ static sn_status finish(training *t, sn_train_result *result, sn_error *err)
     }
     sn_evaluation evaluation = {0};
     if (status == SN_OK) {
-        status = evaluate(t, &e->loaded.data.test, &evaluation, err);
+        status = sn_epoch_evaluate(e, &e->loaded.data.test, &evaluation, err);
     }
     *result = (sn_train_result){.epoch = p->epoch,
                                 .step = p->step,
@@ -381,7 +329,7 @@ static sn_status open_run(training *t, bool *resumed, char changes[SN_CHANGES_BY
     const sn_run_state state = state_of(t);
     sn_status status =
         sn_run_open(&t->run, e->context.comm, o->run, &e->replica.network,
-                    sn_console_warn, &t->console, err);
+                    &e->replica.optimizer, sn_console_warn, &t->console, err);
     if (status == SN_OK) {
         status = sn_run_restore(&t->run, &state, o->resume != SN_RESUME_NEVER,
                                 o->resume == SN_RESUME_PATH ? o->resume_path : NULL,
@@ -418,7 +366,8 @@ static sn_status run(training *t, sn_train_result *result, sn_error *err)
                      changes);
     status = sn_preflight_warn_cores(&e->context, &t->console, err);
     now->loop_started = now->last_checkpoint = sn_clock_seconds();
-    now->last_write = -SN_FILES_SECONDS; /* the first epoch ends with a checkpoint */
+    now->last_write =
+        -SN_FILES_SECONDS; /* the first epoch ends with a write of files */
     if (status == SN_OK) {
         status = run_loop(t, &stopped, err);
     }
@@ -489,7 +438,7 @@ sn_status sn_train(sn_comm *comm, const sn_config *config,
     SN_LOCALE_C();
     sn_status status = sn_preflight_check(comm, config, err);
     if (status == SN_OK && options->on_hang != NULL &&
-        config->comm_timeout_seconds > 0) {
+        config->comm_timeout_seconds != 0) {
         status = sn_watchdog_start(comm, config->comm_timeout_seconds, options->on_hang,
                                    options->on_hang_user, err);
     }

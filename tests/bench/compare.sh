@@ -7,13 +7,17 @@
 #     tests/bench/compare.sh 30 tanh 64 4 5
 #     tests/bench/compare.sh 1024,1024,1024 relu 1024 1 5
 #
-# SHARDNET_DATA names the folder of MNIST.  PYTHON is a python3 with torch and jax (default:
-# python3); PEERS the peers (default: "torch compile ddp jax"): PyTorch in one process,
-# the same with torch.compile, DistributedDataParallel over gloo, and JAX; RANKS the ranks
-# of shardnet and of DistributedDataParallel (default: all cores); SETTINGS what train gets
-# beside the model (default: nothing); PRECISION fp32 (default) or bf16, in which PyTorch
-# runs under autocast and JAX multiplies bfloat16 matrices.  The release preset must be
-# built.  Images/s are of the training loop, without start-up and evaluation.
+# Variables:
+#   SHARDNET_DATA  the folder of MNIST
+#   PYTHON         a python3 with torch and jax  (default: python3)
+#   PEERS          the peers  (default: "torch compile ddp jax"): PyTorch in one process, the
+#                  same with torch.compile, DistributedDataParallel over gloo, and JAX
+#   RANKS          ranks of shardnet and DistributedDataParallel  (default: all cores)
+#   SETTINGS       more arguments of train  (default: none)
+#   PRECISION      fp32 (default) or bf16; then PyTorch runs under autocast, and JAX
+#                  multiplies bfloat16 matrices
+#
+# The release preset must be built.  Images/s do not count start-up and evaluation.
 set -euo pipefail
 # shellcheck source=../../jobs/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../../jobs/common.sh"
@@ -84,7 +88,7 @@ awk -v peers="shardnet ${peers[*]}" '
     function spread(values, n,   i, j, t) {
         for (i = 2; i <= n; i++) for (j = i; j > 1 && values[j] < values[j-1]; j--) {
             t = values[j]; values[j] = values[j-1]; values[j-1] = t }
-        return sprintf("%12.4g %12.4g %12.4g", values[int((n + 1) / 2)], values[1], values[n])
+        return sprintf("%12.4g %12.4g %12.4g", (values[int((n + 1) / 2)] + values[int((n + 2) / 2)]) / 2, values[1], values[n])
     }
     { for (i = 1; i <= NF; i++) rate[i, NR] = $i }
     END {

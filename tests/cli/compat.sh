@@ -85,6 +85,7 @@ for ranks in 1 2; do
     cp -R untouched resumed-$ranks
     expect_mpi_exit 0 $ranks "$program" train "${settings[@]}" --out resumed-$ranks --resume
     expect_text out '^resume +resumed-[12]/checkpoints/step-00000015\.h5: epoch 3, step 15$'
+    expect_no_text out '^changed ' # the older program did not know all keys
     compare_values "resumed on $ranks ranks" resumed-$ranks/checkpoints/step-00000030.h5 finished.h5
     for name in epochs steps ranks; do
         expect_exit 0 "$program" metrics resumed-$ranks --csv --table $name

@@ -52,8 +52,10 @@ awk '/^\[/ { gsub(/[][]/, ""); section = $0 }
 cut -f 1,2 rows | diff keys - >out || wrong "configs/README.md has other keys or defaults"
 while IFS=$'\t' read -r key standard example; do
     [ "$example" != "$standard" ] || wrong "the example of $key is its default"
+    rule=momentum
+    [ "$key" != optimizer.weight_decay ] || rule=adamw
     expect_exit 0 "$program" plan example.ini "${quick[@]}" --set comm.reduce=allreduce \
-        --set "$key=$example"
+        --set optimizer.kind=$rule --set "$key=$example"
 done <rows
 checked "configs/README.md has $(wc -l <rows) keys with their defaults, and examples that the program accepts"
 

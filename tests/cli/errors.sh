@@ -149,7 +149,7 @@ print(server.server_port, flush=True)
 server.serve_forever()
 EOF
 python3 mirror.py >port 2>/dev/null &
-until [ -s port ]; do sleep 0.1; done
+wait_until "the mirror has no port" test -s port
 fails 65 "too large" "data fetch from a mirror that sends without end" \
     data fetch endless --from "http://127.0.0.1:$(cat port)/endless"
 fails 66 "cannot download .*too slow" "data fetch from a mirror that stalls" \
@@ -179,6 +179,9 @@ rm own/train-* own/t10k-images*
 refused "will not overwrite" t10k-labels-idx1-ubyte
 printf x >own/t10k-labels-idx1-ubyte
 refused "will not overwrite" t10k-labels-idx1-ubyte
+mkdir -p folder/$train_images
+fails 74 "cannot read \(folder/$train_images\): Is a directory" "data synth over a folder" \
+    data synth folder --train 200 --test 100
 
 # --- configuration
 

@@ -81,3 +81,87 @@ if find_python "valid JSON" json; then
     "$python" -m json.tool out >pretty 2>err || wrong "no JSON with --confusion"
 fi
 checked "JSON of a path with a quote, of synthetic data; nothing but the error after a failure"
+
+# --- committees
+
+for seed in 2 3; do
+    expect_exit 0 "$program" train set.ini --out run-$seed --set train.seed=$seed \
+        --set model.hidden=$((8 * seed)) --set model.activation=relu --set data.width=$((28 - 7 * seed))
+    sed -n 's/^test *//p' out >trained
+    expect_exit 0 "$program" eval run-$seed
+    sed -n 's/^test: //p' out | diff - trained >difference || wrong "eval differs from train: $(cat difference)"
+done
+committee=(run run-2 run-3)
+for member in "${committee[@]}"; do
+    expect_exit 0 "$program" predict "$member" set/t10k-images-idx3-ubyte --probabilities
+    cut -f 7- out >"$member.csv"
+    expect_exit 0 "$program" eval "$member"
+    sed -n 's/^test: //p' out >"$member.figures"
+done
+# the class with the largest mean, and the loss of the mean
+paste labels run.csv run-2.csv run-3.csv | awk '{ best = 0
+        for (j = 0; j < 10; j++) { p[j] = ($(2 + j) + $(12 + j) + $(22 + j)) / 3
+            if (p[j] > p[best]) best = j }
+        print best >"classes"; good += best == $1; loss -= log(p[$1]) }
+    END { print good, NR, loss / NR }' >wanted
+expect_exit 0 "$program" predict "${committee[@]}" -- set/t10k-images-idx3-ubyte
+cut -f 3 out | diff - classes >difference || wrong "predict: not the class with the largest mean"
+[ "$(grep -c '^shardnet: checkpoint ' err)" -eq 3 ] || wrong "not three checkpoints are named"
+for ranks in 0 2 3; do
+    expect_mpi_exit 0 $ranks "$program" eval "${committee[@]}" --confusion
+    [ "$ranks" = 0 ] || diff out text >difference || wrong "other figures on $ranks ranks: $(cat difference)"
+    mv out text
+done
+sed -nE 's/^test: .*\(([0-9]+) of ([0-9]+) correct\), loss ([0-9.]+); mean of the probabilities of 3 networks$/\1 \2 \3/p' text |
+    paste -d ' ' - wanted | awk '{ d = $3 - $6 } END { exit !($1 == $4 && $2 == $5 && d * d < 1e-8) }' ||
+    wrong "not the mean of predict, $(cat wanted): $(cat text)"
+for member in "${committee[@]}"; do
+    grep '^checkpoint' text | sed 's/^[^:]*: [^:]*: //' | grep -qxFf "$member.figures" || wrong "no figures of $member"
+done
+expect_exit 0 "$program" eval "${committee[@]}" --json
+[ "$(grep -o '"checkpoint": ' out | wc -l)" -eq 3 ] || wrong "not three members in JSON"
+correct=$(sed -nE 's/^test: .*\(([0-9]+) of .*/\1/p' text)
+expect_text out "^\{\"members\": \\[\{.*\}\\], \"split\": \"test\", .*\"correct\": $correct,"
+expect_exit 0 "$program" compare "${committee[@]}" --json
+expect_text out '"comparable": true'
+checked "a committee of 3: the mean of the probabilities, on 1, 2 and 3 ranks, in eval and predict"
+
+# these networks give the labels probabilities that are 0 as floats
+for seed in 1 2; do
+    expect_exit 0 "$program" train set.ini --out sure-$seed --set train.seed=$seed --set model.hidden= \
+        --set optimizer.learning_rate=100 --set train.epochs=1
+done
+expect_exit 0 "$program" eval sure-1 sure-2
+sed -nE 's/.*, loss ([^;]*).*/\1/p' out | paste -s -d ' ' |
+    awk '{ exit !($1 > 200 && $2 > 200 && $3 > 100 && $3 <= ($1 + $2) / 2) }' || wrong "another loss: $(cat out)"
+checked "the loss of a committee is at most the mean of its members' losses, also where these are large"
+
+write_config other.ini data.source=synthetic data.train_limit=200 model.hidden=8 train.epochs=1
+expect_exit 0 "$program" train other.ini --out other
+expect_one_line_error 65 0 'committee \(other/.*\): other data than run/' "$program" eval run other
+expect_exit 0 "$program" eval run other --data set
+expect_one_line_error 65 0 'other data than run/' "$program" eval run other --data set --split validation
+cp -r set same
+expect_exit 0 "$program" train set.ini --out wide --set data.width=20 --set data.dir="$scratch/same"
+expect_exit 0 "$program" eval "${committee[@]}" wide --split validation
+expect_exit 0 "$program" eval "${committee[@]}" --checkpoint last
+expect_one_line_error 64 0 'several runs have no common checkpoint' "$program" eval run run-2 \
+    --checkpoint "$(newest_checkpoint run)"
+# images of 20 x 20 from the bytes of the others
+number() {
+    # shellcheck disable=SC2059
+    printf "\\0\\0\\$(printf %o $(($1 / 256)))\\$(printf %o $(($1 % 256)))"
+}
+mkdir small
+for name in train t10k; do
+    { printf '\0\0\10\3' && number 200 && number 20 && number 20 &&
+        head -c $((16 + 200 * 400)) set/$name-images-idx3-ubyte | tail -c +17; } >small/$name-images-idx3-ubyte
+    { printf '\0\0\10\1' && number 200 && head -c $((8 + 200)) set/$name-labels-idx1-ubyte |
+        tail -c +9; } >small/$name-labels-idx1-ubyte
+done
+expect_exit 0 "$program" train set.ini --out small-run --set data.dir="$scratch/small" --set data.validation=0
+for ranks in 0 2; do
+    expect_one_line_error 65 $ranks 'committee \(small-run/.*\): 400 inputs and 10 classes, but run/' \
+        "$program" eval run small-run
+done
+checked "members of other data, or with other inputs: one line, exit 65"

@@ -33,19 +33,20 @@ install_packages() {
     fi
 }
 
-# same_predictions RUN IMAGES LABELS: those of eval and predict, by ONNX Runtime and by NumPy
+# same_predictions "FORMAT..." IMAGES LABELS RUN...: those of eval and predict, by ONNX Runtime
+# and by NumPy
 same_predictions() {
     local correct format
-    expect_exit 0 "$program" eval "$1"
+    expect_exit 0 "$program" eval "${@:4}"
     correct=$(sed -n 's/^test: .*(\(.*\) correct).*/\1/p' out)
-    expect_exit 0 "$program" predict "$1" "$2"
+    expect_exit 0 "$program" predict "${@:4}" -- "$2"
     mv out predictions
-    for format in onnx safetensors; do
-        expect_exit 0 "$program" export "$1" -o "$1.$format"
-        expect_exit 0 "$python" "$source_root/tests/cli/read_export.py" "$1.$format" "$2" "$3" predictions
+    for format in $1; do
+        expect_exit 0 "$program" export "${@:4}" -o "exported.$format"
+        expect_exit 0 "$python" "$source_root/tests/cli/read_export.py" "exported.$format" "$2" "$3" predictions
         expect_text out "^correct $correct\$"
     done
-    checked "$1: onnx and safetensors predict as eval, $correct, and as predict for every image"
+    checked "${*:4}: $1 predict as eval, $correct, and as predict for every image"
 }
 
 expect_exit 0 "$program" data synth set --train 1000 --test 300
@@ -83,8 +84,14 @@ refused 64 'missing option \(-o FILE\)|missing.*output' relu
 refused 64 'unknown format \(net\.pt\).*--format' relu -o net.pt
 refused 64 'onyx' relu -o net.pt --format onyx
 refused 66 'nowhere' nowhere -o new.onnx
+expect_exit 0 "$program" train tanh.ini --out narrow --set data.width=9 --set train.epochs=1
+refused 78 'cannot export \(narrow/.*\): data\.width = 9' tanh narrow -o two.onnx
+refused 64 'safetensors holds one network \(two\.safetensors\)' relu tanh -o two.safetensors
 refused 65 'relu.ini' relu.ini -o new.onnx
 refused 73 'cannot create \(set\): it is a folder' relu --format onnx -o set
+mkfifo pipe
+refused 73 'cannot create \(pipe\): it is a device or a pipe' relu --format onnx -o pipe
+[ -p pipe ] || wrong "export replaces a pipe"
 refused 73 'absent/new\.onnx' relu -o absent/new.onnx
 checked "wrong command line 64, no run 66, no checkpoint 65, no output 73; no file is left behind"
 
@@ -121,13 +128,17 @@ done
 
 if install_packages; then
     for activation in tanh lecun_tanh sigmoid relu; do
-        same_predictions $activation set/t10k-images-idx3-ubyte set/t10k-labels-idx1-ubyte
+        same_predictions "onnx safetensors" set/t10k-images-idx3-ubyte set/t10k-labels-idx1-ubyte $activation
     done
+    same_predictions onnx set/t10k-images-idx3-ubyte set/t10k-labels-idx1-ubyte tanh lecun_tanh relu
     if [ -n "$mnist" ]; then
         expect_exit 0 env SHARDNET_DATA="$mnist" "$program" train "$source_root/configs/article.ini" \
             --set train.epochs=3 --out mnist
+        expect_exit 0 env SHARDNET_DATA="$mnist" "$program" train "$source_root/configs/article.ini" \
+            --set train.epochs=2 --set train.seed=2 --set model.activation=relu --out mnist-2
         images=("$mnist"/t10k-images-idx3-ubyte*) labels=("$mnist"/t10k-labels-idx1-ubyte*)
-        same_predictions mnist "${images[0]}" "${labels[0]}"
+        same_predictions "onnx safetensors" "${images[0]}" "${labels[0]}" mnist
+        same_predictions onnx "${images[0]}" "${labels[0]}" mnist mnist-2
     else
         lack_part "MNIST: SHARDNET_DATA is not set"
     fi

@@ -33,20 +33,25 @@ followed() {
 
 # rows NAME PATTERN COUNT: waits until NAME.out has as many lines like the pattern
 rows() {
-    local end=$((SECONDS + limit))
-    until [ "$(grep -Ec -- "$2" "$1.out")" -ge "$3" ]; do
-        ((SECONDS < end)) || { cp "$1.out" out && wrong "no $3 rows within $limit s ($1)"; }
-        sleep 0.05
-    done
+    wait_until "no $3 rows ($1)" has_rows "$@"
+}
+
+has_rows() {
+    [ "$(grep -Ec -- "$2" "$1.out")" -ge "$3" ]
+}
+
+# reports NAME: waits until NAME.err has a message
+reports() {
+    wait_until "no message ($1)" test -s "$1.err"
 }
 
 # waits_to_look PID: waits until the child of this process waits for its next look at the file
 waits_to_look() {
-    local end=$((SECONDS + limit))
-    until grep -q poll "/proc/$(children_of "$1")/wchan" 2>/dev/null; do
-        ((SECONDS < end)) || wrong "the child of $1 does not wait"
-        sleep 0.02
-    done
+    wait_until "the child of $1 does not wait" child_polls "$1"
+}
+
+child_polls() {
+    grep -q poll "/proc/$(children_of "$1")/wchan" 2>/dev/null
 }
 
 # --- a whole run, from before its file is there
@@ -100,7 +105,7 @@ rows again '^1?[0-9],' 11
 rm -r again/checkpoints
 cp -r kept again/checkpoints
 start 0 env SHARDNET_FAULT=step.hang@0:7 "$program" train job.ini --out again --resume
-until [ -s again.err ]; do sleep 0.05; done
+reports again
 kill_tree "$job"
 wait "$job" 2>/dev/null || true
 job=
@@ -139,7 +144,8 @@ fi
 
 follow early runs/early
 follow early-file runs/early/metrics.h5 --csv
-until [ -s early.err ] && [ -s early-file.err ]; do sleep 0.05; done
+reports early
+reports early-file
 [ ! -s early.out ] || wrong "--follow of nothing prints something"
 expect_exit 0 "$program" train job.ini --out runs/early
 for name in early early-file; do
@@ -151,7 +157,7 @@ done
 checked "a run whose folder is not there yet, nor the one above it"
 
 follow never runs/never
-until [ -s never.err ]; do sleep 0.05; done
+reports never
 kill -TERM "$(children_of "${followers[0]}")"
 followed never
 checked "SIGTERM while waiting for the folder: exit 0"

@@ -11,6 +11,7 @@ import struct
 import sys
 
 import numpy
+from PIL import Image
 
 TRAIN, TEST = 300, 80
 ROLES = [("train", TRAIN), ("t10k", TEST)]
@@ -37,20 +38,21 @@ def load(folder, name, count):
 
 
 def csv(path, images, labels):
-    lines = ["label," + ",".join(f"pixel{i}" for i in range(784))]
+    lines = ["label," + ",".join(f"pixel{i}" for i in range(images[0].size))]
     lines += [f"{label}," + ",".join(map(str, image.reshape(-1).tolist()))
               for image, label in zip(images, labels)]
     data = ("\r\n".join(lines) + "\r\n").encode()
     write(path, gzip.compress(data) if path.endswith(".gz") else data)
 
 
-def pictures(path, images, labels):
+def pictures(path, images, labels, kind):
     """The reader orders a class by name, and spreads the classes by position."""
     count = numpy.bincount(labels, minlength=10)
     seen = [0] * 10
     order = []
     for i, label in enumerate(labels):
-        write(f"{path}/{label}/{i:05d}.pgm", b"P5 28 28 255\n" + images[i].tobytes())
+        os.makedirs(f"{path}/{label}", exist_ok=True)
+        Image.fromarray(images[i]).save(f"{path}/{label}/{i:05d}.{kind}")
         order.append(((2 * seen[label] + 1) / (2 * count[label]), label, i))
         seen[label] += 1
     return [i for _, _, i in sorted(order)]
@@ -79,10 +81,13 @@ def main():
         idx(f"{out}/qmnist/qmnist-{test}-images-idx3-ubyte.gz", images)
         idx(f"{out}/qmnist/qmnist-{test}-labels-idx2-int", table, 0x0C)
         csv(f"{out}/csv/mnist_{test}.csv" + (".gz" if test == "test" else ""), images, labels)
-        order = pictures(f"{out}/pictures/{test}", images, labels)
+        for kind in "pgm", "png", "jpg":
+            order = pictures(f"{out}/pictures-{kind}/{test}", images, labels, kind)
         idx(f"{out}/ordered/{role}-images-idx3-ubyte", images[order])
         idx(f"{out}/ordered/{role}-labels-idx1-ubyte", labels[order])
     numpy.savez_compressed(f"{out}/mnist.npz", **arrays)
+    many = 2 * [i for i in range(256) if i not in (7, 9)] + list(range(100, 120))
+    csv(f"{out}/many.csv", numpy.arange(4 * len(many), dtype=numpy.uint8).reshape(-1, 2, 2), many)
     wide = {name: array.astype("<i8") if name[0] == "y" else array for name, array in arrays.items()}
     numpy.savez(f"{out}/wide.npz", **wide)
     numpy.savez(f"{out}/large.npz", **{**wide, "y_train": wide["y_train"] + 250})

@@ -22,11 +22,12 @@ headers=$(cd prefix/include && find . -type f | sort | tr -d '\n')
 [ "$headers" = "$(printf './shardnet/%s.h' comm config model shardnet status train version)" ] ||
     wrong "the installed headers are $headers"
 for file in shardnet/{configs/quickstart.ini,jobs/train.sbatch} \
-    doc/shardnet/{README.md,LICENSE,CHANGELOG.md} man/man1/shardnet.1; do
+    doc/shardnet/{README.md,LICENSE,CHANGELOG.md} man/man1/shardnet.1 \
+    bash-completion/completions/shardnet zsh/site-functions/_shardnet; do
     [ -e "prefix/share/$file" ] || wrong "no share/$file"
 done
 [ -x prefix/share/shardnet/jobs/chain.sh ] || wrong "chain.sh cannot be executed"
-checked "seven headers, configurations, job scripts, documents, man page"
+checked "seven headers, configurations, job scripts, documents, man page, completions"
 
 # --- what the shared library shows
 pc=$(find prefix -name shardnet.pc)

@@ -63,21 +63,28 @@ count() {
 
 # --- keys that change the parameters
 
-for setting in data.dir=others data.validation=40 data.train_limit=100 augment.kind=affine \
+for setting in data.width=10 data.dir=others data.validation=40 data.train_limit=100 augment.kind=affine augment.noise=0.1 \
     model.activation=relu model.init=he model.dropout_input=0.3 model.dropout_hidden=0.3 \
     model.max_norm=0.1 optimizer.learning_rate=0.2 optimizer.momentum=0.5 \
     optimizer.momentum_kind=nesterov optimizer.l2=0.01 optimizer.l1=0.01 \
     optimizer.schedule=cosine optimizer.warmup_epochs=1 optimizer.scale_from_batch=40 \
-    train.batch=30 train.seed=2 model.hidden="6, 4" compute.precision=bf16_emulated; do
+    train.batch=30 train.label_smoothing=0.1 train.seed=2 model.hidden="6, 4" compute.precision=bf16_emulated; do
     changes 0 "$setting"
 done
 for setting in rotation=40 shear=0.5 scale=0.5 shift=3; do
     changes 0 augment.$setting augment.kind=affine
 done
+for setting in beta1=0.5 beta2=0.9 epsilon=0.01 weight_decay=0.1; do
+    changes 0 optimizer.$setting optimizer.kind=adamw optimizer.learning_rate=0.01
+done
+changes 0 train.average=0.9
+changes 0 optimizer.clip_norm=0.1
+changes 0 optimizer.kind=adamw optimizer.learning_rate=0.01
 changes 0 augment.sigma=2 augment.kind=elastic
 changes 0 augment.alpha=10 augment.kind=elastic
 changes 0 data.source=synthetic data.train_limit=240 data.dir=others
 changes 0 optimizer.decay=0.5 optimizer.schedule=inverse optimizer.decay=0.1
+changes 0 optimizer.decay_fraction=0.9 optimizer.schedule=warmup_stable_decay
 changes 0 optimizer.decay_every=2 optimizer.schedule=step optimizer.decay=0.5
 changes 0 comm.leaves=4 comm.reduce=reproducible
 changes 2 comm.reduce=reproducible

@@ -122,6 +122,20 @@ expect_text out "^resume .*newer/checkpoints/best\.h5"
 expect_best newer
 checked "best.h5 is a checkpoint at the step of its content"
 
+# metrics.h5 receives no row; the resume copies best.h5 before it fails at metrics.h5
+expect_exit 74 env SHARDNET_FAULT=metrics.append "$program" train small.ini --out carried \
+    --set train.max_steps=$((10 * best))
+rm carried/checkpoints/step-*.h5
+mv carried/metrics.h5 rows.h5
+mkdir carried/metrics.h5
+expect_one_line_error 74 0 'carried/metrics\.h5' "$program" train small.ini --out carried --resume
+expect_files carried best.h5 step-"$(printf %08d $((10 * best)))".h5
+rmdir carried/metrics.h5
+mv rows.h5 carried/metrics.h5
+expect_exit 0 "$program" train small.ini --out carried --resume
+expect_best carried
+checked "best.h5 carries rows: its copy does, too"
+
 # --- best.h5 is of a later epoch than the restored checkpoint
 
 lower=$((best - 2))
@@ -198,6 +212,19 @@ expect_exit 0 "$program" predict future one.pgm
 cmp -s out known || wrong "another prediction"
 warned 'checkpoint \(future/.*written by shardnet 9\.8\.7'
 checked "configuration of another version: resume refuses it; eval and predict ignore unknown keys"
+
+if find_python "a later format" h5py; then
+    cp -R old later
+    "$python" -c 'import h5py
+with h5py.File("later/checkpoints/step-00000080.h5", "r+", libver=("v108", "v108")) as file:
+    file.attrs.modify("format_version", 3)'
+    for resume in auto later/checkpoints/step-00000080.h5; do
+        expect_one_line_error 65 0 'of another format version \(later/.*80\.h5\): 3, but this program reads versions 1 to 2' \
+            "$program" train small.ini --out later "${plain[@]}" --resume=$resume
+    done
+    expect_files later step-000000{30,70,80}.h5
+    checked "a later format: resume refuses it and renames nothing"
+fi
 
 # --- files of other runs
 

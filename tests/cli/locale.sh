@@ -39,7 +39,6 @@ for when in never first between thread; do
     done
     for checkpoint in step-00000011.h5 step-00000018.h5 best.h5; do
         expect_exit 0 "$program" diff {run-never,run-$when}/checkpoints/$checkpoint
-        [ "$(tail -n 1 out)" = identical ] || wrong "$when: another $checkpoint"
     done
 done
 grep -q "^learning_rate = 0\.05$" run-never/config.ini || wrong "config.ini lacks its numbers"

@@ -33,6 +33,13 @@ if [ -n "$predicted" ]; then
     checked "Python reads checkpoint and metrics, and predicts as eval: $predicted"
 fi
 
+if find_python "the predictions on a report's page" h5py numpy; then
+    expect_exit 0 "$program" report run
+    expect_exit 0 "$python" "$source_root/tests/cli/check_report.py" run run/report.html "${images[0]}" "${labels[0]}"
+    [ "$(wc -c <run/report.html)" -lt 2000000 ] || wrong "a page of more than 2 MB"
+    checked "report: $(cat out); $(wc -c <run/report.html) bytes"
+fi
+
 # a mirror with a damaged file is passed over; what is there is kept
 if [ -e "$mnist/train-images-idx3-ubyte.gz" ]; then
     mkdir damaged

@@ -25,6 +25,11 @@ write_config small.ini data.source=idx data.dir=set data.train_limit=300 data.va
 expect_exit 0 "$program" train small.ini --out run
 expect_exit 0 "$program" eval run
 cp out before
+expect_exit 0 "$program" train small.ini --out wide --set data.width=20
+expect_exit 0 "$program" predict wide set/t10k-images-idx3-ubyte
+cut -f 2- out >alone
+expect_exit 0 "$program" predict run wide -- set/t10k-images-idx3-ubyte
+cut -f 2- out >together
 expect_exit 0 env SHARDNET_DATA="$scratch/other" "$program" eval run
 cmp -s out before && [ ! -s err ] || wrong "SHARDNET_DATA counts although data.dir exists"
 mv set elsewhere
@@ -49,7 +54,7 @@ checked "eval: SHARDNET_DATA if the training samples are the same, --data, else 
 printf 'P5 28 28 255\n' >digit.pgm
 dd if=elsewhere/t10k-images-idx3-ubyte bs=16 skip=1 count=49 >>digit.pgm 2>err || wrong "cannot draw a picture"
 expect_exit 0 "$program" predict run digit.pgm --data elsewhere
-expect_no_text err warning
+expect_no_text err 'warning: (data|image size)'
 cp out known
 expect_exit 0 env SHARDNET_DATA="$scratch/elsewhere" "$program" predict run digit.pgm
 expect_text err '^shardnet: warning: data .*using SHARDNET_DATA'
@@ -57,7 +62,25 @@ cmp -s out known || wrong "predict does not use the image size of SHARDNET_DATA"
 expect_exit 0 env SHARDNET_DATA="$scratch/other" "$program" predict run digit.pgm
 expect_text err '^shardnet: warning: image size .*assuming 28 x 28'
 expect_exit 0 "$program" report run
+expect_text run/report.html 'No pictures: the training images are missing'
+expect_exit 0 "$program" report run --data elsewhere
+expect_no_text run/report.html 'No pictures'
 checked "predict takes the image size from there; report needs no data"
+
+images=elsewhere/t10k-images-idx3-ubyte
+for wanted in alone together; do
+    committee=(wide --)
+    [ $wanted = alone ] || committee=(run wide --)
+    expect_exit 65 "$program" predict "${committee[@]}" $images
+    expect_text err '^shardnet: error: image size unknown .*data\.width needs it.*--data DIR'
+    [ ! -s out ] || wrong "$wanted: predictions of images whose size is not known"
+    expect_exit 0 "$program" predict --data elsewhere "${committee[@]}" $images
+    cut -f 2- out | cmp -s - $wanted || wrong "$wanted: other predictions with --data"
+    expect_exit 0 env SHARDNET_DATA="$scratch/elsewhere" "$program" predict "${committee[@]}" $images
+    cut -f 2- out | cmp -s - $wanted || wrong "$wanted: other predictions with SHARDNET_DATA"
+    [ "$(grep -c 'using SHARDNET_DATA' err)" -eq 1 ] || wrong "$wanted: not one warning: $(cat err)"
+done
+checked "predict with data.width: the image size must be known for each member"
 
 expect_one_line_error 66 0 "no data folder \($scratch/set\).*--set data\.dir=DIR" \
     env SHARDNET_DATA="$scratch/elsewhere" "$program" train run/config.ini --out run --resume

@@ -54,7 +54,8 @@ dpkg-deb -c "$package" >out
 for file in bin/shardnet include/shardnet/shardnet.h lib/libshardnet.so lib/libshardnet.a \
     lib/pkgconfig/shardnet.pc lib/cmake/shardnet/shardnetConfig.cmake \
     share/shardnet/configs/article.ini share/shardnet/jobs/train.sbatch \
-    share/doc/shardnet/README.md share/man/man1/shardnet.1; do
+    share/doc/shardnet/README.md share/man/man1/shardnet.1 \
+    share/bash-completion/completions/shardnet share/zsh/vendor-completions/_shardnet; do
     expect_text out " \./usr/$file( |$)"
 done
 dpkg-deb -f "$package" Package Section Maintainer Description Depends >out

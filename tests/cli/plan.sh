@@ -53,6 +53,9 @@ checked "model, shards, gradient buffer and times without data files, by given r
 
 expect_exit 0 "$program" plan mnist.ini "${given[@]}" --ranks 8 --set comm.reduce=overlap
 awk '$1 == "reduction," && $2 == "hidden" { found = $4 > 0 } END { exit !found }' out || wrong "nothing is hidden"
+expect_exit 0 "$program" plan mnist.ini "${given[@]}" --ranks 8 --ranks-per-node 1 --tcp-gbyte 0.5
+is '  reduction, work of the core' 1 "$(awk -v n="$bytes" 'BEGIN { print 1.75 * n / 5e5 }')"
+is '  best epoch, not yet written' 1 "$(value '  copy of the state' 1)"
 expect_exit 0 "$program" plan mnist.ini "${given[@]}" --ranks 16 --set comm.reduce=reproducible \
     --set augment.kind=affine
 expect_text out '^note +16 ranks: train refuses more ranks than comm\.leaves = 8'

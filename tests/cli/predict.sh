@@ -111,7 +111,7 @@ sed 1d wide | awk -F '\t' '{ sum = 0; for (i = 7; i <= NF; i++) sum += $i
     wrong "the probabilities are not those of the classes"
 expect_exit 0 "$program" predict run $images --json --probabilities
 mv out lines
-sed -E 's/^\{"file": "(.*)", "index": (.*), "class": (.*), "probability": (.*), "second_class": (.*), "second_probability": (.*), "probabilities": \[(.*)\]\}$/\1 \2 \3 \4 \5 \6 \7/; s/,//g' lines |
+sed -E 's/^\{"file": "(.*)", "index": (.*), "class": (.*), "probability": (.*), "second_class": (.*), "second_probability": (.*), "probabilities": \[(.*)\], "warnings": \[.*\]\}$/\1 \2 \3 \4 \5 \6 \7/; s/,//g' lines |
     tr ' ' '\t' | cmp -s - <(sed 1d wide) || wrong "JSON has other figures"
 expect_exit 0 "$program" predict run $images --json
 expect_no_text out probabilities
@@ -122,6 +122,42 @@ checked "--header, --probabilities and --json have the figures of the plain line
 prepared run $images 300 pgm 1 dark
 prepared run $images 300 rgb 3.3 dark
 prepared run $images 300 rgba 1.5 bright
+
+# --- other kinds of pictures, standard input, warnings
+
+if find_python "pictures drawn by Pillow" PIL numpy; then
+    index=$(sort -t "$tab" -k 4,4nr all | cut -f 2 | head -n 1)
+    expect_exit 0 "$python" "$source_root/tests/cli/predict_pictures.py" $images "$index" drawn
+    clear=(drawn/dark.png drawn/{black,light}-on-clear.png)
+    jpegs=(drawn/dark.jpg drawn/progressive.jpg drawn/turned.jpg)
+    if "$program" predict run drawn/dark.jpg >out 2>err || ! grep -q "no libjpeg-turbo" err; then
+        clear+=("${jpegs[@]}")
+    else
+        expect_one_line_error 66 0 "no libjpeg-turbo.*libjpeg-dev" "$program" predict run drawn/dark.jpg
+        checked "a build without libjpeg-turbo refuses JPEG"
+    fi
+    expect_exit 0 "$program" predict run "${clear[@]}"
+    expect_no_text err warning
+    [ "$(cut -f 3 out | sort | uniq -c | tr -s ' ')" = " ${#clear[@]} $(awk -F '\t' -v i="$index" '$2 == i { print $3 }' all)" ] ||
+        wrong "a kind of picture changes the class"
+    for picture in "${clear[@]}"; do
+        "$program" predict run "$picture" >named 2>err &&
+            "$program" predict run - <"$picture" >out 2>err || wrong "no result for $picture"
+        cut -f 2- named | sed "s/^/-$tab/" | cmp -s - out || wrong "$picture from standard input differs"
+    done
+    for case in pair:'two shapes' framed:frame strip:frame noise:unsure; do
+        expect_exit 0 "$program" predict run --json "drawn/${case%%:*}.png"
+        expect_text err "^shardnet: warning: ${case#*:} \(drawn/${case%%:*}\.png\): "
+        expect_text out "\"warnings\": \[.*\"${case#*:}\""
+    done
+    checked "JPEG, bright ink on transparency, standard input; warnings: two shapes, frame, unsure"
+fi
+"$program" predict run - <$images >out 2>err && wrong "an IDX file from standard input is accepted"
+expect_text err 'not a PNG, JPEG or PGM \(standard input\)'
+expect_one_line_error 65 0 'not a picture \(standard input\): it is empty' "$program" predict run -
+# shellcheck disable=SC2016
+expect_one_line_error 66 0 'cannot read \(standard input\): .*; open it, as with < FILE' \
+    bash -c 'exec "$0" predict run - <&-' "$program"
 
 # a job array: each task has its own picture, and one task fails
 for launcher in "SLURM_STEP_NUM_TASKS=3 SLURM_PROCID" "PMI_SIZE=3 PMI_RANK"; do
@@ -190,6 +226,7 @@ mv out single
 mkdir folder
 cp -- pictures/* folder
 cp -- "$good" folder/.hidden
+touch folder/Thumbs.db folder/desktop.ini
 mkdir folder/inner
 expect_exit 0 "$program" predict run folder "$good"
 sed 's|^folder/|pictures/|' out | cmp -s - single || wrong "a folder gives other results"
@@ -209,6 +246,9 @@ if [ -w /dev/full ]; then
     code=0
     "$program" predict run packed >/dev/full 2>err || code=$?
     [ "$code" -eq 74 ] && [ "$(grep -c '^shardnet: error: ' err)" -eq 1 ] || wrong "exit code $code on a full disk"
+    code=0
+    "$program" predict run packed nowhere >/dev/full 2>err || code=$?
+    [ "$code" -eq 66 ] && [ "$(grep -c '^shardnet: error: ' err)" -eq 2 ] || wrong "exit code $code, $(cat err)"
     checked "results that cannot be written: exit 74"
 fi
 
@@ -251,7 +291,7 @@ for name in flat small; do
     write_config $name.ini data.source=idx data.dir="$scratch/$name" model.hidden=4 train.epochs=1
     expect_exit 0 "$program" train $name.ini --out run-$name
     expect_exit 0 "$program" predict run-$name "$good" $name/t10k-images-idx3-ubyte
-    [ "$(cat err)" = "shardnet: checkpoint $(newest_checkpoint run-$name)" ] ||
+    [ "$(grep -v ' warning: unsure ' err)" = "shardnet: checkpoint $(newest_checkpoint run-$name)" ] ||
         wrong "more than the checkpoint's path, although the data set has the image size"
     fails 65 "wrong image size \(sheet.png\)" run-$name sheet.png --as-is
 done

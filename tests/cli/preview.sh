@@ -84,6 +84,8 @@ checked "wrong configuration: exit 78, missing input: exit 66"
 
 fails 73 "none/x.png" elastic.ini -o none/x.png
 mkdir folder
+mkfifo pipe
+fails 73 "device or a pipe" elastic.ini -o pipe
 fails 73 "folder" elastic.ini -o folder
 checked "unwritable picture: exit 73"
 # a limit on the size of files acts like a full disk

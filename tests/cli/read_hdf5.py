@@ -125,6 +125,11 @@ def read_tensor(file, path, shape, digest):
     return values
 
 
+def optional_tensors(file):
+    present = file.get("/optimizer/layer0", ())
+    return [name for name in ("second_moment", "current") if f"weight_{name}" in present]
+
+
 def read_layers(file, model, digest):
     layers, width = [], model["input"]
     names = {f"layer{i}" for i in range(model["layers"])}
@@ -139,6 +144,9 @@ def read_layers(file, model, digest):
         bias = read_tensor(file, f"/model/layer{i}/bias", (out,), digest)
         read_tensor(file, f"/optimizer/layer{i}/weight", (out, width), digest)
         read_tensor(file, f"/optimizer/layer{i}/bias", (out,), digest)
+        for name in optional_tensors(file):
+            read_tensor(file, f"/optimizer/layer{i}/weight_{name}", (out, width), digest)
+            read_tensor(file, f"/optimizer/layer{i}/bias_{name}", (out,), digest)
         layers.append((weight.astype(np.float64), bias.astype(np.float64)))
         width = out
     demand(width == model["classes"], f"{width} outputs for {model['classes']} classes")
@@ -157,7 +165,8 @@ def read_checkpoint(path):
             value, raw = read_attribute(file[group], name, kind)
             digest.add(group.rstrip("/") + "/" + name, raw)
             values[(group, name)] = value
-        demand(values[("/", "format_version")] == 1, "format_version is not 1")
+        version = 2 if optional_tensors(file) else 1
+        demand(values[("/", "format_version")] == version, f"format_version is not {version}")
         created = values[("/", "created_utc")]
         demand(
             re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", created),
@@ -223,14 +232,14 @@ def activate(model, z):
     return model["activation_scale_out"] * np.tanh(model["activation_scale_in"] * z)
 
 
-def predict(model, images):
+def compute_logits(model, images):
     x = images.reshape(len(images), -1).astype(np.float64) * model["input_scale"]
     demand(x.shape[1] == model["input"], f"images have {x.shape[1]} values")
     for i, (weight, bias) in enumerate(model["layer"]):
         x = x @ weight.T + bias
         if i + 1 < len(model["layer"]):
             x = activate(model, x)
-    return x.argmax(axis=1)
+    return x
 
 
 def newest_checkpoint(run):
@@ -258,7 +267,7 @@ def check_run(options):
         images = read_idx(options.idx_images, 3)
         labels = read_idx(options.idx_labels, 1)
         demand(len(images) == len(labels), "images and labels differ in number")
-        correct = int((predict(model, images) == labels).sum())
+        correct = int((compute_logits(model, images).argmax(axis=1) == labels).sum())
         print(f"correct {correct} of {len(labels)}")
 
 

@@ -52,6 +52,49 @@ expect_mpi_exit 0 4 "$program" train all.ini --out moving --resume
 same_parameters "$(newest_checkpoint alone)" "$(newest_checkpoint moving)"
 checked "2, then 3, then 1, then 4 ranks: the same bytes"
 
+# With the whole toolbox.  The ranks of a node may share one copy of the state; each then
+# updates a part of it, and computes a part of the norm.
+toolbox=(--set optimizer.kind=adamw --set optimizer.learning_rate=0.003 --set optimizer.weight_decay=0.1
+    --set optimizer.clip_norm=0.5 --set train.average=0.9 --set train.label_smoothing=0.1
+    --set augment.noise=0.2)
+expect_exit 0 "$program" train all.ini --out toolbox "${toolbox[@]}"
+
+# expect_toolbox RANKS [ARGUMENT...]: the run many ends with the bytes of one rank
+expect_toolbox() {
+    expect_mpi_exit 0 "$1" env SHARDNET_FAULT="$share" "$program" train all.ini --out many "${toolbox[@]}" "${@:2}"
+    same_parameters "$(newest_checkpoint toolbox)" "$(newest_checkpoint many)"
+    same_parameters toolbox/checkpoints/best.h5 many/checkpoints/best.h5
+    [ "$(figures many)" = "$(figures toolbox)" ] || wrong "other losses on $1 ranks"
+}
+for share in none replica.share; do
+    for ranks in 2 3; do
+        rm -rf many
+        expect_toolbox $ranks
+    done
+    rm -rf many
+    expect_mpi_exit 75 3 env SHARDNET_FAULT="$share" "$program" train all.ini --out many "${toolbox[@]}" \
+        --set train.max_steps=5
+    expect_toolbox 2 --resume
+done
+expect_exit 0 "$program" inspect many
+expect_text out '^format +shardnet checkpoint, version 2;'
+expect_text out '^ +1  current +16 x 24 '
+expect_text out '^ +1  square +16 x 24 '
+expect_exit 0 "$program" diff toolbox many
+expect_text out '^  /optimizer/layer2/bias_second_moment +identical$'
+expect_text out '^  /optimizer/layer2/bias_current +identical$'
+checked "adamw, average, clipping, noise and label smoothing on 1, 2, 3 ranks, or on 3 and then 2, one copy of the state or several: the same bytes"
+
+rm -rf many
+start 3 env SHARDNET_FAULT=replica.share,step.hang@0:12 "$program" train all.ini --out many "${toolbox[@]}" \
+    --set checkpoint.every_steps=5
+wait_until "no checkpoint" test -e many/checkpoints/step-00000010.h5
+kill_tree "$job"
+finish
+share=none
+expect_toolbox 2 --resume
+checked "the same, killed after step 10 on 3 ranks and resumed on 2"
+
 # the sum of plain runs depends on the ranks, or this test could not fail
 for ranks in 1 3; do
     expect_mpi_exit 0 $ranks "$program" train all.ini --out plain-$ranks --set comm.reduce=allreduce

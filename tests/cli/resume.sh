@@ -65,10 +65,7 @@ apart in_epoch_2 rich 2 57 40 3
 interrupted() {
     start 2 "$program" train "$runs/endless.ini" --out "$runs/$1"
     wait_for "$2"
-    until [ "$(step_of "$runs/$1")" -gt 0 ]; do
-        kill -0 "$job" 2>/dev/null || wrong "the job ended before its first checkpoint"
-        sleep 0.02
-    done
+    wait_for_checkpoint "$runs/$1"
     if [ "$1" = signalled ]; then
         kill -USR1 "$job"
         finish
@@ -98,11 +95,12 @@ apart terminated
 
 # The signal arrives while MPI starts, long before there is anything to checkpoint.
 early() {
+    local end=$((SECONDS + limit))
     start 0 "$program" train "$runs/endless.ini" --out "$runs/early"
     # before it becomes the program, the process is a shell that watches for signals too
     until [ "/proc/$job/exe" -ef "$program" ] &&
         [ $((0x$(sed -n 's/^SigCgt:\s*//p' "/proc/$job/status") & 0x200)) -ne 0 ]; do
-        kill -0 "$job" 2>/dev/null || wrong "ended before it watched for USR1"
+        ((SECONDS < end)) && kill -0 "$job" 2>/dev/null || wrong "does not watch for USR1"
     done
     [ ! -s out ] || wrong "watches for USR1 only after it has started"
     kill -USR1 "$job"
@@ -147,10 +145,8 @@ two_jobs() {
     "$mpirun" -n 2 "$program" train "$runs/plain.ini" --out "$run" --resume \
         >second.out 2>second.err &
     second=$!
-    until grep -Eq "^shardnet: warning: run \($run\): locked by process [0-9]+ on .*; waiting" second.err; do
-        kill -0 $second 2>/dev/null || wrong "the second job does not wait: $(cat second.err)"
-        sleep 0.02
-    done
+    wait_until "the second job does not wait" \
+        grep -Eq "^shardnet: warning: run \($run\): locked by process [0-9]+ on .*; waiting" second.err
     for rank in $(ranks_of_job); do
         kill -CONT "$rank"
     done

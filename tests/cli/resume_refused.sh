@@ -37,9 +37,12 @@ refused() {
 refused 'other training data: 260 samples' data.dir=data2
 refused 'other training data: 260 samples' data.validation=30
 refused 'other training data: 260 samples' data.dir=data3
+refused '40 validation samples, this configuration 30' data.train_limit=290 data.validation=30
 refused 'seed 1, this configuration 2' train.seed=2
 refused 'has global batch 20, this configuration 26' train.batch=26
+refused 'has data\.width 0, this configuration 20;' data.width=20
 refused 'momentum_kind heavy_ball, this configuration nesterov' optimizer.momentum_kind=nesterov
+refused 'optimizer kind momentum, this configuration adamw' optimizer.kind=adamw optimizer.learning_rate=0.001
 refused '4 leaves, .* with 8' comm.leaves=8
 refused '4 leaves, .* allreduce' comm.reduce=allreduce
 refused 'layers 784-12-10, this configuration 784-13-10' model.hidden=13
@@ -51,3 +54,11 @@ expect_exit 0 "$program" train job.ini --out run --resume --set data.dir=moved -
     --set optimizer.learning_rate=0.05
 expect_text out '^changed  optimizer\.learning_rate = 0\.05[0-9]* \(was 0\.1[0-9]*\)$'
 checked "moved data, another number of epochs or another rate: continued"
+
+# the rates of this schedule depend on the number of epochs
+expect_exit 75 "$program" train job.ini --out longer --set optimizer.schedule=linear \
+    --set data.dir=moved --set train.max_steps=5
+expect_exit 0 "$program" train job.ini --out longer --resume --set optimizer.schedule=linear \
+    --set data.dir=moved --set train.epochs=4
+expect_text out '^changed  train\.epochs = 4 \(was 3\)$'
+checked "a number of epochs that changes the rates is printed"

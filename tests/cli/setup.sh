@@ -87,6 +87,16 @@ same() {
 for pair in 0-7:4 0,4:1 0-1,4-5:2 1,2:2 5-7:3 6:1 8:0 '':0; do
     same "${pair#*:}" cores_of "${pair%:*}" < <(lscpu_lines)
 done
+for version in "5 2" "5 0" "4 4"; do
+    # shellcheck disable=SC2086
+    (require_bash $version) || wrong "bash $version is refused"
+done
+for version in "4 3" "3 2"; do
+    # shellcheck disable=SC2016,SC2086
+    expect_exit 69 bash -c '. "$0/jobs/common.sh" && require_bash "$@"' "$source_root" $version
+    expect_text err "bash ${version/ /.} is too old: bash 4\.4 or newer is needed"
+done
+checked "bash 4.4 or newer: accepted; an older one: exit 69"
 if command -v taskset >/dev/null; then
     same 1 taskset -c "$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')" \
         bash -c '. "$1" && cores' cores "$source_root/jobs/common.sh"
@@ -118,20 +128,6 @@ export SHARDNET=$program SHARDNET_LAUNCHER=mpirun SLURM_JOB_ID=1 SLURM_JOB_NODEL
 PATH=$scratch/bin:$PATH
 jobs=$source_root/jobs
 
-# shared SCRIPT: the part of a script that two of them have
-shared() {
-    sed -n '/^# Slurm runs a copy/,/^esac/p' "$jobs/$1"
-}
-[ "$(shared train.sbatch | wc -l)" -gt 20 ] || wrong "no shared part in train.sbatch"
-diff <(shared train.sbatch) <(shared scaling.sbatch) >out || wrong "the shared parts differ"
-
-
-# parameters SCRIPT: the function of a script that sets those of Open MPI
-parameters() {
-    sed -n '/^tune_open_mpi()/,/^}/p' "$jobs/$1"
-}
-[ "$(parameters common.sh | wc -l)" -gt 5 ] || wrong "no parameters of Open MPI in common.sh"
-diff <(parameters train.sbatch) <(parameters common.sh) >out || wrong "the parameters differ"
 # expect_parameters EXPECTED [NAME=VALUE]...: eager limit, algorithm, mtl and btl
 expect_parameters() {
     same "$1" env -u OMPI_MCA_btl -u OMPI_MCA_btl_tcp_eager_limit -u OMPI_MCA_coll_libnbc_iallreduce_algorithm \
@@ -170,6 +166,15 @@ chmod 755 bin/gnuplot
 SCALING_EPOCHS=2 expect_exit 0 bash "$jobs/scaling.sbatch" job.ini unplotted
 expect_text out '^no plot: gnuplot failed; unplotted/scaling.csv has the numbers$'
 checked "scaling: a folder with a space, a plot that fails"
+
+# find_tree SCRIPT: prints its lines that find the source tree
+find_tree() {
+    sed -n '/^# Slurm runs a copy/,/^fi$/s/common\.sh/slurm.sh/g; /^# Slurm runs a copy/,/^fi$/p' "$jobs/$1.sbatch"
+}
+[ "$(find_tree train | wc -l)" -eq 10 ] || wrong "train.sbatch finds the source tree in other lines"
+same "$(find_tree train)" find_tree scaling
+same "$(find_tree train)" find_tree sweep
+checked "train, scaling and sweep find the source tree in the same way"
 
 # a launcher that ends with 0 before the run is finished
 printf '#!/bin/sh\n[ "$1" = train ] || exec "%s" "$@"\n"%s" "$@" --set train.max_steps=1 || true\n' \

@@ -8,34 +8,36 @@ set -euo pipefail
 setup_test "$@"
 cd -- "$scratch"
 
-mkdir commands
-# stand_in NAME LINE...: a command that notes its arguments in the file "calls"
-stand_in() {
-    printf '%s\n' '#!/usr/bin/env bash' "echo \"$1 \$*\" >>'$scratch/calls'" "${@:2}" >"commands/$1"
-    chmod 755 "commands/$1"
-}
 # shellcheck disable=SC2016
 {
-    stand_in scontrol 'exit "${SCONTROL_CODE:-0}"'
-    stand_in squeue '[ "${*: -1}" != "%T %r" ] || echo "${STATE-}"'
+    stand_in scontrol '[ "$1 $2" != "show job" ] || { echo "   Command=$COMMAND job.ini run"; exit; }' \
+        '[ "$1" != show ] || { tr , "\n" <<<"$3"; exit; }' \
+        'exit "${SCONTROL_CODE:-0}"'
+    stand_in squeue '[ "${*: -1}" != "%T %r" ] || echo "${STATE-}"' '[ "${*: -1}" != %N ] || echo "${NODES-}"'
+    # srun: a node of $DEAD starts no task
     stand_in srun '[ "$*" != --mpi=list ] || { echo pmix; exit; }' \
+        'if [ "${*: -1}" = true ]; then [[ " ${DEAD-} " != *" ${*: -2:1} "* ]]; exit; fi' \
         'until [ "$1" = -n ]; do shift; done' 'exec "${@:3}"'
     stand_in mpirun 'env | sed -n "s/_MCA_oob_tcp_keepalive_/ /p" | sort >keepalive' \
         'until [ "$1" = -n ]; do shift; done' 'exec "${@:3}"'
     stand_in sleep '[ "$1" = 60 ] || exec /bin/sleep 0.1'
-    stand_in sbatch 'echo "${SHARDNET_FIRST_START:-yes}" >>"$(dirname "$0")/../first"' \
+    stand_in sbatch 'echo "${SHARDNET_FIRST_START:-yes}/${SHARDNET_NEXT_JOB-}" >>"$(dirname "$0")/../first"' \
         'n=$(grep -c ^sbatch "$(dirname "$0")/../calls")' 'echo "$((100 + n));lab"'
     # the program: $RESULT is its exit code and, where one comes, the checkpoint that it writes;
-    # $STATUS is the exit code of "status"
+    # $STATUS is the exit code of "status"; the file "plan" has a result and an error per start
     stand_in program '[ "$1" != status ] || exit "${STATUS:-0}"' \
-        'read -r code file <<<"$RESULT"' 'mkdir -p "$4/checkpoints"' \
+        'if [ -s plan ]; then read -r code file message <plan; sed -i 1d plan' \
+        'else read -r code file <<<"$RESULT"; fi' '[ "$file" != - ] || file=' \
+        '[ -z "${message-}" ] || echo "$message" >&2' \
+        'for beat in 1 2 3; do [ "$code" = hang ] || break; echo $beat >"$4/.lock"; /bin/sleep 0.3; done' \
+        '[ "$code" != hang ] || exec /bin/sleep 99' 'mkdir -p "$4/checkpoints"' \
         '[ -z "$file" ] || touch "$4/checkpoints/$file"' \
         'if ((code > 128)); then kill -$((code - 128)) $$; fi' 'exit "$code"'
 }
 PATH=$scratch/commands:$PATH
 export SHARDNET=$scratch/commands/program SLURM_JOB_ID=7 SLURM_SUBMIT_DIR=$scratch SLURM_NTASKS=2 \
     SLURM_JOB_NODELIST=node1 SLURM_JOB_END_TIME=1
-unset SHARDNET_HOME SHARDNET_LAUNCHER SHARDNET_REQUEUE SLURM_RESTART_COUNT SLURM_ARRAY_TASK_ID
+unset SHARDNET_HOME SHARDNET_SCRIPT SHARDNET_NEXT_JOB SHARDNET_LAUNCHER SHARDNET_REQUEUE SLURM_RESTART_COUNT SLURM_ARRAY_TASK_ID
 
 # start_job RESULT CODE yes|no WHAT [VARIABLE=VALUE...]: runs train.sbatch, whose job has a
 # program that ends with RESULT; the script must exit with CODE and requeue the job, or not
@@ -97,7 +99,7 @@ done
 checked "the decision after each exit code"
 
 decide "0 $new" 70 yes "a launcher that ends with 0 before the run is finished" STATUS=75
-expect_text err '^== srun ended with 0, but the run is not finished: '
+expect_text err '^== the launcher ended with 0, but the run is not finished: '
 decide "0 $new" 70 no "the same, requeueing switched off" STATUS=75 SHARDNET_REQUEUE=no
 decide 0 70 yes "a launcher that ends with 0 before there is a run" STATUS=66
 checked "exit code 0 counts only if the run is finished"
@@ -120,7 +122,7 @@ starts() {
 crash() { echo "137 step-0000001$1.h5"; }
 found=$(starts "$(crash 1)" "$(crash 2)" "$(crash 3)" "$(crash 4)" "$(crash 5)" "$(crash 6)")
 [ "$found" = "137 137 137 137 " ] || wrong "a job that crashes after each new checkpoint: $found"
-expect_text err '^train\.sbatch: ended with 137: 4 starts in a row failed, SHARDNET_MAX_RESTARTS is 3: not requeued$'
+expect_text err '^train\.sbatch: ended with 137: 4 starts in a row failed, SHARDNET_MAX_RESTARTS is 3: not started again$'
 found=$(SHARDNET_MAX_RESTARTS=1 starts "$(crash 1)" "$(crash 2)" "$(crash 3)")
 [ "$found" = "137 137 " ] || wrong "SHARDNET_MAX_RESTARTS=1: $found"
 found=$(SHARDNET_MAX_RESTARTS=0 starts "$(crash 1)" "$(crash 2)")
@@ -144,7 +146,64 @@ mkdir run/.restarts
 start_job 137 137 no "failed starts that cannot be counted"
 expect_text err '^train\.sbatch: ended with 137: cannot count failed starts in run/\.restarts'
 expect_exit 64 env RESULT=0 SHARDNET_MAX_RESTARTS=many bash "$source_root/jobs/train.sbatch" job.ini run
+new_run 7 3
+# shellcheck disable=SC2016
+run bash -c '. "$1" && stopping=yes run=run chain=7 max_restarts=3 arguments=()
+    start_ranks mpirun && wait_for_ranks && count_start && echo "$code$result"' stopped "$source_root/jobs/batch.sh"
+[ "$(cat out run/.restarts)" = "75 before training started
+7 3" ] || wrong "a stop before the first start counts as a failed start"
 checked "at most SHARDNET_MAX_RESTARTS restarts in a row"
+
+# on_three_nodes CODE LAUNCHES [VARIABLE=VALUE...]: runs the job on three nodes with the results in
+# "plan"; expects this code and these options and numbers of tasks, one start per word
+on_three_nodes() {
+    rm -f calls
+    code=0
+    timeout "$limit" env RESULT=0 SLURMD_NODENAME=node1 SLURM_JOB_NODELIST=node1,node2,node3 SLURM_NNODES=3 SLURM_NTASKS=7 SLURM_TASKS_PER_NODE='3,2(x2)' "${@:3}" bash \
+        "$source_root/jobs/train.sbatch" job.ini run >out 2>err </dev/null || code=$?
+    [ "$code" -eq "$1" ] || wrong "exit code $code instead of $1"
+    found=$(sed -n 's/^srun --mpi=pmix .*--cpus-per-task=1 \(.*\) [^ ]*program train .*/\1/p' calls | tr -d ' ' | tr '\n' ' ')
+    [ "$found" = "$2 " ] || wrong "starts '$found' instead of '$2'"
+}
+fault_on() { echo "139 - srun: error: $1: task 6: Segmentation fault"; }
+new_run
+echo 1 >plan
+on_three_nodes 0 '-n7 -N2-wnode1,node3-n5' DEAD=node2
+expect_text out '^== ended with 1; a node does not answer; starting again at once on 2 nodes$'
+[ ! -e run/.restarts ] || wrong "the loss of a node counts as a failed start"
+echo hang >plan
+on_three_nodes 0 '-n7 -N2-wnode1,node3-n5' DEAD=node2
+checked "a node died, and the launcher ended or waits for it: a new start at once on the others"
+
+echo 1 >plan
+on_three_nodes 1 '-n7' DEAD='node2 node3'
+expect_text out '^== a node does not answer; 1 nodes are left, SHARDNET_MIN_NODES is 2$'
+grep -q '^scontrol requeue 7$' calls || wrong "not requeued"
+echo 1 >plan
+on_three_nodes 0 '-n7 -N1-wnode1-n3' DEAD='node2 node3' SHARDNET_MIN_NODES=1
+expect_exit 64 env RESULT=0 SHARDNET_MIN_NODES=few bash "$source_root/jobs/train.sbatch" job.ini run
+checked "fewer nodes than SHARDNET_MIN_NODES are left: requeued"
+
+new_run
+{ fault_on node3 && fault_on node3; } >plan
+on_three_nodes 0 '-n7 -N3-wnode1,node2,node3-n7 -N2-wnode1,node2-n5'
+{ fault_on node3 && fault_on node1 && fault_on node3 && fault_on node1; } >plan
+rm run/.restarts
+all=-N3-wnode1,node2,node3-n7
+on_three_nodes 139 "-n7 $all $all $all"
+expect_text err '4 starts in a row failed'
+echo 139 >plan
+on_three_nodes 139 '-n7'
+grep -q '^scontrol requeue 7$' calls || wrong "not requeued"
+checked "a host that two starts in a row name is left out"
+
+for list in node1,node3 node2,node3; do
+    echo hang >plan
+    rm -f run/.lock
+    on_three_nodes 0 '-n7 -N2-wnode1,node3-n5' DEAD=node2 "NODES=$list"
+    [ "$(grep -c '^scontrol requeue 7$' calls)" -eq "$([ $list = node1,node3 ]; echo $?)" ] || wrong "$list: requeued, or not"
+done
+checked "Slurm gave up the host of the script: a task on another node requeues the job"
 
 # resumed WORD... [-- VARIABLE=VALUE...]: the script passes these words after --resume
 resumed() {
@@ -178,7 +237,7 @@ for launcher in srun mpirun; do
 done
 grep -q '^mpirun --bind-to none -n 2 ' calls || wrong "threads share a core: $(cat calls)"
 for library in OMPI PRTE; do
-    printf '%s\n' "$library intvl=10" "$library probes=3" "$library time=20"
+    printf '%s\n' "$library intvl=5" "$library probes=3" "$library time=10"
 done | diff keepalive - >out || wrong "mpirun gives up a node at another time"
 rm -f calls
 RESULT=0 expect_exit 0 bash "$source_root/jobs/train.sbatch" job.ini run
@@ -188,12 +247,57 @@ expect_exit 64 bash "$source_root/jobs/train.sbatch" job.ini
 RESULT=0 SHARDNET_LAUNCHER=other expect_exit 64 bash "$source_root/jobs/train.sbatch" job.ini run
 checked "the command that is launched"
 
+mkdir other
+cp commands/program other/shardnet
 for script in train scaling; do
-    SHARDNET=$scratch/none/shardnet PATH=/usr/bin:/bin expect_exit 66 \
+    SHARDNET=$scratch/none/shardnet PATH=$scratch/other:/usr/bin:/bin expect_exit 66 \
         bash "$source_root/jobs/$script.sbatch" job.ini new
-    expect_text err "^$script\.sbatch: no program $scratch/none/shardnet: submit from the source tree, or set SHARDNET\$"
+    expect_text err "^$script\.sbatch: no program $scratch/none/shardnet: build it, or set SHARDNET\$"
 done
-checked "a program that does not exist is named"
+checked "a program that does not exist is named, and no other one is taken"
+
+while read -r script; do
+    expect_exit 0 env -u SLURM_JOB_ID bash "$script" --help
+    expect_text out "^    .*jobs/${script##*/}"
+done < <(find "$source_root/jobs" -type f -perm -u+x)
+checked "every script prints its usage"
+
+# sbatch_options SCRIPT: prints the #SBATCH lines but for those of an array and of names
+sbatch_options() {
+    grep -E '^##?SBATCH' "$source_root/jobs/$1" | grep -Ev -- '--(job-name|array|output)='
+}
+sbatch_options train.sbatch >train.options
+[ "$(wc -l <train.options)" -ge 8 ] || wrong "only $(wc -l <train.options) options of train.sbatch"
+sbatch_options sweep.sbatch | diff train.options - >out || wrong "sweep.sbatch has other options than train.sbatch"
+checked "a job of sweep.sbatch survives what a job of train.sbatch survives: the same options"
+
+# --- the other files of jobs/: Slurm runs a copy of the script
+
+# from_spool FOLDER SUBMITTED [VARIABLE=VALUE...]: runs a copy of train.sbatch without SHARDNET, in
+# a job whose script was SUBMITTED from FOLDER
+from_spool() {
+    rm -f calls
+    RESULT=0 COMMAND=$2 run env -u SHARDNET SLURM_SUBMIT_DIR="$1" "${@:3}" bash spool/slurm_script job.ini run
+}
+mkdir -p spool "tree of mine/build/release" "tree of mine/jobs"
+cp "$source_root/jobs/train.sbatch" spool/slurm_script
+cp "$source_root"/jobs/*.sh "tree of mine/jobs"
+cp commands/program "tree of mine/build/release/shardnet"
+tree=$scratch/tree\ of\ mine
+for where in "$scratch;$tree/jobs/train.sbatch" "$tree;(null)" "$tree;$scratch/spool/train.sbatch"; do
+    from_spool "${where%;*}" "${where#*;}"
+    [ "$code" -eq 0 ] || wrong "$where: exit code $code"
+    grep -q '^program train job.ini --out run --resume$' calls || wrong "$where: $(cat calls)"
+done
+from_spool / '(null)' "SHARDNET_HOME=$tree"
+[ "$code" -eq 0 ] || wrong "SHARDNET_HOME: exit code $code"
+for home in '' "$scratch"; do
+    from_spool "$scratch" '(null)' "SHARDNET_HOME=$home"
+    [ "$code" -eq 66 ] || wrong "exit code $code without the other files"
+    [ "$(cat err)" = "train.sbatch: no $scratch/jobs/slurm.sh: submit from the source tree, or set SHARDNET_HOME" ] ||
+        wrong "not one clear line"
+done
+checked "a copy of train.sbatch finds the other files, or ends with one line"
 
 rm -f calls
 touch job.ini
@@ -205,8 +309,15 @@ for i in 1 2 3; do
     echo "sbatch --parsable --job-name=chain-$i -t 5 --no-requeue $dependency$source_root/jobs/train.sbatch job.ini runs/chain --set train.seed=7"
 done >expected
 diff calls expected >out 2>&1 || wrong "other jobs"
-[ "$(tr '\n' ' ' <first)" = "yes no no " ] || wrong "--resume=PATH of the jobs: $(cat first)"
-checked "a chain of three jobs"
+[ "$(tr '\n' ' ' <first)" = "yes/yes no/yes no/no " ] || wrong "first starts and next jobs: $(cat first)"
+cp "$source_root/jobs/train.sbatch" with-modules.sbatch
+SHARDNET_SCRIPT=with-modules.sbatch expect_exit 0 "$source_root/jobs/chain.sh" 2 job.ini runs/chain
+[ "$(grep -c ' with-modules.sbatch job.ini runs/chain$' calls)" -eq 2 ] || wrong "other scripts: $(cat calls)"
+SHARDNET_SCRIPT=none.sbatch expect_exit 66 "$source_root/jobs/chain.sh" 2 job.ini runs/chain
+decide "75 $new" 75 no "a job of a chain" SHARDNET_REQUEUE=no SHARDNET_NEXT_JOB=yes
+expect_text out '^== ended with 75; the next job continues$'
+expect_no_text err 'not started again'
+checked "a chain of three jobs; a chain of copies of the script"
 
 # --- signals
 

@@ -43,6 +43,9 @@ resume 0
 [ "$trained" -eq 0 ] || wrong "a finished run trained $trained steps"
 resume 75 --set train.epochs=4 --set train.max_steps=1
 expect_status 75 '^stopped in epoch 4 of 4, step 16; continue with --resume$' run
+if [ -w /dev/full ]; then
+    expect_one_line_error 74 0 'standard output' bash -c '"$0" status run >/dev/full' "$program"
+fi
 checked "stopped within an epoch and after one; finished; more epochs afterwards"
 
 expect_exit 75 "$program" status run --json
@@ -127,4 +130,9 @@ expect_exit 0 "$program" $next --set train.max_steps=0
 expect_text out '^resume .*step 7$'
 expect_exit 0 "$program" inspect going
 expect_text out '^next +finished; to train longer: shardnet train going/config\.ini --out going --resume --set train\.epochs=N$'
+mv going "it's going"
+expect_exit 0 "$program" inspect "it's going"
+expect_text out "shardnet train 'it'\\\\''s going/config\.ini' --out 'it'\\\\''s going' --resume --set"
+expect_exit 0 "$program" inspect run # without patience
+expect_text out '^next +finished; .* --resume --set train\.early_stop_patience=N$'
 checked "inspect ends with the command that continues the run"

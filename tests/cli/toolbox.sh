@@ -10,16 +10,23 @@ cd -- "$scratch"
 
 # ten steps an epoch
 everything=(data.source=synthetic data.train_limit=600 data.validation=100 augment.kind=elastic
-    model.hidden="24, 16" model.activation=relu model.init=he model.dropout_input=0.2
+    augment.noise=0.2     model.hidden="24, 16" model.activation=relu model.init=he model.dropout_input=0.2
     model.dropout_hidden=0.5 model.max_norm=2 optimizer.learning_rate=0.05
     optimizer.l1=1e-5 optimizer.l2=1e-4 optimizer.warmup_epochs=1.5)
-training=(train.epochs=4 train.batch=50 train.early_stop_patience=3 metrics.every_steps=1)
+training=(train.epochs=4 train.batch=50 train.label_smoothing=0.1 train.early_stop_patience=3 metrics.every_steps=1)
 
-variants=("constant heavy_ball" "inverse nesterov" "step previous_gradient" "cosine nesterov")
+variants=("constant heavy_ball" "inverse nesterov" "step previous_gradient" "cosine nesterov"
+    "linear heavy_ball" "warmup_stable_decay nesterov" "constant adamw")
 for variant in "${variants[@]}"; do
     read -r schedule momentum <<<"$variant"
-    write_config all.ini "${everything[@]}" optimizer.schedule="$schedule" \
-        optimizer.momentum_kind="$momentum" optimizer.decay=0.5 "${training[@]}"
+    rule=(optimizer.momentum_kind="$momentum")
+    if [ "$momentum" = adamw ]; then
+        rule=(optimizer.kind=adamw optimizer.weight_decay=0.1 optimizer.epsilon=0.01
+            optimizer.clip_norm=0.5 train.average=0.9)
+    fi
+    write_config all.ini "${everything[@]}" optimizer.schedule="$schedule" "${rule[@]}" \
+        optimizer.decay=0.5 "${training[@]}"
+    rm -rf "$schedule"-*
     for ranks in 1 2 3; do
         expect_mpi_exit 0 $ranks "$program" train all.ini --out "$schedule-$ranks"
         same_loss "$schedule-1" "$schedule-$ranks"
@@ -29,6 +36,25 @@ for variant in "${variants[@]}"; do
     same_run "$schedule-2" "$schedule-part"
     checked "$schedule, $momentum: 1, 2, 3 ranks agree; stopped at step 17 and resumed, the same bytes"
 done
+
+# The average can be switched on and off between two invocations.
+expect_exit 75 "$program" train all.ini --out never --set train.average=0 --set train.max_steps=24
+expect_exit 75 "$program" train all.ini --out off --set train.max_steps=17
+expect_exit 75 "$program" train all.ini --out off --resume --set train.average=0 --set train.max_steps=7
+same_parameters "$(newest_checkpoint never)" "$(newest_checkpoint off)"
+checked "averaging does not change training: switched off, the bytes of a run without"
+
+still=(--set model.max_norm=0 --set checkpoint.keep=9)
+expect_exit 75 "$program" train all.ini --out on "${still[@]}" --set train.average=0 --set train.max_steps=17
+before=$(newest_checkpoint on)
+expect_exit 75 "$program" train all.ini --out on "${still[@]}" --resume --set optimizer.learning_rate=1e-30 \
+    --set train.max_steps=1
+expect_exit 1 "$program" diff "$before" "$(newest_checkpoint on)"
+for layer in 0 1 2; do
+    expect_text out "^  /model/layer$layer/weight +identical\$"
+    expect_text out "^  /model/layer$layer/bias +identical\$"
+done
+checked "switched on, the average starts from the weights"
 
 # a rate that spoils the network: the validation error stops falling
 write_config stop.ini data.source=synthetic data.train_limit=1000 data.validation=200 \

@@ -51,7 +51,8 @@ expect_mpi_exit 0 2 "$program" train small.ini --out fixed --trace trace.json --
 [ "$(events 1 forward)" -eq 3 ] || wrong "not the sum of the microbatches of three steps"
 checked "several microbatches per step: one event per phase"
 
-for path in missing/trace.json .; do
+mkfifo pipe
+for path in missing/trace.json . pipe; do
     expect_exit 73 "$program" train small.ini --out refused --trace $path
     expect_text err '^shardnet: error: '
     [ "$(grep -c '^shardnet' err)" -eq 1 ] || wrong "not one line"

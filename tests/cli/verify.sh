@@ -264,14 +264,14 @@ expect_no_text out 'differ'
 checked "diff of a file with itself"
 
 expect_exit 0 "$(dirname -- "$program")/tests/foreign_checkpoint" $newest velocity.h5 velocity
-expect_exit 0 "$program" diff $newest velocity.h5
+expect_exit 1 "$program" diff $newest velocity.h5
 lines 1 '^  /optimizer/layer1/bias +1 of 10 differ, '
 lines 7 '^  /(model|optimizer)/layer[01]/(weight|bias) +identical$'
 last different
 rm velocity.h5
 checked "diff of two files that differ in one velocity"
 
-expect_exit 0 "$program" diff run/checkpoints/step-00000008.h5 run
+expect_exit 1 "$program" diff run/checkpoints/step-00000008.h5 run
 lines 1 "^B: $newest$"
 lines 1 '^  step: 8 -> 24$'
 lines 1 '^  epoch: 1 -> 3$'
@@ -280,11 +280,12 @@ lines 1 '^data: identical$'
 lines 1 '^  /model/layer0/weight +[0-9]+ of 6272 differ, max absolute [0-9.e-]+, max relative [0-9.e-]+$'
 lines 1 '^  /optimizer/layer1/bias +10 of 10 differ, '
 last different
+[ ! -s err ] || wrong "diff reports a difference as an error"
 checked "diff of two checkpoints of a run"
 
 expect_exit 0 "$program" train small.ini --out wide --set model.hidden=9 \
     --set optimizer.learning_rate=0.25 --set train.epochs=1 --set train.seed=7
-expect_exit 0 "$program" diff run wide
+expect_exit 1 "$program" diff run wide
 lines 1 '^  model\.hidden: 8 -> 9$'
 lines 1 '^  optimizer\.learning_rate: .* -> 0\.25$'
 lines 1 '^  train\.seed: [0-9]+ -> 7$'
@@ -292,12 +293,15 @@ lines 1 '^  /model/layer0/weight +other shape: 8 x 784 -> 9 x 784$'
 lines 1 '^  /model/layer0/bias +other shape: 8 -> 9$'
 last different
 expect_exit 0 "$program" train small.ini --out deep --set "model.hidden=8,8" --set train.epochs=1
-expect_exit 0 "$program" diff run deep
+expect_exit 1 "$program" diff run deep
 lines 1 '^  layers: 2 -> 3$'
 lines 1 '^  /optimizer/layer2/bias +other shape: none -> 10$'
 last different
 checked "diff of other networks"
 
+if [ -e /dev/full ]; then
+    expect_exit 74 bash -c '"$0" diff run deep >/dev/full' "$program"
+fi
 fails 66 'nowhere' "diff with a missing path" diff run nowhere
 fails 66 'empty' "diff with an empty folder" diff empty run
 fails 64 'missing argument \(B\)' "diff with one argument" diff run

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# scontrol requeues a job at once.  A more important job preempts a job, which later loses a node: it is requeued and resumed
-# each time, and ends with the bytes of an undisturbed run.
+# A job is requeued by scontrol, preempted by a more important job, and loses a node where it
+# needs both.  It is resumed each time, and ends with the bytes of an undisturbed run.
 set -euo pipefail
 # shellcheck source=../lib/slurm.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
@@ -24,7 +24,7 @@ done
 
 write_job "$endless"
 options=(-p low)
-train unlucky
+SHARDNET_MIN_NODES=2 train unlucky
 wait_for_epochs unlucky
 important=$(sbatch --parsable -N 2 --exclusive -t 1 -o important.log --wrap 'sleep 1')
 wait_for_start unlucky 1

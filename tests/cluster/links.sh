@@ -14,7 +14,7 @@ expect_text out '^ranks +8 on 4 nodes'
 expect_text out '^data .*one copy per node'
 expect_text out '^model .*one copy per node'
 [ "$(table whole ranks host | tail -n +2 | sort | uniq -c | tr -s ' ' | tr '\n' ';')" = \
-    " 6 h1; 6 h2; 6 h3; 6 h4;" ] || wrong "not two ranks a host: $(table whole ranks rank host)"
+    " 6 h1; 6 h2; 6 h3; 6 h4;" ] || wrong "not two ranks per host: $(table whole ranks rank host)"
 expect_mpi_exit 0 1 "$program" train job.ini --out alone --set train.epochs=3 --set comm.leaves=8
 expect_no_text out 'one copy per node'
 same_parameters "$(newest_checkpoint alone)" "$(newest_checkpoint whole)"

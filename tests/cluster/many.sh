@@ -11,7 +11,7 @@ export SWEEP="optimizer.learning_rate=0.01 optimizer.learning_rate=0.1;train.see
 id=$(sbatch --parsable -N 1 --ntasks-per-node=1 -t 10 --array=1-3 \
     -o 'sweep-%a.log' "$source_root/jobs/sweep.sbatch" job.ini rates --quiet)
 wait_for_state sweep-1 COMPLETED
-[ "$(grep -c '^ *5 ' rates/summary.txt)" -eq 3 ] ||
+[ "$(grep -Ec '^ .* 5 +5 .* [123]-' rates/summary.txt)" -eq 3 ] ||
     wrong "not three complete runs: $(cat rates/summary.txt)"
 for setting in '1-optimizer.learning_rate=0.01' '2-optimizer.learning_rate=0.1;train.seed=2' \
     '3-train.seed=3'; do
@@ -29,7 +29,7 @@ wait_for_state beyond FAILED 4
 expect_exit 0 grep -q 'ExitCode=64:0' <(scontrol show job "${id}_4")
 wait_for_state beyond COMPLETED 2
 unset SWEEP
-[ "$(grep -c '^ *5 ' rates/summary.txt)" -eq 3 ] || wrong "other runs: $(cat rates/summary.txt)"
+[ "$(grep -Ec '^ .* 5 +5 .* [123]-' rates/summary.txt)" -eq 3 ] || wrong "other runs: $(cat rates/summary.txt)"
 checked "sweep: one task again, which is complete; a task without a word is refused"
 
 # the task that starts last has the job number of the whole array

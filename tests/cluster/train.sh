@@ -71,7 +71,8 @@ expect_exit 0 grep -q 'ExitCode=78:0' <(scontrol show job "$id")
 [ ! -e alone/checkpoints ] || fail_job alone "separate jobs trained"
 checked "srun without PMIx: one line that names the fix, exit code 78"
 
-expect_exit 0 srun -n2 --mpi=none bash -c '"$0" eval kept >eval.$SLURM_PROCID && "$0" eval kept' "$program"
+# Two singletons of Open MPI 4 that start at the same moment can fail to create one folder.
+expect_exit 0 srun -n2 --mpi=none bash -c 'sleep $SLURM_PROCID; "$0" eval kept >eval.$SLURM_PROCID && "$0" eval kept' "$program"
 for task in 0 1; do
     expect_exit 0 grep -Eq '^test: accuracy ' eval.$task
 done
@@ -93,12 +94,12 @@ unwritten=$id
 train unfinished
 wait_for_state unfinished FAILED
 expect_exit 0 grep -q 'ExitCode=70:0' <(scontrol show job "$id")
-expect_exit 0 grep -q 'srun ended with 0, but the run is not finished: .*not the folder of a run' unfinished.log
+expect_exit 0 grep -q 'the launcher ended with 0, but the run is not finished: .*not the folder of a run' unfinished.log
 expect_exit 0 grep -q 'ended with 70: 2 starts in a row failed' unfinished.log
 checked "a launcher that ends with 0 although there is no run: a failed start, exit code 70"
 id=$unwritten
 wait_for_state unwritten FAILED
-expect_exit 0 grep -q 'ended with 75: 2 starts in a row failed, SHARDNET_MAX_RESTARTS is 1: not requeued' \
+expect_exit 0 grep -q 'ended with 75: 2 starts in a row failed, SHARDNET_MAX_RESTARTS is 1: not started again' \
     unwritten.log
 [ "$(grep -c '^== job .*, start [01],' unwritten.log)" -eq 2 ] || fail_job unwritten "not two starts"
 checked "stopped in its first write: no checkpoint, a failed start"

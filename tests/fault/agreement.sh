@@ -102,6 +102,15 @@ diverges() {
 }
 check diverges
 
+# rank 0 writes twice for 4 s after the other rank has ended; the time-out is that of one write
+diverges_slowly() {
+    expect_one_line_error 76 2 'step 15\): .* is not finite; .*step-00000010\.h5$' \
+        env SHARDNET_FAULT="writer.slow,train.nan@1:14" "$program" train small.ini --out slow \
+        --set metrics.every_steps=1 --set comm.timeout_seconds=7
+    checked "a run that diverges while files are written slowly: 76, the watchdog does not end it"
+}
+check diverges_slowly
+
 failed_before_end() {
     expect_mpi_exit 76 2 env SHARDNET_FAULT="checkpoint.write@0:10,train.nan@0:12" \
         "$program" train small.ini --out unwritten
@@ -145,15 +154,17 @@ check keep_one
 
 # best.h5 of epoch 2 fails, and no later epoch is better
 best_fails() {
-    expect_mpi_exit 0 2 env SHARDNET_FAULT=checkpoint.damage@0:20 "$program" train small.ini \
-        --out best --set data.validation=100 --set data.train_limit=700 --set train.epochs=3 \
-        --set optimizer.momentum=0 --set optimizer.schedule=step --set optimizer.decay=1e-30 \
-        --set optimizer.decay_every=2
-    expect_text err '^shardnet: warning: cannot read back'
-    expect_text err '^shardnet: warning: best .*best\.h5.*not of the best epoch, 2; using the newest checkpoint'
+    local best=(train small.ini --out best --set data.validation=100 --set data.train_limit=700
+        --set train.epochs=3 --set optimizer.momentum=0 --set optimizer.schedule=step
+        --set optimizer.decay=1e-30 --set optimizer.decay_every=2)
+    expect_mpi_exit 74 2 env SHARDNET_FAULT=checkpoint.damage@0:20 "$program" "${best[@]}"
+    expect_text err '^shardnet: warning: cannot read back.*best\.h5.*; retried at the next checkpoint$'
+    expect_text err '^shardnet: error: cannot read back.*best\.h5'
     expect_mpi_exit 0 0 "$program" verify best
     expect_text out '^good .*best\.h5: epoch 1,'
-    checked "a best.h5 that cannot be written is reported again at the end"
+    expect_mpi_exit 0 2 "$program" "${best[@]}" --resume
+    expect_text err '^shardnet: warning: best .*best\.h5\): missing; using the newest checkpoint$'
+    checked "a best.h5 that cannot be written: 74 at the end, and --resume continues without it"
 }
 check best_fails
 

@@ -31,9 +31,18 @@ disturbed() {
         LD_PRELOAD="$library" "${training[@]}" "${until[@]}" --out "$4" >"$4.out" 2>"$4.err"
 }
 
+# check_earlier RUN: prints a line if the metrics of the earlier run are lost
+check_earlier() {
+    local file
+    for file in "$1"/metrics.h5*; do
+        if rows "$file" | cmp -s - earlier.rows; then return; fi
+    done
+    echo "the rows of the earlier run are lost"
+}
+
 # try "START KIND NUMBER" RUN
 try() {
-    local code=0 file
+    local code=0
     # shellcheck disable=SC2086 # three words
     disturbed $1 "$2" || code=$?
     case $1 in
@@ -42,11 +51,8 @@ try() {
     new*) check_end "$code" "$2" 0 73 74 ;;
     over*) check_end "$code" "$2" 73 74 75 ;;
     esac
-    [[ $1 == over* ]] || return 0
-    for file in "$2"/metrics.h5*; do
-        if rows "$file" | cmp -s - earlier.rows; then return; fi
-    done
-    echo "the rows of the earlier run are lost"
+    if [[ $1 == over* ]]; then check_earlier "$2"; fi
+    check_resumed "$2"
 }
 
 for start in new over; do
@@ -55,6 +61,7 @@ for start in new over; do
     [ "$(grep -c writes counted-$start.log)" -gt 20 ] ||
         wrong "only $(grep -c writes counted-$start.log) operations that write"
     awk -v start="$start" '{ print start, "eio", $1 }
-        $3 == "writes" { print start, "enospc", $1; print start, "kill", $1 }' counted-$start.log
-done >every-case
-try_cases
+        $3 == "writes" { print start, "enospc", $1; print start, "kill", $1 }' counted-$start.log >>every-case
+done
+sort -s -k 2,2 -o every-case every-case # every STRIDEth case of each kind is tried
+try_cases '.* eio .* 7[34]' '.* enospc .* 7[34]' '.* kill .* 137'

@@ -31,13 +31,8 @@ warned_once() {
 
 # begin RUN: starts a run without end, until its first checkpoint is there
 begin() {
-    local end=$((SECONDS + limit))
     start 0 env SHARDNET_FAULT=step.slow "${locks[@]}" "$program" train "$shared/long.ini" --out "$1" --resume
-    until [ "$(step_of "$1")" -gt 0 ]; do
-        kill -0 "$job" 2>/dev/null || wrong "the run ended before its first checkpoint"
-        ((SECONDS < end)) || wrong "no checkpoint within $limit s"
-        sleep 0.05
-    done
+    wait_for_checkpoint "$1"
 }
 
 # second CODE COMMAND...: a second job beside the first; its output in second
@@ -96,15 +91,12 @@ killed_job() {
 }
 
 stopped_while_waiting() {
-    local other end=$((SECONDS + limit))
+    local other
     locks=()
     begin run
     "$program" train "$shared/long.ini" --out run --resume >second.out 2>second.err &
     other=$!
-    until grep -q 'waiting until it ends' second.err; do
-        ((SECONDS < end)) || wrong "the second job does not wait"
-        sleep 0.05
-    done
+    wait_until "the second job does not wait" grep -q 'waiting until it ends' second.err
     kill -USR1 $other
     code=0
     wait $other || code=$?
@@ -115,12 +107,22 @@ stopped_while_waiting() {
     checked "a signal ends the wait for the lock, exit 75"
 }
 
+# stop_idle_writer RUN: stops the job, unless it is writing a file or removing older checkpoints
+stop_idle_writer() {
+    local files
+    kill -STOP "$job"
+    wait_until "the job does not stop" is_stopped "$job"
+    files=$(find "$1" -name '*.tmp' -o -name 'step-*.h5')
+    if [[ $files != *.tmp* ]] && [ "$(wc -l <<<"$files")" -le 2 ]; then return 0; fi
+    kill -CONT "$job"
+    return 1
+}
+
 moved() {
     locks=()
     begin run
-    sleep 0.5         # the writer may still remove older checkpoints; the next write is after 1 s
-    kill -STOP "$job" # or it makes the folder again in between
-    mv run gone
+    wait_until "the writer is not idle" stop_idle_writer run
+    mv run gone # a job that is not stopped makes the folder again in between
     second 0 "$program" train "$shared/small.ini" --out run
     cp -r run kept
     kill -CONT "$job"

@@ -18,23 +18,19 @@ expect_text out 'one copy per node'
 left() {
     find /dev/shm -regextype posix-extended -regex '/dev/shm/shardnet-[0-9a-f]{16}'
 }
-end=$((SECONDS + limit))
 for file in $(left); do
-    while [ -e "$file" ]; do
-        ((SECONDS < end)) || wrong "$file is left"
-        sleep 0.1
-    done
+    wait_until "$file does not go" test ! -e "$file"
 done
 checked "enough: both are shared, and no file is left"
 
-# limits a file to 8,192,000 bytes: the checkpoint of 6.5 MB and the images, not three messages
+# limits a file to 8,192,000 bytes: the checkpoint of 6.5 MB and the images, not three gradient buffers
 # shellcheck disable=SC2016
 limited=(bash -c 'ulimit -f 8000 && exec "$@"' -)
 expect_exit 0 "${limited[@]}" "$mpirun" -n 3 "$program" train job.ini \
     --set comm.reduce=node --out limited
 expect_text out '^reduce +node: not possible on these ranks, allreduce instead$'
 expect_text out 'one copy per node'
-checked "ulimit -f below the messages of a node: one MPI_Allreduce"
+checked "ulimit -f below the gradient buffers of a node: one MPI_Allreduce"
 
 write_config small.ini data.source=synthetic data.train_limit=700 data.validation=100 \
     model.hidden=24,16 model.max_norm=1 train.epochs=2 train.batch=64 comm.leaves=4
@@ -78,7 +74,7 @@ for way in allreduce auto node; do
     checked "a /dev/shm without room for the images, $way: trains"
     small_shm 16 2 "$program" train job.ini --set comm.reduce=$way --out "large-$way"
     expect_text out 'one copy per node'
-    checked "a /dev/shm without room for the messages, $way: trains"
+    checked "a /dev/shm without room for the gradient buffers, $way: trains"
 done
 expect_text out '^reduce +node: not possible on these ranks, allreduce instead$'
 same_parameters "$(newest_checkpoint small-node)" "$(newest_checkpoint large-allreduce)"

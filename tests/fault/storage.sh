@@ -33,13 +33,7 @@ sed 's/every_steps = 100/every_steps = 2/' "$shared/fast.ini" >"$shared/slow.ini
 
 # advances EVENT: waits until the run writes a newer checkpoint
 advances() {
-    local end=$((SECONDS + limit)) last
-    last=$(step_of "$run")
-    until [ "$(step_of "$run")" -gt "$last" ]; do
-        kill -0 "$job" 2>/dev/null || wrong "the run ended before $1"
-        ((SECONDS < end)) || wrong "not within $limit s: $1"
-        sleep 0.05
-    done
+    wait_until "no new checkpoint: $1," has_checkpoint "$run" "$(step_of "$run")"
 }
 
 # begin slow|fast RANKS RUN: in the background, until its first checkpoint is there; its rank 0
@@ -60,12 +54,7 @@ unprivileged=()
 
 # warned PATTERN: waits until the run warns so
 warned() {
-    local end=$((SECONDS + limit))
-    until grep -Eq -- "^shardnet: warning: .*($1)" err; do
-        kill -0 "$job" 2>/dev/null || wrong "the run ended before it warned of '$1'"
-        ((SECONDS < end)) || wrong "no warning of '$1' within $limit s"
-        sleep 0.05
-    done
+    wait_until "no warning of '$1'" grep -Eq -- "^shardnet: warning: .*($1)" err
 }
 
 # recovers: the storage works again
@@ -202,7 +191,10 @@ best_lost() {
     expect_exit 75 "$program" train "$shared/best.ini" --out best --resume --set train.max_steps=1
     expect_text out '^resume '
     [ ! -f best/checkpoints/best.h5 ] || wrong "best.h5 of another epoch"
-    checked "best.h5 that can never be written: the run continues without it"
+    mkdir -p ended/checkpoints/best.h5.tmp
+    expect_mpi_exit 74 2 "$program" train "$shared/best.ini" --out ended --set train.epochs=2
+    expect_text err '^shardnet: error: .*best\.h5'
+    checked "best.h5 that can never be written: the run continues without it; 74 at its end"
 }
 
 # --- a folder that disappears
@@ -226,6 +218,7 @@ replaced() {
     warned 'replaced.*(File exists|Not a directory)'
     stop 74
     expect_text err '^shardnet: error: .*replaced'
+    expect_no_text err 'created again'
     run=replaced-gone
     rm -f "$run"/*.tmp "$run"/checkpoints/*.tmp # the folder may have gone amid a write
     good
@@ -281,11 +274,15 @@ disk() {
     trap 'umount -l "$scratch/disk" 2>/dev/null || true; clean_up' EXIT
 }
 
+disk_is_full() {
+    [ "$(df --output=avail disk | tail -n 1)" -eq 0 ]
+}
+
 # fill: leaves no room, also where the run removes a file; empty ends that
 fill() {
     (while cat /dev/zero >>disk/filler 2>/dev/null || sleep 0.01; do :; done) &
     filler=$!
-    until [ "$(df --output=avail disk | tail -n 1)" -eq 0 ]; do sleep 0.01; done
+    wait_until "the disk is not full" disk_is_full
 }
 
 empty() {
@@ -315,11 +312,7 @@ full() {
 
 # remount rw|ro
 remount() {
-    local end=$((SECONDS + limit))
-    until mount -o "remount,$1" none disk 2>mount-err; do # busy while a file is open
-        ((SECONDS < end)) || wrong "cannot remount: $(cat mount-err)"
-        sleep 0.01
-    done
+    wait_until "no remount" mount -o "remount,$1" none disk 2>mount-err # busy while a file is open
 }
 
 read_only() {

@@ -8,6 +8,7 @@ set -euo pipefail
 setup_test "$@"
 cd -- "$scratch"
 
+sync # after a build, the first checkpoint could wait longer for the disk than the time-out
 write_config job.ini data.source=synthetic data.train_limit=600 model.hidden=8 train.epochs=900000 \
     train.batch=60 train.eval_every=1000000 checkpoint.every_steps=10 comm.timeout_seconds=3
 hung='^shardnet: error: no progress for [0-9]+ s'
@@ -31,6 +32,23 @@ done
 expect_exit 75 env SHARDNET_FAULT=step.hang@0:14 "$program" train job.ini --out alone
 expect_text err "$hung \(rank 0 on .*, phase gather, last step 14\): alive but making no progress;"
 checked "one rank without mpirun: exit 75"
+
+# a tenth of the times: 3 s in steps, 30 s otherwise
+begun=$SECONDS
+run "$mpirun" -n 3 env SHARDNET_FAULT="watchdog.hurry,step.hang@2:14" "$program" train job.ini --out auto \
+    --set comm.timeout_seconds=auto
+each_ended
+expect_text err "$hung \(rank 2 on .*, phase gather, last step 14\): alive"
+((SECONDS - begun < 20)) || wrong "ended after $((SECONDS - begun)) s: not the time-out of steps"
+expect_exit 0 grep -qx 'timeout_seconds = auto' auto/config.ini
+checked "auto: a rank hangs after short steps: exit 75 after the time-out of steps"
+
+mkfifo pipe
+{ sleep 5 && cat >/dev/null; } <pipe &
+expect_exit 0 sh -c 'SHARDNET_FAULT=watchdog.hurry exec "$@" >pipe' - "$program" train job.ini --out held \
+    --set comm.timeout_seconds=auto --set train.epochs=2000 --set checkpoint.every_steps=0 --set checkpoint.every_epochs=0
+wait
+checked "auto: a reader stops for longer than the time-out of steps: training continues"
 
 # no rank receives heartbeats, so every rank decides by itself
 run "$mpirun" -n 3 env SHARDNET_FAULT=watchdog.socket,step.hang@1:14 "$program" train job.ini --out no-sockets
@@ -56,10 +74,22 @@ signal_ranks() {
     done
 }
 
+# all_stopped COUNT: the job has this number of ranks, and each of them is stopped
+all_stopped() {
+    local pid stopped=0
+    for pid in $(ranks_of_job); do
+        is_stopped "$pid" || return 1
+        stopped=$((stopped + 1))
+    done
+    [ "$stopped" -eq "$1" ]
+}
+
 start 2 "$program" train job.ini --out paused --set train.max_steps=2000
 wait_for '^epoch 3/'
 signal_ranks STOP
+wait_until "not both ranks are stopped" all_stopped 2
 sleep 6
+all_stopped 2 || wrong "not both ranks have been stopped for 6 s"
 signal_ranks CONT
 finish
 [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"

@@ -25,8 +25,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (sn_checkpoint_load(path, &state, &err) != SN_OK) {
         fuzz_never("verify accepts, but load rejects: %s", err.message);
     }
-    /* the file contains weights and velocities */
-    if ((size_t)state.parameters * 2 * sizeof(float) > size) {
+    /* the file contains weights, velocities and perhaps more */
+    const size_t arrays = 2 + (size_t)info.second_moments + info.averaged;
+    if ((size_t)state.parameters * arrays * sizeof(float) > size) {
         fuzz_never("%lld parameters in %zu bytes", (long long)state.parameters, size);
     }
     sn_checkpoint_state_clear(&state);
@@ -35,8 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 enum { LAYERS_MAX = 3, FLOATS_MAX = 4096 };
 
-/* Each row: input, the width of each layer, 0. */
-static const int64_t networks[][LAYERS_MAX + 2] = {{12, 5, 0}, {20, 9, 7, 3, 0}};
+/* Each row: input, the width of each layer, 0.  The last one has all tensors. */
+static const int64_t networks[][LAYERS_MAX + 2] = {
+    {12, 5, 0}, {20, 9, 7, 3, 0}, {12, 5, 4, 0}};
 
 static void lay_out(const int64_t *widths, int64_t *layers, float *values,
                     sn_layer_tensors tensors[LAYERS_MAX])
@@ -46,8 +48,16 @@ static void lay_out(const int64_t *widths, int64_t *layers, float *values,
         float *bias = values + in * out;
         float *weight_velocity = bias + out;
         float *bias_velocity = weight_velocity + in * out;
-        tensors[*layers] =
-            (sn_layer_tensors){in, out, values, bias, weight_velocity, bias_velocity};
+        tensors[*layers] = (sn_layer_tensors){.in = in,
+                                              .out = out,
+                                              .weight = values,
+                                              .bias = bias,
+                                              .weight_velocity = weight_velocity,
+                                              .bias_velocity = bias_velocity,
+                                              .weight_second_moment = values,
+                                              .bias_second_moment = bias,
+                                              .weight_current = weight_velocity,
+                                              .bias_current = bias_velocity};
         values = bias_velocity + out;
     }
 }
@@ -73,7 +83,9 @@ uint8_t *fuzz_seed(size_t number, size_t *size)
                                .data_source = "mnist",
                                .train_count = 60000,
                                .train_digest = "none",
-                               .position = {.epoch = 3, .step = 12345, .seed = 1}};
+                               .position = {.epoch = 3, .step = 12345, .seed = 1},
+                               .second_moments = number == 2,
+                               .averaged = number == 2};
     sn_layer_tensors tensors[LAYERS_MAX];
     lay_out(widths, &info.layers, values, tensors);
     info.classes = tensors[info.layers - 1].out;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Fuzz target: PNG (unchanged, and with corrected checksums), PGM and IDX pictures, and
- * their preparation for a model. */
+/* Fuzz target: PNG (unchanged, and with corrected checksums), JPEG, PGM and IDX
+ * pictures, and their preparation for a model. */
 #include "fuzz.h"
 
 #include <stdlib.h>
@@ -8,8 +8,10 @@
 #include <zlib.h>
 
 #include "data/formats/idx.h"
-#include "data/formats/image.h"
-#include "data/formats/prepare.h"
+#include "data/image/image.h"
+#include "data/image/prepare.h"
+#include "data/image/shapes.h"
+#include "make_jpeg.h"
 #include "make_png.h"
 
 /* the limit of deflate with eight pixels per byte, and an allowance for small files */
@@ -54,15 +56,18 @@ static void repair_png(uint8_t *data, size_t size)
 static void check_prepared(const sn_images *images, size_t rows, size_t cols)
 {
     sn_error err = {""};
+    sn_shapes shapes;
+    bool edge;
     uint8_t *made = malloc(rows * cols);
     if (made == NULL) {
         fuzz_never("no memory");
     }
     if (fuzz_accepts(sn_prepare("fuzz", images->pixels, images->rows, images->cols,
-                                made, rows, cols, &err),
+                                made, rows, cols, &edge, &err),
                      SN_EDATA, &err) &&
-        memchr(made, 255, rows * cols) == NULL) {
-        fuzz_never("a prepared image without ink");
+        (memchr(made, 255, rows * cols) == NULL ||
+         sn_shapes_find(made, rows, cols, &shapes, &err) != SN_OK)) {
+        fuzz_never("a prepared image without ink, or no memory");
     }
     free(made);
 }
@@ -161,11 +166,29 @@ static void make_idx_seed(const char *path)
     }
 }
 
+/* Writes a JPEG of this type with stripes. */
+static void make_jpeg_seed(const char *path, jpeg_spec spec)
+{
+    uint8_t values[ROWS * COLS * 3];
+    for (size_t i = 0; i < sizeof values; i++) {
+        values[i] = i / 40 % 3 == 1 ? 250 : 10;
+    }
+    spec.width = COLS;
+    spec.height = ROWS;
+    spec.values = values;
+    make_jpeg(path, &spec);
+}
+
+static const jpeg_spec jpeg_seeds[] = {{.channels = 1},
+                                       {.channels = 3, .orientation = 6},
+                                       {.channels = 3, .scans = JPEG_PROGRESSIVE}};
+
 uint8_t *fuzz_seed(size_t number, size_t *size)
 {
     enum {
         PNGS = sizeof png_seeds / sizeof png_seeds[0],
-        PGMS = sizeof pgm_seeds / sizeof pgm_seeds[0]
+        PGMS = sizeof pgm_seeds / sizeof pgm_seeds[0],
+        JPEGS = sizeof jpeg_seeds / sizeof jpeg_seeds[0]
     };
     if (number >= PNGS && number < PNGS + PGMS) {
         const char *text = pgm_seeds[number - PNGS];
@@ -177,11 +200,13 @@ uint8_t *fuzz_seed(size_t number, size_t *size)
         memcpy(seed, text, *size);
         return seed;
     }
-    if (number > PNGS + PGMS) {
+    if (number > PNGS + PGMS + (MAKE_JPEG_WORKS ? JPEGS : 0)) {
         return NULL;
     }
     const char *path = fuzz_seed_path();
-    if (number == PNGS + PGMS) {
+    if (number > PNGS + PGMS) {
+        make_jpeg_seed(path, jpeg_seeds[number - PNGS - PGMS - 1]);
+    } else if (number == PNGS + PGMS) {
         make_idx_seed(path);
     } else {
         make_png_seed(path, png_seeds[number].colour, png_seeds[number].depth,

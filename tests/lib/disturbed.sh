@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# Functions of the tests that disturb a small run in many ways, one way per case:
+# Functions of the tests that disturb a command in many ways, one way per case:
 #
 #     TEST PROGRAM LIBRARY STRIDE [CASE]
 #
 # LIBRARY is preloaded.  Every STRIDEth case is tried; CASE repeats one.  The test calls
-# setup_disturbance, setup_small_run and try_cases, and defines
+# setup_disturbance and try_cases, most also setup_small_run, and defines
 #
-#     try CASE RUN    trains in RUN while CASE disturbs it; output in RUN.out and RUN.err;
-#                     prints a line if this goes wrong
+#     try CASE RUN    runs the command, which writes the folder RUN, while CASE disturbs it;
+#                     output in RUN.out and RUN.err; prints a line if this goes wrong
 #
 # shellcheck shell=bash
 
@@ -43,9 +43,11 @@ rows() {
 }
 
 # check_end CODE RUN ACCEPTED...: prints a line if the exit code is not one of ACCEPTED, or
-# if stderr does not have one error for a code other than 0 and 75, and at most one for these
+# if stderr does not have one error for a code other than 0 and 75, and at most one for these;
+# try calls it once
 check_end() {
     local code=$1 run=$2 errors
+    echo "$code" >"$run.code"
     [[ " ${*:3} " == *" $code "* ]] || echo "exit code $code: $(tail -n 1 "$run.err")"
     errors=$(grep -c '^shardnet: error' "$run.err") || true
     if ((errors > 1 || (errors == 0 && code > 0 && code < 128 && code != 75))); then
@@ -59,9 +61,9 @@ check_resumed() {
     timeout "$limit" "${training[@]}" --resume --out "$run" >"$run.out" 2>"$run.err" || code=$?
     if ((code != 0)); then
         echo "--resume ends with $code: $(tail -n 1 "$run.err")"
-    elif ! "$program" diff whole "$run" | tail -n 1 | grep -qx identical; then
+    elif ! "$program" diff whole "$run" >/dev/null; then
         echo "the resumed run has another checkpoint"
-    elif ! "$program" diff whole/checkpoints/best.h5 "$run/checkpoints/best.h5" | tail -n 1 | grep -qx identical; then
+    elif ! "$program" diff {whole,"$run"}/checkpoints/best.h5 >/dev/null; then
         echo "the resumed run has another best.h5"
     elif ! rows "$run" | cmp -s - whole.rows; then
         echo "the resumed run has other rows: $(rows "$run" | diff whole.rows - | head -n 3 | tr '\n' ' ')"
@@ -73,17 +75,17 @@ worker() {
     local line run
     awk -v first="$1" 'NR % 2 == first' cases | while read -r line; do
         run=${line// /-}
-        {
-            try "$line" "$run"
-            check_resumed "$run"
-        } </dev/null | sed "s/^/$line: /"
-        echo "$line" >>"tried-$1"
+        try "$line" "$run" </dev/null | sed "s/^/$line: /"
+        echo "$line $(cat "$run.code")" >>"tried-$1"
         rm -rf -- "$run" "$run".*
     done >"wrong-$1" 2>"killed-$1" # bash reports killed processes there
 }
 
-# try_cases: tries every STRIDEth line of the file "every-case", or CASE alone, two at a time
+# try_cases PATTERN...: tries every STRIDEth line of the file "every-case", or CASE alone, two at
+# a time.  Unless CASE is tried, each PATTERN must fit "CASE CODE" of one of them, which
+# shows that the library disturbs the command.
 try_cases() {
+    local pattern
     awk -v stride="$stride" -v only="$only" 'only == "" ? NR % stride == 0 : $0 == only' every-case >cases
     [ -s cases ] || wrong "no case"
     worker 0 &
@@ -91,6 +93,9 @@ try_cases() {
     wait $!
     cat wrong-0 wrong-1 >out
     [ ! -s out ] || wrong "$(wc -l <out) lines about $(wc -l <cases) cases"
-    sort -- tried-? | cmp -s - <(sort cases) || wrong "not every case was tried"
+    sed 's/ [0-9]*$//' tried-? | sort | cmp -s - <(sort cases) || wrong "not every case was tried"
+    for pattern in "$@"; do
+        [ -n "$only" ] || grep -Eqx -- "$pattern" tried-? || wrong "no case ended like '$pattern'"
+    done
     checked "$(wc -l <cases) of $(wc -l <every-case) cases"
 }

@@ -12,7 +12,7 @@
 # Every host has eth0 (10.77.0.0/24, for MPI, DELAY_MS one way and RATE as tc knows it) and
 # ctl0 (10.78.0.0/24, for mpirun and its daemons, unshaped; host names mean this one).
 # Needs root.  Everything lies in NET_LAB_DIR and in namespaces that carry its name;
-# NET_LAB_SWITCH is the program delay_switch, NET_LAB_SLOTS the slots a host (1).
+# NET_LAB_SWITCH is the program delay_switch, NET_LAB_SLOTS the slots per host (1).
 set -euo pipefail
 
 lab=$(realpath -m "${NET_LAB_DIR:?a folder to be made}")

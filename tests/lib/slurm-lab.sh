@@ -6,6 +6,7 @@
 #                                      namespace of their own that has nothing but "lo"
 #     slurm-lab.sh env                 commands to eval before sbatch, srun, squeue ...
 #     slurm-lab.sh crash NODE          power failure of a node
+#     slurm-lab.sh freeze NODE         a node that no longer answers: its processes stop
 #     slurm-lab.sh boot NODE           and its return
 #     slurm-lab.sh down
 #
@@ -71,8 +72,21 @@ boot() {
         mount -t tmpfs -o mode=1777 shm /dev/shm && exec slurmd -N $1 -f $lab/slurm.conf"
 }
 
+# crash NODE: srun has a second process, which cancels the step if srun dies before it.  Hence
+# these end first; a signal to stop would not do, since the kernel wakes stopped orphans.
 crash() {
-    members uts "$(<"$lab/run/$1.uts")" | xargs -r kill -KILL
+    local all
+    all=$(members uts "$(<"$lab/run/$1.uts")")
+    ps -o pid=,ppid=,comm= -p "$(paste -sd, <<<"$all")" | awk '
+        { name[$1] = $3; parent[$1] = $2 }
+        END { for (p in name) if (name[p] == "srun" && name[parent[p]] == "srun") print p }' |
+        xargs -r kill -KILL || true # a process may end by itself
+    xargs -r kill -KILL <<<"$all" || true
+    members uts "$(<"$lab/run/$1.uts")" | xargs -r kill -KILL || true # younger ones
+}
+
+freeze() {
+    members uts "$(<"$lab/run/$1.uts")" | xargs -r kill -STOP
 }
 
 write_configuration() {
@@ -84,7 +98,7 @@ ClusterName=lab
 SlurmctldHost=localhost(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
-AuthInfo=socket=$lab/run/munge.sock,cred_expire=5
+AuthInfo=socket=$lab/run/munge.sock,cred_expire=10
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 StateSaveLocation=$lab/state
 SlurmdSpoolDir=$lab/%n/spool
@@ -185,7 +199,7 @@ down() {
 }
 
 case ${1-} in
-up | down | crash | boot) "$@" ;;
+up | down | crash | freeze | boot) "$@" ;;
 env) print_environment ;;
-*) stop "up [NODES] [CPUS] | env | crash NODE | boot NODE | down" ;;
+*) stop "up [NODES] [CPUS] | env | crash NODE | freeze NODE | boot NODE | down" ;;
 esac

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Functions of the tests on a real Slurm.  A test sources this file and calls setup_cluster: a
-# Slurm of two nodes with two processors each runs until the test ends.
+# Slurm of two nodes, or $lab_nodes, with two processors each runs until the test ends.
 # shellcheck shell=bash
 
 # shellcheck source=test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/test.sh"
 
-patience=100 # seconds until a job that makes no progress is a failure
+patience=150 # seconds until a job that makes no progress is a failure
 # more epochs than any job reaches before the test interrupts it
 endless=900000
 
@@ -20,12 +20,12 @@ setup_cluster() {
     SLURM_LAB_DIR=$(mktemp -u /tmp/slXXXXXX)
     export SLURM_LAB_DIR
     trap '"$lab" down || true; clean_up' EXIT
-    "$lab" up 2 2
+    "$lab" up "${lab_nodes:-2}" 2
     eval "$("$lab" env)"
-    unset SHARDNET_LAUNCHER SHARDNET_REQUEUE SWEEP
+    unset SHARDNET_HOME SHARDNET_LAUNCHER SHARDNET_REQUEUE SHARDNET_MIN_NODES SHARDNET_HOST_FAILURES SWEEP
     cd -- "$scratch" || exit
     write_program
-    export SHARDNET=$scratch/shardnet SHARDNET_HOME=$source_root
+    export SHARDNET=$scratch/shardnet
 }
 
 # write_program: the program, but slow in a job that is endless: such a job waits for Slurm's
@@ -77,19 +77,34 @@ state() {
         sort -u | tr '\n' ' ' | sed 's/ $//'
 }
 
-# fail_job NAME MESSAGE
+# fail_job NAME MESSAGE: fails with the log of the job, and Slurm's view of it
 fail_job() {
-    tail -n 60 -- "$1".log >out 2>&1 || true
+    {
+        squeue -o '%i %j %T %r %N'
+        sinfo -N -o '%N %T %E'
+        tail -n 30 -- "$SLURM_LAB_DIR/log/slurmctld.log"
+        tail -n 60 -- "$1".log
+    } >out 2>&1 || true
     wrong "job $1, $(state "$id"): $2"
+}
+
+# wait_for_job NAME MESSAGE COMMAND...: waits until COMMAND succeeds; fails with MESSAGE if that
+# takes longer than $patience seconds
+wait_for_job() {
+    local end=$((SECONDS + patience))
+    until "${@:3}"; do
+        ((SECONDS < end)) || fail_job "$1" "$2 within $patience s"
+        sleep 0.1
+    done
 }
 
 # wait_for_log NAME PATTERN [TIMES]
 wait_for_log() {
-    local end=$((SECONDS + patience))
-    until [ "$(grep -Ec -- "$2" "$1.log" 2>/dev/null)" -ge "${3:-1}" ] 2>/dev/null; do
-        ((SECONDS < end)) || fail_job "$1" "no '$2' in its log within $patience s"
-        sleep 0.1
-    done
+    wait_for_job "$1" "no '$2' in its log" has_lines "$@"
+}
+
+has_lines() {
+    [ "$(grep -Ec -- "$2" "$1.log" 2>/dev/null)" -ge "${3:-1}" ] 2>/dev/null
 }
 
 # wait_for_epochs NAME: until its job has trained for two more epochs

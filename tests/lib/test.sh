@@ -27,7 +27,7 @@ setup_test() {
     # these modules take 0.2 s of every start
     export OMPI_MCA_mtl=^psm,psm2,ofi
     # another launcher, or the user, may have set these
-    unset SLURM_STEP_NUM_TASKS SLURM_PROCID PMI_SIZE PMI_RANK SLURM_JOB_END_TIME SHARDNET_FAULT
+    unset SLURM_STEP_NUM_TASKS SLURM_PROCID PMI_SIZE PMI_RANK SLURM_JOB_END_TIME SHARDNET_END_TIME SHARDNET_FAULT
     # shellcheck disable=SC2034
     mnist=${SHARDNET_DATA-}
     unset SHARDNET_DATA
@@ -260,6 +260,13 @@ write_config() {
     done
 }
 
+# stand_in NAME LINE...: makes $scratch/commands/NAME, which adds its arguments to the file calls
+stand_in() {
+    mkdir -p -- "$scratch/commands"
+    printf '%s\n' '#!/usr/bin/env bash' "echo \"$1 \$*\" >>'$scratch/calls'" "${@:2}" >"$scratch/commands/$1"
+    chmod 755 "$scratch/commands/$1"
+}
+
 newest_checkpoint() {
     local files=("$1"/checkpoints/step-*.h5)
     echo "${files[-1]}"
@@ -361,6 +368,11 @@ ranks_of_job() {
     done | sort -n | cut -d' ' -f2
 }
 
+# is_stopped PID: all threads of this process are stopped by SIGSTOP
+is_stopped() {
+    [ -d "/proc/$1" ] && ! grep -L '^State:[[:space:]]*T' "/proc/$1"/task/*/status | grep -q .
+}
+
 # kill_tree PID: kill -9 of a job of this test, mpirun and all ranks at once
 kill_tree() {
     local child
@@ -380,16 +392,30 @@ start() {
     job=$!
 }
 
-# wait_for PATTERN: until the job in the background has printed it
-wait_for() {
-    local end=$((SECONDS + limit))
-    until grep -Eq -- "$1" "$scratch/out"; do
-        if ! kill -0 "$job" 2>/dev/null; then
-            wrong "the job ended before it printed '$1'"
-        fi
-        ((SECONDS < end)) || wrong "no '$1' within $limit s"
+# wait_until MESSAGE COMMAND...: waits until COMMAND succeeds; the test fails with MESSAGE after
+# $limit seconds, or when the job in the background ends, if there is one
+wait_until() {
+    local end=$((SECONDS + limit)) ended=
+    until "${@:2}"; do
+        [ -z "$ended" ] || wrong "$1 before the job ended"
+        [ -z "$job" ] || kill -0 "$job" 2>/dev/null || ended=yes
+        ((SECONDS < end)) || wrong "$1 within $limit s"
         sleep 0.02
     done
+}
+
+# wait_for PATTERN: until the job in the background has printed it
+wait_for() {
+    wait_until "no '$1'" grep -Eq -- "$1" "$scratch/out"
+}
+
+# wait_for_checkpoint RUN [STEP]: until the run has a checkpoint after this step, or any
+wait_for_checkpoint() {
+    wait_until "no new checkpoint in $1" has_checkpoint "$@"
+}
+
+has_checkpoint() {
+    [ "$(step_of "$1")" -gt "${2-0}" ]
 }
 
 # finish: waits for the job; its exit code in $code

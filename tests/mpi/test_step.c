@@ -66,7 +66,8 @@ static void a_sum_that_overflows_is_divergence(void **state)
         sn_step_result result = {.count = 0};
         sn_error err = {""};
         open_engine(&engine, reductions[i]);
-        float *bias = engine.replica.parameters + engine.replica.network.layer[0].bias;
+        float *bias =
+            engine.replica.state.parameters + engine.replica.network.layer[0].bias;
         const int label = absent_class(&engine);
         bias[label] = large / (float)sn_comm_size(comm);
         sn_status status = sn_engine_step(&engine, NULL, NULL, &result, &err);
@@ -136,13 +137,14 @@ static void a_bit_that_differs_is_found(void **state)
     sn_error err;
     open_engine(&engine, reductions[0]);
     sn_replica *r = &engine.replica;
-    float *const numbers[] = {r->parameters, r->parameters + r->network.arena - 1,
-                              r->velocity, r->velocity + r->network.arena - 1};
+    const size_t last_element = r->network.arena - 1;
+    float *const numbers[] = {r->state.parameters, r->state.parameters + last_element,
+                              r->state.velocity, r->state.velocity + last_element};
     assert_int_equal(sn_replica_check(&engine.context, r, 1, &err), SN_OK);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         flip(numbers[i], last);
         assert_int_equal(sn_replica_check(&engine.context, r, 1, &err),
-                         last > 0 && r->state.parts == 1 ? SN_EINTERNAL : SN_OK);
+                         last > 0 && r->memory.parts == 1 ? SN_EINTERNAL : SN_OK);
         flip(numbers[i], last);
         assert_int_equal(sn_replica_check(&engine.context, r, 1, &err), SN_OK);
     }

@@ -20,7 +20,7 @@
 #include "nn/net.h"
 #include "shardnet/train.h"
 
-enum { RANKS = 3, MARKS = 2 };
+enum { RANKS = 3, MARKS = 4 };
 
 #define NEVER    ((double)INFINITY)
 #define LONG_AGO (-(double)INFINITY)
@@ -29,10 +29,11 @@ enum { RANKS = 3, MARKS = 2 };
 /* Times are seconds since the start. */
 typedef struct scenario {
     const char *name;
-    double timeout;
+    double timeout; /* negative: auto */
     struct {
         double at;
         size_t bytes;
+        bool steady;
     } marks[MARKS];            /* marks of the training thread; none if at is 0 */
     double alive_until[RANKS]; /* heartbeats arrive once a second */
     double progress[RANKS];    /* newest mark that they report; no grace for rank 0 */
@@ -51,13 +52,14 @@ static const scenario scenarios[] = {
      .prints = {true, false, false}},
     {"a short time-out", 3, ALIVE, NOTHING, .alarm = {3, NEVER, NEVER},
      .prints = {true, false, false}},
-    {"marks of this rank", 60, .marks = {{10, 0}, {30, 0}}, ALIVE, NOTHING,
-     .alarm = {90, NEVER, NEVER}, .prints = {true, false, false}},
-    {"grace for work on files: 1 second for 4 MB", 60,
-     .marks = {{10, 0}, {30, 40000000}}, ALIVE, NOTHING, .alarm = {100, NEVER, NEVER},
-     .prints = {true, false, false}},
-    {"grace ends with the next mark", 60, .marks = {{10, 400000000}, {30, 0}}, ALIVE,
+    {"marks of this rank", 60, .marks = {{10, 0, false}, {30, 0, false}}, ALIVE,
      NOTHING, .alarm = {90, NEVER, NEVER}, .prints = {true, false, false}},
+    {"grace for work on files: 1 second for 4 MB", 60,
+     .marks = {{10, 0, false}, {30, 40000000, false}}, ALIVE, NOTHING,
+     .alarm = {100, NEVER, NEVER}, .prints = {true, false, false}},
+    {"grace ends with the next mark", 60,
+     .marks = {{10, 400000000, false}, {30, 0, false}}, ALIVE, NOTHING,
+     .alarm = {90, NEVER, NEVER}, .prints = {true, false, false}},
     {"progress of another rank", 60, ALIVE, .progress = {0, 0, 40}, NOTHING,
      .alarm = {100, NEVER, NEVER}, .prints = {true, false, false}},
     {"progress and grace of another rank", 60, ALIVE, .progress = {0, 0, 40},
@@ -75,6 +77,26 @@ static const scenario scenarios[] = {
      .alarm = {60, 21, 21}, .prints = {true, false, false}},
     {"time during which the process is stopped does not count", 60, ALIVE, .end = NEVER,
      .stopped = 30, .alarm = {260, NEVER, NEVER}, .prints = {true, false, false}},
+    {"auto: no phase has ended", -1, ALIVE, NOTHING, .alarm = {300, NEVER, NEVER},
+     .prints = {true, false, false}},
+    {"auto: the second update", -1, .marks = {{1, 0, true}, {2, 0, true}}, ALIVE,
+     NOTHING, .alarm = {302, NEVER, NEVER}, .prints = {true, false, false}},
+    {"auto: short steps", -1, .marks = {{1, 0, true}, {2, 0, true}, {3, 0, true}},
+     ALIVE, NOTHING, .alarm = {33, NEVER, NEVER}, .prints = {true, false, false}},
+    {"auto: a phase of 8 s, then one of 70 s", -1,
+     .marks = {{1, 0, true}, {9, 0, true}, {17, 0, true}, {87, 0, false}}, ALIVE,
+     NOTHING, .alarm = {387, NEVER, NEVER}, .prints = {true, false, false}},
+    {"auto: a phase of 8 s, then a hang; no datagram arrives", -1,
+     .marks = {{1, 0, true}, {9, 0, true}, {17, 0, true}},
+     .alive_until = {LONG_AGO, LONG_AGO, LONG_AGO}, NOTHING, .alarm = {97, 97, 97.6},
+     .prints = {true, true, true}},
+    {"auto: short steps, then work on files", -1,
+     .marks = {{1, 0, true}, {2, 0, true}, {3, 0, true}, {4, 40000000, false}}, ALIVE,
+     NOTHING, .alarm = {314, NEVER, NEVER}, .prints = {true, false, false}},
+    {"auto: short steps; another rank reports that it works on files", -1,
+     .marks = {{1, 0, true}, {2, 0, true}, {3, 0, true}}, ALIVE, .progress = {0, 0, 3},
+     .grace = 270, NOTHING, .alarm = {303, NEVER, NEVER},
+     .prints = {true, false, false}},
 };
 
 enum { SCENARIOS = sizeof scenarios / sizeof scenarios[0] };
@@ -131,10 +153,12 @@ double __wrap_sn_clock_seconds(void)
 
 static void mark_when_due(void)
 {
-    static const sn_activity activity = {"files", false};
+    static const sn_activity files = {"files", false, false},
+                             gradient = {"gradient", false, true};
     while (marked < MARKS && running->marks[marked].at > 0 &&
            now >= running->marks[marked].at) {
-        sn_watchdog_mark_bytes(comm, &activity, marked, running->marks[marked].bytes);
+        sn_watchdog_mark_bytes(comm, running->marks[marked].steady ? &gradient : &files,
+                               marked, running->marks[marked].bytes);
         marked++;
     }
 }
@@ -227,7 +251,7 @@ static void each_rank_raises_the_alarm_at_its_deadline(void **state)
     for (size_t i = 0; i < SCENARIOS; i++) {
         const scenario *s = &scenarios[i];
         const double expected = s->alarm[rank], alarm = outcomes[i].alarm;
-        const double late = 2 * fmin(1, 0.1 * s->timeout) + 0.1;
+        const double late = 2 * (s->timeout < 0 ? 1 : fmin(1, 0.1 * s->timeout)) + 0.1;
         const bool good = isinf(expected)
                               ? isinf(alarm)
                               : alarm >= expected && alarm < expected + late;

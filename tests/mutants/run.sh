@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Puts one fault at a time into a copy of the source tree and expects that a test fails.
 #
-#     tests/mutants/run.sh [--check] [PATCH...]
+#     tests/mutants/run.sh [--check[=BUILD]] [PATCH...]
 #
 # Each PATCH (default: every patch in this folder) names in its first line the tests that are
 # expected to notice the fault, as a regular expression of CTest.  If none of them fails, all
 # tests with the labels unit, mpi and cli run.  Prints one line per patch: killed, or SURVIVED.
 # The exit code is 1 if a patch survives, does not apply or does not build.
-#     --check  only check that each patch applies to the source tree
+#     --check  only check that each patch applies to the source tree, and that the build
+#              folder BUILD has a test that it names
 # The copy and its build folder are build/mutants; they are kept for the next call.
 set -euo pipefail
 
@@ -20,14 +21,14 @@ folder=$source_root/build/mutants
 tree=$folder/tree
 fewest=60 # patches
 
+offer_help "$@"
+mode=run build=
 case ${1-} in
--h | --help) print_usage && exit 0 ;;
-esac
-mode=run
-if [ "${1-}" = --check ]; then
-    mode=check
+--check | --check=*)
+    mode=check build=${1#--check} build=${build#=}
     shift
-fi
+    ;;
+esac
 patches=("$@")
 if [ ${#patches[@]} -eq 0 ]; then
     patches=("$here"/*.patch)
@@ -46,10 +47,24 @@ file_of() {
 
 # apply TREE PATCH [OPTION...]
 apply() {
-    patch -d "$1" -p1 -F3 -f -s "${@:3}" <"$2"
+    patch -d "$1" -p1 -F3 -f -s --no-backup-if-mismatch "${@:3}" <"$2"
 }
 
-check() {
+# check_tests BUILD: each patch names at least one test of this build folder
+check_tests() {
+    local names patch bad=0
+    names=$(ctest --test-dir "$1" -N -LE long | sed -n 's/^ *Test *#[0-9]*: //p')
+    for patch in "${patches[@]}"; do
+        if ! grep -Eq -- "$(tests_of "$patch")" <<<"$names"; then
+            echo "no test has the name $(tests_of "$patch"): ${patch##*/}"
+            bad=1
+        fi
+    done
+    return "$bad"
+}
+
+# check_patches: each patch names its tests and applies to the source tree
+check_patches() {
     local patch bad=0
     for patch in "${patches[@]}"; do
         if [ -z "$(tests_of "$patch")" ]; then
@@ -97,16 +112,19 @@ targets_of() {
 import json, os, re, sys
 words = [word for test in json.load(sys.stdin)["tests"] for word in test["command"]]
 names = {re.sub("^lib(.*)[.]so$", r"\1", os.path.basename(word)) for word in words if word.startswith(sys.argv[1] + "/")}
-print(*sorted("shardnet_program" if name == "shardnet" else name for name in names))
+print(*sorted("shardnet_program shardnet_manual" if name == "shardnet" else name for name in names))
 ' "$tree/build"
 }
 
 # try_tests ARGUMENT...: prints the name of a test that fails; 1 if none does
 try_tests() {
+    local failed=$tree/build/Testing/Temporary/LastTestsFailed.log
+    rm -f -- "$failed" # CTest keeps that of an earlier call if it runs no test
     if run_ctest -j "$(processors)" --stop-on-failure --output-on-failure "$@" >"$folder/test.log" 2>&1; then
         return 1
     fi
-    sed -n '1s/^[0-9]*://p' "$tree/build/Testing/Temporary/LastTestsFailed.log"
+    [ -s "$failed" ] || fail 70 "CTest runs no test; see $folder/test.log"
+    sed -n '1s/^[0-9]*://p' "$failed"
 }
 
 # try_patch PATCH: prints the result; 1 unless a test notices it
@@ -131,7 +149,8 @@ try_patch() {
 }
 
 if [ "$mode" = check ]; then
-    check
+    check_patches
+    [ -z "$build" ] || check_tests "$build"
     echo "ok: ${#patches[@]} patches apply"
     exit
 fi
@@ -139,6 +158,7 @@ fi
 allow_mpirun_as_root
 allow_oversubscription
 copy_tree
+check_tests "$tree/build"
 expected=$(for patch in "${patches[@]}"; do tests_of "$patch"; done | sort -u | paste -sd '|')
 if killer=$(try_tests -R "$expected"); then
     cat "$folder/test.log"

@@ -5,10 +5,10 @@
 Usage: golden.py PROGRAM MPIEXEC
 
 Trains a few epochs here from the formulas (initial weights, order of samples, dropout
-masks, penalties, momentum, schedules, max-norm, evaluation), lets PROGRAM do the same,
-interrupted and resumed on another number of ranks, and compares every tensor, every row
-of /epochs and /steps, and the printed result.  Exit code 77 where NumPy or h5py are
-missing.
+masks, penalties, momentum, AdamW, averaging, clipping, schedules, max-norm, evaluation),
+lets PROGRAM do the same, interrupted and resumed on another number of ranks, and compares
+every tensor, every row of /epochs and /steps, and the printed result.  Exit code 77 where
+NumPy or h5py are missing.
 """
 import os
 import re
@@ -26,7 +26,7 @@ except ImportError as missing:
 
 STOP = 13  # updates before the interruption, which is in the middle of an epoch
 BOUND = 1e-4  # largest difference of a tensor relative to its largest entry
-INIT, SHUFFLE, DROPOUT = 1, 2, 3  # purposes of random draws
+INIT, SHUFFLE, DROPOUT, NOISE = 1, 2, 3, 6  # purposes of random draws
 MASK32 = np.uint64(0xFFFFFFFF)
 
 
@@ -110,6 +110,22 @@ def dropout_factor(p, seed, epoch, layer, samples, units):
     return (values >= threshold) * (65536.0 / (65536 - threshold))
 
 
+def noise(deviation, seed, epoch, samples, inputs):
+    """Normal numbers by Box and Muller, 1024 inputs together from up to 256 blocks."""
+    parts = []
+    for begin in range(0, inputs, 1024):
+        blocks = -(-min(1024, inputs - begin) // 4)
+        index = np.arange(blocks) + begin // 4
+        words = draw(seed, NOISE, 0, epoch, samples[:, None], index[None, :])
+        unit = ((words >> np.uint64(9)) + 0.5) / 2**23
+        r, a = np.sqrt(-2 * np.log(unit[0::2])), unit[1::2] * np.pi / 2
+        flip = lambda bit: 1 - 2.0 * (words[1::2] >> np.uint64(bit) & np.uint64(1))
+        pair = r * np.cos(a) * flip(0), r * np.sin(a) * flip(1)  # (2, sample, block) each
+        numbers = np.stack(pair, axis=1).reshape(4, len(samples), blocks)
+        parts.append(numbers.transpose(1, 0, 2).reshape(len(samples), -1))
+    return deviation * np.concatenate(parts, axis=1)[:, :inputs]
+
+
 ACTIVATIONS = {
     "tanh": (np.tanh, lambda a: 1 - a * a),
     "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda a: a * (1 - a)),
@@ -121,11 +137,13 @@ ACTIVATIONS = {
 }
 
 
-def losses(z, labels):
-    """Sum of the cross-entropies, and the number of wrong predictions."""
+def losses(z, labels, smoothing):
+    """Sum of the cross-entropies, number of wrong predictions, derivative of the sum by z."""
     z = z - z.max(axis=1, keepdims=True)
-    own = z[np.arange(len(labels)), labels]
-    return (np.log(np.exp(z).sum(axis=1)) - own).sum(), (z.argmax(axis=1) != labels).sum()
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    target = np.full(z.shape, smoothing / z.shape[1])
+    target[np.arange(len(labels)), labels] += 1 - smoothing
+    return -(target * np.log(p)).sum(), (z.argmax(axis=1) != labels).sum(), p - target
 
 
 def evaluate(config, weights, biases, images, labels):
@@ -134,7 +152,7 @@ def evaluate(config, weights, biases, images, labels):
     for layer, (w, b) in enumerate(zip(weights, biases)):
         z = x @ w.T + b
         x = ACTIVATIONS[config["activation"]][0](z) if layer + 1 < len(weights) else z
-    loss, wrong = losses(x, labels)
+    loss, wrong, _ = losses(x, labels, 0)
     return loss / len(labels), wrong / len(labels)
 
 
@@ -158,10 +176,7 @@ def gradient(config, weights, biases, x, labels, samples, epoch):
             outputs.append(a)
             factors.append(factor)
             x = a * factor
-    found = losses(z, labels)
-    e = np.exp(z - z.max(axis=1, keepdims=True))
-    dz = e / e.sum(axis=1, keepdims=True)
-    dz[np.arange(len(labels)), labels] -= 1
+    *found, dz = losses(z, labels, config["label_smoothing"])
     dz /= len(labels)
     dw, db = [None] * len(weights), [None] * len(weights)
     for layer in reversed(range(len(weights))):
@@ -182,16 +197,26 @@ def rate_of(config, epoch, step, steps):
         rate *= config["decay"] ** (epoch // config["decay_every"])
     elif config["schedule"] == "cosine":
         rate *= (1 + np.cos(np.pi * done / config["epochs"])) / 2
+    elif config["schedule"] == "linear":
+        rate *= 1 - done / config["epochs"]
+    elif config["schedule"] == "warmup_stable_decay":
+        rate *= min(1, (1 - done / config["epochs"]) / config["decay_fraction"])
     if done < config["warmup_epochs"]:
         rate *= (done + 1 / steps) / (config["warmup_epochs"] + 1 / steps)
     return rate
 
 
-def update(config, rate, w, v, g, is_weight):
+def update(config, rate, t, w, v, s, g, is_weight):
+    """Update t, from 1, of a tensor, its velocity v and second moment s."""
     if is_weight:
         g = g + config["l2"] * w + config["l1"] * np.sign(w)
     m, kind = config["momentum"], config["momentum_kind"]
-    if kind == "previous_gradient":
+    if config["optimizer"] == "adamw":
+        b1, b2 = config["beta1"], config["beta2"]
+        v, s = b1 * v + (1 - b1) * g, b2 * s + (1 - b2) * g * g
+        step = v / (1 - b1**t) / (np.sqrt(s / (1 - b2**t)) + config["epsilon"])
+        w = w - rate * (step + (config["weight_decay"] * w if is_weight else 0))
+    elif kind == "previous_gradient":
         w, v = w - rate * g - m * v, rate * g
     else:
         v = m * v + rate * g
@@ -199,7 +224,7 @@ def update(config, rate, w, v, g, is_weight):
     if is_weight and config["max_norm"] > 0:
         norm = np.sqrt((w * w).sum(axis=1, keepdims=True))
         w = w * np.minimum(1, config["max_norm"] / np.maximum(norm, 1e-300))
-    return w, v
+    return w, v, s
 
 
 def read_checkpoint(path):
@@ -209,11 +234,10 @@ def read_checkpoint(path):
         read = lambda place, name: [
             file[place][g][name][...].astype(np.float64) for g in groups
         ]
-        return [
-            read("model", "weight"),
-            read("model", "bias"),
-            read("optimizer", "weight"),
-            read("optimizer", "bias"),
+        names = ["weight", "bias", "weight_second_moment", "bias_second_moment",
+                 "weight_current", "bias_current"]
+        return [read("model", name) for name in names[:2]] + [
+            read("optimizer", name) for name in names if name in file["optimizer/layer0"]
         ]
 
 
@@ -227,12 +251,13 @@ def read_idx(path):
 def run_program(program, config, folder, data, expected, more):
     """Trains; returns the numbers of the printed result."""
     sections = {
-        "data": ["train_limit", "validation"],
-        "augment": ["kind"],
+        "data": ["train_limit", "validation", "width"],
+        "augment": ["kind", "noise"],
         "model": ["hidden", "activation", "init", "dropout_input", "dropout_hidden", "max_norm"],
-        "optimizer": ["learning_rate", "momentum", "momentum_kind", "l1", "l2", "schedule",
-                      "decay", "decay_every", "warmup_epochs"],
-        "train": ["epochs", "batch", "seed", "eval_every"],
+        "optimizer": ["learning_rate", "momentum", "momentum_kind", "beta1", "beta2", "epsilon",
+                      "weight_decay", "clip_norm", "l1", "l2", "schedule", "decay", "decay_every",
+                      "decay_fraction", "warmup_epochs"],
+        "train": ["epochs", "batch", "average", "label_smoothing", "seed", "eval_every"],
         "comm": ["reduce", "leaves"],
         "metrics": ["every_steps"],
     }
@@ -241,6 +266,7 @@ def run_program(program, config, folder, data, expected, more):
         for section, keys in sections.items():
             out.write(f"[{section}]\n")
             out.writelines(f"{key} = {config[key]}\n" for key in keys)
+        out.write(f"[optimizer]\nkind = {config['optimizer']}\n")
     command = program + ["train", path, "--quiet", "--out", os.path.join(folder, "run"),
                          "--set", "data.source=idx", "--set", f"data.dir={data}"] + more
     done = subprocess.run(command, capture_output=True, text=True)
@@ -250,13 +276,33 @@ def run_program(program, config, folder, data, expected, more):
                                          done.stdout)[0]] if expected == 0 else None
 
 
+def normalize_width(images, width):
+    """Resamples the columns with ink to width columns, with triangular weights."""
+    result = np.zeros_like(images)
+    cols = images.shape[2]
+    for image, out in zip(images.astype(np.int64), result):
+        ink = np.flatnonzero(image.any(axis=0))
+        begin, count = ink[0], ink[-1] + 1 - ink[0]
+        # in units of 1 / (2 width) columns
+        place = 2 * width * begin + (2 * np.arange(width) + 1) * count - width
+        columns = 2 * width * np.arange(-cols, 2 * cols)
+        weights = np.maximum(0, 2 * max(count, width) - np.abs(place[:, None] - columns))
+        total = weights.sum(axis=1)
+        left = (cols - width) // 2
+        sums = image @ weights[:, cols : 2 * cols].T
+        out[:, left : left + width] = (2 * sums + total) // (2 * total)
+    return result
+
+
 def train_here(config, train, validation, test):
     """The expected rows of /steps and /epochs and the state after each epoch."""
     images, labels = train
     count, batch = len(labels), config["batch"]
     widths = [images[0].size, *map(int, config["hidden"].split(",")), 10]
     weights, biases = draw_weights(config, widths), [np.zeros(n) for n in widths[1:]]
-    vw, vb = [np.zeros_like(w) for w in weights], [np.zeros_like(b) for b in biases]
+    vw, sw = ([np.zeros_like(w) for w in weights] for _ in range(2))
+    vb, sb = ([np.zeros_like(b) for b in biases] for _ in range(2))
+    averages = [x.copy() for x in weights + biases]
     steps, epochs, states = [], [], []
     for epoch in range(config["epochs"]):
         sums = np.zeros(2)
@@ -265,11 +311,21 @@ def train_here(config, train, validation, test):
         for step, first in enumerate(starts):
             samples = positions[first : first + batch]
             x = images[samples].reshape(len(samples), -1) / 255.0
+            if config["noise"] > 0:
+                x = x + noise(config["noise"], config["seed"], epoch, samples, x.shape[1])
             dw, db, found = gradient(config, weights, biases, x, labels[samples], samples, epoch)
             rate = rate_of(config, epoch, step, len(starts))
+            norm = np.sqrt(sum((x * x).sum() for x in dw + db))
+            if 0 < config["clip_norm"] < norm:
+                dw, db = ([x * (config["clip_norm"] / norm) for x in part] for part in (dw, db))
             for l in range(len(weights)):
-                weights[l], vw[l] = update(config, rate, weights[l], vw[l], dw[l], True)
-                biases[l], vb[l] = update(config, rate, biases[l], vb[l], db[l], False)
+                t = len(steps) + 1
+                weights[l], vw[l], sw[l] = update(config, rate, t, weights[l], vw[l], sw[l],
+                                                  dw[l], True)
+                biases[l], vb[l], sb[l] = update(config, rate, t, biases[l], vb[l], sb[l],
+                                                 db[l], False)
+            decay = min(config["average"], (1 + t) / (10 + t))
+            averages = [decay * a + (1 - decay) * w for a, w in zip(averages, weights + biases)]
             sums += found
             steps.append((len(steps) + 1, epoch, rate, *(np.array(found) / len(samples))))
         penalty = sum(config["l1"] * np.abs(w).sum() + config["l2"] / 2 * (w * w).sum()
@@ -277,10 +333,14 @@ def train_here(config, train, validation, test):
         evaluated = (epoch + 1) % config["eval_every"] == 0 or epoch + 1 == config["epochs"]
         results = [(np.nan, np.nan)] * 2
         if evaluated:
-            results = [evaluate(config, weights, biases, *part) for part in (validation, test)]
+            model = averages[: len(weights)], averages[len(weights) :]
+            results = [evaluate(config, *model, *part) for part in (validation, test)]
         epochs.append((epoch + 1, len(steps), rate, sums[0] / count + penalty, penalty,
                        sums[1] / count, *results[0], *results[1]))
-        states.append([[x.copy() for x in part] for part in (weights, biases, vw, vb)])
+        state = [averages[: len(weights)], averages[len(weights) :], vw, vb]
+        state += [sw, sb] if config["optimizer"] == "adamw" else []
+        state += [weights, biases] if config["average"] > 0 else []
+        states.append([[x.copy() for x in part] for part in state])
     return steps, epochs, states
 
 
@@ -327,11 +387,12 @@ def check_metrics(path, steps, epochs, config, counts):
 
 
 BASE = {
-    "train_limit": 470, "validation": 70, "kind": "none", "hidden": "40, 30", "activation": "tanh", "init": "xavier",
+    "train_limit": 470, "validation": 70, "width": 0, "kind": "none", "noise": 0, "hidden": "40, 30", "activation": "tanh", "init": "xavier",
     "dropout_input": 0, "dropout_hidden": 0, "max_norm": 0, "learning_rate": 0.1,
-    "momentum": 0.9, "momentum_kind": "heavy_ball", "l1": 1e-5, "l2": 1e-3,
-    "schedule": "constant", "decay": 0, "decay_every": 1, "warmup_epochs": 0, "epochs": 7,
-    "batch": 48, "seed": 12345678901, "eval_every": 1, "reduce": "allreduce", "leaves": 4,
+    "optimizer": "momentum", "momentum": 0.9, "momentum_kind": "heavy_ball", "beta1": 0.9,
+    "beta2": 0.99, "epsilon": 1e-3, "weight_decay": 0, "clip_norm": 0, "l1": 1e-5, "l2": 1e-3,
+    "schedule": "constant", "decay": 0, "decay_every": 1, "decay_fraction": 0.2, "warmup_epochs": 0, "epochs": 7,
+    "batch": 48, "average": 0, "label_smoothing": 0, "seed": 12345678901, "eval_every": 1, "reduce": "allreduce", "leaves": 4,
     "every_steps": 1,
 }
 CASES = [
@@ -344,9 +405,20 @@ CASES = [
      "activation": "relu", "init": "he", "learning_rate": 0.05},
     {"schedule": "constant", "warmup_epochs": 3, "activation": "lecun_tanh", "seed": 7,
      "learning_rate": 0.02},
+    {"schedule": "linear", "momentum": 0.5, "width": 15, "label_smoothing": 0.1},
+    {"schedule": "warmup_stable_decay", "decay_fraction": 0.6, "warmup_epochs": 1.5,
+     "noise": 0.3, "learning_rate": 0.05},
     {"dropout_input": 0.2, "dropout_hidden": 0.5, "max_norm": 1.5, "train_limit": 200},
     {"dropout_hidden": 0.3, "max_norm": 1.0, "activation": "relu", "init": "he",
      "momentum_kind": "nesterov", "learning_rate": 0.02},
+    {"optimizer": "adamw", "learning_rate": 0.003, "weight_decay": 0.1, "schedule": "cosine",
+     "reduce": "node", "max_norm": 2.0, "dropout_hidden": 0.2},
+    {"clip_norm": 0.4, "momentum_kind": "nesterov", "reduce": "node"},
+    {"average": 0.95, "clip_norm": 0.3, "reduce": "overlap", "l2": 0, "activation": "relu",
+     "init": "he", "learning_rate": 0.05},
+    # With l1, rounding decides the sign of a weight near 0, and adamw follows it.
+    {"optimizer": "adamw", "learning_rate": 0.002, "average": 0.5, "clip_norm": 0.3,
+     "reduce": "reproducible", "l1": 0},
 ]
 
 
@@ -369,6 +441,9 @@ def distortions_follow_the_epoch(program, scratch, data):
 
 def check_case(program, mpiexec, config, folder, data, sets):
     checkpoints = os.path.join(folder, "run", "checkpoints")
+    if config["width"] > 0:
+        sets = {name: (normalize_width(images, config["width"]), labels)
+                for name, (images, labels) in sets.items()}
     end = config["train_limit"] - config["validation"]
     train, validation = ([x[begin:stop] for x in sets["train"]]
                          for begin, stop in ((0, end), (end, config["train_limit"])))

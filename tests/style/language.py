@@ -55,8 +55,8 @@ def main():
     root = source_folder()
     wrong = []
     paths = [path for path in list_files(
-        root, "*.[ch]", "*.cpp", "*.c.in", "*.sh", "*.sbatch", "*.pbs", "*.py", "*.cmake",
-        "*CMakeLists.txt", "*.supp") if path.startswith(FOLDERS)]
+        root, "*.[ch]", "*.cpp", "*.c.in", "*.sh", "*.sbatch", "*.pbs", "*.lsf", "*.bash",
+        "*.zsh", "*.py", "*.cmake", "*CMakeLists.txt", "*.supp") if path.startswith(FOLDERS)]
     for path in paths:
         if path != "tests/style/language.py":
             with open(os.path.join(root, path), encoding="utf-8") as file:

@@ -31,7 +31,7 @@ NAMES = {
     r"\.tmp\b": FILE,
 }
 # Here a literal with white space is a text for people.
-TEXTS = re.compile(r"src/(cli/(cmd_\w+|options|print/plan|report/page)|config/keys)\.c$")
+TEXTS = re.compile(r"src/(cli/(commands/cmd_\w+|options|report/page)|config/keys)\.c$")
 LITERAL = re.compile(r'"((?:\\.|[^"\\\n])*)"')
 HOT = re.compile(r"^SN_HOT\n\w+ (\w+)\(", re.MULTILINE)
 IGNORED = re.compile(r"/\*.*?\*/|^\s*#\s*include\b[^\n]*", re.DOTALL | re.MULTILINE)
@@ -61,9 +61,9 @@ FAULTS = [
     ("src/store/checkpoint/folder.c", '"checkpoints/step-%08d.h5"'),
     ("src/store/metrics/metrics.c", '"damaged"'),
     ("src/eval/target.c", '"best.h5"'),
-    ("src/cli/cmd_metrics.c", '".h5"'),
-    ("src/cli/cmd_metrics.c", '"config.ini"'),
-    ("src/cli/cmd_report.c", '"report.html"'),
+    ("src/cli/commands/cmd_metrics.c", '".h5"'),
+    ("src/cli/commands/cmd_metrics.c", '"config.ini"'),
+    ("src/cli/commands/cmd_report.c", '"report.html"'),
     ("src/cli/main.c", '"%s.tmp"'),
 ]
 

@@ -12,7 +12,7 @@ from tools import expect_refusal, find_tool, list_files, run_in_parallel, source
 def main():
     root = source_folder()
     command = [find_tool("shellcheck")]
-    paths = list_files(root, "*.sh", "*.sbatch", "*.pbs", ".ci/run")
+    paths = list_files(root, "*.sh", "*.sbatch", "*.pbs", "*.lsf", "*.bash", ".ci/run")
     wrong = run_in_parallel(command, root, paths, 6)
     if wrong or not paths:
         sys.exit(f"FAILED:\n{wrong}")

@@ -12,13 +12,13 @@ import sys
 from tools import list_files, source_folder
 
 LICENCE = "SPDX-License-Identifier: BSD-3-Clause"
-PATTERNS = ["*.c", "*.h", "*.cpp", "*.c.in", "*.map", "*.sh", "*.sbatch", "*.pbs", ".ci/run",
-            "*.py", "*.ini", "*.cmake", "*.cmake.in", "*.pc.in", "*CMakeLists.txt", "*.supp"]
+PATTERNS = ["*.c", "*.h", "*.cpp", "*.c.in", "*.map", "*.sh", "*.sbatch", "*.pbs", "*.lsf", "*.bash",
+            "*.zsh", ".ci/run", "*.py", "*.ini", "*.cmake", "*.cmake.in", "*.pc.in", "*CMakeLists.txt", "*.supp"]
 
 
 def has_licence(text):
     lines = text.split("\n")
-    if lines[0].startswith("#!"):
+    if lines[0].startswith(("#!", "#compdef ")):
         lines = lines[1:]
     return bool(lines) and lines[0] in (f"/* {LICENCE} */", f"# {LICENCE}")
 

@@ -16,7 +16,7 @@
 #include "store/checkpoint/checkpoint.h"
 #include "support.h"
 
-enum { LAYERS = 3, FLOATS = 2 * (30 * (60 + 1) + 20 * (30 + 1) + 10 * (20 + 1)) };
+enum { LAYERS = 3, FLOATS = 4 * (30 * (60 + 1) + 20 * (30 + 1) + 10 * (20 + 1)) };
 
 static const int64_t widths[LAYERS + 1] = {60, 30, 20, 10};
 
@@ -43,7 +43,12 @@ static inline void lay_out(network *net)
         layer->bias = layer->weight + layer->in * layer->out;
         layer->weight_velocity = layer->bias + layer->out;
         layer->bias_velocity = layer->weight_velocity + layer->in * layer->out;
-        next = layer->bias_velocity + layer->out;
+        layer->weight_second_moment = layer->bias_velocity + layer->out;
+        layer->bias_second_moment =
+            layer->weight_second_moment + layer->in * layer->out;
+        layer->weight_current = layer->bias_second_moment + layer->out;
+        layer->bias_current = layer->weight_current + layer->in * layer->out;
+        next = layer->bias_current + layer->out;
     }
     assert_ptr_equal(next, net->arena + FLOATS);
 }
@@ -74,7 +79,9 @@ static inline void fill_info(sn_checkpoint_info *info)
                      .epoch_loss_sum = 1.0 / 3.0,
                      .epoch_correct = 1000,
                      .epoch_samples = 1088,
-                     .train_seconds = 12.75}};
+                     .train_seconds = 12.75},
+        .second_moments = true,
+        .averaged = true};
 }
 
 static void remove_tree(const char *path)

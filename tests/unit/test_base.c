@@ -19,6 +19,7 @@ static void exit_codes_are_those_of_sysexits(void **state)
 {
     (void)state;
     assert_int_equal(sn_status_exit_code(SN_OK), 0);
+    assert_int_equal(sn_status_exit_code(SN_EDIFFERENT), 1);
     assert_int_equal(sn_status_exit_code(SN_EUSAGE), 64);
     assert_int_equal(sn_status_exit_code(SN_EDATA), 65);
     assert_int_equal(sn_status_exit_code(SN_ENOINPUT), 66);
@@ -55,6 +56,23 @@ static void memory_is_aligned_zeroed_and_checked_for_overflow(void **state)
     void *empty = sn_alloc(0, 8);
     assert_non_null(empty);
     free(empty);
+}
+
+/* Discarded pages read as zeros on Linux; they begin and end inside the memory. */
+static void only_large_memory_is_discarded(void **state)
+{
+    (void)state;
+    enum { BYTES = SN_LARGE_BYTES + 2 };
+    unsigned char *memory = sn_alloc(BYTES, 1);
+    assert_non_null(memory);
+    memset(memory, 1, BYTES);
+    sn_mem_discard(memory + 1, SN_LARGE_BYTES - 1);
+    assert_int_equal(memory[BYTES / 2], 1);
+    sn_mem_discard(memory + 1, SN_LARGE_BYTES);
+    assert_int_equal(memory[0], 1);
+    assert_int_equal(memory[BYTES / 2], 0);
+    assert_int_equal(memory[BYTES - 1], 1);
+    free(memory);
 }
 
 /* The expected values are those of kat_vectors in Random123 (philox4x32 10). */
@@ -252,6 +270,19 @@ static void a_file_is_published_whole_or_not_at_all(void **state)
     char below[SN_PATH_BYTES];
     snprintf(below, sizeof below, "%.4000s/x", path);
     assert_int_equal(sn_file_write_text(below, "x", &err), SN_ECREATE);
+    FILE *file;
+    assert_int_equal(sn_file_begin(path, temporary, &file, &err), SN_OK);
+    assert_int_equal(fclose(file), 0);
+    assert_true(sn_file_exists(temporary));
+    assert_int_equal(sn_file_begin(below, temporary, &file, &err), SN_ECREATE);
+    assert_non_null(strstr(err.message, temporary)); /* its folder is a file */
+    static const char *const not_files[] = {"/dev/null", "/dev/stdout", "/tmp"};
+    for (size_t i = 0; i < sizeof not_files / sizeof not_files[0]; i++) {
+        assert_int_equal(sn_file_begin(not_files[i], temporary, &file, &err),
+                         SN_ECREATE);
+        assert_null(file);
+        assert_non_null(strstr(err.message, not_files[i]));
+    }
     assert_int_equal(sn_folder_create(below, &err), SN_ECREATE);
 
     char command[SN_PATH_BYTES];
@@ -265,6 +296,7 @@ int main(void)
         cmocka_unit_test(exit_codes_are_those_of_sysexits),
         cmocka_unit_test(a_message_is_one_line),
         cmocka_unit_test(memory_is_aligned_zeroed_and_checked_for_overflow),
+        cmocka_unit_test(only_large_memory_is_discarded),
         cmocka_unit_test(philox_matches_the_published_vectors),
         cmocka_unit_test(uniform_draws_are_inside_the_open_interval),
         cmocka_unit_test(seeds_purposes_and_items_have_different_streams),

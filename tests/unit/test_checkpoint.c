@@ -42,6 +42,33 @@ static void test_round_trip(void **state)
     sn_checkpoint_close(&checkpoint);
 }
 
+/* A file holds the tensors that info names.  Older programs read one with neither. */
+static void test_files_without_optional_tensors(void **state)
+{
+    fixture *f = *state;
+    for (int with = 0; with < 3; with++) {
+        f->info.second_moments = with == 1;
+        f->info.averaged = with == 2;
+        write_good(f, f->path);
+        sn_error err = {""};
+        network *net = calloc(1, sizeof *net);
+        sn_checkpoint_info info;
+        assert_non_null(net);
+        assert_int_equal(read_back(f->path, net, &info, &err), SN_OK);
+        assert_int_equal(info.format_version, with == 0 ? 1 : 2);
+        assert_int_equal(info.second_moments, with == 1);
+        assert_int_equal(info.averaged, with == 2);
+        for (int i = 0; i < LAYERS; i++) {
+            const size_t bytes = (size_t)widths[i + 1] * sizeof(float);
+            assert_memory_equal(net->layers[i].bias_velocity,
+                                f->written.layers[i].bias_velocity, bytes);
+            assert_true((net->layers[i].bias_second_moment[0] != 0) == (with == 1));
+            assert_true((net->layers[i].bias_current[0] != 0) == (with == 2));
+        }
+        free(net);
+    }
+}
+
 static void test_read_without_velocities(void **state)
 {
     fixture *f = *state;
@@ -289,6 +316,9 @@ static void test_other_files_are_refused(void **state)
     write_file(f->path, (const unsigned char *)"text", 4);
     assert_int_equal(sn_checkpoint_open(f->path, &checkpoint, &info, &err), SN_EDATA);
     assert_non_null(strstr(err.message, f->path));
+
+    char path[SN_PATH_BYTES];
+    assert_int_equal(sn_checkpoint_resolve("/nowhere/at/all", path, &err), SN_ENOINPUT);
 }
 
 static void touch(const char *folder, const char *name)
@@ -358,7 +388,6 @@ static void test_listing_and_rotation(void **state)
     assert_false(sn_file_exists(path));
     assert_int_equal(sn_path_join(path, folder, "best.h5.tmp", &err), SN_OK);
     assert_false(sn_file_exists(path));
-    assert_int_equal(sn_checkpoint_resolve("/nowhere/at/all", path, &err), SN_ENOINPUT);
 }
 
 /* Rotation keeps checkpoints after the step just written.  A checkpoint renamed to
@@ -408,6 +437,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(test_round_trip),
+        CASE(test_files_without_optional_tensors),
         CASE(test_read_without_velocities),
         CASE(test_stale_temporary_is_replaced),
         CASE(test_flipped_bytes_are_refused_or_harmless),

@@ -112,8 +112,10 @@ static sn_status load(const sn_dataset_spec *spec, sn_dataset *data, uint8_t **s
     *storage = malloc(bytes);
     assert_non_null(*storage);
     status = sn_dataset_fill(spec, &shape, *storage, err);
-    return status == SN_OK ? sn_dataset_view(spec, &shape, *storage, NULL, data, err)
-                           : status;
+    if (status == SN_OK) {
+        status = sn_dataset_view(spec, &shape, *storage, NULL, data, err);
+    }
+    return status == SN_OK ? sn_dataset_normalize(spec, &shape, *storage, err) : status;
 }
 
 static void expect_error(const sn_dataset_spec *spec, sn_status wanted,
@@ -262,6 +264,18 @@ static void train_digest_is_the_sha256_of_the_training_bytes(void **state)
     assert_int_equal(sn_dataset_view(&spec, &shape, storage, "known", &data, &err),
                      SN_OK);
     assert_string_equal(data.train_digest, "known");
+    free(storage);
+
+    /* the digest is that of the files, the images have another width */
+    spec.width = 1;
+    assert_int_equal(load(&spec, &data, &storage, &err), SN_OK);
+    assert_string_equal(data.train_digest, digest);
+    const uint8_t *const images[] = {data.train.images, data.test.images};
+    for (size_t split = 0; split < 2; split++) {
+        for (size_t row = 0; row < 3; row++) {
+            assert_int_equal(images[split][2 * row + 1], 0);
+        }
+    }
     free(storage);
 }
 

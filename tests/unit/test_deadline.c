@@ -42,6 +42,10 @@ static void only_an_end_time_in_the_future_counts(void **state)
     setenv("SLURM_JOB_END_TIME", text, 1);
     assert_true(fabs(sn_deadline_start(0).job_seconds - 600) <= 2);
     assert_true(fabs(sn_deadline_start(0).stop_seconds - 570) <= 2);
+    snprintf(text, sizeof text, "%lld", (long long)time(NULL) + 300);
+    setenv("SHARDNET_END_TIME", text, 1);
+    assert_true(fabs(sn_deadline_start(0).job_seconds - 300) <= 2);
+    unsetenv("SHARDNET_END_TIME");
 }
 
 int main(void)

@@ -21,7 +21,7 @@ static int all_ranks_wait_in_step_7(void **state)
 {
     (void)state;
     for (int r = 0; r < RANKS; r++) {
-        reports[r] = (sn_rank_report){.activity = {"reduce", true},
+        reports[r] = (sn_rank_report){.activity = {"reduce", true, false},
                                       .step = 7,
                                       .last_heartbeat = now - 1,
                                       .progress = now - 300.4};
@@ -57,7 +57,7 @@ static void a_silent_rank_is_the_cause(void **state)
 {
     (void)state;
     reports[4].last_heartbeat = reports[5].last_heartbeat = now - 301;
-    reports[1].activity = (sn_activity){"update", false}; /* must not matter */
+    reports[1].activity = (sn_activity){"update", false, true}; /* must not matter */
     expect(
         0,
         "no progress for 300 s (rank 4 on h3, phase reduce, last step 7): no heartbeat "
@@ -92,7 +92,7 @@ static void a_broken_link_is_named_though_another_works(void **state)
 static void a_rank_that_delays_the_others_is_the_cause(void **state)
 {
     (void)state;
-    reports[3].activity = (sn_activity){"files", false};
+    reports[3].activity = (sn_activity){"files", false, false};
     expect(0,
            "no progress for 300 s (rank 3 on h2, phase files, last step 7): alive "
            "but making no progress, the other ranks wait for it; ",

@@ -40,7 +40,7 @@ static void export(exported *from, sn_activation activation, sn_export_format fo
     }
     const sn_export model = {&info, &from->network, from->parameters};
     assert_true(mkstemp(path) >= 0);
-    assert_int_equal(sn_export_write(&model, format, path, &err), SN_OK);
+    assert_int_equal(sn_export_write(&model, 1, format, path, &err), SN_OK);
     FILE *file = fopen(path, "rb");
     assert_non_null(file);
     from->count = fread(from->bytes, 1, FILE_BYTES, file);
@@ -245,7 +245,8 @@ static void onnx_refuses_more_than_it_can_hold(void **state)
     const sn_network network = {.parameters = (size_t)1 << 29};
     const sn_checkpoint_info info = {.input_scale = 1};
     const sn_export model = {.info = &info, .network = &network};
-    assert_int_equal(sn_export_write(&model, SN_EXPORT_ONNX, "never", &err), SN_ERANGE);
+    assert_int_equal(sn_export_write(&model, 1, SN_EXPORT_ONNX, "never", &err),
+                     SN_ERANGE);
     assert_non_null(strstr(err.message, "safetensors"));
 }
 

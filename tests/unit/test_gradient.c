@@ -170,6 +170,22 @@ static void every_gradient_matches_central_differences(void **state)
     print_message("worst relative error %.2e\n", worst);
 }
 
+static void gradients_with_smoothed_labels_match_central_differences(void **state)
+{
+    (void)state;
+    static const double smoothings[] = {0.1, 0.5, 0.99};
+    const sn_optimizer none = {0};
+    for (size_t depth = 0; depth <= 2; depth++) {
+        for (size_t s = 0; s < 3; s++) {
+            fixture f;
+            open_fixture(&f, depth, SN_TANH, 0.2, 0.5);
+            f.workspace.label_smoothing = smoothings[s];
+            assert_true(worst_error(&f, &none) < 1e-6);
+            close_fixture(&f);
+        }
+    }
+}
+
 static void the_signed_error_detects_a_wrong_sign(void **state)
 {
     (void)state;
@@ -237,6 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_gradient_matches_central_differences),
+        cmocka_unit_test(gradients_with_smoothed_labels_match_central_differences),
         cmocka_unit_test(the_signed_error_detects_a_wrong_sign),
         cmocka_unit_test(an_empty_shard_has_a_zero_gradient),
         cmocka_unit_test(a_gradient_is_the_sum_over_shards)};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Activations, loss, dropout, initial weights, optimizer, schedules and bf16. */
+/* Activations, loss, dropout, initial weights, schedules and bf16. */
 #include "support.h"
 
 #include <float.h>
@@ -13,7 +13,6 @@
 #include "nn/elementary.h"
 #include "nn/loss.h"
 #include "nn/net.h"
-#include "nn/optimizer.h"
 #include "nn/products/bf16.h"
 #include "nn/products/gemm.h"
 #include "nn/schedule.h"
@@ -132,7 +131,7 @@ static void softmax_is_stable_and_its_gradient_sums_to_zero(void **state)
     const uint8_t labels[] = {1, 0, 2};
     float d[9];
     memcpy(d, z, sizeof d);
-    sn_loss loss = sn_softmax_gradient(3, 3, labels, d);
+    sn_loss loss = sn_softmax_gradient(3, 3, labels, 0, d);
     /* -log softmax of each label: 1 + log(1 + e^-1), ..., 20 + log(1 + e^-10 + e^-20) */
     const double expected = 1 + log1p(exp(-1)) + log(1 + exp(-0.25) + exp(-0.5)) + 20 +
                             log1p(exp(-10) + exp(-20));
@@ -140,6 +139,33 @@ static void softmax_is_stable_and_its_gradient_sums_to_zero(void **state)
     assert_int_equal(loss.correct, 1);
     for (int i = 0; i < 3; i++) {
         assert_true(fabsf(d[3 * i] + d[3 * i + 1] + d[3 * i + 2]) < 1e-6F);
+    }
+}
+
+/* The loss of K classes and smoothing s is that of the label times 1 - s + s / K, plus
+ * those of the other classes times s / K. */
+static void smoothed_labels_share_the_loss_between_the_classes(void **state)
+{
+    (void)state;
+    enum { CLASSES = 4 };
+    static const float z[CLASSES] = {0.5F, -2, 3, 1};
+    const double smoothing = 0.2;
+    for (int label = 0; label < CLASSES; label++) {
+        const uint8_t truth = (uint8_t)label;
+        float d[CLASSES], p[CLASSES];
+        memcpy(d, z, sizeof d);
+        memcpy(p, z, sizeof p);
+        sn_softmax(1, CLASSES, p);
+        const sn_loss found = sn_softmax_gradient(1, CLASSES, &truth, smoothing, d);
+        double expected = 0;
+        for (int j = 0; j < CLASSES; j++) {
+            const double target =
+                smoothing / CLASSES + (j == label ? 1 - smoothing : 0);
+            expected -= target * log((double)p[j]);
+            assert_true(fabs((double)(d[j] - p[j]) + target) < 1e-6);
+        }
+        assert_true(relative_difference(found.sum, expected, 1) < 1e-6);
+        assert_int_equal(found.correct, label == 2);
     }
 }
 
@@ -162,7 +188,7 @@ static void the_first_of_equal_outputs_is_predicted(void **state)
     (void)state;
     for (uint8_t label = 0; label < 3; label++) {
         float z[] = {2, 2, 1};
-        assert_int_equal(sn_softmax_gradient(1, 3, &label, z).correct,
+        assert_int_equal(sn_softmax_gradient(1, 3, &label, 0, z).correct,
                          label == 0 ? 1 : 0);
     }
 }
@@ -175,13 +201,13 @@ static void a_loss_of_outputs_that_are_not_finite_is_not_finite(void **state)
         float z[10] = {0};
         const uint8_t label = 3;
         z[i / 2] = bad[i % 2];
-        assert_true(!isfinite(sn_softmax_gradient(1, 10, &label, z).sum));
+        assert_true(!isfinite(sn_softmax_gradient(1, 10, &label, 0, z).sum));
     }
     float z[3] = {0, -INFINITY, 0};
     const uint8_t labels[] = {0, 1};
-    assert_true(isfinite(sn_softmax_gradient(1, 3, labels, z).sum));
+    assert_true(isfinite(sn_softmax_gradient(1, 3, labels, 0, z).sum));
     memcpy(z, (float[]){0, -INFINITY, 0}, sizeof z);
-    assert_true(isinf(sn_softmax_gradient(1, 3, labels + 1, z).sum));
+    assert_true(isinf(sn_softmax_gradient(1, 3, labels + 1, 0, z).sum));
 }
 
 static void dropout_keeps_the_mean_and_depends_on_the_sample(void **state)
@@ -247,132 +273,6 @@ static void initial_weights_have_the_documented_bounds_and_variance(void **state
     sn_network_clear(&network);
 }
 
-static const sn_arena_part whole = {0, 1};
-
-static void updates_follow_the_formulas_of_momentum(void **state)
-{
-    (void)state;
-    sn_network network;
-    sn_error err;
-    assert_int_equal(sn_network_init(&network, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
-    const size_t w = network.layer[0].weight, b = network.layer[0].bias;
-    static const sn_momentum kinds[] = {SN_HEAVY_BALL, SN_NESTEROV,
-                                        SN_PREVIOUS_GRADIENT};
-    for (int k = 0; k < 3; k++) {
-        float p[64] = {0}, v[64] = {0}, g[64] = {0};
-        assert_true(network.arena <= 64);
-        const sn_optimizer o = {
-            .kind = kinds[k], .momentum = 0.9, .l1 = 0.01, .l2 = 0.1};
-        double pw = 0.5, pb = -0.25, vw = 0, vb = 0;
-        p[w] = 0.5F;
-        p[b] = -0.25F;
-        for (int step = 0; step < 3; step++) {
-            g[w] = 2 + (float)step;
-            g[b] = -4;
-            sn_optimizer_update(&o, &network, whole, 0.05, 0.25, g, v, p, NULL);
-            const double gw =
-                0.05 * (0.25 * (2 + step) + 0.1 * pw + 0.01 * (pw > 0 ? 1 : -1));
-            const double gb = 0.05 * (0.25 * -4);
-            if (k == 2) {
-                pw -= gw + 0.9 * vw;
-                pb -= gb + 0.9 * vb;
-                vw = gw;
-                vb = gb;
-            } else {
-                vw = 0.9 * vw + gw;
-                vb = 0.9 * vb + gb;
-                pw -= k == 0 ? vw : 0.9 * vw + gw;
-                pb -= k == 0 ? vb : 0.9 * vb + gb;
-            }
-            assert_true(relative_difference((double)p[w], pw, 0) < 1e-6);
-            assert_true(relative_difference((double)p[b], pb, 0) < 1e-6);
-            assert_true(relative_difference((double)v[w], vw, 0) < 1e-6);
-        }
-    }
-    sn_network_clear(&network);
-}
-
-static void a_subnormal_velocity_becomes_zero(void **state)
-{
-    (void)state;
-    sn_network network;
-    sn_error err;
-    assert_int_equal(sn_network_init(&network, 1, NULL, 0, 1, SN_TANH, &err), SN_OK);
-    float p[64] = {0}, v[64] = {0}, g[64] = {0};
-    v[0] = 1.1F * FLT_MIN;
-    const sn_optimizer o = {.kind = SN_HEAVY_BALL, .momentum = 0.5};
-    sn_optimizer_update(&o, &network, whole, 0.1, 1, g, v, p, NULL);
-    assert_true(v[0] == 0);
-    sn_network_clear(&network);
-}
-
-static void max_norm_limits_each_row_of_weights(void **state)
-{
-    (void)state;
-    sn_network network;
-    sn_error err;
-    assert_int_equal(sn_network_init(&network, 37, NULL, 0, 3, SN_TANH, &err), SN_OK);
-    float *p = sn_alloc(3 * network.arena, sizeof *p);
-    assert_non_null(p);
-    for (size_t i = 0; i < 37; i++) {
-        p[i] = 1;          /* norm 6.08 */
-        p[37 + i] = 0.01F; /* norm 0.06 */
-        p[74 + i] = i == 5 ? -3.0F : 0.0F;
-    }
-    const sn_optimizer o = {.kind = SN_HEAVY_BALL, .max_norm = 2};
-    sn_optimizer_update(&o, &network, whole, 0.1, 1, p + network.arena,
-                        p + 2 * network.arena, p, NULL);
-    double norms[3] = {0};
-    for (int unit = 0; unit < 3; unit++) {
-        for (int i = 0; i < 37; i++) {
-            norms[unit] += (double)p[37 * unit + i] * (double)p[37 * unit + i];
-        }
-    }
-    assert_true(fabs(sqrt(norms[0]) - 2) < 1e-5);
-    assert_true(p[37] == 0.01F);
-    assert_true(fabs(sqrt(norms[2]) - 2) < 1e-5);
-
-    p[0] = 3e19F; /* its square exceeds float32, and the weight must not change */
-    sn_optimizer_update(&o, &network, whole, 0.1, 1, p + network.arena,
-                        p + 2 * network.arena, p, NULL);
-    assert_true(p[0] == 3e19F);
-    free(p);
-    sn_network_clear(&network);
-}
-
-static void the_parts_of_an_update_have_the_bits_of_the_whole(void **state)
-{
-    (void)state;
-    sn_network network;
-    sn_error err;
-    const size_t hidden[] = {13, 7};
-    const sn_optimizer o = {
-        .kind = SN_NESTEROV, .momentum = 0.9, .l2 = 0.01, .max_norm = 0.2};
-    assert_int_equal(sn_network_init(&network, 37, hidden, 2, 3, SN_TANH, &err), SN_OK);
-    const size_t arena = network.arena;
-    /* the gradient, then velocity and parameters before, whole, and in parts */
-    float *memory = sn_alloc(7 * arena, sizeof *memory);
-    assert_non_null(memory);
-    float *const before = memory + arena, *const expected = memory + 3 * arena;
-    float *const found = memory + 5 * arena;
-    for (size_t i = 0; i < 3 * arena; i++) {
-        memory[i] = (float)(i * 7919 % 101) / 101 - 0.5F;
-    }
-    memcpy(expected, before, 2 * arena * sizeof *memory);
-    sn_optimizer_update(&o, &network, whole, 0.1, 0.5, memory, expected,
-                        expected + arena, NULL);
-    for (int parts = 1; parts <= 70; parts++) {
-        memcpy(found, before, 2 * arena * sizeof *memory);
-        for (int part = parts - 1; part >= 0; part--) {
-            sn_optimizer_update(&o, &network, (sn_arena_part){part, parts}, 0.1, 0.5,
-                                memory, found, found + arena, NULL);
-        }
-        assert_memory_equal(found, expected, 2 * arena * sizeof *memory);
-    }
-    free(memory);
-    sn_network_clear(&network);
-}
-
 static void rates_follow_the_formulas_of_the_schedules(void **state)
 {
     (void)state;
@@ -394,6 +294,22 @@ static void rates_follow_the_formulas_of_the_schedules(void **state)
         const double t = epoch == 10 ? 0 : expected;
         assert_true(fabs(sn_schedule_step_rate(&s, 2, epoch, 1, 4) - t) < 1e-12);
     }
+    s = (sn_schedule){.kind = SN_SCHEDULE_LINEAR, .rate = 2, .epochs = 4};
+    assert_true(sn_schedule_step_rate(&s, 2, 0, 0, 4) == 2);
+    assert_true(sn_schedule_step_rate(&s, 2, 1, 2, 4) == 2 * (1 - 1.5 / 4));
+    assert_true(sn_schedule_step_rate(&s, 2, 3, 3, 4) == 2 * 0.25 / 4);
+    assert_true(sn_schedule_step_rate(&s, 2, 5, 0, 4) == 0);
+    s = (sn_schedule){.kind = SN_SCHEDULE_WARMUP_STABLE_DECAY,
+                      .rate = 2,
+                      .epochs = 8,
+                      .warmup_epochs = 1,
+                      .decay_fraction = 0.25};
+    assert_true(sn_schedule_step_rate(&s, 2, 0, 0, 4) < 1);
+    assert_true(sn_schedule_step_rate(&s, 2, 1, 0, 4) == 2);
+    assert_true(sn_schedule_step_rate(&s, 2, 6, 0, 4) == 2);
+    assert_true(sn_schedule_step_rate(&s, 2, 7, 0, 4) == 1);
+    assert_true(sn_schedule_step_rate(&s, 2, 7, 3, 4) == 0.25);
+    assert_true(sn_schedule_step_rate(&s, 2, 9, 0, 4) == 0);
     s = (sn_schedule){.kind = SN_SCHEDULE_CONSTANT, .rate = 1, .warmup_epochs = 2};
     assert_true(sn_schedule_step_rate(&s, 1, 0, 0, 10) > 0);
     double previous = 0;
@@ -470,16 +386,13 @@ int main(void)
         cmocka_unit_test(exp_and_tanh_keep_their_bounds_on_all_of_float32),
         cmocka_unit_test(activations_and_softmax_have_known_bits),
         cmocka_unit_test(activations_keep_nan_and_are_finite_for_large_inputs),
+        cmocka_unit_test(smoothed_labels_share_the_loss_between_the_classes),
         cmocka_unit_test(softmax_returns_probabilities),
         cmocka_unit_test(softmax_is_stable_and_its_gradient_sums_to_zero),
         cmocka_unit_test(the_first_of_equal_outputs_is_predicted),
         cmocka_unit_test(a_loss_of_outputs_that_are_not_finite_is_not_finite),
         cmocka_unit_test(dropout_keeps_the_mean_and_depends_on_the_sample),
         cmocka_unit_test(initial_weights_have_the_documented_bounds_and_variance),
-        cmocka_unit_test(updates_follow_the_formulas_of_momentum),
-        cmocka_unit_test(a_subnormal_velocity_becomes_zero),
-        cmocka_unit_test(max_norm_limits_each_row_of_weights),
-        cmocka_unit_test(the_parts_of_an_update_have_the_bits_of_the_whole),
         cmocka_unit_test(rates_follow_the_formulas_of_the_schedules),
         cmocka_unit_test(bf16_rounds_to_nearest_ties_to_even),
         cmocka_unit_test(networks_of_impossible_sizes_are_rejected)};

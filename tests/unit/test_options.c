@@ -185,6 +185,9 @@ static void refusals_have_one_form(void **state)
          "too many values (--ranks 4): at most 3"},
         {"-o x", "missing argument (FROM)"},
         {"a -o x", "missing argument (FILE)"},
+        {"~ b -o x", "empty argument (FROM)"},
+        {"a b ~ c -o x", "empty argument (FILE)"},
+        {"a -o x -- b ~", "empty argument (FILE)"},
         {"a b", "missing option (--output PATH)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

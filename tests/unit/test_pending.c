@@ -39,14 +39,7 @@ static void assert_same_rows(const sn_rows *a, const sn_rows *b)
 static sn_status read_pending(const char *path, sn_rows *rows)
 {
     sn_error err;
-    sn_checkpoint *checkpoint;
-    sn_checkpoint_info info;
-    sn_status status = sn_checkpoint_open(path, &checkpoint, &info, &err);
-    if (status == SN_OK) {
-        status = sn_checkpoint_pending(checkpoint, rows, &err);
-    }
-    sn_checkpoint_close(&checkpoint);
-    return status;
+    return sn_checkpoint_pending(path, rows, &err);
 }
 
 static void test_a_checkpoint_returns_its_rows(void **state)

@@ -107,7 +107,7 @@ static void the_memory_is_the_sum_of_all_arrays(void **state)
     const size_t buffer = arena + SN_TAIL_ELEMENTS * sizeof(float);
     const sn_plan plan = sn_plan_make(&base, &rates, 2, 2);
     assert_int_equal(plan.parameters, 2 * arena);
-    assert_int_equal(plan.velocities, 2 * arena);
+    assert_int_equal(plan.moments, 2 * arena);
     assert_int_equal(plan.reduction, buffer);
     /* outputs of both layers, gradient of the widest layer, mask */
     assert_int_equal(plan.activations, rows * ((30 + 10 + 30) * sizeof(float) + 30));
@@ -116,9 +116,49 @@ static void the_memory_is_the_sum_of_all_arrays(void **state)
     assert_int_equal(plan.copy, 2 * arena);
     assert_int_equal(plan.node_bytes,
                      2 * (plan.rank_bytes + ((size_t)SN_PLAN_PROCESS_MIB << 20)) +
-                         plan.parameters + plan.velocities + base.data_bytes +
-                         plan.copy + plan.file);
+                         plan.parameters + plan.moments + base.data_bytes + plan.copy +
+                         plan.file);
 
+    const double update_seconds = plan.update_seconds;
+    base.config.optimizer_kind = SN_KIND_ADAMW;
+    base.optimizer.kind = SN_ADAMW;
+    const sn_plan adamw = sn_plan_make(&base, &rates, 2, 2);
+    assert_int_equal(adamw.moments, 4 * arena);
+    assert_int_equal(adamw.copy, 3 * arena);
+    assert_near(adamw.update_seconds, update_seconds * 7 / 5);
+    base.config.train_average = base.optimizer.average = 0.9;
+    const sn_plan averaged = sn_plan_make(&base, &rates, 2, 2);
+    assert_int_equal(averaged.moments, 4 * arena);
+    assert_int_equal(averaged.average, 2 * arena);
+    assert_int_equal(averaged.copy, 4 * arena);
+    assert_int_equal(averaged.node_bytes, adamw.node_bytes + 2 * arena + arena);
+    assert_near(averaged.update_seconds, update_seconds * 9 / 5);
+    base.config.optimizer_clip_norm = base.optimizer.clip_norm = 1;
+    const sn_plan clipped = sn_plan_make(&base, &rates, 2, 2);
+    assert_int_equal(clipped.node_bytes,
+                     averaged.node_bytes +
+                         2 * sizeof(double) * sn_clip_blocks(&base.network));
+    assert_near(clipped.update_seconds, update_seconds * 10 / 5);
+    base.config.optimizer_clip_norm = base.optimizer.clip_norm = 0;
+    base.config.train_average = base.optimizer.average = 0;
+
+    base.config.data_validation = 5000;
+    const sn_plan with_best = sn_plan_make(&base, &rates, 2, 2);
+    assert_int_equal(adamw.best, 0);
+    assert_int_equal(with_best.best, 3 * arena);
+    assert_int_equal(with_best.node_bytes, adamw.node_bytes + 3 * arena);
+    base.config.checkpoint_keep_best = false;
+    assert_int_equal(sn_plan_make(&base, &rates, 2, 2).best, 0);
+    sn_plan_clear(&base);
+}
+
+static void each_reduction_has_its_buffers(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"train.batch=2048"};
+    sn_plan_base base = open_plan(chosen, 1);
+    const size_t arena = base.network.arena * sizeof(float);
+    const size_t buffer = arena + SN_TAIL_ELEMENTS * sizeof(float);
     base.config.comm_reduce = SN_REDUCE_OVERLAP;
     assert_int_equal(sn_plan_make(&base, &rates, 2, 2).reduction, 2 * buffer);
     assert_int_equal(sn_plan_make(&base, &rates, 1, 1).reduction, buffer);
@@ -142,7 +182,7 @@ static void the_ranks_of_a_node_share_a_large_state(void **state)
     assert_int_equal(one.copies, 1);
     assert_int_equal(four.copies, 1);
     assert_int_equal(four.parameters, arena);
-    assert_int_equal(four.velocities, arena);
+    assert_int_equal(four.moments, arena);
     assert_int_equal(four.node_bytes - one.node_bytes,
                      3 * (four.rank_bytes + ((size_t)SN_PLAN_PROCESS_MIB << 20)) +
                          (four.reduction - one.reduction));
@@ -175,10 +215,38 @@ static void the_times_follow_the_model(void **state)
 
     base.config.comm_reduce = SN_REDUCE_OVERLAP;
     plan = sn_plan_make(&base, &rates, 4, 2);
+    assert_near(plan.network_seconds, 6e-3 + 1.5 * base.gradient_buffer_bytes / 1e6);
     assert_near(plan.hidden_seconds, plan.compute_seconds * 2 / 3);
     assert_near(plan.step_seconds, plan.compute_seconds + plan.gather_seconds +
                                        plan.update_seconds + plan.reduce_seconds -
                                        plan.hidden_seconds);
+    sn_plan_clear(&base);
+}
+
+static void the_work_of_the_core_is_not_hidden(void **state)
+{
+    (void)state;
+    static const char *const chosen[] = {"train.batch=100", "comm.reduce=overlap"};
+    sn_plan_base base = open_plan(chosen, 2);
+    sn_plan_rates given = rates;
+    given.latency_seconds = 0;
+    given.bytes_per_second = 1e9; /* the link is faster than the backward pass */
+    const double bytes = base.gradient_buffer_bytes;
+    sn_plan plan = sn_plan_make(&base, &given, 2, 1);
+    assert_true(plan.core_seconds == 0);
+    assert_near(plan.hidden_seconds, plan.reduce_seconds);
+
+    given.served_per_second = 4e9;
+    plan = sn_plan_make(&base, &given, 2, 1);
+    assert_near(plan.core_seconds, bytes / 4e9);
+    assert_near(plan.network_seconds, bytes / 1e9);
+    assert_near(plan.hidden_seconds, bytes / 1e9 - bytes / 4e9);
+    given.served_per_second = 5e8; /* the core is slower than the link */
+    plan = sn_plan_make(&base, &given, 2, 1);
+    assert_near(plan.network_seconds, bytes / 5e8);
+    assert_true(plan.hidden_seconds == 0);
+    plan = sn_plan_make(&base, &given, 4, 2); /* two cores share the work of a node */
+    assert_near(plan.core_seconds, 1.5 * bytes / 2 / 5e8);
     sn_plan_clear(&base);
 }
 
@@ -290,8 +358,10 @@ int main(void)
         cmocka_unit_test(shards_differ_by_one_image_and_may_be_empty),
         cmocka_unit_test(shards_of_the_reproducible_reduction_are_whole_microbatches),
         cmocka_unit_test(the_memory_is_the_sum_of_all_arrays),
+        cmocka_unit_test(each_reduction_has_its_buffers),
         cmocka_unit_test(the_ranks_of_a_node_share_a_large_state),
         cmocka_unit_test(the_times_follow_the_model),
+        cmocka_unit_test(the_work_of_the_core_is_not_hidden),
         cmocka_unit_test(more_nodes_never_make_the_reduction_shorter),
         cmocka_unit_test(more_bytes_never_make_a_step_shorter),
         cmocka_unit_test(the_measured_rows_are_those_of_a_rank),

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "eval/predict.h"
+#include "eval/vote.h"
 
 enum { INPUT = 5, CLASSES = 4, IMAGES = 600 };
 
@@ -92,11 +93,28 @@ static void equal_classes_are_ordered_by_index(void **state)
     }
 }
 
+/* The probabilities of two networks are 0 as floats, but their logarithms are finite. */
+static void logarithms_of_tiny_probabilities_are_added(void **state)
+{
+    (void)state;
+    float z[] = {3, -200, 3}, equal[] = {1, 1, 1, 1};
+    const uint8_t second = 1, third = 2;
+    const double tiny = -sn_softmax_gradient(1, 3, &second, 0, z).sum;
+    assert_true(fabs(tiny - (-203 - log(2))) < 1e-12);
+    assert_true(fabs(sn_softmax_gradient(1, 4, &third, 0, equal).sum - log(4)) < 1e-12);
+    assert_true(fabs(sn_vote_log_sum(-2000, -2000) - (-2000 + log(2))) < 1e-12);
+    assert_true(fabs(sn_vote_log_sum(log(0.5), log(0.25)) - log(0.75)) < 1e-12);
+    assert_true(sn_vote_log_sum(-INFINITY, -2) == -2);
+    assert_true(sn_vote_log_sum(-INFINITY, -INFINITY) == -INFINITY);
+    assert_true(isnan(sn_vote_log_sum(NAN, -2)) && isnan(sn_vote_log_sum(-2, NAN)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(best_and_second_agree_with_softmax),
         cmocka_unit_test(equal_classes_are_ordered_by_index),
+        cmocka_unit_test(logarithms_of_tiny_probabilities_are_added),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,19 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/formats/prepare.h"
+#include "data/image/prepare.h"
 #include "data/synth.h"
 
 enum { SIDE = 28, PIXELS = SIDE * SIDE, DIGITS = 200, LARGEST = 640 };
 
 static uint8_t digits[DIGITS * PIXELS]; /* sn_prepare does not change them */
 static uint8_t canvas[LARGEST * LARGEST];
+static bool at_edge; /* result of the last sn_prepare */
 
 static void prepare(const uint8_t *pixels, size_t rows, size_t cols, uint8_t *image)
 {
     sn_error err = {""};
     memset(image, 0xa5, PIXELS);
-    if (sn_prepare("picture", pixels, rows, cols, image, SIDE, SIDE, &err) != SN_OK) {
+    if (sn_prepare("picture", pixels, rows, cols, image, SIDE, SIDE, &at_edge, &err) !=
+        SN_OK) {
         fail_msg("%s", err.message);
     }
 }
@@ -267,8 +269,9 @@ static void ink_is_centred_and_inside_for_every_image_size(void **state)
         assert_non_null(image);
         for (size_t i = 0; i < DIGITS; i++) {
             paste(digits + i * PIXELS, 3, i % 11, i % 7, 100, 95, 255, -1);
-            assert_int_equal(
-                sn_prepare("picture", canvas, 100, 95, image, rows, cols, &err), SN_OK);
+            assert_int_equal(sn_prepare("picture", canvas, 100, 95, image, rows, cols,
+                                        &at_edge, &err),
+                             SN_OK);
             const extent e = measure(image, rows, cols);
             const double high = (double)(e.bottom - e.top + 1);
             const double wide = (double)(e.right - e.left + 1);
@@ -312,7 +315,7 @@ static void a_picture_without_ink_is_rejected(void **state)
             memset(canvas, level, sizes[s][0] * sizes[s][1]);
             canvas[sizes[s][0] * sizes[s][1] / 2] ^= 31; /* too faint for ink */
             assert_int_equal(sn_prepare("picture", canvas, sizes[s][0], sizes[s][1],
-                                        image, SIDE, SIDE, &err),
+                                        image, SIDE, SIDE, &at_edge, &err),
                              SN_EDATA);
             assert_non_null(strstr(err.message, "no ink (picture)"));
         }
@@ -321,6 +324,24 @@ static void a_picture_without_ink_is_rejected(void **state)
     canvas[12] = 32;
     prepare(canvas, 5, 5, image);
     assert_int_equal(measure(image, SIDE, SIDE).strongest, 255);
+}
+
+static void much_ink_among_the_outermost_pixels_is_found(void **state)
+{
+    uint8_t image[PIXELS];
+    (void)state;
+    for (size_t depth = 0; depth <= 20; depth += 10) {
+        /* a digit on a page with a dark strip along its left side */
+        paste(digits, 2, 12, 40, 80, 110, 255, -1);
+        for (size_t i = 0; i < 80; i++) {
+            memset(canvas + i * 110, 20, depth);
+        }
+        prepare(canvas, 80, 110, image);
+        assert_int_equal(at_edge, depth > 0);
+    }
+    paste(digits, 2, 0, 0, 2 * SIDE, 2 * SIDE, 255, -1);
+    prepare(canvas, 2 * SIDE, 2 * SIDE, image);
+    assert_false(at_edge);
 }
 
 int main(void)
@@ -335,6 +356,7 @@ int main(void)
         cmocka_unit_test(ink_is_centred_and_inside_for_every_image_size),
         cmocka_unit_test(lopsided_ink_stays_inside),
         cmocka_unit_test(a_picture_without_ink_is_rejected),
+        cmocka_unit_test(much_ink_among_the_outermost_pixels_is_found),
     };
     return cmocka_run_group_tests(tests, make_digits, NULL);
 }

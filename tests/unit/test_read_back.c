@@ -103,6 +103,7 @@ static void test_file_size(void **state)
     info.layers = 1;
     info.input = IN;
     info.classes = OUT;
+    info.second_moments = info.averaged = false;
     assert_int_equal(sn_checkpoint_write(f->path, &info, &layer, NULL, &err), SN_OK);
     FILE *file = fopen(f->path, "rb");
     assert_non_null(file);

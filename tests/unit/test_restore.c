@@ -29,7 +29,7 @@ static void damage(const char *path, const fixture *f)
     const size_t size = fread(file_bytes, 1, sizeof file_bytes, file);
     long at = -1;
     for (size_t i = 0; i + bytes <= size; i++) {
-        if (memcmp(file_bytes + i, last->bias_velocity, bytes) == 0) {
+        if (memcmp(file_bytes + i, last->bias_current, bytes) == 0) {
             at = (long)i;
         }
     }

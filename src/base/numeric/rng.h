@@ -15,7 +15,8 @@ typedef enum sn_rng_purpose {
     SN_RNG_SHUFFLE,
     SN_RNG_DROPOUT,
     SN_RNG_AUGMENT,
-    SN_RNG_SYNTH
+    SN_RNG_SYNTH,
+    SN_RNG_NOISE
 } sn_rng_purpose;
 
 /** out := one Philox 4x32-10 block for the key seed and the counter (index, item,

@@ -62,6 +62,11 @@ static sn_status sync_path(const char *path, int flags, sn_error *err)
     return SN_OK;
 }
 
+sn_status sn_file_sync(const char *path, sn_error *err)
+{
+    return sync_path(path, O_RDONLY | O_CLOEXEC, err);
+}
+
 static sn_status sync_parent(const char *path, sn_error *err)
 {
     char folder[SN_PATH_BYTES];
@@ -108,9 +113,25 @@ sn_status sn_folder_create(const char *folder, sn_error *err)
     }
 }
 
+/* Checks that path is free, or a file or link that may be replaced.  A rename would
+ * replace a device such as /dev/null, and the link /dev/stdout even if it leads to a
+ * file. */
+static sn_status check_target(const char *path, sn_error *err)
+{
+    struct stat info;
+    const bool device_name = strncmp(path, "/dev/", 5) == 0;
+    const bool link = lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+    if (stat(path, &info) != 0 || (S_ISREG(info.st_mode) && !(link && device_name))) {
+        return SN_OK;
+    }
+    return sn_fail(err, SN_ECREATE,
+                   "cannot create (%s): it is a %s; give the path of a file", path,
+                   S_ISDIR(info.st_mode) ? "folder" : "device or a pipe");
+}
+
 sn_status sn_file_publish(const char *temporary, const char *path, sn_error *err)
 {
-    sn_status status = sync_path(temporary, O_RDONLY | O_CLOEXEC, err);
+    sn_status status = sn_file_sync(temporary, err);
     if (status != SN_OK) {
         return status;
     }
@@ -180,6 +201,17 @@ sn_status sn_file_create(const char *path, FILE **file, sn_error *err)
     return SN_OK;
 }
 
+sn_status sn_file_begin(const char *path, char temporary[SN_PATH_BYTES], FILE **file,
+                        sn_error *err)
+{
+    *file = NULL;
+    sn_status status = check_target(path, err);
+    if (status == SN_OK) {
+        status = sn_path_temporary(temporary, path, err);
+    }
+    return status == SN_OK ? sn_file_create(temporary, file, err) : status;
+}
+
 sn_status sn_file_write(const char *path, const void *data, size_t bytes, sn_error *err)
 {
     int descriptor;
@@ -203,7 +235,10 @@ sn_status sn_file_write(const char *path, const void *data, size_t bytes, sn_err
 sn_status sn_file_write_text(const char *path, const char *text, sn_error *err)
 {
     char temporary[SN_PATH_BYTES];
-    sn_status status = sn_path_temporary(temporary, path, err);
+    sn_status status = check_target(path, err);
+    if (status == SN_OK) {
+        status = sn_path_temporary(temporary, path, err);
+    }
     if (status == SN_OK) {
         status = sn_file_write(temporary, text, strlen(text), err);
     }

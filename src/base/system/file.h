@@ -35,6 +35,9 @@ sn_status sn_path_temporary(char temporary[SN_PATH_BYTES], const char *path,
  *  folder.  An existing folder is not an error.  Errors: SN_ECREATE. */
 sn_status sn_folder_create(const char *folder, sn_error *err) SN_MUST_CHECK;
 
+/** Waits until the contents of the file at path are on the device.  Errors: SN_EIO. */
+sn_status sn_file_sync(const char *path, sn_error *err) SN_MUST_CHECK;
+
 /** Gives a complete file its final name: fsync of the file, rename, fsync of the
  *  folder.  Both must be in the same folder; an existing file at path is replaced.
  *  Errors: SN_EIO. */
@@ -51,13 +54,19 @@ sn_status sn_file_publish_or_remove(sn_status status, const char *temporary,
  *  caller closes *file.  Errors: SN_ECREATE, SN_ENOMEM. */
 sn_status sn_file_create(const char *path, FILE **file, sn_error *err) SN_MUST_CHECK;
 
+/** Creates path.tmp, the new contents of path, and opens it to write; the caller closes
+ *  *file and calls sn_file_publish_or_remove.  path must be free, or a file or link: a
+ *  device, a pipe or a folder is refused.  Errors: SN_ECREATE, SN_ENOMEM, SN_ERANGE. */
+sn_status sn_file_begin(const char *path, char temporary[SN_PATH_BYTES], FILE **file,
+                        sn_error *err) SN_MUST_CHECK;
+
 /** Writes data (bytes) to a new file, as sn_file_create creates it; does not fsync.
  *  Errors: SN_ECREATE; SN_EIO, after which path does not exist. */
 sn_status sn_file_write(const char *path, const void *data, size_t bytes,
                         sn_error *err) SN_MUST_CHECK;
 
-/** Writes text to path.tmp and publishes it as path.  After an error path.tmp does not
- *  exist.  Errors: SN_ECREATE, SN_EIO, SN_ERANGE. */
+/** Writes text to path.tmp and publishes it as path, with the limits of sn_file_begin.
+ *  After an error path.tmp does not exist.  Errors: SN_ECREATE, SN_EIO, SN_ERANGE. */
 sn_status sn_file_write_text(const char *path, const char *text,
                              sn_error *err) SN_MUST_CHECK;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "base/text/utf8.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -46,4 +47,13 @@ void sn_json_print_string(FILE *out, const char *text)
         bytes -= length;
     }
     fputc('"', out);
+}
+
+void sn_json_print_number(FILE *out, double value)
+{
+    if (isfinite(value)) {
+        fprintf(out, "%.9g", value);
+    } else {
+        fputs("null", out);
+    }
 }

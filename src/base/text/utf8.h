@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** UTF-8 and JSON strings.  Paths and messages can hold any bytes. */
+/** UTF-8, and values of JSON.  Paths and messages can hold any bytes. */
 #ifndef SHARDNET_BASE_TEXT_UTF8_H
 #define SHARDNET_BASE_TEXT_UTF8_H
 
@@ -13,5 +13,8 @@ size_t sn_utf8_length(const char *text, size_t bytes);
 /** Writes text as a JSON string, quotes included (RFC 8259).  Control characters are
  *  escaped; each byte that is not valid UTF-8 becomes U+FFFD. */
 void sn_json_print_string(FILE *out, const char *text);
+
+/** Writes value with nine significant digits, or null if it is not finite. */
+void sn_json_print_number(FILE *out, double value);
 
 #endif

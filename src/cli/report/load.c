@@ -31,17 +31,39 @@ static sn_status load_config(sn_report *report, sn_error *err)
     return status;
 }
 
-/* Uses the configuration in the newest good checkpoint. */
+/* Lists the keys that do not have their default, which for data.dir is none. */
+static sn_status find_changed(sn_report *report, sn_error *err)
+{
+    sn_config *defaults;
+    sn_status status = sn_config_create(&defaults, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    defaults->data_dir[0] = '\0';
+    char *text = sn_config_text(defaults);
+    sn_config_destroy(&defaults);
+    if (text == NULL) {
+        return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
+    }
+    const char *const texts[] = {text, report->config_text};
+    status = sn_differences_find(texts, 2, &report->changed, err);
+    free(text);
+    return status;
+}
+
+/* Uses the configuration in the newest good checkpoint or in that of the result. */
 static void use_checkpoint_config(sn_report *report)
 {
     sn_error ignored;
-    if (!report->has_checkpoint) {
+    const char *text = report->has_checkpoint ? report->info.config_text
+                       : report->has_result   ? report->found.info.config_text
+                                              : NULL;
+    if (text == NULL) {
         return;
     }
-    report->config_text = strdup(report->info.config_text);
+    report->config_text = strdup(text);
     if (sn_config_create(&report->config, &ignored) == SN_OK &&
-        sn_config_parse(report->config, report->info.config_text, "checkpoint",
-                        &ignored) != SN_OK) {
+        sn_config_parse(report->config, text, "checkpoint", &ignored) != SN_OK) {
         sn_config_destroy(&report->config);
     }
 }
@@ -175,9 +197,8 @@ static void sum_up_epochs(sn_report *report)
     }
     report->samples_per_second = report->seconds > 0 ? samples / report->seconds : 0;
     if (report->epoch_count > 0 && config != NULL) {
-        report->finished =
-            sn_config_is_finished(config, report->epochs[report->epoch_count - 1].epoch,
-                                  best == NULL ? 0 : best->epoch);
+        report->finished = sn_config_is_finished(config, sn_report_last_epoch(report),
+                                                 best == NULL ? 0 : best->epoch);
     }
 }
 
@@ -235,8 +256,8 @@ static sn_status add_checkpoint(const char *path, void *user, sn_error *err)
     return SN_OK;
 }
 
-sn_status sn_report_load(const char *run, const char *choice, sn_report *report,
-                         sn_error *err)
+sn_status sn_report_load(const char *run, const char *choice, bool verify,
+                         sn_report *report, sn_error *err)
 {
     *report = (sn_report){.run = run};
     if (!sn_is_folder(run)) {
@@ -244,7 +265,7 @@ sn_status sn_report_load(const char *run, const char *choice, sn_report *report,
                        run);
     }
     sn_status status = load_metrics(report, err);
-    if (status == SN_OK) {
+    if (status == SN_OK && verify) {
         status = sn_target_each(run, add_checkpoint, report, err);
     }
     if (status == SN_OK) {
@@ -257,13 +278,19 @@ sn_status sn_report_load(const char *run, const char *choice, sn_report *report,
         use_checkpoint_config(report);
     }
     sum_up_epochs(report);
-    return SN_OK;
+    return find_changed(report, err);
+}
+
+int64_t sn_report_last_epoch(const sn_report *report)
+{
+    return report->epoch_count > 0 ? report->epochs[report->epoch_count - 1].epoch : 0;
 }
 
 void sn_report_clear(sn_report *report)
 {
     free(report->config_text);
     sn_config_destroy(&report->config);
+    sn_differences_clear(&report->changed);
     free(report->epochs);
     free(report->ranks.row);
     free(report->hosts.row);

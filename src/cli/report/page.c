@@ -5,56 +5,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/system/clock.h"
-#include "base/text/number.h"
 #include "cli/report/html.h"
 #include "cli/report/report.h"
-#include "shardnet/version.h"
 
 /* The largest numbers of rows in the tables. */
 enum { MAX_EPOCH_ROWS = 24, MAX_RANK_ROWS = 64, MAX_HOST_ROWS = 512 };
-
-static const char style[] =
-    ":root{color-scheme:light dark}"
-    "body{font:15px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif;max-width:800px;"
-    "margin:2rem auto;padding:0 1rem}"
-    "h1{font-size:1.5rem;line-height:1.25;margin:0;overflow-wrap:anywhere}"
-    "h2{font-size:1.1rem;margin:2.2rem 0 .6rem;padding-bottom:.2rem;"
-    "border-bottom:1px solid #8886}"
-    "p{margin:.4rem 0}.quiet{opacity:.68}"
-    ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(7rem,1fr));"
-    "gap:.8rem 1.4rem;margin:1.4rem 0}"
-    ".figures div{border-top:3px solid #3b7dd8;padding-top:.3rem}"
-    ".figures b{display:block;font-size:1.35rem;font-weight:600;"
-    "font-variant-numeric:tabular-nums;white-space:nowrap}"
-    ".figures span{font-size:.85rem;opacity:.68}"
-    "table{border-collapse:collapse;width:100%;font-size:.88rem;"
-    "font-variant-numeric:tabular-nums}"
-    "th,td{text-align:right;padding:.2rem .5rem;border-bottom:1px solid #8883;"
-    "vertical-align:top}"
-    "th{font-weight:600;vertical-align:bottom}td{white-space:nowrap}"
-    ".text,.facts th,.facts td{text-align:left}"
-    ".facts td,.bad{overflow-wrap:anywhere;white-space:normal}"
-    ".facts th{width:9rem;font-weight:400;opacity:.68;vertical-align:top}"
-    ".chosen td{font-weight:600}.bad{color:#d33}"
-    "figure{margin:1rem 0}figure svg{display:block;width:100%;height:auto}"
-    "svg text{fill:CanvasText}"
-    "pre{font-size:.78rem;line-height:1.45;columns:2;column-gap:2rem;"
-    "white-space:pre-wrap;overflow-wrap:anywhere}"
-    "footer{margin-top:2.5rem;font-size:.85rem;opacity:.68}"
-    "@media(max-width:600px){pre{columns:1}.wide{overflow-x:auto}}"
-    "@media print{:root{color-scheme:light;font-size:11px}"
-    "body{margin:0;max-width:none;font-size:11px}figure svg{width:78%}"
-    "figure,tr,.figures{break-inside:avoid}h2{break-after:avoid}}"
-    "@page{margin:16mm}";
-
-/* Writes words as text between two fragments of HTML. */
-static void text(FILE *out, const char *before, const char *words, const char *after)
-{
-    fputs(before, out);
-    sn_html_text(out, words, strlen(words));
-    fputs(after, out);
-}
 
 static void host(FILE *out, const char *before, const sn_report_row *row,
                  const char *after)
@@ -64,31 +19,13 @@ static void host(FILE *out, const char *before, const sn_report_row *row,
     fputs(after, out);
 }
 
-/* Writes a cell with this number of decimals; NaN, not measured, becomes a dash. */
-static void cell(FILE *out, double value, int decimals)
+static void write_state(FILE *out, const sn_report *report)
 {
-    if (isnan(value)) {
-        fputs("<td>&ndash;</td>", out);
-    } else {
-        char number[SN_NUMBER_BYTES];
-        fprintf(out, "<td>%s</td>", sn_number_text(value, decimals, number));
-    }
-}
-
-static void write_head(FILE *out, const sn_report *report)
-{
-    text(out,
-         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-         "<title>",
-         report->run, " &ndash; shardnet</title>\n<style>");
-    fputs(style, out);
-    text(out, "</style>\n</head>\n<body>\n<h1>", report->run,
-         "</h1>\n<p class=\"quiet\">");
+    fputs("<p class=\"quiet\">", out);
     if (report->epoch_count == 0) {
         fputs("No epoch has finished yet.", out);
     } else {
-        const int64_t epoch = report->epochs[report->epoch_count - 1].epoch;
+        const int64_t epoch = sn_report_last_epoch(report);
         if (report->finished) {
             fprintf(out, "Training finished after epoch %" PRId64, epoch);
         } else {
@@ -111,12 +48,12 @@ static void write_result(FILE *out, const sn_report *report)
     const sn_epoch_row *row = report->result;
     const sn_position *p = &report->found.info.position;
     if (!report->has_result) {
-        text(out, "<p class=\"quiet\">No checkpoint holds the result: ",
-             report->no_result.message, ".</p>\n");
+        sn_html_words(out, "<p class=\"quiet\">No checkpoint holds the result: ",
+                      report->no_result.message, ".</p>\n");
         return;
     }
-    text(out, "<p class=\"quiet\">The weights of the result are in ",
-         report->found.found.path, "");
+    sn_html_words(out, "<p class=\"quiet\">The weights of the result are in ",
+                  report->found.found.path, "");
     fprintf(out, ": epoch %" PRId64 ", step %" PRId64, sn_position_epoch(p), p->step);
     if (row != NULL && report->found.found.best) {
         fprintf(out, ", the epoch with the lowest validation error, %.2f&nbsp;%%",
@@ -174,8 +111,8 @@ static void write_model(FILE *out, const sn_report *report)
     begin_fact(out, "Model");
     if (report->has_checkpoint) {
         fprintf(out, "%s, ", report->widths);
-        text(out, "", report->info.layers > 1 ? report->info.activation : "softmax",
-             "");
+        sn_html_words(
+            out, "", report->info.layers > 1 ? report->info.activation : "softmax", "");
         fprintf(out, ", %" PRId64 " parameters", report->parameters);
     } else if (config != NULL) {
         fputs("hidden layers of ", out);
@@ -194,17 +131,17 @@ static void write_data(FILE *out, const sn_report *report)
 {
     begin_fact(out, "Data");
     if (report->config != NULL && report->config->data_dir[0] != '\0') {
-        text(out, "", report->config->data_dir, "<br>");
+        sn_html_words(out, "", report->config->data_dir, "<br>");
     }
     if (report->has_checkpoint) {
-        text(out, "", report->info.data_source, "");
+        sn_html_words(out, "", report->info.data_source, "");
         fprintf(out, ", %" PRId64 " training images", report->info.train_count);
         if (report->config != NULL && report->config->data_validation > 0) {
             fprintf(out, ", %" PRId64 " held out for validation",
                     report->config->data_validation);
         }
-        text(out, "<br><span class=\"quiet\">SHA-256 ", report->info.train_digest,
-             "</span>");
+        sn_html_words(out, "<br><span class=\"quiet\">SHA-256 ",
+                      report->info.train_digest, "</span>");
     } else {
         fputs("number of images unknown: there is no good checkpoint", out);
     }
@@ -215,16 +152,23 @@ static void write_training(FILE *out, const sn_config *config)
 {
     begin_fact(out, "Training");
     fprintf(out,
-            "%" PRId64 " epochs, global batch %" PRId64
-            ", learning rate %g (%s), momentum "
-            "%g "
-            "(%s), seed %" PRId64,
+            "%" PRId64 " epochs, global batch %" PRId64 ", learning rate %g (%s), ",
             config->train_epochs, config->train_batch, config->optimizer_learning_rate,
-            sn_config_choice_name("optimizer", "schedule", config->optimizer_schedule),
-            config->optimizer_momentum,
-            sn_config_choice_name("optimizer", "momentum_kind",
-                                  config->optimizer_momentum_kind),
-            config->train_seed);
+            sn_config_choice_name("optimizer", "schedule", config->optimizer_schedule));
+    if (config->optimizer_kind == SN_KIND_ADAMW) {
+        fprintf(out, "adamw, weight decay %g", config->optimizer_weight_decay);
+    } else {
+        fprintf(out, "momentum %g (%s)", config->optimizer_momentum,
+                sn_config_choice_name("optimizer", "momentum_kind",
+                                      config->optimizer_momentum_kind));
+    }
+    if (config->optimizer_clip_norm > 0) {
+        fprintf(out, ", gradient norm at most %g", config->optimizer_clip_norm);
+    }
+    if (config->train_average > 0) {
+        fprintf(out, ", weights averaged (%g)", config->train_average);
+    }
+    fprintf(out, ", seed %" PRId64, config->train_seed);
     end_fact(out);
 }
 
@@ -258,8 +202,9 @@ static void write_facts(FILE *out, const sn_report *report)
     write_hosts(out, report);
     begin_fact(out, "Program");
     if (report->has_checkpoint) {
-        text(out, "shardnet ", report->info.program_version, "");
-        text(out, "; newest good checkpoint written at ", report->info.created_utc, "");
+        sn_html_words(out, "shardnet ", report->info.program_version, "");
+        sn_html_words(out, "; newest good checkpoint written at ",
+                      report->info.created_utc, "");
     } else {
         fputs("version unknown: there is no good checkpoint", out);
     }
@@ -267,12 +212,29 @@ static void write_facts(FILE *out, const sn_report *report)
     fputs("</table>\n", out);
 }
 
-static void write_plot(FILE *out, const char *svg, const char *caption)
+/* Writes the keys that do not have their default. */
+static void write_changed(FILE *out, const sn_report *report)
 {
-    if (svg != NULL) {
-        fprintf(out, "<figure>%s<figcaption class=\"quiet\">%s</figcaption></figure>\n",
-                svg, caption);
+    const sn_differences *changed = &report->changed;
+    fputs("<h2>Settings other than the defaults</h2>\n", out);
+    if (report->config_text == NULL || changed->keys == 0) {
+        fprintf(out, "<p>%s.</p>\n",
+                report->config_text == NULL ? "Unknown: there is no configuration"
+                                            : "Every key has its default");
+        return;
     }
+    fputs("<table class=\"settings\">\n<thead><tr><th>key</th><th>value</th>"
+          "<th>default</th></tr></thead>\n<tbody>\n",
+          out);
+    for (size_t i = 0; i < changed->keys; i++) {
+        const sn_difference *key = &changed->key[i];
+        sn_html_setting(out, "<tr><td>", key->name, "</td>");
+        sn_html_setting(out, "<td><b>", key->value[1], "</b></td>");
+        sn_html_setting(out, "<td>", key->value[0], "</td></tr>\n");
+    }
+    fputs("</tbody></table>\n<p class=\"quiet\">Where the default is auto, the program "
+          "chose the value unless somebody set it.</p>\n",
+          out);
 }
 
 /* Returns the distance in epochs between two rows of the table, a multiple of
@@ -288,13 +250,18 @@ static int64_t rows_every(const sn_report *report)
 
 static void write_epochs(FILE *out, const sn_report *report)
 {
-    const size_t count = report->epoch_count;
+    const size_t count = report->epochs != NULL ? report->epoch_count : 0;
     const int64_t every = rows_every(report);
-    fputs("<div class=\"wide\"><table>\n<thead><tr><th>epoch</th><th>step</th>"
-          "<th>rate</th><th>training loss</th><th>training error %</th>"
-          "<th>validation error %</th><th>test error %</th><th>seconds</th>"
-          "<th>images/s</th></tr></thead>\n<tbody>\n",
-          out);
+    bool validated = false;
+    for (size_t i = 0; i < count; i++) {
+        validated = validated || !isnan(report->epochs[i].validation_error);
+    }
+    fprintf(out,
+            "<div class=\"wide\"><table>\n<thead><tr><th>epoch</th><th>step</th>"
+            "<th>rate</th><th>training loss</th><th>training error %%</th>"
+            "%s<th>test error %%</th><th>seconds</th><th>images/s</th></tr></thead>\n"
+            "<tbody>\n",
+            validated ? "<th>validation error %</th>" : "");
     for (size_t i = 0; i < count; i++) {
         const sn_epoch_row *row = &report->epochs[i];
         const bool chosen = row == report->result;
@@ -304,12 +271,14 @@ static void write_epochs(FILE *out, const sn_report *report)
         fprintf(out, "<tr%s><td>%" PRId64 "</td><td>%" PRId64 "</td><td>%.3g</td>",
                 chosen ? " class=\"chosen\"" : "", row->epoch, row->step,
                 row->learning_rate);
-        cell(out, row->train_loss, 5);
-        cell(out, 100 * row->train_error, 2);
-        cell(out, 100 * row->validation_error, 2);
-        cell(out, 100 * row->test_error, 2);
-        cell(out, row->seconds, 2);
-        cell(out, row->samples_per_second, 0);
+        sn_html_cell(out, row->train_loss, 5);
+        sn_html_cell(out, 100 * row->train_error, 2);
+        if (validated) {
+            sn_html_cell(out, 100 * row->validation_error, 2);
+        }
+        sn_html_cell(out, 100 * row->test_error, 2);
+        sn_html_cell(out, row->seconds, 2);
+        sn_html_cell(out, row->samples_per_second, 0);
         fputs("</tr>\n", out);
     }
     fputs("</tbody></table></div>\n", out);
@@ -327,19 +296,21 @@ static void write_curves(FILE *out, const sn_report *report,
 {
     fputs("<h2>Training curves</h2>\n", out);
     if (plots->missing.message[0] != '\0') {
-        text(out, "<p>This page has no plots: ", plots->missing.message, ".</p>\n");
+        sn_html_words(out, "<p>This page has no plots: ", plots->missing.message,
+                      ".</p>\n");
     }
     if (report->epoch_count == 0) {
         fputs("<p>No epoch has finished yet.</p>\n", out);
         return;
     }
-    write_plot(out, plots->svg[SN_PLOT_LOSS],
-               "Loss: mean cross-entropy. The training loss is the mean over the epoch "
-               "while the weights change, with penalties and dropout.");
-    write_plot(out, plots->svg[SN_PLOT_ERROR],
-               "Error: share of images with a wrong class.");
-    write_plot(out, plots->svg[SN_PLOT_RATE],
-               "Learning rate at the end of each epoch.");
+    sn_html_plot(
+        out, plots->svg[SN_PLOT_LOSS],
+        "Loss: mean cross-entropy. The training loss is the mean over the epoch "
+        "while the weights change, with penalties and dropout.");
+    sn_html_plot(out, plots->svg[SN_PLOT_ERROR],
+                 "Error: share of images with a wrong class.");
+    sn_html_plot(out, plots->svg[SN_PLOT_RATE],
+                 "Learning rate at the end of each epoch.");
     write_epochs(out, report);
 }
 
@@ -382,7 +353,7 @@ static void write_times(FILE *out, const sn_report *report,
         return;
     }
     write_slowest(out, &report->hosts);
-    write_plot(
+    sn_html_plot(
         out, plots->svg[SN_PLOT_PARTS],
         "Mean seconds per epoch in the parts of a training step; reduce without wait.");
     fprintf(out,
@@ -395,9 +366,9 @@ static void write_times(FILE *out, const sn_report *report,
         const sn_report_row *row = &rows->row[i];
         fprintf(out, "<tr><td>%" PRId64, by_host ? (int64_t)i + 1 : row->rank);
         host(out, "</td><td class=\"text\">", row, "</td>");
-        cell(out, (double)row->count, 0);
+        sn_html_cell(out, (double)row->count, 0);
         for (int part = 0; part < SN_PARTS; part++) {
-            cell(out, row->seconds[part], 4);
+            sn_html_cell(out, row->seconds[part], 4);
         }
         fputs("</tr>\n", out);
     }
@@ -427,13 +398,14 @@ static void write_checkpoints(FILE *out, const sn_report *report)
     for (size_t i = 0; i < report->checkpoint_count; i++) {
         const sn_report_checkpoint *found = &report->checkpoints[i];
         const bool good = found->status == SN_OK;
-        text(out, "<tr><td class=\"text\">", found->name, "</td>");
-        cell(out, good ? (double)found->epoch : NAN, 0);
-        cell(out, good ? (double)found->step : NAN, 0);
-        cell(out, found->bytes / 1e6, 2);
-        text(out, "<td class=\"text\">", found->created_utc, "</td>");
-        text(out, good ? "<td class=\"text\">good" : "<td class=\"text bad\">bad: ",
-             found->error.message, "</td></tr>\n");
+        sn_html_words(out, "<tr><td class=\"text\">", found->name, "</td>");
+        sn_html_cell(out, good ? (double)found->epoch : NAN, 0);
+        sn_html_cell(out, good ? (double)found->step : NAN, 0);
+        sn_html_cell(out, found->bytes / 1e6, 2);
+        sn_html_words(out, "<td class=\"text\">", found->created_utc, "</td>");
+        sn_html_words(out,
+                      good ? "<td class=\"text\">good" : "<td class=\"text bad\">bad: ",
+                      found->error.message, "</td></tr>\n");
     }
     fputs("</tbody></table></div>\n<p class=\"quiet\">Good: the file "
           "was verified for this page and agrees with its checksums and its SHA-256 "
@@ -445,29 +417,31 @@ static void write_config(FILE *out, const sn_report *report)
 {
     fputs("<h2>Configuration</h2>\n", out);
     if (report->no_config.message[0] != '\0') {
-        text(out, "<p>config.ini: ", report->no_config.message,
-             report->config_text != NULL
-                 ? ". The newest good checkpoint holds this configuration:</p>\n"
-                 : ".</p>\n");
+        sn_html_words(
+            out, "<p>config.ini: ", report->no_config.message,
+            report->config_text != NULL
+                ? ". The newest good checkpoint holds this configuration:</p>\n"
+                : ".</p>\n");
     }
     if (report->config_text != NULL) {
-        text(out, "<pre>", report->config_text, "</pre>\n");
+        sn_html_words(out, "<pre>", report->config_text, "</pre>\n");
     }
 }
 
-void sn_report_page(FILE *out, const sn_report *report, const sn_report_plots *plots)
+void sn_report_page(FILE *out, const sn_report *report, const sn_report_plots *plots,
+                    const sn_report_network *network)
 {
-    char now[SN_UTC_TEXT_BYTES];
-    sn_clock_utc_text(now);
-    write_head(out, report);
+    sn_html_begin(out, report->run);
+    sn_report_network_write_rules(out, network);
+    sn_html_heading(out, report->run);
+    write_state(out, report);
     write_figures(out, report);
     write_facts(out, report);
+    write_changed(out, report);
     write_curves(out, report, plots);
+    sn_report_network_write(out, network);
     write_times(out, report, plots);
     write_checkpoints(out, report);
     write_config(out, report);
-    fprintf(out,
-            "<footer>Written by <code>shardnet report</code>, version %s, at "
-            "%s.</footer>\n</body>\n</html>\n",
-            sn_version(), now);
+    sn_html_end(out);
 }

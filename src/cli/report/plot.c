@@ -6,15 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/report/comparison.h"
 #include "cli/report/gnuplot.h"
-#include "cli/report/report.h"
+#include "cli/report/plot.h"
 
 enum {
     MAX_POINTS = 1000, /* per curve */
     MAX_MARKED = 40,   /* points with a mark */
     MAX_BARS = 64,     /* one bar per rank; if more ranks, one per host */
     MAX_TICKS = 16,
-    MAX_CURVES = 3
+    MAX_CURVES = 3,
+    COLOURS = 8
 };
 
 #define GREY  "#808080"
@@ -22,6 +24,19 @@ enum {
 #define AMBER "#dca32c"
 #define RED   "#d9552b"
 #define GREEN "#3f9d6b"
+
+static const char *const run_colours[COLOURS] = {
+    BLUE, RED, GREEN, AMBER, "#9a66cc", "#22a3b4", "#d05f9b", "#8f8a3a"};
+
+const char *sn_plot_colour(size_t i)
+{
+    return run_colours[i % COLOURS];
+}
+
+bool sn_plot_is_dashed(size_t i)
+{
+    return i >= COLOURS;
+}
 
 /* A column of the table of epochs: its offset in a row, a factor, name and colour. */
 typedef struct curve {
@@ -35,11 +50,10 @@ typedef struct curve {
         offsetof(sn_epoch_row, member), factor, name, colour                           \
     }
 
-/* Curves over the epochs.  The y axis begins at zero; it is logarithmic if decades is
- * true and the values span decades. */
+/* The curves of one run in a plot. */
 typedef struct plot {
     const char *name, *label;
-    bool decades;
+    bool decades; /* see sn_picture */
     size_t count;
     curve curves[MAX_CURVES];
 } plot;
@@ -65,6 +79,38 @@ static const plot plots[SN_PLOT_PARTS] = {
                       1,
                       {CURVE(learning_rate, 1, "learning rate", GREEN)}}};
 
+/* The same column of several runs. */
+static const plot run_plots[SN_CURVES] = {
+    [SN_CURVES_LOSS] =
+        {"loss", "training loss, nats", true, 1, {CURVE(train_loss, 1, "", BLUE)}},
+    [SN_CURVES_VALIDATION] = {"validation",
+                              "validation error, %",
+                              true,
+                              1,
+                              {CURVE(validation_error, 100, "", BLUE)}},
+    [SN_CURVES_TEST] = {
+        "test", "test error, %", true, 1, {CURVE(test_error, 100, "", BLUE)}}};
+
+/* A curve of a run as it is drawn. */
+typedef struct series {
+    const sn_report *report;
+    curve drawn;
+    char title[16];
+    bool dashed;
+    size_t points;
+} series;
+
+/* Curves over the epochs.  The y axis begins at zero; it is logarithmic if decades is
+ * true and the values span decades. */
+typedef struct picture {
+    const char *name, *label;
+    bool decades;
+    size_t count;
+    series series[SN_PLOT_RUNS];
+    const sn_report
+        *parts; /* the run whose times per rank are drawn instead, or NULL */
+} picture;
+
 static double value_of(const sn_epoch_row *row, const curve *drawn)
 {
     double value;
@@ -74,12 +120,12 @@ static double value_of(const sn_epoch_row *row, const curve *drawn)
 
 /* Returns the number of finite values of a curve and extends [*least, *most] by them.
  */
-static size_t find_range(const sn_report *report, const curve *drawn, double *least,
-                         double *most)
+static size_t find_range(const series *line, double *least, double *most)
 {
+    const sn_report *report = line->report;
     size_t count = 0;
     for (size_t i = 0; i < report->epoch_count; i++) {
-        const double value = value_of(&report->epochs[i], drawn);
+        const double value = value_of(&report->epochs[i], &line->drawn);
         if (isfinite(value)) {
             *least = fmin(*least, value);
             *most = fmax(*most, value);
@@ -89,15 +135,16 @@ static size_t find_range(const sn_report *report, const curve *drawn, double *le
     return count;
 }
 
-/* Writes the count finite points; if these are too many, every nth and the last. */
-static void write_points(FILE *out, const sn_report *report, const curve *drawn,
-                         size_t count)
+/* Writes the finite points; if these are too many, every nth and the last. */
+static void write_points(FILE *out, const series *line)
 {
+    const sn_report *report = line->report;
+    const size_t count = line->points;
     const size_t every = (count + MAX_POINTS - 1) / MAX_POINTS;
     size_t point = 0;
     for (size_t i = 0; i < report->epoch_count; i++) {
         const sn_epoch_row *row = &report->epochs[i];
-        const double value = value_of(row, drawn);
+        const double value = value_of(row, &line->drawn);
         if (isfinite(value) && (point++ % every == 0 || point == count)) {
             fprintf(out, "%" PRId64 " %.9g\n", row->epoch, value);
         }
@@ -105,42 +152,60 @@ static void write_points(FILE *out, const sn_report *report, const curve *drawn,
 }
 
 /* Returns false if there are no values to plot. */
-static bool write_curves(FILE *out, const sn_report *report, const plot *drawn)
+static bool write_axes(FILE *out, picture *made)
 {
+    enum { EACH_EPOCH = 10 };      /* up to this number each has a tick */
     static const double wide = 20; /* ratio from which the axis is logarithmic */
     double least = INFINITY, most = -INFINITY;
-    size_t points[MAX_CURVES] = {0};
-    const size_t count = drawn->count < MAX_CURVES ? drawn->count : MAX_CURVES;
-    for (size_t c = 0; c < count; c++) {
-        points[c] = find_range(report, &drawn->curves[c], &least, &most);
+    int64_t epochs = 0;
+    for (size_t c = 0; c < made->count; c++) {
+        series *line = &made->series[c];
+        const int64_t last = sn_report_last_epoch(line->report);
+        line->points = find_range(line, &least, &most);
+        epochs = last > epochs ? last : epochs;
     }
     if (!(least <= most)) {
         return false;
     }
-    fprintf(out, "set xlabel 'epoch'\nset ylabel '%s'\n", drawn->label);
-    if (report->epoch_count == 1) {
-        fprintf(out, "set xrange [0:2]\nset xtics 1\n");
+    fprintf(out, "set xlabel 'epoch'\nset ylabel '%s'\n", made->label);
+    if (epochs == 1) {
+        fprintf(out, "set xrange [0:2]\n");
     }
-    if (drawn->decades && least > 0 && most > wide * least) {
+    if (epochs <= EACH_EPOCH) {
+        fprintf(out, "set xtics 1\n");
+    }
+    if (made->decades && least > 0 && most > wide * least) {
         fprintf(out, "set logscale y\n");
     } else {
         fprintf(out, "set yrange [0:%.9g]\n", most > 0 ? 1.05 * most : 1);
     }
-    for (size_t c = 0; c < count; c++) {
-        if (points[c] > 0) {
+    return true;
+}
+
+/* Returns false if there are no values to plot. */
+static bool write_curves(FILE *out, picture *made)
+{
+    if (!write_axes(out, made)) {
+        return false;
+    }
+    for (size_t c = 0; c < made->count; c++) {
+        if (made->series[c].points > 0) {
             fprintf(out, "$curve%zu << END\n", c);
-            write_points(out, report, &drawn->curves[c], points[c]);
+            write_points(out, &made->series[c]);
             fprintf(out, "END\n");
         }
     }
     const char *separator = "plot";
-    for (size_t c = 0; c < count; c++) {
-        if (points[c] > 0) {
-            fprintf(out, "%s $curve%zu using 1:2 with %s lw 1.8 lc rgb '%s' title '%s'",
-                    separator, c,
-                    report->epoch_count <= MAX_MARKED ? "linespoints pt 7 ps 0.4"
-                                                      : "lines",
-                    drawn->curves[c].colour, drawn->curves[c].name);
+    for (size_t c = 0; c < made->count; c++) {
+        const series *line = &made->series[c];
+        if (line->points > 0) {
+            fprintf(
+                out,
+                "%s $curve%zu using 1:2 with %s lw 1.8 dt %d lc rgb '%s' title '%s'",
+                separator, c,
+                line->report->epoch_count <= MAX_MARKED ? "linespoints pt 7 ps 0.4"
+                                                        : "lines",
+                line->dashed ? 2 : 1, line->drawn.colour, line->title);
             separator = ",";
         }
     }
@@ -196,9 +261,8 @@ static bool write_parts(FILE *out, const sn_report *report)
     return true;
 }
 
-static sn_status draw(const sn_report *report, int which, char **svg, sn_error *err)
+static sn_status draw(picture *made, char **svg, sn_error *err)
 {
-    const char *name = which == SN_PLOT_PARTS ? "parts" : plots[which].name;
     char *script = NULL;
     size_t bytes;
     FILE *out = open_memstream(&script, &bytes);
@@ -206,25 +270,41 @@ static sn_status draw(const sn_report *report, int which, char **svg, sn_error *
         return sn_fail(err, SN_ENOMEM, "plots: out of memory");
     }
     fprintf(out,
-            "set terminal svg size 760,300 dynamic font 'sans-serif,13' name '%s'\n"
+            "set terminal svg size 480,270 dynamic font 'sans-serif,14' name '%s'\n"
             "set encoding utf8\n"
             "set border 3 lc rgb '" GREY "'\n"
             "set tics nomirror out scale 0.5\n"
             "set grid ytics lc rgb '" GREY "' lw 0.5 dt (2,4)\n"
             "set key above left horizontal Left reverse samplen 2\n"
             "set datafile missing 'NaN'\n",
-            name);
-    const bool any = which == SN_PLOT_PARTS ? write_parts(out, report)
-                                            : write_curves(out, report, &plots[which]);
+            made->name);
+    const bool any =
+        made->parts != NULL ? write_parts(out, made->parts) : write_curves(out, made);
     fputc('\n', out);
     sn_status status = SN_OK;
     if (fclose(out) != 0) {
         status = sn_fail(err, SN_ENOMEM, "plots: out of memory");
     } else if (any) {
-        status = sn_gnuplot_svg(script, bytes, name, svg, err);
+        status = sn_gnuplot_svg(script, bytes, made->name, svg, err);
     }
     free(script);
     return status;
+}
+
+/* Ends the drawing: a page without plots is no failure. */
+static sn_status finish(sn_status status, sn_report_plots *drawn, sn_error *err)
+{
+    if (status == SN_ENOINPUT) {
+        (void)sn_fail(&drawn->missing, status, "gnuplot is not installed");
+    }
+    return status == SN_ENOMEM ? sn_fail(err, status, "%s", drawn->missing.message)
+                               : SN_OK;
+}
+
+static picture begin(const plot *kind)
+{
+    return (picture){
+        .name = kind->name, .label = kind->label, .decades = kind->decades};
 }
 
 sn_status sn_report_draw(const sn_report *report, sn_report_plots *drawn, sn_error *err)
@@ -232,14 +312,39 @@ sn_status sn_report_draw(const sn_report *report, sn_report_plots *drawn, sn_err
     *drawn = (sn_report_plots){.svg = {NULL}};
     sn_status status = SN_OK;
     for (int i = 0; status == SN_OK && i < SN_PLOTS; i++) {
-        status = draw(report, i, &drawn->svg[i], &drawn->missing);
+        picture made = {.name = "parts", .parts = report};
+        if (i != SN_PLOT_PARTS) {
+            made = begin(&plots[i]);
+            made.count = plots[i].count;
+            for (size_t c = 0; c < made.count; c++) {
+                series *line = &made.series[c];
+                *line = (series){.report = report, .drawn = plots[i].curves[c]};
+                snprintf(line->title, sizeof line->title, "%s", line->drawn.name);
+            }
+        }
+        status = draw(&made, &drawn->svg[i], &drawn->missing);
     }
-    if (status == SN_ENOINPUT) {
-        (void)sn_fail(&drawn->missing, status, "gnuplot is not installed");
+    return finish(status, drawn, err);
+}
+
+sn_status sn_comparison_draw(const sn_comparison *comparison, sn_report_plots *drawn,
+                             sn_error *err)
+{
+    *drawn = (sn_report_plots){.svg = {NULL}};
+    sn_status status = SN_OK;
+    for (int i = 0; status == SN_OK && i < SN_CURVES; i++) {
+        picture made = begin(&run_plots[i]);
+        for (size_t r = 0; r < comparison->count && r < SN_PLOT_RUNS; r++) {
+            series *line = &made.series[made.count++];
+            *line = (series){.report = comparison->order[r],
+                             .drawn = run_plots[i].curves[0],
+                             .dashed = sn_plot_is_dashed(r)};
+            line->drawn.colour = sn_plot_colour(r);
+            snprintf(line->title, sizeof line->title, "%zu", r + 1);
+        }
+        status = draw(&made, &drawn->svg[i], &drawn->missing);
     }
-    /* a page without plots is no failure */
-    return status == SN_ENOMEM ? sn_fail(err, status, "%s", drawn->missing.message)
-                               : SN_OK;
+    return finish(status, drawn, err);
 }
 
 void sn_report_plots_clear(sn_report_plots *drawn)

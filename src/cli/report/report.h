@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cli/report/differences.h"
+#include "cli/report/network.h"
 #include "config/config.h"
 #include "eval/result.h"
 #include "store/checkpoint/checkpoint.h"
@@ -49,9 +51,10 @@ typedef struct sn_report_checkpoint {
 /** The contents of the page. */
 typedef struct sn_report {
     const char *run;
-    char *config_text;  /* NULL if there is none */
-    sn_error no_config; /* the reason if config.ini cannot be read, else "" */
-    sn_config *config;  /* the same; NULL if this version cannot read it */
+    char *config_text;      /* NULL if there is none */
+    sn_error no_config;     /* the reason if config.ini cannot be read, else "" */
+    sn_config *config;      /* the same; NULL if this version cannot read it */
+    sn_differences changed; /* keys without their default: the default, the value */
 
     sn_epoch_row *epochs; /* (epoch_count) */
     size_t epoch_count;
@@ -75,18 +78,23 @@ typedef struct sn_report {
     int64_t parameters;
 } sn_report;
 
-/** Reads a run and verifies its checkpoints.  A bad checkpoint is part of the report;
- *  bad or missing metrics are an error, and so is a bad checkpoint that choice names
- *  (see sn_target_result).  report->run points to run afterwards.  The caller clears
+/** Reads a run; verify: also verifies its checkpoints.  A bad checkpoint is part of the
+ *  report; bad or missing metrics are an error, and so is a bad checkpoint that choice
+ *  names (see sn_target_result).  report->run points to run afterwards.  The caller clears
  *  *report, also on failure.  Errors: SN_ENOINPUT, SN_EDATA, SN_EIO, SN_ERANGE,
  *  SN_ENOMEM. */
-sn_status sn_report_load(const char *run, const char *choice, sn_report *report,
-                         sn_error *err) SN_MUST_CHECK;
+sn_status sn_report_load(const char *run, const char *choice, bool verify,
+                         sn_report *report, sn_error *err) SN_MUST_CHECK;
+
+/** Returns the number of finished epochs. */
+int64_t sn_report_last_epoch(const sn_report *report);
 
 /** Frees the contents of *report. */
 void sn_report_clear(sn_report *report);
 
+/** The plots of a run, and those of several runs. */
 enum { SN_PLOT_LOSS, SN_PLOT_ERROR, SN_PLOT_RATE, SN_PLOT_PARTS, SN_PLOTS };
+enum { SN_CURVES_LOSS, SN_CURVES_VALIDATION, SN_CURVES_TEST, SN_CURVES };
 
 /** The plots: an element <svg> each, or NULL if there are no values to plot. */
 typedef struct sn_report_plots {
@@ -104,6 +112,7 @@ sn_status sn_report_draw(const sn_report *report, sn_report_plots *plots,
 void sn_report_plots_clear(sn_report_plots *plots);
 
 /** Writes the page: one HTML file that needs no other file. */
-void sn_report_page(FILE *out, const sn_report *report, const sn_report_plots *plots);
+void sn_report_page(FILE *out, const sn_report *report, const sn_report_plots *plots,
+                    const sn_report_network *network);
 
 #endif

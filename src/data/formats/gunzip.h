@@ -12,6 +12,10 @@
 
 #include "shardnet/status.h"
 
+/** Deflate makes data at most this factor smaller: two bits encode a match of 258
+ *  bytes. */
+enum { SN_DEFLATE_RATIO_MAX = 1032 };
+
 typedef struct sn_gunzip {
     const char *path;
     FILE *file;

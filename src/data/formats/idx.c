@@ -10,11 +10,7 @@
 #include "base/system/file.h"
 #include "data/formats/gunzip.h"
 
-enum {
-    TYPE_UNSIGNED_BYTE = 0x08,
-    /* the limit of deflate: two bits encode a match of 258 bytes */
-    DEFLATE_RATIO_MAX = 1032
-};
+enum { TYPE_UNSIGNED_BYTE = 0x08 };
 
 static sn_status check_magic(const char *path, const uint8_t magic[4], int dimensions,
                              sn_error *err)
@@ -78,7 +74,7 @@ static sn_status check_claim(const sn_gunzip *from, size_t header_bytes,
     const unsigned long long claimed = payload, all = from->file_bytes,
                              follow = all - header_bytes;
     if (from->stream != NULL) {
-        return payload / DEFLATE_RATIO_MAX <= from->file_bytes
+        return payload / SN_DEFLATE_RATIO_MAX <= from->file_bytes
                    ? SN_OK
                    : sn_fail(
                          err, SN_EDATA,

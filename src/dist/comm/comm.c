@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dist/comm/internal.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -281,11 +282,15 @@ sn_status sn_comm_leaders_broadcast(sn_comm *comm, void *data, size_t bytes,
     return status;
 }
 
-sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count, sn_error *err)
+sn_status sn_comm_sum_double(sn_comm *comm, double *values, size_t count, sn_error *err)
 {
-    return sn_mpi_check(
-        MPI_Allreduce(MPI_IN_PLACE, values, count, MPI_DOUBLE, MPI_SUM, comm->world),
-        "sum over ranks", err);
+    if (count > INT_MAX) {
+        return sn_fail(err, SN_ERANGE, "sum of %zu numbers exceeds an MPI count",
+                       count);
+    }
+    return sn_mpi_check(MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_DOUBLE,
+                                      MPI_SUM, comm->world),
+                        "sum over ranks", err);
 }
 
 sn_status sn_comm_gather(sn_comm *comm, const void *mine, size_t bytes, void *all,

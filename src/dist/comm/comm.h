@@ -49,8 +49,8 @@ sn_status sn_comm_leaders_broadcast(sn_comm *comm, void *data, size_t bytes,
                                     sn_error *err) SN_MUST_CHECK;
 
 /** Sums values (count) over all ranks, in place on every rank.  Collective.  Errors:
- *  SN_EMPI. */
-sn_status sn_comm_sum_double(sn_comm *comm, double *values, int count,
+ *  SN_ERANGE if count exceeds an MPI count, SN_EMPI. */
+sn_status sn_comm_sum_double(sn_comm *comm, double *values, size_t count,
                              sn_error *err) SN_MUST_CHECK;
 
 /** Gathers mine (bytes) of every rank into all (size, bytes) on rank 0, in the order of

@@ -23,7 +23,7 @@ size_t sn_node_barrier_bytes(int size);
  *  at the same place of a shared segment on all ranks. */
 sn_node_barrier sn_node_barrier_at(const sn_comm *comm, void *flags);
 
-/** Raises the flag of this rank: what this rank wrote before becomes visible to each
+/** Raises the flag of this rank: its earlier writes become visible to each
  *  rank that waits for the flag.  Does not wait. */
 void sn_node_barrier_raise(sn_node_barrier *barrier);
 

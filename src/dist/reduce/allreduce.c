@@ -2,7 +2,9 @@
 /* The plain reduction: one blocking MPI_Allreduce of gradient || tail, in place.
  *
  * MPI chooses the algorithm and the order of additions.  Cost for n bytes on p ranks:
- * 2 ceil(log2 p) alpha + 2 (p - 1) / p n beta (Rabenseifner 2004). */
+ * 2 ceil(log2 p) alpha + 2 (p - 1) / p n beta (Rabenseifner 2004).  His algorithm
+ * exchanges the longest messages between neighbours.  So each of m nodes with q ranks
+ * sends 2 (m - 1) / m n bytes, if m and q are powers of two. */
 #include <stdlib.h>
 
 #include "base/fault.h"
@@ -48,6 +50,8 @@ static sn_status allreduce_finish(sn_reduction *r, sn_error *err)
 const sn_reduction_kind sn_reduction_allreduce = {.name = "allreduce",
                                                   .allows_bf16 = true,
                                                   .bytes = allreduce_bytes,
+                                                  .traffic =
+                                                      sn_reduction_halving_of_nodes,
                                                   .object_bytes = sizeof(sn_reduction),
                                                   .open = allreduce_open,
                                                   .close = allreduce_close,

@@ -29,6 +29,10 @@ extern const sn_reduction_kind sn_reduction_one_bucket;
 /** Computes sum (count) += a (count). */
 void sn_reduction_add(size_t count, const float *a, float *sum);
 
+/** Returns sn_reduction_halving(nodes), the cost of a kind whose ranks of a node
+ *  together send one buffer.  Pure. */
+sn_reduction_traffic sn_reduction_halving_of_nodes(int nodes, int node_ranks);
+
 /** Returns the number of elements of gradient || tail. */
 static inline size_t sn_reduction_length(const sn_reduction_spec *spec)
 {

@@ -153,6 +153,7 @@ static sn_status hierarchical_finish(sn_reduction *r, sn_error *err)
 
 const sn_reduction_kind sn_reduction_node = {.name = "node",
                                              .bytes = hierarchical_bytes,
+                                             .traffic = sn_reduction_halving_of_nodes,
                                              .object_bytes = sizeof(hierarchical),
                                              .open = hierarchical_open,
                                              .close = hierarchical_close,

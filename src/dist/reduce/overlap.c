@@ -45,6 +45,14 @@ static size_t bucketed_bytes(const sn_reduction_spec *spec, int rank, int size,
            (spec->wire == SN_WIRE_BF16 ? 2 * spec->gradient * sizeof(uint16_t) : 0);
 }
 
+/* The ring passes through all ranks of a node before it leaves the node.  Buckets
+ * follow each other, so that the messages of one bucket hide those of the others. */
+static sn_reduction_traffic ring_traffic(int nodes, int node_ranks)
+{
+    const double p = nodes * node_ranks;
+    return (sn_reduction_traffic){2 * (p - 1), 2 * (p - 1) / p};
+}
+
 static sn_status bucketed_open(sn_reduction *r, sn_error *err)
 {
     bucketed *b = (bucketed *)r;
@@ -164,6 +172,7 @@ static sn_status bucketed_finish(sn_reduction *r, sn_error *err)
 const sn_reduction_kind sn_reduction_overlap = {.name = "overlap",
                                                 .allows_bf16 = true,
                                                 .bytes = bucketed_bytes,
+                                                .traffic = ring_traffic,
                                                 .object_bytes = sizeof(bucketed),
                                                 .open = bucketed_open,
                                                 .close = bucketed_close,
@@ -172,6 +181,7 @@ const sn_reduction_kind sn_reduction_overlap = {.name = "overlap",
 
 const sn_reduction_kind sn_reduction_one_bucket = {.name = "allreduce",
                                                    .bytes = bucketed_bytes,
+                                                   .traffic = ring_traffic,
                                                    .object_bytes = sizeof(bucketed),
                                                    .open = one_bucket_open,
                                                    .close = bucketed_close,

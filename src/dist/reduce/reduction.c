@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -73,14 +74,29 @@ size_t sn_reduction_bytes(const sn_reduction_spec *spec, int rank, int size,
     return kind_for(spec, size)->bytes(spec, rank, size, node_size);
 }
 
-double sn_reduction_seconds(const sn_reduction_spec *spec,
-                            const sn_reduction_links *links)
+sn_reduction_traffic sn_reduction_halving(int ranks)
 {
-    const double p = links->ranks;
-    const double bytes = (double)(sn_reduction_length(spec) *
-                                  (spec->wire == SN_WIRE_BF16 ? 2 : sizeof(float)));
-    return 2 * ceil(log2(p)) * links->latency_seconds +
-           2 * (p - 1) / p * bytes / links->bytes_per_second;
+    const double p = ranks;
+    return (sn_reduction_traffic){2 * ceil(log2(p)), 2 * (p - 1) / p};
+}
+
+sn_reduction_traffic sn_reduction_halving_of_nodes(int nodes, int node_ranks)
+{
+    (void)node_ranks;
+    return sn_reduction_halving(nodes);
+}
+
+sn_reduction_traffic sn_reduction_between(const sn_reduction_spec *spec, int nodes,
+                                          int node_ranks)
+{
+    return nodes > 1 ? kind_for(spec, nodes * node_ranks)->traffic(nodes, node_ranks)
+                     : (sn_reduction_traffic){0, 0};
+}
+
+double sn_reduction_sent_bytes(const sn_reduction_spec *spec)
+{
+    return (double)(sn_reduction_length(spec) *
+                    (spec->wire == SN_WIRE_BF16 ? sizeof(uint16_t) : sizeof(float)));
 }
 
 SN_HOT

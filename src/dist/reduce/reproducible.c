@@ -57,6 +57,15 @@ typedef struct tree {
     int *counts, *offsets; /* (size): elements of each rank's segment */
 } tree;
 
+/* In step 2 every rank of a node sends a segment to every rank of the other nodes:
+ * q n (m - 1) / m bytes leave one of m nodes with q ranks each.  Step 3 adds
+ * n (m - 1) / m. */
+static sn_reduction_traffic tree_traffic(int nodes, int node_ranks)
+{
+    const double m = nodes, q = node_ranks;
+    return (sn_reduction_traffic){2 * (m * q - 1), (q + 1) * (m - 1) / m};
+}
+
 static bool are_siblings(const subtree *left, const subtree *right)
 {
     return left->height == right->height && (left->start >> left->height) % 2 == 0 &&
@@ -274,6 +283,7 @@ static sn_status tree_finish(sn_reduction *r, sn_error *err)
 const sn_reduction_kind sn_reduction_reproducible = {.name = "reproducible",
                                                      .fixed_order = true,
                                                      .bytes = tree_bytes,
+                                                     .traffic = tree_traffic,
                                                      .object_bytes = sizeof(tree),
                                                      .open = tree_open,
                                                      .close = tree_close,

@@ -37,7 +37,7 @@ typedef struct sn_rank_view {
     sn_role role;
     int observers[SN_OBSERVERS]; /* primary, secondary; both 0 if there is one rank */
     double now;
-    double timeout;        /* seconds */
+    double timeout;        /* seconds; the grace of a rank adds to it */
     double silent_seconds; /* a rank without a heartbeat for longer is silent */
 } sn_rank_view;
 

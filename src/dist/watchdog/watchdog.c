@@ -28,18 +28,22 @@
 #include "base/system/thread.h"
 #include "dist/comm/internal.h"
 #include "dist/watchdog/report.h"
+#include "dist/watchdog/timeout.h"
 
-const sn_activity sn_watchdog_agreement = {"agreement", true};
-static const sn_activity start = {"start", true};
+const sn_activity sn_watchdog_agreement = {"agreement", true, false};
+const sn_activity sn_watchdog_output = {"output", false, false};
+static const sn_activity start = {"start", true, false};
 
 struct sn_watchdog {
-    _Atomic uint64_t marks; /* the training thread writes the first four fields */
+    _Atomic uint64_t marks; /* the training thread writes the first five fields */
     _Atomic(const sn_activity *) activity;
     _Atomic int64_t step;
+    _Atomic int64_t first_step; /* -1 before the first update of this start */
     _Atomic float grace;
 
     pthread_t thread;
     sn_rank_view view;
+    sn_timeout timeout;
     sn_heartbeat_place observers[SN_OBSERVERS];
     sn_watchdog_alarm *alarm;
     void *user;
@@ -64,6 +68,9 @@ void sn_watchdog_mark_bytes(sn_comm *comm, const sn_activity *activity, int64_t 
     atomic_store_explicit(&w->activity, activity, memory_order_relaxed);
     if (step >= 0) {
         atomic_store_explicit(&w->step, step, memory_order_relaxed);
+        if (atomic_load_explicit(&w->first_step, memory_order_relaxed) < 0) {
+            atomic_store_explicit(&w->first_step, step, memory_order_relaxed);
+        }
     }
     atomic_store_explicit(&w->grace, (float)bytes / bytes_per_second,
                           memory_order_relaxed);
@@ -95,16 +102,25 @@ static void update_own_report(struct sn_watchdog *w, double now)
 {
     sn_rank_report *own = &w->view.reports[w->view.rank];
     const uint64_t marks = atomic_load_explicit(&w->marks, memory_order_acquire);
+    const sn_activity activity =
+        *atomic_load_explicit(&w->activity, memory_order_relaxed);
+    own->step = atomic_load_explicit(&w->step, memory_order_relaxed);
     if (marks != w->marks_before) {
+        /* Several phases may have ended; one of two intervals or more ended alone. */
+        sn_timeout_measure(&w->timeout, own->activity.steady, now - own->progress);
         w->marks_before = marks;
         own->progress = now;
+        const int64_t first =
+            atomic_load_explicit(&w->first_step, memory_order_relaxed);
         /* The training thread writes the grace before the mark.  A grace without its
          * mark would change the deadline of the former activity. */
-        own->grace = (double)atomic_load_explicit(&w->grace, memory_order_relaxed);
+        own->grace =
+            (double)atomic_load_explicit(&w->grace, memory_order_relaxed) +
+            sn_timeout_seconds(&w->timeout, activity.steady, own->step - first) -
+            w->timeout.least;
     }
     own->last_heartbeat = now;
-    own->activity = *atomic_load_explicit(&w->activity, memory_order_relaxed);
-    own->step = atomic_load_explicit(&w->step, memory_order_relaxed);
+    own->activity = activity;
 }
 
 static sn_heartbeat own_heartbeat(const struct sn_watchdog *w, sn_heartbeat_kind kind,
@@ -239,6 +255,7 @@ static struct sn_watchdog *allocate(const sn_comm *comm)
     view->reports = calloc(size, sizeof *view->reports);
     w->socket = w->wake[0] = w->wake[1] = -1;
     atomic_init(&w->activity, &start);
+    atomic_init(&w->first_step, -1);
     if (view->hosts == NULL || view->reports == NULL || pipe(w->wake) != 0) {
         release(w);
         return NULL;
@@ -283,6 +300,7 @@ static sn_status start_thread(struct sn_watchdog *w, sn_error *err)
         sn_rank_report *report = &w->view.reports[r];
         report->activity = start;
         report->progress = w->clock;
+        report->grace = w->timeout.unmeasured - w->timeout.least;
         report->last_heartbeat = -INFINITY;
         for (int path = 0; path < SN_HEARTBEAT_PATHS; path++) {
             report->last_by_path[path] = -INFINITY;
@@ -297,6 +315,18 @@ static sn_status start_thread(struct sn_watchdog *w, sn_error *err)
                   : SN_OK;
 }
 
+/* Returns the rule; a test may make all times of auto shorter by a factor of ten. */
+static sn_timeout timeout_of(const sn_comm *comm, double seconds)
+{
+    sn_timeout timeout = sn_timeout_of(seconds);
+    if (seconds < 0 &&
+        sn_fault_check("watchdog.hurry", comm->rank, -1, NULL) != SN_OK) {
+        timeout.least *= 0.1;
+        timeout.unmeasured *= 0.1;
+    }
+    return timeout;
+}
+
 sn_status sn_watchdog_start(sn_comm *comm, double timeout_seconds,
                             sn_watchdog_alarm *alarm, void *user, sn_error *err)
 {
@@ -305,9 +335,10 @@ sn_status sn_watchdog_start(sn_comm *comm, double timeout_seconds,
         w == NULL ? sn_fail(err, SN_ENOMEM, "watchdog: out of memory") : SN_OK;
     status = sn_comm_agree(comm, status, err);
     if (status == SN_OK) {
-        w->view.timeout = timeout_seconds;
-        w->interval = fmin(fmax(1, 1e-3 * comm->size), 0.1 * timeout_seconds);
-        w->view.silent_seconds = fmax(3 * w->interval, fmin(3, 0.5 * timeout_seconds));
+        w->timeout = timeout_of(comm, timeout_seconds);
+        const double least = w->view.timeout = w->timeout.least;
+        w->interval = fmin(fmax(1, 1e-3 * comm->size), 0.1 * least);
+        w->view.silent_seconds = fmax(3 * w->interval, fmin(3, 0.5 * least));
         w->alarm = alarm;
         w->user = user;
         status = introduce(comm, w, err);

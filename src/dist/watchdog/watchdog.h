@@ -13,7 +13,10 @@
  *  Limits:  MPI_Init and MPI_Finalize are not watched.  The longest activity without a
  *  mark must be shorter than the time-out.  If UDP between nodes is blocked, the job
  *  still ends, but the diagnosis cannot distinguish the ranks that never sent a
- *  heartbeat.  A network that carries no IP is not watched. */
+ *  heartbeat.  A network that carries no IP is not watched.
+ *
+ *  Ranks may have different time-outs: an observer applies to each rank the time-out
+ *  that this rank reports, and waits for the last of them. */
 #ifndef SHARDNET_DIST_WATCHDOG_WATCHDOG_H
 #define SHARDNET_DIST_WATCHDOG_WATCHDOG_H
 
@@ -25,14 +28,18 @@
 
 enum { SN_ACTIVITY_BYTES = 16 };
 
-/** An activity of a rank, named by the caller, such as {"files", false}. */
+/** An activity of a rank.  The caller names it, for example {"files", false, false}. */
 typedef struct sn_activity {
     char text[SN_ACTIVITY_BYTES];
-    bool waits; /* the rank waits for other ranks */
+    bool waits;  /* the rank waits for other ranks */
+    bool steady; /* a part of each update that needs nothing from outside the job */
 } sn_activity;
 
 /** The activity of ranks that wait for each other in sn_comm_agree. */
 extern const sn_activity sn_watchdog_agreement;
+
+/** This write may block: a terminal is held, a pipe is full, a file server is down. */
+extern const sn_activity sn_watchdog_output;
 
 /** The watchdog's thread calls the alarm once, if the job hangs.  message is the line
  *  to print; it is NULL if another rank prints the line.  The training thread cannot
@@ -40,7 +47,8 @@ extern const sn_activity sn_watchdog_agreement;
  */
 typedef void sn_watchdog_alarm(const char *message, void *user);
 
-/** Starts the thread of every rank; a communicator has at most one watchdog.
+/** Starts the thread of every rank; a communicator has at most one watchdog.  A
+ *  negative time-out is computed from the phases of each rank (timeout.h).
  *  Collective.  Errors: SN_EINTERNAL if a thread cannot be created, SN_ENOMEM, SN_EMPI.
  */
 sn_status sn_watchdog_start(sn_comm *comm, double timeout_seconds,

@@ -26,30 +26,35 @@ static void describe(const sn_network *network, char *text, size_t bytes)
     }
 }
 
-void sn_export_properties(const sn_export *model,
+void sn_export_properties(const sn_export *model, const char *prefix,
                           void (*visit)(FILE *out, const char *name, const char *value),
                           FILE *out)
 {
     const sn_checkpoint_info *info = model->info;
     const sn_position *position = &info->position;
-    const struct {
-        const char *name;
-        double value;
-    } numbers[] = {{"activation_scale_in", info->activation_scale_in},
-                   {"activation_scale_out", info->activation_scale_out},
-                   {"input_scale", info->input_scale},
-                   {"epoch", (double)sn_position_epoch(position)},
-                   {"step", (double)position->step}};
-    char text[1024];
-    describe(model->network, text, sizeof text);
-    visit(out, "network", text);
-    visit(out, "activation", info->activation);
+    enum { NUMBER_BYTES = 32 };
+    const double numbers[] = {info->activation_scale_in, info->activation_scale_out,
+                              info->input_scale, (double)sn_position_epoch(position),
+                              (double)position->step};
+    char text[sizeof numbers / sizeof *numbers][NUMBER_BYTES], widths[1024], name[64];
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        snprintf(text, sizeof text, "%.17g", numbers[i].value);
-        visit(out, numbers[i].name, text);
+        snprintf(text[i], sizeof text[i], "%.17g", numbers[i]);
     }
-    visit(out, "input", "pixel byte times input_scale, row by row from the top left");
-    visit(out, "checkpoint_digest", info->digest);
+    describe(model->network, widths, sizeof widths);
+    const char *const properties[][2] = {
+        {"network", widths},
+        {"activation", info->activation},
+        {"activation_scale_in", text[0]},
+        {"activation_scale_out", text[1]},
+        {"input_scale", text[2]},
+        {"epoch", text[3]},
+        {"step", text[4]},
+        {"input", "pixel byte times input_scale, row by row from the top left"},
+        {"checkpoint_digest", info->digest}};
+    for (size_t i = 0; i < sizeof properties / sizeof *properties; i++) {
+        snprintf(name, sizeof name, "%s%s", prefix, properties[i][0]);
+        visit(out, name, properties[i][1]);
+    }
 }
 
 void sn_export_floats(FILE *out, const float *values, size_t count)
@@ -75,16 +80,13 @@ bool sn_export_patch(FILE *out, long position, const void *data, size_t count)
            fwrite(data, 1, count, out) == count && fseek(out, 0, SEEK_END) == 0;
 }
 
-static sn_status write_file(const sn_export *model, const sn_export_writer *writer,
-                            const char *path, sn_error *err)
+/* Writes to out and closes it; path names the file in the message. */
+static sn_status write_file(const sn_export *members, size_t count,
+                            const sn_export_writer *writer, FILE *out, const char *path,
+                            sn_error *err)
 {
-    FILE *out;
-    const sn_status status = sn_file_create(path, &out, err);
-    if (status != SN_OK) {
-        return status;
-    }
     errno = 0;
-    const bool failed = !writer->write(model, out) || ferror(out);
+    const bool failed = !writer->write(members, count, out) || ferror(out);
     const int reason = errno;
     if (fclose(out) != 0 || failed) {
         return sn_fail(err, SN_EIO, "cannot write (%s): %s", path,
@@ -93,26 +95,25 @@ static sn_status write_file(const sn_export *model, const sn_export_writer *writ
     return SN_OK;
 }
 
-sn_status sn_export_write(const sn_export *model, sn_export_format format,
-                          const char *path, sn_error *err)
+sn_status sn_export_write(const sn_export *members, size_t count,
+                          sn_export_format format, const char *path, sn_error *err)
 {
     const sn_export_writer *writer = writers[format];
-    const uint64_t bytes = (uint64_t)model->network->parameters * sizeof(float);
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += (uint64_t)members[i].network->parameters * sizeof(float);
+    }
     if (writer->most > 0 && bytes > writer->most) {
         return sn_fail(err, SN_ERANGE,
                        "cannot export (%s): %" PRIu64 " bytes of parameters, but this "
                        "format holds at most %" PRIu64 "; use safetensors",
                        path, bytes, writer->most);
     }
-    if (sn_is_folder(path)) { /* rename would report this only as a failed write */
-        return sn_fail(err, SN_ECREATE,
-                       "cannot create (%s): it is a folder; give the path of a file",
-                       path);
-    }
     char temporary[SN_PATH_BYTES];
-    sn_status status = sn_path_temporary(temporary, path, err);
+    FILE *out;
+    sn_status status = sn_file_begin(path, temporary, &out, err);
     if (status == SN_OK) {
-        status = write_file(model, writer, temporary, err);
+        status = write_file(members, count, writer, out, temporary, err);
         status = sn_file_publish_or_remove(status, temporary, path, err);
     }
     return status;

@@ -14,30 +14,33 @@ typedef enum sn_export_format {
     SN_EXPORT_SAFETENSORS
 } sn_export_format;
 
-/** The network to export. */
+/** A network to export. */
 typedef struct sn_export {
     const sn_checkpoint_info *info; /* header of the checkpoint */
     const sn_network *network;
     const float *parameters; /* (network->arena) */
 } sn_export;
 
-/** Writes the network to path.tmp and publishes it as path; an existing file is
- *  replaced.  The same checkpoint gives the same bytes.  Errors: SN_ECREATE, SN_EIO,
+/** Writes the networks members (count), a committee if there are several, to path.tmp
+ *  and publishes it as path; an existing file is replaced.  The same checkpoints give
+ *  the same bytes.  safetensors accepts one network.  Errors: SN_ECREATE, SN_EIO,
  *  SN_ENOMEM; SN_ERANGE if the format cannot hold so many parameters. */
-sn_status sn_export_write(const sn_export *model, sn_export_format format,
-                          const char *path, sn_error *err) SN_MUST_CHECK;
+sn_status sn_export_write(const sn_export *members, size_t count,
+                          sn_export_format format, const char *path,
+                          sn_error *err) SN_MUST_CHECK;
 
 /** One format.  write writes the file and returns false if it failed; it may also leave
  *  the failure to ferror. */
 typedef struct sn_export_writer {
     uint64_t most; /* largest number of bytes of all parameters; 0: any */
-    bool (*write)(const sn_export *model, FILE *out);
+    bool (*write)(const sn_export *members, size_t count, FILE *out);
 } sn_export_writer;
 
 extern const sn_export_writer sn_export_onnx, sn_export_safetensors;
 
-/** Calls visit with the name and the value of each property that the files record. */
-void sn_export_properties(const sn_export *model,
+/** Calls visit with the name and the value of each property that the files record; each
+ *  name follows prefix. */
+void sn_export_properties(const sn_export *model, const char *prefix,
                           void (*visit)(FILE *out, const char *name, const char *value),
                           FILE *out);
 

@@ -4,7 +4,11 @@
  *
  *     pixels (N, features) float32 in [0, 1]
  *     each layer: Gemm(input, weight, bias), then the activation
- *     logits (N, classes), probabilities (N, classes) = Softmax(logits) */
+ *     logits (N, classes), probabilities (N, classes) = Softmax(logits)
+ *
+ * A committee has these nodes for each member, with names that begin with "member0." and
+ * so on, and then
+ *     probabilities = Mean(member0.probabilities, ...), logits = Log(probabilities) */
 #include <limits.h>
 
 #include "eval/export/export.h"
@@ -53,14 +57,37 @@ enum { /* fields, by message */
 enum { FLOAT32 = 1, INTEGER_ATTRIBUTE = 2 }; /* values of TENSOR_TYPE, ATTRIBUTE_TYPE */
 
 typedef struct name {
-    char text[64];
+    char text[96];
 } name;
 
-/* Returns "layer0.weight" for (0, "weight"). */
-static name name_of(size_t layer, const char *part)
+/* A network of the graph, and the beginning of its names. */
+typedef struct member {
+    const sn_export *model;
+    char prefix[32]; /* "", or "member0." in a committee */
+} member;
+
+static member member_of(const sn_export *members, size_t count, size_t index)
+{
+    member made = {members + index, ""};
+    if (count > 1) {
+        snprintf(made.prefix, sizeof made.prefix, "member%zu.", index);
+    }
+    return made;
+}
+
+/* Returns "member0.logits" for "logits". */
+static name name_in(const member *m, const char *part)
 {
     name made;
-    snprintf(made.text, sizeof made.text, "layer%zu.%s", layer, part);
+    snprintf(made.text, sizeof made.text, "%s%s", m->prefix, part);
+    return made;
+}
+
+/* Returns "member0.layer0.weight" for (0, "weight"). */
+static name name_of(const member *m, size_t layer, const char *part)
+{
+    name made;
+    snprintf(made.text, sizeof made.text, "%slayer%zu.%s", m->prefix, layer, part);
     return made;
 }
 
@@ -86,29 +113,29 @@ static void write_node(sn_protobuf *to, const char *operator_name, const char *f
 }
 
 /* output := f(input) */
-static void write_activation(sn_protobuf *to, const sn_network *network, size_t layer,
+static void write_activation(sn_protobuf *to, const member *m, size_t layer,
                              const char *input, const char *output)
 {
     static const char *const operators[] = {[SN_TANH] = "Tanh",
                                             [SN_SIGMOID] = "Sigmoid",
                                             [SN_RELU] = "Relu",
                                             [SN_LECUN_TANH] = "Tanh"};
-    const char *operator_name = operators[network->activation];
-    if (network->activation != SN_LECUN_TANH) {
+    const char *operator_name = operators[m->model->network->activation];
+    if (m->model->network->activation != SN_LECUN_TANH) {
         write_node(to, operator_name, input, NULL, output);
         return;
     }
-    const name scaled = name_of(layer, "scaled"), tanh = name_of(layer, "tanh");
-    write_node(to, "Mul", input, "activation_scale_in", scaled.text);
+    const name scaled = name_of(m, layer, "scaled"), tanh = name_of(m, layer, "tanh");
+    write_node(to, "Mul", input, name_in(m, "activation_scale_in").text, scaled.text);
     write_node(to, operator_name, scaled.text, NULL, tanh.text);
-    write_node(to, "Mul", tanh.text, "activation_scale_out", output);
+    write_node(to, "Mul", tanh.text, name_in(m, "activation_scale_out").text, output);
 }
 
 /* output := input weight^T + bias */
-static void write_affine(sn_protobuf *to, size_t layer, const char *input,
-                         const char *output)
+static void write_affine(sn_protobuf *to, const member *m, size_t layer,
+                         const char *input, const char *output)
 {
-    const name weight = name_of(layer, "weight"), bias = name_of(layer, "bias");
+    const name weight = name_of(m, layer, "weight"), bias = name_of(m, layer, "bias");
     const char *const inputs[] = {input, weight.text, bias.text, NULL};
     const long node = begin_node(to, "Gemm", inputs, output);
     const long attribute = sn_protobuf_begin(to, NODE_ATTRIBUTE);
@@ -159,35 +186,52 @@ static void write_value(sn_protobuf *to, unsigned field, const char *value_name,
     sn_protobuf_end(to, value);
 }
 
-static void write_nodes(sn_protobuf *to, const sn_network *network)
+static void write_nodes(sn_protobuf *to, const member *m)
 {
+    const sn_network *network = m->model->network;
+    const name logits = name_in(m, "logits");
     name input = {"pixels"};
     for (size_t l = 0; l + 1 < network->layers; l++) {
-        const name sum = name_of(l, "sum"), output = name_of(l, "output");
-        write_affine(to, l, input.text, sum.text);
-        write_activation(to, network, l, sum.text, output.text);
+        const name sum = name_of(m, l, "sum"), output = name_of(m, l, "output");
+        write_affine(to, m, l, input.text, sum.text);
+        write_activation(to, m, l, sum.text, output.text);
         input = output;
     }
-    write_affine(to, network->layers - 1, input.text, "logits");
-    write_node(to, "Softmax", "logits", NULL, "probabilities");
+    write_affine(to, m, network->layers - 1, input.text, logits.text);
+    write_node(to, "Softmax", logits.text, NULL, name_in(m, "probabilities").text);
 }
 
-static void write_tensors(sn_protobuf *to, const sn_export *model)
+/* probabilities := the mean over the members; logits := its logarithm. */
+static void write_mean(sn_protobuf *to, const sn_export *members, size_t count)
 {
-    const sn_network *network = model->network;
+    static const char *const none[] = {NULL};
+    const long node = begin_node(to, "Mean", none, "probabilities");
+    for (size_t i = 0; i < count; i++) {
+        const member m = member_of(members, count, i);
+        sn_protobuf_text(to, NODE_INPUT, name_in(&m, "probabilities").text);
+    }
+    sn_protobuf_end(to, node);
+    write_node(to, "Log", "probabilities", NULL, "logits");
+}
+
+static void write_tensors(sn_protobuf *to, const member *m)
+{
+    const sn_network *network = m->model->network;
     for (size_t l = 0; l < network->layers; l++) {
         const sn_layer *layer = &network->layer[l];
-        write_tensor(to, name_of(l, "weight").text,
+        write_tensor(to, name_of(m, l, "weight").text,
                      (const size_t[]){layer->out, layer->in, 0},
-                     model->parameters + layer->weight);
-        write_tensor(to, name_of(l, "bias").text, (const size_t[]){layer->out, 0},
-                     model->parameters + layer->bias);
+                     m->model->parameters + layer->weight);
+        write_tensor(to, name_of(m, l, "bias").text, (const size_t[]){layer->out, 0},
+                     m->model->parameters + layer->bias);
     }
     if (network->activation == SN_LECUN_TANH) {
-        const float out = (float)model->info->activation_scale_out;
-        const float in = (float)model->info->activation_scale_in;
-        write_tensor(to, "activation_scale_in", (const size_t[]){0}, &in);
-        write_tensor(to, "activation_scale_out", (const size_t[]){0}, &out);
+        const float out = (float)m->model->info->activation_scale_out;
+        const float in = (float)m->model->info->activation_scale_in;
+        write_tensor(to, name_in(m, "activation_scale_in").text, (const size_t[]){0},
+                     &in);
+        write_tensor(to, name_in(m, "activation_scale_out").text, (const size_t[]){0},
+                     &out);
     }
 }
 
@@ -200,25 +244,42 @@ static void write_property(FILE *out, const char *key, const char *value)
     sn_protobuf_end(&to, property);
 }
 
-static bool write_onnx(const sn_export *model, FILE *out)
+static void write_graph(sn_protobuf *to, const sn_export *members, size_t count)
 {
-    const sn_network *network = model->network;
+    const sn_network *network = members[0].network;
+    const long graph = sn_protobuf_begin(to, MODEL_GRAPH);
+    for (size_t i = 0; i < count; i++) {
+        const member m = member_of(members, count, i);
+        write_nodes(to, &m);
+    }
+    if (count > 1) {
+        write_mean(to, members, count);
+    }
+    sn_protobuf_text(to, GRAPH_NAME, "shardnet");
+    for (size_t i = 0; i < count; i++) {
+        const member m = member_of(members, count, i);
+        write_tensors(to, &m);
+    }
+    write_value(to, GRAPH_INPUT, "pixels", network->input);
+    write_value(to, GRAPH_OUTPUT, "logits", network->classes);
+    write_value(to, GRAPH_OUTPUT, "probabilities", network->classes);
+    sn_protobuf_end(to, graph);
+}
+
+static bool write_onnx(const sn_export *members, size_t count, FILE *out)
+{
     sn_protobuf to = {.out = out};
     sn_protobuf_integer(&to, MODEL_FORMAT_VERSION, FORMAT_VERSION);
     sn_protobuf_text(&to, MODEL_PRODUCER, "shardnet");
     sn_protobuf_text(&to, MODEL_PRODUCER_VERSION, sn_version());
-    const long graph = sn_protobuf_begin(&to, MODEL_GRAPH);
-    write_nodes(&to, network);
-    sn_protobuf_text(&to, GRAPH_NAME, "shardnet");
-    write_tensors(&to, model);
-    write_value(&to, GRAPH_INPUT, "pixels", network->input);
-    write_value(&to, GRAPH_OUTPUT, "logits", network->classes);
-    write_value(&to, GRAPH_OUTPUT, "probabilities", network->classes);
-    sn_protobuf_end(&to, graph);
+    write_graph(&to, members, count);
     const long operators = sn_protobuf_begin(&to, MODEL_OPERATOR_SET);
     sn_protobuf_integer(&to, OPERATOR_SET_VERSION, OPERATOR_SET);
     sn_protobuf_end(&to, operators);
-    sn_export_properties(model, write_property, out);
+    for (size_t i = 0; i < count; i++) {
+        const member m = member_of(members, count, i);
+        sn_export_properties(m.model, m.prefix, write_property, out);
+    }
     return !to.failed;
 }
 

@@ -38,7 +38,7 @@ static void print_header(const sn_export *model, FILE *out)
     uint64_t offset = 0;
     fprintf(out, "{\"__metadata__\":{\"format\":\"pt\",\"producer\":\"shardnet %s\"",
             sn_version());
-    sn_export_properties(model, print_property, out);
+    sn_export_properties(model, "", print_property, out);
     fputc('}', out);
     for (size_t l = 0; l < model->network->layers; l++) {
         const sn_layer *layer = &model->network->layer[l];
@@ -48,8 +48,9 @@ static void print_header(const sn_export *model, FILE *out)
     fputc('}', out);
 }
 
-static bool write_safetensors(const sn_export *model, FILE *out)
+static bool write_safetensors(const sn_export *model, size_t count, FILE *out)
 {
+    (void)count; /* 1 */
     unsigned char length[LENGTH_BYTES] = {0};
     fwrite(length, 1, sizeof length, out);
     print_header(model, out);

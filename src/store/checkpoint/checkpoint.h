@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Checkpoints: the state of a run in one HDF5 file (format version 1).  Nothing here
- *  is collective. */
+/** Checkpoints: the state of a run in one HDF5 file.  Format version 2 is version 1
+ *  with more tensors: second moments, or, where /model has the average of the
+ *  parameters, the parameters themselves.  A file without them has version 1, which
+ *  older programs read.  Nothing here is collective. */
 #ifndef SHARDNET_STORE_CHECKPOINT_CHECKPOINT_H
 #define SHARDNET_STORE_CHECKPOINT_CHECKPOINT_H
 
@@ -10,10 +12,11 @@
 #include "base/numeric/digest.h"
 #include "base/system/file.h"
 #include "nn/net.h"
+#include "nn/optimizer.h"
 #include "shardnet/status.h"
 #include "store/metrics/rows.h"
 
-enum { SN_CHECKPOINT_FORMAT_VERSION = 1, SN_CHECKPOINT_CONFIG_BYTES = 60 * 1024 };
+enum { SN_CHECKPOINT_FORMAT_VERSION = 2, SN_CHECKPOINT_CONFIG_BYTES = 60 * 1024 };
 
 /** The position of a run: the attributes of the group /progress. */
 typedef struct sn_position {
@@ -37,15 +40,17 @@ typedef struct sn_layer_tensors {
     int64_t in, out;
     float *weight, *bias;
     float *weight_velocity, *bias_velocity;
+    float *weight_second_moment, *bias_second_moment;
+    float *weight_current, *bias_current; /* NULL unless weight and bias are averages */
 } sn_layer_tensors;
 
 /** Tensors per layer; bytes of a tensor name. */
-enum { SN_TENSOR_KINDS = 4, SN_TENSOR_NAME_BYTES = 64 };
+enum { SN_TENSOR_KINDS = 8, SN_TENSOR_NAME_BYTES = 64 };
 
-/** Fills tensors (network->layers) with views of parameters and velocity, each
- *  (network->arena).  velocity may be NULL. */
-void sn_checkpoint_tensors(const sn_network *network, float *parameters,
-                           float *velocity, sn_layer_tensors *tensors);
+/** Fills tensors (network->layers) with views of the state, whose arrays may be NULL.
+ *  weight and bias are those that are evaluated. */
+void sn_checkpoint_tensors(const sn_network *network, const sn_state *state,
+                           sn_layer_tensors *tensors);
 
 /** The content of a checkpoint besides its tensors. */
 typedef struct sn_checkpoint_info {
@@ -62,12 +67,14 @@ typedef struct sn_checkpoint_info {
     int64_t train_count;
     char train_digest[SN_DIGEST_TEXT_BYTES];
     sn_position position;
+    bool second_moments, averaged; /* the checkpoint has such tensors */
 } sn_checkpoint_info;
 
 /** Writes a checkpoint: builds the file in memory, writes path.tmp, reads it back,
- *  fsyncs it, renames it to path and fsyncs the folder.  tensors (info->layers).  The
- *  function sets created_utc, format_version and digest itself.  pending: rows that
- *  metrics.h5 does not hold yet (see store/metrics/pending.h); NULL: none.
+ *  fsyncs it, renames it to path and fsyncs the folder.  tensors (info->layers); those
+ *  that info excludes are NULL.  The function sets created_utc, format_version and
+ *  digest itself.  pending: rows that metrics.h5 does not hold yet (see
+ *  store/metrics/pending.h); NULL: none.
  *
  *  Reading back checks the structure and compares every attribute and value, bit for
  *  bit, with the memory that the digest was computed from; HDF5 checks every checksum.
@@ -75,14 +82,17 @@ typedef struct sn_checkpoint_info {
  *
  *  Needs memory for the whole file.  Rank 0 only.  Errors: SN_EDIVERGED if a value is
  *  not finite (nothing is written), SN_ECREATE, SN_EIO, SN_ENOMEM, SN_EINTERNAL.  On
- *  failure path.tmp is removed and an existing file at path is unchanged. */
+ *  failure path.tmp is removed, and an existing file at path is unchanged unless only
+ *  the fsync of the folder failed. */
 sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
                               const sn_layer_tensors *tensors, const sn_rows *pending,
                               sn_error *err) SN_MUST_CHECK;
 
-/** Returns the approximate size in bytes of a checkpoint file with these layers
- *  (layers).  Writing needs as much memory.  Reads only in and out.  Pure. */
-size_t sn_checkpoint_bytes(const sn_layer_tensors *tensors, int64_t layers);
+/** Returns the approximate size in bytes of a checkpoint file.  Writing needs as much
+ *  memory.  Reads layers, second_moments and averaged of info, and in and out of
+ *  tensors (info->layers).  Pure. */
+size_t sn_checkpoint_bytes(const sn_checkpoint_info *info,
+                           const sn_layer_tensors *tensors);
 
 /** An open checkpoint. */
 typedef struct sn_checkpoint sn_checkpoint;
@@ -90,22 +100,22 @@ typedef struct sn_checkpoint sn_checkpoint;
 /** Opens path and reads everything except the tensors into *info.  Checks structure,
  *  ranks, types and sizes: in of the first layer is input, in of each other layer is
  *  out of the layer before it, out of the last layer is classes.  The caller closes
- *  *checkpoint, which is NULL on failure.  Errors: SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+ *  *checkpoint, which is NULL on failure; info then has its format version, if it could
+ *  be read, and zeros.  Errors: SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
 sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint,
                              sn_checkpoint_info *info, sn_error *err) SN_MUST_CHECK;
+
+/** Returns true if status and info, results of sn_checkpoint_open, report damage.  A file
+ *  of a later format is not damaged: a later version of the program can read it. */
+bool sn_checkpoint_is_damaged(sn_status status, const sn_checkpoint_info *info);
 
 /** Returns in and out of the layers (info.layers); the tensor pointers are NULL.  Valid
  *  until the checkpoint is closed. */
 const sn_layer_tensors *sn_checkpoint_shapes(const sn_checkpoint *checkpoint);
 
-/** Appends the rows that the checkpoint carries (see store/metrics/pending.h) to rows.
- *  Rank 0 only.  Errors: SN_EDATA, SN_ENOMEM. */
-sn_status sn_checkpoint_pending(const sn_checkpoint *checkpoint, sn_rows *rows,
-                                sn_error *err) SN_MUST_CHECK;
-
-/** Reads every tensor into tensors (info.layers), whose shapes must match the file.  A
- *  tensor whose pointer is NULL is only checked.  Checks the digest and that every
- *  value is finite.  Errors: SN_EDATA, SN_ENOMEM. */
+/** Reads every tensor of the file into tensors (info.layers), whose shapes must match
+ *  the file.  A tensor whose pointer is NULL is only checked.  Checks the digest and
+ *  that every value is finite.  Errors: SN_EDATA, SN_ENOMEM. */
 sn_status sn_checkpoint_read(sn_checkpoint *checkpoint, const sn_layer_tensors *tensors,
                              sn_error *err) SN_MUST_CHECK;
 
@@ -116,7 +126,7 @@ void sn_checkpoint_close(sn_checkpoint **checkpoint);
 typedef struct sn_checkpoint_state {
     sn_checkpoint_info info;
     sn_layer_tensors *layers; /* (info.layers): views of arena */
-    float *arena;             /* (2 * parameters): parameters and velocities */
+    float *arena;             /* all tensors */
     int64_t parameters;       /* number of weights and biases */
 } sn_checkpoint_state;
 
@@ -133,6 +143,11 @@ void sn_checkpoint_state_clear(sn_checkpoint_state *state);
  *  tensor.  Errors: SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
 sn_status sn_checkpoint_verify(const char *path, sn_checkpoint_info *info,
                                sn_error *err) SN_MUST_CHECK;
+
+/** Appends the rows that the checkpoint at path carries (see store/metrics/pending.h)
+ *  to rows.  Rank 0 only.  Errors: SN_ENOINPUT, SN_EDATA, SN_ENOMEM. */
+sn_status sn_checkpoint_pending(const char *path, sn_rows *rows,
+                                sn_error *err) SN_MUST_CHECK;
 
 /** Returns the epoch that the last step of the position belongs to, from 1; 0 before
  *  the first step.  Pure. */

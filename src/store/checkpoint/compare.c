@@ -77,13 +77,21 @@ static void compare_values(const float *a, const float *b, sn_compare_tensor *re
     }
 }
 
+/* Returns the layer if the checkpoint has its tensors of this kind, else zeros. */
+static const sn_layer_tensors *find(const sn_checkpoint_state *state, int64_t layer,
+                                    int kind)
+{
+    static const sn_layer_tensors none = {0};
+    return layer < state->info.layers && sn_checkpoint_has(&state->info, kind)
+               ? &state->layers[layer]
+               : &none;
+}
+
 void sn_compare_layer(const sn_checkpoint_state *a, const sn_checkpoint_state *b,
                       int64_t layer, int kind, sn_compare_tensor *result)
 {
-    static const sn_layer_tensors none = {0};
-    const sn_layer_tensors *left = layer < a->info.layers ? &a->layers[layer] : &none;
-    const sn_layer_tensors *right = layer < b->info.layers ? &b->layers[layer] : &none;
-    *result = (sn_compare_tensor){.velocity = kind >= 2,
+    const sn_layer_tensors *left = find(a, layer, kind), *right = find(b, layer, kind);
+    *result = (sn_compare_tensor){.optimizer = kind >= SN_FIRST_VELOCITY,
                                   .rank = sn_tensor_kinds[kind].rank,
                                   .out_a = left->out,
                                   .in_a = left->in,

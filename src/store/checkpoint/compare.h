@@ -23,10 +23,10 @@ size_t sn_compare_attributes(const sn_checkpoint_info *a, const sn_checkpoint_in
 
 /** One tensor of two checkpoints. */
 typedef struct sn_compare_tensor {
-    char name[SN_TENSOR_NAME_BYTES]; /* path in the file */
-    bool velocity;
+    char name[SN_TENSOR_NAME_BYTES];  /* path in the file */
+    bool optimizer;                   /* a tensor of /optimizer, not of /model */
     int rank;                         /* 2 (out, in) or 1 (out) */
-    int64_t out_a, in_a, out_b, in_b; /* 0 if that checkpoint lacks the layer */
+    int64_t out_a, in_a, out_b, in_b; /* 0 if that checkpoint lacks it */
     bool same_shape;                  /* if false, the fields below are 0 */
     int64_t count, differing;         /* values; those whose bits differ */
     double max_absolute;              /* max |a - b| */
@@ -34,8 +34,7 @@ typedef struct sn_compare_tensor {
 } sn_compare_tensor;
 
 /** Compares one tensor of a layer, 0 <= layer < the larger number of layers.  kind is
- *  an index of sn_tensor_kinds: 0 weight, 1 bias, 2 velocity of weight, 3 velocity of
- *  bias. */
+ *  an index of sn_tensor_kinds. */
 void sn_compare_layer(const sn_checkpoint_state *a, const sn_checkpoint_state *b,
                       int64_t layer, int kind, sn_compare_tensor *result);
 

@@ -50,7 +50,20 @@ const sn_tensor_kind sn_tensor_kinds[SN_TENSOR_KINDS] = {
     {"/model", "bias", 1, "b in Z = X Wt + 1 bt"},
     {"/optimizer", "weight", 2, "velocity of W, learning rate included"},
     {"/optimizer", "bias", 1, "velocity of b, learning rate included"},
+    {"/optimizer", "weight_second_moment", 2,
+     "adamw: second moment of W, and velocity is the first"},
+    {"/optimizer", "bias_second_moment", 1,
+     "adamw: second moment of b, and velocity is the first"},
+    {"/optimizer", "weight_current", 2, "W of the last update; /model has the average"},
+    {"/optimizer", "bias_current", 1, "b of the last update; /model has the average"},
 };
+
+bool sn_checkpoint_has(const sn_checkpoint_info *info, int kind)
+{
+    return kind >= SN_FIRST_CURRENT
+               ? info->averaged
+               : kind < SN_FIRST_SECOND_MOMENT || info->second_moments;
+}
 
 float *sn_layer_tensor(const sn_layer_tensors *layer, int kind)
 {
@@ -59,6 +72,10 @@ float *sn_layer_tensor(const sn_layer_tensors *layer, int kind)
         layer->bias,
         layer->weight_velocity,
         layer->bias_velocity,
+        layer->weight_second_moment,
+        layer->bias_second_moment,
+        layer->weight_current,
+        layer->bias_current,
     };
     return tensors[kind];
 }

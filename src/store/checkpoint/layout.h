@@ -36,11 +36,17 @@ typedef struct sn_field {
     size_t offset, bytes;
 } sn_field;
 
-enum { SN_CHECKPOINT_FIELDS = 26 };
+enum {
+    SN_CHECKPOINT_FIELDS = 26,
+    SN_FIRST_VELOCITY = 2,
+    SN_FIRST_SECOND_MOMENT = 4,
+    SN_FIRST_CURRENT = 6
+};
 
 extern const sn_field sn_checkpoint_fields[SN_CHECKPOINT_FIELDS];
 
-/** A tensor of a layer at GROUP/layerN/NAME, of rank 2 (out, in) or 1 (out). */
+/** A tensor of a layer at GROUP/layerN/NAME, of rank 2 (out, in) or 1 (out).  Kinds
+ *  with even numbers are of weights, the next one is of biases. */
 typedef struct sn_tensor_kind {
     const char *group, *name;
     int rank;
@@ -48,6 +54,9 @@ typedef struct sn_tensor_kind {
 } sn_tensor_kind;
 
 extern const sn_tensor_kind sn_tensor_kinds[SN_TENSOR_KINDS];
+
+/** Returns true if the checkpoint has tensors of this kind. */
+bool sn_checkpoint_has(const sn_checkpoint_info *info, int kind);
 
 /** Returns the pointer to a tensor of a layer. */
 float *sn_layer_tensor(const sn_layer_tensors *layer, int kind);

@@ -47,13 +47,15 @@ typedef bool check(void *user, int64_t layer, int kind, const float *values,
                    size_t count, sn_h5_reason *why);
 
 /* Allocates memory for the largest tensor whose pointer in tensors is NULL. */
-static float *make_scratch(const sn_layer_tensors *tensors, int64_t layers)
+static float *make_scratch(const sn_checkpoint_info *info,
+                           const sn_layer_tensors *tensors)
 {
     size_t most = 0;
-    for (int64_t i = 0; i < layers; i++) {
+    for (int64_t i = 0; i < info->layers; i++) {
         for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
             const size_t count = sn_tensor_count(&tensors[i], kind);
-            if (sn_layer_tensor(&tensors[i], kind) == NULL && count > most) {
+            if (sn_checkpoint_has(info, kind) &&
+                sn_layer_tensor(&tensors[i], kind) == NULL && count > most) {
                 most = count;
             }
         }
@@ -67,13 +69,16 @@ static sn_status read_tensors(const sn_checkpoint *checkpoint,
                               const sn_layer_tensors *tensors, check *passes,
                               void *user, sn_error *err)
 {
-    float *scratch = make_scratch(tensors, checkpoint->info.layers);
+    float *scratch = make_scratch(&checkpoint->info, tensors);
     if (scratch == NULL) {
         return sn_fail(err, SN_ENOMEM, "out of memory to read (%s)", checkpoint->path);
     }
     sn_status status = SN_OK;
     for (int64_t i = 0; i < checkpoint->info.layers; i++) {
         for (int kind = 0; status == SN_OK && kind < SN_TENSOR_KINDS; kind++) {
+            if (!sn_checkpoint_has(&checkpoint->info, kind)) {
+                continue;
+            }
             sn_h5_reason why;
             float *place = sn_layer_tensor(&tensors[i], kind);
             float *values = place != NULL ? place : scratch;
@@ -98,8 +103,8 @@ static bool add_to_digest(void *user, int64_t layer, int kind, const float *valu
     return true;
 }
 
-sn_status sn_checkpoint_pending(const sn_checkpoint *checkpoint, sn_rows *rows,
-                                sn_error *err)
+static sn_status read_pending(const sn_checkpoint *checkpoint, sn_rows *rows,
+                              sn_error *err)
 {
     sn_h5_reason why;
     if (sn_pending_read(checkpoint->file, rows, &why)) {
@@ -114,7 +119,7 @@ sn_status sn_checkpoint_pending(const sn_checkpoint *checkpoint, sn_rows *rows,
 static sn_status check_pending(const sn_checkpoint *checkpoint, sn_error *err)
 {
     sn_rows rows = {{{NULL, 0, 0}}};
-    const sn_status status = sn_checkpoint_pending(checkpoint, &rows, err);
+    const sn_status status = read_pending(checkpoint, &rows, err);
     sn_rows_clear(&rows);
     return status;
 }
@@ -149,10 +154,12 @@ static sn_status make_tensors(const sn_checkpoint *checkpoint,
                               sn_checkpoint_state *state, sn_error *err)
 {
     const sn_layer_tensors *end = checkpoint->shapes + state->info.layers;
+    const sn_checkpoint_info *info = &state->info;
+    const size_t arrays = 2 + (size_t)info->second_moments + info->averaged;
     for (const sn_layer_tensors *layer = checkpoint->shapes; layer < end; layer++) {
         state->parameters += layer->out * (layer->in + 1);
     }
-    state->arena = sn_alloc((size_t)state->parameters, 2 * sizeof(float));
+    state->arena = sn_alloc((size_t)state->parameters, arrays * sizeof(float));
     if (state->arena == NULL) {
         return sn_fail(err, SN_ENOMEM, "out of memory for %" PRId64 " parameters",
                        state->parameters);
@@ -165,6 +172,16 @@ static sn_status make_tensors(const sn_checkpoint *checkpoint,
         layer->weight_velocity = layer->bias + layer->out;
         layer->bias_velocity = layer->weight_velocity + weights;
         next = layer->bias_velocity + layer->out;
+        if (info->second_moments) {
+            layer->weight_second_moment = next;
+            layer->bias_second_moment = next + weights;
+            next = layer->bias_second_moment + layer->out;
+        }
+        if (info->averaged) {
+            layer->weight_current = next;
+            layer->bias_current = next + weights;
+            next = layer->bias_current + layer->out;
+        }
     }
     return SN_OK;
 }
@@ -205,6 +222,18 @@ sn_status sn_checkpoint_verify(const char *path, sn_checkpoint_info *info,
     sn_status status = sn_checkpoint_open(path, &checkpoint, info, err);
     if (status == SN_OK) {
         status = sn_checkpoint_read(checkpoint, checkpoint->shapes, err);
+    }
+    sn_checkpoint_close(&checkpoint);
+    return status;
+}
+
+sn_status sn_checkpoint_pending(const char *path, sn_rows *rows, sn_error *err)
+{
+    sn_checkpoint *checkpoint;
+    sn_checkpoint_info info;
+    sn_status status = sn_checkpoint_open(path, &checkpoint, &info, err);
+    if (status == SN_OK) {
+        status = read_pending(checkpoint, rows, err);
     }
     sn_checkpoint_close(&checkpoint);
     return status;
@@ -257,17 +286,29 @@ sn_status sn_checkpoint_read_back(const char *path, const sn_checkpoint_info *in
     return status;
 }
 
-void sn_checkpoint_tensors(const sn_network *network, float *parameters,
-                           float *velocity, sn_layer_tensors *tensors)
+static float *view(float *array, size_t first)
 {
+    return array == NULL ? NULL : array + first;
+}
+
+void sn_checkpoint_tensors(const sn_network *network, const sn_state *state,
+                           sn_layer_tensors *tensors)
+{
+    float *average = state->average;
+    float *evaluated = average != NULL ? average : state->parameters;
+    float *current = average != NULL ? state->parameters : NULL;
     for (size_t l = 0; l < network->layers; l++) {
         const sn_layer *layer = &network->layer[l];
         tensors[l] = (sn_layer_tensors){
             .in = (int64_t)layer->in,
             .out = (int64_t)layer->out,
-            .weight = parameters + layer->weight,
-            .bias = parameters + layer->bias,
-            .weight_velocity = velocity == NULL ? NULL : velocity + layer->weight,
-            .bias_velocity = velocity == NULL ? NULL : velocity + layer->bias};
+            .weight = view(evaluated, layer->weight),
+            .bias = view(evaluated, layer->bias),
+            .weight_velocity = view(state->velocity, layer->weight),
+            .bias_velocity = view(state->velocity, layer->bias),
+            .weight_second_moment = view(state->second_moment, layer->weight),
+            .bias_second_moment = view(state->second_moment, layer->bias),
+            .weight_current = view(current, layer->weight),
+            .bias_current = view(current, layer->bias)};
     }
 }

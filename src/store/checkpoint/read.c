@@ -5,13 +5,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "store/checkpoint/checkpoint.h"
 #include "store/checkpoint/layout.h"
 
+/* Returns true if HDF5 failed because memory is short. */
+static bool memory_is_short(const sn_checkpoint *checkpoint, const sn_h5_reason *why)
+{
+    struct stat file;
+    return why->status == SN_ENOMEM && stat(checkpoint->path, &file) == 0 &&
+           sn_h5_memory_is_short((size_t)file.st_size);
+}
+
+/* Bytes that the file system cannot read count as damage too: an older checkpoint may
+ * be readable. */
 static sn_status damaged(const sn_checkpoint *checkpoint, const char *group,
                          const char *name, const sn_h5_reason *why, sn_error *err)
 {
+    if (memory_is_short(checkpoint, why)) {
+        return sn_fail(err, SN_ENOMEM, "out of memory to read (%s)", checkpoint->path);
+    }
     const char *slash = strcmp(group, "/") == 0 || *name == '\0' ? "" : "/";
     return sn_fail(err, SN_EDATA, "checkpoint damaged (%s): %s%s%s: %s",
                    checkpoint->path, group, slash, name, why->text);
@@ -35,11 +49,11 @@ static bool read_field(hid_t group, const sn_field *field, sn_checkpoint_info *i
                                    why);
 }
 
-static sn_status check_format(const sn_checkpoint *checkpoint, sn_error *err)
+static sn_status check_format(sn_checkpoint *checkpoint, sn_error *err)
 {
     sn_h5_reason why;
     char format[sizeof SN_FORMAT_NAME_CHECKPOINT];
-    int64_t version;
+    int64_t *version = &checkpoint->info.format_version;
     if (!sn_h5_read_text(checkpoint->file, "format", format, sizeof format, &why) ||
         (strcmp(format, SN_FORMAT_NAME_CHECKPOINT) != 0 &&
          !sn_h5_fail(&why, "it names another format"))) {
@@ -48,11 +62,11 @@ static sn_status check_format(const sn_checkpoint *checkpoint, sn_error *err)
             "not a shardnet checkpoint, or damaged (%s): attribute format: %s",
             checkpoint->path, why.text);
     }
-    if (!sn_h5_read_number(checkpoint->file, "format_version", SN_H5_INT64, &version,
+    if (!sn_h5_read_number(checkpoint->file, "format_version", SN_H5_INT64, version,
                            &why) ||
-        (version != SN_CHECKPOINT_FORMAT_VERSION &&
-         !sn_h5_fail(&why, "%" PRId64 ", but this program reads version %d", version,
-                     SN_CHECKPOINT_FORMAT_VERSION))) {
+        ((*version < 1 || *version > SN_CHECKPOINT_FORMAT_VERSION) &&
+         !sn_h5_fail(&why, "%" PRId64 ", but this program reads versions 1 to %d",
+                     *version, SN_CHECKPOINT_FORMAT_VERSION))) {
         return sn_fail(err, SN_EDATA, "checkpoint of another format version (%s): %s",
                        checkpoint->path, why.text);
     }
@@ -149,6 +163,23 @@ static sn_status check_tensor(const sn_checkpoint *checkpoint, int64_t index, in
     return done ? SN_OK : sn_tensor_damaged(checkpoint, index, kind, &why, err);
 }
 
+/* Finds the tensors that files of version 1 lack.  check_tensor finds damage. */
+static void find_optional(sn_checkpoint *checkpoint)
+{
+    sn_h5_reason ignored;
+    hid_t group = H5I_INVALID_HID;
+    if (checkpoint->info.format_version > 1 &&
+        sn_h5_open_object(checkpoint->file, "/optimizer/layer0", H5I_GROUP, &group,
+                          &ignored)) {
+        checkpoint->info.second_moments =
+            H5Lexists(group, sn_tensor_kinds[SN_FIRST_SECOND_MOMENT].name,
+                      H5P_DEFAULT) > 0;
+        checkpoint->info.averaged =
+            H5Lexists(group, sn_tensor_kinds[SN_FIRST_CURRENT].name, H5P_DEFAULT) > 0;
+    }
+    sn_h5_close(&group);
+}
+
 static sn_status read_shapes(sn_checkpoint *checkpoint, sn_error *err)
 {
     const sn_checkpoint_info *info = &checkpoint->info;
@@ -164,10 +195,13 @@ static sn_status read_shapes(sn_checkpoint *checkpoint, sn_error *err)
         return sn_fail(err, SN_ENOMEM, "out of memory for the layers of (%s)",
                        checkpoint->path);
     }
+    find_optional(checkpoint);
     int64_t in = info->input;
     for (int64_t i = 0; i < info->layers; i++) {
         for (int kind = 0; status == SN_OK && kind < SN_TENSOR_KINDS; kind++) {
-            status = check_tensor(checkpoint, i, kind, in, err);
+            status = sn_checkpoint_has(info, kind)
+                         ? check_tensor(checkpoint, i, kind, in, err)
+                         : SN_OK;
         }
         in = checkpoint->shapes[i].out;
     }
@@ -184,8 +218,11 @@ static sn_status open_checked(sn_checkpoint *checkpoint, sn_error *err)
 {
     sn_h5_reason why;
     if (!sn_h5_open(checkpoint->path, &checkpoint->file, &why)) {
-        return sn_fail(err, SN_EDATA, "not a readable HDF5 file (%s): %s",
-                       checkpoint->path, why.text);
+        return memory_is_short(checkpoint, &why)
+                   ? sn_fail(err, SN_ENOMEM, "out of memory to read (%s)",
+                             checkpoint->path)
+                   : sn_fail(err, SN_EDATA, "not a readable HDF5 file (%s): %s",
+                             checkpoint->path, why.text);
     }
     sn_status status = check_format(checkpoint, err);
     if (status == SN_OK) {
@@ -218,9 +255,15 @@ sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint,
         *checkpoint = opened;
         *info = opened->info;
     } else {
+        info->format_version = opened->info.format_version;
         sn_checkpoint_close(&opened);
     }
     return status;
+}
+
+bool sn_checkpoint_is_damaged(sn_status status, const sn_checkpoint_info *info)
+{
+    return status == SN_EDATA && info->format_version <= SN_CHECKPOINT_FORMAT_VERSION;
 }
 
 const sn_layer_tensors *sn_checkpoint_shapes(const sn_checkpoint *checkpoint)

@@ -16,8 +16,9 @@ static sn_status fault(const char *point, const sn_checkpoint_info *info, sn_err
     return sn_fault_check(point, 0, info->position.step, err) == SN_OK ? SN_OK : SN_EIO;
 }
 
-static sn_status check_layer(const char *path, int64_t index,
-                             const sn_layer_tensors *layer, int64_t in, sn_error *err)
+static sn_status check_layer(const char *path, const sn_checkpoint_info *info,
+                             int64_t index, const sn_layer_tensors *layer, int64_t in,
+                             sn_error *err)
 {
     if (layer->in != in || layer->in < 1 || layer->out < 1 ||
         layer->in > INT64_MAX / 16 / layer->out) {
@@ -28,6 +29,9 @@ static sn_status check_layer(const char *path, int64_t index,
     }
     for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
         const float *values = sn_layer_tensor(layer, kind);
+        if (!sn_checkpoint_has(info, kind)) {
+            continue;
+        }
         char name[SN_TENSOR_NAME_BYTES];
         sn_tensor_name(name, index, kind);
         if (values == NULL) {
@@ -56,7 +60,7 @@ static sn_status check_all(const char *path, const sn_checkpoint_info *info,
     }
     int64_t in = info->input;
     for (int64_t i = 0; i < info->layers; i++) {
-        sn_status status = check_layer(path, i, &tensors[i], in, err);
+        sn_status status = check_layer(path, info, i, &tensors[i], in, err);
         if (status != SN_OK) {
             return status;
         }
@@ -77,9 +81,11 @@ static sn_status compute_digest(sn_checkpoint_info *info,
     sn_checkpoint_digest_info(digest, info);
     for (int64_t i = 0; i < info->layers; i++) {
         for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
-            sn_checkpoint_digest_tensor(digest, i, kind,
-                                        sn_layer_tensor(&tensors[i], kind),
-                                        sn_tensor_count(&tensors[i], kind));
+            if (sn_checkpoint_has(info, kind)) {
+                sn_checkpoint_digest_tensor(digest, i, kind,
+                                            sn_layer_tensor(&tensors[i], kind),
+                                            sn_tensor_count(&tensors[i], kind));
+            }
         }
     }
     return sn_digest_finish(&digest, info->digest, err);
@@ -169,6 +175,9 @@ static bool write_tensors(hid_t file, const sn_checkpoint_info *info,
     bool done = true;
     for (int64_t i = 0; i < info->layers; i++) {
         for (int kind = 0; done && kind < SN_TENSOR_KINDS; kind++) {
+            if (!sn_checkpoint_has(info, kind)) {
+                continue;
+            }
             char name[SN_TENSOR_NAME_BYTES];
             sn_tensor_name(name, i, kind);
             *strrchr(name, '/') = '\0';
@@ -199,13 +208,15 @@ static size_t tensor_bytes(const sn_layer_tensors *layer, int kind)
     return (size_t)(chunks * (elements * sizeof(float) + CHECKSUM_BYTES + INDEX_BYTES));
 }
 
-size_t sn_checkpoint_bytes(const sn_layer_tensors *tensors, int64_t layers)
+size_t sn_checkpoint_bytes(const sn_checkpoint_info *info,
+                           const sn_layer_tensors *tensors)
 {
     enum { LAYER_BYTES = 10 * 1024, FILE_BYTES = 6 * 1024 }; /* measured */
-    size_t bytes = FILE_BYTES + (size_t)layers * LAYER_BYTES;
-    for (int64_t i = 0; i < layers; i++) {
+    size_t bytes = FILE_BYTES + (size_t)info->layers * LAYER_BYTES;
+    for (int64_t i = 0; i < info->layers; i++) {
         for (int kind = 0; kind < SN_TENSOR_KINDS; kind++) {
-            bytes += tensor_bytes(&tensors[i], kind);
+            bytes +=
+                sn_checkpoint_has(info, kind) ? tensor_bytes(&tensors[i], kind) : 0;
         }
     }
     return bytes;
@@ -219,7 +230,7 @@ static sn_status save(const char *temporary, const sn_checkpoint_info *info,
     sn_h5_reason why;
     hid_t file;
     /* This is at least the size of the file, so that its memory need not grow. */
-    const size_t bytes = sn_checkpoint_bytes(tensors, info->layers) +
+    const size_t bytes = sn_checkpoint_bytes(info, tensors) +
                          sn_pending_bytes(pending) + EXTRA_BYTES +
                          (size_t)info->layers * EXTRA_LAYER_BYTES;
     sn_status status = sn_h5_image_check_room(temporary, bytes, err);
@@ -292,7 +303,8 @@ sn_status sn_checkpoint_write(const char *path, const sn_checkpoint_info *info,
         return status;
     }
     sn_checkpoint_info filled = *info;
-    filled.format_version = SN_CHECKPOINT_FORMAT_VERSION;
+    filled.format_version =
+        info->second_moments || info->averaged ? SN_CHECKPOINT_FORMAT_VERSION : 1;
     sn_clock_utc_text(filled.created_utc);
 
     status = check_all(path, &filled, tensors, err);

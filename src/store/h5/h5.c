@@ -103,6 +103,14 @@ sn_status sn_h5_image_check_room(const char *path, size_t bytes, sn_error *err)
                          path, ((bytes + LIBRARY_BYTES) >> 20) + 1);
 }
 
+bool sn_h5_memory_is_short(size_t bytes)
+{
+    enum { EXTRA_BYTES = 16 << 20 };
+    void *memory = malloc(bytes + EXTRA_BYTES);
+    free(memory);
+    return memory == NULL;
+}
+
 bool sn_h5_image_open(const char *path, size_t bytes, hid_t *file, sn_h5_reason *why)
 {
     /* HDF5 looks for a file of this name first; none can exist here. */

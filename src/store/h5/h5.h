@@ -46,6 +46,10 @@ void sn_h5_close(hid_t *id);
 sn_status sn_h5_image_check_room(const char *path, size_t bytes,
                                  sn_error *err) SN_MUST_CHECK;
 
+/** Returns true if the memory for a file of this size cannot be allocated.  Otherwise
+ *  an allocation in HDF5 failed because a damaged file states an absurd size. */
+bool sn_h5_memory_is_short(size_t bytes);
+
 /** Loads the file at path into memory, or creates an empty file in memory if path is
  *  NULL.  The caller changes it and saves it with sn_h5_image_save.  HDF5 thus never
  *  writes to a full disk: it cannot close a file that it cannot flush.  bytes is the

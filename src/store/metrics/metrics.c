@@ -58,16 +58,6 @@ static sn_status create_empty(const char *path, sn_error *err)
     return status;
 }
 
-/* True if memory for the whole file cannot be allocated.  If it can, an allocation
- * failed because a damaged file states an absurd size. */
-static bool memory_is_short(off_t file_bytes)
-{
-    enum { EXTRA_BYTES = 16 << 20 };
-    void *memory = malloc((size_t)file_bytes + EXTRA_BYTES);
-    free(memory);
-    return memory == NULL;
-}
-
 /* Reports why the file could not be changed.  It is damaged only if HDF5 rejects its
  * contents. */
 static sn_status report_failure(const char *path, off_t bytes, const sn_h5_reason *why,
@@ -76,7 +66,7 @@ static sn_status report_failure(const char *path, off_t bytes, const sn_h5_reaso
     if (why->status == SN_EIO) {
         return sn_fail(err, SN_EIO, "cannot change (%s): %s", path, why->text);
     }
-    return why->status == SN_ENOMEM && memory_is_short(bytes)
+    return why->status == SN_ENOMEM && sn_h5_memory_is_short((size_t)bytes)
                ? sn_fail(err, SN_ENOMEM, "cannot change (%s): out of memory", path)
                : sn_fail(err, SN_EDATA, "metrics damaged (%s): %s", path, why->text);
 }

@@ -207,12 +207,6 @@ bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void
     return transfer(dataset, type, first, count, rows, NULL, why);
 }
 
-bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
-                    const void *rows, sn_h5_reason *why)
-{
-    return transfer(dataset, type, first, count, NULL, rows, why);
-}
-
 bool sn_table_append(hid_t dataset, const sn_table *table, uint64_t present,
                      const void *rows, size_t count, sn_h5_reason *why)
 {
@@ -223,7 +217,7 @@ bool sn_table_append(hid_t dataset, const sn_table *table, uint64_t present,
     const hsize_t extent = present + count;
     bool done =
         (type >= 0 && H5Dset_extent(dataset, &extent) >= 0) || sn_h5_fail_library(why);
-    done = done && sn_table_write(dataset, type, present, count, rows, why);
+    done = done && transfer(dataset, type, present, count, NULL, rows, why);
     sn_h5_close(&type);
     return done;
 }

@@ -51,11 +51,9 @@ bool sn_table_create(hid_t file, const sn_table *table, bool checksums,
 bool sn_table_open(hid_t file, const sn_table *table, hid_t *dataset, uint64_t *rows,
                    sn_h5_reason *why) SN_MUST_CHECK;
 
-/** Read or write rows first .. first + count - 1.  type describes rows (count). */
+/** Reads rows first .. first + count - 1.  type describes rows (count). */
 bool sn_table_read(hid_t dataset, hid_t type, uint64_t first, size_t count, void *rows,
                    sn_h5_reason *why) SN_MUST_CHECK;
-bool sn_table_write(hid_t dataset, hid_t type, uint64_t first, size_t count,
-                    const void *rows, sn_h5_reason *why) SN_MUST_CHECK;
 
 /** Appends rows (count) to a dataset of present rows. */
 bool sn_table_append(hid_t dataset, const sn_table *table, uint64_t present,

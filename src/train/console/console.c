@@ -109,11 +109,16 @@ void sn_console_header(const sn_console *console, const sn_engine *engine)
     print_data(out, config, &engine->loaded);
     fputs("model    ", out);
     sn_config_print_network(&engine->replica.network, out);
-    fputs(engine->replica.state.parts > 1 ? ", one copy per node\n" : "\n", out);
+    fputs(engine->replica.memory.parts > 1 ? ", one copy per node\n" : "\n", out);
     if (config->optimizer_scale_from_batch > 0) {
         fprintf(out, "rate     %g, scaled from batch %" PRId64 " to %" PRId64 "\n",
                 sn_config_schedule(config).rate, config->optimizer_scale_from_batch,
                 config->train_batch);
+    }
+    if (config->train_average > 0) {
+        fprintf(out,
+                "average  of the weights, decay %g per update; evaluated and saved\n",
+                config->train_average);
     }
     fflush(out);
 }

@@ -9,6 +9,7 @@
 #include "base/system/file.h"
 #include "base/text/utf8.h"
 #include "dist/comm/clock.h"
+#include "dist/watchdog/watchdog.h"
 
 enum { PHASES_OF_STEP = 5, OTHERS = 64 }; /* events per step, and per trace */
 
@@ -36,15 +37,8 @@ struct sn_trace {
 static sn_status try_path(const char *path, sn_error *err)
 {
     char temporary[SN_PATH_BYTES];
-    FILE *file = NULL;
-    sn_status status = sn_path_temporary(temporary, path, err);
-    if (status == SN_OK && sn_is_folder(path)) {
-        return sn_fail(err, SN_ECREATE, "trace (%s): a folder; give the name of a file",
-                       path);
-    }
-    if (status == SN_OK) {
-        status = sn_file_create(temporary, &file, err);
-    }
+    FILE *file;
+    const sn_status status = sn_file_begin(path, temporary, &file, err);
     if (file != NULL) {
         (void)fclose(file);
         (void)remove(temporary);
@@ -206,10 +200,7 @@ static void print_rank(const all *a, int rank)
 static sn_status write_file(const char *path, all *a, sn_error *err)
 {
     char temporary[SN_PATH_BYTES];
-    sn_status status = sn_path_temporary(temporary, path, err);
-    if (status == SN_OK) {
-        status = sn_file_create(temporary, &a->out, err);
-    }
+    sn_status status = sn_file_begin(path, temporary, &a->out, err);
     if (status != SN_OK) {
         return status;
     }
@@ -267,6 +258,9 @@ static sn_status gather_and_write(const sn_trace *trace, sn_error *err)
 sn_status sn_trace_finish(sn_trace **trace, sn_console *console, sn_error *err)
 {
     sn_error why;
+    if (*trace != NULL) {
+        sn_watchdog_mark((*trace)->comm, &sn_watchdog_output, -1);
+    }
     const sn_status status = *trace == NULL ? SN_OK : gather_and_write(*trace, &why);
     if (status == SN_EMPI) {
         return sn_fail(err, status, "%s", why.message);

@@ -23,7 +23,7 @@ typedef struct sn_engine {
 } sn_engine;
 
 /** Opens the context, loads the data and allocates the replica.  The cursor is at the
- *  start of a run; parameters and velocity are zero.  The caller calls sn_engine_close,
+ *  start of a run; the state is zero.  The caller calls sn_engine_close,
  *  also after an error.  Collective; the same status on all ranks.  Errors: SN_ECONFIG,
  *  SN_ENOINPUT, SN_EDATA, SN_ENOMEM, SN_ERANGE, SN_EMPI. */
 sn_status sn_engine_open(sn_engine *engine, sn_comm *comm, const sn_config *config,

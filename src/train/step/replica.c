@@ -28,10 +28,16 @@ sn_replica_sizes sn_replica_sizes_of(const sn_config *config, const sn_network *
 {
     const size_t rows = capacity(config, train_count, size);
     const sn_precision precision = (sn_precision)config->compute_precision;
+    const sn_optimizer optimizer = sn_config_optimizer(config);
+    const size_t state = sn_state_elements(&optimizer, network);
+    const size_t average = optimizer.average > 0 ? network->arena * sizeof(float) : 0;
     return (sn_replica_sizes){
         .rows = rows,
         .parameters = network->arena * sizeof(float),
-        .velocity = network->arena * sizeof(float),
+        .moments = (state - network->arena) * sizeof(float) - average,
+        .average = average,
+        .squares =
+            optimizer.clip_norm > 0 ? sn_clip_blocks(network) * sizeof(double) : 0,
         .weights_bf16 =
             precision == SN_PRECISION_FP32 ? 0 : network->arena * sizeof(uint16_t),
         .workspace = sn_workspace_bytes(network, rows, config->model_dropout_hidden > 0,
@@ -43,7 +49,8 @@ sn_replica_sizes sn_replica_sizes_of(const sn_config *config, const sn_network *
 
 static size_t state_bytes(const sn_replica_sizes *sizes)
 {
-    return sizes->parameters + sizes->velocity + sizes->weights_bf16;
+    return sizes->parameters + sizes->moments + sizes->average + sizes->weights_bf16 +
+           sizes->squares;
 }
 
 bool sn_replica_shares_state(const sn_replica_sizes *sizes, int node_ranks)
@@ -81,7 +88,7 @@ static sn_status allocate_state(sn_comm *comm, sn_replica *replica,
         (sn_replica_shares_state(sizes, sn_comm_node_size(comm)) ||
          sn_fault_check("replica.share", sn_comm_rank(comm), -1, NULL) != SN_OK);
     const sn_status status = sn_node_memory_init(comm, state_bytes(sizes), share,
-                                                 "model", &replica->state, err);
+                                                 "model", &replica->memory, err);
     if (status == SN_ENOMEM) {
         return sn_fail(err, SN_ENOMEM,
                        "model (%zu parameters): out of memory; use a smaller model, or "
@@ -89,16 +96,17 @@ static sn_status allocate_state(sn_comm *comm, sn_replica *replica,
                        network->parameters);
     }
     if (status == SN_OK) {
-        uint8_t *data = replica->state.data;
-        replica->parameters = (float *)(void *)data;
-        replica->velocity = (float *)(void *)(data + sizes->parameters);
-        replica->weights_bf16 =
-            sizes->weights_bf16 == 0
-                ? NULL
-                : (uint16_t *)(void *)(data + sizes->parameters + sizes->velocity);
+        float *data = (float *)(void *)replica->memory.data;
+        replica->state = sn_state_at(&replica->optimizer, network, data);
+        if (sizes->weights_bf16 > 0) {
+            replica->weights_bf16 = (uint16_t *)(data + replica->state.elements);
+        }
+        if (sizes->squares > 0) {
+            uint8_t *end = replica->memory.data + state_bytes(sizes);
+            replica->squares = (double *)(void *)(end - sizes->squares);
+        }
         replica->workspace.weights_bf16 = replica->weights_bf16;
-        sn_checkpoint_tensors(network, replica->parameters, replica->velocity,
-                              replica->tensors);
+        sn_checkpoint_tensors(network, &replica->state, replica->tensors);
     }
     return status;
 }
@@ -106,10 +114,10 @@ static sn_status allocate_state(sn_comm *comm, sn_replica *replica,
 static sn_status allocate_augment(sn_batch *batch, const sn_config *config,
                                   const sn_dataset *data, int threads, sn_error *err)
 {
-    if (config->augment_kind == SN_AUGMENT_NONE) {
+    const sn_augment_spec spec = sn_config_augment(config);
+    if (!sn_augment_is_active(&spec)) {
         return SN_OK;
     }
-    const sn_augment_spec spec = sn_config_augment(config);
     batch->augment = calloc((size_t)threads, sizeof *batch->augment);
     if (batch->augment == NULL) {
         return sn_fail(err, SN_ENOMEM, "distortions: out of memory");
@@ -146,6 +154,7 @@ static sn_status allocate_private(sn_replica *replica, const sn_config *config,
                                          sizes->rows, config->model_dropout_hidden > 0,
                                          (sn_precision)config->compute_precision, err);
     if (status == SN_OK) {
+        replica->workspace.label_smoothing = config->train_label_smoothing;
         status = allocate_batch(&replica->batch, sizes, err);
     }
     return status == SN_OK
@@ -176,19 +185,20 @@ sn_status sn_replica_open(sn_comm *comm, sn_replica *replica, const sn_config *c
 void sn_replica_draw(sn_replica *replica, const sn_config *config, uint64_t seed)
 {
     sn_init_parameters(&replica->network, (sn_init)config->model_init,
-                       config->model_init_scale, seed, replica->parameters);
+                       config->model_init_scale, seed, replica->state.parameters);
+    sn_state_start_average(&replica->network, &replica->state);
 }
 
 sn_status sn_replica_distribute(sn_comm *comm, sn_replica *replica,
                                 sn_position *position, sn_error *err)
 {
     if (sn_comm_rank(comm) == 0 && replica->weights_bf16 != NULL) {
-        sn_network_weights_to_bf16(&replica->network, replica->parameters,
+        sn_network_weights_to_bf16(&replica->network, replica->state.parameters,
                                    replica->weights_bf16);
     }
     const sn_status status =
         sn_comm_broadcast(comm, position, sizeof *position, 0, err);
-    return status == SN_OK ? sn_node_memory_distribute(comm, &replica->state, err)
+    return status == SN_OK ? sn_node_memory_distribute(comm, &replica->memory, err)
                            : status;
 }
 
@@ -197,7 +207,7 @@ void sn_replica_close(sn_replica *replica)
     sn_batch *batch = &replica->batch;
     sn_workspace_clear(&replica->workspace);
     sn_network_clear(&replica->network);
-    sn_node_memory_clear(&replica->state);
+    sn_node_memory_clear(&replica->memory);
     free(batch->x);
     free(batch->labels);
     free(batch->samples);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The replica contains the state, which is parameters and velocity, and the memory
- *  that this rank uses in a step.
+/** The replica contains the state of training and the memory that this rank uses in a
+ *  step.
  *
  *  A node holds one copy of a large state, and each rank updates its part of this copy:
  *  the optimizer is sharded inside the node (Rajbhandari et al. 2020, ZeRO), and all
@@ -13,6 +13,7 @@
 #include "data/augment.h"
 #include "dist/comm/comm.h"
 #include "dist/node/memory.h"
+#include "nn/clip.h"
 #include "nn/net.h"
 #include "nn/optimizer.h"
 #include "store/checkpoint/checkpoint.h"
@@ -42,10 +43,11 @@ typedef struct sn_batch {
 
 typedef struct sn_replica {
     sn_network network;
-    sn_node_memory state;         /* contains the next three arrays */
-    float *parameters, *velocity; /* (arena) */
-    uint16_t *weights_bf16;       /* (arena): rounded parameters; NULL for fp32 */
-    sn_layer_tensors tensors[SN_MAX_HIDDEN + 1]; /* views of parameters and velocity */
+    sn_node_memory memory; /* contains state, weights_bf16 and squares */
+    sn_state state;
+    uint16_t *weights_bf16; /* (arena): rounded parameters; NULL for fp32 */
+    double *squares;        /* (sn_clip_blocks), see nn/clip.h; NULL without clipping */
+    sn_layer_tensors tensors[SN_MAX_HIDDEN + 1]; /* views of the state */
     sn_optimizer optimizer;
     sn_dropout dropout; /* rates; the step sets seed and epoch */
     sn_workspace workspace;
@@ -54,17 +56,20 @@ typedef struct sn_replica {
 
 /** Sizes of the arrays of a replica in bytes. */
 typedef struct sn_replica_sizes {
-    size_t rows;                               /* capacity of workspace and batch */
-    size_t parameters, velocity, weights_bf16; /* weights_bf16 is 0 for fp32 */
-    size_t workspace;                          /* activations, masks, gradients */
-    size_t x, labels, samples;                 /* arrays of the batch */
+    size_t rows;                     /* capacity of workspace and batch */
+    size_t parameters, weights_bf16; /* weights_bf16 is 0 for fp32 */
+    size_t moments;                  /* velocity and second moments */
+    size_t average;                  /* 0 without averaging */
+    size_t squares;                  /* 0 without clipping */
+    size_t workspace;                /* activations, masks, gradients */
+    size_t x, labels, samples;       /* arrays of the batch */
 } sn_replica_sizes;
 
 /** Returns whether the ranks of a node share a state of these sizes.  Pure.
  *
  *  They do if private copies would need 16 MiB or more together.  Below that the copies
- *  fit into the caches, and a rank reads its own copy faster than what another core
- *  wrote: on 2 ranks with 1 MiB of L2 each, a shared state makes a step 5 to 20 %
+ *  fit into the caches, and a rank reads its own copy faster than data that another
+ *  core wrote: on 2 ranks with 1 MiB of L2 each, a shared state makes a step 5 to 20 %
  *  slower from 784-30-10 to 784-800-10 with batch 64, and 2 to 20 % faster from
  *  784-800-800-10 on. */
 bool sn_replica_shares_state(const sn_replica_sizes *sizes, int node_ranks);
@@ -82,9 +87,9 @@ sn_status sn_replica_network(const sn_config *config, size_t input, size_t class
                              sn_error *err) SN_MUST_CHECK;
 
 /** Allocates a replica for the data set on the ranks of comm with threads threads each;
- *  comm is NULL in a process without MPI.  Parameters and velocity are zero.  The
- *  caller calls sn_replica_close, also after an error.  Collective; the same status on
- *  all ranks.  Errors: SN_ECONFIG, SN_ENOMEM, SN_ERANGE, SN_EMPI. */
+ *  comm is NULL in a process without MPI.  The state is zero.  The caller calls
+ *  sn_replica_close, also after an error.  Collective; the same status on all ranks.
+ *  Errors: SN_ECONFIG, SN_ENOMEM, SN_ERANGE, SN_EMPI. */
 sn_status sn_replica_open(sn_comm *comm, sn_replica *replica, const sn_config *config,
                           const sn_dataset *data, int threads,
                           sn_error *err) SN_MUST_CHECK;
@@ -93,8 +98,8 @@ sn_status sn_replica_open(sn_comm *comm, sn_replica *replica, const sn_config *c
  *  sn_replica_distribute. */
 void sn_replica_draw(sn_replica *replica, const sn_config *config, uint64_t seed);
 
-/** Gives all ranks the position and the state of rank 0: parameters, velocity and the
- *  bf16 weights that follow from the parameters.  Required after every change of the
+/** Broadcasts the position and the state of rank 0, and updates the bf16 weights of
+ *  every rank.  Required after every change of the
  *  parameters except an update.  Collective.  Errors: SN_EMPI. */
 sn_status sn_replica_distribute(sn_comm *comm, sn_replica *replica,
                                 sn_position *position, sn_error *err) SN_MUST_CHECK;

@@ -18,8 +18,8 @@ typedef struct copy {
 
 static uint64_t hash_of(const sn_replica *replica)
 {
-    const size_t bytes = replica->network.arena * sizeof(float);
-    return sn_hash(sn_hash(0, replica->parameters, bytes), replica->velocity, bytes);
+    const sn_state *state = &replica->state;
+    return sn_hash(0, state->parameters, state->elements * sizeof(float));
 }
 
 /* Returns the number of copies with the hash of rank like, or of all if like is -1. */
@@ -107,11 +107,11 @@ static sn_status find_culprits(const sn_context *context, copy *mine, int64_t st
 sn_status sn_replica_check(const sn_context *context, const sn_replica *replica,
                            int64_t step, sn_error *err)
 {
-    const sn_node_memory *state = &replica->state;
-    if (state->parts == context->size) { /* one rank, or one copy that all share */
+    const sn_node_memory *memory = &replica->memory;
+    if (memory->parts == context->size) { /* one rank, or one copy that all share */
         return SN_OK;
     }
-    copy mine = {.exists = state->part == 0};
+    copy mine = {.exists = memory->part == 0};
     mine.hash = mine.exists ? hash_of(replica) : 0;
     uint64_t first = mine.hash;
     sn_status status = sn_comm_broadcast(context->comm, &first, sizeof first, 0, err);
@@ -128,8 +128,8 @@ void sn_replica_inject_fault(const sn_context *context, sn_replica *replica,
     const uint32_t bit = 1u << 20;
     uint32_t word;
     if (sn_fault_check("replica.flip", context->rank, step, NULL) != SN_OK) {
-        memcpy(&word, replica->parameters, sizeof word);
+        memcpy(&word, replica->state.parameters, sizeof word);
         word ^= bit;
-        memcpy(replica->parameters, &word, sizeof word);
+        memcpy(replica->state.parameters, &word, sizeof word);
     }
 }

@@ -15,10 +15,11 @@
 #include "data/batch.h"
 #include "dist/watchdog/watchdog.h"
 
-static const sn_activity gathering = {"gather", false},
-                         differentiating = {"gradient", false},
-                         reducing = {"reduce", true}, updating = {"update", false},
-                         meeting = {"update", true};
+static const sn_activity gathering = {"gather", false, true},
+                         differentiating = {"gradient", false, true},
+                         reducing = {"reduce", true, true},
+                         updating = {"update", false, true},
+                         meeting = {"update", true, true};
 
 /* A step in progress. */
 typedef struct step {
@@ -149,7 +150,7 @@ static void compute_microbatch(step *s, sn_range positions, float *buffer)
     const double gathered = sn_clock_seconds();
     sn_watchdog_mark(s->context->comm, &differentiating, p->step);
     const sn_pass pass =
-        sn_net_gradient(&r->network, r->parameters, &r->workspace, r->batch.x,
+        sn_net_gradient(&r->network, r->state.parameters, &r->workspace, r->batch.x,
                         r->batch.labels, r->batch.samples, rows, &dropout, buffer);
     const double computed = sn_clock_seconds();
     if (s->non_finite == 0) {
@@ -162,6 +163,23 @@ static void compute_microbatch(step *s, sn_range positions, float *buffer)
     s->profile.backward += computed - gathered - pass.forward_seconds;
 }
 
+/* Returns the factor that makes the mean of the summed gradient and limits its norm.
+ * Every rank has the whole sum, so the norm needs no collective between nodes; the
+ * ranks that share a copy of the state each compute a part of it. */
+static double scale_of(const step *s, const float *sum, double count)
+{
+    sn_replica *r = s->replica;
+    const double scale = 1 / count, limit = r->optimizer.clip_norm;
+    if (r->squares == NULL) {
+        return scale;
+    }
+    sn_clip_squares(&r->network, (sn_arena_part){r->memory.part, r->memory.parts}, sum,
+                    r->squares);
+    sn_watchdog_mark(s->context->comm, &meeting, s->cursor->position.step);
+    sn_node_memory_meet(&r->memory);
+    return scale * sn_clip_factor(&r->network, limit, scale, r->squares);
+}
+
 /* Updates the state with the sum of the gradients over count samples.  Each rank
  * updates its part of the node's copy; at the end all parts are complete. */
 static void update(step *s, const float *sum, double rate, double count)
@@ -169,12 +187,14 @@ static void update(step *s, const float *sum, double rate, double count)
     const double begun = sn_clock_seconds();
     const int64_t number = s->cursor->position.step;
     sn_replica *r = s->replica;
-    const sn_arena_part own = {r->state.part, r->state.parts};
+    const sn_arena_part own = {r->memory.part, r->memory.parts};
+    const sn_update factors = {
+        .number = number + 1, .rate = rate, .gradient_scale = scale_of(s, sum, count)};
     sn_watchdog_mark(s->context->comm, &updating, number);
-    sn_optimizer_update(&r->optimizer, &r->network, own, rate, 1 / count, sum,
-                        r->velocity, r->parameters, r->weights_bf16);
+    sn_optimizer_update(&r->optimizer, &r->network, own, &factors, sum, &r->state,
+                        r->weights_bf16);
     sn_watchdog_mark(s->context->comm, &meeting, number);
-    sn_node_memory_meet(&r->state);
+    sn_node_memory_meet(&r->memory);
     s->profile.update = sn_clock_seconds() - begun;
 }
 

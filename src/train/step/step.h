@@ -16,7 +16,7 @@ typedef struct sn_requests {
 } sn_requests;
 
 /** Returns the requests of this rank.  The step calls it after the gradient of each
- *  microbatch; now is the clock of base/clock.h. */
+ *  microbatch; now is the clock of base/system/clock.h. */
 typedef sn_requests sn_step_poll(void *user, double now);
 
 /** The result of a step, the same on every rank except seconds and profile. */

@@ -69,11 +69,21 @@ hang_up() {
 }
 
 hang_up "no other library"
-library=$(dirname -- "$program")/tests/libtake_hangup.so
-if [ -e "$library" ]; then
-    hang_up "a library with a handler of its own" LD_PRELOAD="$library"
+libraries=$(dirname -- "$program")/tests
+if [ -e "$libraries/libtake_hangup.so" ]; then
+    hang_up "a library with a handler of its own" LD_PRELOAD="$libraries/libtake_hangup.so"
+    for signal in USR1 TERM INT; do
+        rm -rf late lingers
+        start 0 env LD_PRELOAD="$libraries/liblinger_at_exit.so" "$program" train job.ini --out late \
+            --set train.epochs=1
+        wait_until "no file 'lingers'" [ -e lingers ]
+        kill "-$signal" "$job"
+        finish
+        [ "$code" -eq 0 ] || wrong "SIG$signal between main and the end: exit code $code instead of 0"
+    done
+    checked "a signal after main changes no exit code"
 else
-    lack_part "a library with a handler of its own: sanitizers permit no preloaded library"
+    lack_part "handlers of other libraries, slow ends: sanitizers permit no preloaded library"
 fi
 
 start 3 "${slow[@]}" "$program" train job.ini --out twice

@@ -76,9 +76,9 @@ static sn_status run(const void *given, sn_error *err)
     sn_stop_watch(sn_comm_launch_task() <= 0 ? text : NULL);
     (void)signal(SIGPIPE,
                  SIG_IGN); /* training continues if the reader of its log ends */
-    const sn_status status = sn_job_run(body, given, err);
-    sn_stop_unwatch();
-    return status;
+    /* the watch lasts as long as the process: a signal after the work is done must not
+     * replace the exit code */
+    return sn_job_run(body, given, err);
 }
 
 const sn_command sn_command_train = {

@@ -32,7 +32,7 @@ checkpoints() {
 
 # request_stop: passes USR1 to the launcher, which passes it to the ranks: they write a
 # checkpoint and end with 75.  The signal would kill ranks that have not installed their
-# handler yet, so it waits for start_seconds.
+# handler yet, so the function waits until start_seconds after the launch.
 job='' child='' launched=0 interrupted=no stopping=no ended=no start_seconds=${start_seconds:-10}
 request_stop() {
     interrupted=yes stopping=yes

@@ -11,7 +11,8 @@ say() {
     printf '== %s\n' "$*"
 }
 
-# fail CODE MESSAGE; schedulers run a copy of a script by another name than $script_name
+# fail CODE MESSAGE: prints the message and ends the script with CODE.  Schedulers run a copy of
+# a script by another name than $script_name
 fail() {
     printf '%s: %s\n' "${script_name:-${0##*/}}" "$2" >&2
     exit "$1"

@@ -66,7 +66,7 @@ list_nodes() {
     for i in "${!nodes[@]}"; do tasks[${nodes[i]}]=${counts[i]:-1}; done
 }
 
-# start_on_nodes: start_ranks on the nodes; copies the error lines to the file errors
+# start_on_nodes: calls start_ranks on the nodes; copies the error lines to the file errors
 start_on_nodes() {
     say "job $job, start ${SLURM_RESTART_COUNT:-0}, $SLURM_NTASKS tasks on" \
         "$SLURM_JOB_NODELIST, $launcher, $(date -u +%FT%TZ)"
@@ -105,9 +105,9 @@ end_launcher() {
     done 2>/dev/null
 }
 
-# guard: runs a task on the last of the nodes.  With --no-kill, Slurm only takes the host of this
-# script from the job if it dies, and the job would stay without a script: the task requeues it.
-# A task that a busy node does not start is tried again.
+# guard: runs a task on the last of the nodes.  If the host of this script dies, Slurm takes only
+# this host from the job (--no-kill), which then has no script: the task requeues the job, or
+# cancels it if SHARDNET_REQUEUE is not yes.  If a busy node refuses the task, guard tries again.
 guard() {
     # shellcheck disable=SC2016
     until srun -Q --overlap --mpi=none -N 1 -w "${nodes[-1]}" -n 1 bash -c 'while sleep 30; do
@@ -142,8 +142,8 @@ unwatch_nodes() {
     fi
 }
 
-# named_host: prints the first of the nodes that an error line of the last start names, of the
-# program or else of the launcher.  Later lines name hosts whose ranks the launcher killed.
+# named_host: prints the first node that the error lines of the last start name.  Lines of the
+# program come first.  Lines after the first killed rank do not count: the launcher killed these.
 named_host() {
     {
         grep '^shardnet: error' -- "$errors" || true

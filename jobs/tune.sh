@@ -214,7 +214,7 @@ if [ ${#programs[@]} -eq 0 ]; then
     programs=("$program")
 fi
 
-# mpirun starts its ranks on all cores of this node, whatever the allocation says
+# mpirun must start its ranks on all cores of this node, also if the allocation has fewer
 in_slurm=${SLURM_JOB_ID-}
 for variable in "${!SLURM_@}" "${!PBS_@}" "${!LSB_@}"; do
     unset "$variable"

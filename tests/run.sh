@@ -9,7 +9,7 @@
 #             and UndefinedBehaviorSanitizer (preset asan), and the tests of the threads under
 #             ThreadSanitizer (preset tsan).  Skipping a test is a failure where a package, or
 #             root, would have prevented it and apt-get can install.
-#     --asan  every test, but only under the sanitizers
+#     --asan  only the preset asan, with all tests that the sanitizers permit
 # CTest's arguments select among these tests, for example -R resume or -L mpi.  Tests that
 # need MNIST read it from the folder SHARDNET_DATA.
 #

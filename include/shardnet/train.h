@@ -63,8 +63,8 @@ typedef struct sn_train_result {
 /** Trains the network that config describes.  Rank 0 writes config.ini, metrics.h5 and
  *  checkpoints/ into the run's folder.  Collective: config and options must be the same
  *  on all ranks; all ranks return the same status.  *result is valid only after SN_OK.
- *  Errors: SN_ESTOPPED if a stop was requested (the checkpoint is written, unless
- *  training had not begun); SN_EDIVERGED; SN_EBUSY if a job that shows no sign of life
+ *  Errors: SN_ESTOPPED if a stop was requested (if training had begun, the
+ *  checkpoint is written); SN_EDIVERGED; SN_EBUSY if a job that shows no sign of life
  *  holds the run; SN_ETAKEN if another job has taken the run over; SN_ECONFIG,
  *  SN_ENOINPUT, SN_EDATA, SN_ECREATE, SN_EIO, SN_ENOMEM, SN_ERANGE; SN_EINTERNAL if the
  *  parameters of the ranks differ or a thread cannot be created; SN_EMPI, after which

@@ -20,9 +20,9 @@ void *sn_alloc(size_t count, size_t element_bytes) SN_MUST_CHECK;
 
 enum { SN_LARGE_BYTES = 64 << 20 };
 
-/** Returns the pages of memory to the system, which loses the contents; the memory stays
- *  allocated and takes pages again when it is written.  Keeps memory of less than
- *  SN_LARGE_BYTES, whose pages would cost more time than they save space. */
+/** Returns the pages of memory to the system; the contents are lost.  The memory stays
+ *  allocated and takes new pages when it is written.  Does nothing if bytes is below
+ *  SN_LARGE_BYTES, because new pages cost time and a small array saves little space. */
 void sn_mem_discard(void *memory, size_t bytes);
 
 #endif

@@ -135,8 +135,9 @@ sn_augment_spec sn_config_augment(const sn_config *config);
 sn_optimizer sn_config_optimizer(const sn_config *config);
 
 /** Returns the library for products of the network: the key, or the choice for auto.
- *  With a fixed order of additions and other operands than bf16 that is OpenBLAS, whose
- *  type of processor the preflight compares. */
+ *  The choice is OpenBLAS if the reduction has a fixed order of additions and the
+ *  precision is not bf16, because the preflight compares the processor type that
+ *  OpenBLAS detects on each rank. */
 sn_backend sn_config_backend(const sn_config *config, const sn_network *network);
 
 /** Returns the settings of the reduction; gradient and tail are numbers of elements. */

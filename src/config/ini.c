@@ -41,7 +41,7 @@ static size_t length_without_comment(const char *line, size_t length)
     return length;
 }
 
-/* True if the indented line is a section or a key and not the continuation of a value.
+/* Returns true if the indented line is a section or a key and does not continue a value.
  * A list continues with a comma, and only a path of many bytes has several lines. */
 static bool starts_item(const reader *r, const char *line)
 {

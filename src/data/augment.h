@@ -44,7 +44,8 @@ typedef struct sn_augment_spec {
     double noise;    /* standard deviation of the noise on inputs; 0 .. 10 */
 } sn_augment_spec;
 
-/** Returns true if the spec changes images.  Pure. */
+/** Returns true if the spec has a kind of distortion or noise, so that images may
+ *  change.  Pure. */
 bool sn_augment_is_active(const sn_augment_spec *spec);
 
 /** Tables and scratch memory for one image size, about 25 bytes per pixel.  Each thread

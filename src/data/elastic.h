@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Elastic fields: for every pixel a displacement along the columns and along the rows,
- *  independent noise smoothed by a Gaussian. */
+/** Elastic fields.  A field has one displacement per pixel along one axis: independent
+ *  noise that is smoothed by a Gaussian.  No function here is collective. */
 #ifndef SHARDNET_DATA_ELASTIC_H
 #define SHARDNET_DATA_ELASTIC_H
 

@@ -148,8 +148,8 @@ static sn_status name_files(const char *dir, files *f, sn_error *err)
     return status;
 }
 
-/* Removes the last file of a replaced set; training prefers the plain file, so that the
- * packed one, which may belong to an older set, goes first. */
+/* Removes the last file of a replaced set.  Training prefers the plain file, so the
+ * packed one, which may belong to an older set, is removed first. */
 static sn_status remove_last(const files *f, sn_error *err)
 {
     const char *const last[] = {f->packed[FILES - 1], f->path[FILES - 1]};
@@ -176,8 +176,8 @@ static sn_status publish(const files *f, sn_error *err)
 }
 
 /* Writes all four files to temporary names and flushes them, then publishes them.  The
- * folder never holds a complete mixture of two data sets: the last file of a replaced
- * set goes first, and that of the new one comes last. */
+ * folder never holds a complete mixture of two data sets: the function first removes the
+ * last file of a replaced set, and it publishes the last file of the new set last. */
 static sn_status write_sets(const char *dir, const sn_samples *train,
                             const sn_samples *test, sn_error *err)
 {

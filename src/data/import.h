@@ -21,16 +21,16 @@ typedef struct sn_import_options {
  *  process ends in between, sn_dataset_is_unfinished is true for one of them.  The test
  *  samples that test_fraction takes are spread evenly over each class.  *classes := a
  *  line for each class that has a name; the caller frees it, also on failure.
- *  Errors: SN_ENOINPUT if the source is missing or no known form, or an optional
- *  library is; SN_EDATA; SN_EUSAGE if an option does not fit the source; SN_ECREATE if
- *  dir has a data set; SN_EIO, SN_ENOMEM, SN_ERANGE. */
+ *  Errors: SN_ENOINPUT if the source is missing, has no known form, or needs an
+ *  optional library that this build lacks; SN_EDATA; SN_EUSAGE if an option does not fit
+ *  the source; SN_ECREATE if dir has a data set; SN_EIO, SN_ENOMEM, SN_ERANGE. */
 sn_status sn_import(const char *source, const char *dir,
                     const sn_import_options *options, char **classes,
                     sn_error *err) SN_MUST_CHECK;
 
-/** Explains what a folder without the four files holds, or what a file is: returns
- *  SN_ENOINPUT, and err names the form found there and the command that imports it, or
- *  some of the files. */
+/** Returns SN_ENOINPUT with an explanation for a file, or for a folder without the four
+ *  files.  If the data set has a form that sn_import reads, err names the form and the
+ *  command; otherwise err lists some of the files. */
 sn_status sn_import_explain(const char *dir, sn_error *err) SN_MUST_CHECK;
 
 #endif

@@ -24,9 +24,10 @@ static int64_t weight_at(int64_t radius, int64_t distance)
     return radius - (distance < 0 ? -distance : distance);
 }
 
-/* Column col of normalized := the mean of the columns of image around the place of
- * column j of the stretched ink, with weights that fall linearly to 0 at a distance of
- * the larger of a column and a stretched column.  Outside the image it is black. */
+/* Column col of normalized := a weighted mean of the columns of image around the place of
+ * column j of the stretched ink.  The weights fall linearly to 0 at the distance of one
+ * column or one stretched column, whichever is larger.  Columns outside the image are
+ * black. */
 static void resample_column(const stretch *s, int64_t j, const uint8_t *image,
                             size_t col, uint8_t *normalized)
 {

@@ -186,7 +186,8 @@ sn_status sn_evaluate_committee(sn_comm *comm, const sn_voter *voters, size_t co
                   .cells = confusion != NULL ? classes * classes : 0};
     const size_t values = sums.results * (sums.blocks + 1) + sums.cells;
     sn_status status = SN_OK;
-    /* p and mean follow the sums, and two floats take a double; an image follows them */
+    /* The sums come first, then p and mean, then one image.  Two floats have the size of
+     * one double. */
     sums.loss = sn_comm_allocate(comm, values + outputs + image, sizeof *sums.loss,
                                  "evaluation", &status, err);
     if (status == SN_OK) {

@@ -185,15 +185,24 @@ sn_status sn_model_find_size(sn_model *model, const char *data_dir, sn_error *no
 }
 
 /* Returns the same status on every rank; so does find_split. */
-static sn_status check_fit(const sn_dataset *data, const sn_network *network,
+static sn_status check_fit(const sn_dataset *data, const sn_model *committee,
                            sn_error *err)
 {
+    const sn_network *network = &committee->network;
     if (data->features != network->input || data->classes > network->classes) {
         return sn_fail(
             err, SN_EDATA,
             "data set: %zu features and %zu classes, but the model has %zu inputs "
             "and %zu classes",
             data->features, data->classes, network->input, network->classes);
+    }
+    for (const sn_model *m = committee; m != NULL; m = m->next) {
+        if (m->spec.width > data->cols) {
+            return sn_fail(err, SN_EDATA,
+                           "data set: images of %zu columns, but the model has "
+                           "data.width = %zu",
+                           data->cols, m->spec.width);
+        }
     }
     return SN_OK;
 }
@@ -289,7 +298,7 @@ sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
         status = sn_loader_data(comm, &spec, &loaded, err);
     }
     if (status == SN_OK) {
-        status = check_fit(&loaded.data, &model->network, err);
+        status = check_fit(&loaded.data, model, err);
     }
     if (status == SN_OK) {
         status = find_split(&loaded.data, name, &split, err);
@@ -316,7 +325,7 @@ sn_status sn_model_read_split(sn_model *model, const char *data_dir, sn_split_na
         status = sn_loader_read(&spec, no_digest, &shape, storage, data, err);
     }
     if (status == SN_OK) {
-        status = check_fit(data, &model->network, err);
+        status = check_fit(data, model, err);
     }
     if (status == SN_OK) {
         model->size = (sn_image_size){data->rows, data->cols, true};
@@ -387,9 +396,12 @@ sn_status sn_model_predict_all(sn_model *model, const uint8_t *images, size_t co
         return predict(model, images, count, predictions, probabilities, err);
     }
     const size_t classes = model->network.classes, members = sn_model_members(model);
-    float *p = sn_alloc(2 * count, classes * sizeof *p), *mean = p + count * classes;
-    sn_status status =
-        p == NULL ? sn_fail(err, SN_ENOMEM, "predict: out of memory") : SN_OK;
+    float *p = sn_alloc(2 * count, classes * sizeof *p);
+    if (p == NULL) {
+        return sn_fail(err, SN_ENOMEM, "predict: out of memory");
+    }
+    float *mean = p + count * classes;
+    sn_status status = SN_OK;
     for (sn_model *m = model; m != NULL && status == SN_OK; m = m->next) {
         status = predict(m, images, count, predictions, p, err);
         if (status == SN_OK) {

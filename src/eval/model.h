@@ -28,8 +28,8 @@ sn_status sn_model_load_choice(sn_comm *comm, const char *path, const char *choi
 
 /** Finds the image size of one member of a committee, if its data set is idx.  Searches
  *  data_dir or, if that is NULL, spec.dir and then SHARDNET_DATA (sn_moved_find, which
- *  writes notice).  Sets model->size and spec.dir, or changes neither if no data are
- *  found.  Not collective.  Errors: SN_EUSAGE if data_dir is too long. */
+ *  writes notice).  Sets model->size and spec.dir; both stay unchanged if no data
+ *  are found.  Not collective.  Errors: SN_EUSAGE if data_dir is too long. */
 sn_status sn_model_find_size(sn_model *model, const char *data_dir, sn_error *notice,
                              sn_error *err) SN_MUST_CHECK;
 

@@ -20,7 +20,8 @@ void sn_clip_squares(const sn_network *network, sn_arena_part part,
                      const sn_real *gradient, double *squares);
 
 /** Returns min(1, limit / norm), where norm is the Euclidean norm of
- *  gradient_scale * gradient.  squares (blocks): of all parts. */
+ *  gradient_scale * gradient.  squares (blocks) has the sums of all
+ *  parts. */
 double sn_clip_factor(const sn_network *network, double limit, double gradient_scale,
                       const double *squares);
 

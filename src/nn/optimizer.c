@@ -11,7 +11,7 @@
 #ifdef SHARDNET_REAL_DOUBLE
 typedef uint64_t real_bits;
 #define EXPONENT_BITS UINT64_C(0x7FF0000000000000)
-#define SMALL_BITS    UINT64_C(0x2010000000000000) /* 2^-510 */
+#define SMALL_BITS    UINT64_C(0x2050000000000000) /* 2^-506 */
 #define ROOT          sqrt
 #else
 typedef uint32_t real_bits;
@@ -232,8 +232,9 @@ static void average_elements(const job *j, rule r, size_t begin, size_t count)
     }
 }
 
-/* Updates rows of size in of the weights from element first on, a few at a time while
- * they are in the cache. */
+/* Updates rows of a weight matrix, which begins at element first of the arena.  A row
+ * has in elements.  All operations on a few rows follow each other, while these rows are
+ * in the cache. */
 static void update_weights(const job *j, rule r, size_t first, size_t in, range rows)
 {
     enum { CHUNK = 1 << 13 };

@@ -27,7 +27,7 @@ typedef struct sn_schedule {
     double decay_fraction; /* above 0; used by SN_SCHEDULE_WARMUP_STABLE_DECAY */
 } sn_schedule;
 
-/** Returns whether the rates depend on the length of the run. */
+/** Returns true if the rates depend on the length of the run.  Pure. */
 bool sn_schedule_uses_length(sn_schedule_kind kind);
 
 /** Returns the rate of an epoch (from 0) without warm-up and the factors that depend on

@@ -173,7 +173,8 @@ static void add_times(const sn_plan_base *base, const sn_plan_rates *rates,
     static const double gather_bytes = 5;   /* per pixel */
     static const double backward = 2 / 3.0; /* share of the operations */
     const double images = (double)plan->largest_shard;
-    /* the gradient, twice with clipping, and all arrays are read, these are written */
+    /* the gradient is read once, with clipping twice; each array of the state is read and
+     * written */
     const size_t gradients = base->optimizer.clip_norm > 0 ? 2 : 1;
     const double update_bytes =
         (double)(2 * sn_state_elements(&base->optimizer, &base->network) +

@@ -6,7 +6,7 @@
 #include "base/system/file.h"
 #include "store/paths.h"
 
-/* True if the file at path contains exactly text. */
+/* Returns true if the file at path contains exactly text. */
 static bool has_content(const char *path, const char *text)
 {
     FILE *file = fopen(path, "r");

@@ -29,7 +29,7 @@ int sn_lease_read(const char *path, char text[SN_LEASE_BYTES], struct stat *info
 /** holder := the first line of text. */
 void sn_lease_holder(const char *text, char holder[SN_HOLDER_BYTES]);
 
-/** True if holder is a process on this host. */
+/** Returns true if holder is a process on this host. */
 bool sn_lease_is_local(const char *holder);
 
 /** Writes holder with a new heartbeat over a text whose first line is former, "" for an

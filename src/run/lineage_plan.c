@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* True if the checkpoint holds the weights of the best epoch of the position. */
+/* Returns true if the checkpoint holds the weights of the best epoch of the position. */
 static bool has_weights_of_best(const sn_lineage_record *record,
                                 const sn_position *wanted)
 {
@@ -16,8 +16,8 @@ static bool has_weights_of_best(const sn_lineage_record *record,
            p->seed == wanted->seed;
 }
 
-/* True if the checkpoint holds this position.  train_seconds differs between two runs,
- * so equal positions imply the same run. */
+/* Returns true if the checkpoint holds this position.  train_seconds differs between two
+ * runs, so equal positions imply the same run. */
 static bool is_at(const sn_lineage_record *record, const sn_position *position)
 {
     return record->health != SN_LINEAGE_DAMAGED &&

@@ -87,7 +87,7 @@ static void look(view *seen, const char *path)
     }
 }
 
-/* True if this job may use the run.  code is the result of try_lock. */
+/* Returns true if this job may use the run.  code is the result of try_lock. */
 static bool is_free(int code, const view *seen, double patience)
 {
     char holder[SN_HOLDER_BYTES];

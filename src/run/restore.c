@@ -129,7 +129,7 @@ static sn_status check_settings(const sn_config *config, const char *path,
     return SN_OK;
 }
 
-/* True if the key affects later updates. */
+/* Returns true if the key affects later updates. */
 static bool affects_training(const sn_config *config, const char *section,
                              const char *key)
 {
@@ -159,7 +159,8 @@ typedef struct change_list {
     char *text; /* (SN_CHANGES_BYTES) */
 } change_list;
 
-/* True if a checkpoint of an older version, which lacks the key, has the same value. */
+/* Returns true if the checkpoint lacks the key, because an older version of the program
+ * wrote the file, and the present value is the default. */
 static bool is_new_default(const char *section, const char *name, const char *former,
                            const char *present)
 {

@@ -267,7 +267,7 @@ typedef enum ending {
     FINISHES
 } ending;
 
-/* Returns the first failure that ends the run; the others are warnings. */
+/* Returns the first failure of a required write; other failures become warnings. */
 static sn_status judge(const sn_run *run, const sn_writer_outcome *outcome, ending end,
                        sn_error *err)
 {

@@ -80,9 +80,10 @@ void sn_run_add_epoch(sn_run *run, const sn_epoch_row *row);
 sn_status sn_run_add_ranks(sn_run *run, const sn_rank_row *mine,
                            const sn_rank_row **all, sn_error *err) SN_MUST_CHECK;
 
-/** Passes the rows and the state to the writer.  checkpoint: write the checkpoint of the
- *  step; best: write best.h5, else that of sn_run_hold_best.  First waits for the
- *  previous write; if final, also waits for this one.
+/** Passes the rows and the state to the writer.  If checkpoint is true,
+ *  the writer writes the checkpoint of the step.  If best is true, it writes the state to
+ *  best.h5; otherwise it writes the copy of sn_run_hold_best, if there is one.  The
+ *  function first waits for the previous write; if final, also waits for this one.
  *
  *  A failed write is a warning at the next call, not an error.  Only if final, a
  *  failure to write the checkpoint or the metrics, or best.h5 of a finished run,

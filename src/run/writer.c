@@ -204,7 +204,7 @@ static bool snapshot_create(snapshot **at, const sn_writer *writer)
         return false;
     }
     const sn_network *network = writer->network;
-    /* calloc leaves the pages of a large copy to the first snapshot_copy */
+    /* the first snapshot_copy, not calloc, takes the pages of a large copy */
     float *memory =
         calloc(sn_state_elements(writer->optimizer, network), sizeof *memory);
     s->arrays.parameters = memory;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# shardnet against PyTorch and JAX on the same cores, in one go: the same network, global
-# batch, precision and number of updates, run in turn, the ratio taken within each round.
+# Compares shardnet with PyTorch and JAX on the same cores.  They train in turn, with the same
+# network, global batch, precision and number of updates; ratios are taken within each round.
 #
 #     tests/bench/compare.sh [HIDDEN [ACTIVATION [BATCH [EPOCHS [ROUNDS]]]]]
 #     tests/bench/compare.sh 30 tanh 64 4 5

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The time of a step on several hosts against the prediction of `shardnet plan`.
+# Compares the time of a step on several hosts with the prediction of `shardnet plan`.
 #
 #     tests/bench/scaling.sh [SECTION.KEY=VALUE...]
 #     tests/bench/scaling.sh model.hidden=30 model.activation=tanh train.batch=64
@@ -69,8 +69,8 @@ calculate() {
     awk "BEGIN { printf \"%.6g\\n\", $1 }"
 }
 
-# measure_network: sets latency (microseconds) and served (GB/s).  Of a reduction by recursive
-# halving and doubling, two hosts send two messages, together as large as the gradient.
+# measure_network: sets latency (microseconds) and served (GB/s).  In a reduction by recursive
+# halving and doubling, each of two hosts sends two messages, together as large as the gradient.
 measure_network() {
     local bytes
     "$net" up 2

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Seconds from the start of the command to a test error, in shardnet and in PyTorch, in turn.
+# Measures the seconds from the start to a test error, in shardnet and in PyTorch, in turn.
 #
 #     tests/bench/seconds.sh [ROUNDS [ERROR...]]
 #     tests/bench/seconds.sh 5 2.0 1.5

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# jobs/train.pbs and jobs/train.lsf with stand-ins for the commands of PBS and LSF: the launch,
-# the decision after each exit code, the next job, signals.  No test uses a real PBS or LSF.
+# Runs jobs/train.pbs and jobs/train.lsf with stand-ins for the commands of PBS and LSF: launch,
+# decision after each exit code, next job, signals.  No test uses a real PBS or LSF.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"

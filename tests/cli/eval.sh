@@ -164,4 +164,22 @@ for ranks in 0 2; do
     expect_one_line_error 65 $ranks 'committee \(small-run/.*\): 400 inputs and 10 classes, but run/' \
         "$program" eval run small-run
 done
-checked "members of other data, or with other inputs: one line, exit 65"
+mkdir narrow
+for name in train t10k; do
+    cp set/$name-labels-idx1-ubyte narrow
+    { head -c 8 set/$name-images-idx3-ubyte && number 56 && number 14 &&
+        tail -c +17 set/$name-images-idx3-ubyte; } >narrow/$name-images-idx3-ubyte
+done
+for ranks in 0 2; do
+    expect_one_line_error 65 $ranks 'images of 14 columns, but the model has data.width = 20' \
+        "$program" eval wide --data narrow
+    expect_one_line_error 65 $ranks 'images of 14 columns, but the model has data.width = 20' \
+        "$program" eval run wide --data narrow
+done
+checked "members of other data, with other inputs, or too wide: one line, exit 65"
+
+mkdir begun
+cp run/config.ini run/metrics.h5 begun
+expect_exit 0 "$program" compare begun run other --json
+expect_text out '"comparable": false'
+checked "a run without a result hides no difference between the others"

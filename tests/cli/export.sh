@@ -33,8 +33,8 @@ install_packages() {
     fi
 }
 
-# same_predictions "FORMAT..." IMAGES LABELS RUN...: those of eval and predict, by ONNX Runtime
-# and by NumPy
+# same_predictions "FORMAT..." IMAGES LABELS RUN...: ONNX Runtime and NumPy predict as eval and
+# predict do
 same_predictions() {
     local correct format
     expect_exit 0 "$program" eval "${@:4}"

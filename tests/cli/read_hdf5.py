@@ -69,7 +69,7 @@ INTEGER_COLUMNS = {"epoch", "step", "rank"}
 
 
 class Wrong(Exception):
-    """The file is not as design.md says."""
+    """The file does not have the format that src/README.md describes."""
 
 
 def demand(condition, message):

@@ -142,7 +142,7 @@ rm moved/t10k-labels*
 expect_exit 0 "$program" report idx --data moved
 page idx/report.html
 expect_page 'This page has no predictions: .*t10k-labels'
-checked "a page without the data set says so in a sentence; --data and SHARDNET_DATA"
+checked "a page without the data set has a sentence about it; --data and SHARDNET_DATA"
 
 # --- several runs
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Mistakes of a launch: one line that names the rank, exit code 78; or a warning.  What the
-# scripts in jobs/ start, and on how many cores.
+# A wrong launch gives one line that names the rank, and exit code 78, or a warning.  The scripts
+# in jobs/ start the right commands on the right number of cores.
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"

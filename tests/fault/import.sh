@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Every file operation of `data import` fails in turn: once with EIO, for good with ENOSPC, or
+# Every file operation of `data import` fails in turn: once with EIO, always with ENOSPC, or
 # the process is killed at it; into a new folder, and over another set, plain or gzip.  The
 # folder then holds the old set, the new set, or one that is refused; never a mixture.  A
 # repeated import succeeds.

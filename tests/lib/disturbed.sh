@@ -42,9 +42,9 @@ rows() {
     "$program" metrics "$1" --csv --table ranks | cut -d, -f 1-3
 }
 
-# check_end CODE RUN ACCEPTED...: prints a line if the exit code is not one of ACCEPTED, or
-# if stderr does not have one error for a code other than 0 and 75, and at most one for these;
-# try calls it once
+# check_end CODE RUN ACCEPTED...: prints a line if the exit code is not one of ACCEPTED, or if
+# stderr does not have exactly one error.  After 0, 75 or a signal it may also have none.  The
+# function try calls check_end once
 check_end() {
     local code=$1 run=$2 errors
     echo "$code" >"$run.code"

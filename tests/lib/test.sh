@@ -404,12 +404,12 @@ wait_until() {
     done
 }
 
-# wait_for PATTERN: until the job in the background has printed it
+# wait_for PATTERN: waits until the job in the background has printed it
 wait_for() {
     wait_until "no '$1'" grep -Eq -- "$1" "$scratch/out"
 }
 
-# wait_for_checkpoint RUN [STEP]: until the run has a checkpoint after this step, or any
+# wait_for_checkpoint RUN [STEP]: waits until the run has a checkpoint after this step, or any
 wait_for_checkpoint() {
     wait_until "no new checkpoint in $1" has_checkpoint "$@"
 }

@@ -32,7 +32,8 @@ typedef struct session {
     float *probabilities; /* (BLOCK, classes); NULL if not wanted */
 } session;
 
-/* known: the doubts about the picture, from its preparation. */
+/* Predicts the images of the file at path and prints the results.  known has the doubts
+ * that the preparation of the picture found. */
 static sn_status print_predictions(session *now, const char *path,
                                    const sn_images *images, int known, sn_error *err)
 {
@@ -78,8 +79,8 @@ static sn_status predict_file(session *now, const char *path, sn_error *err)
     return status;
 }
 
-/* Returns how many words after the first name further members of a committee: those
- * before `--` if images follow it. */
+/* Returns the number of words that name further members of the committee.  These are the
+ * words before `--` if images follow it; otherwise there are none. */
 static size_t members_of(const arguments *given)
 {
     const sn_words *words = &given->images;
@@ -199,8 +200,9 @@ const sn_command sn_command_predict = {
     .summary = "print the predicted class of each image",
     .text =
         "Predicts the class of each image with a checkpoint, or with the result of a "
-        "run. " SN_TEXT_RESULT " With several, `predict RUN RUN -- IMAGE`, averages "
-        "their probabilities. Prints the path of the checkpoint to stderr and one "
+        "run. " SN_TEXT_RESULT " Several runs before `--`, as in `predict RUN RUN -- "
+        "IMAGE`, form a committee: the result is the mean of their probabilities. "
+        "Prints the path of the checkpoint to stderr and one "
         "line per image to stdout, with six columns separated by tabs:\n"
         "    FILE  INDEX  CLASS  PROBABILITY  SECOND_CLASS  SECOND_PROBABILITY\n"
         "INDEX is the number of the image in an IDX file, from 0, and 0 for other "

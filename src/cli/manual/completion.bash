@@ -4,7 +4,7 @@
 
 # @TABLES@
 
-# _shardnet_offer WORD VALUES...: adds what begins with WORD to COMPREPLY
+# _shardnet_offer WORD VALUES...: adds the values that begin with WORD to COMPREPLY
 _shardnet_offer() {
     local word=$1 value found
     shift

@@ -9,9 +9,10 @@
 /** Bits of the doubts. */
 enum { SN_DOUBT_TWO_SHAPES = 1, SN_DOUBT_FRAME = 2, SN_DOUBT_UNSURE = 4 };
 
-/** *doubts := known, the doubts about the picture before it was prepared, and those
- *  about image index of images and its prediction.  Warns on stderr about a picture; an
- *  IDX file may hold thousands.  Errors: SN_ENOMEM. */
+/** Sets *doubts to known, the doubts that the preparation of the picture found, plus the
+ *  doubts about image index of images and about its prediction.  Prints a warning to
+ *  stderr for each doubt about a picture, but none for an IDX file, which may hold
+ *  thousands of images.  Not collective.  Errors: SN_ENOMEM. */
 sn_status sn_doubts_find(const char *path, const sn_images *images, size_t index,
                          const sn_prediction *found, int known, int *doubts,
                          sn_error *err) SN_MUST_CHECK;

@@ -16,7 +16,8 @@ typedef struct sn_output {
 /** Prints the names of the columns. */
 void sn_output_header(const sn_output *output);
 
-/** Prints the prediction for an image: index in its file, image in the block. */
+/** Prints the prediction for an image.  index is its number in the file at path, image
+ *  its row in output->probabilities; doubts are bits of cli/predict/doubts.h. */
 void sn_output_print(const sn_output *output, const char *path, size_t index,
                      size_t image, const sn_prediction *found, int doubts);
 

@@ -40,17 +40,20 @@ static void sort(sn_comparison *comparison)
 
 static const char *find_caution(const sn_comparison *comparison)
 {
-    const sn_report *first = &comparison->run[0];
-    for (size_t i = 1; i < comparison->count; i++) {
+    const sn_checkpoint_info *info = NULL; /* the first run with a result has it */
+    const sn_config *config = NULL;        /* the first one */
+    for (size_t i = 0; i < comparison->count; i++) {
         const sn_report *run = &comparison->run[i];
-        if (first->has_result && run->has_result &&
-            strcmp(first->found.info.train_digest, run->found.info.train_digest) != 0) {
+        info = info == NULL && run->has_result ? &run->found.info : info;
+        config = config == NULL ? run->config : config;
+        if (run->has_result &&
+            strcmp(info->train_digest, run->found.info.train_digest) != 0) {
             return "the runs do not have the same training set; their errors cannot be "
                    "compared";
         }
-        if (first->config != NULL && run->config != NULL &&
-            (first->config->data_validation != run->config->data_validation ||
-             first->config->data_train_limit != run->config->data_train_limit)) {
+        if (run->config != NULL &&
+            (config->data_validation != run->config->data_validation ||
+             config->data_train_limit != run->config->data_train_limit)) {
             return "the runs do not hold out the same validation samples; their "
                    "validation errors cannot be compared exactly";
         }

@@ -30,8 +30,8 @@ double sn_comparison_error(const sn_report *run);
  *  run has no validation error. */
 size_t sn_comparison_rank(const sn_comparison *comparison, size_t i);
 
-/** Draws training loss, validation error and test error of the first runs in the order.
- *  As sn_report_draw. */
+/** Draws training loss, validation error and test error of the first SN_PLOT_RUNS runs in
+ *  the order.  The rest is as for sn_report_draw.  Errors: SN_ENOMEM. */
 sn_status sn_comparison_draw(const sn_comparison *comparison, sn_report_plots *plots,
                              sn_error *err) SN_MUST_CHECK;
 

@@ -58,8 +58,9 @@ static void write_results(FILE *out, const sn_comparison *comparison)
         }
     }
     fputs("<p class=\"quiet\">The rank follows from the validation error of the result "
-          "alone. The test error is shown and never ranks: who chooses a run by it no "
-          "longer measures the error on new images. Epoch is that of the result. Times "
+          "alone. The test error is shown and never ranks: if you choose a run by its "
+          "test error, this error does not measure the error on new images any more. "
+          "Epoch is that of the result. Times "
           "do not include start-up, evaluation and checkpoints.</p>\n",
           out);
 }
@@ -124,7 +125,7 @@ void sn_comparison_page(FILE *out, const sn_comparison *comparison,
                       ".</p>\n");
     }
     if (isnan(sn_comparison_error(comparison->order[0]))) {
-        fputs("<p>No run has a validation error, so that none has a rank.</p>\n", out);
+        fputs("<p>No run has a validation error, so no run has a rank.</p>\n", out);
     }
     write_results(out, comparison);
     write_settings(out, comparison);

@@ -15,8 +15,8 @@ void sn_html_text(FILE *out, const char *text, size_t bytes);
 /** Writes words as text between two fragments of HTML. */
 void sn_html_words(FILE *out, const char *before, const char *words, const char *after);
 
-/** Writes the value of a key as sn_html_words does, with words for one that is NULL or
- *  empty. */
+/** Writes the value of a key between two fragments of HTML.  Writes "(not set)" if value
+ *  is NULL and "(empty)" if it is empty. */
 void sn_html_setting(FILE *out, const char *before, const char *value,
                      const char *after);
 

@@ -25,7 +25,7 @@ typedef struct sn_report_network {
 /** Loads the network in the checkpoint at path, predicts the test set and draws the
  *  pictures.  data_dir: see sn_model_evaluate_moved.  A failure to read the checkpoint or
  *  the data becomes a reason in *network.  The caller clears *network, also on failure.
- *  Errors: SN_ENOMEM. */
+ *  Not collective.  Errors: SN_ENOMEM; SN_EUSAGE if data_dir is too long. */
 sn_status sn_report_network_load(const char *path, const char *data_dir,
                                  sn_report_network *network,
                                  sn_error *err) SN_MUST_CHECK;

@@ -218,7 +218,7 @@ static void write_weights(FILE *out, const sn_report_network *network)
     if (network->tiles < network->units) {
         fprintf(out,
                 "These are the %zu of %zu units whose weights have the largest "
-                "Euclidean norm, in its order.",
+                "Euclidean norm, in the order of this norm.",
                 network->tiles, network->units);
     } else {
         fputs("Units are in the order of the Euclidean norm of their weights.", out);

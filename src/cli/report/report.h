@@ -54,7 +54,8 @@ typedef struct sn_report {
     char *config_text;      /* NULL if there is none */
     sn_error no_config;     /* the reason if config.ini cannot be read, else "" */
     sn_config *config;      /* the same; NULL if this version cannot read it */
-    sn_differences changed; /* keys without their default: the default, the value */
+    sn_differences changed; /* keys with another value than the default:
+                               value[0] is the default, value[1] the value */
 
     sn_epoch_row *epochs; /* (epoch_count) */
     size_t epoch_count;

@@ -43,7 +43,7 @@ void sn_sheet_clear(sn_sheet *sheet);
 void sn_sheet_draw(sn_sheet *sheet, size_t i, const uint8_t *picture);
 
 /** Writes the sheet to path.tmp and publishes it as path.
- *  Errors: SN_ECREATE, SN_EIO; SN_ERANGE if the path is too long. */
+ *  Errors: SN_ECREATE, SN_EIO, SN_ENOMEM; SN_ERANGE if the path is too long. */
 sn_status sn_sheet_write(const sn_sheet *sheet, const char *path,
                          sn_error *err) SN_MUST_CHECK;
 

@@ -136,7 +136,7 @@ sn_status sn_image_read_stream(FILE *stream, const char *name, sn_images *images
     sn_status status = read_rest(stream, name, &bytes, &count, err);
     if (status == SN_OK) {
         file.bytes = count;
-        /* it refuses an empty buffer; one byte is no picture either */
+        /* fmemopen refuses an empty buffer; one byte is not a picture either */
         file.stream = fmemopen(bytes, count > 0 ? count : 1, "rb");
         status = file.stream != NULL
                      ? read_open(&file, images, err)

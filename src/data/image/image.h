@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** A reader of pictures: PNG, JPEG, PGM (P2 and P5), and IDX files of images, plain or
  *  gzip.  The first bytes of a file, not its name, determine the format. */
-#ifndef SHARDNET_DATA_FORMATS_IMAGE_H
-#define SHARDNET_DATA_FORMATS_IMAGE_H
+#ifndef SHARDNET_DATA_IMAGE_IMAGE_H
+#define SHARDNET_DATA_IMAGE_IMAGE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -11,9 +11,10 @@
 #include "shardnet/status.h"
 
 enum {
-    SN_IMAGE_SIDE_MAX = 65535,     /* largest number of rows or columns, not of IDX */
-    SN_IMAGE_PIXELS_MAX = 1 << 26, /* largest number of pixels, not of IDX */
-    SN_IMAGE_STREAM_MAX = 1 << 28  /* bytes */
+    /* These two limits do not apply to IDX files. */
+    SN_IMAGE_SIDE_MAX = 65535,     /* largest number of rows or columns */
+    SN_IMAGE_PIXELS_MAX = 1 << 26, /* largest number of pixels */
+    SN_IMAGE_STREAM_MAX = 1 << 28  /* largest number of bytes of a stream */
 };
 
 typedef enum sn_image_kind {
@@ -48,7 +49,8 @@ sn_status sn_image_read(const char *path, sn_images *images,
                         sn_error *err) SN_MUST_CHECK;
 
 /** Reads one PNG, JPEG or PGM from stream up to its end, at most SN_IMAGE_STREAM_MAX
- *  bytes; name names it in messages.  Errors as for sn_image_read. */
+ *  bytes; messages contain name.  The caller calls sn_image_clear.  Not collective.
+ *  Errors: as sn_image_read; SN_EDATA also if the stream is longer. */
 sn_status sn_image_read_stream(FILE *stream, const char *name, sn_images *images,
                                sn_error *err) SN_MUST_CHECK;
 

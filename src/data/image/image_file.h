@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** The readers of the picture formats and their common functions (internal to data). */
-#ifndef SHARDNET_DATA_FORMATS_IMAGE_FILE_H
-#define SHARDNET_DATA_FORMATS_IMAGE_FILE_H
+#ifndef SHARDNET_DATA_IMAGE_IMAGE_FILE_H
+#define SHARDNET_DATA_IMAGE_IMAGE_FILE_H
 
 #include <stdbool.h>
 #include <stdio.h>

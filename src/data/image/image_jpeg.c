@@ -132,6 +132,15 @@ static void read_picture(j_decompress_ptr jpeg, reader *r)
     }
 }
 
+/* This function sets no local variable between setjmp and longjmp. */
+static void decode(j_decompress_ptr jpeg, reader *r)
+{
+    if (setjmp(r->end) == 0) {
+        jpeg_create_decompress(jpeg);
+        read_picture(jpeg, r);
+    }
+}
+
 sn_status sn_image_read_jpeg(const sn_image_file *file, sn_images *images,
                              sn_error *err)
 {
@@ -139,11 +148,7 @@ sn_status sn_image_read_jpeg(const sn_image_file *file, sn_images *images,
     struct jpeg_decompress_struct jpeg = {.err = jpeg_std_error(&r.manager)};
     r.manager.error_exit = on_error;
     r.manager.emit_message = on_message;
-    /* no local variable may change between setjmp and longjmp */
-    if (setjmp(r.end) == 0) {
-        jpeg_create_decompress(&jpeg);
-        read_picture(&jpeg, &r);
-    }
+    decode(&jpeg, &r);
     jpeg_destroy_decompress(&jpeg);
     return r.status;
 }

@@ -168,8 +168,9 @@ static sn_status decode(reader *r)
     return r->status;
 }
 
-/* Bright ink on a transparent background hardly shows on white.  Dark ink does, also on
- * a bright card with a transparent rim. */
+/* Returns true if no pixel is dark on the white background.  The ink is then bright and
+ * needs a black background.  Dark ink shows on white, also if it is on a bright card
+ * with a transparent rim. */
 static bool is_bright(const sn_images *images)
 {
     for (size_t i = 0; i < images->rows * images->cols; i++) {

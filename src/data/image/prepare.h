@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Preparation of a user's picture: it becomes an image like those of MNIST. */
-#ifndef SHARDNET_DATA_FORMATS_PREPARE_H
-#define SHARDNET_DATA_FORMATS_PREPARE_H
+#ifndef SHARDNET_DATA_IMAGE_PREPARE_H
+#define SHARDNET_DATA_IMAGE_PREPARE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,10 +13,11 @@
  *  method of MNIST (LeCun, Cortes, Burges, http://yann.lecun.com/exdb/mnist/):
  *
  *  1.  The level of the background is the median of the outermost pixels.  Ink is
- *     darker or brighter than the background, depending on which has the larger
- *     difference.  A pixel is background if its difference is less than 1/16 of the
- *     strongest ink, or not above the noise: eight times the median deviation of the
- *     outermost pixels, but at most half of the strongest ink.
+ *     darker than the background if the darkest pixel differs from it more than the
+ *     brightest pixel does; otherwise ink is brighter.  A pixel is background if its
+ *     difference is less than 1/16 of the strongest ink, or at most the noise: eight
+ *     times the median deviation of the outermost pixels, but at most half of the
+ *     strongest ink.
  *  2.  The bounding box of the ink is scaled to fit into 20/28 of the sides of the
  *     image; the aspect ratio is kept.  Areas are averaged if it becomes smaller;
  *     values are interpolated linearly if it becomes larger.  The strongest ink becomes
@@ -29,7 +30,7 @@
  *  Nearly all images of MNIST do not change, except for pixels below 16.
  *
  *  pixels (rows, cols) is grey; image (out_rows, out_cols) := bright ink on black; no
- *  aliasing; no size is 0.  *edge := whether at least 1/8 of the outermost pixels are
+ *  aliasing; no size is 0.  *edge := true if at least 1/8 of the outermost pixels are
  *  ink: a frame, or a digit without a margin.  Error messages contain path.  Not
  *  collective.
  *  Errors: SN_EDATA if no pixel differs from the background by 32 levels; SN_ENOMEM. */

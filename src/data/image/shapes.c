@@ -80,8 +80,9 @@ static bool has_two(const view *v, size_t radius, bool beside)
            (!beside || first.right < second.left || second.right < first.left);
 }
 
-/* Returns true if nine tenths of length lines begin with ink in their first DEPTH
- * pixels.  Lines start at first and are along apart, their pixels inward apart. */
+/* Returns true if at least nine tenths of the lines (length) have ink in their first
+ * DEPTH pixels.  first is the first pixel of the first line.  along is the distance in
+ * memory from one line to the next, inward from one pixel of a line to the next. */
 static bool is_full(const uint8_t *first, size_t length, ptrdiff_t along,
                     ptrdiff_t inward)
 {

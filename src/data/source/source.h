@@ -2,8 +2,8 @@
 /** Readers of labelled images in the forms in which data sets are published.  Each form
  *  has one file source_NAME.c, and sn_source_find lists it.  No function here is
  *  collective. */
-#ifndef SHARDNET_DATA_FORMATS_SOURCE_H
-#define SHARDNET_DATA_FORMATS_SOURCE_H
+#ifndef SHARDNET_DATA_SOURCE_SOURCE_H
+#define SHARDNET_DATA_SOURCE_SOURCE_H
 
 #include <stdbool.h>
 #include <stddef.h>

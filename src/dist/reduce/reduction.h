@@ -127,11 +127,12 @@ size_t sn_reduction_bytes(const sn_reduction_spec *spec, int rank, int size,
 sn_reduction_traffic sn_reduction_halving(int ranks);
 
 /** Returns the cost of the kind between nodes with node_ranks ranks each; each file of
- *  a kind states its formula.  Nothing if there is one node.  Pure. */
+ *  a kind states its formula.  Returns zeros if there is one node.  Pure. */
 sn_reduction_traffic sn_reduction_between(const sn_reduction_spec *spec, int nodes,
                                           int node_ranks);
 
-/** Returns the bytes of the gradient buffer in the format in which ranks send it. */
+/** Returns the bytes of the gradient buffer in the format in which ranks send it.
+ *  Pure. */
 double sn_reduction_sent_bytes(const sn_reduction_spec *spec);
 
 /** Allocates the buffers and everything else that the reduction needs, so that a step

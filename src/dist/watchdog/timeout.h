@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** The time-out of a rank: a number, or computed from the phases that have ended on the
- *  rank.  A phase is the time between two marks.  All functions are pure. */
+ *  rank.  A phase is the time between two marks.  No function is collective. */
 #ifndef SHARDNET_DIST_WATCHDOG_TIMEOUT_H
 #define SHARDNET_DIST_WATCHDOG_TIMEOUT_H
 

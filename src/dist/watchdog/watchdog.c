@@ -106,7 +106,8 @@ static void update_own_report(struct sn_watchdog *w, double now)
         *atomic_load_explicit(&w->activity, memory_order_relaxed);
     own->step = atomic_load_explicit(&w->step, memory_order_relaxed);
     if (marks != w->marks_before) {
-        /* Several phases may have ended; one of two intervals or more ended alone. */
+        /* Several phases may have ended since the last check.  The measured time differs
+         * from the longest of them by about one interval at most. */
         sn_timeout_measure(&w->timeout, own->activity.steady, now - own->progress);
         w->marks_before = marks;
         own->progress = now;

@@ -38,7 +38,8 @@ typedef struct sn_activity {
 /** The activity of ranks that wait for each other in sn_comm_agree. */
 extern const sn_activity sn_watchdog_agreement;
 
-/** This write may block: a terminal is held, a pipe is full, a file server is down. */
+/** The activity of a rank that writes output.  The write may block: a terminal is held,
+ *  a pipe is full, or a file server is down. */
 extern const sn_activity sn_watchdog_output;
 
 /** The watchdog's thread calls the alarm once, if the job hangs.  message is the line

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Checkpoints: the state of a run in one HDF5 file.  Format version 2 is version 1
- *  with more tensors: second moments, or, where /model has the average of the
- *  parameters, the parameters themselves.  A file without them has version 1, which
- *  older programs read.  Nothing here is collective. */
+/** Checkpoints: the state of a run in one HDF5 file.  Format version 2 adds
+ *  optional tensors to version 1: the second moments of adamw, and the current
+ *  parameters if /model has their average.  A file of version 2 has one or both.  A file
+ *  with neither has version 1, which older programs read.  Nothing here is collective. */
 #ifndef SHARDNET_STORE_CHECKPOINT_CHECKPOINT_H
 #define SHARDNET_STORE_CHECKPOINT_CHECKPOINT_H
 

@@ -112,8 +112,8 @@ static void release(struct dirent **entries, int count)
     free(entries);
 }
 
-/* True if path is a regular file, or if stat fails although it exists: opening the file
- * then reports the reason. */
+/* Returns true if path is a regular file, or if stat fails although it exists: opening the
+ * file then reports the reason. */
 static bool is_file(const char *path)
 {
     struct stat info;

@@ -45,8 +45,8 @@ enum {
 
 extern const sn_field sn_checkpoint_fields[SN_CHECKPOINT_FIELDS];
 
-/** A tensor of a layer at GROUP/layerN/NAME, of rank 2 (out, in) or 1 (out).  Kinds
- *  with even numbers are of weights, the next one is of biases. */
+/** A tensor of a layer at GROUP/layerN/NAME, of rank 2 (out, in) or 1 (out).  A kind
+ *  with an even number belongs to weights, the next kind to biases. */
 typedef struct sn_tensor_kind {
     const char *group, *name;
     int rank;
@@ -73,7 +73,7 @@ size_t sn_tensor_count(const sn_layer_tensors *layer, int kind);
 void sn_tensor_chunks(const sn_layer_tensors *layer, int kind, hsize_t extents[2],
                       hsize_t chunk[2]);
 
-/** True if all values (count) are finite. */
+/** Returns true if all values (count) are finite. */
 bool sn_tensor_finite(const float *values, size_t count);
 
 /** Returns the address of a field in info. */
@@ -81,7 +81,7 @@ const void *sn_field_value(const sn_field *field, const sn_checkpoint_info *info
 
 bool sn_field_is_text(const sn_field *field);
 
-/** True if a field differs, bit for bit; text is compared up to its terminating zero.
+/** Returns true if a field differs in a bit; text is compared up to its terminating zero.
  */
 bool sn_field_differs(const sn_field *field, const sn_checkpoint_info *a,
                       const sn_checkpoint_info *b);

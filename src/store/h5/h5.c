@@ -106,9 +106,11 @@ sn_status sn_h5_image_check_room(const char *path, size_t bytes, sn_error *err)
 bool sn_h5_memory_is_short(size_t bytes)
 {
     enum { EXTRA_BYTES = 16 << 20 };
-    void *memory = malloc(bytes + EXTRA_BYTES);
+    /* volatile, because compilers may drop a malloc whose memory is only freed */
+    void *volatile memory = malloc(bytes + EXTRA_BYTES);
+    const bool is_short = memory == NULL;
     free(memory);
-    return memory == NULL;
+    return is_short;
 }
 
 bool sn_h5_image_open(const char *path, size_t bytes, hid_t *file, sn_h5_reason *why)

@@ -19,10 +19,11 @@ expect_exit 0 grep -q '^resume' by-mpirun.log
 same_as_undisturbed by-mpirun
 checked "mpirun: signalled, checkpoint, requeued, resumed, the same bytes"
 
-# Slurm compares the limit with its clock every half minute, and a signal one minute before a
-# limit of one minute is due at once
+# Slurm compares the limit with its clock every half minute, and sends a signal that is due
+# before the next time.  This one is due 5 seconds after the start: one that is due at once can
+# arrive before bash has read the script and end the job
 write_job "$endless"
-options=(-t 1 --signal=B:USR1@60)
+options=(-t 2 --signal=B:USR1@85)
 train by-srun
 wait_for_log by-srun '; requeueing'
 cut_short by-srun

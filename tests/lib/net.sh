@@ -26,10 +26,11 @@ setup_network() {
         comm.leaves=4 "comm.timeout_seconds=$timeout_seconds" checkpoint.every_steps=5
 }
 
-# train RUN: four ranks, in the background, until some epochs are done
+# train RUN: four ranks, in the background, until some epochs are done and a checkpoint exists
 train() {
     start 0 "$net" mpirun -n 4 "$program" train job.ini --out "$1"
     wait_for '^epoch 3/'
+    wait_for_checkpoint "$1"
 }
 
 # pid_on HOST: prints the process of its rank

@@ -57,7 +57,7 @@ python3-h5py     | py-h5py   | h5py      | python:h5py'
 plot_packages=(gnuplot-nox)
 style_packages=(clang-format shellcheck man-db)
 cluster_packages=(slurmctld slurmd slurm-client munge iproute2)
-large_packages=(clang-tidy gcovr python3-venv zsh mandoc chromium)
+large_packages=(clang-tidy libomp-dev gcovr python3-venv zsh mandoc chromium)
 
 # shellcheck source=common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"

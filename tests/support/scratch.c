@@ -20,7 +20,7 @@ int make_folder(void **state)
     return 0;
 }
 
-int remove_folder(void **state)
+int empty_folder(void **state)
 {
     (void)state;
     DIR *listing = opendir(folder);
@@ -33,8 +33,12 @@ int remove_folder(void **state)
         snprintf(name, sizeof name, "%s/%s", folder, entry->d_name);
         remove(name);
     }
-    closedir(listing);
-    return rmdir(folder);
+    return closedir(listing);
+}
+
+int remove_folder(void **state)
+{
+    return empty_folder(state) == 0 ? rmdir(folder) : -1;
 }
 
 void write_bytes(const void *bytes, size_t count)

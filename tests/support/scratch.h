@@ -11,6 +11,9 @@ extern char folder[], path[];
 /** Creates the folder; the set-up of a group of tests.  Returns 0, or -1 if it fails. */
 int make_folder(void **state);
 
+/** Removes the files in the folder; the tear-down of a test.  Returns 0, or -1 if it fails. */
+int empty_folder(void **state);
+
 /** Removes the folder and the files in it; the tear-down.  Returns 0, or -1 if it fails. */
 int remove_folder(void **state);
 

@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,43 +16,15 @@
 #include "data/dataset.h"
 #include "data/formats/idx.h"
 #include "data/synth.h"
+#include "scratch.h"
 
 enum { TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS };
 
-static char folder[] = "test_dataset.XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) != NULL ? 0 : -1;
-}
-
-static int empty_folder(void **state)
-{
-    (void)state;
-    DIR *listing = opendir(folder);
-    if (listing == NULL) {
-        return -1;
-    }
-    struct dirent *entry;
-    while ((entry = readdir(listing)) != NULL) {
-        char name[SN_PATH_BYTES];
-        snprintf(name, sizeof name, "%s/%s", folder, entry->d_name);
-        remove(name);
-    }
-    return closedir(listing);
-}
-
-static int remove_folder(void **state)
-{
-    return empty_folder(state) == 0 ? rmdir(folder) : -1;
-}
-
 static const char *path_of(int file, const char *ending)
 {
-    static char path[SN_PATH_BYTES];
-    snprintf(path, sizeof path, "%s/%s%s", folder, sn_dataset_file_names[file], ending);
-    return path;
+    static char name[SN_PATH_BYTES];
+    snprintf(name, sizeof name, "%s/%s%s", folder, sn_dataset_file_names[file], ending);
+    return name;
 }
 
 /* Element i is i + file modulo a prime, so that samples and files differ. */

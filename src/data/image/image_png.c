@@ -169,8 +169,8 @@ static sn_status decode(reader *r)
 }
 
 /* Returns true if no pixel is dark on the white background.  The ink is then bright and
- * needs a black background.  Dark ink shows on white, also if it is on a bright card
- * with a transparent rim. */
+ * needs a black background.  Dark ink shows on white, and also on a bright card that
+ * has a transparent rim. */
 static bool is_bright(const sn_images *images)
 {
     for (size_t i = 0; i < images->rows * images->cols; i++) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Checkpoints: the state of a run in one HDF5 file.  Format version 2 adds
  *  optional tensors to version 1: the second moments of adamw, and the current
- *  parameters if /model has their average.  A file of version 2 has one or both.  A file
- *  with neither has version 1, which older programs read.  Nothing here is collective. */
+ *  parameters if /model has their average.  A file of version 2 has one or both.
+ *  Older programs read version 1, the version of a file with neither.  No function is
+ *  collective. */
 #ifndef SHARDNET_STORE_CHECKPOINT_CHECKPOINT_H
 #define SHARDNET_STORE_CHECKPOINT_CHECKPOINT_H
 
@@ -105,8 +106,8 @@ typedef struct sn_checkpoint sn_checkpoint;
 sn_status sn_checkpoint_open(const char *path, sn_checkpoint **checkpoint,
                              sn_checkpoint_info *info, sn_error *err) SN_MUST_CHECK;
 
-/** Returns true if status and info, results of sn_checkpoint_open, report damage.  A file
- *  of a later format is not damaged: a later version of the program can read it. */
+/** Returns true if status and info, results of sn_checkpoint_open, report damage.  A later
+ *  version of the program can read a file of a later format: this is not damage. */
 bool sn_checkpoint_is_damaged(sn_status status, const sn_checkpoint_info *info);
 
 /** Returns in and out of the layers (info.layers); the tensor pointers are NULL.  Valid

@@ -45,8 +45,8 @@ enum {
 
 extern const sn_field sn_checkpoint_fields[SN_CHECKPOINT_FIELDS];
 
-/** A tensor of a layer at GROUP/layerN/NAME, of rank 2 (out, in) or 1 (out).  A kind
- *  with an even number belongs to weights, the next kind to biases. */
+/** A tensor of a layer at GROUP/layerN/NAME, of rank 2 (out, in) or 1 (out).  An even
+ *  number is a kind of weights, the next number the kind of their biases. */
 typedef struct sn_tensor_kind {
     const char *group, *name;
     int rank;

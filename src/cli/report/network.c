@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "cli/report/order.h"
 #include "data/batch.h"
 #include "eval/evaluate.h"
 
@@ -50,34 +51,20 @@ static sn_status draw_matrix(sn_report_network *network, sn_error *err)
     return status;
 }
 
-/* A unit of the first layer and the square of the norm of its weights. */
-typedef struct unit {
-    size_t index;
-    double square;
-} unit;
-
-static int compare_units(const void *a, const void *b)
-{
-    const unit *left = a, *right = b;
-    return left->square != right->square
-               ? (left->square < right->square ? 1 : -1)
-               : (left->index > right->index) - (left->index < right->index);
-}
-
 /* Sorts the units of the first layer by the norm of their weights.  Returns the largest
  * magnitude of a weight. */
-static float rank_units(const sn_layer *layer, const float *weight, unit *units)
+static float order_units(const sn_layer *layer, const float *weight, sn_ordered *units)
 {
     float largest = 0;
     for (size_t i = 0; i < layer->out; i++) {
-        units[i] = (unit){.index = i};
+        units[i] = (sn_ordered){.index = i};
         for (size_t j = 0; j < layer->in; j++) {
             const float w = weight[i * layer->in + j];
-            units[i].square += (double)w * (double)w;
+            units[i].value += (double)w * (double)w;
             largest = fmaxf(largest, fabsf(w));
         }
     }
-    qsort(units, layer->out, sizeof *units, compare_units);
+    sn_order(units, layer->out);
     return largest;
 }
 
@@ -92,14 +79,14 @@ static sn_status draw_weights(sn_report_network *network, const sn_model *model,
         network->tiles = 0;
         return SN_OK;
     }
-    unit *units = sn_alloc(layer->out, sizeof *units);
+    sn_ordered *units = sn_alloc(layer->out, sizeof *units);
     sn_status status =
         units == NULL
             ? sn_fail(err, SN_ENOMEM, "pictures: out of memory")
             : sn_tiles_init(&network->weights, SN_TILES_SIGNED, network->tiles,
                             model->size.rows, model->size.cols, err);
     if (status == SN_OK) {
-        const float largest = rank_units(layer, weight, units);
+        const float largest = order_units(layer, weight, units);
         for (size_t i = 0; i < network->tiles; i++) {
             network->unit[i] = units[i].index;
             sn_tiles_draw(&network->weights, i, weight + units[i].index * layer->in,

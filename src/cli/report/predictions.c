@@ -2,10 +2,10 @@
 /* Writes the sections on the network: predictions for the test set, first layer. */
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "cli/report/html.h"
 #include "cli/report/network.h"
+#include "cli/report/order.h"
 #include "eval/evaluate.h"
 
 /* The side of a picture in CSS pixels: three times that of MNIST, four per row on a
@@ -75,20 +75,6 @@ static void write_matrix(FILE *out, const sn_report_network *network)
     fputs("</p>\n", out);
 }
 
-/* A class and its error. */
-typedef struct class_error {
-    size_t index;
-    double error;
-} class_error;
-
-static int compare_errors(const void *a, const void *b)
-{
-    const class_error *left = a, *right = b;
-    return left->error != right->error
-               ? (left->error < right->error ? 1 : -1)
-               : (left->index > right->index) - (left->index < right->index);
-}
-
 /* Returns the wrong prediction that the samples of a class get most often. */
 static size_t find_rival(const sn_mistakes *found, size_t truth)
 {
@@ -100,7 +86,7 @@ static size_t find_rival(const sn_mistakes *found, size_t truth)
     return rival;
 }
 
-static void write_class(FILE *out, const sn_mistakes *found, const class_error *class,
+static void write_class(FILE *out, const sn_mistakes *found, const sn_ordered *class,
                         double worst)
 {
     const size_t i = class->index;
@@ -110,9 +96,9 @@ static void write_class(FILE *out, const sn_mistakes *found, const class_error *
     fprintf(out,
             "<tr><th scope=\"row\">%zu</th><td>%" PRId64 "</td><td>%" PRId64 "</td>", i,
             count, count - row[i]);
-    sn_html_cell(out, count > 0 ? 100 * class->error : NAN, 2);
+    sn_html_cell(out, count > 0 ? 100 * class->value : NAN, 2);
     fprintf(out, "<td class=\"bar\"><i style=\"width:%.1f%%\"></i></td>",
-            worst > 0 && count > 0 ? 100 * class->error / worst : 0);
+            worst > 0 && count > 0 ? 100 * class->value / worst : 0);
     if (rival != i && row[rival] > 0) {
         fprintf(out,
                 "<td class=\"text\">%zu <span class=\"quiet\">(%" PRId64
@@ -125,13 +111,13 @@ static void write_class(FILE *out, const sn_mistakes *found, const class_error *
 
 static void write_classes(FILE *out, const sn_mistakes *found)
 {
-    class_error classes[MAX_CLASSES]; /* labels are bytes */
+    sn_ordered classes[MAX_CLASSES]; /* labels are bytes */
     const size_t count = found->classes < MAX_CLASSES ? found->classes : MAX_CLASSES;
     for (size_t i = 0; i < count; i++) {
         const double error = sn_confusion_error(found->confusion, found->classes, i);
-        classes[i] = (class_error){i, isnan(error) ? -1 : error};
+        classes[i] = (sn_ordered){i, isnan(error) ? -1 : error};
     }
-    qsort(classes, count, sizeof *classes, compare_errors);
+    sn_order(classes, count);
     const size_t shown = count < MAX_CLASS_ROWS ? count : MAX_CLASS_ROWS;
     fputs("<h3>Error per class</h3>\n<div class=\"wide\"><table>\n<thead><tr>"
           "<th>class</th><th>images</th><th>wrong</th><th>error %</th>"
@@ -139,7 +125,7 @@ static void write_classes(FILE *out, const sn_mistakes *found)
           "</thead>\n<tbody>\n",
           out);
     for (size_t i = 0; i < shown; i++) {
-        write_class(out, found, &classes[i], classes[0].error);
+        write_class(out, found, &classes[i], classes[0].value);
     }
     fputs("</tbody></table></div>\n", out);
     if (shown < count) {

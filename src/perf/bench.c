@@ -127,7 +127,9 @@ static sn_status run_large_product(bench *b, sn_error *err)
     } else {
         sn_products_run(w->products, w->backend, &shape, a, a + square, b->scratch);
     }
-    return sn_products_status(w->products, err);
+    const sn_status fault =
+        sn_fault_check("bench.product", b->engine.context.rank, -1, err);
+    return fault == SN_OK ? sn_products_status(w->products, err) : fault;
 }
 
 static sn_status run_triad(bench *b, sn_error *err)
@@ -165,7 +167,7 @@ static sn_status timed(bench *b, kind which, int64_t count, double *seconds,
         status = measurement[which].run(b, err);
     }
     *seconds = sn_clock_seconds() - begun;
-    return status;
+    return sn_comm_agree(b->engine.context.comm, status, err);
 }
 
 /* Warms up and sets *count to the number of runs that fill the measurement's share of

@@ -473,6 +473,9 @@ expect_exit 78 env SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=1 "$program" train small.
 [ ! -s err ] || wrong "task 1 of 4 is not silent"
 [ ! -e never ] || wrong "a task that is not a rank left a folder"
 checked "srun without PMIx: exit 78, one line from task 0"
+expect_exit 0 env SLURM_JOB_ID=7 SLURM_JOBID=7 SLURM_NODELIST=node1 SLURM_STEP_ID=0 \
+    SLURM_STEP_NUM_TASKS=1 SLURM_PROCID=0 "$program" train small.ini --out single --set train.epochs=1
+checked "a single task of srun without PMIx, such as a shell: it trains alone"
 
 expect_exit 0 env SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=1 "$program" data synth never
 [ ! -e never ] || wrong "a task that is not the first wrote a data set"

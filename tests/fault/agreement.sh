@@ -35,8 +35,10 @@ for rank in 0 1 2; do
         check with_fault 70 "$point@$rank" "injected fault \($point\): rank $rank" \
             train small.ini --out none
     done
-    check with_fault 70 "bench.allocate@$rank" "injected fault \(bench.allocate\): rank $rank" \
-        bench small.ini --json
+    for point in bench.allocate bench.product; do
+        check with_fault 70 "$point@$rank" "injected fault \($point\): rank $rank" \
+            bench small.ini --json --seconds 0.01
+    done
     check with_fault 70 "comm.allocate@$rank" 'communicator: out of memory' \
         train small.ini --out none
     # MPI fails on one rank while the others wait

@@ -120,6 +120,9 @@ sn_status sn_comm_start(int *argc, char ***argv, sn_comm **out, sn_error *err)
     if (status != SN_OK) {
         return status;
     }
+    if (launch.tasks == 1) {
+        sn_launch_alone();
+    }
     sn_launch_prepare(&launch);
     int provided;
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {

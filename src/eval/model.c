@@ -184,6 +184,16 @@ sn_status sn_model_find_size(sn_model *model, const char *data_dir, sn_error *no
     return SN_OK;
 }
 
+/* Members normalize the images themselves.  The test set of another folder does not
+ * depend on the number of its training samples. */
+static void adapt_spec(sn_dataset_spec *spec, const char *data_dir, sn_split_name name)
+{
+    spec->width = 0;
+    if (data_dir != NULL && name == SN_SPLIT_TEST) {
+        spec->validation = spec->train_limit = 0;
+    }
+}
+
 /* Returns the same status on every rank; so does find_split. */
 static sn_status check_fit(const sn_dataset *data, const sn_model *committee,
                            sn_error *err)
@@ -293,8 +303,8 @@ sn_status sn_model_evaluate_moved(sn_comm *comm, const sn_model *model,
     sn_loaded loaded = {0};
     const sn_split *split = NULL;
     sn_status status = choose_folder(comm, model, data_dir, &spec, notice, err);
-    spec.width = 0; /* each member normalizes the images itself */
     if (status == SN_OK) {
+        adapt_spec(&spec, data_dir, name);
         status = sn_loader_data(comm, &spec, &loaded, err);
     }
     if (status == SN_OK) {
@@ -320,8 +330,8 @@ sn_status sn_model_read_split(sn_model *model, const char *data_dir, sn_split_na
     sn_dataset_shape shape;
     *storage = NULL;
     sn_status status = choose_folder(NULL, model, data_dir, &spec, notice, err);
-    spec.width = 0; /* sn_model_predict normalizes the images itself */
     if (status == SN_OK) {
+        adapt_spec(&spec, data_dir, name);
         status = sn_loader_read(&spec, no_digest, &shape, storage, data, err);
     }
     if (status == SN_OK) {

@@ -67,6 +67,14 @@ expect_exit 0 "$program" eval run --data few --confusion --json
 expect_text out ', null, null\]\}$'
 checked "a class without samples has no error: -, and null in JSON"
 
+expect_exit 0 "$program" data synth tiny --train 80 --test 50
+expect_exit 0 "$program" eval run --data tiny
+expect_text out '^test: .* of 50'
+expect_exit 78 "$program" eval run --data tiny --split validation
+expect_exit 0 "$program" report run --data tiny -o tiny.html
+expect_text tiny.html 'class="confusion"'
+checked "the test set of a folder with fewer training samples than data.validation"
+
 expect_exit 0 "$program" train set.ini --set data.source=synthetic --set data.train_limit=200 \
     --set train.epochs=1 --out "a\"b"
 expect_exit 0 "$program" eval "a\"b" --json

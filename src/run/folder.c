@@ -21,18 +21,30 @@ static bool has_content(const char *path, const char *text)
     return same;
 }
 
-/* Renames the files of an earlier run or of a user, so that a fresh run does not
- * overwrite them. */
-static sn_status keep_old(const char *config, const char *text, const char *metrics,
-                          sn_error *warning, sn_error *err)
+/* Sets config and metrics to the paths of the two files. */
+static sn_status find_files(const char *run, char config[SN_PATH_BYTES],
+                            char metrics[SN_PATH_BYTES], sn_error *err)
 {
-    const bool other = sn_file_exists(config) && !has_content(config, text);
+    const sn_status status = sn_path_join(config, run, SN_CONFIG_FILE, err);
+    return status == SN_OK ? sn_path_join(metrics, run, SN_METRICS_FILE, err) : status;
+}
+
+sn_status sn_folder_set_aside(const char *run, const char *config_text, bool fresh,
+                              sn_error *warning, sn_error *err)
+{
+    char config[SN_PATH_BYTES], metrics[SN_PATH_BYTES];
+    warning->message[0] = '\0';
+    sn_status status = find_files(run, config, metrics, err);
+    if (status != SN_OK) {
+        return status;
+    }
+    const bool other = sn_file_exists(config) && !has_content(config, config_text);
     size_t count[SN_TABLES];
     const bool empty = sn_metrics_verify(metrics, count, NULL) == SN_OK &&
                        count[0] + count[1] + count[2] == 0;
-    const bool rows = sn_file_exists(metrics) && !empty; /* or unreadable */
+    const bool rows =
+        (fresh || other) && sn_file_exists(metrics) && !empty; /* or unreadable */
     char aside[SN_PATH_BYTES];
-    sn_status status = SN_OK;
     if (other) {
         status = sn_file_move_away(config, SN_OLD, aside, err);
     }
@@ -47,19 +59,12 @@ static sn_status keep_old(const char *config, const char *text, const char *metr
     return status;
 }
 
-sn_status sn_folder_prepare(const char *run, const char *config_text, bool fresh,
-                            int64_t step, const sn_rows *pending, sn_error *warning,
-                            sn_error *err)
+sn_status sn_folder_prepare(const char *run, const char *config_text, int64_t step,
+                            const sn_rows *pending, sn_error *warning, sn_error *err)
 {
     warning->message[0] = '\0';
     char config[SN_PATH_BYTES], metrics[SN_PATH_BYTES];
-    sn_status status = sn_path_join(config, run, SN_CONFIG_FILE, err);
-    if (status == SN_OK) {
-        status = sn_path_join(metrics, run, SN_METRICS_FILE, err);
-    }
-    if (status == SN_OK && fresh) {
-        status = keep_old(config, config_text, metrics, warning, err);
-    }
+    sn_status status = find_files(run, config, metrics, err);
     if (status == SN_OK) {
         status = sn_file_write_text(config, config_text, err);
     }
@@ -83,7 +88,7 @@ static sn_status recreate_if_missing(const char *run, const char *config_text,
     }
     status = sn_folder_create(run, err);
     if (status == SN_OK) {
-        status = sn_folder_prepare(run, config_text, false, step, NULL, warning, err);
+        status = sn_folder_prepare(run, config_text, step, NULL, warning, err);
     }
     if (status == SN_OK && warning->message[0] == '\0') {
         (void)sn_fail(warning, SN_OK,

@@ -141,10 +141,10 @@ static sn_status restore_path(sn_lineage *lineage, const char *path,
 {
     char folder[SN_PATH_BYTES], checkpoints[SN_PATH_BYTES], best[SN_PATH_BYTES];
     sn_path_parent(folder, path);
-    const bool own =
+    lineage->own =
         sn_path_join(checkpoints, lineage->run, SN_CHECKPOINTS_FOLDER, NULL) == SN_OK &&
         is_same_file(folder, checkpoints);
-    if (lineage->count > 0 && !own) {
+    if (lineage->count > 0 && !lineage->own) {
         return sn_fail(err, SN_ECREATE,
                        "run (%s): already contains checkpoints, but not %s; choose "
                        "another --out",
@@ -158,7 +158,7 @@ static sn_status restore_path(sn_lineage *lineage, const char *path,
     if (i == lineage->count) {
         status = append(lineage, SN_LINEAGE_OTHER, 0, path, err);
     }
-    if (status == SN_OK && !own &&
+    if (status == SN_OK && !lineage->own &&
         sn_path_join(best, folder, SN_BEST_FILE, NULL) == SN_OK &&
         sn_file_exists(best)) {
         status = append(lineage, SN_LINEAGE_OTHER, 0, best, err);
@@ -182,7 +182,8 @@ sn_status sn_lineage_restore(sn_lineage *lineage, bool resume, const char *path,
                        "or choose another --out",
                        lineage->run);
     }
-    return lineage->count > 0 ? restore_newest(lineage, changes, restored, err) : SN_OK;
+    lineage->own = lineage->count > 0;
+    return lineage->own ? restore_newest(lineage, changes, restored, err) : SN_OK;
 }
 
 /* Verifies the files that the plan depends on.  Sets *found to true if one is damaged:

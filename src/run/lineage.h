@@ -86,6 +86,7 @@ typedef struct sn_lineage {
     void *user;
     sn_lineage_record *records; /* newest first; best.h5 follows others of its step */
     size_t count;
+    bool own; /* the restored checkpoint is in the folder of the run */
 } sn_lineage;
 
 /** Reads the folder into records, which sn_lineage_clear frees.  Errors: SN_EIO,

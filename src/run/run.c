@@ -120,47 +120,60 @@ static sn_status read_pending(const sn_run *run, sn_rows *rows, sn_error *err)
                                : sn_checkpoint_pending(run->checkpoint, rows, err);
 }
 
-static sn_status prepare_folder(sn_run *run, bool fresh, const sn_rows *pending,
-                                sn_error *err)
+static void pass_on(const sn_run *run, const sn_error *warning)
 {
-    const sn_run_state *state = run->lineage.state;
-    char *text = sn_config_text(state->config);
-    if (text == NULL) {
-        return sn_fail(err, SN_ENOMEM, "configuration: out of memory");
+    if (warning->message[0] != '\0') {
+        run->warn(run->warn_user, "%s", warning->message);
     }
+}
+
+/* The metrics come last, because removing rows loses data. */
+static sn_status prepare(sn_run *run, const char *config_text, const sn_rows *pending,
+                         sn_error *err)
+{
+    const sn_lineage *lineage = &run->lineage;
     sn_error warning;
-    const sn_status status = sn_folder_prepare(
-        run->folder, text, fresh, state->position->step, pending, &warning, err);
-    free(text);
-    if (warning.message[0] != '\0') {
-        run->warn(run->warn_user, "%s", warning.message);
+    sn_status status = SN_OK;
+    if (!lineage->own) {
+        status = sn_folder_set_aside(run->folder, config_text, run->saved_step < 0,
+                                     &warning, err);
+        pass_on(run, &warning);
+    }
+    if (status == SN_OK) {
+        status = sn_lineage_apply(&run->lineage, err);
+    }
+    if (status == SN_OK) {
+        status =
+            sn_folder_prepare(run->folder, config_text, lineage->state->position->step,
+                              pending, &warning, err);
+        pass_on(run, &warning);
     }
     return status;
 }
 
-/* Rank 0 only.  The metrics come last, because removing rows loses data. */
-static sn_status commit(sn_run *run, bool fresh, sn_error *err)
+/* Rank 0 only. */
+static sn_status commit(sn_run *run, sn_error *err)
 {
     sn_rows pending = {{{NULL, 0, 0}}};
     sn_status status = sn_run_lock_check(run->lock, err);
     if (status == SN_OK) {
         status = read_pending(run, &pending, err);
     }
+    char *text = status == SN_OK ? sn_config_text(run->lineage.state->config) : NULL;
     if (status == SN_OK) {
-        status = sn_lineage_apply(&run->lineage, err);
+        status = text != NULL ? prepare(run, text, &pending, err)
+                              : sn_fail(err, SN_ENOMEM, "configuration: out of memory");
     }
-    if (status == SN_OK) {
-        status = prepare_folder(run, fresh, &pending, err);
-    }
+    free(text);
     sn_rows_clear(&pending);
     return status;
 }
 
-sn_status sn_run_commit(sn_run *run, bool fresh, sn_error *err)
+sn_status sn_run_commit(sn_run *run, sn_error *err)
 {
     sn_run_mark(run,
                 6); /* best.h5 and the checkpoint of a step: each read twice, written */
-    const sn_status status = on_rank_0(run) ? commit(run, fresh, err) : SN_OK;
+    const sn_status status = on_rank_0(run) ? commit(run, err) : SN_OK;
     return sn_comm_agree(run->comm, status, err);
 }
 

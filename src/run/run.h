@@ -48,11 +48,12 @@ sn_status sn_run_restore(sn_run *run, const sn_run_state *state, bool resume,
                          bool *resumed, sn_error *err) SN_MUST_CHECK;
 
 /** Prepares the folder for a run that continues from the state of sn_run_restore:
- *  applies the lineage plan, writes config.ini and removes later metrics.  If fresh,
- *  renames files of an earlier run (see sn_folder_prepare).  The position on rank 0 may
+ *  applies the lineage plan, writes config.ini and removes later metrics.  Unless the
+ *  run continues its own checkpoint, first renames files of an earlier run (see
+ *  sn_folder_set_aside).  The position on rank 0 may
  *  lose its best epoch (see sn_lineage_apply).  Collective.  Errors: SN_ECREATE,
  *  SN_EIO, SN_ENOMEM, SN_EMPI. */
-sn_status sn_run_commit(sn_run *run, bool fresh, sn_error *err) SN_MUST_CHECK;
+sn_status sn_run_commit(sn_run *run, sn_error *err) SN_MUST_CHECK;
 
 /** Records the activity for the watchdog: rank 0 reads or writes the given number of
  *  copies of the state, and the other ranks wait for it.  Not

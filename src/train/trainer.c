@@ -342,7 +342,7 @@ static sn_status open_run(training *t, bool *resumed, char changes[SN_CHANGES_BY
         status = sn_engine_choose(e, err);
     }
     if (status == SN_OK) {
-        status = sn_run_commit(&t->run, !*resumed, err);
+        status = sn_run_commit(&t->run, err);
     }
     return status == SN_OK ? sn_replica_distribute(e->context.comm, &e->replica, p, err)
                            : status;

@@ -236,6 +236,16 @@ expect_one_line_error 73 0 'run \(mine\): already contains checkpoints, but not 
     wrong "a refused run changed the run"
 checked "--resume=PATH of another run into a folder with checkpoints: exit 73"
 
+mkdir foreign
+cp mine/metrics.h5 foreign
+echo '# of another run' >foreign/config.ini
+expect_exit 0 "$program" train small.ini --out foreign "${plain[@]}" --resume=whole/checkpoints/step-00000030.h5
+expect_text err '^shardnet: warning: run: existing foreign/config\.ini and foreign/metrics\.h5 renamed to \*\.old$'
+cmp mine/metrics.h5 foreign/metrics.h5.old || wrong "the metrics of the other run are lost"
+expect_text foreign/config.ini.old '^# of another run$'
+[ "$(table foreign epochs epoch | sed -n 2p)" = 4 ] || wrong "rows of the other run are mixed in"
+checked "--resume=PATH of another run into a folder with other files: these are renamed"
+
 rows=$(table mine epochs epoch)
 rm -r mine/checkpoints
 { echo '# mine'; cat small.ini; } >mine/config.ini

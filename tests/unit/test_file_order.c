@@ -127,10 +127,11 @@ static void a_run_begins(void **state)
     char run[80];
     sn_error warning, err = {""};
     open_run(f, run);
-    assert_int_equal(sn_folder_prepare(run, "[train]\n", true, 0, NULL, &warning, &err),
+    assert_int_equal(sn_folder_prepare(run, "[train]\n", 0, NULL, &warning, &err),
                      SN_OK);
     expect_calls(PUBLISHED("config.ini", "run") PUBLISHED("metrics.h5", "run"));
-    assert_int_equal(sn_folder_prepare(run, "[data]\n", true, 0, NULL, &warning, &err),
+    assert_int_equal(sn_folder_set_aside(run, "[data]\n", true, &warning, &err), SN_OK);
+    assert_int_equal(sn_folder_prepare(run, "[data]\n", 0, NULL, &warning, &err),
                      SN_OK);
     expect_calls("fsync config.ini\nrename to config.ini.old\nfsync run\n" PUBLISHED(
         "config.ini", "run") PUBLISHED("metrics.h5", "run"));
@@ -200,8 +201,7 @@ static void older_checkpoints_go_after_the_new_one_is_safe(void **state)
          "unlink step-00000002.h5\n"}};
     open_run(f, run);
     assert_int_equal(
-        sn_folder_prepare(run, f->info.config_text, true, 0, NULL, &warning, &err),
-        SN_OK);
+        sn_folder_prepare(run, f->info.config_text, 0, NULL, &warning, &err), SN_OK);
     calls[0] = '\0';
     run_jobs(f, run, jobs, sizeof jobs / sizeof jobs[0]);
 }
@@ -250,7 +250,7 @@ static void the_best_state_waits_in_memory(void **state)
     sn_checkpoint_info info = f->info;
     sn_error warning, err = {""};
     open_run(f, run);
-    assert_int_equal(sn_folder_prepare(run, "", true, 0, NULL, &warning, &err), SN_OK);
+    assert_int_equal(sn_folder_prepare(run, "", 0, NULL, &warning, &err), SN_OK);
     assert_int_equal(sn_network_init(&shape, 60, hidden, 2, 10, SN_TANH, &err), SN_OK);
     assert_int_equal(sn_writer_create(&shape, &optimizer, &writer, &err), SN_OK);
     sn_state values[10];

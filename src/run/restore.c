@@ -244,19 +244,22 @@ static sn_status check_run(const sn_run_state *state, const char *path,
 }
 
 /* Reads the tensors.  If averaging is on, but was off, the average starts from the
- * parameters.  If it is off, but was on, the average in the file is not used. */
+ * parameters.  If it is off, but was on, the average in the file is not used, unless
+ * the run is finished: its result remains the average. */
 static sn_status read_tensors(const sn_run_state *state, sn_checkpoint *checkpoint,
                               const sn_checkpoint_info *info, sn_error *err)
 {
     sn_layer_tensors tensors[SN_MAX_HIDDEN + 1];
     const bool averaged = state->tensors[0].weight_current != NULL;
+    const bool finished = sn_config_is_finished(state->config, info->position.epoch,
+                                                info->position.best_epoch);
     for (size_t l = 0; l < state->network->layers; l++) {
         sn_layer_tensors *t = &tensors[l];
         *t = state->tensors[l];
         if (averaged && !info->averaged) {
             t->weight = t->weight_current;
             t->bias = t->bias_current;
-        } else if (!averaged && info->averaged) {
+        } else if (!averaged && info->averaged && !finished) {
             t->weight_current = t->weight;
             t->bias_current = t->bias;
             t->weight = t->bias = NULL;

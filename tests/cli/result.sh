@@ -125,6 +125,11 @@ trained plain step-00000152.h5 --set data.validation=0
 has_result plain step-00000152.h5 "$correct"
 checked "keep_best = false, or no validation samples: the newest checkpoint"
 
+trained averaged step-00000152.h5 --set data.validation=0 --set train.average=0.99
+expect_exit 0 "$program" train worse.ini --out averaged --resume --set data.validation=0
+[ "$(figures)" = "$correct" ] || wrong "train has $(figures), not $correct"
+checked "average switched off after the end: the result remains the average"
+
 # the newest checkpoint is in the middle of an epoch that nothing has measured
 expect_exit 75 "$program" train worse.ini --out part --set data.validation=0 --set train.max_steps=50
 expect_exit 0 "$program" metrics part --result --csv

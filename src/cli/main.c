@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* shardnet: the command line. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/system/stop.h"
 #include "cli/commands.h"
@@ -94,11 +96,23 @@ static void report(const sn_command *command, sn_status status, const sn_error *
 __attribute__((section(".preinit_array"),
                used)) static void (*before_libraries)(void) = sn_stop_inherit;
 
+/* Opens closed standard descriptors, so that no library gets their numbers for its own
+ * files.  Reading and writing still fail. */
+static void reserve_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     const sn_command *command = &sn_program;
     sn_error err = {""};
     sn_stop_reinstall();
+    reserve_descriptors();
     /* beyond the file-size limit write() must fail; SIGXFSZ would end the process */
     (void)signal(SIGXFSZ, SIG_IGN);
     /* Files are replaced, never changed, so HDF5 needs no locks, which some file

@@ -73,6 +73,26 @@ static sn_status split(const char *source, double fraction, sn_samples *train,
                          source, fraction, train->count, test->count);
 }
 
+/* The classes are those of the training set. */
+static sn_status check_test_labels(const sn_samples *train, const sn_samples *test,
+                                   const char *source, sn_error *err)
+{
+    unsigned largest = 0;
+    for (size_t i = 0; i < train->count; i++) {
+        largest = train->labels[i] > largest ? train->labels[i] : largest;
+    }
+    for (size_t i = 0; i < test->count; i++) {
+        if (test->labels[i] > largest) {
+            return sn_fail(err, SN_EDATA,
+                           "label out of range (%s): test sample %zu has label %u, but "
+                           "the largest label of the training set is %u; get both sets "
+                           "from one source",
+                           source, i, test->labels[i], largest);
+        }
+    }
+    return SN_OK;
+}
+
 static sn_status read_sets(const sn_source_form *form, const sn_source *found,
                            const char *path, const sn_import_options *options,
                            sn_samples *train, sn_samples *test, sn_error *err)
@@ -94,6 +114,9 @@ static sn_status read_sets(const sn_source_form *form, const sn_source *found,
                          "%zu, %zu test images of %zu x %zu; get all from one source",
                          path, train->count, train->rows, train->cols, test->count,
                          test->rows, test->cols);
+    }
+    if (status == SN_OK) {
+        status = check_test_labels(train, test, path, err);
     }
     if (status == SN_OK && options->transpose) {
         status = transpose(train, err);

@@ -109,7 +109,8 @@ static sn_status check_settings(const sn_config *config, const char *path,
             sn_config_choice_name("optimizer", "kind", former->optimizer_kind),
             sn_config_choice_name("optimizer", "kind", config->optimizer_kind));
     }
-    if (former->optimizer_momentum_kind != config->optimizer_momentum_kind) {
+    if (config->optimizer_kind == SN_KIND_MOMENTUM &&
+        former->optimizer_momentum_kind != config->optimizer_momentum_kind) {
         return refuse(err, path, "momentum_kind %s, this configuration %s",
                       sn_config_choice_name("optimizer", "momentum_kind",
                                             former->optimizer_momentum_kind),

@@ -465,6 +465,12 @@ beside diverges 0
 beside diverges 2
 together
 
+# --- closed standard descriptors: MPI and HDF5 must not get their numbers
+
+expect_exit 74 bash -c 'exec "$@" <&- >&- 2>&-' - "$program" train small.ini --out closed --set train.epochs=1
+expect_exit 0 "$program" verify closed
+checked "closed standard descriptors: trained to the end, exit 74"
+
 # --- srun without PMIx: every task sees one rank
 
 expect_one_line_error 78 0 "SLURM_STEP_NUM_TASKS=4.*pmix" \

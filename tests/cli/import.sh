@@ -188,4 +188,8 @@ printf 'P5 2 2 255\nabcd' >pictures-pgm/train/3/small.pgm
 refuses 65 "3/small.pgm\): it has 2 x 2 pixels" pictures-pgm
 printf 'P5 28 28 255\nabcd' >pictures-pgm/train/3/small.pgm
 refuses 65 "3/small.pgm" pictures-pgm
+cp -R expected labels
+name=t10k-labels-idx1-ubyte
+{ head -c 8 expected/$name && printf '\377' && tail -c +10 expected/$name; } >labels/$name
+refuses 65 "labels\): test sample 0 has label 255, but the largest label of the training set is 9" labels
 checked "bad input: one line with file, row and reason, no file is left"

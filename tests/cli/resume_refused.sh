@@ -49,6 +49,11 @@ refused 'layers 784-12-10, this configuration 784-13-10' model.hidden=13
 refused 'activation tanh, this configuration sigmoid' model.activation=sigmoid
 checked "other data, seed, batch, momentum, reduction or network: refused, nothing changed"
 
+adamw=(--set optimizer.kind=adamw --set optimizer.learning_rate=0.001)
+expect_exit 75 "$program" train job.ini --out adamw "${adamw[@]}" --set train.max_steps=5
+expect_exit 0 "$program" train job.ini --out adamw --resume "${adamw[@]}" --set optimizer.momentum_kind=nesterov
+checked "adamw ignores momentum_kind"
+
 mv data1 moved
 expect_exit 0 "$program" train job.ini --out run --resume --set data.dir=moved --set train.epochs=4 \
     --set optimizer.learning_rate=0.05

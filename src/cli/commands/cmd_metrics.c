@@ -214,7 +214,8 @@ static sn_status wait_for_folder(const place *at, bool *gone, sn_error *err)
 {
     bool printed = false;
     while (!sn_is_folder(at->folder) && !*gone && sn_stop_requested() == 0) {
-        if (access(at->folder, F_OK) == 0 || errno != ENOENT) {
+        const bool exists = access(at->folder, F_OK) == 0;
+        if (exists ? !sn_is_folder(at->folder) : errno != ENOENT) {
             return sn_fail(err, SN_ENOINPUT,
                            "cannot open (%s): not the folder of a run", at->folder);
         }

@@ -89,12 +89,19 @@ static hid_t file_access(bool writable)
     return access;
 }
 
+static bool has_memory(size_t bytes)
+{
+    /* volatile, because compilers may drop a malloc whose memory is only freed */
+    void *volatile memory = malloc(bytes);
+    const bool enough = memory != NULL;
+    free(memory);
+    return enough;
+}
+
 sn_status sn_h5_image_check_room(const char *path, size_t bytes, sn_error *err)
 {
     enum { LIBRARY_BYTES = 4 << 20 }; /* the library's copies of chunks of 1 MiB */
-    void *room = malloc(bytes + LIBRARY_BYTES);
-    free(room);
-    return room != NULL
+    return has_memory(bytes + LIBRARY_BYTES)
                ? SN_OK
                : sn_fail(err, SN_ENOMEM,
                          "cannot build in memory (%s): out of memory; rank 0 needs "
@@ -106,11 +113,7 @@ sn_status sn_h5_image_check_room(const char *path, size_t bytes, sn_error *err)
 bool sn_h5_memory_is_short(size_t bytes)
 {
     enum { EXTRA_BYTES = 16 << 20 };
-    /* volatile, because compilers may drop a malloc whose memory is only freed */
-    void *volatile memory = malloc(bytes + EXTRA_BYTES);
-    const bool is_short = memory == NULL;
-    free(memory);
-    return is_short;
+    return !has_memory(bytes + EXTRA_BYTES);
 }
 
 bool sn_h5_image_open(const char *path, size_t bytes, hid_t *file, sn_h5_reason *why)

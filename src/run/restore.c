@@ -73,10 +73,12 @@ static void keep_choice(sn_config *config, int *choice, int former)
     }
 }
 
-/* Keeps the choices of the run for keys with value auto. */
+/* Keeps the choices of the run for keys with value auto.  A reproducible reduction has
+ * its own choice of the backend. */
 static void keep_choices(sn_config *config, const sn_config *former)
 {
-    if (config->compute_backend == SN_BACKEND_AUTO) {
+    if (config->compute_backend == SN_BACKEND_AUTO &&
+        !sn_reduction_of(config->comm_reduce)->fixed_order) {
         keep_choice(config, &config->compute_backend, former->compute_backend);
     }
     if (config->comm_reduce == SN_REDUCE_AUTO &&

@@ -100,6 +100,13 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
                            "type, or set OPENBLAS_CORETYPE to the older type on all",
                            err);
     }
+    if (status == SN_OK && fixed_order &&
+        config->compute_backend == SN_BACKEND_ONEDNN) {
+        status = same_text(comm, "processors", sn_gemm_library(SN_BACKEND_ONEDNN),
+                           "reduce = reproducible needs one type: request nodes of one "
+                           "type, or set ONEDNN_MAX_CPU_ISA to the older type on all",
+                           err);
+    }
     if (status == SN_OK && fixed_order) {
         status = same_text(comm, "bf16",
                            sn_precision_method((sn_precision)config->compute_precision),

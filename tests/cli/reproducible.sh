@@ -104,6 +104,16 @@ if (same_parameters "$(newest_checkpoint plain-1)" "$(newest_checkpoint plain-3)
 fi
 checked "plain sums differ between 1 and 3 ranks"
 
+library() {
+    sed -n 's/^blas  *//p' out
+}
+expect_exit 0 "$program" train all.ini --out libraries
+own=$(library)
+expect_exit 75 "$program" train all.ini --out changing --set comm.reduce=allreduce --set train.max_steps=4
+expect_exit 0 "$program" train all.ini --out changing --resume
+[ "$(library)" = "$own" ] || wrong "the products are of $(library), not of $own"
+checked "resumed as reproducible, a run uses the library that reproducible runs use"
+
 expect_one_line_error 78 9 'leaves.*9 ranks' "$program" train all.ini --out many
 expect_one_line_error 78 0 'leaves.*power of two' "$program" train all.ini --out odd --set comm.leaves=6
 expect_one_line_error 78 2 'reproducible reduction with 8 leaves.*with 16' \

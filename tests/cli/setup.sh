@@ -51,6 +51,15 @@ for type in Prescott Nehalem; do
     checked "processors of two types and plain sums: trains"
 done
 
+run "$program" train job.ini --out onednn "${common[@]}" --set compute.backend=onednn
+if [ "$code" -eq 0 ] && grep -q '^blas .* AVX' out; then
+    common+=(--set compute.backend=onednn)
+    refused "processors: rank 2 on .* has 'oneDNN [0-9.]+', rank 0 has 'oneDNN [0-9.]+ AVX.*reproducible needs one type" \
+        env ONEDNN_MAX_CPU_ISA=SSE41 "$program" train job.ini
+else
+    lack_part "oneDNN on two types of processor: no oneDNN, or no AVX2"
+fi
+
 # 100 KB per message: Open MPI would read it from the memory of the other rank
 deny=$(dirname -- "$program")/tests/deny_memory_of_others
 if "$deny" true; then

@@ -29,13 +29,18 @@ sn_backend sn_gemm_rule(bool bf16, bool avx512, size_t widest)
     return bf16 || avx512 || widest <= NARROW ? SN_BACKEND_ONEDNN : SN_BACKEND_OPENBLAS;
 }
 
+#if HAS_ONEDNN
+/* Returns true if oneDNN uses all these instructions; the values are sets of bits. */
+static bool has_instructions(dnnl_cpu_isa_t isa)
+{
+    return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)isa) == (unsigned)isa;
+}
+#endif
+
 sn_backend sn_gemm_choose(bool bf16, size_t widest)
 {
 #if HAS_ONEDNN
-    /* the values are sets of bits */
-    const bool avx512 = (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) ==
-                        dnnl_cpu_isa_avx512_core;
-    return sn_gemm_rule(bf16, avx512, widest);
+    return sn_gemm_rule(bf16, has_instructions(dnnl_cpu_isa_avx512_core), widest);
 #else
     (void)bf16, (void)widest;
     return SN_BACKEND_OPENBLAS;
@@ -89,9 +94,13 @@ const char *sn_gemm_library(sn_backend backend)
 #if HAS_ONEDNN
 #define TEXT_OF(x) #x
 #define TEXT(x)    TEXT_OF(x)
+#define VERSION                                                                        \
+    "oneDNN " TEXT(DNNL_VERSION_MAJOR) "." TEXT(DNNL_VERSION_MINOR) "." TEXT(          \
+        DNNL_VERSION_PATCH)
     if (backend == SN_BACKEND_ONEDNN) {
-        return "oneDNN " TEXT(DNNL_VERSION_MAJOR) "." TEXT(DNNL_VERSION_MINOR) "." TEXT(
-            DNNL_VERSION_PATCH);
+        return has_instructions(dnnl_cpu_isa_avx512_core) ? VERSION " AVX-512"
+               : has_instructions(dnnl_cpu_isa_avx2)      ? VERSION " AVX2"
+                                                          : VERSION;
     }
 #endif
     (void)backend;

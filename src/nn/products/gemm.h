@@ -79,7 +79,8 @@ int sn_gemm_affordable_threads(int threads);
  *  effect if OpenBLAS uses OpenMP, with oneDNN, or if OMP_WAIT_POLICY is passive. */
 void sn_gemm_limit_loops(sn_backend backend);
 
-/** Returns name, version and kernel of the library, for the first lines of a run. */
+/** Returns name, version and kernel of the library, for the first lines of a run.  fp32
+ *  products of equal names have equal bits. */
 const char *sn_gemm_library(sn_backend backend);
 
 #endif

@@ -77,7 +77,8 @@ SN_API sn_status sn_model_evaluate(sn_comm *comm, const sn_model *model,
  *  input of the network is byte / 255.  predictions (count): output.  The images must
  *  be prepared as the training data were (MNIST: bright ink on black, centred).
  *  Not collective; only one thread at a time may use a model.
- *  Errors: SN_ENOMEM, SN_ERANGE; only the first call can fail. */
+ *  Errors: SN_ENOMEM, SN_ERANGE; with data.width also SN_EDATA if the size of the
+ *  images is unknown.  Without data.width only the first call can fail. */
 SN_API sn_status sn_model_predict(sn_model *model, const uint8_t *images, size_t count,
                                   sn_prediction *predictions,
                                   sn_error *err) SN_MUST_CHECK;

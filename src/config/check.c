@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/system/file.h"
 #include "base/system/locale.h"
 #include "config/config.h"
 #include "config/keys.h"

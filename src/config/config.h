@@ -8,11 +8,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "base/system/file.h"
 #include "data/augment.h"
 #include "data/dataset.h"
 #include "dist/reduce/reduction.h"
-#include "nn/activation.h"
 #include "nn/net.h"
 #include "nn/optimizer.h"
 #include "nn/schedule.h"

@@ -21,7 +21,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "data/dataset.h"
 #include "shardnet/status.h"
 
 typedef enum sn_augment_kind {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/system/file.h"
 #include "data/formats/idx.h"
 #include "data/synth.h"
 #include "data/width.h"

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include "base/numeric/digest.h"
-#include "base/system/file.h"
 #include "shardnet/status.h"
 
 typedef enum sn_data_source {

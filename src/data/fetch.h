@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/system/file.h"
 #include "shardnet/status.h"
 
 enum { SN_FETCH_MIRRORS = 2 };

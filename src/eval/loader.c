@@ -7,7 +7,6 @@
 #include "base/fault.h"
 #include "base/mem.h"
 #include "base/numeric/digest.h"
-#include "config/config.h"
 #include "dist/watchdog/watchdog.h"
 
 /* Probes the shape of the data set on one rank per node and broadcasts it in the node.

@@ -10,7 +10,6 @@
 #include "data/formats/gunzip.h"
 #include "nn/products/gemm.h"
 #include "shardnet/version.h"
-#include "train/console/console.h"
 
 /* Compares the text of every rank with that of rank 0.  Collective.  Errors: SN_ECONFIG
  * "WHAT: rank R on HOST has '...', rank 0 has '...'; ADVICE", with the first line that

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nn/clip.h"
 #include "perf/plan.h"
 #include "support.h"
 #include "train/step/replica.h"

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/system/file.h"
 #include "cli/job.h"
 #include "data/image/prepare.h"
 

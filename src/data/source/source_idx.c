@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/system/file.h"
 #include "data/formats/gunzip.h"
 #include "data/formats/idx.h"

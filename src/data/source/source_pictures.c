@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/system/file.h"
 #include "data/image/image.h"
 #include "data/source/source.h"

@@ -10,8 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/system/clock.h"
-
 /* Lists the addresses of the interfaces that are up, the loopback interface last. */
 static void find_paths(sn_heartbeat_place *place)
 {

@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/numeric/real.h"
 #include "shardnet/status.h"
 
 /** The library that computes products.  The bits of a result depend on the library, the

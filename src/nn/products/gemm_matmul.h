@@ -6,6 +6,7 @@
 #ifndef SHARDNET_NN_PRODUCTS_GEMM_MATMUL_H
 #define SHARDNET_NN_PRODUCTS_GEMM_MATMUL_H
 
+#include "base/numeric/real.h"
 #include "nn/products/gemm.h"
 
 /** Type of the operands; results and sums are float32. */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/numeric/real.h"
 #include "nn/products/gemm.h"
 
 /** Type of the operands of the matrix products of a training step. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/numeric/real.h"
+#include "store/h5/format.h"
 
 #define AT(member)   offsetof(sn_checkpoint_info, member)
 #define SIZE(member) sizeof(((sn_checkpoint_info *)0)->member)

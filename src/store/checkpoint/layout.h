@@ -15,9 +15,7 @@
 #define SHARDNET_STORE_CHECKPOINT_LAYOUT_H
 
 #include "store/checkpoint/checkpoint.h"
-#include "store/h5/format.h"
 #include "store/h5/h5.h"
-#include "store/metrics/pending.h"
 
 enum { SN_LAYERS_MAX = 1000 };
 

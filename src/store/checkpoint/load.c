@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "store/checkpoint/layout.h"
+#include "store/metrics/pending.h"
 
 static sn_status compare_shapes(const sn_checkpoint *checkpoint,
                                 const sn_layer_tensors *tensors, sn_error *err)

@@ -9,6 +9,7 @@
 
 #include "store/checkpoint/checkpoint.h"
 #include "store/checkpoint/layout.h"
+#include "store/h5/format.h"
 
 /* Returns true if HDF5 failed because memory is short. */
 static bool memory_is_short(const sn_checkpoint *checkpoint, const sn_h5_reason *why)

@@ -10,6 +10,8 @@
 #include "base/fault.h"
 #include "base/system/clock.h"
 #include "store/checkpoint/layout.h"
+#include "store/h5/format.h"
+#include "store/metrics/pending.h"
 
 static sn_status fault(const char *point, const sn_checkpoint_info *info, sn_error *err)
 {

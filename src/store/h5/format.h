@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Detects the kind of a file, for error messages about a wrong file.  Not collective.
  */
-#ifndef SHARDNET_STORE_FORMAT_H
-#define SHARDNET_STORE_FORMAT_H
+#ifndef SHARDNET_STORE_H5_FORMAT_H
+#define SHARDNET_STORE_H5_FORMAT_H
 
 #include "shardnet/status.h"
 

@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 
 #include "base/system/clock.h"
-#include "base/system/file.h"
 #include "store/h5/format.h"
 #include "store/metrics/table.h"
 

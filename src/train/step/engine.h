@@ -6,7 +6,6 @@
 
 #include "dist/reduce/reduction.h"
 #include "eval/loader.h"
-#include "nn/products/gemm.h"
 #include "train/step/context.h"
 #include "train/step/cursor.h"
 #include "train/step/replica.h"

@@ -9,6 +9,7 @@
 #include "data/sampler.h"
 #include "dist/reduce/reduction.h"
 #include "eval/evaluate.h"
+#include "nn/clip.h"
 #include "nn/net.h"
 
 /* Returns the rows of the buffers: those of the largest microbatch, or of a block of

@@ -13,7 +13,6 @@
 #include "data/augment.h"
 #include "dist/comm/comm.h"
 #include "dist/node/memory.h"
-#include "nn/clip.h"
 #include "nn/net.h"
 #include "nn/optimizer.h"
 #include "store/checkpoint/checkpoint.h"

@@ -11,9 +11,9 @@
 #include "base/fault.h"
 #include "base/numeric/parallel.h"
 #include "base/system/clock.h"
-#include "base/system/stop.h"
 #include "data/batch.h"
 #include "dist/watchdog/watchdog.h"
+#include "nn/clip.h"
 
 static const sn_activity gathering = {"gather", false, true},
                          differentiating = {"gradient", false, true},

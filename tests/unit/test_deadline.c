@@ -31,6 +31,7 @@ static void only_an_end_time_in_the_future_counts(void **state)
 {
     (void)state;
     static const char *const invalid[] = {"", "soon", "12x", "-5", "1000000000"};
+    unsetenv("SHARDNET_END_TIME");
     for (size_t i = 0; i < sizeof invalid / sizeof invalid[0]; i++) {
         setenv("SLURM_JOB_END_TIME", invalid[i], 1);
         assert_true(isinf(sn_deadline_start(0).stop_seconds));

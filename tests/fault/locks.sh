@@ -29,9 +29,9 @@ warned_once() {
     [ "$(grep -c 'cannot lock files' err)" -eq 1 ] || wrong "not one warning that files cannot be locked"
 }
 
-# begin RUN: starts a run without end, until its first checkpoint is there
+# begin RUN ARGUMENT...: starts a run without end, until its first checkpoint is there
 begin() {
-    start 0 env SHARDNET_FAULT=step.slow "${locks[@]}" "$program" train "$shared/long.ini" --out "$1" --resume
+    start 0 env SHARDNET_FAULT=step.slow "${locks[@]}" "$program" train "$shared/long.ini" --out "$1" --resume "${@:2}"
     wait_for_checkpoint "$1"
 }
 
@@ -107,20 +107,22 @@ stopped_while_waiting() {
     checked "a signal ends the wait for the lock, exit 75"
 }
 
-# stop_idle_writer RUN: stops the job, unless it is writing a file or removing older checkpoints
+# stop_idle_writer RUN: stops the job soon after a checkpoint, unless it is writing a file or
+# removing older checkpoints
 stop_idle_writer() {
     local files
     kill -STOP "$job"
     wait_until "the job does not stop" is_stopped "$job"
     files=$(find "$1" -name '*.tmp' -o -name 'step-*.h5')
-    if [[ $files != *.tmp* ]] && [ "$(wc -l <<<"$files")" -le 2 ]; then return 0; fi
+    if [[ $files != *.tmp* ]] && [ "$(wc -l <<<"$files")" -le 2 ] &&
+        [ -n "$(find "$1" -name 'step-*.h5' -newerct '1 second ago')" ]; then return 0; fi
     kill -CONT "$job"
     return 1
 }
 
 moved() {
     locks=()
-    begin run
+    begin run --set checkpoint.every_steps=30 # three seconds pass before the next write
     wait_until "the writer is not idle" stop_idle_writer run
     mv run gone # a job that is not stopped makes the folder again in between
     second 0 "$program" train "$shared/small.ini" --out run

@@ -84,13 +84,16 @@ all_stopped() {
     [ "$stopped" -eq "$1" ]
 }
 
-start 2 "$program" train job.ini --out paused --set train.max_steps=2000
+start 2 "$program" train job.ini --out paused
 wait_for '^epoch 3/'
 signal_ranks STOP
 wait_until "not both ranks are stopped" all_stopped 2
 sleep 6
 all_stopped 2 || wrong "not both ranks have been stopped for 6 s"
+step=$(step_of paused)
 signal_ranks CONT
+wait_for_checkpoint paused $((step + 100))
+kill -USR1 "$job"
 finish
 [ "$code" -eq 75 ] || wrong "exit code $code instead of 75"
 expect_text err '^shardnet: stopped early on request'
@@ -107,18 +110,20 @@ count_threads() {
     echo "${#threads[@]}"
 }
 
-start 2 "$program" train job.ini --out off --set comm.timeout_seconds=0 --set train.max_steps=2000
+start 2 "$program" train job.ini --out off --set comm.timeout_seconds=0
 wait_for '^epoch 1/'
 for rank in $(ranks_of_job); do
     [ "$(cat "/proc/$rank/comm")" = "$(basename "$program")" ] || wrong "another process name"
     count_threads "$rank" >>off.threads
 done
+kill -USR1 "$job"
 finish
-start 2 "$program" train job.ini --out on --set train.max_steps=2000
+start 2 "$program" train job.ini --out on
 wait_for '^epoch 1/'
 for rank in $(ranks_of_job); do
     count_threads "$rank" >>on.threads
 done
+kill -USR1 "$job"
 finish
 [ "$(paste on.threads off.threads | awk '$1 == $2 + 1' | wc -l)" -eq 2 ] ||
     wrong "threads with and without: $(paste on.threads off.threads)"

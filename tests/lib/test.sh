@@ -370,7 +370,9 @@ ranks_of_job() {
 
 # is_stopped PID: all threads of this process are stopped by SIGSTOP
 is_stopped() {
-    [ -d "/proc/$1" ] && ! grep -L '^State:[[:space:]]*T' "/proc/$1"/task/*/status | grep -q .
+    local states
+    states=$(sed -n 's/^State:[[:space:]]*//p' "/proc/$1"/task/*/status 2>/dev/null) || return 1
+    [ -n "$states" ] && ! grep -qv '^T' <<<"$states"
 }
 
 # kill_tree PID: kill -9 of a job of this test, mpirun and all ranks at once

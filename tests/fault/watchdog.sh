@@ -5,7 +5,7 @@
 set -euo pipefail
 # shellcheck source=../lib/test.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/test.sh"
-export TMPDIR=/dev/shm # a busy disk can delay a checkpoint for longer than the time-out
+scratch_in_memory
 setup_test "$@"
 cd -- "$scratch"
 

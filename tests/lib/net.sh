@@ -10,6 +10,7 @@ timeout_seconds=5
 
 # setup_network "$@": the arguments of the script; the working folder is $scratch then
 setup_network() {
+    scratch_in_memory
     setup_test "$@"
     require_namespaces "iproute2 util-linux" tc
 

@@ -7,6 +7,12 @@ set -euo pipefail
 setup_test "$@"
 cd -- "$scratch"
 
+# left: prints the shared memory of this and of other tests, which comes and goes
+left() {
+    find /dev/shm -regextype posix-extended -regex '/dev/shm/shardnet-[0-9a-f]{16}'
+}
+left >before # a killed process leaves its own for ever
+
 # gradient buffers of 3.3 MB per rank and images of 4.5 MB; MPI uses 4 MB of /dev/shm per rank
 expect_exit 0 "$program" data synth digits --train 4700 --test 1000
 write_config job.ini data.source=idx data.dir="$scratch/digits" model.hidden=1024 \
@@ -14,11 +20,7 @@ write_config job.ini data.source=idx data.dir="$scratch/digits" model.hidden=102
 expect_mpi_exit 0 2 "$program" train job.ini --set comm.reduce=node --out plenty
 expect_text out '^reduce +node$'
 expect_text out 'one copy per node'
-# left: prints the shared memory of this and of other tests, which comes and goes
-left() {
-    find /dev/shm -regextype posix-extended -regex '/dev/shm/shardnet-[0-9a-f]{16}'
-}
-for file in $(left); do
+for file in $(left | grep -Fxvf before); do
     wait_until "$file does not go" test ! -e "$file"
 done
 checked "enough: both are shared, and no file is left"

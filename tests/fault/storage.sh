@@ -142,7 +142,7 @@ write_config "$shared/heavy.ini" data.source=idx data.dir="$shared/data" data.tr
     checkpoint.every_epochs=0 checkpoint.every_steps=8 checkpoint.keep=1 # a file of 91 MB, more than malloc keeps
 no_memory() {
     local least
-    run=heavy limit=$((2 * limit))
+    run=heavy limit=$((4 * limit))
     start 0 "$program" train "$shared/heavy.ini" --out heavy
     advances "its first checkpoint"
     least=$(address_space)

@@ -20,9 +20,10 @@ ranks_of() {
 
 for launcher in srun mpirun; do
     write_job "$endless"
-    sed -i 's/^leaves = .*/&\ntimeout_seconds = 3/' job.ini
+    sed -i 's/^leaves = .*/&\ntimeout_seconds = 10/' job.ini
     SHARDNET_LAUNCHER=$launcher train "by-$launcher"
     wait_for_epochs "by-$launcher"
+    wait_for_job "by-$launcher" "no checkpoint" has_checkpoint "by-$launcher"
     cut_short "by-$launcher"
     kill -STOP "$(ranks_of "by-$launcher" | tail -n 1)"
     wait_for_log "by-$launcher" \

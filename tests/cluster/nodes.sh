@@ -7,6 +7,7 @@ set -euo pipefail
 # shellcheck source=../lib/slurm.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../lib/slurm.sh"
 lab_nodes=3
+export SLURM_LAB_TIMEOUT=10
 setup_cluster "$@"
 
 options=(-N 3 --ntasks-per-node=1)
@@ -19,7 +20,7 @@ lose() {
     lost=$(date +%s.%N)
     wait_for_log "$1" '; a node does not answer; starting again at once on 2 nodes$'
     local after
-    after=$(grep -c '^epoch ' "$1.log")
+    after=$(sed '/; a node does not answer;/q' "$1.log" | grep -c '^epoch ')
     wait_for_log "$1" '^epoch ' $((after + 1))
     seconds=$(awk -v lost="$lost" -v now="$(date +%s.%N)" 'BEGIN { printf "%.0f", now - lost }')
     wait_for_state "$1" COMPLETED

@@ -71,8 +71,10 @@ expect_exit 0 grep -q 'ExitCode=78:0' <(scontrol show job "$id")
 [ ! -e alone/checkpoints ] || fail_job alone "separate jobs trained"
 checked "srun without PMIx: one line that names the fix, exit code 78"
 
-# Two singletons of Open MPI 4 that start at the same moment can fail to create one folder.
-expect_exit 0 srun -n2 --mpi=none bash -c 'sleep $SLURM_PROCID; "$0" eval kept >eval.$SLURM_PROCID && "$0" eval kept' "$program"
+# Two singletons of Open MPI 4 that start at the same moment can fail to create one folder: each
+# task has its own
+expect_exit 0 srun -n2 --mpi=none bash -c 'export OMPI_MCA_orte_tmpdir_base=$SLURM_LAB_DIR/tmp/$SLURM_PROCID
+    mkdir -p "$OMPI_MCA_orte_tmpdir_base" && "$0" eval kept >eval.$SLURM_PROCID && "$0" eval kept' "$program"
 for task in 0 1; do
     expect_exit 0 grep -Eq '^test: accuracy ' eval.$task
 done
@@ -89,6 +91,7 @@ exit 75
 END
 chmod 755 stand-in
 export SHARDNET=$scratch/stand-in SHARDNET_MAX_RESTARTS=1
+options=(-N 1)
 train unwritten
 unwritten=$id
 train unfinished
@@ -117,7 +120,6 @@ if [ "\$SLURM_JOB_NAME" = crashed ]; then
 fi
 kill -SEGV \$\$
 END
-options=(-N 1)
 train crashed
 crashed=$id
 SHARDNET_LAUNCHER=mpirun train cured

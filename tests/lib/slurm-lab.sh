@@ -10,8 +10,9 @@
 #     slurm-lab.sh boot NODE           and its return
 #     slurm-lab.sh down
 #
-# Needs root and no systemd.  Everything lies in SLURM_LAB_DIR, a short path.  Partitions:
-# lab (default), and low, whose jobs an exclusive job in lab preempts by requeueing.
+# Needs root and no systemd.  Everything lies in SLURM_LAB_DIR, a short path.  Slurm gives a
+# silent node up after SLURM_LAB_TIMEOUT seconds (120).  Partitions: lab (default), and low,
+# whose jobs an exclusive job in lab preempts by requeueing.
 set -euo pipefail
 
 lab=$(realpath -m "${SLURM_LAB_DIR:?a folder to be made}")
@@ -34,12 +35,7 @@ wait_until() {
 
 # members KIND NAMESPACE: prints the processes in this namespace
 members() {
-    local link
-    for link in /proc/[0-9]*/ns/"$1"; do
-        if [ "$(readlink "$link" 2>/dev/null)" = "$2" ]; then
-            echo "$link" | cut -d/ -f3
-        fi
-    done
+    find /proc/[0-9]*/ns/"$1" -lname "${2/\[/\\[}" 2>/dev/null | cut -d/ -f3 || true
 }
 
 has_no_members() {
@@ -113,15 +109,16 @@ JobCompType=jobcomp/filetxt
 JobCompLoc=$lab/log/jobcomp.txt
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
-SchedulerParameters=batch_sched_delay=0,bf_interval=1,sched_interval=1
+SchedulerParameters=batch_sched_delay=0,bf_interval=1,sched_interval=1,nohold_on_prolog_fail
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SlurmctldParameters=preempt_send_user_signal
 SlurmdParameters=config_overrides
-SlurmdTimeout=10
+SlurmdTimeout=${SLURM_LAB_TIMEOUT:-120}
+UnkillableStepTimeout=600
 ReturnToService=2
 JobRequeue=1
-KillWait=5
+KillWait=30
 MailProg=/bin/true
 END
     for ((i = 1; i <= nodes; i++)); do
@@ -166,7 +163,7 @@ up() {
         </dev/null >"$lab/log/holder.log" 2>&1 &
     holder=$!
     echo "$holder" >"$lab/holder.pid"
-    wait_until 5 test -s "$lab/netns" || stop "no namespaces can be made"
+    wait_until 30 test -s "$lab/netns" || stop "no namespaces can be made"
     write_wrappers "$holder"
     inside munged --force --num-threads=2 --key-file="$lab/munge.key" \
         --socket="$lab/run/munge.sock" --pid-file="$lab/run/munged.pid" \
@@ -176,7 +173,7 @@ up() {
         boot "node$i"
     done
     eval "$(print_environment)"
-    wait_until 30 nodes_idle "$nodes" || stop "the nodes did not come up"
+    wait_until 120 nodes_idle "$nodes" || stop "the nodes did not come up"
 }
 
 down() {

@@ -81,8 +81,10 @@ state() {
 fail_job() {
     {
         squeue -o '%i %j %T %r %N'
+        scontrol -o show job "$id"
         sinfo -N -o '%N %T %E'
-        tail -n 30 -- "$SLURM_LAB_DIR/log/slurmctld.log"
+        sinfo -R
+        tail -n 30 -- "$SLURM_LAB_DIR"/log/{slurmctld,node*}.log
         tail -n 60 -- "$1".log
     } >out 2>&1 || true
     wrong "job $1, $(state "$id"): $2"
@@ -138,6 +140,7 @@ signal_job() {
 
 # same_as_undisturbed RUN: it has the bytes of a run of as many epochs without interruption
 same_as_undisturbed() {
+    local limit=$((4 * limit)) # it computes beside Slurm
     rm -rf undisturbed
     expect_mpi_exit 0 4 "$program" train "$1/config.ini" --out undisturbed
     same_parameters "$(newest_checkpoint undisturbed)" "$(newest_checkpoint "$1")"

@@ -66,11 +66,24 @@ list_nodes() {
     for i in "${!nodes[@]}"; do tasks[${nodes[i]}]=${counts[i]:-1}; done
 }
 
-# start_on_nodes: calls start_ranks on the nodes; copies the error lines to the file errors
+# start_on_nodes: calls start_ranks on the nodes; the process copier copies the error lines to the
+# file errors
 start_on_nodes() {
     say "job $job, start ${SLURM_RESTART_COUNT:-0}, $SLURM_NTASKS tasks on" \
         "$SLURM_JOB_NODELIST, $launcher, $(date -u +%FT%TZ)"
-    start_ranks "${launch[@]}" "${place[@]}" -n "$SLURM_NTASKS" 2> >(exec tee -- "$errors" >&2)
+    {
+        copier=$!
+        start_ranks "${launch[@]}" "${place[@]}" -n "$SLURM_NTASKS"
+    } 2> >(exec tee -- "$errors" >&2)
+}
+
+# wait_for_copier: waits until the error lines of a start that has ended are copied, but at most a
+# second: a process that outlives the launcher may keep copier's input open
+wait_for_copier() {
+    for _ in {1..10}; do
+        kill -0 "$copier" 2>/dev/null || break
+        sleep 0.1
+    done
 }
 
 # answering: prints those of the nodes that start a task within 10 seconds

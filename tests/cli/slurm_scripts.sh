@@ -29,7 +29,7 @@ cd -- "$scratch"
         'if [ -s plan ]; then read -r code file message <plan; sed -i 1d plan' \
         'else read -r code file <<<"$RESULT"; fi' '[ "$file" != - ] || file=' \
         '[ -z "${message-}" ] || echo "$message" >&2' \
-        'for beat in 1 2 3; do [ "$code" = hang ] || break; echo $beat >"$4/.lock"; /bin/sleep 0.3; done' \
+        'for beat in {1..8}; do [ "$code" = hang ] || break; echo $beat >"$4/.lock"; /bin/sleep 0.3; done' \
         '[ "$code" != hang ] || exec /bin/sleep 99' 'mkdir -p "$4/checkpoints"' \
         '[ -z "$file" ] || touch "$4/checkpoints/$file"' \
         'if ((code > 128)); then kill -$((code - 128)) $$; fi' 'exit "$code"'
@@ -185,6 +185,8 @@ expect_exit 64 env RESULT=0 SHARDNET_MIN_NODES=few bash "$source_root/jobs/train
 checked "fewer nodes than SHARDNET_MIN_NODES are left: requeued"
 
 new_run
+# shellcheck disable=SC2016
+stand_in tee '/bin/sleep 0.4' "exec $(command -v tee)"' "$@"' # copies the error lines late
 { fault_on node3 && fault_on node3; } >plan
 on_three_nodes 0 '-n7 -N3-wnode1,node2,node3-n7 -N2-wnode1,node2-n5'
 { fault_on node3 && fault_on node1 && fault_on node3 && fault_on node1; } >plan
@@ -195,6 +197,7 @@ expect_text err '4 starts in a row failed'
 echo 139 >plan
 on_three_nodes 139 '-n7'
 grep -q '^scontrol requeue 7$' calls || wrong "not requeued"
+rm commands/tee
 checked "a host that two starts in a row name is left out"
 
 for list in node1,node3 node2,node3; do
@@ -224,7 +227,7 @@ checked "--resume=PATH applies to the first start, and until the run has a check
 
 rm -f calls
 RESULT="75 $new" SCONTROL_CODE=1 expect_exit 75 bash "$source_root/jobs/train.sbatch" job.ini forbidden
-grep -q '^sleep' calls && wrong "waits for a requeue that Slurm refused"
+grep -q '^sleep 60$' calls && wrong "waits for a requeue that Slurm refused"
 expect_text err '^train.sbatch: .*jobs/chain\.sh'
 checked "a site that forbids requeueing: exit code 75 and advice"
 

@@ -23,9 +23,8 @@ install_packages() {
             skip_part "exported files: no environment of Python's venv (Debian: python3-venv)"
             return 1
         fi
-        limit=200 run "$python" -m pip install --quiet --disable-pip-version-check \
-            --only-binary :all: numpy onnx onnxruntime safetensors
-        if [ "$code" -ne 0 ]; then
+        if ! download "$python" -m pip install --quiet --disable-pip-version-check \
+            --only-binary :all: numpy onnx onnxruntime safetensors; then
             lack_part "exported files: pip installs no onnx, onnxruntime, safetensors: $(tail -n 1 err)"
             return 1
         fi

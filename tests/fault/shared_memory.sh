@@ -61,6 +61,7 @@ if ! unshare -m mount -t tmpfs -o size=1m tmpfs /dev/shm 2>/dev/null; then
     lack_part "a small /dev/shm: this user and kernel allow no mount namespace"
     exit 0
 fi
+common_folders
 
 # small_shm MEGABYTES RANKS COMMAND...: exit 0 with a /dev/shm of this size
 small_shm() {

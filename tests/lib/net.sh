@@ -12,6 +12,7 @@ timeout_seconds=5
 setup_network() {
     scratch_in_memory
     setup_test "$@"
+    common_folders
     require_namespaces "iproute2 util-linux" tc
 
     net=$source_root/tests/lib/net-lab.sh

@@ -13,6 +13,7 @@ endless=900000
 # setup_cluster "$@": the arguments of the script; the working folder is $scratch then
 setup_cluster() {
     setup_test "$@"
+    common_folders
     require_namespaces "slurmctld slurmd slurm-client munge iproute2 util-linux" \
         slurmctld slurmd munged sbatch nsenter
 

@@ -19,6 +19,7 @@ setup_test() {
     program=$(absolute "$1")
     mpirun=$(mpirun_of "$(dirname -- "$program")")
     scratch=$(mktemp -d)
+    own_folders
     trap clean_up EXIT
     allow_mpirun_as_root
     allow_oversubscription
@@ -33,12 +34,28 @@ setup_test() {
     unset SHARDNET_DATA
 }
 
+# own_folders: Open MPI's files of this test, or of this check beside others, go into folders of
+# its own.  An mpirun of version 4 that ends removes the folder in which another one starts:
+# https://github.com/open-mpi/ompi/issues/8510; killed ranks leave files in /dev/shm.
+own_folders() {
+    session=$(mktemp -d)
+    segments=$(mktemp -d -p /dev/shm 2>/dev/null) || segments=$session
+    export OMPI_MCA_orte_tmpdir_base=$session OMPI_MCA_btl_vader_backing_directory=$segments \
+        OMPI_MCA_osc_sm_backing_directory=$segments
+}
+
+# common_folders: Open MPI's own ones again, for commands that see another /tmp or /dev/shm
+common_folders() {
+    unset OMPI_MCA_{orte_tmpdir_base,btl_vader_backing_directory,osc_sm_backing_directory}
+}
+
 clean_up() {
-    local child shell=$BASHPID
+    local child shell=$BASHPID folders=("$scratch" "$session" "$segments")
     for child in $(children_of "$shell"); do
         kill_tree "$child"
     done
-    rm -rf -- "$scratch"
+    # a process that was just killed may still create a file
+    rm -rf -- "${folders[@]}" || { sleep 1 && rm -rf -- "${folders[@]}"; } || true
 }
 
 checked() {
@@ -129,6 +146,11 @@ run() {
     expect_oversubscription
 }
 
+# download COMMAND...: as run, but fails if the command fails or a slow network delays it
+download() {
+    timeout -k 5 200 "$@" >"$scratch/out" 2>"$scratch/err" </dev/null
+}
+
 # expect_oversubscription: removes the warning about it from err; tests start more ranks than
 # cores on purpose
 expect_oversubscription() {
@@ -205,6 +227,7 @@ beside() {
     (
         tasks=()
         scratch=$(mktemp -d "$scratch/task.XXXXXX")
+        own_folders
         trap clean_up EXIT
         "$@"
     ) &

@@ -18,8 +18,8 @@ limit=300
 
 cd -- "$folder/packages"
 mapfile -t packages < <(apt-cache depends libhdf5-openmpi-dev | sed -n 's/.*Depends: \(libhdf5-openmpi[^ ]*\)/\1/p')
-run apt-get download libhdf5-openmpi-dev "${packages[@]}"
-[ "$code" -eq 0 ] || lack "apt-get downloads no libhdf5-openmpi-dev: $(tail -n 1 "$scratch/err")"
+download apt-get download libhdf5-openmpi-dev "${packages[@]}" ||
+    lack "apt-get downloads no libhdf5-openmpi-dev: $(tail -n 1 "$scratch/err")"
 
 mkdir -p "$scratch/over"
 for package in *.deb; do

@@ -20,9 +20,8 @@ if [ ! -e "$folder/installed" ]; then
     rm -rf "$folder/wheel"
     run python3 -m venv "$folder/wheel"
     [ "$code" -eq 0 ] || skip "no environment of Python's venv (Debian: python3-venv): $(tail -n 1 "$scratch/out")"
-    run "$folder/wheel/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-        "$name==$version"
-    [ "$code" -eq 0 ] || lack "pip installs no $name $version: $(tail -n 1 "$scratch/err")"
+    download "$folder/wheel/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+        "$name==$version" || lack "pip installs no $name $version: $(tail -n 1 "$scratch/err")"
     : >"$folder/installed"
 fi
 checked "$name $version: a wheel of PyPI"
@@ -39,6 +38,7 @@ checked "the program is built with it"
 # Jobs side by side must not share the first cores; one module of Open MPI 5 takes 1.2 s of
 # every start.
 export PRTE_MCA_hwloc_default_binding_policy=none OMPI_MCA_btl=^ofi
+limit=1200
 # cli.errors and cli.setup test launches and errors, fault.watchdog hangs
 expect_exit 0 ctest --test-dir "$folder/build" --output-on-failure -j $((4 * $(processors))) \
     -R '^(mpi\..*|unit\.launch|cli\.(train|resume|signals|setup|errors)|fault\.watchdog)$'

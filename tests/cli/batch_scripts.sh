@@ -174,7 +174,7 @@ send() {
     kill -"$2" "$script"
     if [ "$2" = TERM ]; then # the batch system ends mpirun too; here this is the program
         sleep 0.2
-        kill -USR1 "$(pgrep -P "$script" | head -n 1)"
+        kill -USR1 "$(children_of "$script" | head -n 1)"
     fi
     code=0
     wait "$script" || code=$?
@@ -195,7 +195,7 @@ rm -r run commands/mpirun
 hostname >nodes
 write_config job.ini data.source=synthetic data.train_limit=1000 model.hidden=8 \
     train.epochs=1000000 train.batch=50 train.report_every=100000
-sed -i 's/01:02:03/00:00:02/' attributes
+sed -i 's/01:02:03/00:00:10/' attributes
 code=0
 SHARDNET=$program timeout "$limit" bash "$source_root/jobs/train.pbs" >out 2>err </dev/null || code=$?
 [ "$code" -eq 75 ] || wrong "exit code $code at the time limit"

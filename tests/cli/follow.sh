@@ -45,15 +45,6 @@ reports() {
     wait_until "no message ($1)" test -s "$1.err"
 }
 
-# waits_to_look PID: waits until the child of this process waits for its next look at the file
-waits_to_look() {
-    wait_until "the child of $1 does not wait" child_polls "$1"
-}
-
-child_polls() {
-    grep -q poll "/proc/$(children_of "$1")/wchan" 2>/dev/null
-}
-
 # --- a whole run, from before its file is there
 
 mkdir run
@@ -180,7 +171,7 @@ checked "no folder of a run: exit 66; damaged for 3 s: exit 65"
 
 # a file that is half there at first
 follow late broken
-waits_to_look "${followers[0]}"
+wait_until "no header after the first look" test -s late.out
 cp run/metrics.h5 broken/new
 cp run/config.ini broken
 mv broken/new broken/metrics.h5

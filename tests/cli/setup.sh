@@ -73,8 +73,8 @@ fi
 
 if ! command -v taskset >/dev/null; then
     skip_part "affinity masks: no taskset (Debian: util-linux)"
-elif [ "$(nproc --all)" -eq 1 ]; then
-    lack_part "two ranks on one core of several: this machine has one processor"
+elif [ "$(cores)" -lt 2 ]; then
+    lack_part "two ranks on one core of several: one core"
 else
     core=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
     expect_exit 0 taskset -c "$core" "$mpirun" -n 2 --bind-to none "$program" train job.ini --out bound

@@ -20,6 +20,7 @@ ways() {
          inside && NF >= 8 { print $1 "x" $2, $3, $4 }' out | LC_ALL=C sort
 }
 
+[ "$(cores)" -ge 2 ] || lack "one core"
 limit=$((2 * limit))
 expect_exit 0 "${tune[@]}" "$program" small.ini "${short[@]}" --cores 2 --set=train.seed=5
 [ ! -s err ] || wrong "a good run writes to stderr"

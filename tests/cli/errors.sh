@@ -148,6 +148,7 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
 print(server.server_port, flush=True)
 server.serve_forever()
 EOF
+export no_proxy=127.0.0.1
 python3 mirror.py >port 2>/dev/null &
 wait_until "the mirror has no port" test -s port
 fails 65 "too large" "data fetch from a mirror that sends without end" \
@@ -346,12 +347,15 @@ fi
 
 # break_tensor FILE: changes one bit of a weight, which it finds by its bytes and the next ones
 break_tensor() {
-    local pattern offset
+    local at=12000 pattern='\x0a' offset
     h5dump -d /model/layer0/weight -b LE -o weights.raw "$1" >out 2>err || wrong "h5dump $1"
-    pattern=$(od -An -v -tx1 -j 12000 -N 32 weights.raw | tr -d '\n' | sed 's/ /\\x/g')
-    offset=$(LC_ALL=C grep -obUaP -- "$pattern" "$1" | head -n 1)
+    while [[ $pattern = *'\x0a'* ]]; do # grep finds no newline
+        ((at += 32))
+        pattern=$(od -An -v -tx1 -j $at -N 32 weights.raw | tr -d '\n' | sed 's/ /\\x/g')
+    done
+    offset=$(LC_ALL=C grep -obUaP -- "$pattern" "$1" | head -n 1) || true
     [ -n "$offset" ] || wrong "no weights in $1"
-    put "$1" "${offset%%:*}" "$(od -An -tu1 -j 12000 -N 1 weights.raw |
+    put "$1" "${offset%%:*}" "$(od -An -tu1 -j $at -N 1 weights.raw |
         awk '{ printf "\\%03o", $1 % 2 ? $1 - 1 : $1 + 1 }')"
 }
 

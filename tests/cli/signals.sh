@@ -37,7 +37,8 @@ for rank in 0 1 2; do
     [ $rank -gt 0 ] || reason=SIG${signals[rank]}
     expect_text err "^shardnet: stopped early on request .*: $reason; checkpoint written; continue with --resume\$"
     after=$(saved_step "one-$rank")
-    ((after <= before + 2)) || wrong "signalled after step $before, checkpoint at step $after"
+    # the line of a step may come after the next step has begun
+    ((after <= before + 3)) || wrong "signalled after step $before, checkpoint at step $after"
     checked "${signals[rank]} to rank $rank of 3 after step $before: exit 75, checkpoint of step $after"
 done
 
@@ -100,9 +101,10 @@ checked "two signals in one moment: one request"
 # in a step that never ends no signal helps but a second SIGINT
 start 0 env SHARDNET_FAULT=step.hang@0:14 "$program" train job.ini --out stuck
 wait_for '^epoch 14/'
+wait_for_checkpoint stuck # a thread writes that of step 10
 for signal in USR1 TERM INT; do
     kill "-$signal" "$job"
-    sleep 1.1 # the time after which a signal is a second one
+    sleep 1.5 # the time after which a signal is a second one
     kill -0 "$job" 2>/dev/null || wrong "SIG$signal ended a job that could not write its checkpoint"
 done
 kill -INT "$job"
@@ -116,8 +118,8 @@ expect_text out '^resume .*step 10$'
 checked "signals after the first change nothing, a second SIGINT ends the run: exit 75 at once, resumed from the checkpoint before"
 
 begun=$SECONDS
-expect_mpi_exit 75 2 env SLURM_JOB_END_TIME=$(($(date +%s) + 20)) "$program" train job.ini --out limited
-((SECONDS - begun < 20)) || wrong "stopped only after $((SECONDS - begun)) s of 20"
+expect_mpi_exit 75 2 "${slow[@]}" SLURM_JOB_END_TIME=$(($(date +%s) + 40)) "$program" train job.ini --out limited
+((SECONDS - begun < 40)) || wrong "stopped only after $((SECONDS - begun)) s of 40"
 expect_text err '^shardnet: stopped early on request .*: the batch job ends soon; checkpoint written;'
 expect_text out '^limit '
 expect_exit 75 env SLURM_JOB_END_TIME=$(($(date +%s) - 10)) "$program" train job.ini --out limited \

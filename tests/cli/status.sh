@@ -109,8 +109,8 @@ live() {
 live early 'no checkpoint yet' --set checkpoint.every_epochs=1000 \
     --set checkpoint.keep_best=false
 expect_status 75 '^stopped before the first checkpoint; start again$' early
-live late 'newest checkpoint after epoch [1-9] of 1000, step [1-9]*[05]'
-expect_status 75 '^stopped after epoch [1-9] of 1000, step ' late
+live late 'newest checkpoint after epoch [1-9][0-9]* of 1000, step [0-9]*[05]'
+expect_status 75 '^stopped after epoch [1-9][0-9]* of 1000, step ' late
 checked "a job that runs, one that was killed, without a checkpoint and with one"
 
 mkdir empty

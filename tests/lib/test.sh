@@ -10,6 +10,7 @@
 limit=${SHARDNET_TEST_SECONDS:-60}
 job=
 tasks=()
+session='' segments=/dev/shm
 
 # setup_test "$@": the arguments of the script
 setup_test() {
@@ -38,8 +39,8 @@ setup_test() {
 # its own.  An mpirun of version 4 that ends removes the folder in which another one starts:
 # https://github.com/open-mpi/ompi/issues/8510; killed ranks leave files in /dev/shm.
 own_folders() {
-    session=$(mktemp -d)
-    segments=$(mktemp -d -p /dev/shm 2>/dev/null) || segments=$session
+    session=$(mktemp -d -p "$session") # in that of the test, which removes it after a kill -9
+    segments=$(mktemp -d -p "$segments" 2>/dev/null) || segments=$session
     export OMPI_MCA_orte_tmpdir_base=$session OMPI_MCA_btl_vader_backing_directory=$segments \
         OMPI_MCA_osc_sm_backing_directory=$segments
 }

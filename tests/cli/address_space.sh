@@ -10,7 +10,6 @@ cd -- "$scratch"
 if grep -q '^SHARDNET_SANITIZE:[A-Z]*=.' "$(dirname -- "$program")/CMakeCache.txt"; then
     lack "sanitizers take terabytes of address space"
 fi
-limit=20
 write_config job.ini data.source=synthetic data.train_limit=600 model.hidden=64 train.epochs=2 \
     train.batch=100
 expect_exit 0 "$program" train job.ini --out whole

@@ -7,7 +7,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/../../jobs/common.sh"
 
 # seconds after which a run of the program counts as a hang
-limit=${SHARDNET_TEST_SECONDS:-60}
+limit=${SHARDNET_TEST_SECONDS:-120}
 job=
 tasks=()
 session='' segments=/dev/shm

@@ -73,16 +73,16 @@ static void keep_choice(sn_config *config, int *choice, int former)
     }
 }
 
-/* Keeps the choices of the run for keys with value auto.  A reproducible reduction has
- * its own choice of the backend. */
+/* Keeps the choices of the run for keys with value auto.  Reproducible reductions have
+ * their own choice of the backend. */
 static void keep_choices(sn_config *config, const sn_config *former)
 {
+    const bool was_reproducible = sn_reduction_of(former->comm_reduce)->fixed_order;
     if (config->compute_backend == SN_BACKEND_AUTO &&
-        !sn_reduction_of(config->comm_reduce)->fixed_order) {
+        sn_reduction_of(config->comm_reduce)->fixed_order == was_reproducible) {
         keep_choice(config, &config->compute_backend, former->compute_backend);
     }
-    if (config->comm_reduce == SN_REDUCE_AUTO &&
-        !sn_reduction_of(former->comm_reduce)->fixed_order) {
+    if (config->comm_reduce == SN_REDUCE_AUTO && !was_reproducible) {
         keep_choice(config, &config->comm_reduce, former->comm_reduce);
     }
 }

@@ -94,17 +94,16 @@ sn_status sn_preflight_check(sn_comm *comm, const sn_config *config, sn_error *e
         status = sn_comm_agree(comm, sn_gemm_load(err), err);
     }
     if (status == SN_OK && fixed_order) {
-        status = same_text(comm, "processors", sn_gemm_library(SN_BACKEND_OPENBLAS),
-                           "reduce = reproducible needs one type: request nodes of one "
-                           "type, or set OPENBLAS_CORETYPE to the older type on all",
-                           err);
-    }
-    if (status == SN_OK && fixed_order &&
-        config->compute_backend == SN_BACKEND_ONEDNN) {
-        status = same_text(comm, "processors", sn_gemm_library(SN_BACKEND_ONEDNN),
-                           "reduce = reproducible needs one type: request nodes of one "
-                           "type, or set ONEDNN_MAX_CPU_ISA to the older type on all",
-                           err);
+        /* auto is OpenBLAS in fp32, and the next check is that of bf16 */
+        const bool onednn = config->compute_backend == SN_BACKEND_ONEDNN;
+        status = same_text(
+            comm, "processors",
+            sn_gemm_library(onednn ? SN_BACKEND_ONEDNN : SN_BACKEND_OPENBLAS),
+            onednn ? "reduce = reproducible needs one type: request nodes of one type, "
+                     "or set ONEDNN_MAX_CPU_ISA to the older type on all"
+                   : "reduce = reproducible needs one type: request nodes of one type, "
+                     "or set OPENBLAS_CORETYPE to the older type on all",
+            err);
     }
     if (status == SN_OK && fixed_order) {
         status = same_text(comm, "bf16",

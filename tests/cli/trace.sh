@@ -33,7 +33,7 @@ for name in gather forward backward reduce update; do
 done
 [ "$(events 0 evaluation)" -eq 1 ] || wrong "no evaluation after the first epoch"
 [ "$(events 1 checkpoint)" -eq 1 ] || wrong "no checkpoint after the first epoch"
-awk -v waited="$(seconds 0 'wait for rank 1')" 'BEGIN { exit !(waited >= 0.35 && waited < 20) }' ||
+awk -v waited="$(seconds 0 'wait for rank 1')" 'BEGIN { exit !(waited >= 0.5 && waited < 20) }' ||
     wrong "rank 0 waits $(seconds 0 'wait for rank 1') s for rank 1, which sleeps 0.1 s in each of seven steps"
 awk -v waited="$(seconds 1 'wait for rank 0')" 'BEGIN { exit !(waited < 0.35) }' ||
     wrong "rank 1 waits $(seconds 1 'wait for rank 0') s for rank 0"
